@@ -1,0 +1,1 @@
+"""What it would have done: runs, engines, benchmarks, evidence."""

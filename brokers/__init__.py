@@ -1,0 +1,1 @@
+"""The market side: prices in, orders out, and the record of both."""

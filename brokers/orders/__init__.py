@@ -1,0 +1,1 @@
+"""Orders out: brokers that fill what the strategy decides."""

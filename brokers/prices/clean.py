@@ -1,0 +1,121 @@
+"""From a source's rows to bars that may be used: checked, stamped with the instant they were known, nothing still running."""
+
+from hashlib import blake2b
+
+import numpy as np
+import pandas as pd
+
+from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
+
+DAY = pd.Timedelta(days=1)
+
+
+def finished(request: Request, source: str, origin: str, raw: pd.DataFrame, closes: pd.Series, delay: pd.Timedelta, now: pd.Timestamp) -> Series:
+    """The `Series` made of `raw`, after every check that does not need another series.
+
+    Parameters
+    ----------
+    raw : rows as the source has them. Daily bars: naive midnight dates (a US session's or a UTC day); intraday: bar starts,
+        UTC. Columns `BAR_COLUMNS`. For macro: a UTC index of publication instants and `value`.
+    closes : from `calendar.session_closes`; sessions before its first are left out.
+    delay : from a US close until its price is known.
+
+    Raises
+    ------
+    DataError
+        Empty, unsorted, duplicated, shifted or future-dated rows; prices that are not positive; negative volume.
+    """
+    if raw.empty:
+        raise DataError(f"{origin}: no rows for {request.name}; check the symbol, or the file")
+    _check_order(raw.index, origin)
+    if request.kind == "session":
+        raw = raw[raw.index >= closes.index[0]]
+    notes: list[str] = []
+    known_at = raw.index if request.kind == "macro" else _known_at(request, origin, raw.index, closes, delay)
+    raw = raw.set_axis(known_at.as_unit("ns").rename("known_at"))
+    raw = _without_running(raw, request, origin, now, notes)
+    frame = raw if request.kind == "macro" else _checked_bars(raw, request, origin, notes)
+    if frame.empty:
+        raise DataError(f"{origin}: no finished row of {request.name} has a price; check the symbol, or the file")
+    return Series(request, source, origin, frame, vintage(frame), tuple(notes))
+
+
+def vintage(frame: pd.DataFrame) -> str:
+    """A short hash of every value and instant: equal hashes, equal data."""
+    digest = blake2b(digest_size=8)
+    digest.update(frame.index.as_unit("ns").asi8.tobytes())
+    digest.update(np.ascontiguousarray(frame.to_numpy(dtype=float)).tobytes())
+    return digest.hexdigest()
+
+
+def bar_length(timeframe: str) -> pd.Timedelta:
+    """Length of a bar, from ccxt's spelling ("1d", "1h", "15m")."""
+    return pd.Timedelta(timeframe.replace("m", "min"))
+
+
+def _check_order(index: pd.DatetimeIndex, origin: str) -> None:
+    steps = np.diff(index.asi8)
+    if (steps > 0).all():
+        return
+    row = int(np.argmin(steps > 0)) + 1
+    what = "stands twice" if steps[row - 1] == 0 else f"stands after {_day(index[row - 1])}"
+    raise DataError(f"{origin}: row {row + 2}, {_day(index[row])} {what}; sort the rows by date and keep one a bar")
+
+
+def _known_at(request: Request, origin: str, index: pd.DatetimeIndex, closes: pd.Series, delay: pd.Timedelta) -> pd.DatetimeIndex:
+    if request.timeframe != "1d":
+        length = bar_length(request.timeframe)
+        _refuse(index, origin, index.asi8 % pd.Index([length]).as_unit(index.unit).asi8[0] != 0, f"is no start of a {request.timeframe} bar in UTC")
+        return index + length
+    _refuse(index, origin, index != index.normalize(), "is no plain date; daily rows need the session's date without a time")
+    if request.kind == "coin":
+        return (index + DAY).tz_localize("UTC")
+    close = closes.reindex(index)
+    _refuse(index, origin, index > closes.index[-1], "lies in the future; have the dates been shifted?")
+    _refuse(index, origin, close.isna().to_numpy(), "is no New York session; have the dates been shifted by a time zone?")
+    return pd.DatetimeIndex(close) + delay
+
+
+def _refuse(index: pd.DatetimeIndex, origin: str, wrong: np.ndarray, why: str) -> None:
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"{origin}: row {row + 2}, {index[row]} {why} ({int(wrong.sum())} such rows)")
+
+
+def _without_running(raw: pd.DataFrame, request: Request, origin: str, now: pd.Timestamp, notes: list[str]) -> pd.DataFrame:
+    """Drop a last bar that has not ended; anything later than that is no bar of this world."""
+    later = raw.index > now
+    if not later.any():
+        return raw
+    longest = pd.Timedelta(days=4) if request.kind == "macro" else DAY + pd.Timedelta(hours=12)
+    if later.sum() > 1 or raw.index[-1] > now + longest:
+        row = int(np.argmax(later))
+        raise DataError(f"{origin}: row {row + 2}, {_day(raw.index[row])} lies in the future (now {now:%Y-%m-%d %H:%M} UTC); check clock and dates")
+    notes.append(f"running bar of {_day(raw.index[-1])} left out")
+    return raw[~later]
+
+
+def _checked_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[str]) -> pd.DataFrame:
+    frame = raw.reindex(columns=list(BAR_COLUMNS)).astype(float)
+    unpriced = frame["close"].isna()
+    if unpriced.any():
+        notes.append(f"{int(unpriced.sum())} rows without a close left out, last {_day(frame.index[unpriced][-1])}")
+        frame = frame[~unpriced]
+    values = frame.to_numpy()
+    for column, low in (*((name, 0.0) for name in BAR_COLUMNS[:5]), ("volume", -1e-300)):
+        bad = ~((frame[column] > low) & np.isfinite(frame[column]) | frame[column].isna())
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise DataError(f"{origin}: {_day(frame.index[row])} has {column} {values[row][BAR_COLUMNS.index(column)]:g}; a price must be positive")
+    frame["adj_close"] = frame["adj_close"].fillna(frame["close"])
+    if request.kind == "coin":
+        # A fill needs an open: the close before is the last price anyone saw.
+        frame["open"] = frame["open"].fillna(frame["close"].shift()).fillna(frame["close"])
+        frame["volume"] = frame["volume"].fillna(0.0)
+    for column in ("open", "high", "low"):
+        frame[column] = frame[column].fillna(frame["close"])
+    return frame
+
+
+def _day(instant: pd.Timestamp) -> str:
+    return f"{instant:%Y-%m-%d}" if instant == instant.normalize() else f"{instant:%Y-%m-%d %H:%M}"

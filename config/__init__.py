@@ -1,0 +1,1 @@
+"""What is tuned: frozen settings models and the TOML files."""

@@ -1,0 +1,172 @@
+"""One frozen model of all settings, and how files, environment and command line become it."""
+
+import os
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+
+from config import sections
+
+DEFAULT = Path(__file__).with_name("default.toml")
+PREFIX = "RUSSELL_GATE_"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names key, value, rule and remedy."""
+
+
+class Settings(BaseSettings):
+    """Everything a user tunes. Later sources win: default.toml, files, environment, --set."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+
+    prices: sections.Prices
+    signal: sections.Signal
+    gate: sections.Gate
+    confirmations: sections.Confirmations
+    risk_curve: sections.RiskCurve
+    haircuts: sections.Haircuts
+    coins: tuple[sections.Coin, ...] = Field(min_length=1, max_length=20)
+    allocation: sections.Allocation
+    costs: sections.Costs
+    backtest: sections.Backtest
+    exchange: sections.Exchange
+
+    @model_validator(mode="after")
+    def _weights(self) -> Self:
+        total = sum(coin.weight for coin in self.coins)
+        if total > 1 + 1e-9:
+            raise ValueError(f"coins: the weights sum to {total:g}; at most 1 is allowed, there is no leverage")
+        for field in ("name", "history", "market"):
+            values = [getattr(coin, field) for coin in self.coins]
+            if twice := sorted({value for value in values if values.count(value) > 1}):
+                raise ValueError(f"coins: {field} {', '.join(twice)} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _confirmable(self) -> Self:
+        enabled = self.confirmations.enabled()
+        if self.gate.min_confirmations > len(enabled):
+            raise ValueError(
+                f"gate.min_confirmations is {self.gate.min_confirmations}, but {len(enabled)} confirmations are enabled "
+                f"({', '.join(enabled) or 'none'}): no breakout could confirm; lower it or enable more"
+            )
+        return self
+
+    def coin_step(self, name: str) -> float:
+        """Coin units orders of `name` are rounded down to."""
+        return self.costs.steps.get(name, self.costs.step)
+
+
+def load(files: list[Path] | None = None, overrides: list[str] | None = None) -> Settings:
+    """Settings from default.toml, then `files` in order, then the environment, then `overrides` ("section.key=value").
+
+    Raises
+    ------
+    ConfigError
+        A file is missing or no TOML, a key unknown, a value of the wrong type or out of bounds, or values that exclude each other.
+    """
+    layers = [(str(path), _read(path)) for path in (DEFAULT, *(files or []))]
+    layers.append(("the environment", _environment()))
+    layers += [(f"--set {text}", _override(text)) for text in overrides or []]
+    merged: dict[str, Any] = {}
+    for _, layer in layers:
+        merged = _merge(merged, layer)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(item, layers) for item in error.errors())) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; name an existing TOML file with --config") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+
+
+def _environment() -> dict[str, Any]:
+    """What RUSSELL_GATE_SECTION__KEY variables say; one that names no section is a typo, not noise."""
+    for name in os.environ:
+        section, nested, _ = name.removeprefix(PREFIX).partition("__")
+        if name.startswith(PREFIX) and nested and section.lower() not in Settings.model_fields:
+            raise ConfigError(f"environment variable {name}: no section {section.lower()!r}{_nearest(section.lower(), list(Settings.model_fields))}")
+    try:
+        return EnvSettingsSource(Settings)()
+    except SettingsError as error:
+        raise ConfigError(f"environment: {error}") from None
+
+
+def _override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise ConfigError(f"--set {text}: is not of the form section.key=value")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    for name in reversed(names):
+        parsed = {name: parsed}
+    return dict(parsed)
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` over `below`, table by table; lists and values are replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _explain(item: ErrorDetails, layers: list[tuple[str, dict[str, Any]]]) -> str:
+    location = [part for part in item["loc"] if part != "[key]"]
+    key = ".".join(str(part) for part in location)
+    message = item["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
+    where = next((name for name, layer in reversed(layers) if _holds(layer, location)), None)
+    source = f" (in {where})" if where else ""
+    if item["type"] == "extra_forbidden":
+        return f"{key}: unknown key{source}{_nearest(str(location[-1]), _siblings(location))}"
+    value = "" if isinstance(item["input"], dict) else f": got {item['input']!r}"
+    return f"{key}: {message[0].lower()}{message[1:]}{value}{source}"
+
+
+def _holds(layer: Any, location: list[str | int]) -> bool:
+    for part in location:
+        try:
+            layer = layer[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
+def _siblings(location: list[str | int]) -> list[str]:
+    """The keys allowed where `location` ends."""
+    model: Any = Settings
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        annotation = model.model_fields[part].annotation
+        arguments = getattr(annotation, "__args__", ())
+        model = next((kind for kind in (annotation, *arguments) if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if model is None:
+            return []
+    return list(model.model_fields)
+
+
+def _nearest(word: str, allowed: list[str]) -> str:
+    close = get_close_matches(word, allowed, n=1, cutoff=0.5)
+    listed = f"; allowed are {', '.join(allowed)}" if allowed else ""
+    return f"; did you mean {close[0]!r}?" if close else listed

@@ -1,0 +1,146 @@
+"""From gate, coins and portfolio to target shares and order sizes.
+
+`decide` and `order_size` are called plain by the strategy and compiled by the backtest's kernel: scalars, indexing and
+loops only, and no call to another function of ours.
+"""
+
+from collections.abc import MutableSequence, Sequence
+from math import floor, fabs
+from typing import NamedTuple
+
+from strategies.breakout import CONFIRMED
+
+TREND_OFF, TREND_AND, TREND_OR = 0, 1, 2
+OWN_TREND = ("off", "and", "or")
+
+
+class GateLine(NamedTuple):
+    """The newest gate row as numbers: `confirmed_at` in epoch seconds (NaN: never), `stale` in sessions."""
+
+    state: float
+    ceiling: float
+    filled: float
+    confirmed_at: float
+    stale: float
+
+
+class DecisionRules(NamedTuple):
+    """One entry a coin in `weights` and `lags` (seconds after confirmation); shares are of equity."""
+
+    weights: Sequence[float]
+    lags: Sequence[float]
+    spread: bool
+    own_trend: int
+    target_volatility: float
+    drawdown_stop: float
+    cash_reserve: float
+    band: float
+    max_gate_age: int
+    max_missing: int
+
+
+class Decision(NamedTuple):
+    """What was decided at one coin bar, from what. Tuples have one entry a coin; times are epoch seconds."""
+
+    time: int
+    gate: GateLine
+    equity: float
+    cash: float
+    drawdown: float
+    missing: tuple[float, ...]
+    current: tuple[float, ...]
+    targets: tuple[float, ...]
+    gross: float
+    sizes: tuple[float, ...]
+
+
+def decide(
+    now: float,
+    gate: GateLine,
+    close: Sequence[float],
+    own_average: Sequence[float],
+    volatility: Sequence[float],
+    missing: Sequence[float],
+    current: Sequence[float],
+    drawdown: float,
+    rules: DecisionRules,
+    targets: MutableSequence[float],
+) -> float:
+    """Write each coin's target share of equity into `targets`; return gross, the share all ready coins get together.
+
+    Parameters
+    ----------
+    now : epoch seconds of the coin bar's close. All arguments were known then.
+    close, own_average, volatility : one entry a coin; NaN where unknown.
+    missing : bars missing since the coin's last real one; 0 is a fresh bar, NaN a coin not listed yet.
+    current : share of equity held now.
+    drawdown : largest drawdown of the unit value since the latest confirmation, as a positive fraction.
+
+    A coin is ready when it is listed, has missed fewer than `max_missing` bars and its lag has passed; the lag counts only
+    while the gate is confirmed. A coin whose volatility is unknown is not ready while a volatility is targeted. A held coin
+    without a fresh bar keeps its share and nothing else may rise; so it is when the gate row is stale.
+    """
+    coins = len(rules.weights)
+    confirmed = gate.state == CONFIRMED
+    frozen = gate.stale > 0
+    ready_weight = all_weight = risk = 0.0
+    for k in range(coins):
+        weight = rules.weights[k]
+        all_weight += weight
+        waiting = confirmed and now - gate.confirmed_at < rules.lags[k]
+        sized = rules.target_volatility <= 0.0 or volatility[k] > 0.0
+        targets[k] = 0.0
+        if missing[k] < rules.max_missing:
+            if not waiting and sized:
+                targets[k] = weight
+                ready_weight += weight
+                if rules.target_volatility > 0.0:
+                    risk += weight * volatility[k]
+            if missing[k] > 0 and current[k] > 0.0:
+                frozen = True
+    gross = 0.0
+    if ready_weight > 0.0:
+        gross = min(gate.ceiling, 1.0 - rules.cash_reserve, all_weight if rules.spread else ready_weight)
+        if rules.target_volatility > 0.0:
+            gross *= min(1.0, rules.target_volatility * ready_weight / risk)
+    total = 0.0
+    for k in range(coins):
+        target = gross * targets[k] / ready_weight if ready_weight > 0.0 else 0.0
+        if rules.own_trend == TREND_AND and not close[k] >= own_average[k]:
+            target = 0.0
+        if rules.own_trend == TREND_OR and missing[k] < rules.max_missing and close[k] > own_average[k]:
+            target = max(target, rules.weights[k])
+        targets[k] = target
+        total += target
+    largest = 1.0 - rules.cash_reserve
+    stopped = gate.stale > rules.max_gate_age or (rules.drawdown_stop > 0.0 and drawdown >= rules.drawdown_stop)
+    for k in range(coins):
+        if total > largest:
+            targets[k] *= largest / total
+        if stopped:
+            targets[k] = 0.0
+        elif 0 < missing[k] < rules.max_missing:
+            targets[k] = current[k]
+        elif frozen:
+            targets[k] = min(targets[k], current[k])
+    return gross
+
+
+def order_size(target: float, equity: float, price: float, position: float, band: float, step: float, min_notional: float) -> float:
+    """Signed coin units to trade towards `target`, 0 where nothing should be done.
+
+    Nothing is traded within `band` of the larger of target and present share, below one `step` or below `min_notional`
+    (quote units at `price`). A sell never exceeds the position; a target of zero sells all of it, whatever the step left over.
+    """
+    current = position * price / equity
+    if fabs(target - current) <= band * max(target, current):
+        return 0.0
+    wanted = target * equity / price - position
+    units = fabs(wanted)
+    if step > 0.0:
+        steps = floor(units / step + 1e-6)
+        if fabs(steps * step - units) > 1e-6 * step:
+            units = steps * step
+    if units <= 0.0 or units * price < min_notional:
+        return 0.0
+    return units if wanted > 0.0 else -min(units, position)

@@ -1,0 +1,108 @@
+"""The gate table: one row a US session, saying how much crypto may be held and why."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from strategies.breakout import REASONS, STATES, BreakoutRules, BreakoutTable, find_breakouts
+from strategies.confirmations import Measure, MeasureRules, measure
+from strategies.indicators import Floats, rolling_mean
+from strategies.market import Market, in_session
+from strategies.risk_curve import CurveRules, HaircutRules, ceilings, filled_channels, haircut
+
+GATE_LINES = ("state", "ceiling", "filled", "confirmed_at", "stale")
+
+
+class GateRules(NamedTuple):
+    """Everything that turns market data into gate rows."""
+
+    breakout: BreakoutRules
+    trend_sessions: int
+    confirmations: tuple[str, ...]
+    measures: MeasureRules
+    curve: CurveRules
+    haircuts: HaircutRules
+
+
+def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
+    """One row a session of `market.sessions`, indexed by the instant it was known (UTC).
+
+    Columns: `session_close`; the index's `close`, its `record` (highest earlier close), `base_age` (sessions since that),
+    `average`; `state`, `reason` of its last change, the `level` broken, `confirmed_at` (instant the latest confirmation was
+    known), `after_base` (the latest breakout came out of a full base); `confirmations` (how many hold);
+    `confirmation_<name>` and `channel_<name>` (True, False, or missing where unknown) with the number behind them in
+    `measure_<name>`; `filled` channels; `haircut`; `ceiling`; `stale` (sessions since the last close of the index: the
+    row then repeats the last one with a close).
+    """
+    known_at = pd.DatetimeIndex(market.sessions.index)
+    close = in_session(market.index, known_at)
+    names = dict.fromkeys((*rules.confirmations, *rules.curve.channels))
+    measures = {name: measure(name, market, rules.measures) for name in names}
+    confirming = _count(measures, rules.confirmations, len(known_at))
+    average = _average(close, rules.trend_sessions)
+    states = _breakouts(close, average, confirming, rules.breakout)
+
+    table = pd.DataFrame({"session_close": market.sessions.to_numpy(), "close": close, "average": average}, index=known_at)
+    table = table.assign(record=states.record, base_age=states.base_age, level=states.level)
+    table["state"] = np.asarray(STATES, dtype=object)[states.state]
+    table["reason"] = np.asarray(REASONS, dtype=object)[states.reason]
+    table["confirmed_at"] = known_at[np.maximum(states.confirmed_row, 0)].where(states.confirmed_row >= 0)
+    table["after_base"] = states.after_base.astype(bool)
+    table["confirmations"] = confirming
+    for prefix, chosen in (("confirmation", rules.confirmations), ("channel", rules.curve.channels)):
+        for name in chosen:
+            table[f"{prefix}_{name}"] = _shown(measures[name].holds)
+    for name, one in measures.items():
+        table[f"measure_{name}"] = one.value
+    filled = filled_channels([measures[name].holds for name in rules.curve.channels], len(known_at))
+    cut = haircut(market, states.base_age, close > states.record, rules.haircuts)
+    table["filled"] = filled.astype(int)
+    table["haircut"] = cut
+    table["ceiling"] = ceilings(states.state, filled, rules.curve) * cut
+    table["stale"] = states.stale
+    return _keep_last_known(table)
+
+
+def gate_lines(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as the numbers that travel on the gate feed: `GATE_LINES`, `confirmed_at` in epoch seconds (NaN: never)."""
+    confirmed = table["confirmed_at"]
+    seconds = (confirmed - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+    state = table["state"].map({name: float(code) for code, name in enumerate(STATES)})
+    return pd.DataFrame(
+        {"state": state, "ceiling": table["ceiling"], "filled": table["filled"], "confirmed_at": seconds, "stale": table["stale"]}, dtype=float
+    )
+
+
+def _average(close: Floats, sessions: int) -> Floats:
+    """The index's own average over the sessions that have a close; NaN elsewhere."""
+    average = np.full(len(close), np.nan)
+    known = ~np.isnan(close)
+    average[known] = rolling_mean(close[known], sessions)
+    return average
+
+
+def _count(measures: dict[str, Measure], names: tuple[str, ...], sessions: int) -> Any:
+    return np.sum([measures[name].holds == 1.0 for name in names], axis=0, dtype=int) if names else np.zeros(sessions, dtype=int)
+
+
+def _breakouts(close: Floats, average: Floats, confirming: Any, rules: BreakoutRules) -> BreakoutTable:
+    size = len(close)
+    out = BreakoutTable(*([0] * size for _ in BreakoutTable._fields))
+    find_breakouts(close.tolist(), average.tolist(), confirming.tolist(), rules, out)
+    return BreakoutTable(*(np.asarray(column) for column in out))
+
+
+def _shown(holds: Floats) -> Any:
+    return pd.array(np.where(np.isnan(holds), None, holds == 1.0), dtype="boolean")
+
+
+def _keep_last_known(table: pd.DataFrame) -> pd.DataFrame:
+    """Where the index has no close, the last row that has one, marked stale; the instants stay the session's own."""
+    if not (table["stale"] > 0).any():
+        return table
+    rows = np.arange(len(table)) - table["stale"].to_numpy()
+    kept = table.iloc[np.maximum(rows, 0)].set_axis(table.index)
+    kept["stale"] = table["stale"]
+    kept["session_close"] = table["session_close"]
+    return kept

@@ -1,0 +1,68 @@
+"""What the gate looks at: series indexed by the instant each value was known."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from strategies.indicators import Floats
+
+NOTHING: Mapping[str, pd.Series] = {}
+
+
+class Market(NamedTuple):
+    """The gate's inputs. Every series has an increasing UTC DatetimeIndex of instants at which its values were known.
+
+    `sessions` has one entry a US session: index the instant its closes were known, values the session's close.
+    `index` and `broad` are closes; `risky_credit`, `safe_credit` and `breadth` total-return closes; `volume` is shares;
+    `liquidity` holds "assets", "treasury" (millions of USD) and "reverse_repos" (billions of USD); `coin` is the daily
+    close `exhaustion` looks at; `flows` (USD) and `losses` (share of companies) are the user's own.
+    """
+
+    sessions: pd.Series
+    index: pd.Series
+    broad: pd.Series
+    volume: pd.Series
+    risky_credit: pd.Series
+    safe_credit: pd.Series
+    breadth: Mapping[str, pd.Series]
+    liquidity: Mapping[str, pd.Series] = NOTHING
+    coin: pd.Series | None = None
+    flows: pd.Series | None = None
+    losses: pd.Series | None = None
+
+    def until(self, instant: pd.Timestamp) -> "Market":
+        """The same as it was known at `instant` (UTC, included)."""
+
+        def cut(value: object) -> object:
+            if isinstance(value, pd.Series):
+                return value[value.index <= instant]
+            return {name: cut(series) for name, series in value.items()} if isinstance(value, Mapping) else value
+
+        return Market(*(cut(value) for value in self))  # type: ignore[arg-type]  # cut keeps each field's type
+
+
+def in_session(series: pd.Series, known_at: pd.DatetimeIndex) -> Floats:
+    """`series` session by session, NaN where a session has no value of its own."""
+    return series.reindex(known_at).to_numpy(dtype=float)
+
+
+def carried(values: Floats, max_age: int) -> Floats:
+    """`values` with gaps filled by the last known one, for at most `max_age` sessions."""
+    rows = np.arange(len(values))
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows))
+    return np.where((last >= 0) & (rows - last <= max_age), values[np.maximum(last, 0)], np.nan)
+
+
+def latest(series: pd.Series, at: pd.DatetimeIndex, max_age: pd.Timedelta | None = None) -> Floats:
+    """The last value of `series` known at each instant of `at`; NaN before the first and where it is older than `max_age`."""
+    known = series[series.notna()]
+    if known.empty:
+        return np.full(len(at), np.nan)
+    rows = known.index.searchsorted(at, side="right") - 1
+    values = known.to_numpy(dtype=float)[np.maximum(rows, 0)]
+    usable = rows >= 0
+    if max_age is not None:
+        usable &= np.asarray(at - known.index[np.maximum(rows, 0)] <= max_age)
+    return np.where(usable, values, np.nan)
