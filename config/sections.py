@@ -15,6 +15,7 @@ Channel = Literal["credit", "broad", "leadership", "rates", "liquidity"]
 Sessions = Annotated[int, Field(ge=1, le=2520, description="US sessions")]
 Days = Annotated[int, Field(ge=1, le=3650, description="calendar days")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+MARKET = r"^[A-Z0-9]+/[A-Z0-9]+$"
 Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[^\s/\\]+$")]
 
 
@@ -168,7 +169,7 @@ class Haircuts(Section):
 class Coin(Section):
     name: str = Field(pattern=r"^[A-Z0-9]{1,12}$", description="the coin's ticker")
     history: Symbol = Field(description="symbol of its daily history")
-    market: str = Field(pattern=r"^[A-Z0-9]+/[A-Z0-9]+$", description="spot market, BASE/QUOTE")
+    market: str = Field(pattern=MARKET, description="spot market, BASE/QUOTE")
     weight: float = Field(gt=0, le=1, description="share of the crypto part")
     lag_days: int = Field(ge=0, le=3650, description="calendar days after confirmation before it may be held")
 
@@ -197,6 +198,8 @@ class Backtest(Section):
     start: date | None = Field(default=None, description="first day traded; without it the first coin's first bar")
     end: date | None = Field(default=None, description="last day traded, included")
     cash: float = Field(gt=0, le=1e12, description="USD at the start")
+    bitcoin: Symbol = Field(description="daily history of the coin the benchmarks hold")
+    bitcoin_market: str = Field(pattern=MARKET, description="its spot market, BASE/QUOTE")
     random_gates: int = Field(ge=0, le=100_000, description="circular shifts of the gate")
     seed: int = Field(ge=0, le=2**32 - 1)
 

@@ -58,6 +58,13 @@ class Settings(BaseSettings):
             )
         return self
 
+    def coins_and_bitcoin(self) -> tuple[sections.Coin, ...]:
+        """The coins to hold, and Bitcoin after them unless it is one: the benchmarks need it."""
+        bitcoin = self.backtest.bitcoin
+        if any(coin.history == bitcoin for coin in self.coins):
+            return self.coins
+        return (*self.coins, sections.Coin(name="BITCOIN", history=bitcoin, market=self.backtest.bitcoin_market, weight=1.0, lag_days=0))
+
     def coin_step(self, name: str) -> float:
         """Coin units orders of `name` are rounded down to."""
         return self.costs.steps.get(name, self.costs.step)

@@ -80,14 +80,15 @@ def decide(
     while the gate is confirmed. A coin whose volatility is unknown is not ready while a volatility is targeted. A held coin
     without a fresh bar keeps its share and nothing else may rise; so it is when the gate row is stale.
     """
-    coins = len(rules.weights)
+    weights, lags = rules.weights, rules.lags
+    coins = len(weights)
     confirmed = gate.state == CONFIRMED
     frozen = gate.stale > 0
     ready_weight = all_weight = risk = 0.0
     for k in range(coins):
-        weight = rules.weights[k]
+        weight = weights[k]
         all_weight += weight
-        waiting = confirmed and now - gate.confirmed_at < rules.lags[k]
+        waiting = confirmed and now - gate.confirmed_at < lags[k]
         sized = rules.target_volatility <= 0.0 or volatility[k] > 0.0
         targets[k] = 0.0
         if missing[k] < rules.max_missing:
@@ -109,7 +110,7 @@ def decide(
         if rules.own_trend == TREND_AND and not close[k] >= own_average[k]:
             target = 0.0
         if rules.own_trend == TREND_OR and missing[k] < rules.max_missing and close[k] > own_average[k]:
-            target = max(target, rules.weights[k])
+            target = max(target, weights[k])
         targets[k] = target
         total += target
     largest = 1.0 - rules.cash_reserve

@@ -151,6 +151,7 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         profit = -closed * (price - average)
         values = (closed, -closed * average, fee if closed else 0.0, opened, opened * price, fee if opened else 0.0)
         order.execute(now, size, price, *values, None, profit, psize, pprice)
+        order.addcomminfo(self.getcommissioninfo(data))
         order.completed()
         self._close(order, round((now - EPOCH) * 86400), size, price, fee, "filled")
         return True

@@ -47,4 +47,4 @@ class Series(NamedTuple):
     origin: str
     frame: pd.DataFrame
     vintage: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]

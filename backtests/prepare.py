@@ -1,0 +1,180 @@
+"""From settings and prices to what both engines run on: gate lines, coin lines, rules."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from brokers.orders.fills import Costs
+from brokers.prices.clean import bar_length
+from brokers.prices.load import Prices
+from brokers.prices.series import DataError
+from config.sections import Coin
+from config.settings import Settings
+from strategies.breakout import BreakoutRules
+from strategies.coins import coin_lines
+from strategies.confirmations import MeasureRules
+from strategies.decision import OWN_TREND, DecisionRules
+from strategies.gate import GateRules, gate_table
+from strategies.market import Market
+from strategies.risk_curve import CurveRules, HaircutRules
+
+DAY_SECONDS = 86_400
+MAX_MISSING = 3  # bars after which a coin counts as ended
+
+
+class Inputs(NamedTuple):
+    """A backtest's inputs. `coins` holds the traded coins' lines by name, `bitcoin` the benchmark's; all on `grid`."""
+
+    settings: Settings
+    prices: Prices
+    table: pd.DataFrame
+    grid: pd.DatetimeIndex
+    coins: Mapping[str, pd.DataFrame]
+    bitcoin: pd.DataFrame
+    rules: DecisionRules
+    costs: Costs
+
+
+def prepare(settings: Settings, prices: Prices) -> Inputs:
+    """Work out everything that is a function of market data alone.
+
+    Raises
+    ------
+    DataError
+        The index history starts too late, or no coin has a bar in the traded window.
+    """
+    grid = _grid(settings, prices)
+    table = gate_table(market(settings, prices), gate_rules(settings))
+    lines = {coin.name: _lines(coin, settings, prices, grid) for coin in settings.coins_and_bitcoin()}
+    bitcoin = next(lines[coin.name] for coin in settings.coins_and_bitcoin() if coin.history == settings.backtest.bitcoin)
+    coins = {coin.name: lines[coin.name] for coin in settings.coins}
+    return Inputs(settings, prices, table, grid, coins, bitcoin, decision_rules(settings), costs(settings))
+
+
+def market(settings: Settings, prices: Prices) -> Market:
+    """The gate's inputs out of all prices; sessions from the first close of the index on."""
+    signal, confirmations = settings.signal, settings.confirmations
+    _check_history(settings, prices)
+    frames = {request.symbol: one.frame for request, one in prices.series.items() if request.timeframe == "1d"}
+    index = frames[signal.index]["close"]
+
+    def column(symbol: str, name: str) -> pd.Series:
+        return frames[symbol][name] if symbol in frames else pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
+
+    volume = column(signal.volume, "volume")
+    if (volume == 0).any():
+        day = volume.index[volume == 0][-1]
+        raise DataError(
+            f"{prices.of(signal.volume).origin}: the volume of {signal.volume} is 0 on {day:%Y-%m-%d}; that is an error of the data, not a 'no': mend the row"
+        )
+    liquidity = confirmations.liquidity
+    macro = {"assets": liquidity.assets, "treasury": liquidity.treasury, "reverse_repos": liquidity.reverse_repos}
+    coin = confirmations.exhaustion.symbol
+    return Market(
+        sessions=prices.sessions[prices.sessions.index >= index.index[0]],
+        index=index,
+        broad=column(signal.broad, "close"),
+        volume=volume,
+        risky_credit=column(signal.risky_credit, "adj_close"),
+        safe_credit=column(signal.safe_credit, "adj_close"),
+        breadth={symbol: column(symbol, "adj_close") for symbol in confirmations.breadth.symbols},
+        liquidity={name: column(symbol, "value") for name, symbol in macro.items()},
+        coin=column(coin, "close") if coin in frames else None,
+        flows=column("flows", "value") if "flows" in frames else None,
+        losses=column("losses", "value") if "losses" in frames else None,
+    )
+
+
+def gate_rules(settings: Settings) -> GateRules:
+    """The settings' numbers under the strategy's names."""
+    gate, curve, cuts, tests = settings.gate, settings.risk_curve, settings.haircuts, settings.confirmations
+    measures = MeasureRules(
+        volume_fast=tests.volume.fast_sessions,
+        volume_slow=tests.volume.slow_sessions,
+        volume_ratio=tests.volume.min_ratio,
+        breadth_sessions=tests.breadth.sessions,
+        breadth_share=tests.breadth.min_share,
+        leadership_sessions=tests.leadership.sessions,
+        credit_sessions=tests.credit.sessions,
+        broad_sessions=curve.broad_sessions,
+        rates_sessions=curve.rates_sessions,
+        liquidity_weeks=tests.liquidity.weeks,
+        exhaustion_drawdown=tests.exhaustion.drawdown,
+        exhaustion_days=tests.exhaustion.days,
+        max_age_sessions=settings.prices.max_age_sessions,
+        max_age_macro_days=settings.prices.max_age_macro,
+    )
+    haircuts = HaircutRules(
+        flows_factor=cuts.flows.factor,
+        flows_days=cuts.flows.days,
+        flows_record_sessions=cuts.flows.record_sessions,
+        losses_factor=cuts.losses.factor,
+        losses_share=cuts.losses.max_share,
+        losses_max_age=cuts.losses.max_age,
+    )
+    breakout = BreakoutRules(**{name: getattr(gate, name) for name in BreakoutRules._fields})
+    channels = CurveRules(curve.channels, curve.ceilings, curve.dormant_ceilings)
+    return GateRules(breakout, gate.trend_sessions, tests.enabled(), measures, channels, haircuts)
+
+
+def decision_rules(settings: Settings) -> DecisionRules:
+    """The settings' numbers under the strategy's names, one entry a coin."""
+    rules = settings.allocation
+    return DecisionRules(
+        weights=tuple(coin.weight for coin in settings.coins),
+        lags=tuple(float(coin.lag_days * DAY_SECONDS) for coin in settings.coins),
+        spread=rules.unready == "spread",
+        own_trend=OWN_TREND.index(rules.own_trend),
+        target_volatility=rules.target_volatility,
+        drawdown_stop=rules.drawdown_stop,
+        cash_reserve=rules.cash_reserve,
+        band=rules.band,
+        max_gate_age=settings.gate.max_gate_age,
+        max_missing=MAX_MISSING,
+    )
+
+
+def costs(settings: Settings) -> Costs:
+    """What a simulated fill costs."""
+    return Costs(settings.costs.fee, settings.costs.slippage, settings.costs.min_notional)
+
+
+def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:
+    """The instants at which coin bars of the traded window end."""
+    timeframe = settings.exchange.timeframe
+    length = bar_length(timeframe)
+    spans = {coin.name: prices.of(coin.history, timeframe).frame.index for coin in settings.coins}
+    first = min(index[0] for index in spans.values())
+    last = max(index[-1] for index in spans.values())
+    window = settings.backtest
+    start = max(first, pd.Timestamp(window.start, tz="UTC") + length) if window.start else first
+    end = min(last, pd.Timestamp(window.end, tz="UTC") + pd.Timedelta(days=1)) if window.end else last
+    index = prices.of(settings.signal.index).frame.index
+    if start > end:
+        have = f"the coins have bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        raise DataError(f"no coin has a bar between backtest.start {window.start} and backtest.end {window.end}: {have}")
+    if end < index[0] or index[-1] < start - pd.Timedelta(days=366):
+        raise DataError(
+            f"{settings.signal.index} ({index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}) and the coins ({start:%Y-%m-%d} to {end:%Y-%m-%d}) do not overlap"
+        )
+    return pd.date_range(start, end, freq=length, name="known_at", unit="ns")
+
+
+def _lines(coin: Coin, settings: Settings, prices: Prices, grid: pd.DatetimeIndex) -> pd.DataFrame:
+    daily = prices.of(coin.history).frame["close"]
+    bars = prices.of(coin.history, settings.exchange.timeframe).frame
+    rules = settings.allocation
+    return coin_lines(bars, daily, grid, rules.own_trend_days, rules.volatility_days)
+
+
+def _check_history(settings: Settings, prices: Prices) -> None:
+    """The record needs all of the index's history."""
+    signal = settings.signal
+    one = prices.of(signal.index)
+    first = prices.sessions.index[prices.sessions >= pd.Timestamp(signal.history_from, tz="UTC")][0]
+    if one.frame.index[0] > first:
+        raise DataError(
+            f"{one.origin}: {signal.index} starts on {one.frame.index[0]:%Y-%m-%d}, signal.history_from is {signal.history_from}; "
+            "a record needs the whole history: get it, or set history_from knowing that older records are not seen"
+        )

@@ -1,0 +1,97 @@
+"""Every series a configuration needs, from the source it names."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from brokers.prices import folder
+from brokers.prices.calendar import session_closes
+from brokers.prices.clean import bar_length, finished
+from brokers.prices.series import Request, Series
+from config.settings import Settings
+
+LEAD = timedelta(days=400)  # averages of the other series need a year before the index history begins
+Progress = Callable[[str], None]
+
+
+class Prices(NamedTuple):
+    """All series of a run by request; `sessions` up to `now`: instant a session's close was known -> the close (UTC)."""
+
+    series: Mapping[Request, Series]
+    sessions: pd.Series
+    now: pd.Timestamp
+
+    def until(self, instant: pd.Timestamp) -> "Prices":
+        """The same as it was known at `instant` (UTC, included)."""
+        cut = {request: one._replace(frame=one.frame[one.frame.index <= instant]) for request, one in self.series.items()}
+        return Prices(cut, self.sessions[self.sessions.index <= instant], min(self.now, instant))
+
+    def of(self, symbol: str, timeframe: str = "1d") -> Series:
+        """The series of one symbol."""
+        return next(one for request, one in self.series.items() if (request.symbol, request.timeframe) == (symbol, timeframe))
+
+
+def wanted(settings: Settings) -> list[Request]:
+    """The series this configuration reads, each once."""
+    signal, confirmations = settings.signal, settings.confirmations
+    used = {*confirmations.enabled(), *settings.risk_curve.channels}
+    symbols = [signal.index, signal.broad]
+    symbols += [signal.volume] if "volume" in used else []
+    symbols += [signal.risky_credit, signal.safe_credit] if used & {"credit", "rates"} else []
+    symbols += confirmations.breadth.symbols if "breadth" in used else ()
+    requests = [Request(symbol, "session") for symbol in symbols]
+    if "liquidity" in used:
+        liquidity = confirmations.liquidity
+        requests += [Request(symbol, "macro") for symbol in (liquidity.assets, liquidity.treasury, liquidity.reverse_repos)]
+    for coin in settings.coins_and_bitcoin():
+        timeframes = dict.fromkeys(("1d", settings.exchange.timeframe))
+        requests += [Request(coin.history, "coin", coin.market, timeframe) for timeframe in timeframes]
+    if "exhaustion" in used:
+        requests.append(Request(confirmations.exhaustion.symbol, "coin", settings.backtest.bitcoin_market))
+    first: dict[tuple[str, str], Request] = {}
+    for request in requests:
+        first.setdefault((request.symbol, request.timeframe), request)
+    return list(first.values())
+
+
+def load_prices(settings: Settings, now: pd.Timestamp, refresh: bool = False, progress: Progress | None = None) -> Prices:
+    """Get every wanted series; `now` (UTC) is the instant of knowledge: bars not finished by then are left out.
+
+    Raises
+    ------
+    DataError
+        The first series that cannot be had or used.
+    """
+    delay = pd.Timedelta(minutes=settings.prices.publication_delay)
+    closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache))
+
+    def usable(request: Request, source: str, origin: str, raw: pd.DataFrame) -> Series:
+        return finished(request, source, origin, raw, closes, delay, now)
+
+    series = {}
+    for request in wanted(settings):
+        source = source_of(request, settings)
+        if progress:
+            progress(f"{request.name} from {source}")
+        if source == "folder":
+            raw, origin = folder.fetch(request, Path(settings.prices.folder))
+            series[request] = usable(request, source, origin, raw)
+        else:
+            series[request] = downloaded(request, source)
+    known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
+    return Prices(series, known[known.index <= now], now)
+
+
+def source_of(request: Request, settings: Settings) -> str:
+    """Which source `request` comes from; "auto" is FRED for macro, the exchange for intraday bars, Yahoo for the rest."""
+    source = settings.prices.sources.get(request.symbol, settings.prices.source)
+    if source == "folder":
+        return source
+    if request.kind == "macro":
+        return "fred"
+    if request.timeframe != "1d":
+        return "exchange"
+    return "yahoo" if source == "auto" else source
