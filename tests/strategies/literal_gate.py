@@ -51,12 +51,13 @@ def literal_gate(closes: Values, confirmations: Sequence[Answers], channels: Seq
     rows: list[Row] = []
     state, reason, level, after_base = "dormant", "", None, False
     broke_out = confirmed = left = None
+    earlier: list[float] = []
+    bad: dict[int, bool] = {}
     for i, close in enumerate(closes):
         if close is None:
             before = rows[-1] if rows else Row("dormant", "", None, None, 0, None, False, 0, 0.0, 0)
             rows.append(before._replace(stale=before.stale + 1))
             continue
-        earlier = [c for c in closes[:i] if c is not None]
         record = max(earlier) if earlier else None
         base_age = i - closes.index(record) if earlier else 0
         if state == "dormant":
@@ -65,8 +66,9 @@ def literal_gate(closes: Values, confirmations: Sequence[Answers], channels: Seq
                 state, reason, level, broke_out = "testing", "breakout", record, i
                 after_base = base_age >= numbers.base_sessions
         elif state == "confirmed":
-            sessions = [j for j in range(confirmed + 1, i + 1) if closes[j] is not None][-numbers.fail_sessions :]
-            if len(sessions) == numbers.fail_sessions and all(is_bad(closes, j, level, numbers) for j in sessions):
+            bad[i] = is_bad([*earlier, close], level, numbers)
+            since = [bad[j] for j in range(confirmed + 1, i + 1) if closes[j] is not None][-numbers.fail_sessions :]
+            if len(since) == numbers.fail_sessions and all(since):
                 state, left = "dormant", i
                 reason = "failed" if close < level * (1 - numbers.fail_tolerance) else "trend"
             elif numbers.max_sessions > 0 and i - confirmed >= numbers.max_sessions:
@@ -84,16 +86,15 @@ def literal_gate(closes: Values, confirmations: Sequence[Answers], channels: Seq
         ceiling = (numbers.ceilings if state == "confirmed" else numbers.dormant_ceilings)[filled]
         shown_level = None if state == "dormant" else level
         rows.append(Row(state, reason, shown_level, record, base_age, confirmed, after_base, filled, ceiling, 0))
+        earlier.append(close)
     return rows
 
 
-def is_bad(closes: Values, i: int, level: float, numbers: Numbers) -> bool:
-    """Below the level less the tolerance, or below the average of the last closes; an unknown average is not bad."""
-    close = closes[i]
-    if close < level * (1 - numbers.fail_tolerance):
-        return True
-    window = [c for c in closes[: i + 1] if c is not None][-numbers.trend_sessions :]
-    return len(window) == numbers.trend_sessions and close * len(window) < fsum(window)
+def is_bad(closes: Sequence[float], level: float, numbers: Numbers) -> bool:
+    """Whether the last close is below the level less the tolerance, or below the average of the last ones; unknown is not bad."""
+    window = closes[-numbers.trend_sessions :]
+    below_average = len(window) == numbers.trend_sessions and closes[-1] * len(window) < fsum(window)
+    return closes[-1] < level * (1 - numbers.fail_tolerance) or below_average
 
 
 def kept(values: Values, max_age: int) -> Values:

@@ -1,0 +1,111 @@
+"""What the strategy must be compared with: holdings without a gate, other gates, and its own gate at the wrong time."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from backtests import kernel
+from backtests.kernel import Bars, Floats, Gate
+from backtests.metrics import Metrics, measure
+from backtests.prepare import Inputs
+from strategies.breakout import CONFIRMED
+from strategies.decision import TREND_OFF, TREND_OR, DecisionRules
+from strategies.indicators import excess
+from strategies.market import latest
+
+# Protocol facts: time of the first block with the halved subsidy (heights 210000, 420000, 630000, 840000), UTC.
+HALVINGS = (
+    datetime(2012, 11, 28, 15, 24, 38, tzinfo=UTC),
+    datetime(2016, 7, 9, 16, 46, 13, tzinfo=UTC),
+    datetime(2020, 5, 11, 19, 23, 43, tzinfo=UTC),
+    datetime(2024, 4, 20, 0, 9, 27, tzinfo=UTC),
+)
+HALVING_MONTHS = 18
+OPEN = float(CONFIRMED)
+TREND_SESSIONS = 200
+NEVER_AGAIN = 0.99  # a band no holding leaves: bought once, kept
+
+
+class Curve(NamedTuple):
+    """One engine run: `equity` and `exposure` (share in coins) a bar, and its figures."""
+
+    equity: pd.Series
+    exposure: Floats
+    metrics: Metrics
+
+
+class Arena(NamedTuple):
+    """Where the kernel runs: `basket` holds the strategy's coins, `bitcoin` that coin alone, on one grid."""
+
+    inputs: Inputs
+    basket: Bars
+    bitcoin: Bars
+
+
+def arena(inputs: Inputs) -> Arena:
+    """The inputs as kernel arrays."""
+    known_at = pd.DatetimeIndex(inputs.table.index)
+    return Arena(inputs, kernel.bars_of(list(inputs.coins.values()), inputs.grid, known_at), kernel.bars_of([inputs.bitcoin], inputs.grid, known_at))
+
+
+def benchmarks(place: Arena, mean_exposure: float) -> dict[str, Curve]:
+    """Every benchmark by name, in the order a reader should see them.
+
+    hold_bitcoin : bought at the first open and kept. hold_basket : the strategy's coins at their weights, no gate, kept
+    there by the strategy's band. bitcoin_own_trend : Bitcoin while it closes above its own 200-day average.
+    broad_trend, index_trend : the basket while the broad market, or the index, closes above its 200-session average.
+    halving : Bitcoin for 18 months after each halving; the gate may merely coincide with that clock.
+    constant_exposure : the basket at `mean_exposure`, the strategy's own, all the time.
+    """
+    inputs = place.inputs
+    table, rules = inputs.table, inputs.rules
+    alone = rules._replace(weights=(1.0,), lags=(0.0,), own_trend=TREND_OFF, target_volatility=0.0, drawdown_stop=0.0, cash_reserve=0.0)
+    basket = rules._replace(lags=(0.0,) * len(rules.weights), own_trend=TREND_OFF, target_volatility=0.0, drawdown_stop=0.0)
+    broad = latest(inputs.prices.of(inputs.settings.signal.broad).frame["close"], pd.DatetimeIndex(table.index))
+    always = np.ones(len(table))
+    by_bar = place.bitcoin._replace(session=np.arange(len(place.bitcoin.time)))
+    bitcoin, coins = ("BITCOIN",), tuple(inputs.coins)
+    return {
+        "hold_bitcoin": run(place, place.bitcoin, bitcoin, plain_gate(always), alone._replace(band=NEVER_AGAIN)),
+        "hold_basket": run(place, place.basket, coins, plain_gate(always), basket),
+        "bitcoin_own_trend": run(place, place.bitcoin, bitcoin, plain_gate(0 * always), alone._replace(own_trend=TREND_OR)),
+        "broad_trend": run(place, place.basket, coins, plain_gate(excess(broad, TREND_SESSIONS) > 0), basket),
+        "index_trend": run(place, place.basket, coins, plain_gate(excess(table["close"].to_numpy(), TREND_SESSIONS) > 0), basket),
+        "halving": run(place, by_bar, bitcoin, plain_gate(after_halving(place.bitcoin.time)), alone),
+        "constant_exposure": run(place, place.basket, coins, plain_gate(mean_exposure * always), basket._replace(spread=True)),
+    }
+
+
+def plain_gate(ceiling: Floats) -> Gate:
+    """A gate that is open wherever `ceiling` is above zero; its coins wait for nothing."""
+    ceiling = np.asarray(ceiling, dtype=float)
+    none = np.zeros(len(ceiling))
+    return Gate(np.where(ceiling > 0, OPEN, 0.0), ceiling, none, np.full(len(ceiling), np.nan), none)
+
+
+def after_halving(seconds: Floats) -> Floats:
+    """1 within 18 months after a halving, else 0, for instants in epoch seconds."""
+    within = np.zeros(len(seconds))
+    for halving in HALVINGS:
+        end = pd.Timestamp(halving) + pd.DateOffset(months=HALVING_MONTHS)
+        within[(seconds >= halving.timestamp()) & (seconds < end.timestamp())] = 1.0
+    return within
+
+
+def run(place: Arena, bars: Bars, names: tuple[str, ...], gate: Gate, rules: DecisionRules) -> Curve:
+    """One kernel run with its figures."""
+    inputs = place.inputs
+    settings = inputs.settings
+    size = len(bars.time)
+    equity, cash = np.empty(size), np.empty(size)
+    account = kernel.Account(settings.backtest.cash, settings.costs.cash_yield, np.array([settings.coin_step(name) for name in names]))
+    arguments = (gate, bars, kernel.as_arrays(rules), inputs.costs, account, equity, cash)
+    orders = kernel.room(kernel.trade(*arguments, kernel.room(0)))
+    kernel.trade(*arguments, orders)
+    filled = orders.status == kernel.FILLED
+    traded = float(np.abs(orders.size * orders.price)[filled].sum())
+    curve = pd.Series(equity, inputs.grid)
+    exposure = 1.0 - cash / equity
+    return Curve(curve, exposure, measure(curve, exposure, traded, int(filled.sum()), float(orders.fee.sum())))

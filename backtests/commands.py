@@ -1,0 +1,99 @@
+"""What the commands do: load, run, show, write."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests.report import terminal
+from brokers.prices.load import Prices, load_prices
+from config.settings import Settings, load
+
+Files = list[Path] | None
+Texts = list[str] | None
+
+
+def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | None, with_benchmarks: bool, refresh: bool) -> None:
+    """Backtest, print, write the run folder."""
+    from loguru import logger
+
+    from backtests import runs
+    from backtests.backtest import backtest
+    from backtests.caveats import caveats
+    from backtests.prepare import prepare
+
+    settings = load(files, overrides)
+    now = pd.Timestamp.now(tz="UTC")
+    with progress() as step:
+        prices = load_prices(settings, now, refresh, lambda text: step(text))
+        folder = output or runs.RUNS / runs.run_name("backtest", settings, prices, now)
+        with runs.new_folder(folder) as partial:
+            logger.remove()
+            log = logger.add(partial / "run.log", format="{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}Z {level} {message}")
+            logger.info("backtest {} {}", " ".join(map(str, files or [])), " ".join(overrides or []))
+            step("gate and coins")
+            inputs = prepare(settings, prices)
+            step("backtrader")
+            result = backtest(inputs, with_benchmarks, step)
+            figures = {name: curve.metrics for name, curve in result.benchmarks.items()}
+            found = caveats(inputs, result.metrics, figures, result.events, result.equity["value"])
+            for caveat in found:
+                logger.warning("{}: {}: {}", caveat.severity, caveat.about, caveat.text)
+            runs.write(result, found, partial)
+            logger.info("{} decisions, {} orders, final value {:.2f}", len(result.run.decisions), len(result.run.orders), result.equity["value"].iloc[-1])
+            logger.remove(log)
+    summary = runs.read(folder)
+    if as_json:
+        print(json.dumps(summary | {"folder": str(folder)}))
+    else:
+        terminal.show_backtest(terminal.console(), summary, folder)
+
+
+def show_config(files: Files, overrides: Texts, as_json: bool) -> None:
+    """The merged settings, secrets masked."""
+    import tomli_w
+
+    settings = load(files, overrides)
+    print(settings.model_dump_json(indent=1) if as_json else tomli_w.dumps(settings.model_dump(exclude_none=True)), end="")
+
+
+def show_schema() -> None:
+    """The JSON schema of the settings."""
+    print(json.dumps(Settings.model_json_schema(), indent=1))
+
+
+def list_runs(folders: Files, as_json: bool) -> None:
+    """Runs side by side."""
+    from backtests import runs
+
+    found = {folder.name: runs.read(folder) for folder in (folders or runs.listed())}
+    if as_json:
+        print(json.dumps(found))
+        return
+    out = terminal.console()
+    if not found:
+        out.print(f"no runs under {runs.RUNS}/ yet; `python main.py backtest` makes one")
+        return
+    out.print(terminal.metrics_table({name: run["strategy"] for name, run in found.items()}, "runs"))
+
+
+@contextmanager
+def progress() -> Iterator[Any]:
+    """A line on standard error that says what is being done; silent where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text, done=0, of=0: None
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=terminal.console(error=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def step(text: str, done: int = 0, of: int = 0) -> None:
+            bar.update(task, description=text, completed=done, total=of or None)
+
+        yield step

@@ -1,0 +1,209 @@
+"""Closed candles of a spot market from an exchange's public endpoints, through ccxt."""
+
+from collections.abc import Callable
+from datetime import date
+from difflib import get_close_matches
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import pandas as pd
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
+
+from brokers.prices.clean import bar_length
+from brokers.prices.series import BAR_COLUMNS, DataError, Request, Unreachable
+
+TIMEOUT = 10_000  # milliseconds without a byte of an answer
+STOP = stop_after_attempt(4) | stop_after_delay(20)
+WAIT = wait_random_exponential(multiplier=1, max=5)
+LONGEST_WAIT = 20.0  # seconds; an exchange that asks for a longer pause is left alone
+PAGE = 300  # candles asked for at a time where ccxt does not know the limit
+FIRST_MARKET = date(2010, 7, 17)  # Mt. Gox opened on this day: no candle is older
+
+Candle = list[float]
+Answer = TypeVar("Answer")
+
+
+class _Busy(Unreachable):
+    """The exchange is there and asks to be left alone for some `seconds`."""
+
+    seconds = 0.0
+
+
+class _Empty(Unreachable):
+    """No candles: the market began later, or the call failed; only asking again can tell."""
+
+
+class _Market(NamedTuple):
+    """One market's candles; times are milliseconds since 1970, of bar starts."""
+
+    exchange: Any
+    name: str
+    timeframe: str
+    length: int
+    last: int  # the last bar closed by now
+
+
+def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timestamp) -> pd.DataFrame:
+    """Candles of `request.market` at `request.timeframe` from `start` (None: the listing) that were closed at `now` (UTC).
+
+    Returns
+    -------
+    Index: the start of each bar, for "1d" as a naive midnight (the UTC day), else UTC. Columns `BAR_COLUMNS`; `adj_close` is the
+    close, volume in coins. A gap stays a gap. Asking for days before the listing gives what there is.
+
+    Raises
+    ------
+    DataError
+        Unknown exchange, market not listed for spot, timeframe not offered: each names the nearest there is.
+    Unreachable
+        No network, an outage, a rate limit, or HTTP 200 with a body that holds no candles (ccxt raises nothing then), after
+        four attempts.
+    """
+    exchange = _exchange(exchange_id, request)
+    _retried(partial(_load_markets, exchange))
+    _check_listed(exchange, request)
+    length = int(bar_length(request.timeframe).total_seconds() * 1000)
+    last = (_milliseconds(now) // length - 1) * length
+    market = _Market(exchange, request.market, request.timeframe, length, last)
+    return _frame(_candles(market, _milliseconds(pd.Timestamp(start or FIRST_MARKET, tz="UTC"))), request)
+
+
+def _exchange(exchange_id: str, request: Request) -> Any:
+    import ccxt
+
+    if exchange_id not in ccxt.exchanges:
+        raise DataError(f"exchange.prices_id {exchange_id!r} is no exchange that ccxt knows; {_nearest(exchange_id, ccxt.exchanges)}")
+    # requests_trust_env: through the proxy that HTTPS_PROXY names, as the other sources do.
+    exchange = getattr(ccxt, exchange_id)({"enableRateLimit": True, "timeout": TIMEOUT, "requests_trust_env": True})
+    offered = exchange.timeframes or {}
+    if exchange.has["fetchOHLCV"] is not True or request.timeframe not in offered:
+        has = ", ".join(offered) or "none"
+        raise DataError(f"{exchange_id}: has no {request.timeframe} candles, only {has}; change exchange.timeframe or prices_id")
+    kinds = exchange.options.get("fetchMarkets")
+    if isinstance(kinds, dict) and isinstance(kinds.get("types"), list):
+        kinds["types"] = ["spot"]  # else an outage of the futures endpoints stops spot prices
+    return exchange
+
+
+def _load_markets(exchange: Any) -> None:
+    _ask(exchange, lambda: exchange.load_markets(True))
+    if not exchange.markets:
+        raise _unusable(exchange, "a list of markets without one market")
+
+
+def _check_listed(exchange: Any, request: Request) -> None:
+    listed = exchange.markets.get(request.market)
+    if listed is None or not listed.get("spot"):
+        spot = [name for name, other in exchange.markets.items() if other.get("spot")]
+        raise DataError(f"{exchange.id}: has no spot market {request.market!r}; {_nearest(request.market, spot)}")
+
+
+def _candles(market: _Market, since: int) -> list[Candle]:
+    """Page after page. Each begins with the last candle already known, so that a page without one is a failed call, never the end."""
+    try:
+        candles = _retried(partial(_page, market, since))
+    except _Empty:
+        # Exchanges that answer with the window [since, since + a page] show nothing of candles further on.
+        candles = _retried(partial(_page, market, _listing(market, since)))
+    while candles[-1][0] < market.last:
+        newest = int(candles[-1][0])
+        new = [candle for candle in _retried(partial(_page, market, newest)) if candle[0] > newest]
+        if not new:
+            break
+        candles += new
+    return [candle for candle in candles if candle[0] <= market.last]
+
+
+def _listing(market: _Market, early: int) -> int:
+    """A start whose page holds the first candle, by bisection between `early`, which has none, and the last closed bar."""
+    late = market.last
+    while late - early > market.length:
+        middle = (early + late) // 2
+        try:
+            _retried(partial(_page, market, middle), attempts=2)
+            late = middle
+        except _Empty:
+            early = middle
+    return late
+
+
+def _page(market: _Market, since: int) -> list[Candle]:
+    """One attempt at the candles from `since` on, running ones included."""
+    exchange = market.exchange
+    spot = (exchange.features or {}).get("spot") or {}
+    limit = (spot.get("fetchOHLCV") or {}).get("limit") or PAGE
+    rows = _ask(exchange, lambda: exchange.fetch_ohlcv(market.name, market.timeframe, since, limit))
+    if not isinstance(rows, list) or any(not isinstance(row, list) or not _numbers(row[:6]) for row in rows):
+        raise _unusable(exchange, "rows that are no candles")
+    rows = [row[:6] for row in rows if row[0] >= since]
+    if not rows:
+        when = pd.Timestamp(since, unit="ms")
+        raise _Empty(f"{exchange.id}: gave no {market.timeframe} candles of {market.name} from {when:%Y-%m-%d %H:%M} on; try again later")
+    return rows
+
+
+def _numbers(row: list[Any]) -> bool:
+    return len(row) == 6 and all(isinstance(value, int | float) for value in row)
+
+
+def _ask(exchange: Any, call: Callable[[], Any]) -> Any:
+    """One call. ccxt's errors become ours; what it stumbles over in a body it did not expect is no answer."""
+    import ccxt
+
+    try:
+        return call()
+    except (ccxt.RateLimitExceeded, ccxt.DDoSProtection) as error:
+        busy = _Busy(f"{exchange.id}: {_short(error)}; wait, or choose another exchange.prices_id")
+        busy.seconds = _retry_after(exchange.last_response_headers)
+        raise busy from error
+    except ccxt.NetworkError as error:
+        message = f"{exchange.id}: {_short(error)}; check the network, or choose another exchange.prices_id if this one is closed to your country"
+        raise Unreachable(message) from error
+    except ccxt.BaseError as error:
+        raise DataError(f"{exchange.id}: {_short(error)}; change the market or exchange.prices_id") from error
+    except (AttributeError, TypeError, KeyError, IndexError, ValueError) as error:
+        raise _unusable(exchange, "a body that cannot be read") from error
+
+
+def _retried(call: Callable[[], Answer], attempts: int = 4) -> Answer:
+    """`call` until it answers; only reads of public data come here, so asking again does no harm."""
+    return Retrying(retry=retry_if_exception(_worth_it), stop=STOP | stop_after_attempt(attempts), wait=_pause, reraise=True)(call)
+
+
+def _worth_it(error: BaseException) -> bool:
+    return isinstance(error, Unreachable) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return max(WAIT(state), getattr(error, "seconds", 0.0))
+
+
+def _retry_after(headers: Any) -> float:
+    asked = str(next((value for name, value in (headers or {}).items() if name.lower() == "retry-after"), 0))
+    return float(asked) if asked.isdigit() else 0.0
+
+
+def _unusable(exchange: Any, what: str) -> Unreachable:
+    return Unreachable(f"{exchange.id}: answered with {what}; is there a login page or a proxy between? Try again later")
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:200]}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, 5, 0.4) or sorted(known)[:5]
+    return f"nearest: {', '.join(near)}"
+
+
+def _milliseconds(instant: pd.Timestamp) -> int:
+    return int(instant.timestamp() * 1000)
+
+
+def _frame(candles: list[Candle], request: Request) -> pd.DataFrame:
+    table = pd.DataFrame(candles, columns=["start", "open", "high", "low", "close", "volume"])
+    index = pd.DatetimeIndex(pd.to_datetime(table.pop("start").astype("int64"), unit="ms", utc=True)).as_unit("ns")
+    frame = table.astype(float).assign(adj_close=table["close"])[list(BAR_COLUMNS)]
+    frame.index = index.tz_localize(None).rename("date") if request.timeframe == "1d" else index.rename("start")
+    return frame

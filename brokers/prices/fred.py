@@ -1,0 +1,157 @@
+"""Macro values from FRED's public CSV files, stamped with the instant they were published."""
+
+import time
+from datetime import date
+from functools import lru_cache
+from io import StringIO
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
+
+from brokers.prices.series import DataError, Request, Unreachable
+
+if TYPE_CHECKING:
+    import requests
+
+URL = "https://fred.stlouisfed.org/graph/fredgraph.csv"
+TIMEOUT = 15.0  # seconds for one answer, its last byte included
+STOP = stop_after_attempt(4) | stop_after_delay(20)
+WAIT = wait_random_exponential(multiplier=1, max=5)
+LONGEST_WAIT = 20.0  # seconds; a server that asks for a longer pause is left alone
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+class Release(NamedTuple):
+    """When a value is published: so many US business days (or calendar days) after its date, at an hour of New York."""
+
+    days: int
+    hour: str
+    business: bool = True
+
+
+RELEASES = {
+    # H.4.1: the Wednesday level on Thursday at 16:30, or on Friday when Thursday is a holiday (federalreserve.gov/releases/h41).
+    "WALCL": Release(1, "16:30"),
+    "WTREGEN": Release(1, "16:30"),
+    "WRESBAL": Release(1, "16:30"),
+    # The New York Fed gives the result soon after the operation closes at 13:30; 16:30 leaves FRED three hours to take it over.
+    "RRPONTSYD": Release(0, "16:30"),
+    # Computed after the bond market's close. FRED shows it the next morning, at no promised hour: 18:00 lies after that day's stock
+    # close, so no session's reading can use it too early.
+    "BAMLH0A0HYM2": Release(1, "18:00"),
+    # The OFR updates its index once each business day from the day before, at no promised hour; 18:00 for the same reason.
+    "OFR_FSI": Release(1, "18:00"),
+    # Friday's value on Wednesday at 08:30; on Thursday after a holiday from Monday to Wednesday (chicagofed.org, NFCI release dates).
+    "NFCI": Release(3, "08:30"),
+    "ANFCI": Release(3, "08:30"),
+}
+UNKNOWN = Release(7, "18:00", business=False)  # later than any daily or weekly series; monthly and quarterly ones need a row above
+
+
+class _Busy(Unreachable):
+    """The server is there and asks to be left alone for some `seconds`."""
+
+    seconds = 0.0
+
+
+def fetch(request: Request, start: date | None) -> pd.DataFrame:
+    """Values of the FRED series `request.symbol` observed from `start` on (None: all), as FRED has them today (revised).
+
+    Returns
+    -------
+    One column `value` in the series' own unit; index: UTC instant of publication (see `published`), increasing. Days without a
+    value are left out; of several days published at once the last one stands.
+
+    Raises
+    ------
+    DataError
+        Unknown series.
+    Unreachable
+        No usable answer after four attempts: no network, an outage, a rate limit, a page instead of CSV.
+    """
+    retrying = Retrying(retry=retry_if_exception(_worth_it), stop=STOP, wait=_pause, reraise=True)
+    values = retrying(_asked, request.symbol, start).dropna()
+    frame = values.to_frame("value").set_axis(published(request.symbol, pd.DatetimeIndex(values.index)))
+    return frame[~frame.index.duplicated(keep="last")]
+
+
+def published(name: str, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """UTC instants at which the values of the series `name` for the observation `dates` (naive midnights) were published.
+
+    A date that is no business day counts as the next one: never too early. A series without a row in `RELEASES` is taken to
+    appear seven days later. Several dates may have the same instant (a weekend's and the Monday's).
+    """
+    release = RELEASES.get(name, UNKNOWN)
+    if release.business:
+        days = np.busday_offset(dates.to_numpy().astype("datetime64[D]"), release.days, roll="forward", holidays=_holidays())
+    else:
+        days = dates.to_numpy().astype("datetime64[D]") + release.days
+    local = pd.DatetimeIndex(days.astype("datetime64[ns]")) + pd.Timedelta(f"{release.hour}:00")
+    return local.tz_localize(NEW_YORK).tz_convert("UTC").rename("published")
+
+
+@lru_cache(maxsize=1)
+def _holidays() -> np.ndarray:
+    from pandas.tseries.holiday import USFederalHolidayCalendar
+
+    return USFederalHolidayCalendar().holidays("1960-01-01", "2060-12-31").to_numpy().astype("datetime64[D]")
+
+
+def _asked(name: str, start: date | None) -> pd.Series:
+    """One attempt: values by date of observation."""
+    import requests
+
+    params = {"id": name} | ({"cosd": start.isoformat()} if start else {})
+    try:
+        with requests.get(URL, params=params, timeout=TIMEOUT, stream=True) as response:
+            body = _body(response)
+    except (requests.RequestException, OSError) as error:
+        raise _unreachable(name, f"{type(error).__name__}: {str(error)[:200]}") from error
+    if response.status_code in (400, 404):
+        raise DataError(f"FRED: knows no series {name!r} (HTTP {response.status_code}); look its id up on fred.stlouisfed.org")
+    if response.status_code != 200:
+        busy = _Busy(str(_unreachable(name, f"HTTP {response.status_code}")))
+        asked = response.headers.get("Retry-After", "")
+        busy.seconds = float(asked) if asked.isdigit() else 0.0
+        raise busy
+    return _values(name, body)
+
+
+def _body(response: "requests.Response") -> str:
+    """The whole body within `TIMEOUT`: requests' own limit begins again with every byte that drips in."""
+    deadline = time.monotonic() + TIMEOUT
+    parts = []
+    while part := response.raw.read1(65_536, decode_content=True):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still answering after {TIMEOUT:g} s")
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+def _values(name: str, body: str) -> pd.Series:
+    """The table in `body`; anything else, be it a login page or half a file, is no answer."""
+    head = body.partition("\n")[0].strip().split(",")
+    if len(head) != 2 or head[1].strip('"') != name:
+        raise _unreachable(name, f"a page instead of CSV, beginning {body[:40]!r}")
+    try:
+        table = pd.read_csv(StringIO(body), na_values=".", header=0, names=["date", "value"])
+        dates = pd.DatetimeIndex(pd.to_datetime(table["date"], format="%Y-%m-%d"))
+        return table["value"].astype(float).set_axis(dates)
+    except ValueError as error:
+        raise _unreachable(name, f"CSV that breaks off or holds no numbers ({str(error)[:120]})") from error
+
+
+def _unreachable(name: str, what: str) -> Unreachable:
+    return Unreachable(f'FRED: no usable answer for {name}: {what}; check the network, try again later, or set prices.sources.{name} to "folder"')
+
+
+def _worth_it(error: BaseException) -> bool:
+    return isinstance(error, Unreachable) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return max(WAIT(state), getattr(error, "seconds", 0.0))

@@ -1,0 +1,129 @@
+"""The commands. What they do lives in the packages beside this file; everything heavy is imported when it is needed."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DONE, USAGE, MARKET_DATA, INTERRUPTED = 0, 2, 3, 130
+
+app = typer.Typer(
+    help="Gate crypto exposure on the Russell 2000's breakout regime: backtest it, read it, doubt it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 130 interrupted.",
+)
+check = typer.Typer(help="Check the promises on your own configuration and data.", no_args_is_help=True, rich_markup_mode=None)
+config = typer.Typer(help="Show settings and their schema.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(check, name="check")
+app.add_typer(config, name="config")
+
+Config = Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML file over config/default.toml; repeatable, later wins.")]
+Set = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="One setting, e.g. gate.base_sessions=126; repeatable.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Download all prices again instead of updating the cache.")]
+
+
+def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command whose expected failures become one message and their exit code."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+            except KeyboardInterrupt:
+                typer.echo("interrupted; nothing half-written is left", err=True)
+                raise typer.Exit(INTERRUPTED) from None
+            except Exception as error:
+                code = exit_code(error)
+                if code is None:
+                    raise
+                typer.echo(f"error: {error}", err=True)
+                raise typer.Exit(code) from None
+
+        group.command(name)(guarded)
+        return guarded
+
+    return register
+
+
+def exit_code(error: Exception) -> int | None:
+    """The exit code an error stands for by its class; None for a bug."""
+    kinds = {"ConfigError": USAGE, "RunError": USAGE, "DataError": MARKET_DATA}
+    return next((kinds[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in kinds), None)
+
+
+@command(app, "backtest")
+def backtest(
+    config: Config = None,
+    set_: Set = None,
+    json: Json = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-backtest-<hash>.")] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.html.")] = False,
+    no_benchmarks: Annotated[bool, typer.Option("--no-benchmarks", help="The strategy alone: no benchmarks, no random gates, no verdict.")] = False,
+    refresh: Refresh = False,
+) -> None:
+    """Run the strategy on history, print the table, write the run folder."""
+    from backtests.commands import run_backtest
+
+    run_backtest(config, set_, json, output, not no_benchmarks, refresh)
+
+
+@command(app, "gate")
+def gate(
+    config: Config = None,
+    set_: Set = None,
+    json: Json = False,
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE|RUN", help="As known at that day's 24:00 UTC, or on a run's data.")] = None,
+    refresh: Refresh = False,
+) -> None:
+    """Today's reading of the gate, and why."""
+    from backtests.commands import read_gate
+
+    read_gate(config, set_, json, as_of, refresh)
+
+
+@command(check, "data")
+def check_data(config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False) -> None:
+    """Each series: source, span, gaps, odd rows, stale end."""
+    from backtests.commands import check_data
+
+    check_data(config, set_, json, refresh)
+
+
+@command(config, "show")
+def config_show(config: Config = None, set_: Set = None, json: Json = False) -> None:
+    """The merged settings as TOML."""
+    from backtests.commands import show_config
+
+    show_config(config, set_, json)
+
+
+@command(config, "schema")
+def config_schema() -> None:
+    """The JSON schema of all settings: units, bounds, meaning."""
+    from backtests.commands import show_schema
+
+    show_schema()
+
+
+@command(app, "runs")
+def runs(
+    folders: Annotated[list[Path] | None, typer.Argument(help="Run folders to compare; without them all under runs/.", show_default=False)] = None,
+    json: Json = False,
+) -> None:
+    """List and compare finished runs."""
+    from backtests.commands import list_runs
+
+    list_runs(folders, json)
+
+
+if __name__ == "__main__":
+    sys.exit(app())
