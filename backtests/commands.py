@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from backtests.report import terminal
 from brokers.prices.load import Prices, load_prices
-from config.settings import Settings, load
+from config.settings import ConfigError, Settings, load
 
 Files = list[Path] | None
 Texts = list[str] | None
@@ -29,7 +30,7 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
     settings = load(files, overrides)
     now = pd.Timestamp.now(tz="UTC")
     with progress() as step:
-        prices = load_prices(settings, now, refresh, lambda text: step(text))
+        prices = load_prices(settings, now, refresh, step)
         folder = output or runs.RUNS / runs.run_name("backtest", settings, prices, now)
         with runs.new_folder(folder) as partial:
             logger.remove()
@@ -44,6 +45,10 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
             for caveat in found:
                 logger.warning("{}: {}: {}", caveat.severity, caveat.about, caveat.text)
             runs.write(result, found, partial)
+            if any(one.source not in ("folder", "file") for one in prices.series.values()):
+                from brokers.prices.download import pin
+
+                pin(prices.series, settings)
             logger.info("{} decisions, {} orders, final value {:.2f}", len(result.run.decisions), len(result.run.orders), result.equity["value"].iloc[-1])
             logger.remove(log)
     summary = runs.read(folder)
@@ -51,6 +56,54 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
         print(json.dumps(summary | {"folder": str(folder)}))
     else:
         terminal.show_backtest(terminal.console(), summary, folder)
+
+
+def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, refresh: bool) -> None:
+    """Today's reading, a past day's, or a run's."""
+    from backtests import reading
+
+    settings = load(files, overrides)
+    with progress() as step:
+        prices = _prices_as_of(settings, as_of, refresh, step)
+        found = reading.read(settings, prices)
+    if as_json:
+        print(json.dumps(reading.as_json(found)))
+        return
+    out = terminal.console()
+    for number, sentence in enumerate(reading.sentences(found)):
+        out.print(sentence, style="bold" if number == 0 else "")
+    out.print(f"As known at {found.as_of:%Y-%m-%d %H:%M} UTC.", style="dim")
+
+
+def check_data(files: Files, overrides: Texts, as_json: bool, refresh: bool) -> None:
+    """Every series at a glance."""
+    from brokers.prices import quality
+
+    settings = load(files, overrides)
+    with progress() as step:
+        prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step)
+    found = [quality.quality(one, prices) for one in prices.series.values()]
+    if as_json:
+        print(json.dumps({one.name: quality.as_json(one) for one in found}))
+    else:
+        terminal.show_quality(terminal.console(), found)
+
+
+def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: Any) -> Prices:
+    now = pd.Timestamp.now(tz="UTC")
+    if as_of is None:
+        return load_prices(settings, now, refresh, step)
+    if Path(as_of).is_dir():
+        from backtests import runs
+
+        summary = runs.read(Path(as_of))
+        pinned = {name: one["vintage"] for name, one in summary["data"].items()}
+        return load_prices(settings, now, False, step, pinned).until(pd.Timestamp(summary["window"]["last"]))
+    try:
+        day = pd.Timestamp(date.fromisoformat(as_of), tz="UTC")
+    except ValueError:
+        raise ConfigError(f"--as-of {as_of}: is neither a date (YYYY-MM-DD) nor a run folder") from None
+    return load_prices(settings, now, refresh, step).until(day + pd.Timedelta(days=1))
 
 
 def show_config(files: Files, overrides: Texts, as_json: bool) -> None:

@@ -7,6 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from brokers.prices.quality import Quality
+
 COLUMNS = (
     ("total return", "total_return", "{:+,.0%}"),
     ("per year", "cagr", "{:+.1%}"),
@@ -20,6 +22,7 @@ COLUMNS = (
     ("turnover/yr", "turnover", "{:.1f}"),
     ("orders", "orders", "{:,}"),
 )
+STALE_BARS = 5
 COLOURS = {"high": "red", "medium": "yellow", "low": "dim"}
 
 
@@ -82,3 +85,22 @@ def spells_table(spells: Sequence[Mapping[str, Any]]) -> Table:
             *("-" if spell[key] is None else f"{spell[key]:+.0%}" for key in ("strategy_return", "bitcoin_return")),
         )
     return table
+
+
+def show_quality(out: Console, found: Sequence[Quality]) -> None:
+    """A line a series, then what was mended on the way in."""
+    table = Table(box=box.SIMPLE_HEAD)
+    headings = ("series", "source", "first", "last", "rows", "gaps", "no volume", "odd bars", "spikes", "behind", "vintage")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("series", "source", "first", "last", "vintage") else "right")
+    for one in found:
+        counts = (f"{one.gaps} (last {one.last_gap})" if one.gaps else "0", one.no_volume, one.odd_bars)
+        spikes = f"{one.spikes} (last {one.last_spike})" if one.spikes else "0"
+        dates = (f"{one.first:%Y-%m-%d}", f"{one.last:%Y-%m-%d}", f"{one.rows:,}")
+        behind = f"[red]{one.behind}[/]" if one.behind > STALE_BARS else str(one.behind)
+        table.add_row(one.name, one.source, *dates, *map(str, counts), spikes, behind, one.vintage[:8])
+    out.print(table)
+    out.print("gaps: missing bars inside; odd bars: open or close outside high and low; behind: bars missing at the end until now")
+    for one in found:
+        for note in one.notes:
+            out.print(f"{one.origin}: {note}")

@@ -107,6 +107,9 @@ def _checked_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[
         if bad.any():
             row = int(np.argmax(bad))
             raise DataError(f"{origin}: {_day(frame.index[row])} has {column} {values[row][BAR_COLUMNS.index(column)]:g}; a price must be positive")
+    blank = int(frame[["open", "high", "low"]].isna().any(axis=1).sum())
+    if blank:
+        notes.append(f"{blank} rows without open, high or low: the close stands there")
     frame["adj_close"] = frame["adj_close"].fillna(frame["close"])
     if request.kind == "coin":
         # A fill needs an open: the close before is the last price anyone saw.

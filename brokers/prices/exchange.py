@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, TypeVar
 import pandas as pd
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from brokers.prices.clean import bar_length
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, Unreachable
 
 TIMEOUT = 10_000  # milliseconds without a byte of an answer
@@ -62,7 +61,7 @@ def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timest
     exchange = _exchange(exchange_id, request)
     _retried(partial(_load_markets, exchange))
     _check_listed(exchange, request)
-    length = int(bar_length(request.timeframe).total_seconds() * 1000)
+    length = exchange.parse_timeframe(request.timeframe) * 1000
     last = (_milliseconds(now) // length - 1) * length
     market = _Market(exchange, request.market, request.timeframe, length, last)
     return _frame(_candles(market, _milliseconds(pd.Timestamp(start or FIRST_MARKET, tz="UTC"))), request)

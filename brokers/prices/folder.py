@@ -36,7 +36,26 @@ def fetch(request: Request, folder: Path) -> tuple[pd.DataFrame, str]:
 
         frame = frame[frame["value"].notna()]
         frame.index = published(request.symbol, pd.DatetimeIndex(frame.index))
+        frame = frame[~frame.index.duplicated(keep="last")]  # a weekend's values appear with Monday's
     return frame, str(path)
+
+
+def own_values(path: Path, column: str) -> tuple[pd.DataFrame, str]:
+    """A user's own dated figures: CSV with Date (of publication) and `column`; known at the end of that UTC day.
+
+    Raises
+    ------
+    DataError
+        As `fetch`.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; [haircuts] names it")
+    table = _read(path)
+    if column not in table:
+        raise DataError(f"{path}: has no column {column}; it has {', '.join(table.columns)}")
+    frame = pd.DataFrame({"value": _numbers(table[column], path)})
+    frame.index = _index(table, Request(column, "macro"), path).tz_localize("UTC") + pd.Timedelta(days=1)
+    return frame[frame["value"].notna()], str(path)
 
 
 def _path(request: Request, folder: Path) -> Path:

@@ -103,12 +103,13 @@ def _holidays() -> np.ndarray:
 def _asked(name: str, start: date | None) -> pd.Series:
     """One attempt: values by date of observation."""
     import requests
+    from urllib3.exceptions import HTTPError
 
     params = {"id": name} | ({"cosd": start.isoformat()} if start else {})
     try:
         with requests.get(URL, params=params, timeout=TIMEOUT, stream=True) as response:
             body = _body(response)
-    except (requests.RequestException, OSError) as error:
+    except (requests.RequestException, HTTPError, OSError) as error:
         raise _unreachable(name, f"{type(error).__name__}: {str(error)[:200]}") from error
     if response.status_code in (400, 404):
         raise DataError(f"FRED: knows no series {name!r} (HTTP {response.status_code}); look its id up on fred.stlouisfed.org")

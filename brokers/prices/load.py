@@ -1,7 +1,7 @@
 """Every series a configuration needs, from the source it names."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ import pandas as pd
 
 from brokers.prices import folder
 from brokers.prices.calendar import session_closes
-from brokers.prices.clean import bar_length, finished
-from brokers.prices.series import Request, Series
+from brokers.prices.clean import finished
+from brokers.prices.series import DataError, Request, Series
 from config.settings import Settings
 
 LEAD = timedelta(days=400)  # averages of the other series need a year before the index history begins
@@ -57,30 +57,45 @@ def wanted(settings: Settings) -> list[Request]:
     return list(first.values())
 
 
-def load_prices(settings: Settings, now: pd.Timestamp, refresh: bool = False, progress: Progress | None = None) -> Prices:
+def load_prices(
+    settings: Settings, now: pd.Timestamp, refresh: bool = False, progress: Progress | None = None, pinned: Mapping[str, str] | None = None
+) -> Prices:
     """Get every wanted series; `now` (UTC) is the instant of knowledge: bars not finished by then are left out.
+
+    With `pinned` (vintage by series name) the very data of an earlier run are read again instead of the newest.
 
     Raises
     ------
     DataError
-        The first series that cannot be had or used.
+        The first series that cannot be had or used, or whose pinned vintage is gone.
     """
     delay = pd.Timedelta(minutes=settings.prices.publication_delay)
     closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache))
-
-    def usable(request: Request, source: str, origin: str, raw: pd.DataFrame) -> Series:
-        return finished(request, source, origin, raw, closes, delay, now)
-
     series = {}
     for request in wanted(settings):
         source = source_of(request, settings)
         if progress:
             progress(f"{request.name} from {source}")
+
+        def usable(raw: pd.DataFrame, origin: str, request: Request = request, source: str = source) -> Series:
+            return finished(request, source, origin, raw, closes, delay, now)
+
         if source == "folder":
-            raw, origin = folder.fetch(request, Path(settings.prices.folder))
-            series[request] = usable(request, source, origin, raw)
+            found = usable(*folder.fetch(request, Path(settings.prices.folder)))
         else:
-            series[request] = downloaded(request, source)
+            from brokers.prices import download
+
+            found = download.series(request, source, settings, usable, closes + delay, now, refresh, pinned)
+        if pinned is not None and found.vintage != pinned.get(request.name):
+            was = pinned.get(request.name, "none")
+            raise DataError(f"{found.origin}: {request.name} is not what that run used (vintage {found.vintage}, then {was}); it cannot be read again")
+        series[request] = found
+    for name in ("flows", "losses"):
+        haircut = getattr(settings.haircuts, name)
+        if haircut.enabled:
+            request = Request(name, "macro")
+            raw, origin = folder.own_values(Path(haircut.file), "flow" if name == "flows" else "share")
+            series[request] = finished(request, "file", origin, raw, closes, delay, now)
     known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
     return Prices(series, known[known.index <= now], now)
 

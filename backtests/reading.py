@@ -1,0 +1,132 @@
+"""The gate's latest row, told as a person would."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from backtests.prepare import gate_rules, market
+from brokers.prices.load import Prices
+from config.settings import Settings
+from strategies.gate import GateRules, gate_table
+
+
+
+class Reading(NamedTuple):
+    """What the gate says at `as_of`, from the session known last. Shares are fractions; instants are UTC."""
+
+    as_of: pd.Timestamp
+    row: pd.Series
+    rules: GateRules
+    max_gate_age: int
+    index: str
+    last_close_on: pd.Timestamp
+    left_sessions_ago: int | None
+    bitcoin_since: float | None
+
+
+def read(settings: Settings, prices: Prices) -> Reading:
+    """The reading at `prices.now`.
+
+    Raises
+    ------
+    DataError
+        The index history starts too late, or there is no session yet.
+    """
+    rules = gate_rules(settings)
+    table = gate_table(market(settings, prices), rules)
+    row = table.iloc[-1]
+    dormant = table["state"] == "dormant"
+    left = dormant & ~dormant.shift(fill_value=True)
+    sessions_ago = int(len(table) - 1 - left.to_numpy().nonzero()[0][-1]) if left.any() else None
+    closes = prices.of(settings.backtest.bitcoin).frame["close"]
+    since = closes[closes.index >= row["confirmed_at"]] if row["state"] == "confirmed" else closes[:0]
+    bitcoin = float(since.iloc[-1] / since.iloc[0] - 1) if len(since) > 1 else None
+    index = prices.of(settings.signal.index)
+    return Reading(prices.now, row, rules, settings.gate.max_gate_age, index.request.symbol, index.frame.index[-1], sessions_ago, bitcoin)
+
+
+def as_json(reading: Reading) -> dict[str, Any]:
+    """The reading as plain values, with the sentences."""
+    row = reading.row
+    plain = {name: _plain(row[name]) for name in row.index if not name.startswith(("confirmation_", "channel_", "measure_"))}
+    checks = {
+        kind: {name: {"holds": _plain(row[f"{prefix}_{name}"]), "value": _plain(row[f"measure_{name}"])} for name in names}
+        for kind, prefix, names in (
+            ("confirmations", "confirmation", reading.rules.confirmations),
+            ("channels", "channel", reading.rules.curve.channels),
+        )
+    }
+    return {"as_of": reading.as_of.isoformat()} | plain | checks | {"text": list(sentences(reading))}
+
+
+def sentences(reading: Reading) -> Iterator[str]:
+    """What a person would say: the answer, why, and what would change it."""
+    row, rules = reading.row, reading.rules
+    stale = int(row["stale"])
+    shut = stale > reading.max_gate_age or row["ceiling"] == 0
+    allowed = "nothing" if shut else f"at most {row['ceiling']:.0%} of equity"
+    yield f"The gate is {_state(row)}. {allowed[0].upper()}{allowed[1:]} may be held in coins."
+    if stale:
+        yield (
+            f"The last close of {reading.index} is of {reading.last_close_on:%Y-%m-%d}, {stale} sessions ago: "
+            f"the row is the last one there is, no holding may rise on it, and after {reading.max_gate_age} sessions all are sold. Get newer prices."
+        )
+    yield f"{reading.index} closed at {row['close']:,.2f}; {_against_record(row)}."
+    if reading.bitcoin_since is not None:
+        yield f"Bitcoin since the confirmation: {reading.bitcoin_since:+.0%}."
+    channels = rules.curve.channels
+    yield f"Channels, in order: {', '.join(_check(row, 'channel', name) for name in channels) or 'none'}; {int(row['filled'])} of {len(channels)} filled from the top."
+    yield f"Confirmations: {', '.join(_check(row, 'confirmation', name) for name in rules.confirmations) or 'none'}."
+    yield f"What would change it: {_change(reading)}."
+
+
+def _state(row: pd.Series) -> str:
+    if row["state"] == "confirmed":
+        again = "" if row["after_base"] else ", re-armed after an earlier attempt"
+        return f"open (confirmed) since {row['confirmed_at']:%Y-%m-%d}{again}: the breakout above {row['level']:,.2f} holds"
+    if row["state"] == "testing":
+        return f"shut, testing: a breakout above {row['level']:,.2f} is not confirmed yet"
+    ended = {"": "no breakout so far", "lapsed": "the last breakout lapsed unconfirmed", "failed": "the last breakout failed"}
+    ended |= {"trend": "the last spell ended below the index's own average", "age": "the last spell reached its largest age"}
+    return f"shut (dormant): {ended[row['reason']]}"
+
+
+def _against_record(row: pd.Series) -> str:
+    if row["close"] > row["record"]:
+        return f"a new record, the old one of {row['record']:,.2f} stood for {int(row['base_age']):,} sessions"
+    return f"{1 - row['close'] / row['record']:.1%} below its record of {row['record']:,.2f}, set {int(row['base_age']):,} sessions ago"
+
+
+def _check(row: pd.Series, kind: str, name: str) -> str:
+    holds, value = row[f"{kind}_{name}"], row[f"measure_{name}"]
+    if pd.isna(holds):
+        return f"{name} unknown"
+    number = f"{value:.2f}" if name in ("volume", "breadth") else f"{value:+,.0f}" if name == "liquidity" else f"{value:+.1%}"
+    return f"{name} {'yes' if holds else 'no'} ({number})"
+
+
+def _change(reading: Reading) -> str:
+    row, rules = reading.row, reading.rules.breakout
+    if row["state"] == "confirmed":
+        floor = row["level"] * (1 - rules.fail_tolerance)
+        average = "" if pd.isna(row["average"]) else f" or below its {reading.rules.trend_sessions}-session average, {row['average']:,.2f} now"
+        return f"{rules.fail_sessions} closes in a row below {floor:,.2f}{average}, shut it; each channel filled or lost moves the ceiling"
+    if row["state"] == "testing":
+        threshold = row["level"] * (1 + rules.buffer)
+        return f"{rules.confirm_sessions} closes in a row above {threshold:,.2f} with {rules.min_confirmations} confirmations open it"
+    ago = reading.left_sessions_ago
+    rearmed = ago is not None and ago < rules.rearm_within
+    needed = rules.rearm_sessions if rearmed else rules.base_sessions
+    record = max(row["record"], row["close"])
+    age = int(row["base_age"]) if row["close"] <= row["record"] else 0
+    wait = "" if age + 1 >= needed else f" once that has stood for {needed} sessions ({age} so far)"
+    return f"a close above {record:,.2f}{wait} starts a breakout"
+
+
+def _plain(value: Any) -> Any:
+    if value is None or pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else value

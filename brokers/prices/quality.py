@@ -1,0 +1,69 @@
+"""What is wrong, or only odd, about each series."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from brokers.prices.clean import bar_length
+from brokers.prices.load import Prices
+from brokers.prices.series import Series
+
+SPIKE = {"session": 0.15, "coin": 0.5, "macro": np.inf}  # fraction a close moves in one bar before a person should look
+
+
+class Quality(NamedTuple):
+    """One series at a glance. `gaps` are missing bars inside its span, `behind` bars missing at its end until now."""
+
+    name: str
+    source: str
+    origin: str
+    first: pd.Timestamp
+    last: pd.Timestamp
+    rows: int
+    gaps: int
+    last_gap: str
+    no_volume: int
+    odd_bars: int
+    spikes: int
+    last_spike: str
+    behind: int
+    vintage: str
+    notes: tuple[str, ...]
+
+
+def quality(one: Series, prices: Prices) -> Quality:
+    """Look at one series; duplicates, unordered rows and prices that are none have been refused before."""
+    frame, request = one.frame, one.request
+    due = _due(one, prices)
+    gaps = due[(due > frame.index[0]) & (due < frame.index[-1])].difference(frame.index)
+    jumps = frame.index[:0]
+    no_volume = odd = 0
+    if request.kind != "macro":
+        moves = np.abs(np.diff(np.log(frame["close"].to_numpy())))
+        jumps = frame.index[1:][moves > np.log1p(SPIKE[request.kind])]
+        no_volume = int((frame["volume"] == 0).sum() + frame["volume"].isna().sum())
+        outside = (frame[["open", "close"]].max(axis=1) > frame["high"] * (1 + 1e-9)) | (frame[["open", "close"]].min(axis=1) < frame["low"] * (1 - 1e-9))
+        odd = int(outside.sum())
+    return Quality(
+        request.name, one.source, one.origin, frame.index[0], frame.index[-1], len(frame),
+        len(gaps), _last(gaps), no_volume, odd, len(jumps), _last(jumps), int((due > frame.index[-1]).sum()), one.vintage, one.notes,
+    )  # fmt: skip
+
+
+def _due(one: Series, prices: Prices) -> pd.DatetimeIndex:
+    """The instants by which bars should have been known, up to now; macro values have no fixed times."""
+    if one.request.kind == "session":
+        return pd.DatetimeIndex(prices.sessions.index)
+    if one.request.kind == "macro":
+        return one.frame.index[:0]
+    return pd.date_range(one.frame.index[0], prices.now, freq=bar_length(one.request.timeframe))
+
+
+def _last(index: pd.DatetimeIndex) -> str:
+    return f"{index[-1]:%Y-%m-%d}" if len(index) else ""
+
+
+def as_json(found: Quality) -> dict[str, Any]:
+    """Plain values by name."""
+    return found._asdict() | {"first": found.first.isoformat(), "last": found.last.isoformat(), "notes": list(found.notes)}

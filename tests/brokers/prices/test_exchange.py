@@ -1,0 +1,163 @@
+"""Binance's public candles, good and bad, through the real ccxt and a local server. Prices are made up."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pandas as pd
+import pytest
+from servers import GONE_WRONG, Answer, BinanceSite, closed_port, lead_requests_to, served
+from tenacity import wait_none
+
+from brokers.prices import exchange
+from brokers.prices.series import BAR_COLUMNS, DataError, Request, Unreachable
+
+DAILY = Request("BTC-USD", "coin", "BTC/USDT")
+HOURLY = DAILY._replace(timeframe="1h")
+NOW = pd.Timestamp("2024-01-11 06:30", tz="UTC")
+
+
+def candles(first: str, count: int, every: str) -> list[tuple[float, ...]]:
+    starts = pd.date_range(first, periods=count, freq=every, tz="UTC")
+    return [(int(start.timestamp() * 1000), 10.0 + row, 12.0 + row, 9.0 + row, 11.0 + row, 5.0) for row, start in enumerate(starts)]
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinanceSite]:
+    """Eleven days from the listing on 2024-01-01; the last, 2024-01-11, is running."""
+    import ccxt
+
+    monkeypatch.setattr(exchange, "WAIT", wait_none())
+    monkeypatch.setattr(ccxt.Exchange, "throttle", lambda self, cost=None: None)  # ccxt's pauses between requests
+    with served(BinanceSite(candles("2024-01-01", 11, "1D"), page=4)) as running:
+        lead_requests_to(running, monkeypatch)
+        yield running
+
+
+def test_gives_the_closed_days_from_the_listing_on(site: BinanceSite) -> None:
+    # The server answers 500 to every host but the spot one: an outage of the futures endpoints does not matter.
+    frame = exchange.fetch(DAILY, None, "binance", NOW)
+    assert list(frame.columns) == list(BAR_COLUMNS)
+    assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
+    assert frame.iloc[0].tolist() == [10.0, 12.0, 9.0, 11.0, 11.0, 5.0]
+    assert frame.index.tz is None
+
+
+def test_a_day_counts_as_closed_from_its_end_on(site: BinanceSite) -> None:
+    midnight = pd.Timestamp("2024-01-10", tz="UTC")
+    assert exchange.fetch(DAILY, None, "binance", midnight).index[-1] == pd.Timestamp("2024-01-09")
+    assert exchange.fetch(DAILY, None, "binance", midnight - pd.Timedelta("1ms")).index[-1] == pd.Timestamp("2024-01-08")
+
+
+def test_reads_page_after_page_without_a_day_twice(site: BinanceSite) -> None:
+    frame = exchange.fetch(DAILY, date(2024, 1, 3), "binance", NOW)
+    assert frame.index.tolist() == pd.date_range("2024-01-03", "2024-01-10").tolist()
+    # Pages of four, each beginning with the last day known: 3-6, 6-9, 9-11.
+    assert [pd.Timestamp(int(query["startTime"]), unit="ms").day for query in site.asked] == [3, 6, 9]
+    assert {query["limit"] for query in site.asked} == {"1000"}
+
+
+def test_gives_intraday_bars_under_their_start_in_utc(site: BinanceSite) -> None:
+    site.candles, site.page = candles("2024-01-11", 7, "1h"), 1000
+    frame = exchange.fetch(HOURLY, date(2024, 1, 11), "binance", NOW)
+    assert frame.index.tolist() == pd.date_range("2024-01-11", periods=6, freq="1h", tz="UTC").tolist()
+    assert {query["interval"] for query in site.asked} == {"1h"}
+
+
+def test_leaves_gaps_and_duplicates_inside_a_page_to_be_judged_later(site: BinanceSite) -> None:
+    site.page = 1000
+    site.candles[5] = site.candles[4]
+    frame = exchange.fetch(DAILY, None, "binance", NOW)
+    assert frame.index.duplicated().sum() == 1
+    assert pd.Timestamp("2024-01-06") not in frame.index
+
+
+def test_a_market_that_stopped_trading_ends_where_it_ended(site: BinanceSite) -> None:
+    site.candles = site.candles[:6]
+    assert exchange.fetch(DAILY, None, "binance", NOW).index[-1] == pd.Timestamp("2024-01-06")
+
+
+def test_finds_the_listing_where_an_exchange_answers_with_a_window(site: BinanceSite) -> None:
+    whole = site.data
+
+    def window(path: str, query: dict[str, str]) -> Answer:
+        early = int(query["startTime"])
+        site.candles = [candle for candle in candles("2024-01-01", 11, "1D") if early <= candle[0] < early + 3 * 86_400_000]
+        return whole(path, query)
+
+    site.data = window  # type: ignore[method-assign]
+    frame = exchange.fetch(DAILY, None, "binance", NOW)
+    assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
+
+
+@pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
+def test_asks_again_after_a_bad_answer_to_any_question(site: BinanceSite, fault: Answer) -> None:
+    site.market_faults = [fault]
+    site.faults = [fault, site.data("", {"startTime": "0"}), fault]  # the first page, then the second
+    assert exchange.fetch(DAILY, None, "binance", NOW).index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
+    assert not site.market_faults
+    assert not site.faults
+
+
+@pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
+def test_gives_up_on_bad_candles_and_says_what_to_do(site: BinanceSite, fault: Answer) -> None:
+    site.always = fault
+    with pytest.raises(Unreachable, match=r"binance: .*(try again later|choose another exchange.prices_id)"):
+        exchange.fetch(DAILY, None, "binance", NOW)
+    assert 4 <= len(site.asked) < 50
+
+
+def test_gives_up_on_an_empty_list_of_markets(site: BinanceSite) -> None:
+    site.markets = Answer(200, b"{}")
+    with pytest.raises(Unreachable, match="binance: answered with a list of markets without one market"):
+        exchange.fetch(DAILY, None, "binance", NOW)
+
+
+def test_a_body_that_breaks_off_is_no_answer(site: BinanceSite) -> None:
+    whole = site.data("", {"startTime": "0"}).body
+    site.faults = [Answer(200, whole[:90]), Answer(200, whole[:90], missing=len(whole) - 90)]
+    assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
+
+
+def test_waits_as_long_as_a_busy_exchange_asks(site: BinanceSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    site.faults = [Answer(429, b"{}", (("Retry-After", "7"),))]
+    assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
+    assert 7.0 in waited
+
+
+def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(site: BinanceSite) -> None:
+    site.always = Answer(418, b"{}", (("Retry-After", "3600"),))
+    with pytest.raises(Unreachable, match="wait, or choose another"):
+        exchange.fetch(DAILY, None, "binance", NOW)
+    assert len(site.asked) == 1
+
+
+def test_connection_refused_is_unreachable(site: BinanceSite) -> None:
+    site.port = closed_port()
+    with pytest.raises(Unreachable, match="binance: ExchangeNotAvailable|binance: NetworkError"):
+        exchange.fetch(DAILY, None, "binance", NOW)
+
+
+def test_an_unknown_exchange_names_the_nearest(site: BinanceSite) -> None:
+    with pytest.raises(DataError, match="'binanse' is no exchange that ccxt knows; nearest: binance"):
+        exchange.fetch(DAILY, None, "binanse", NOW)
+
+
+def test_an_unlisted_market_names_the_nearest(site: BinanceSite) -> None:
+    with pytest.raises(DataError, match="binance: has no spot market 'BTC/USDC'; nearest: BTC/USDT") as raised:
+        exchange.fetch(DAILY._replace(market="BTC/USDC"), None, "binance", NOW)
+    assert not isinstance(raised.value, Unreachable)
+
+
+def test_a_timeframe_that_is_not_offered_names_those_that_are(site: BinanceSite) -> None:
+    with pytest.raises(DataError, match="kraken: has no 2h candles, only 1m, 5m, 15m"):
+        exchange.fetch(DAILY._replace(timeframe="2h"), None, "kraken", NOW)
+
+
+def test_a_request_the_exchange_refuses_is_not_repeated(site: BinanceSite) -> None:
+    site.always = Answer(400, b'{"code": -1121, "msg": "Invalid symbol."}')
+    with pytest.raises(DataError, match="Invalid symbol") as raised:
+        exchange.fetch(DAILY, None, "binance", NOW)
+    assert not isinstance(raised.value, Unreachable)
+    assert len(site.asked) == 1
