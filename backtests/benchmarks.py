@@ -5,14 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from backtests import kernel
-from backtests.kernel import Bars, Floats, Gate
+from backtests.kernel import Bars, Gate
 from backtests.metrics import Metrics, measure
 from backtests.prepare import Inputs
 from strategies.breakout import CONFIRMED
 from strategies.decision import TREND_OFF, TREND_OR, DecisionRules
-from strategies.indicators import excess
+from strategies.indicators import Floats, excess
 from strategies.market import latest
 
 # Protocol facts: time of the first block with the halved subsidy (heights 210000, 420000, 630000, 840000), UTC.
@@ -78,11 +79,11 @@ def benchmarks(place: Arena, mean_exposure: float) -> dict[str, Curve]:
     }
 
 
-def plain_gate(ceiling: Floats) -> Gate:
+def plain_gate(ceiling: Floats | NDArray[np.bool_]) -> Gate:
     """A gate that is open wherever `ceiling` is above zero; its coins wait for nothing."""
-    ceiling = np.asarray(ceiling, dtype=float)
-    none = np.zeros(len(ceiling))
-    return Gate(np.where(ceiling > 0, OPEN, 0.0), ceiling, none, np.full(len(ceiling), np.nan), none)
+    allowed = np.asarray(ceiling, dtype=float)
+    none = np.zeros(len(allowed))
+    return Gate(np.where(allowed > 0, OPEN, 0.0), allowed, none, np.full(len(allowed), np.nan), none)
 
 
 def after_halving(seconds: Floats) -> Floats:

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtests.kernel import Floats, compiled
+from backtests.kernel import compiled
+from strategies.indicators import Floats
 
 BLOCK_DAYS = 60  # mean block: long enough for the spells of calm and storm crypto goes through
 DRAWS = 1000

@@ -49,7 +49,9 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
                 from brokers.prices.download import pin
 
                 pin(prices.series, settings)
-            logger.info("{} decisions, {} orders, final value {:.2f}", len(result.run.decisions), len(result.run.orders), result.equity["value"].iloc[-1])
+            logger.info(
+                "{} decisions, {} orders, final value {:.2f}", len(result.run.decisions), len(result.run.orders), result.equity["value"].iloc[-1]
+            )
             logger.remove(log)
     summary = runs.read(folder)
     if as_json:

@@ -4,14 +4,14 @@
 them. Parity of the two engines is a test.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from backtests.prepare import Inputs
 from brokers.orders import fills
@@ -19,9 +19,7 @@ from strategies import breakout, decision, risk_curve
 from strategies.breakout import BreakoutRules, BreakoutTable
 from strategies.decision import DecisionRules, GateLine
 from strategies.gate import GATE_LINES, gate_lines
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from strategies.indicators import Floats, Ints
 
 FILLED, NO_CASH, CANCELLED, OPEN = range(4)
 STATUS = ("filled", "no cash", "cancelled", "open")
@@ -30,19 +28,32 @@ STATUS = ("filled", "no cash", "cancelled", "open")
 def _cache_folder() -> Path:
     """A cache that belongs to these sources: numba's own would not notice a change in a function called from another file."""
     digest = blake2b(digest_size=8)
-    for module in (breakout, decision, risk_curve, fills):
-        digest.update(Path(module.__file__).read_bytes())
-    digest.update(Path(__file__).read_bytes())
+    for source in (breakout.__file__, decision.__file__, risk_curve.__file__, fills.__file__, __file__):
+        digest.update(Path(str(source)).read_bytes())
     return Path(__file__).parent / "__pycache__" / f"kernel-{digest.hexdigest()}"
 
 
-numba.config.CACHE_DIR = str(_cache_folder())
-compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # set at run time by numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """`function` as machine code, with Python's arithmetic in Python's order."""
+    made: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return cast("Function", made)
+
+
+def inlined(function: Function) -> Function:
+    """As `compiled`, put into its callers: handing arrays over costs more than these functions do."""
+    made: Any = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
+    return cast("Function", made)
+
 
 find_breakouts = compiled(breakout.find_breakouts)
 ceilings = compiled(risk_curve.ceilings)
-decide = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(decision.decide)
-order_size = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(decision.order_size)
+decide = inlined(decision.decide)
+order_size = inlined(decision.order_size)
 fill = compiled(fills.fill)
 interest = compiled(fills.interest)
 
@@ -102,7 +113,16 @@ def _note(orders: Orders, count: int, decided: int, filled: int, coin: int, size
 
 @compiled
 def _fill_pending(
-    i: int, pending: Floats, position: Floats, cash: float, bars: Bars, max_missing: int, costs: fills.Costs, steps: Floats, orders: Orders, count: int
+    i: int,
+    pending: Floats,
+    position: Floats,
+    cash: float,
+    bars: Bars,
+    max_missing: int,
+    costs: fills.Costs,
+    steps: Floats,
+    orders: Orders,
+    count: int,
 ) -> tuple[float, int]:
     """Fill at this open what the bar before decided, sells first; what meets a missing bar is cancelled."""
     for selling in (True, False):
@@ -125,7 +145,28 @@ def _fill_pending(
 
 
 @compiled
-def trade(gate: Gate, bars: Bars, rules: DecisionRules, costs: fills.Costs, account: Account, equity: Floats, cash_held: Floats, orders: Orders) -> int:
+def _leave_open(last: int, pending: Floats, orders: Orders, count: int) -> int:
+    """Note what the last bar decided and no bar can fill."""
+    for selling in (True, False):
+        for k in range(len(pending)):
+            if pending[k] != 0.0 and (pending[k] < 0.0) == selling:
+                count = _note(orders, count, last, -1, k, pending[k], 0.0, 0.0, OPEN)
+    return count
+
+
+@inlined
+def _value(cash: float, position: Floats, closes: Floats, i: int) -> float:
+    value = cash
+    for k in range(len(position)):
+        if position[k] != 0.0:
+            value += position[k] * closes[i, k]
+    return value
+
+
+@compiled
+def trade(
+    gate: Gate, bars: Bars, rules: DecisionRules, costs: fills.Costs, account: Account, equity: Floats, cash_held: Floats, orders: Orders
+) -> int:
     """Trade one gate over all bars; write `equity` and `cash_held` by bar and `orders`; return the number of orders.
 
     At each bar, as in backtrader: orders decided at the bar before fill at this open, sells first; equity is taken at the
@@ -138,50 +179,37 @@ def trade(gate: Gate, bars: Bars, rules: DecisionRules, costs: fills.Costs, acco
     position, current, targets, pending = np.zeros(coins), np.zeros(coins), np.zeros(coins), np.zeros(coins)
     close, own_average, volatility, missing = np.zeros(coins), np.zeros(coins), np.zeros(coins), np.zeros(coins)
     cash = account.cash
-    since = peak = largest = 0.0
+    since = peak = drawdown = 0.0
     count = 0
     waiting = invested = False
-    stop_looks = rules.drawdown_stop > 0.0
     only_gate = rules.own_trend != decision.TREND_OR
     for i in range(len(times)):
         if account.cash_yield > 0.0 and i > 0:
             cash += interest(cash, account.cash_yield, times[i] - times[i - 1])
         if waiting:
             cash, count = _fill_pending(i, pending, position, cash, bars, rules.max_missing, costs, steps, orders, count)
-            waiting = False
-            invested = (position != 0.0).any()
-        value = cash
-        if invested:
-            for k in range(coins):
-                if position[k] != 0.0:
-                    value += position[k] * closes[i, k]
-        equity[i] = value
-        cash_held[i] = cash
+            waiting, invested = False, (position != 0.0).any()
+        value = _value(cash, position, closes, i) if invested else cash
+        equity[i], cash_held[i] = value, cash
         row = session[i]
         line = GateLine(0.0, 0.0, 0.0, np.nan, 0.0)
         if row >= 0:
             line = GateLine(states[row], ceiling[row], filled[row], confirmed_at[row], stale[row])
-        if stop_looks:
-            if line.confirmed_at != since:
-                since, peak, largest = line.confirmed_at, value, 0.0
-            peak = max(peak, value)
-            largest = max(largest, 1.0 - value / peak)
+        if line.confirmed_at != since:  # always so before the first confirmation, which keeps the drawdown at zero
+            since, peak, drawdown = line.confirmed_at, value, 0.0
+        peak = max(peak, value)
+        drawdown = max(drawdown, 1.0 - value / peak)
         if only_gate and not invested and line.ceiling <= 0.0:
             continue  # nothing is held and nothing allowed: every target is zero
-        drawdown = largest if since == since else 0.0
         for k in range(coins):
             current[k] = position[k] * closes[i, k] / value if position[k] != 0.0 else 0.0
             close[k], own_average[k], volatility[k], missing[k] = closes[i, k], averages[i, k], volatilities[i, k], absent[i, k]
         decide(times[i], line, close, own_average, volatility, missing, current, drawdown, rules, targets)
         for k in range(coins):
             if targets[k] != current[k]:
-                pending[k] = order_size(targets[k], value, closes[i, k], position[k], rules.band, steps[k], costs.min_notional)
+                pending[k] = order_size(targets[k], value, close[k], position[k], rules.band, steps[k], costs.min_notional)
                 waiting = waiting or pending[k] != 0.0
-    for selling in (True, False):
-        for k in range(coins):
-            if pending[k] != 0.0 and (pending[k] < 0.0) == selling:
-                count = _note(orders, count, len(times) - 1, -1, k, pending[k], 0.0, 0.0, OPEN)
-    return count
+    return _leave_open(len(times) - 1, pending, orders, count)
 
 
 class Sessions(NamedTuple):
@@ -191,26 +219,27 @@ class Sessions(NamedTuple):
     close: Floats
     average: Floats
     confirming: Ints
-    filled: Floats
+    filled: Ints
     haircut: Floats
 
 
 @compiled
-def gate_of(sessions: Sessions, breakouts: BreakoutRules, curve: risk_curve.CurveRules) -> Gate:
-    """The gate of one parameter set. A session whose close is missing shows the last one that has a close."""
+def gate_of(sessions: Sessions, breakouts: BreakoutRules, confirmed: Floats, dormant: Floats) -> Gate:
+    """The gate of one parameter set, ceilings by number of filled channels. A session whose close is missing shows the last one that has a close."""
     n = len(sessions.close)
     whole = np.empty((5, n), np.int64)
     record, level = np.empty(n), np.empty(n)
     out = BreakoutTable(whole[0], whole[1], record, whole[2], level, whole[3], np.empty(n, np.int64), whole[4])
     find_breakouts(sessions.close, sessions.average, sessions.confirming, breakouts, out)
-    ceiling = ceilings(out.state, sessions.filled, curve) * sessions.haircut
-    gate = Gate(np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n))
+    ceiling = ceilings(out.state, sessions.filled, confirmed, dormant) * sessions.haircut
+    states, confirmed_rows, stales, known_at, counted = out.state, out.confirmed_row, out.stale, sessions.known_at, sessions.filled
+    state, allowed, filled, confirmed_at, stale = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for row in range(n):
-        known = max(row - out.stale[row], 0)
-        gate.state[row], gate.ceiling[row], gate.filled[row] = out.state[known], ceiling[known], sessions.filled[known]
-        gate.confirmed_at[row] = sessions.known_at[out.confirmed_row[known]] if out.confirmed_row[known] >= 0 else np.nan
-        gate.stale[row] = out.stale[row]
-    return gate
+        known = max(row - stales[row], 0)
+        opened = confirmed_rows[known]
+        state[row], allowed[row], filled[row], stale[row] = states[known], ceiling[known], counted[known], stales[row]
+        confirmed_at[row] = known_at[opened] if opened >= 0 else np.nan
+    return Gate(state, allowed, filled, confirmed_at, stale)
 
 
 def bars_of(coins: list[pd.DataFrame], grid: pd.DatetimeIndex, known_at: pd.DatetimeIndex) -> Bars:
@@ -237,7 +266,9 @@ def as_arrays(rules: DecisionRules) -> DecisionRules:
 
 def room(orders: int) -> Orders:
     """Room for so many orders."""
-    return Orders(*(np.zeros(orders, np.int64) for _ in range(3)), *(np.zeros(orders) for _ in range(3)), np.zeros(orders, np.int64))
+    decided, filled, coin, status = np.zeros((4, orders), np.int64)
+    size, price, fee = np.zeros((3, orders))
+    return Orders(decided, filled, coin, size, price, fee, status)
 
 
 def account_of(inputs: Inputs) -> Account:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from strategies.indicators import Floats
+
 DAYS = 365
 
 
@@ -70,6 +71,7 @@ def measure(equity: pd.Series, exposure: Floats, traded: float, orders: int, fee
     equity : quote units by instant a bar ended; the first value is the starting cash.
     exposure : share of equity in coins, one entry a bar.
     traded : quote units bought and sold together; turnover is that over mean equity and years.
+
     """
     values = equity.to_numpy(dtype=float)[daily_rows(pd.DatetimeIndex(equity.index))]
     daily_returns = returns(values)
@@ -92,5 +94,3 @@ def measure(equity: pd.Series, exposure: Floats, traded: float, orders: int, fee
         orders=orders,
         fees=fees,
     )
-
-

@@ -43,6 +43,7 @@ def prepare(settings: Settings, prices: Prices) -> Inputs:
     ------
     DataError
         The index history starts too late, or no coin has a bar in the traded window.
+
     """
     grid = _grid(settings, prices)
     table = gate_table(market(settings, prices), gate_rules(settings))

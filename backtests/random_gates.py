@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from backtests import kernel
 from backtests.benchmarks import Arena
-from backtests.kernel import Floats, Gate
+from backtests.kernel import Gate
 from backtests.metrics import daily_rows, returns, sharpe
 from strategies.breakout import CONFIRMED
+from strategies.indicators import Floats
 
 
 class RandomGates(NamedTuple):
@@ -36,7 +38,7 @@ def random_gates(place: Arena, n: int, seed: int, progress: Callable[[], object]
     whole = kernel.gate_arrays(inputs.table)
     first, last = max(int(place.basket.session[0]), 0), int(place.basket.session[-1])
     window = Gate(*(line[first : last + 1] for line in whole))
-    known_at = inputs.table.index.as_unit("s").asi8[first : last + 1].astype(float)
+    known_at = pd.DatetimeIndex(inputs.table.index).as_unit("s").asi8[first : last + 1].astype(float)
     bars = place.basket._replace(session=np.where(place.basket.session < 0, -1, place.basket.session - first))
     equity, cash = np.empty(len(bars.time)), np.empty(len(bars.time))
     fixed = (bars, kernel.as_arrays(inputs.rules), inputs.costs, kernel.account_of(inputs), equity, cash, kernel.room(0))

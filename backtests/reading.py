@@ -11,7 +11,6 @@ from config.settings import Settings
 from strategies.gate import GateRules, gate_table
 
 
-
 class Reading(NamedTuple):
     """What the gate says at `as_of`, from the session known last. Shares are fractions; instants are UTC."""
 
@@ -19,7 +18,7 @@ class Reading(NamedTuple):
     row: pd.Series
     rules: GateRules
     max_gate_age: int
-    index: str
+    symbol: str
     last_close_on: pd.Timestamp
     left_sessions_ago: int | None
     bitcoin_since: float | None
@@ -32,6 +31,7 @@ def read(settings: Settings, prices: Prices) -> Reading:
     ------
     DataError
         The index history starts too late, or there is no session yet.
+
     """
     rules = gate_rules(settings)
     table = gate_table(market(settings, prices), rules)
@@ -69,10 +69,10 @@ def sentences(reading: Reading) -> Iterator[str]:
     yield f"The gate is {_state(row)}. {allowed[0].upper()}{allowed[1:]} may be held in coins."
     if stale:
         yield (
-            f"The last close of {reading.index} is of {reading.last_close_on:%Y-%m-%d}, {stale} sessions ago: "
+            f"The last close of {reading.symbol} is of {reading.last_close_on:%Y-%m-%d}, {stale} sessions ago: "
             f"the row is the last one there is, no holding may rise on it, and after {reading.max_gate_age} sessions all are sold. Get newer prices."
         )
-    yield f"{reading.index} closed at {row['close']:,.2f}; {_against_record(row)}."
+    yield f"{reading.symbol} closed at {row['close']:,.2f}; {_against_record(row)}."
     if reading.bitcoin_since is not None:
         yield f"Bitcoin since the confirmation: {reading.bitcoin_since:+.0%}."
     channels = rules.curve.channels

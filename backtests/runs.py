@@ -46,6 +46,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     ------
     RunError
         `path` exists already and is not empty, or cannot be made.
+
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path}: exists already; name another folder with --output, or remove it")
@@ -113,6 +114,7 @@ def read(folder: Path) -> dict[str, Any]:
     ------
     RunError
         `folder` is no run folder.
+
     """
     try:
         return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
@@ -197,5 +199,6 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     for name in table.columns:
         if isinstance(table[name].dtype, pd.DatetimeTZDtype):
             seconds = table[name].to_numpy(dtype="datetime64[s]")
-            table[name] = np.where(np.isnat(seconds), None, np.char.add(np.datetime_as_string(seconds), "Z"))
+            text = pd.Series(np.char.add(np.datetime_as_string(seconds), "Z"), table.index)
+            table[name] = text.mask(np.isnat(seconds))
     csv.write_csv(Table.from_pandas(table, preserve_index=False), path, csv.WriteOptions(quoting_style="needed"))

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from backtests.bootstrap import sharpe_difference
-from backtests.kernel import Floats
 from backtests.metrics import returns
 from backtests.spells import Events
+from strategies.indicators import Floats
 
 MIN_EVENTS = 5
 SIGNIFICANCE = 0.05
@@ -33,6 +33,7 @@ def verdict(sharpes: dict[str, float | None], days: dict[str, Floats], p: float 
     ----------
     sharpes, days : Sharpe ratio and daily values by name, "strategy" and the rivals among them.
     drift : Bitcoin's mean daily log return over the window, what an event must beat.
+
     """
     own = sharpes["strategy"]
     if own is None:

@@ -19,17 +19,14 @@ class FrameFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no ty
     def preload(self) -> None:
         """Give every line its column."""
         frame: pd.DataFrame = self.p.dataname
-        days = (frame.index.tz_convert(None) - EPOCH) / DAY + bt.date2num(EPOCH)
-        blank = bytes(8 * len(frame))
-        for name in self.lines.getlinealiases():
-            line = getattr(self.lines, name)
-            if name == "datetime":
-                line.array = array("d", days.to_numpy().tobytes())
-            else:
-                line.array = array("d", frame[name].to_numpy(dtype="float64").tobytes() if name in frame else blank)
+        days = (pd.DatetimeIndex(frame.index).tz_convert(None) - EPOCH) / DAY + bt.date2num(EPOCH)
+        columns = {name: frame[name].to_numpy(dtype="float64") for name in frame} | {"datetime": days.to_numpy()}
+        for name, values in columns.items():
+            getattr(self.lines, name).array = array("d", values.tobytes())
         self.home()
         self._times = self.lines.datetime.array
-        self._moving = list(self.lines)
+        self._length, *_ = self.lines  # backtrader takes a feed's length from its first line, filled or not
+        self._filled = {id(line): line for line in (self._length, *(getattr(self.lines, name) for name in columns))}.values()
 
     def _load(self) -> bool:
         """Nothing comes after what was preloaded."""
@@ -37,13 +34,13 @@ class FrameFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no ty
 
     def advance(self, size: int = 1, datamaster: object = None, ticks: bool = True) -> None:
         """Step every line; no tick attributes, since a finished bar has no ticks."""
-        for line in self._moving:
-            line.idx += size
+        for line in self._filled:
+            line._idx += size  # the property behind it serves a mode that keeps a few bars only
             line.lencount += size
 
     def advance_peek(self) -> float:
         """When the next bar will be known."""
-        row = self._moving[0].lencount
+        row = self._length.lencount
         return self._times[row] if row < len(self._times) else float("inf")
 
 

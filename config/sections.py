@@ -26,6 +26,8 @@ class Section(BaseModel):
 
 
 class Prices(Section):
+    """Where prices come from and when they count as known."""
+
     source: Source = Field(description="where prices come from unless [prices.sources] says otherwise")
     folder: str = Field(description="folder with daily/, macro/ and hourly/ for source = folder")
     cache: str = Field(min_length=1, description="folder of the Parquet cache")
@@ -42,6 +44,8 @@ class Prices(Section):
 
 
 class Signal(Section):
+    """The symbols the gate looks at."""
+
     index: Symbol = Field(description="the index whose record opens the gate")
     broad: Symbol = Field(description="the broad market")
     volume: Symbol = Field(description="the fund whose volume is read")
@@ -51,6 +55,8 @@ class Signal(Section):
 
 
 class Gate(Section):
+    """When a breakout begins, is confirmed, and is over."""
+
     base_sessions: Sessions = Field(description="US sessions a record must have stood")
     rearm_sessions: Sessions = Field(description="the same, soon after an attempt")
     rearm_within: int = Field(ge=0, le=2520, description="US sessions after an attempt in which rearm_sessions holds")
@@ -76,6 +82,8 @@ class Gate(Section):
 
 
 class Volume(Section):
+    """Turnover of the breakout against its past."""
+
     enabled: bool
     fast_sessions: Sessions
     slow_sessions: Sessions
@@ -83,6 +91,8 @@ class Volume(Section):
 
 
 class Breadth(Section):
+    """How many of the sectors take part."""
+
     enabled: bool
     symbols: tuple[Symbol, ...] = Field(min_length=1, max_length=20)
     sessions: Sessions
@@ -90,11 +100,15 @@ class Breadth(Section):
 
 
 class AboveAverage(Section):
+    """A ratio above its own average."""
+
     enabled: bool
     sessions: Sessions = Field(description="US sessions of the ratio's average")
 
 
 class Liquidity(Section):
+    """Net liquidity of the Federal Reserve."""
+
     enabled: bool
     assets: Symbol = Field(description="FRED series, millions of USD")
     treasury: Symbol = Field(description="FRED series, millions of USD")
@@ -103,6 +117,8 @@ class Liquidity(Section):
 
 
 class Exhaustion(Section):
+    """How far Bitcoin was sold out."""
+
     enabled: bool
     symbol: Symbol
     drawdown: float = Field(gt=0, lt=1, description="fraction below the coin's own record")
@@ -110,6 +126,8 @@ class Exhaustion(Section):
 
 
 class Confirmations(Section):
+    """What a breakout must be accompanied by."""
+
     volume: Volume
     breadth: Breadth
     leadership: AboveAverage
@@ -123,6 +141,8 @@ class Confirmations(Section):
 
 
 class RiskCurve(Section):
+    """How much crypto each stage of capital flow allows."""
+
     channels: tuple[Channel, ...] = Field(max_length=5, description="upstream of crypto, in order")
     ceilings: tuple[Fraction, ...] = Field(description="largest share of equity in crypto by filled channels, confirmed")
     dormant_ceilings: tuple[Fraction, ...] = Field(description="the same while the gate is not confirmed")
@@ -140,6 +160,8 @@ class RiskCurve(Section):
 
 
 class Haircut(Section):
+    """A factor on the ceiling, out of a user's own file."""
+
     enabled: bool
     file: str = Field(description="CSV the user gives")
     factor: Fraction = Field(description="what the ceiling is multiplied by")
@@ -152,21 +174,29 @@ class Haircut(Section):
 
 
 class Flows(Haircut):
+    """Money leaving small-cap funds at a record."""
+
     days: Days = Field(description="calendar days summed")
     record_sessions: Sessions = Field(description="US sessions within which a record close counts as 'at a record'")
 
 
 class Losses(Haircut):
+    """Share of companies that lose money."""
+
     max_share: Fraction = Field(description="share of loss-making companies from which the haircut applies")
     max_age: Days = Field(description="calendar days a figure stays known")
 
 
 class Haircuts(Section):
+    """Factors on the ceiling."""
+
     flows: Flows
     losses: Losses
 
 
 class Coin(Section):
+    """A coin to hold."""
+
     name: str = Field(pattern=r"^[A-Z0-9]{1,12}$", description="the coin's ticker")
     history: Symbol = Field(description="symbol of its daily history")
     market: str = Field(pattern=MARKET, description="spot market, BASE/QUOTE")
@@ -175,6 +205,8 @@ class Coin(Section):
 
 
 class Allocation(Section):
+    """From a ceiling to target shares."""
+
     unready: Literal["cash", "spread"]
     own_trend: Literal["off", "and", "or"]
     own_trend_days: Days
@@ -186,6 +218,8 @@ class Allocation(Section):
 
 
 class Costs(Section):
+    """What a simulated fill costs."""
+
     fee: float = Field(ge=0, lt=0.1, description="fraction of traded value")
     slippage: float = Field(ge=0, lt=0.1, description="fraction of price")
     cash_yield: float = Field(ge=0, le=1, description="yearly fraction paid on cash")
@@ -195,6 +229,8 @@ class Costs(Section):
 
 
 class Backtest(Section):
+    """The traded window and what it is compared with."""
+
     start: date | None = Field(default=None, description="first day traded; without it the first coin's first bar")
     end: date | None = Field(default=None, description="last day traded, included")
     cash: float = Field(gt=0, le=1e12, description="USD at the start")
@@ -211,5 +247,7 @@ class Backtest(Section):
 
 
 class Exchange(Section):
+    """Whose candles, and how long a coin's bar is."""
+
     prices_id: str = Field(pattern=r"^[a-z0-9_]+$", description="ccxt id whose public candles are read")
     timeframe: Timeframe = Field(description="length of a coin bar")

@@ -77,6 +77,7 @@ def load(files: list[Path] | None = None, overrides: list[str] | None = None) ->
     ------
     ConfigError
         A file is missing or no TOML, a key unknown, a value of the wrong type or out of bounds, or values that exclude each other.
+
     """
     layers = [(str(path), _read(path)) for path in (DEFAULT, *(files or []))]
     layers.append(("the environment", _environment()))

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from strategies.indicators import Floats, Ints
+
 DORMANT, TESTING, CONFIRMED = 0, 1, 2
 STATES = ("dormant", "testing", "confirmed")
 
@@ -38,7 +40,13 @@ class BreakoutTable(NamedTuple):
     stale: Any  # sessions since the last known close
 
 
-def find_breakouts(closes: Sequence[float], averages: Sequence[float], confirmations: Sequence[int], rules: BreakoutRules, out: BreakoutTable) -> None:
+def find_breakouts(  # noqa: C901  # one piece, because numba compiles it as it stands
+    closes: Sequence[float] | Floats,
+    averages: Sequence[float] | Floats,
+    confirmations: Sequence[int] | Ints,
+    rules: BreakoutRules,
+    out: BreakoutTable,
+) -> None:
     """Walk the sessions and write every column of `out`.
 
     Written for plain Python and for numba alike: scalars, indexing and loops only.
@@ -52,7 +60,9 @@ def find_breakouts(closes: Sequence[float], averages: Sequence[float], confirmat
 
     A record is a close above all earlier ones; on a tie the older stands. Row i uses closes up to i only. On the last
     session of `confirm_within` a breakout may still be confirmed, otherwise it lapses on that session.
+
     """
+    states, reasons, records, base_ages, levels, confirmed_rows, after_bases, stales = out
     state = DORMANT
     reason = NOTHING
     record = level = float("nan")
@@ -62,8 +72,8 @@ def find_breakouts(closes: Sequence[float], averages: Sequence[float], confirmat
     for i in range(len(closes)):
         close = closes[i]
         age = i - record_row
-        out.record[i] = record
-        out.base_age[i] = age
+        records[i] = record
+        base_ages[i] = age
         if close != close:
             stale += 1
         else:
@@ -90,9 +100,9 @@ def find_breakouts(closes: Sequence[float], averages: Sequence[float], confirmat
                     state, reason, left_row = DORMANT, LAPSED, i
             if not close <= record:
                 record, record_row = close, i
-        out.state[i] = state
-        out.reason[i] = reason
-        out.level[i] = level if state != DORMANT else float("nan")
-        out.confirmed_row[i] = confirmed_row
-        out.after_base[i] = after_base
-        out.stale[i] = stale
+        states[i] = state
+        reasons[i] = reason
+        levels[i] = level if state != DORMANT else float("nan")
+        confirmed_rows[i] = confirmed_row
+        after_bases[i] = after_base
+        stales[i] = stale

@@ -21,6 +21,7 @@ def coin_lines(bars: pd.DataFrame, daily_closes: pd.Series, grid: pd.DatetimeInd
 
     `stale` counts the bars missing since the last real one. A missing bar stands at the last close with no volume, so that
     an ended coin can still be valued; brokers fill nothing on it.
+
     """
     own_grid = grid[grid >= bars.index[0]]
     lines = bars[["open", "high", "low", "close", "volume"]].reindex(own_grid)

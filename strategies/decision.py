@@ -5,10 +5,13 @@ loops only, and no call to another function of ours.
 """
 
 from collections.abc import MutableSequence, Sequence
-from math import floor, fabs
+from math import fabs, floor
 from typing import NamedTuple
 
 from strategies.breakout import CONFIRMED
+from strategies.indicators import Floats
+
+Numbers = Sequence[float] | Floats
 
 TREND_OFF, TREND_AND, TREND_OR = 0, 1, 2
 OWN_TREND = ("off", "and", "or")
@@ -27,8 +30,8 @@ class GateLine(NamedTuple):
 class DecisionRules(NamedTuple):
     """One entry a coin in `weights` and `lags` (seconds after confirmation); shares are of equity."""
 
-    weights: Sequence[float]
-    lags: Sequence[float]
+    weights: Numbers
+    lags: Numbers
     spread: bool
     own_trend: int
     target_volatility: float
@@ -54,17 +57,17 @@ class Decision(NamedTuple):
     sizes: tuple[float, ...]
 
 
-def decide(
+def decide(  # noqa: C901  # one piece, because numba compiles it as it stands
     now: float,
     gate: GateLine,
-    close: Sequence[float],
-    own_average: Sequence[float],
-    volatility: Sequence[float],
-    missing: Sequence[float],
-    current: Sequence[float],
+    close: Numbers,
+    own_average: Numbers,
+    volatility: Numbers,
+    missing: Numbers,
+    current: Numbers,
     drawdown: float,
     rules: DecisionRules,
-    targets: MutableSequence[float],
+    targets: MutableSequence[float] | Floats,
 ) -> float:
     """Write each coin's target share of equity into `targets`; return gross, the share all ready coins get together.
 
@@ -79,6 +82,7 @@ def decide(
     A coin is ready when it is listed, has missed fewer than `max_missing` bars and its lag has passed; the lag counts only
     while the gate is confirmed. A coin whose volatility is unknown is not ready while a volatility is targeted. A held coin
     without a fresh bar keeps its share and nothing else may rise; so it is when the gate row is stale.
+
     """
     weights, lags = rules.weights, rules.lags
     coins = len(weights)

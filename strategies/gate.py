@@ -57,9 +57,9 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
         table[f"measure_{name}"] = one.value
     filled = filled_channels([measures[name].holds for name in rules.curve.channels], len(known_at))
     cut = haircut(market, states.base_age, close > states.record, rules.haircuts)
-    table["filled"] = filled.astype(int)
+    table["filled"] = filled
     table["haircut"] = cut
-    table["ceiling"] = ceilings(states.state, filled, rules.curve) * cut
+    table["ceiling"] = ceilings(states.state, filled, np.asarray(rules.curve.ceilings), np.asarray(rules.curve.dormant_ceilings)) * cut
     table["stale"] = states.stale
     return _keep_last_known(table)
 
@@ -94,7 +94,7 @@ def _breakouts(close: Floats, average: Floats, confirming: Any, rules: BreakoutR
 
 
 def _shown(holds: Floats) -> Any:
-    return pd.array(np.where(np.isnan(holds), None, holds == 1.0), dtype="boolean")
+    return pd.arrays.BooleanArray(holds == 1.0, np.isnan(holds))
 
 
 def _keep_last_known(table: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def _keep_last_known(table: pd.DataFrame) -> pd.DataFrame:
     if not (table["stale"] > 0).any():
         return table
     rows = np.arange(len(table)) - table["stale"].to_numpy()
-    kept = table.iloc[np.maximum(rows, 0)].set_axis(table.index)
+    kept: pd.DataFrame = table.iloc[np.maximum(rows, 0)].set_axis(table.index)
     kept["stale"] = table["stale"]
     kept["session_close"] = table["session_close"]
     return kept

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from strategies.breakout import CONFIRMED
-from strategies.indicators import Floats
+from strategies.indicators import Floats, Ints
 from strategies.market import Market, latest
 
 
@@ -29,9 +29,9 @@ class HaircutRules(NamedTuple):
     losses_max_age: int
 
 
-def filled_channels(holds: list[Floats], sessions: int) -> Floats:
+def filled_channels(holds: list[Floats], sessions: int) -> Ints:
     """How many channels hold consecutively from the first; one that does not hold or is unknown stops the count."""
-    filled = np.zeros(sessions)
+    filled = np.zeros(sessions, dtype=np.int64)
     open_so_far = np.ones(sessions, dtype=bool)
     for channel in holds:
         open_so_far &= channel == 1.0
@@ -39,10 +39,9 @@ def filled_channels(holds: list[Floats], sessions: int) -> Floats:
     return filled
 
 
-def ceilings(states: Floats, filled: Floats, rules: CurveRules) -> Floats:
-    """Largest share of equity in crypto, by state and filled channels."""
-    count = filled.astype(int)
-    return np.where(states == CONFIRMED, np.asarray(rules.ceilings)[count], np.asarray(rules.dormant_ceilings)[count])
+def ceilings(states: Ints, filled: Ints, confirmed: Floats, dormant: Floats) -> Floats:
+    """Largest share of equity in crypto, by state and filled channels; the last two by number filled."""
+    return np.where(states == CONFIRMED, confirmed[filled], dormant[filled])
 
 
 def haircut(market: Market, base_age: Floats, close_above_record: np.ndarray, rules: HaircutRules) -> Floats:

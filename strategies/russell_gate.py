@@ -9,8 +9,8 @@ import backtrader as bt
 from strategies.decision import Decision, DecisionRules, GateLine, decide, order_size
 
 NO_GATE = GateLine(0.0, 0.0, 0.0, float("nan"), 0.0)
-UNKNOWN = float("nan")
-EPOCH = bt.date2num(datetime(1970, 1, 1))
+UNSEEN = [float("nan")] * 4
+EPOCH = bt.date2num(datetime(1970, 1, 1))  # noqa: DTZ001  # backtrader wants naive UTC
 
 
 class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
@@ -32,6 +32,7 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         self._gate_lines = [getattr(self._gate.lines, name) for name in GateLine._fields]
         names = ("close", "own_average", "volatility", "stale")
         self._coin_lines = [[getattr(coin.lines, name) for name in names] for coin in self._coins]
+        self._closes = [coin.lines.close for coin in self._coins]
         self._bars_seen = 0
 
     def prenext(self) -> None:
@@ -40,7 +41,7 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
 
     def next(self) -> None:
         """Decide and trade once when a coin's bar closes; a bar of the gate alone changes nothing."""
-        bars = sum(map(len, self._coins))
+        bars = sum(map(len, self._closes))
         if bars == self._bars_seen:
             return
         self._bars_seen = bars
@@ -52,7 +53,7 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         now = round((self.lines.datetime[0] - EPOCH) * 86400)
         gate = GateLine(*[line[0] for line in self._gate_lines]) if len(self._gate) else NO_GATE
         # A feed read before its first bar shows future prices.
-        seen = [[line[0] for line in lines] if len(coin) else [UNKNOWN] * 4 for coin, lines in zip(self._coins, self._coin_lines, strict=True)]
+        seen = [[line[0] for line in lines] if len(lines[0]) else UNSEEN for lines in self._coin_lines]
         close, own_average, volatility, missing = zip(*seen, strict=True)
         equity = self.broker.getvalue()
         positions = [self.broker.getposition(coin).size for coin in self._coins]
@@ -64,9 +65,7 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         for k, coin in enumerate(self._coins):
             if targets[k] != current[k]:
                 sizes[k] = order_size(targets[k], equity, close[k], positions[k], self._rules.band, *self.broker.limits(coin))
-        return Decision(
-            now, gate, equity, self.broker.getcash(), drawdown, missing, tuple(current), tuple(targets), gross, tuple(sizes)
-        )
+        return Decision(now, gate, equity, self.broker.getcash(), drawdown, missing, tuple(current), tuple(targets), gross, tuple(sizes))
 
     def _trade(self, decision: Decision) -> None:
         """Cancel what is outstanding, then sell, then buy."""

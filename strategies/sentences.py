@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from strategies.breakout import STATES, CONFIRMED
+from strategies.breakout import CONFIRMED, STATES
 from strategies.decision import Decision, DecisionRules
 
 

@@ -1,6 +1,6 @@
 """What an order becomes at a price: one rule for the simulated broker and the backtest's kernel."""
 
-from math import floor
+import math
 from typing import NamedTuple
 
 
@@ -33,7 +33,7 @@ def fill(size: float, quote: float, cash: float, step: float, costs: Costs) -> t
     # One part in 1e15 less, so that rounding cannot spend more than there is.
     affordable = cash / (price * (1.0 + costs.fee)) * (1.0 - 1e-15)
     if size > affordable:
-        size = floor(affordable / step) * step if step > 0.0 else affordable
+        size = math.floor(affordable / step) * step if step > 0.0 else affordable
         if size <= 0.0 or size * price < costs.min_notional:
             return 0.0, 0.0, 0.0
     return size, price, size * price * costs.fee
@@ -41,4 +41,4 @@ def fill(size: float, quote: float, cash: float, step: float, costs: Costs) -> t
 
 def interest(cash: float, yearly: float, seconds: float) -> float:
     """What `cash` earns over `seconds` at a `yearly` effective rate (365 days)."""
-    return cash * ((1.0 + yearly) ** (seconds / 31_536_000.0) - 1.0)
+    return cash * (math.pow(1.0 + yearly, seconds / 31_536_000.0) - 1.0)

@@ -9,7 +9,7 @@ import backtrader as bt
 
 from brokers.orders.fills import Costs, fill, interest
 
-EPOCH = bt.date2num(datetime(1970, 1, 1))
+EPOCH = bt.date2num(datetime(1970, 1, 1))  # noqa: DTZ001  # backtrader wants naive UTC
 
 
 class OrderRecord(NamedTuple):

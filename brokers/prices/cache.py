@@ -69,20 +69,21 @@ class Cache:
             The download did not pass, the folder cannot be written, or another process kept the series locked.
         Unreachable
             The source cannot be asked and nothing is kept. With something kept, that is given back with a note.
+
         """
         path = self.path(source, request)
         with self._locked(path):
             notes: list[str] = []
             kept = self._kept(path, notes)
             due = pd.Timestamp(last_due)
-            if kept is not None and not refresh and kept.index[-1] >= _like(due, kept.index):
+            if kept is not None and not refresh and _ends(kept) >= _like(due, kept.index):
                 return Cached(kept, tuple(notes))
             try:
                 frame = fetch(None) if kept is None or refresh else _extended(request, kept, fetch, notes)
             except Unreachable as error:
                 if kept is None:
                     raise
-                notes.append(f"{request.name}: rows up to {kept.index[-1]:%Y-%m-%d %H:%M} from the cache, newer ones could not be had: {error}")
+                notes.append(f"{request.name}: rows up to {_ends(kept):%Y-%m-%d %H:%M} from the cache, newer ones could not be had: {error}")
                 return Cached(kept, tuple(notes))
             check(frame)
             finished = frame if request.kind == "macro" else frame[frame.index <= _like(due, frame.index)]
@@ -110,6 +111,7 @@ class Cache:
         ------
         DataError
             There are none, or they are damaged.
+
         """
         path = self._pinned_path(vintage)
         try:
@@ -187,6 +189,13 @@ def _moved(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     columns = [name for name in COMPARED if name in before and name in after]
     old, new = before[columns].to_numpy(dtype=float), after[columns].to_numpy(dtype=float)
     return bool((abs(new - old) > MOVED * abs(old)).any())
+
+
+def _ends(frame: pd.DataFrame) -> pd.Timestamp:
+    """Index of the last row with a price: Yahoo has a coin's finished day for hours without one, beside the running day."""
+    column = next((name for name in COMPARED if name in frame), None)
+    priced = frame.index[frame[column].notna()] if column else frame.index
+    return pd.Timestamp((priced if len(priced) else frame.index[:1])[-1])
 
 
 def _like(instant: pd.Timestamp, index: pd.Index) -> pd.Timestamp:

@@ -36,4 +36,5 @@ def _worked_out(start: date) -> pd.Series:
     import exchange_calendars
 
     calendar = exchange_calendars.get_calendar("XNYS", start=pd.Timestamp(start))
-    return calendar.schedule["close"].rename("close")
+    closes: pd.Series = calendar.schedule["close"]
+    return closes

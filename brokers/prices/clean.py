@@ -24,14 +24,16 @@ def finished(request: Request, source: str, origin: str, raw: pd.DataFrame, clos
     ------
     DataError
         Empty, unsorted, duplicated, shifted or future-dated rows; prices that are not positive; negative volume.
+
     """
     if raw.empty:
         raise DataError(f"{origin}: no rows for {request.name}; check the symbol, or the file")
-    _check_order(raw.index, origin)
+    _check_order(pd.DatetimeIndex(raw.index), origin)
     if request.kind == "session":
         raw = raw[raw.index >= closes.index[0]]
     notes: list[str] = []
-    known_at = raw.index if request.kind == "macro" else _known_at(request, origin, raw.index, closes, delay)
+    index = pd.DatetimeIndex(raw.index)
+    known_at = index if request.kind == "macro" else _known_at(request, origin, index, closes, delay)
     raw = raw.set_axis(known_at.as_unit("ns").rename("known_at"))
     raw = _without_running(raw, request, origin, now, notes)
     frame = raw if request.kind == "macro" else _checked_bars(raw, request, origin, notes)
@@ -43,7 +45,7 @@ def finished(request: Request, source: str, origin: str, raw: pd.DataFrame, clos
 def vintage(frame: pd.DataFrame) -> str:
     """A short hash of every value and instant: equal hashes, equal data."""
     digest = blake2b(digest_size=8)
-    digest.update(frame.index.as_unit("ns").asi8.tobytes())
+    digest.update(pd.DatetimeIndex(frame.index).as_unit("ns").asi8.tobytes())
     digest.update(np.ascontiguousarray(frame.to_numpy(dtype=float)).tobytes())
     return digest.hexdigest()
 

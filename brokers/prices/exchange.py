@@ -57,6 +57,7 @@ def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timest
     Unreachable
         No network, an outage, a rate limit, or HTTP 200 with a body that holds no candles (ccxt raises nothing then), after
         four attempts.
+
     """
     exchange = _exchange(exchange_id, request)
     _retried(partial(_load_markets, exchange))
@@ -134,11 +135,10 @@ def _page(market: _Market, since: int) -> list[Candle]:
     rows = _ask(exchange, lambda: exchange.fetch_ohlcv(market.name, market.timeframe, since, limit))
     if not isinstance(rows, list) or any(not isinstance(row, list) or not _numbers(row[:6]) for row in rows):
         raise _unusable(exchange, "rows that are no candles")
-    rows = [row[:6] for row in rows if row[0] >= since]
     if not rows:
         when = pd.Timestamp(since, unit="ms")
         raise _Empty(f"{exchange.id}: gave no {market.timeframe} candles of {market.name} from {when:%Y-%m-%d %H:%M} on; try again later")
-    return rows
+    return [row[:6] for row in rows]
 
 
 def _numbers(row: list[Any]) -> bool:
@@ -159,6 +159,8 @@ def _ask(exchange: Any, call: Callable[[], Any]) -> Any:
         message = f"{exchange.id}: {_short(error)}; check the network, or choose another exchange.prices_id if this one is closed to your country"
         raise Unreachable(message) from error
     except ccxt.BaseError as error:
+        if type(error) is ccxt.ExchangeError:  # what ccxt has no name for: mostly a body the exchange itself would not send
+            raise _unusable(exchange, _short(error)) from error
         raise DataError(f"{exchange.id}: {_short(error)}; change the market or exchange.prices_id") from error
     except (AttributeError, TypeError, KeyError, IndexError, ValueError) as error:
         raise _unusable(exchange, "a body that cannot be read") from error
@@ -193,7 +195,7 @@ def _short(error: Exception) -> str:
 
 def _nearest(name: str, known: list[str]) -> str:
     near = get_close_matches(name, known, 5, 0.4) or sorted(known)[:5]
-    return f"nearest: {', '.join(near)}"
+    return f"nearest: {', '.join(near) or 'it has none'}"
 
 
 def _milliseconds(instant: pd.Timestamp) -> int:

@@ -12,13 +12,13 @@ def replace_file(path: Path, write: Callable[[str], object]) -> None:
     A reader sees the old file or the new one, never a part; a process that dies leaves the old one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
-        pass
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as made:
+        temporary = Path(made.name)
     try:
-        write(temporary.name)
-        with open(temporary.name, "rb") as written:
+        write(str(temporary))
+        with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(temporary.name, path)
+        temporary.replace(path)
     except BaseException:
-        os.unlink(temporary.name)
+        temporary.unlink()
         raise

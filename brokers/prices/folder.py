@@ -20,6 +20,7 @@ def fetch(request: Request, folder: Path) -> tuple[pd.DataFrame, str]:
     ------
     DataError
         No such file, unreadable or cut off, columns missing, a cell that is no number, a time where a date should stand.
+
     """
     path = _path(request, folder)
     table = _read(path)
@@ -47,6 +48,7 @@ def own_values(path: Path, column: str) -> tuple[pd.DataFrame, str]:
     ------
     DataError
         As `fetch`.
+
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; [haircuts] names it")
@@ -81,7 +83,8 @@ def _read(path: Path) -> pd.DataFrame:
         table = csv.read_csv(path) if path.suffix == ".csv" else parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: cannot be read, is it cut off? {error}") from None
-    frame = table.to_pandas().reset_index() if path.suffix == ".parquet" else table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    frame = frame.reset_index() if path.suffix == ".parquet" else frame
     return frame.rename(columns=lambda name: str(name).strip().lower().replace(" ", "_"))
 
 
@@ -89,7 +92,7 @@ def _index(table: pd.DataFrame, request: Request, path: Path) -> pd.DatetimeInde
     column = next((name for name in TIME_COLUMNS if name in table), None)
     if column is None:
         raise DataError(f"{path}: has no column Date or Timestamp; it has {', '.join(table.columns)}")
-    stamps = pd.to_datetime(table[column], errors="coerce", utc=True if request.timeframe != "1d" else None)
+    stamps = pd.to_datetime(table[column], errors="coerce", utc=request.timeframe != "1d")
     if stamps.isna().any():
         row = int(stamps.isna().to_numpy().argmax())
         raise DataError(f"{path}: row {row + 2}, {table[column].iloc[row]!r} is no date; write YYYY-MM-DD")

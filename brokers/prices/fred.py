@@ -71,6 +71,7 @@ def fetch(request: Request, start: date | None) -> pd.DataFrame:
         Unknown series.
     Unreachable
         No usable answer after four attempts: no network, an outage, a rate limit, a page instead of CSV.
+
     """
     retrying = Retrying(retry=retry_if_exception(_worth_it), stop=STOP, wait=_pause, reraise=True)
     values = retrying(_asked, request.symbol, start).dropna()

@@ -68,6 +68,7 @@ def load_prices(
     ------
     DataError
         The first series that cannot be had or used, or whose pinned vintage is gone.
+
     """
     delay = pd.Timedelta(minutes=settings.prices.publication_delay)
     closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache))
@@ -88,7 +89,9 @@ def load_prices(
             found = download.series(request, source, settings, usable, closes + delay, now, refresh, pinned)
         if pinned is not None and found.vintage != pinned.get(request.name):
             was = pinned.get(request.name, "none")
-            raise DataError(f"{found.origin}: {request.name} is not what that run used (vintage {found.vintage}, then {was}); it cannot be read again")
+            raise DataError(
+                f"{found.origin}: {request.name} is not what that run used (vintage {found.vintage}, then {was}); it cannot be read again"
+            )
         series[request] = found
     for name in ("flows", "losses"):
         haircut = getattr(settings.haircuts, name)

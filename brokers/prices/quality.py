@@ -36,14 +36,17 @@ def quality(one: Series, prices: Prices) -> Quality:
     """Look at one series; duplicates, unordered rows and prices that are none have been refused before."""
     frame, request = one.frame, one.request
     due = _due(one, prices)
-    gaps = due[(due > frame.index[0]) & (due < frame.index[-1])].difference(frame.index)
-    jumps = frame.index[:0]
+    known_at = pd.DatetimeIndex(frame.index)
+    gaps = pd.DatetimeIndex(due[(due > known_at[0]) & (due < known_at[-1])].difference(known_at))
+    jumps = known_at[:0]
     no_volume = odd = 0
     if request.kind != "macro":
         moves = np.abs(np.diff(np.log(frame["close"].to_numpy())))
-        jumps = frame.index[1:][moves > np.log1p(SPIKE[request.kind])]
+        jumps = known_at[1:][moves > np.log1p(SPIKE[request.kind])]
         no_volume = int((frame["volume"] == 0).sum() + frame["volume"].isna().sum())
-        outside = (frame[["open", "close"]].max(axis=1) > frame["high"] * (1 + 1e-9)) | (frame[["open", "close"]].min(axis=1) < frame["low"] * (1 - 1e-9))
+        outside = (frame[["open", "close"]].max(axis=1) > frame["high"] * (1 + 1e-9)) | (
+            frame[["open", "close"]].min(axis=1) < frame["low"] * (1 - 1e-9)
+        )
         odd = int(outside.sum())
     return Quality(
         request.name, one.source, one.origin, frame.index[0], frame.index[-1], len(frame),
@@ -56,7 +59,7 @@ def _due(one: Series, prices: Prices) -> pd.DatetimeIndex:
     if one.request.kind == "session":
         return pd.DatetimeIndex(prices.sessions.index)
     if one.request.kind == "macro":
-        return one.frame.index[:0]
+        return pd.DatetimeIndex(one.frame.index[:0])
     return pd.date_range(one.frame.index[0], prices.now, freq=bar_length(one.request.timeframe))
 
 

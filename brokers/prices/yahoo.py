@@ -4,6 +4,7 @@ Asked with yfinance's client (its cookies, crumb, consent page and browser finge
 frame on a rate limit, an outage and a lost connection alike, and `Ticker.history` keeps a failed answer and returns it to every retry.
 """
 
+import logging
 import os
 import time
 from datetime import date
@@ -39,6 +40,7 @@ def fetch(request: Request, start: date | None) -> pd.DataFrame:
         Unknown symbol, nothing since `start`, or an intraday timeframe.
     Unreachable
         No usable answer after four attempts, under a minute in all.
+
     """
     if request.timeframe != "1d":
         raise DataError(f'Yahoo: {request.name} is intraday, only 1d is read here; set prices.sources."{request.symbol}" = "exchange"')
@@ -72,14 +74,16 @@ def _asked(request: Request, start: date | None) -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def _client() -> Any:
-    """yfinance's client, without its databases and with a limit on every request."""
+    """Yfinance's client, without its databases and with a limit on every request."""
     import yfinance
     from yfinance._http import new_session
     from yfinance.data import YfData
 
     # No folder can be made below the null device, so yfinance does without: its cookie and time zone files in the user's home
     # are shared by all programs, and a locked or damaged one fails every request.
-    yfinance.set_tz_cache_location(os.path.join(os.devnull, "none"))
+    yfinance.set_tz_cache_location(f"{os.devnull}/none")
+    # Its warnings repeat on the terminal, at every attempt, what our error says once.
+    logging.getLogger("yfinance").setLevel(logging.ERROR)
     session = new_session()
     # Cookie and crumb requests would wait 30 s each, whatever the caller asks for.
     session.request = partial(_limited, session.request)

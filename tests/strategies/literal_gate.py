@@ -46,19 +46,21 @@ class Row(NamedTuple):
     stale: int
 
 
-def literal_gate(closes: Values, confirmations: Sequence[Answers], channels: Sequence[Answers], numbers: Numbers) -> list[Row]:
+def literal_gate(  # noqa: C901  # one loop, as the text tells it
+    closes: Values, confirmations: Sequence[Answers], channels: Sequence[Answers], numbers: Numbers
+) -> list[Row]:
     """One row a session from the index's closes and the answers of the enabled confirmations and of the channels in order."""
     rows: list[Row] = []
     state, reason, level, after_base = "dormant", "", None, False
     broke_out = confirmed = left = None
     earlier: list[float] = []
-    bad: dict[int, bool] = {}
+    bad: list[bool] = []
     for i, close in enumerate(closes):
         if close is None:
             before = rows[-1] if rows else Row("dormant", "", None, None, 0, None, False, 0, 0.0, 0)
             rows.append(before._replace(stale=before.stale + 1))
             continue
-        record = max(earlier) if earlier else None
+        record = max(earlier, default=None)
         base_age = i - closes.index(record) if earlier else 0
         if state == "dormant":
             soon_after = left is not None and i - left <= numbers.rearm_within
@@ -66,28 +68,38 @@ def literal_gate(closes: Values, confirmations: Sequence[Answers], channels: Seq
                 state, reason, level, broke_out = "testing", "breakout", record, i
                 after_base = base_age >= numbers.base_sessions
         elif state == "confirmed":
-            bad[i] = is_bad([*earlier, close], level, numbers)
-            since = [bad[j] for j in range(confirmed + 1, i + 1) if closes[j] is not None][-numbers.fail_sessions :]
-            if len(since) == numbers.fail_sessions and all(since):
+            bad.append(is_bad([*earlier, close], level, numbers))
+            if bad[-numbers.fail_sessions :] == [True] * numbers.fail_sessions:
                 state, left = "dormant", i
                 reason = "failed" if close < level * (1 - numbers.fail_tolerance) else "trend"
             elif numbers.max_sessions > 0 and i - confirmed >= numbers.max_sessions:
                 state, reason, left = "dormant", "age", i
         if state == "testing":
-            tested = [c for c in closes[broke_out : i + 1] if c is not None][-numbers.confirm_sessions :]
-            held = len(tested) == numbers.confirm_sessions and all(c > level * (1 + numbers.buffer) for c in tested)
-            if held and [answers[i] for answers in confirmations].count(True) >= numbers.min_confirmations:
-                state, reason, confirmed = "confirmed", "confirmed", i
+            holding = [answers[i] for answers in confirmations].count(True)
+            if is_held(closes[broke_out : i + 1], level, numbers) and holding >= numbers.min_confirmations:
+                state, reason, confirmed, bad = "confirmed", "confirmed", i, []
             elif i - broke_out >= numbers.confirm_within:
                 state, reason, left = "dormant", "lapsed", i
-        filled = 0
-        while filled < len(channels) and channels[filled][i] is True:
-            filled += 1
+        filled = consecutive([channel[i] for channel in channels])
         ceiling = (numbers.ceilings if state == "confirmed" else numbers.dormant_ceilings)[filled]
         shown_level = None if state == "dormant" else level
         rows.append(Row(state, reason, shown_level, record, base_age, confirmed, after_base, filled, ceiling, 0))
         earlier.append(close)
     return rows
+
+
+def consecutive(answers: Answers) -> int:
+    """How many hold in a row from the first."""
+    filled = 0
+    while filled < len(answers) and answers[filled] is True:
+        filled += 1
+    return filled
+
+
+def is_held(since_breakout: Values, level: float, numbers: Numbers) -> bool:
+    """Whether the last closes, the breakout's the earliest that counts, are all above the buffered level."""
+    tested = [close for close in since_breakout if close is not None][-numbers.confirm_sessions :]
+    return len(tested) == numbers.confirm_sessions and all(close > level * (1 + numbers.buffer) for close in tested)
 
 
 def is_bad(closes: Sequence[float], level: float, numbers: Numbers) -> bool:

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from literal_gate import Numbers
 
 from strategies.breakout import BreakoutRules
-from strategies.confirmations import MeasureRules
+from strategies.confirmations import MeasureRules, measure
 from strategies.gate import GateRules
 from strategies.market import Market
 from strategies.risk_curve import CurveRules, HaircutRules
@@ -135,4 +137,34 @@ def random_inputs(random: np.random.Generator, sessions: int, gaps: float) -> di
         "risky_credit": whole(4, 12),
         "safe_credit": power_of_two(),
         "breadth": {name: whole(4, 12) for name in ("banks", "industrials", "biotech")},
+    }
+
+
+def held(name: str, market: Market, **changes: Any) -> list[bool | None]:
+    """Whether a measure holds, session by session; None where it is unknown."""
+    return [None if np.isnan(one) else bool(one) for one in measure(name, market, small_rules(**changes).measures).holds]
+
+
+def examples(count: int) -> settings:
+    """So many examples, the same ones every time (their share of open gates is asserted), in their own time, leaving nothing on the disk."""
+    return settings(max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def breakout_numbers(draw: st.DrawFn) -> dict[str, Any]:
+    """Small numbers for every rule of the breakout."""
+    base = draw(st.integers(3, 8))
+    confirm = draw(st.integers(1, 4))
+    return {
+        "base_sessions": base,
+        "rearm_sessions": draw(st.integers(1, base)),
+        "rearm_within": draw(st.integers(0, 12)),
+        "confirm_sessions": confirm,
+        "confirm_within": draw(st.integers(confirm, 9)),
+        "buffer": draw(st.sampled_from([0.0, 0.0, 0.02, 0.0625])),
+        "min_confirmations": draw(st.integers(0, 2)),
+        "fail_sessions": draw(st.integers(1, 4)),
+        "fail_tolerance": draw(st.sampled_from([0.0, 0.03, 0.0625])),
+        "trend_sessions": draw(st.sampled_from([3, 4, 5, 99])),  # 99: never known
+        "max_sessions": draw(st.sampled_from([0, 0, 3, 9])),
     }

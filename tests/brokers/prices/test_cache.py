@@ -86,7 +86,7 @@ def test_downloads_everything_the_first_time_and_keeps_it_as_it_is(cache: Cache,
     assert source.asked == [None]
     assert got.notes == ()
     pd.testing.assert_frame_equal(got.frame, source.rows, check_freq=False)
-    pd.testing.assert_frame_equal(cache.read("yahoo", FUND), source.rows, check_freq=False)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(cache.read("yahoo", FUND), source.rows, check_freq=False)
 
 
 def test_needs_no_network_while_the_row_that_is_due_is_there(source: Source, update: Update) -> None:
@@ -112,11 +112,10 @@ def test_appends_what_is_new_after_asking_for_ten_rows_again(source: Source, upd
 def test_keeps_intraday_bars_in_utc(cache: Cache) -> None:
     rows = bars("2024-01-10", 40)
     rows.index = pd.date_range(end="2024-01-10 05:00", periods=40, freq="h", tz="UTC", name="start")
-    hours = Source(rows)
-    hours_due = pd.Timestamp("2024-01-10 05:00", tz="UTC")
-    cache.update("binance", COIN, lambda start: rows[:-3], hours_due, False, fine)
-    got = cache.update("binance", COIN, lambda start: rows[rows.index >= pd.Timestamp(str(start), tz="UTC")], hours_due, False, fine)
-    pd.testing.assert_frame_equal(got.frame, hours.rows, check_freq=False)
+    due = pd.Timestamp("2024-01-10 05:00", tz="UTC")
+    cache.update("binance", COIN, lambda _: rows[:-3], due, False, fine)
+    got = cache.update("binance", COIN, lambda start: rows[rows.index >= pd.Timestamp(str(start), tz="UTC")], due, False, fine)
+    pd.testing.assert_frame_equal(got.frame, rows, check_freq=False)
     assert cache.path("binance", COIN).name == "BTC-USD_BTC%2FUSDT_1h.parquet"
 
 
@@ -139,8 +138,7 @@ def test_rounding_is_no_revision(source: Source, update: Update) -> None:
 
 def test_downloads_everything_when_a_macro_series_is_revised(cache: Cache) -> None:
     rows = pd.DataFrame({"value": np.arange(20.0)}, index=pd.date_range("2024-01-01", periods=20, tz="UTC"))
-    series = Source(rows[:-1])
-    cache.update("fred", MACRO, lambda start: series(None), rows.index[-2], False, fine)
+    cache.update("fred", MACRO, lambda _: rows[:-1], rows.index[-2], False, fine)
     revised = rows + 0.001
     asked: list[date | None] = []
 
@@ -169,10 +167,19 @@ def test_refresh_downloads_everything(source: Source, update: Update) -> None:
 def test_a_running_bar_is_given_back_but_never_kept(cache: Cache, source: Source, update: Update) -> None:
     # At noon of the 10th its bar is running: the 9th is the last one due.
     assert update("2024-01-09").frame.index[-1] == pd.Timestamp("2024-01-10")
-    assert cache.read("yahoo", FUND).index[-1] == pd.Timestamp("2024-01-09")  # type: ignore[union-attr]
+    assert cache.read("yahoo", FUND).index[-1] == pd.Timestamp("2024-01-09")
     source.rows = source.rows.copy()
     source.rows.loc["2024-01-10", "close"] = 1.0
     assert update("2024-01-10").frame.loc["2024-01-10", "close"] == 1.0
+
+
+def test_a_row_that_is_due_but_has_no_price_yet_is_asked_for_again(source: Source, update: Update) -> None:
+    source.rows = bars("2024-01-11", 31)
+    source.rows.loc["2024-01-10", "close"] = np.nan
+    update("2024-01-10")
+    source.rows = bars("2024-01-11", 31)
+    assert update("2024-01-10").frame.loc["2024-01-10", "close"] == bars("2024-01-10")["close"].iloc[-1]
+    assert len(source.asked) == 2
 
 
 def test_a_row_the_source_has_lost_since_stays(source: Source, update: Update) -> None:
@@ -226,7 +233,7 @@ def test_a_cut_off_file_is_moved_aside_and_downloaded_again(cache: Cache, source
     assert source.asked == [None, None]
     assert "could not be read" in got.notes[0]
     assert path.with_suffix(".damaged").stat().st_size == left
-    pd.testing.assert_frame_equal(cache.read("yahoo", FUND), source.rows, check_freq=False)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(cache.read("yahoo", FUND), source.rows, check_freq=False)
 
 
 def test_a_file_of_something_else_is_moved_aside(cache: Cache, source: Source, update: Update) -> None:
@@ -280,7 +287,7 @@ assert len(got.frame) == 10 and not got.notes
     both = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), name], cwd=root) for name in "ab"]
     assert [process.wait(30) for process in both] == [0, 0]
     assert (tmp_path / "downloads").read_text() == "None\n"
-    assert len(cache.read("yahoo", FUND)) == 10  # type: ignore[arg-type]
+    assert len(cache.read("yahoo", FUND)) == 10
 
 
 def test_a_series_locked_by_another_process_for_too_long_is_an_error(cache: Cache, update: Update, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,11 +328,12 @@ def test_a_pinned_vintage_stays_as_it_was(cache: Cache, source: Source, update: 
         monkeypatch.setattr(os, "link", _no_links)
     update("2024-01-10")
     cache.pin("yahoo", FUND, "0123456789abcdef")
+    assert len(cache.read("yahoo", FUND)) == 30
     source.rows = bars("2024-01-11", 31, 0.9)
     update("2024-01-11")
     cache.pin("yahoo", FUND, "0123456789abcdef")
     pd.testing.assert_frame_equal(cache.pinned("0123456789abcdef"), bars("2024-01-10"), check_freq=False)
-    assert len(cache.read("yahoo", FUND)) == 31  # type: ignore[arg-type]
+    assert len(cache.read("yahoo", FUND)) == 31
 
 
 def _no_links(*paths: object) -> None:

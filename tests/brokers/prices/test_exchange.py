@@ -1,5 +1,6 @@
 """Binance's public candles, good and bad, through the real ccxt and a local server. Prices are made up."""
 
+import json
 from collections.abc import Iterator
 from datetime import date
 
@@ -27,7 +28,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinanceSite]:
     import ccxt
 
     monkeypatch.setattr(exchange, "WAIT", wait_none())
-    monkeypatch.setattr(ccxt.Exchange, "throttle", lambda self, cost=None: None)  # ccxt's pauses between requests
+    monkeypatch.setattr(ccxt.Exchange, "throttle", lambda *_: None)  # ccxt's pauses between requests
     with served(BinanceSite(candles("2024-01-01", 11, "1D"), page=4)) as running:
         lead_requests_to(running, monkeypatch)
         yield running
@@ -84,7 +85,7 @@ def test_finds_the_listing_where_an_exchange_answers_with_a_window(site: Binance
         site.candles = [candle for candle in candles("2024-01-01", 11, "1D") if early <= candle[0] < early + 3 * 86_400_000]
         return whole(path, query)
 
-    site.data = window  # type: ignore[method-assign]
+    site.data = window
     frame = exchange.fetch(DAILY, None, "binance", NOW)
     assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
 
@@ -104,6 +105,20 @@ def test_gives_up_on_bad_candles_and_says_what_to_do(site: BinanceSite, fault: A
     with pytest.raises(Unreachable, match=r"binance: .*(try again later|choose another exchange.prices_id)"):
         exchange.fetch(DAILY, None, "binance", NOW)
     assert 4 <= len(site.asked) < 50
+
+
+@pytest.mark.parametrize(("name", "fault"), [("okx", "braces"), ("okx", "503"), ("gate", "html"), ("kraken", "null")])
+def test_bad_answers_mean_the_same_with_other_exchanges(site: BinanceSite, monkeypatch: pytest.MonkeyPatch, name: str, fault: str) -> None:
+    monkeypatch.setattr(site, "answer", lambda *_: GONE_WRONG[fault])
+    with pytest.raises(Unreachable, match=f"{name}: "):
+        exchange.fetch(DAILY, None, name, NOW)
+
+
+def test_candles_without_numbers_are_no_answer(site: BinanceSite) -> None:
+    start = int(NOW.timestamp() * 1000)
+    site.faults = [Answer(200, json.dumps([row]).encode()) for row in ([start, None, None, None, None, None], [start, "1", "2"])]
+    assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
+    assert not site.faults
 
 
 def test_gives_up_on_an_empty_list_of_markets(site: BinanceSite) -> None:
@@ -126,7 +141,8 @@ def test_waits_as_long_as_a_busy_exchange_asks(site: BinanceSite, monkeypatch: p
     assert 7.0 in waited
 
 
-def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(site: BinanceSite) -> None:
+def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(site: BinanceSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
     site.always = Answer(418, b"{}", (("Retry-After", "3600"),))
     with pytest.raises(Unreachable, match="wait, or choose another"):
         exchange.fetch(DAILY, None, "binance", NOW)
@@ -135,7 +151,7 @@ def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(site: BinanceSite) 
 
 def test_connection_refused_is_unreachable(site: BinanceSite) -> None:
     site.port = closed_port()
-    with pytest.raises(Unreachable, match="binance: ExchangeNotAvailable|binance: NetworkError"):
+    with pytest.raises(Unreachable, match=r"binance: (ExchangeNotAvailable|NetworkError)"):
         exchange.fetch(DAILY, None, "binance", NOW)
 
 

@@ -108,7 +108,7 @@ def test_a_download_that_drips_is_ended(site: FredSite, monkeypatch: pytest.Monk
         fred.fetch(ASSETS, None)
 
 
-def _untimed(site: FredSite):  # type: ignore[no-untyped-def]
+def _untimed(site: FredSite):
     """requests without its own limit, so that ours is seen to work."""
     import requests
 
@@ -129,7 +129,8 @@ def test_waits_as_long_as_the_server_asks(site: FredSite, monkeypatch: pytest.Mo
     assert 11.0 in waited
 
 
-def test_leaves_a_server_alone_that_asks_for_a_long_pause(site: FredSite) -> None:
+def test_leaves_a_server_alone_that_asks_for_a_long_pause(site: FredSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
     site.always = Answer(429, b"", (("Retry-After", "3600"),))
     with pytest.raises(Unreachable, match="HTTP 429"):
         fred.fetch(ASSETS, None)

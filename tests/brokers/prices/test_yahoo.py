@@ -138,7 +138,7 @@ def test_columns_of_unequal_length_are_no_answer(site: YahooSite) -> None:
 
 def test_connection_refused_is_unreachable(site: YahooSite) -> None:
     site.port = closed_port()
-    with pytest.raises(Unreachable, match="127.0.0.1"):
+    with pytest.raises(Unreachable, match=r"Failed to connect to 127\.0\.0\.1"):
         yahoo.fetch(RUSSELL, None)
 
 
@@ -147,6 +147,14 @@ def test_an_unknown_symbol_is_named_and_not_asked_for_again(site: YahooSite) -> 
         yahoo.fetch(Request("^RUTT", "session"), None)
     assert not isinstance(raised.value, Unreachable)
     assert len(site.asked) == 2
+
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_a_refusal_for_everybody_says_nothing_about_the_symbol(site: YahooSite, status: int) -> None:
+    error = {"code": "Not Found", "description": "the database is down"}
+    site.always = Answer(status, json.dumps({"chart": {"result": None, "error": error}}).encode())
+    with pytest.raises(Unreachable, match=f"HTTP {status}"):
+        yahoo.fetch(RUSSELL, None)
 
 
 def test_a_known_symbol_without_prices_in_the_days_asked_for_is_an_error(site: YahooSite) -> None:

@@ -1,0 +1,52 @@
+# On a machine with Python 3.11 to 3.13 and make, every target does its own set-up.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+# A folder of price files; without it prices come from Yahoo.
+PRICES ?=
+DATA ?= $(or $(RUSSELL_GATE_TEST_DATA),../shared/data)
+FROM_PRICES := $(if $(PRICES),--set prices.source=folder --set prices.folder=$(PRICES))
+
+.PHONY: setup backtest gate test proofs lint types lock clean
+
+setup: $(READY)
+
+$(READY): requirements.lock bootstrap.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python {v[0]}.{v[1]} is not supported; use 3.11 to 3.13, e.g. make PYTHON=python3.12 setup")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r bootstrap.lock
+	$(VENV)/bin/uv pip sync --quiet --python $(RUN) --require-hashes requirements.lock
+	@touch $@
+
+backtest: $(READY)
+	$(RUN) main.py backtest $(FROM_PRICES)
+
+gate: $(READY)
+	$(RUN) main.py gate $(FROM_PRICES)
+
+test: $(READY) lint types
+	$(RUN) -m coverage erase
+	$(RUN) -m coverage run -m pytest -m "not proof"
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report --fail-under=95 --skip-covered
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(READY)
+	$(VENV)/bin/mypy
+
+# Long checks: parity and look-ahead on hundreds of cases, mutated comparisons, timings.
+proofs: $(READY)
+	$(RUN) -m tests.backtests.parity --pairs 500 --data $(DATA)
+	$(RUN) -m tests.backtests.lookahead --cuts 200 --data $(DATA)
+	$(RUN) -m tests.proofs.mutants
+
+lock: $(READY)
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --group dev pyproject.toml -o requirements.lock
+	grep -A 100 '^uv==' requirements.lock | awk 'NR > 1 && !/^ /{exit} {print}' > bootstrap.lock
+
+clean:
+	rm -rf $(VENV) .cache .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,110 @@
+"""The kernel against backtrader, order by order, and its gate against the gate table."""
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests import kernel
+from backtests.engine import simulate
+from backtests.prepare import gate_rules, market
+from strategies.coins import coin_lines
+from strategies.indicators import rolling_mean
+from strategies.market import in_session
+from tests.backtests.parity import SEED, compare, real, same, synthetic
+from tests.scenes import REAL, bars, ends, gate_rows, random_backtest, realdata, written
+
+PAIRS = 60
+
+
+@pytest.mark.parametrize("number", range(PAIRS))
+def test_both_engines_do_the_same(number: int) -> None:
+    found = compare(random_backtest(np.random.default_rng((SEED, number))))
+    assert found.differing == 0
+    assert found.equity_difference <= 1e-9
+
+
+def test_what_parity_is_asked_on_meets_every_end_of_an_order_and_every_switch() -> None:
+    met: Counter[str] = Counter()
+    for _, inputs in synthetic(25, seed=7):
+        run = simulate(inputs)
+        met.update(order.status for order in run.orders)
+        met["sells"] += sum(order.size < 0 for order in run.orders)
+        rules = inputs.rules
+        for one in run.decisions:
+            met["stale gate with coins held"] += one.gate.stale > 0 and any(one.current)
+            met["gate too old"] += one.gate.stale > rules.max_gate_age and any(one.current)
+            met["unlisted coin"] += any(missing != missing for missing in one.missing)
+            met["held coin without a bar"] += any(missing > 0 and held for missing, held in zip(one.missing, one.current, strict=True))
+            met["ended coin sold"] += any(missing >= rules.max_missing and size < 0 for missing, size in zip(one.missing, one.sizes, strict=True))
+            met["drawdown stop"] += 0 < rules.drawdown_stop <= one.drawdown
+            met["held while dormant"] += one.gate.state == 0 and any(one.current)
+    wanted = {"filled", "no cash", "cancelled", "open", "sells", "stale gate with coins held", "gate too old", "unlisted coin"}
+    wanted |= {"held coin without a bar", "ended coin sold", "drawdown stop", "held while dormant"}
+    assert not {name for name in wanted if not met[name]}, met
+
+
+@realdata
+def test_both_engines_do_the_same_on_real_prices() -> None:
+    differing = {}
+    for name, inputs in real(8, REAL):
+        found = compare(inputs)
+        if found.differing or not found.equity_difference <= 1e-9:
+            differing[name] = found
+    assert not differing
+
+
+def test_orders_that_differ_in_a_size_are_seen() -> None:
+    frame = bars([100.0, 110.0], ends(2))
+    order = simulate(written({"BTC": frame}, gate_rows([1.0, 1.0], frame.index))).orders[0]
+    assert same(order, order)
+    for changed in (order._replace(size=order.size * (1 + 1e-9)), order._replace(status="open"), order._replace(filled=order.decided)):
+        assert not same(order, changed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_kernels_gate_is_the_gate_table(seed: int) -> None:
+    inputs = random_backtest(np.random.default_rng((99, seed)))
+    table = inputs.table
+    rules = gate_rules(inputs.settings)
+    known_at = pd.DatetimeIndex(table.index)
+    close = in_session(market(inputs.settings, inputs.prices).index, known_at)
+    average = np.full(len(close), np.nan)
+    known = ~np.isnan(close)
+    average[known] = rolling_mean(close[known], rules.trend_sessions)
+    confirming = table["confirmations"].to_numpy().astype(np.int64)
+    filled, haircut = table["filled"].to_numpy().astype(np.int64), table["haircut"].to_numpy().astype(float)
+    sessions = kernel.Sessions(known_at.as_unit("s").asi8.astype(float), close, average, confirming, filled, haircut)
+    got = kernel.gate_of(sessions, rules.breakout, np.asarray(rules.curve.ceilings), np.asarray(rules.curve.dormant_ceilings))
+    expected = kernel.gate_arrays(table)
+    for name in kernel.Gate._fields:
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name), err_msg=name)
+
+
+def test_a_kernel_without_room_counts_and_trades_the_same() -> None:
+    frame = bars([100.0, 110.0, 90.0, 120.0], ends(4))
+    inputs = written({"BTC": frame}, gate_rows([1.0, 0.0, 1.0, 0.0], frame.index), {"costs.fee": 0.001})
+    lines = kernel.bars_of(list(inputs.coins.values()), inputs.grid, inputs.table.index)
+    results = []
+    for size in (0, 1, 10):
+        equity, cash = np.empty(4), np.empty(4)
+        account = kernel.account_of(inputs)
+        count = kernel.trade(
+            kernel.gate_arrays(inputs.table), lines, kernel.as_arrays(inputs.rules), inputs.costs, account, equity, cash, kernel.room(size)
+        )
+        results.append((count, equity.tolist(), cash.tolist()))
+    assert results[0] == results[1] == results[2]
+    assert results[0][0] == 4
+
+
+def test_a_window_that_starts_on_a_missing_bar_waits_for_a_real_one() -> None:
+    """Before its first bar inside the window nothing is known of the coin, or at most its last close: it is not bought at NaN."""
+    frame = bars([100.0, 101.0, np.nan, 103.0, 104.0, 105.0], ends(6))
+    inputs = written({"BTC": frame}, gate_rows([1.0] * 6, ends(6)))
+    grid = inputs.grid[2:]
+    inputs = inputs._replace(grid=grid, coins={"BTC": coin_lines(frame, frame["close"], grid, 2, 2)})
+    run = simulate(inputs)
+    assert [one.status for one in run.orders][:1] == ["filled"]
+    assert all(one.equity == one.equity for one in run.decisions)
+    assert compare(inputs).differing == 0

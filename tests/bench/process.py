@@ -1,0 +1,62 @@
+"""Whole processes, paired in one run: our backtest against a plain backtrader script, and the time of --help.
+
+    python -m tests.bench.process --data FOLDER --yardstick SCRIPT [--runs 3]
+
+SCRIPT is run as `python SCRIPT FOLDER`: a plain strategy on the same prices. Prints medians, ratios within each pair, and the
+largest memory of a process.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def timed(command: list[str]) -> tuple[float, float]:
+    """Seconds and peak MB of one process that must succeed."""
+    start = time.perf_counter()
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise SystemExit(f"{' '.join(command)} failed: {child.stderr.read().decode() if child.stderr else ''}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--yardstick", required=True)
+    parser.add_argument("--runs", type=int, default=3)
+    given = parser.parse_args()
+    python, prices = sys.executable, ["--set", "prices.source=folder", "--set", f"prices.folder={given.data}"]
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = iter(range(1_000_000))
+
+        def ours(*options: str) -> list[str]:
+            return [python, "main.py", "backtest", "--no-report", *options, *prices, "--output", f"{folder}/{next(fresh)}"]
+
+        timed(ours())  # compiles the kernel and fills file caches
+        found: dict[str, list[tuple[float, float]]] = {"yardstick": [], "strategy alone": [], "all benchmarks": []}
+        for _ in range(given.runs):
+            found["yardstick"].append(timed([python, given.yardstick, given.data]))
+            found["strategy alone"].append(timed(ours("--no-benchmarks")))
+            found["all benchmarks"].append(timed(ours()))
+    for name, runs in found.items():
+        ratios = [run[0] / yard[0] for run, yard in zip(runs, found["yardstick"], strict=True)]
+        seconds, memory = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
+        print(f"{name:15} {seconds:6.2f} s, {statistics.median(ratios):.3f} times the yardstick ({min(ratios):.3f} to {max(ratios):.3f}), {memory:.0f} MB")
+    helps = [timed([python, "main.py", "--help"])[0] for _ in range(10)]
+    empty = [timed([python, "-c", "pass"])[0] for _ in range(10)]
+    print(f"--help          {statistics.median(helps):6.3f} s, an empty python {statistics.median(empty):.3f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Fixtures for all tests: a clean environment, and small price folders to read and to spoil."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# exchange_calendars 4.13 on pandas 3.1: nothing we could write otherwise.
+THEIR_WARNING = "ignore:Series.values returning an ndarray that drops timezone:pandas.errors.Pandas4Warning"
+KEPT = "RUSSELL_GATE_TEST_DATA"  # says where the real files are; no setting
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("filterwarnings", THEIR_WARNING)
+
+
+@pytest.fixture(autouse=True)
+def no_outer_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the shell the tests run in change no test."""
+    for name in list(os.environ):
+        if name.upper().startswith("RUSSELL_GATE_") and name != KEPT:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the calendar in it, shared by the tests of one process."""
+    from brokers.prices.calendar import session_closes
+    from brokers.prices.load import LEAD
+    from tests.price_folder import HISTORY_FROM
+
+    folder = tmp_path_factory.mktemp("cache")
+    session_closes(HISTORY_FROM - LEAD, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole_folder(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Five years of made-up prices. To be read only."""
+    from tests.price_folder import write_folder
+
+    return write_folder(tmp_path_factory.mktemp("prices"), cache)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, whole_folder: Path) -> Iterator[Path]:
+    """A copy of the made-up prices that a test may spoil."""
+    copy = tmp_path / "prices"
+    shutil.copytree(whole_folder, copy)
+    yield copy
+    shutil.rmtree(copy)
