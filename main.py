@@ -66,7 +66,7 @@ def backtest(
     set_: Set = None,
     json: Json = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-backtest-<hash>.")] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Table and run folder only. There is no HTML report yet, so this is always so.")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report (there is none yet).")] = False,
     no_benchmarks: Annotated[bool, typer.Option("--no-benchmarks", help="The strategy alone: no benchmarks, no random gates, no verdict.")] = False,
     refresh: Refresh = False,
 ) -> None:

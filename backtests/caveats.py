@@ -32,7 +32,8 @@ def caveats(inputs: Inputs, metrics: Metrics, benchmarks: Mapping[str, Metrics],
 
 def _about_events(events: Events, equity: pd.Series) -> Iterator[Caveat]:
     if events.independent_events < FEW_EVENTS:
-        text = f"{events.independent_events} independent breakouts lie in the window ({events.breakouts} confirmed out of a full base, {events.rearmed} re-armed)"
+        confirmed = f"{events.breakouts} confirmed out of a full base, {events.rearmed} re-armed"
+        text = f"{events.independent_events} independent breakouts lie in the window ({confirmed})"
         yield Caveat("high", "few events", text, "read it as a story about these openings, not as a statistic")
     gains = {spell: gain for spell in events.spells if (gain := _gain(spell, equity)) > 0}
     if len(events.spells) > 1 and gains:

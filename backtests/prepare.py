@@ -66,9 +66,8 @@ def market(settings: Settings, prices: Prices) -> Market:
     volume = column(signal.volume, "volume")
     if (volume == 0).any():
         day = volume.index[volume == 0][-1]
-        raise DataError(
-            f"{prices.of(signal.volume).origin}: the volume of {signal.volume} is 0 on {day:%Y-%m-%d}; that is an error of the data, not a 'no': mend the row"
-        )
+        origin = prices.of(signal.volume).origin
+        raise DataError(f"{origin}: the volume of {signal.volume} is 0 on {day:%Y-%m-%d}; that is an error of the data, not a 'no': mend the row")
     liquidity = confirmations.liquidity
     macro = {"assets": liquidity.assets, "treasury": liquidity.treasury, "reverse_repos": liquidity.reverse_repos}
     coin = confirmations.exhaustion.symbol

@@ -76,7 +76,8 @@ def sentences(reading: Reading) -> Iterator[str]:
     if reading.bitcoin_since is not None:
         yield f"Bitcoin since the confirmation: {reading.bitcoin_since:+.0%}."
     channels = rules.curve.channels
-    yield f"Channels, in order: {', '.join(_check(row, 'channel', name) for name in channels) or 'none'}; {int(row['filled'])} of {len(channels)} filled from the top."
+    held = ", ".join(_check(row, "channel", name) for name in channels) or "none"
+    yield f"Channels, in order: {held}; {int(row['filled'])} of {len(channels)} filled from the top."
     yield f"Confirmations: {', '.join(_check(row, 'confirmation', name) for name in rules.confirmations) or 'none'}."
     yield f"What would change it: {_change(reading)}."
 

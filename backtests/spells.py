@@ -84,5 +84,5 @@ def events(table: pd.DataFrame, equity: pd.Series, bitcoin: pd.Series) -> Events
 
 
 def _over(series: pd.Series, spell: Spell, after: int) -> float:
-    first, last = series.index.searchsorted([spell.opened, spell.closed or series.index[-1]]) + (0, after)
-    return float(series.iloc[min(last, len(series) - 1)] / series.iloc[first] - 1)
+    first, last = series.index.searchsorted([spell.opened, spell.closed or series.index[-1]])
+    return float(series.iloc[min(last + after, len(series) - 1)] / series.iloc[first] - 1)

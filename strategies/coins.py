@@ -6,6 +6,7 @@ import pandas as pd
 from strategies.indicators import annualised_volatility, rolling_mean
 from strategies.market import latest
 
+DAY = pd.Timedelta(days=1)
 COIN_LINES = ("open", "high", "low", "close", "volume", "own_average", "volatility", "stale")
 
 
@@ -21,14 +22,14 @@ def coin_lines(bars: pd.DataFrame, daily_closes: pd.Series, grid: pd.DatetimeInd
 
     `stale` counts the bars missing since the last real one. A missing bar stands at the last close with no volume, so that
     an ended coin can still be valued; brokers fill nothing on it.
-
     """
     own_grid = grid[grid >= bars.index[0]]
     lines = bars[["open", "high", "low", "close", "volume"]].reindex(own_grid)
-    real = lines["close"].notna().to_numpy()
-    rows = np.arange(len(lines))
-    stale = rows - np.maximum.accumulate(np.where(real, rows, 0))
-    lines["close"] = lines["close"].ffill()
+    missing = lines["close"].isna().to_numpy()
+    last_real = bars.index[bars.index.searchsorted(own_grid, side="right") - 1]
+    length = grid[1] - grid[0] if len(grid) > 1 else DAY
+    lines["stale"] = np.where(missing, np.ceil((own_grid - last_real) / length), 0.0)
+    lines["close"] = latest(bars["close"], own_grid)
     for column in ("open", "high", "low"):
         lines[column] = lines[column].fillna(lines["close"])
     lines["volume"] = lines["volume"].fillna(0.0)
@@ -37,5 +38,4 @@ def coin_lines(bars: pd.DataFrame, daily_closes: pd.Series, grid: pd.DatetimeInd
     volatility = pd.Series(annualised_volatility(closes, volatility_days), daily_closes.index)
     lines["own_average"] = latest(average, own_grid)
     lines["volatility"] = latest(volatility, own_grid)
-    lines["stale"] = stale.astype(float)
-    return lines
+    return lines[list(COIN_LINES)]

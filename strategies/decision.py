@@ -135,7 +135,8 @@ def order_size(target: float, equity: float, price: float, position: float, band
     """Signed coin units to trade towards `target`, 0 where nothing should be done.
 
     Nothing is traded within `band` of the larger of target and present share, below one `step` or below `min_notional`
-    (quote units at `price`). A sell never exceeds the position; a target of zero sells all of it, whatever the step left over.
+    (quote units at `price`). A sell never exceeds the position; a target of zero sells all of it but for a rest below one step. Buys may ask
+    for more than the cash left when other coins are kept within their bands: the broker cuts them.
     """
     current = position * price / equity
     if fabs(target - current) <= band * max(target, current):

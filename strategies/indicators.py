@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+ROUNDING = 1e-12  # far above the error of a rolling mean of doubles, far below a tick of any price
 
 
 def rolling_mean(values: Floats, window: int) -> Floats:
@@ -18,10 +19,14 @@ def rolling_mean(values: Floats, window: int) -> Floats:
 
 
 def excess(values: Floats, window: int) -> Floats:
-    """`values` over their own rolling mean, minus one: above zero means above the average. NaN where that is unknown."""
+    """`values` over their own rolling mean, minus one: above zero means above the average. NaN where that is unknown.
+
+    Exactly zero where the two differ by rounding alone (`ROUNDING`), so that rescaling a series moves no tie.
+    """
     mean_deviation = _deviation(values, window)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(-mean_deviation / (values + mean_deviation))
+        distance = -mean_deviation / (values + mean_deviation)
+    return np.where(np.abs(distance) < ROUNDING, 0.0, distance)
 
 
 def annualised_volatility(closes: Floats, window: int, periods: int = 365) -> Floats:

@@ -57,12 +57,11 @@ def carried(values: Floats, max_age: int) -> Floats:
 
 def latest(series: pd.Series, at: pd.DatetimeIndex, max_age: pd.Timedelta | None = None) -> Floats:
     """The last value of `series` known at each instant of `at`; NaN before the first and where it is older than `max_age`."""
-    known = series[series.notna()]
-    if known.empty:
+    if series.empty:
         return np.full(len(at), np.nan)
-    rows = known.index.searchsorted(at, side="right") - 1
-    values = known.to_numpy(dtype=float)[np.maximum(rows, 0)]
+    rows = series.index.searchsorted(at, side="right") - 1
+    values = series.to_numpy(dtype=float)[np.maximum(rows, 0)]
     usable = rows >= 0
     if max_age is not None:
-        usable &= np.asarray(at - known.index[np.maximum(rows, 0)] <= max_age)
+        usable &= np.asarray(at - series.index[np.maximum(rows, 0)] <= max_age)
     return np.where(usable, values, np.nan)

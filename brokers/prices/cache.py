@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from brokers.prices.files import replace_file
-from brokers.prices.series import DataError, Request, Unreachable
+from brokers.prices.series import DataError, Request, UnreachableError
 
 OVERLAP = 10  # rows downloaded again, to see whether the source has changed them
 MOVED = 1e-6  # relative change of a price that is no rounding: a dividend, a split, a revision
@@ -67,7 +67,7 @@ class Cache:
         ------
         DataError
             The download did not pass, the folder cannot be written, or another process kept the series locked.
-        Unreachable
+        UnreachableError
             The source cannot be asked and nothing is kept. With something kept, that is given back with a note.
 
         """
@@ -80,7 +80,7 @@ class Cache:
                 return Cached(kept, tuple(notes))
             try:
                 frame = fetch(None) if kept is None or refresh else _extended(request, kept, fetch, notes)
-            except Unreachable as error:
+            except UnreachableError as error:
                 if kept is None:
                     raise
                 notes.append(f"{request.name}: rows up to {_ends(kept):%Y-%m-%d %H:%M} from the cache, newer ones could not be had: {error}")

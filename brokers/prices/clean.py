@@ -52,7 +52,7 @@ def vintage(frame: pd.DataFrame) -> str:
 
 def bar_length(timeframe: str) -> pd.Timedelta:
     """Length of a bar, from ccxt's spelling ("1d", "1h", "15m")."""
-    return pd.Timedelta(timeframe.replace("m", "min"))
+    return pd.Timedelta(timeframe.replace("m", "min").replace("d", "D"))
 
 
 def _check_order(index: pd.DatetimeIndex, origin: str) -> None:

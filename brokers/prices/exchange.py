@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import pandas as pd
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from brokers.prices.series import BAR_COLUMNS, DataError, Request, Unreachable
+from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 TIMEOUT = 10_000  # milliseconds without a byte of an answer
 STOP = stop_after_attempt(4) | stop_after_delay(20)
@@ -22,13 +22,13 @@ Candle = list[float]
 Answer = TypeVar("Answer")
 
 
-class _Busy(Unreachable):
+class _BusyError(UnreachableError):
     """The exchange is there and asks to be left alone for some `seconds`."""
 
     seconds = 0.0
 
 
-class _Empty(Unreachable):
+class _EmptyError(UnreachableError):
     """No candles: the market began later, or the call failed; only asking again can tell."""
 
 
@@ -54,7 +54,7 @@ def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timest
     ------
     DataError
         Unknown exchange, market not listed for spot, timeframe not offered: each names the nearest there is.
-    Unreachable
+    UnreachableError
         No network, an outage, a rate limit, or HTTP 200 with a body that holds no candles (ccxt raises nothing then), after
         four attempts.
 
@@ -102,7 +102,7 @@ def _candles(market: _Market, since: int) -> list[Candle]:
     """Page after page. Each begins with the last candle already known, so that a page without one is a failed call, never the end."""
     try:
         candles = _retried(partial(_page, market, since))
-    except _Empty:
+    except _EmptyError:
         # Exchanges that answer with the window [since, since + a page] show nothing of candles further on.
         candles = _retried(partial(_page, market, _listing(market, since)))
     while candles[-1][0] < market.last:
@@ -122,7 +122,7 @@ def _listing(market: _Market, early: int) -> int:
         try:
             _retried(partial(_page, market, middle), attempts=2)
             late = middle
-        except _Empty:
+        except _EmptyError:
             early = middle
     return late
 
@@ -137,7 +137,7 @@ def _page(market: _Market, since: int) -> list[Candle]:
         raise _unusable(exchange, "rows that are no candles")
     if not rows:
         when = pd.Timestamp(since, unit="ms")
-        raise _Empty(f"{exchange.id}: gave no {market.timeframe} candles of {market.name} from {when:%Y-%m-%d %H:%M} on; try again later")
+        raise _EmptyError(f"{exchange.id}: gave no {market.timeframe} candles of {market.name} from {when:%Y-%m-%d %H:%M} on; try again later")
     return [row[:6] for row in rows]
 
 
@@ -152,12 +152,12 @@ def _ask(exchange: Any, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (ccxt.RateLimitExceeded, ccxt.DDoSProtection) as error:
-        busy = _Busy(f"{exchange.id}: {_short(error)}; wait, or choose another exchange.prices_id")
+        busy = _BusyError(f"{exchange.id}: {_short(error)}; wait, or choose another exchange.prices_id")
         busy.seconds = _retry_after(exchange.last_response_headers)
         raise busy from error
     except ccxt.NetworkError as error:
         message = f"{exchange.id}: {_short(error)}; check the network, or choose another exchange.prices_id if this one is closed to your country"
-        raise Unreachable(message) from error
+        raise UnreachableError(message) from error
     except ccxt.BaseError as error:
         if type(error) is ccxt.ExchangeError:  # what ccxt has no name for: mostly a body the exchange itself would not send
             raise _unusable(exchange, _short(error)) from error
@@ -172,7 +172,7 @@ def _retried(call: Callable[[], Answer], attempts: int = 4) -> Answer:
 
 
 def _worth_it(error: BaseException) -> bool:
-    return isinstance(error, Unreachable) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
+    return isinstance(error, UnreachableError) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
 
 
 def _pause(state: RetryCallState) -> float:
@@ -185,8 +185,8 @@ def _retry_after(headers: Any) -> float:
     return float(asked) if asked.isdigit() else 0.0
 
 
-def _unusable(exchange: Any, what: str) -> Unreachable:
-    return Unreachable(f"{exchange.id}: answered with {what}; is there a login page or a proxy between? Try again later")
+def _unusable(exchange: Any, what: str) -> UnreachableError:
+    return UnreachableError(f"{exchange.id}: answered with {what}; is there a login page or a proxy between? Try again later")
 
 
 def _short(error: Exception) -> str:

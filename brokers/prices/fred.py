@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from brokers.prices.series import DataError, Request, Unreachable
+from brokers.prices.series import DataError, Request, UnreachableError
 
 if TYPE_CHECKING:
     import requests
@@ -51,7 +51,7 @@ RELEASES = {
 UNKNOWN = Release(7, "18:00", business=False)  # later than any daily or weekly series; monthly and quarterly ones need a row above
 
 
-class _Busy(Unreachable):
+class _BusyError(UnreachableError):
     """The server is there and asks to be left alone for some `seconds`."""
 
     seconds = 0.0
@@ -69,7 +69,7 @@ def fetch(request: Request, start: date | None) -> pd.DataFrame:
     ------
     DataError
         Unknown series.
-    Unreachable
+    UnreachableError
         No usable answer after four attempts: no network, an outage, a rate limit, a page instead of CSV.
 
     """
@@ -115,7 +115,7 @@ def _asked(name: str, start: date | None) -> pd.Series:
     if response.status_code in (400, 404):
         raise DataError(f"FRED: knows no series {name!r} (HTTP {response.status_code}); look its id up on fred.stlouisfed.org")
     if response.status_code != 200:
-        busy = _Busy(str(_unreachable(name, f"HTTP {response.status_code}")))
+        busy = _BusyError(str(_unreachable(name, f"HTTP {response.status_code}")))
         asked = response.headers.get("Retry-After", "")
         busy.seconds = float(asked) if asked.isdigit() else 0.0
         raise busy
@@ -146,12 +146,14 @@ def _values(name: str, body: str) -> pd.Series:
         raise _unreachable(name, f"CSV that breaks off or holds no numbers ({str(error)[:120]})") from error
 
 
-def _unreachable(name: str, what: str) -> Unreachable:
-    return Unreachable(f'FRED: no usable answer for {name}: {what}; check the network, try again later, or set prices.sources.{name} to "folder"')
+def _unreachable(name: str, what: str) -> UnreachableError:
+    return UnreachableError(
+        f'FRED: no usable answer for {name}: {what}; check the network, try again later, or set prices.sources.{name} to "folder"'
+    )
 
 
 def _worth_it(error: BaseException) -> bool:
-    return isinstance(error, Unreachable) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
+    return isinstance(error, UnreachableError) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
 
 
 def _pause(state: RetryCallState) -> float:

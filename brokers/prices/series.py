@@ -13,7 +13,7 @@ class DataError(Exception):
     """Market data cannot be used: which file or symbol, which row or date, what to do. Exit code 3."""
 
 
-class Unreachable(DataError):
+class UnreachableError(DataError):
     """A source could not be asked: no network, an outage, a rate limit that outlasted the retries."""
 
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from brokers.prices.series import BAR_COLUMNS, DataError, Request, Unreachable
+from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 TIMEOUT = 10.0  # seconds for one answer, its last byte included
 STOP = stop_after_attempt(4) | stop_after_delay(15)  # an attempt is two or three requests: under a minute in all
@@ -38,13 +38,13 @@ def fetch(request: Request, start: date | None) -> pd.DataFrame:
     ------
     DataError
         Unknown symbol, nothing since `start`, or an intraday timeframe.
-    Unreachable
+    UnreachableError
         No usable answer after four attempts, under a minute in all.
 
     """
     if request.timeframe != "1d":
         raise DataError(f'Yahoo: {request.name} is intraday, only 1d is read here; set prices.sources."{request.symbol}" = "exchange"')
-    retrying = Retrying(retry=retry_if_exception_type(Unreachable), stop=STOP, wait=WAIT, reraise=True)
+    retrying = Retrying(retry=retry_if_exception_type(UnreachableError), stop=STOP, wait=WAIT, reraise=True)
     return _tidied(request, retrying(_asked, request, start))
 
 
@@ -105,8 +105,8 @@ def _refuse_error(request: Request, status: int, error: object) -> None:
         raise DataError(f"Yahoo: refused {request.symbol!r} ({what}); check the symbol and the dates, or set prices.source to another source")
 
 
-def _unreachable(request: Request, what: str) -> Unreachable:
-    return Unreachable(f'Yahoo: no usable answer for {request.symbol}: {what}; try again later, or set prices.source to "folder" or "exchange"')
+def _unreachable(request: Request, what: str) -> UnreachableError:
+    return UnreachableError(f'Yahoo: no usable answer for {request.symbol}: {what}; try again later, or set prices.source to "folder" or "exchange"')
 
 
 def _table(result: dict[str, Any]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """In one process: the backtrader run against stock backtrader parts, and the kernel's time a parameter set.
 
-    python -m tests.bench.engines --data FOLDER [--runs 9]
+python -m tests.bench.engines --data FOLDER [--runs 9]
 """
 
 import argparse

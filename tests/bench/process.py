@@ -52,7 +52,8 @@ def main() -> None:
     for name, runs in found.items():
         ratios = [run[0] / yard[0] for run, yard in zip(runs, found["yardstick"], strict=True)]
         seconds, memory = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
-        print(f"{name:15} {seconds:6.2f} s, {statistics.median(ratios):.3f} times the yardstick ({min(ratios):.3f} to {max(ratios):.3f}), {memory:.0f} MB")
+        span = f"{min(ratios):.3f} to {max(ratios):.3f}"
+        print(f"{name:15} {seconds:6.2f} s, {statistics.median(ratios):.3f} times the yardstick ({span}), {memory:.0f} MB")
     helps = [timed([python, "main.py", "--help"])[0] for _ in range(10)]
     empty = [timed([python, "-c", "pass"])[0] for _ in range(10)]
     print(f"--help          {statistics.median(helps):6.3f} s, an empty python {statistics.median(empty):.3f} s")

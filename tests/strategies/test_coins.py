@@ -101,14 +101,12 @@ def test_no_price_is_ever_missing_after_the_first_bar(closes: list[float | None]
     assert (got["stale"] == 0).tolist() == [True, *(close is not None for close in closes)]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="rows before the first bar on the grid have no price and yet count as fresh")
 def test_a_first_bar_off_the_grid_lists_nothing_before_the_next_bar_on_it() -> None:
     off = DAYS[:2].insert(0, DAYS[0] - pd.Timedelta(hours=5))
     got = coin_lines(bars([9.0, None, 10.0], off), pd.Series([10.0], DAYS[:1]), DAYS[:2], 2, 2)
     assert not (got["close"].isna() & (got["stale"] == 0)).any()
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="one unknown daily close keeps the average before it for a whole window")
 def test_an_average_that_is_unknown_is_not_replaced_by_one_from_before() -> None:
     # Averages of three days, the close of day 3 unknown: those of days 3, 4 and 5 are unknown, not day 2's.
     got = lines([10.0] * 7, daily=[1.0, 2.0, 3.0, math.nan, 100.0, 100.0, 100.0], grid=DAYS[:7], average_days=3)

@@ -14,7 +14,7 @@ import pytest
 from brokers.prices import cache as module
 from brokers.prices import files
 from brokers.prices.cache import Cache
-from brokers.prices.series import BAR_COLUMNS, DataError, Request, Unreachable
+from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 FUND = Request("IWM", "session")
 COIN = Request("BTC-USD", "coin", "BTC/USDT", "1h")
@@ -39,7 +39,7 @@ class Source:
     def __call__(self, start: date | None) -> pd.DataFrame:
         self.asked.append(start)
         if self.down:
-            raise Unreachable("no network")
+            raise UnreachableError("no network")
         return self.rows if start is None else self.rows[self.rows.index >= pd.Timestamp(start)]
 
 
@@ -220,7 +220,7 @@ def test_without_a_network_gives_what_is_kept_and_says_so(source: Source, update
 
 def test_without_a_network_and_a_file_is_unreachable(source: Source, update: Update) -> None:
     source.down = True
-    with pytest.raises(Unreachable, match="no network"):
+    with pytest.raises(UnreachableError, match="no network"):
         update("2024-01-10")
 
 

@@ -10,7 +10,7 @@ from servers import GONE_WRONG, Answer, BinanceSite, closed_port, lead_requests_
 from tenacity import wait_none
 
 from brokers.prices import exchange
-from brokers.prices.series import BAR_COLUMNS, DataError, Request, Unreachable
+from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 DAILY = Request("BTC-USD", "coin", "BTC/USDT")
 HOURLY = DAILY._replace(timeframe="1h")
@@ -102,7 +102,7 @@ def test_asks_again_after_a_bad_answer_to_any_question(site: BinanceSite, fault:
 @pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
 def test_gives_up_on_bad_candles_and_says_what_to_do(site: BinanceSite, fault: Answer) -> None:
     site.always = fault
-    with pytest.raises(Unreachable, match=r"binance: .*(try again later|choose another exchange.prices_id)"):
+    with pytest.raises(UnreachableError, match=r"binance: .*(try again later|choose another exchange.prices_id)"):
         exchange.fetch(DAILY, None, "binance", NOW)
     assert 4 <= len(site.asked) < 50
 
@@ -110,7 +110,7 @@ def test_gives_up_on_bad_candles_and_says_what_to_do(site: BinanceSite, fault: A
 @pytest.mark.parametrize(("name", "fault"), [("okx", "braces"), ("okx", "503"), ("gate", "html"), ("kraken", "null")])
 def test_bad_answers_mean_the_same_with_other_exchanges(site: BinanceSite, monkeypatch: pytest.MonkeyPatch, name: str, fault: str) -> None:
     monkeypatch.setattr(site, "answer", lambda *_: GONE_WRONG[fault])
-    with pytest.raises(Unreachable, match=f"{name}: "):
+    with pytest.raises(UnreachableError, match=f"{name}: "):
         exchange.fetch(DAILY, None, name, NOW)
 
 
@@ -123,7 +123,7 @@ def test_candles_without_numbers_are_no_answer(site: BinanceSite) -> None:
 
 def test_gives_up_on_an_empty_list_of_markets(site: BinanceSite) -> None:
     site.markets = Answer(200, b"{}")
-    with pytest.raises(Unreachable, match="binance: answered with a list of markets without one market"):
+    with pytest.raises(UnreachableError, match="binance: answered with a list of markets without one market"):
         exchange.fetch(DAILY, None, "binance", NOW)
 
 
@@ -144,14 +144,14 @@ def test_waits_as_long_as_a_busy_exchange_asks(site: BinanceSite, monkeypatch: p
 def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(site: BinanceSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     site.always = Answer(418, b"{}", (("Retry-After", "3600"),))
-    with pytest.raises(Unreachable, match="wait, or choose another"):
+    with pytest.raises(UnreachableError, match="wait, or choose another"):
         exchange.fetch(DAILY, None, "binance", NOW)
     assert len(site.asked) == 1
 
 
 def test_connection_refused_is_unreachable(site: BinanceSite) -> None:
     site.port = closed_port()
-    with pytest.raises(Unreachable, match=r"binance: (ExchangeNotAvailable|NetworkError)"):
+    with pytest.raises(UnreachableError, match=r"binance: (ExchangeNotAvailable|NetworkError)"):
         exchange.fetch(DAILY, None, "binance", NOW)
 
 
@@ -163,7 +163,7 @@ def test_an_unknown_exchange_names_the_nearest(site: BinanceSite) -> None:
 def test_an_unlisted_market_names_the_nearest(site: BinanceSite) -> None:
     with pytest.raises(DataError, match="binance: has no spot market 'BTC/USDC'; nearest: BTC/USDT") as raised:
         exchange.fetch(DAILY._replace(market="BTC/USDC"), None, "binance", NOW)
-    assert not isinstance(raised.value, Unreachable)
+    assert not isinstance(raised.value, UnreachableError)
 
 
 def test_a_timeframe_that_is_not_offered_names_those_that_are(site: BinanceSite) -> None:
@@ -175,5 +175,5 @@ def test_a_request_the_exchange_refuses_is_not_repeated(site: BinanceSite) -> No
     site.always = Answer(400, b'{"code": -1121, "msg": "Invalid symbol."}')
     with pytest.raises(DataError, match="Invalid symbol") as raised:
         exchange.fetch(DAILY, None, "binance", NOW)
-    assert not isinstance(raised.value, Unreachable)
+    assert not isinstance(raised.value, UnreachableError)
     assert len(site.asked) == 1

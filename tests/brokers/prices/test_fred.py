@@ -9,7 +9,7 @@ from servers import GONE_WRONG, Answer, FredSite, closed_port, lead_requests_to,
 from tenacity import wait_none
 
 from brokers.prices import fred
-from brokers.prices.series import DataError, Request, Unreachable
+from brokers.prices.series import DataError, Request, UnreachableError
 
 ASSETS = Request("WALCL", "macro")
 
@@ -89,7 +89,7 @@ def test_asks_again_after_a_bad_answer(site: FredSite, fault: Answer) -> None:
 @pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
 def test_gives_up_after_four_attempts_and_says_what_to_do(site: FredSite, fault: Answer) -> None:
     site.always = fault
-    with pytest.raises(Unreachable, match=r'FRED: no usable answer for WALCL: .* set prices.sources.WALCL to "folder"'):
+    with pytest.raises(UnreachableError, match=r'FRED: no usable answer for WALCL: .* set prices.sources.WALCL to "folder"'):
         fred.fetch(ASSETS, None)
     assert len(site.asked) == 4
 
@@ -104,7 +104,7 @@ def test_a_file_that_breaks_off_is_no_answer(site: FredSite, missing: int) -> No
 def test_a_download_that_drips_is_ended(site: FredSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fred, "TIMEOUT", 1e-9)
     monkeypatch.setattr("requests.Session.send", _untimed(site))
-    with pytest.raises(Unreachable, match="still answering after"):
+    with pytest.raises(UnreachableError, match="still answering after"):
         fred.fetch(ASSETS, None)
 
 
@@ -132,7 +132,7 @@ def test_waits_as_long_as_the_server_asks(site: FredSite, monkeypatch: pytest.Mo
 def test_leaves_a_server_alone_that_asks_for_a_long_pause(site: FredSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     site.always = Answer(429, b"", (("Retry-After", "3600"),))
-    with pytest.raises(Unreachable, match="HTTP 429"):
+    with pytest.raises(UnreachableError, match="HTTP 429"):
         fred.fetch(ASSETS, None)
     assert len(site.asked) == 1
 
@@ -140,11 +140,11 @@ def test_leaves_a_server_alone_that_asks_for_a_long_pause(site: FredSite, monkey
 def test_an_unknown_series_is_named_and_not_asked_for_again(site: FredSite) -> None:
     with pytest.raises(DataError, match=r"FRED: knows no series 'WALLC' \(HTTP 404\); look its id up") as raised:
         fred.fetch(Request("WALLC", "macro"), None)
-    assert not isinstance(raised.value, Unreachable)
+    assert not isinstance(raised.value, UnreachableError)
     assert len(site.asked) == 1
 
 
 def test_connection_refused_is_unreachable(site: FredSite) -> None:
     site.port = closed_port()
-    with pytest.raises(Unreachable, match="ConnectionError"):
+    with pytest.raises(UnreachableError, match="ConnectionError"):
         fred.fetch(ASSETS, None)

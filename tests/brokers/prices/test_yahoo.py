@@ -11,7 +11,7 @@ from tenacity import wait_none
 from yfinance.data import SingletonMeta
 
 from brokers.prices import yahoo
-from brokers.prices.series import BAR_COLUMNS, DataError, Request, Unreachable
+from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 RUSSELL = Request("^RUT", "session")
 BITCOIN = Request("BTC-USD", "coin", "BTC/USDT")
@@ -111,14 +111,14 @@ def test_asks_again_after_a_bad_answer(site: YahooSite, fault: Answer) -> None:
 @pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
 def test_gives_up_on_bad_answers_after_four_attempts_and_says_what_to_do(site: YahooSite, fault: Answer) -> None:
     site.always = fault
-    with pytest.raises(Unreachable, match=r"Yahoo: no usable answer for \^RUT: .*; try again later, or set prices.source"):
+    with pytest.raises(UnreachableError, match=r"Yahoo: no usable answer for \^RUT: .*; try again later, or set prices.source"):
         yahoo.fetch(RUSSELL, None)
     assert len(site.asked) == (8 if fault.status >= 400 else 4)
 
 
 def test_names_the_rate_limit(site: YahooSite) -> None:
     site.always = BUSY
-    with pytest.raises(Unreachable, match="too many requests"):
+    with pytest.raises(UnreachableError, match="too many requests"):
         yahoo.fetch(RUSSELL, None)
 
 
@@ -138,14 +138,14 @@ def test_columns_of_unequal_length_are_no_answer(site: YahooSite) -> None:
 
 def test_connection_refused_is_unreachable(site: YahooSite) -> None:
     site.port = closed_port()
-    with pytest.raises(Unreachable, match=r"Failed to connect to 127\.0\.0\.1"):
+    with pytest.raises(UnreachableError, match=r"Failed to connect to 127\.0\.0\.1"):
         yahoo.fetch(RUSSELL, None)
 
 
 def test_an_unknown_symbol_is_named_and_not_asked_for_again(site: YahooSite) -> None:
     with pytest.raises(DataError, match=r"knows no symbol '\^RUTT' .*look it up") as raised:
         yahoo.fetch(Request("^RUTT", "session"), None)
-    assert not isinstance(raised.value, Unreachable)
+    assert not isinstance(raised.value, UnreachableError)
     assert len(site.asked) == 2
 
 
@@ -153,14 +153,14 @@ def test_an_unknown_symbol_is_named_and_not_asked_for_again(site: YahooSite) -> 
 def test_a_refusal_for_everybody_says_nothing_about_the_symbol(site: YahooSite, status: int) -> None:
     error = {"code": "Not Found", "description": "the database is down"}
     site.always = Answer(status, json.dumps({"chart": {"result": None, "error": error}}).encode())
-    with pytest.raises(Unreachable, match=f"HTTP {status}"):
+    with pytest.raises(UnreachableError, match=f"HTTP {status}"):
         yahoo.fetch(RUSSELL, None)
 
 
 def test_a_known_symbol_without_prices_in_the_days_asked_for_is_an_error(site: YahooSite) -> None:
     with pytest.raises(DataError, match=r"no daily price of \^RUT") as raised:
         yahoo.fetch(RUSSELL, date(2025, 1, 1))
-    assert not isinstance(raised.value, Unreachable)
+    assert not isinstance(raised.value, UnreachableError)
 
 
 def test_refuses_intraday_bars(site: YahooSite) -> None:
