@@ -69,6 +69,8 @@ def _about_data(inputs: Inputs) -> Iterator[Caveat]:
     end = inputs.grid[-1]
     ended: dict[str, list[str]] = {}
     for one in inputs.prices.series.values():
+        if one.frame.empty:
+            continue
         last = one.frame.index[-1]
         if one.request.kind == "session":
             missed = int(((inputs.prices.sessions.index > last) & (inputs.prices.sessions.index <= end)).sum())

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from backtests.report import terminal
-from brokers.prices.load import Prices, load_prices
+from brokers.prices.load import Prices, load_each, load_prices, sessions
+from brokers.prices.series import DataError
 from config.settings import ConfigError, Settings, load
 
 Files = list[Path] | None
@@ -83,12 +84,17 @@ def check_data(files: Files, overrides: Texts, as_json: bool, refresh: bool) -> 
 
     settings = load(files, overrides)
     with progress() as step:
-        prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step)
-    found = [quality.quality(one, prices) for one in prices.series.values()]
+        now = pd.Timestamp.now(tz="UTC")
+        known = sessions(settings, now)
+        series = dict(load_each(settings, now, refresh, step))
+    refused = {request.name: str(one) for request, one in series.items() if isinstance(one, DataError)}
+    found = [quality.quality(one, known, now) for one in series.values() if not isinstance(one, DataError)]
     if as_json:
-        print(json.dumps({one.name: quality.as_json(one) for one in found}))
+        print(json.dumps({one.name: quality.as_json(one) for one in found} | {name: {"refused": why} for name, why in refused.items()}))
     else:
         terminal.show_quality(terminal.console(), found)
+    if refused:
+        raise DataError("\n".join(f"{name}: refused: {why}" for name, why in refused.items()))
 
 
 def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: Any) -> Prices:

@@ -73,7 +73,7 @@ def market(settings: Settings, prices: Prices) -> Market:
     coin = confirmations.exhaustion.symbol
     return Market(
         sessions=prices.sessions[prices.sessions.index >= index.index[0]],
-        index=index,
+        small_caps=index,
         broad=column(signal.broad, "close"),
         volume=volume,
         risky_credit=column(signal.risky_credit, "adj_close"),
@@ -144,16 +144,17 @@ def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:
     """The instants at which coin bars of the traded window end."""
     timeframe = settings.exchange.timeframe
     length = bar_length(timeframe)
-    spans = {coin.name: prices.of(coin.history, timeframe).frame.index for coin in settings.coins}
-    first = min(index[0] for index in spans.values())
-    last = max(index[-1] for index in spans.values())
+    spans = [index for coin in settings.coins if len(index := prices.of(coin.history, timeframe).frame.index)]
+    if not spans:
+        raise DataError(f"no coin has a bar up to {prices.now:%Y-%m-%d %H:%M} UTC")
+    first, last = min(index[0] for index in spans), max(index[-1] for index in spans)
     window = settings.backtest
     start = max(first, pd.Timestamp(window.start, tz="UTC") + length) if window.start else first
     end = min(last, pd.Timestamp(window.end, tz="UTC") + pd.Timedelta(days=1)) if window.end else last
     index = prices.of(settings.signal.index).frame.index
     if start > end:
-        have = f"the coins have bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-        raise DataError(f"no coin has a bar between backtest.start {window.start} and backtest.end {window.end}: {have}")
+        asked = f"from {window.start or 'the beginning'} to {window.end or 'the end'}"
+        raise DataError(f"no coin has a bar {asked} (backtest.start, backtest.end): there are bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
     if end < index[0] or index[-1] < start - pd.Timedelta(days=366):
         raise DataError(
             f"{settings.signal.index} ({index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}) and the coins ({start:%Y-%m-%d} to {end:%Y-%m-%d}) do not overlap"
@@ -172,6 +173,8 @@ def _check_history(settings: Settings, prices: Prices) -> None:
     """The record needs all of the index's history."""
     signal = settings.signal
     one = prices.of(signal.index)
+    if one.frame.empty:
+        raise DataError(f"{one.origin}: {signal.index} has no close up to {prices.now:%Y-%m-%d %H:%M} UTC")
     first = prices.sessions.index[prices.sessions >= pd.Timestamp(signal.history_from, tz="UTC")][0]
     if one.frame.index[0] > first:
         raise DataError(

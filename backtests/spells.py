@@ -84,5 +84,7 @@ def events(table: pd.DataFrame, equity: pd.Series, bitcoin: pd.Series) -> Events
 
 
 def _over(series: pd.Series, spell: Spell, after: int) -> float:
-    first, last = series.index.searchsorted([spell.opened, spell.closed or series.index[-1]])
-    return float(series.iloc[min(last + after, len(series) - 1)] / series.iloc[first] - 1)
+    values = series.to_numpy(dtype=float)
+    first = int(series.index.searchsorted(spell.opened))
+    last = int(series.index.searchsorted(spell.closed)) if spell.closed else len(values)
+    return float(values[min(last + after, len(values) - 1)] / values[first] - 1)

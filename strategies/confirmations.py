@@ -78,7 +78,7 @@ def _breadth(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, kn
 
 
 def _leadership(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
-    return _above(known(market.index) / known(market.broad), rules.leadership_sessions)
+    return _above(known(market.small_caps) / known(market.broad), rules.leadership_sessions)
 
 
 def _credit(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:

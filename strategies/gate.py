@@ -36,7 +36,7 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     row then repeats the last one with a close).
     """
     known_at = pd.DatetimeIndex(market.sessions.index)
-    close = in_session(market.index, known_at)
+    close = in_session(market.small_caps, known_at)
     names = dict.fromkeys((*rules.confirmations, *rules.curve.channels))
     measures = {name: measure(name, market, rules.measures) for name in names}
     confirming = _count(measures, rules.confirmations, len(known_at))

@@ -15,13 +15,13 @@ class Market(NamedTuple):
     """The gate's inputs. Every series has an increasing UTC DatetimeIndex of instants at which its values were known.
 
     `sessions` has one entry a US session: index the instant its closes were known, values the session's close.
-    `index` and `broad` are closes; `risky_credit`, `safe_credit` and `breadth` total-return closes; `volume` is shares;
+    `small_caps` (the index) and `broad` are closes; `risky_credit`, `safe_credit` and `breadth` total-return closes; `volume` is shares;
     `liquidity` holds "assets", "treasury" (millions of USD) and "reverse_repos" (billions of USD); `coin` is the daily
     close `exhaustion` looks at; `flows` (USD) and `losses` (share of companies) are the user's own.
     """
 
     sessions: pd.Series
-    index: pd.Series
+    small_caps: pd.Series
     broad: pd.Series
     volume: pd.Series
     risky_credit: pd.Series

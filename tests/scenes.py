@@ -5,7 +5,9 @@ Windows are a few sessions long, so that gates open and close within a few dozen
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ def realdata(test: Any) -> Any:
 
 def configured(changes: Mapping[str, Any]) -> Settings:
     """The default settings with some values replaced, by dotted key."""
-    content = load().model_dump()
+    content = deepcopy(_defaults())
     for key, value in changes.items():
         *tables, name = key.split(".")
         table = content
@@ -45,6 +47,11 @@ def configured(changes: Mapping[str, Any]) -> Settings:
         assert name in table or key in {"backtest.start", "backtest.end"}, key
         table[name] = value
     return Settings.model_validate(content)
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return load().model_dump()
 
 
 def coin_settings(weights: Mapping[str, float], lags: Mapping[str, int] | None = None) -> list[dict[str, Any]]:

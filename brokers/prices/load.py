@@ -1,6 +1,6 @@
 """Every series a configuration needs, from the source it names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from brokers.prices.series import DataError, Request, Series
 from config.settings import Settings
 
 LEAD = timedelta(days=400)  # averages of the other series need a year before the index history begins
+OWN_COLUMNS = {"flows": "flow", "losses": "share"}  # the user's own series and their column
 Progress = Callable[[str], None]
 
 
@@ -49,6 +50,7 @@ def wanted(settings: Settings) -> list[Request]:
     for coin in settings.coins_and_bitcoin():
         timeframes = dict.fromkeys(("1d", settings.exchange.timeframe))
         requests += [Request(coin.history, "coin", coin.market, timeframe) for timeframe in timeframes]
+    requests += [Request(name, "macro") for name in OWN_COLUMNS if getattr(settings.haircuts, name).enabled]
     if "exhaustion" in used:
         requests.append(Request(confirmations.exhaustion.symbol, "coin", settings.backtest.bitcoin_market))
     first: dict[tuple[str, str], Request] = {}
@@ -68,43 +70,73 @@ def load_prices(
     ------
     DataError
         The first series that cannot be had or used, or whose pinned vintage is gone.
-
     """
-    delay = pd.Timedelta(minutes=settings.prices.publication_delay)
-    closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache))
     series = {}
+    for request, found in load_each(settings, now, refresh, progress, pinned):
+        if isinstance(found, DataError):
+            raise found
+        series[request] = found
+    return Prices(series, sessions(settings, now), now)
+
+
+def load_each(
+    settings: Settings, now: pd.Timestamp, refresh: bool = False, progress: Progress | None = None, pinned: Mapping[str, str] | None = None
+) -> Iterator[tuple[Request, Series | DataError]]:
+    """As `load_prices`, one series at a time, with what is wrong in place of a series that cannot be used."""
     for request in wanted(settings):
         source = source_of(request, settings)
         if progress:
             progress(f"{request.name} from {source}")
-
-        def usable(raw: pd.DataFrame, origin: str, request: Request = request, source: str = source) -> Series:
-            return finished(request, source, origin, raw, closes, delay, now)
-
-        if source == "folder":
-            found = usable(*folder.fetch(request, Path(settings.prices.folder)))
+        try:
+            found = _one(request, source, settings, now, refresh, pinned)
+            if pinned is not None and found.vintage != pinned.get(request.name):
+                was = pinned.get(request.name, "none")
+                raise DataError(
+                    f"{found.origin}: {request.name} is not what that run used (vintage {found.vintage}, then {was}); it cannot be read again"
+                )
+        except DataError as error:
+            yield request, error
         else:
-            from brokers.prices import download
+            yield request, found
 
-            found = download.series(request, source, settings, usable, closes + delay, now, refresh, pinned)
-        if pinned is not None and found.vintage != pinned.get(request.name):
-            was = pinned.get(request.name, "none")
-            raise DataError(
-                f"{found.origin}: {request.name} is not what that run used (vintage {found.vintage}, then {was}); it cannot be read again"
-            )
-        series[request] = found
-    for name in ("flows", "losses"):
-        haircut = getattr(settings.haircuts, name)
-        if haircut.enabled:
-            request = Request(name, "macro")
-            raw, origin = folder.own_values(Path(haircut.file), "flow" if name == "flows" else "share")
-            series[request] = finished(request, "file", origin, raw, closes, delay, now)
-    known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
-    return Prices(series, known[known.index <= now], now)
+
+def sessions(settings: Settings, now: pd.Timestamp) -> pd.Series:
+    """New York sessions whose closes were known at `now`: instant known -> the close (UTC)."""
+    closes = _closes(settings)
+    known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + _delay(settings))
+    return known[known.index <= now]
+
+
+def _closes(settings: Settings) -> pd.Series:
+    return session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache))
+
+
+def _delay(settings: Settings) -> pd.Timedelta:
+    return pd.Timedelta(minutes=settings.prices.publication_delay)
+
+
+def _one(request: Request, source: str, settings: Settings, now: pd.Timestamp, refresh: bool, pinned: Mapping[str, str] | None) -> Series:
+    closes, delay = _closes(settings), _delay(settings)
+
+    def usable(raw: pd.DataFrame, origin: str) -> Series:
+        return finished(request, source, origin, raw, closes, delay, now)
+
+    if source == "file":
+        return usable(*folder.own_values(Path(getattr(settings.haircuts, request.symbol).file), OWN_COLUMNS[request.symbol]))
+    if source == "folder":
+        return usable(*folder.fetch(request, Path(settings.prices.folder)))
+    from brokers.prices import download
+
+    return download.series(request, source, settings, usable, closes + delay, now, refresh, pinned)
 
 
 def source_of(request: Request, settings: Settings) -> str:
-    """Which source `request` comes from; "auto" is FRED for macro, the exchange for intraday bars, Yahoo for the rest."""
+    """Which source `request` comes from.
+
+    A haircut's figures are the user's file. "auto" is FRED for macro, the exchange for intraday bars, Yahoo for the rest.
+    """
+    if request.symbol in OWN_COLUMNS:
+        return "file"
     source = settings.prices.sources.get(request.symbol, settings.prices.source)
     if source == "folder":
         return source

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from brokers.prices.clean import bar_length
-from brokers.prices.load import Prices
 from brokers.prices.series import Series
 
 SPIKE = {"session": 0.15, "coin": 0.5, "macro": np.inf}  # fraction a close moves in one bar before a person should look
@@ -32,10 +31,10 @@ class Quality(NamedTuple):
     notes: tuple[str, ...]
 
 
-def quality(one: Series, prices: Prices) -> Quality:
-    """Look at one series; duplicates, unordered rows and prices that are none have been refused before."""
+def quality(one: Series, sessions: pd.Series, now: pd.Timestamp) -> Quality:
+    """Look at one series that was not refused; `sessions` are those known at `now`, by that instant."""
     frame, request = one.frame, one.request
-    due = _due(one, prices)
+    due = _due(one, sessions, now)
     known_at = pd.DatetimeIndex(frame.index)
     gaps = pd.DatetimeIndex(due[(due > known_at[0]) & (due < known_at[-1])].difference(known_at))
     jumps = known_at[:0]
@@ -54,13 +53,13 @@ def quality(one: Series, prices: Prices) -> Quality:
     )  # fmt: skip
 
 
-def _due(one: Series, prices: Prices) -> pd.DatetimeIndex:
+def _due(one: Series, sessions: pd.Series, now: pd.Timestamp) -> pd.DatetimeIndex:
     """The instants by which bars should have been known, up to now; macro values have no fixed times."""
     if one.request.kind == "session":
-        return pd.DatetimeIndex(prices.sessions.index)
+        return pd.DatetimeIndex(sessions.index)
     if one.request.kind == "macro":
         return pd.DatetimeIndex(one.frame.index[:0])
-    return pd.date_range(one.frame.index[0], prices.now, freq=bar_length(one.request.timeframe))
+    return pd.date_range(one.frame.index[0], now, freq=bar_length(one.request.timeframe))
 
 
 def _last(index: pd.DatetimeIndex) -> str:

@@ -19,9 +19,7 @@ import pandas as pd
 
 from backtests.engine import simulate
 from backtests.prepare import prepare
-from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices, load_prices
-from brokers.prices.series import BAR_COLUMNS
 from config.settings import Settings, load
 from strategies.decision import Decision
 from tests.scenes import REAL
@@ -43,7 +41,7 @@ class Outcome(NamedTuple):
 
 def outcome(settings: Settings, prices: Prices) -> Outcome:
     """Recompute everything."""
-    inputs = prepare(settings, _with_unlisted(settings, prices))
+    inputs = prepare(settings, prices)
     return Outcome(inputs.table, inputs.coins, simulate(inputs).decisions)
 
 
@@ -135,17 +133,6 @@ def _different_rows(what: str, full: pd.DataFrame, cut: pd.DataFrame, instant: p
             row = int(np.argmin(same))
             return f"{what} {was.index[row]} {column}: {before.iloc[row]} is {after.iloc[row]} with what was known at {instant}"
     return None
-
-
-def _with_unlisted(settings: Settings, prices: Prices) -> Prices:
-    """`prepare` wants a bar of every coin: one not listed by now gets a bar after now, of a price that says nothing."""
-    series = dict(prices.series)
-    length = bar_length(settings.exchange.timeframe)
-    for request, one in prices.series.items():
-        if request.kind == "coin" and one.frame.empty:
-            listed = pd.DatetimeIndex([prices.now.ceil(length) + length], name="known_at").as_unit("ns")
-            series[request] = one._replace(frame=pd.DataFrame(1.0, listed, list(BAR_COLUMNS)))
-    return prices._replace(series=series)
 
 
 def _until(path: Path, instant: pd.Timestamp) -> str:

@@ -164,7 +164,7 @@ def test_a_dividend_that_reaches_a_level_is_seen(easy: Scene, monkeypatch: pytes
 
     def leaky(settings: Settings, prices: Prices) -> object:
         level = prices.of("HYG").frame["adj_close"]
-        return honest(settings, prices)._replace(index=level)
+        return honest(settings, prices)._replace(small_caps=level)
 
     monkeypatch.setattr(prepare, "market", leaky)
     assert first_moved(easy.settings, easy.prices, QUIET) is None, "no cut shows it"
@@ -201,5 +201,5 @@ def test_no_cut_of_real_prices_moves_anything_before_it(cache: Path):
     prices = load_prices(settings, pd.Timestamp.now(tz="UTC"))
     full = outcome(settings, prices)
     moved = [first_moved(settings, prices, instant, full) for instant in instants(full, 6, seed=1)]
-    moved.append(first_moved_by_dividend(settings, prices, list(instants(full, 1))[0], full))
+    moved.append(first_moved_by_dividend(settings, prices, next(instants(full, 1)), full))
     assert moved == [None] * 7

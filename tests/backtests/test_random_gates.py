@@ -166,11 +166,15 @@ def test_a_constant_ceiling_has_one_independent_shift() -> None:
 
 def test_p_is_uniform_for_gates_that_know_nothing_of_prices() -> None:
     """200 scenes: the mean of p lies within 4 standard errors of a uniform one's, and p below 0.1 as often as it should."""
-    scenes = 200
+    scenes, days = 200, 80
+    place = arena(scene(np.random.default_rng(9), days))
     found = []
     for seed in range(scenes):
         random = np.random.default_rng((9, seed))
-        found.append(random_gates(arena(scene(random, 80)), 39, seed=seed).p_return)
+        prices = walk(random, days)[:, None]
+        basket = place.basket._replace(open=np.vstack((prices[:1], prices[:-1])), close=prices)
+        table = gate_rows(blocks(random, days, 10), pd.DatetimeIndex(place.inputs.table.index))
+        found.append(random_gates(place._replace(basket=basket, inputs=place.inputs._replace(table=table)), 39, seed=seed).p_return)
     p = np.array(found, dtype=float)
     assert abs(p.mean() - 0.5) < 4 * np.sqrt(1 / 12 / scenes) + 1 / 80
     assert abs((p <= 0.1).mean() - 0.1) < 4 * np.sqrt(0.1 * 0.9 / scenes)

@@ -48,7 +48,8 @@ def test_worse_needs_both_intervals_below_zero() -> None:
     bad, good = curve(1, -0.004), curve(2, 0.006)
     apart = {"strategy": bad, "hold_bitcoin": good, "bitcoin_own_trend": curve(3, 0.006)}
     assert judged(own=-3.0, hold=5.0, trend=5.0, days=apart).word == "worse"
-    near_one = apart | {"bitcoin_own_trend": bad * np.exp(np.linspace(0, 0.01, len(bad)))}
+    same_days_backwards = 100.0 * np.exp(np.cumsum(np.diff(np.log(bad), prepend=np.log(100.0))[::-1]))
+    near_one = apart | {"bitcoin_own_trend": same_days_backwards}
     got = judged(own=-3.0, hold=5.0, trend=-2.9, days=near_one)
     assert got.word == "cannot be told"
     assert "trails both" in got.why

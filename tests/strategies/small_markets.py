@@ -104,7 +104,7 @@ def small_market(index: Sequence[float | None], **others: Any) -> Market:
     given = {name: dated(value) if isinstance(value, list) else value for name, value in others.items()}
     given["breadth"] = {name: dated(fund) if isinstance(fund, list) else fund for name, fund in others.get("breadth", {"fund": flat}).items()}
     rest = {name: dated(flat) for name in ("broad", "volume", "risky_credit", "safe_credit") if name not in given}
-    return Market(sessions=pd.Series(known_at - pd.Timedelta(minutes=30), known_at), index=dated(index), **rest, **given)
+    return Market(sessions=pd.Series(known_at - pd.Timedelta(minutes=30), known_at), small_caps=dated(index), **rest, **given)
 
 
 def random_closes(random: np.random.Generator, sessions: int) -> list[float]:

@@ -154,6 +154,11 @@ def test_a_coin_of_unknown_volatility_is_not_ready_while_one_is_targeted() -> No
     assert targets(volatility=(0.5, NAN)) == [0.5, 0.3]
 
 
+def test_a_coin_that_never_moved_has_no_volatility_to_aim_at() -> None:
+    assert targets(volatility=(0.5, 0.0), target_volatility=0.5) == [0.5, 0.0]
+    assert targets(volatility=(0.0, 0.0), target_volatility=0.5) == [0.0, 0.0]
+
+
 # --- the coin's own trend ------------------------------------------------------------------------------------------------
 
 
@@ -290,6 +295,11 @@ def test_units_are_rounded_down_to_the_step() -> None:
 def test_a_whole_number_of_steps_survives_rounding_errors() -> None:
     assert size(0.3, price=100.0, step=0.1) == pytest.approx(3.0, abs=1e-9)  # 3 / 0.1 is 29.999...
     assert size(0.0, position=0.3, price=100.0, step=0.1) == -0.3
+
+
+def test_selling_all_leaves_no_dust_of_rounding_errors() -> None:
+    filled = 0.1 + 12 * 0.1  # 1.3000000000000003, of which 13 steps are 1.3
+    assert size(0.0, position=filled, step=0.1) == -filled
 
 
 def test_less_than_a_step_is_nothing() -> None:

@@ -215,7 +215,7 @@ def test_real_spells_since_2011_are_those_of_the_literal_loop(real_rules: GateRu
     index = column(chosen.signal.index, "Close")
     market = Market(
         sessions=index.index.to_series() - pd.Timedelta(minutes=30),
-        index=index,
+        small_caps=index,
         broad=column(chosen.signal.broad, "Close"),
         volume=column(chosen.signal.volume, "Volume"),
         risky_credit=column(chosen.signal.risky_credit, "Adj Close"),
@@ -546,7 +546,7 @@ def test_until_keeps_what_was_known_at_that_instant_included() -> None:
     cut = market.until(session_instants(5)[2])
     assert [len(series) for series in (cut.sessions, cut.index, cut.broad, cut.coin, cut.flows)] == [3] * 5
     assert [len(cut.breadth["fund"]), len(cut.liquidity["assets"]), cut.losses] == [3, 3, None]
-    assert len(market.until(session_instants(5)[2] - pd.Timedelta(seconds=1)).index) == 2
+    assert len(market.until(session_instants(5)[2] - pd.Timedelta(seconds=1)).small_caps) == 2
 
 
 # --- the measures --------------------------------------------------------------------------------------------------------

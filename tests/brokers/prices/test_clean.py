@@ -143,7 +143,9 @@ def test_a_missing_adjusted_close_is_the_close():
     assert cleaned(rows(close=[1.0, 2.0, 3.0, 4.0], adj_close=[np.nan, 5.0, np.nan, 6.0])).frame["adj_close"].tolist() == [1.0, 5.0, 3.0, 6.0]
 
 
-@pytest.mark.parametrize(("order", "words"), [([0, 2, 1, 3], "row 4, 2020-11-27 stands after 2020-11-30"), ([0, 1, 1, 2], "row 4, 2020-11-27 stands twice")])
+@pytest.mark.parametrize(
+    ("order", "words"), [([0, 2, 1, 3], "row 4, 2020-11-27 stands after 2020-11-30"), ([0, 1, 1, 2], "row 4, 2020-11-27 stands twice")]
+)
 def test_order_is_checked(order: list[int], words: str):
     assert words in refused(rows(DAYS[order]))
 
