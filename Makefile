@@ -16,7 +16,7 @@ $(READY): requirements.lock bootstrap.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"Python {v[0]}.{v[1]} is not supported; use 3.11 to 3.13, e.g. make PYTHON=python3.12 setup")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r bootstrap.lock
-	$(VENV)/bin/uv pip sync --quiet --python $(RUN) --require-hashes requirements.lock
+	$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(RUN) --require-hashes requirements.lock
 	@touch $@
 
 backtest: $(READY)

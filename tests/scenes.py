@@ -76,7 +76,9 @@ def bars(closes: Sequence[float], index: pd.DatetimeIndex, opens: Sequence[float
     return frame.assign(open=frame["open"].fillna(frame["close"]))
 
 
-def gate_rows(ceilings: Sequence[float], known_at: pd.DatetimeIndex, confirmed_at: Sequence[Any] | None = None, stale: Sequence[int] = ()) -> pd.DataFrame:
+def gate_rows(
+    ceilings: Sequence[float], known_at: pd.DatetimeIndex, confirmed_at: Sequence[Any] | None = None, stale: Sequence[int] = ()
+) -> pd.DataFrame:
     """A gate table with the columns that engines read: confirmed where the ceiling is above zero, from the first such row on."""
     ceiling = np.asarray(ceilings, dtype=float)
     is_open = ceiling > 0
@@ -96,7 +98,9 @@ def written(frames: Mapping[str, pd.DataFrame], table: pd.DataFrame, changes: Ma
     grid = pd.date_range(first, last, freq=length, unit="ns", name="known_at")
     lines = {name: coin_lines(frame, frame["close"], grid, 2, 2) for name, frame in frames.items()}
     sessions = pd.Series(table.index, table.index)
-    series = {Request(coin.history, "coin", coin.market): _series(Request(coin.history, "coin", coin.market), frames[coin.name]) for coin in settings.coins}
+    series = {
+        Request(coin.history, "coin", coin.market): _series(Request(coin.history, "coin", coin.market), frames[coin.name]) for coin in settings.coins
+    }
     session = Request(settings.signal.broad, "session"), Request(settings.signal.index, "session")
     flat = bars([100.0] * len(table), pd.DatetimeIndex(table.index))
     series |= {request: _series(request, flat) for request in session}
@@ -135,21 +139,35 @@ def random_rules(random: np.random.Generator, names: Sequence[str]) -> dict[str,
     enabled = [name for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion") if random.random() < 0.4]
     weights = random.dirichlet(np.ones(len(names))) * one(1.0, 1.0, 0.8)
     base = whole(3, 7)
-    changes: dict[str, Any] = {f"confirmations.{name}.enabled": name in enabled for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")}
+    changes: dict[str, Any] = {
+        f"confirmations.{name}.enabled": name in enabled for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")
+    }
     changes |= {"confirmations.volume.fast_sessions": 2, "confirmations.volume.slow_sessions": whole(2, 5), "confirmations.breadth.sessions": 3}
     changes |= {"confirmations.breadth.symbols": FUNDS, "confirmations.leadership.sessions": 3, "confirmations.credit.sessions": 3}
     changes |= {"confirmations.liquidity.weeks": 1, "confirmations.exhaustion.days": 5, "confirmations.exhaustion.drawdown": 0.1}
     changes |= {"gate.base_sessions": base, "gate.rearm_sessions": whole(1, min(3, base)), "gate.rearm_within": whole(0, 8)}
     changes |= {"gate.confirm_sessions": whole(1, 2), "gate.confirm_within": whole(2, 6), "gate.buffer": one(0.0, 0.0, 0.002)}
-    changes |= {"gate.min_confirmations": whole(0, min(1, len(enabled))), "gate.fail_sessions": whole(1, 3), "gate.fail_tolerance": one(0.0, 0.01, 0.05)}
+    changes |= {
+        "gate.min_confirmations": whole(0, min(1, len(enabled))),
+        "gate.fail_sessions": whole(1, 3),
+        "gate.fail_tolerance": one(0.0, 0.01, 0.05),
+    }
     changes |= {"gate.trend_sessions": whole(3, 8), "gate.max_sessions": one(0, 0, 4), "gate.max_gate_age": whole(0, 4)}
     changes |= {"risk_curve.channels": channels, "risk_curve.broad_sessions": 4, "risk_curve.rates_sessions": 4}
-    changes |= {"risk_curve.ceilings": random.random(len(channels) + 1).round(2).tolist()[:-1] + [1.0]}
+    changes |= {"risk_curve.ceilings": [*random.random(len(channels) + 1).round(2).tolist()[:-1], 1.0]}
     changes |= {"risk_curve.dormant_ceilings": (random.random(len(channels) + 1) * one(0.0, 0.0, 0.5)).round(2).tolist()}
     changes |= {"coins": coin_settings(dict(zip(names, weights, strict=True)), {name: whole(0, 6) for name in names})}
     changes |= {"allocation.unready": one("cash", "spread"), "allocation.own_trend": one("off", "off", "and", "or")}
-    changes |= {"allocation.own_trend_days": whole(2, 6), "allocation.volatility_days": whole(2, 6), "allocation.target_volatility": one(0.0, 0.0, 0.4)}
-    changes |= {"allocation.drawdown_stop": one(0.0, 0.0, 0.05, 0.15), "allocation.cash_reserve": one(0.0, 0.02, 0.2), "allocation.band": one(0.0, 0.05, 0.2, 0.5)}
+    changes |= {
+        "allocation.own_trend_days": whole(2, 6),
+        "allocation.volatility_days": whole(2, 6),
+        "allocation.target_volatility": one(0.0, 0.0, 0.4),
+    }
+    changes |= {
+        "allocation.drawdown_stop": one(0.0, 0.0, 0.05, 0.15),
+        "allocation.cash_reserve": one(0.0, 0.02, 0.2),
+        "allocation.band": one(0.0, 0.05, 0.2, 0.5),
+    }
     changes |= {"costs.fee": one(0.0, 0.001, 0.01), "costs.slippage": one(0.0, 0.0005, 0.02), "costs.cash_yield": one(0.0, 0.05)}
     changes |= {"costs.step": one(0.0, 0.001, 1.0), "costs.steps": {name: one(0.0, 0.01, 0.5) for name in names if random.random() < 0.5}}
     changes |= {"costs.min_notional": one(0.0, 5.0, 200.0), "backtest.cash": one(500.0, 10_000.0, 1e6)}
@@ -166,9 +184,18 @@ def random_real_backtest(random: np.random.Generator, prices: Prices, timeframe:
     """A random parameter set on a random window of real prices; half of them with windows so short that gates open often."""
     names = _real_coins(timeframe)
     changes = random_rules(random, names[: int(random.integers(1, len(names) + 1))])
-    changes |= {"signal.history_from": date(1987, 9, 10), "confirmations.breadth.symbols": ["KRE", "XLI", "XBI", "RSP"], "exchange.timeframe": timeframe}
+    changes |= {
+        "signal.history_from": date(1987, 9, 10),
+        "confirmations.breadth.symbols": ["KRE", "XLI", "XBI", "RSP"],
+        "exchange.timeframe": timeframe,
+    }
     if random.random() < 0.5:
-        changes |= {"gate.base_sessions": int(random.choice([21, 63, 252])), "gate.rearm_sessions": 21, "gate.trend_sessions": 200, "gate.confirm_within": 60}
+        changes |= {
+            "gate.base_sessions": int(random.choice([21, 63, 252])),
+            "gate.rearm_sessions": 21,
+            "gate.trend_sessions": 200,
+            "gate.confirm_within": 60,
+        }
     first, last = (pd.Timestamp("2015-01-01"), 2000) if timeframe == "1d" else (pd.Timestamp("2024-01-05"), 90)
     start = first + int(random.integers(0, 3300 if timeframe == "1d" else 780)) * DAY
     changes |= {"backtest.start": start.date(), "backtest.end": (start + int(random.integers(20, last)) * DAY).date()}
@@ -182,7 +209,13 @@ def _real_coins(timeframe: str) -> tuple[str, ...]:
 def _real_base(timeframe: str, folder: Path, cache: Path) -> dict[str, Any]:
     coins = coin_settings(dict.fromkeys(_real_coins(timeframe), 0.25))
     used = {f"confirmations.{name}.enabled": True for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")}
-    return used | {"prices.source": "folder", "prices.folder": str(folder), "prices.cache": str(cache), "coins": coins, "exchange.timeframe": timeframe}
+    return used | {
+        "prices.source": "folder",
+        "prices.folder": str(folder),
+        "prices.cache": str(cache),
+        "coins": coins,
+        "exchange.timeframe": timeframe,
+    }
 
 
 def _window(random: np.random.Generator, count: int, length: pd.Timedelta) -> dict[str, Any]:

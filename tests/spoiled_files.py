@@ -138,6 +138,12 @@ def _no_column(folder: Path) -> tuple[str, ...]:
     return ("XLI.csv", "no column close", "last")
 
 
+def _no_volume_column(folder: Path) -> tuple[str, ...]:
+    path = folder / "daily/IWM.csv"
+    path.write_text(path.read_text().replace(HEADER, HEADER.replace(",Volume", ",Turnover"), 1))
+    return ("IWM.csv", "no column volume", "turnover")
+
+
 def _no_dates(folder: Path) -> tuple[str, ...]:
     path = folder / "daily/XLI.csv"
     path.write_text(path.read_text().replace("Date,", "Day,", 1))
@@ -192,6 +198,7 @@ FAULTS = (
     Fault("negative volume", _price("IWM", "Volume", "-3")),
     Fault("text for a number", _text),
     Fault("no column of closes", _no_column),
+    Fault("no column of the fund's volume", _no_volume_column, "the volume confirmation is unknown for ever, and nothing says why"),
     Fault("no column of dates", _no_dates),
     Fault("a date that is none", _no_date),
     Fault("no file", _no_file),

@@ -177,10 +177,24 @@ def test_a_spoiled_file_ends_with_3_and_one_message(fault: Fault, folder: Path, 
     assert list(here.iterdir()) == [], "nothing half-written is left"
 
 
-@pytest.mark.parametrize("command", [["gate"], ["gate", "--json"], ["check", "data"], ["check", "data", "--json"]], ids=" ".join)
-def test_every_command_refuses_a_file_that_is_cut_off(command: list[str], folder: Path, cache: Path):
+@pytest.mark.parametrize("command", [["gate"], ["gate", "--json"], ["gate", "--as-of", "2014-01-02"]], ids=" ".join)
+def test_the_gate_refuses_a_file_that_is_cut_off(command: list[str], folder: Path, cache: Path):
     words = next(fault for fault in FAULTS if fault.name == "last row cut off").spoil(folder)
     assert_one_message(run(*command, *options(folder, cache)), 3, *words)
+
+
+def test_check_data_tells_every_file_that_is_refused_and_shows_the_rest(folder: Path, cache: Path):
+    spoils = [next(fault.spoil for fault in FAULTS if fault.name == name) for name in ("last row cut off", "two rows swapped")]
+    words = [word for spoil in spoils for word in spoil(folder)]
+    shown, as_json = (run("check", "data", *options(folder, cache), *flag) for flag in ([], ["--json"]))
+    for result in (shown, as_json):
+        assert result.exit_code == 3
+        assert [word for word in words if word not in result.stderr] == []
+        assert "Traceback" not in result.output
+    assert "SOL-USD" in shown.stdout
+    found = document(as_json.stdout)
+    assert [name for name, one in found.items() if "refused" in one] == ["^GSPC", "HYG"]
+    assert found["SOL-USD"]["rows"] > 1000
 
 
 def test_market_data_errors_in_a_process_of_its_own(folder: Path, cache: Path, here: Path):
@@ -234,6 +248,13 @@ def test_without_network_yahoo_is_unreachable_and_nothing_is_kept(tmp_path: Path
     assert not list(own.rglob("*UT*.parquet"))
 
 
+@pytest.mark.xfail(reason="calendar.session_closes lets the OSError of an unwritable cache through: a traceback")
+def test_a_cache_that_cannot_be_written_is_one_message(whole_folder: Path, here: Path):
+    (here / "in the way").write_text("a file")
+    words = options(whole_folder, here / "in the way" / "cache")
+    assert_one_message(run("gate", *words), 3, "in the way", "cannot be written", "prices.cache")
+
+
 # Backtest and runs
 
 
@@ -258,6 +279,14 @@ def test_a_second_run_gives_the_same_orders_in_another_process(sets: list[str]):
     assert first["strategy"]["orders"] > 20
     assert second["order_list_hash"] == first["order_list_hash"]
     assert {key: value for key, value in second.items() if key != "folder"} == {key: value for key, value in first.items() if key != "folder"}
+
+
+@pytest.mark.xfail(reason="a spell still open when the window ends carries the reason it ended for later: 'trend', from July 2014")
+def test_a_spell_that_is_open_at_the_windows_end_does_not_know_why_it_will_end(sets: list[str]):
+    found = document(run("backtest", *QUICK, "--json", *sets, "-s", "backtest.end=2013-12-31").stdout)
+    (spell,) = found["events"]["spells"]
+    assert spell["closed"] is None
+    assert spell["reason"] not in ("trend", "failed", "age")
 
 
 def test_benchmarks_do_not_change_the_strategy(sets: list[str]):
@@ -359,9 +388,10 @@ def test_two_compared_runs_of_the_same_name_both_show(sets: list[str]):
     assert len(document(run("runs", "one/out", "two/out", "--json").stdout)) == 2
 
 
-@pytest.mark.parametrize(
-    "content", [None, "{", pytest.param("[1]", marks=pytest.mark.xfail(reason="runs.read: dict([1]) is a TypeError with a traceback"))]
-)
+NO_RUN = pytest.mark.xfail(reason="runs.read takes any JSON: a TypeError or KeyError with a traceback")
+
+
+@pytest.mark.parametrize("content", [None, "{", pytest.param("[1]", marks=NO_RUN), pytest.param("{}", marks=NO_RUN)])
 def test_what_is_no_run_folder_is_one_message(content: str | None, here: Path):
     (here / "none").mkdir()
     if content is not None:
@@ -399,9 +429,8 @@ def test_as_of_nothing_is_a_usage_error(day: str, sets: list[str]):
     assert_one_message(run("gate", *sets, "--as-of", day), 2, "--as-of", "YYYY-MM-DD", "run folder")
 
 
-@pytest.mark.xfail(reason="prepare._check_history takes [0] of no sessions: an IndexError with a traceback")
 def test_as_of_a_day_before_all_data_is_an_error_of_data(sets: list[str]):
-    assert_one_message(run("gate", *sets, "--as-of", "2009-06-01"), 3, "^RUT", "2009-06-01")
+    assert_one_message(run("gate", *sets, "--as-of", "2009-06-01"), 3, "^RUT", "2009-06-02 00:00 UTC")
 
 
 def test_the_gate_of_a_run_is_read_on_that_runs_data(folder: Path, cache: Path):

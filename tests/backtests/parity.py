@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from backtests import kernel
 from backtests.engine import simulate
 from backtests.prepare import Inputs
 from brokers.orders.simulated import OrderRecord
+from brokers.prices.load import Prices
 from tests.scenes import REAL, random_backtest, random_real_backtest, real_prices
 
 SEED = 20160707
@@ -77,11 +79,15 @@ def synthetic(pairs: int, seed: int = SEED) -> Iterator[tuple[str, Inputs]]:
 
 def real(pairs: int, folder: Path, seed: int = SEED) -> Iterator[tuple[str, Inputs]]:
     """Random parameter sets on random windows of the real files, a quarter of them hourly."""
-    with tempfile.TemporaryDirectory() as cache:
-        prices = {timeframe: real_prices(timeframe, folder, Path(cache)) for timeframe in ("1d", "1h")}
     for number in range(pairs):
         timeframe = "1h" if number % 4 == 3 else "1d"
-        yield f"real {seed} {number}", random_real_backtest(np.random.default_rng((seed, number)), prices[timeframe], timeframe)
+        yield f"real {seed} {number}", random_real_backtest(np.random.default_rng((seed, number)), _real_prices(timeframe, folder), timeframe)
+
+
+@cache
+def _real_prices(timeframe: str, folder: Path) -> Prices:
+    with tempfile.TemporaryDirectory() as calendars:
+        return real_prices(timeframe, folder, Path(calendars))
 
 
 def main() -> None:
@@ -105,7 +111,9 @@ def main() -> None:
                 bad += 1
                 print(f"{name}: {found}")
     where = f"{half} of them on {given.data}" if with_real else f"no real data: {given.data} is no folder"
-    print(f"{pairs} pairs ({where}), {trading} with orders, {orders} orders, {bars} bars: {bad} pairs differ; largest relative difference {worst:.1e}")
+    print(
+        f"{pairs} pairs ({where}), {trading} with orders, {orders} orders, {bars} bars: {bad} pairs differ; largest relative difference {worst:.1e}"
+    )
     raise SystemExit(bool(bad))
 
 

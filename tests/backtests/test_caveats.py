@@ -1,7 +1,5 @@
 """Each caveat where it applies and nowhere else."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +28,9 @@ def many(*spells: Spell) -> Events:
     return Events(12, 0, 12, 12, list(spells))
 
 
-def told(inputs: Inputs | None = None, metrics: Metrics = GOOD, benchmarks: dict[str, Metrics] | None = None, events: Events | None = None) -> list[Caveat]:
+def told(
+    inputs: Inputs | None = None, metrics: Metrics = GOOD, benchmarks: dict[str, Metrics] | None = None, events: Events | None = None
+) -> list[Caveat]:
     equity = pd.Series(1000.0, ends(DAYS))
     return caveats(inputs or scene(), metrics, benchmarks or {}, events or many(), equity)
 
@@ -54,13 +54,13 @@ def test_every_caveat_says_what_to_do() -> None:
         assert one.text and one.remedy
 
 
-@pytest.mark.parametrize("independent, expected", [(9, True), (10, False)])
+@pytest.mark.parametrize(("independent", "expected"), [(9, True), (10, False)])
 def test_fewer_than_ten_independent_events_are_few(independent: int, expected: bool) -> None:
     found = told(events=many()._replace(independent_events=independent))
     assert ("few events" in about(found)) == expected
 
 
-@pytest.mark.parametrize("gains, expected", [([0.7, 0.3], True), ([0.5, 0.5], False), ([0.5, -0.9], True), ([-0.5, -0.9], False), ([0.5], False)])
+@pytest.mark.parametrize(("gains", "expected"), [([0.7, 0.3], True), ([0.5, 0.5], False), ([0.5, -0.9], True), ([-0.5, -0.9], False), ([0.5], False)])
 def test_one_spell_that_made_most_of_the_gains_is_named(gains: list[float], expected: bool) -> None:
     found = told(events=many(*(spell(5 * number, gain) for number, gain in enumerate(gains))))
     assert ("one spell" in about(found)) == expected
@@ -69,7 +69,12 @@ def test_one_spell_that_made_most_of_the_gains_is_named(gains: list[float], expe
 
 
 def test_benchmarks_with_a_higher_sharpe_ratio_are_listed_best_first() -> None:
-    rivals = {"low": GOOD._replace(sharpe=1.2), "best": GOOD._replace(sharpe=2.5), "better": GOOD._replace(sharpe=1.5), "flat": GOOD._replace(sharpe=None)}
+    rivals = {
+        "low": GOOD._replace(sharpe=1.2),
+        "best": GOOD._replace(sharpe=2.5),
+        "better": GOOD._replace(sharpe=1.5),
+        "flat": GOOD._replace(sharpe=None),
+    }
     text = next(one.text for one in told(benchmarks=rivals) if one.about == "a benchmark beats it")
     assert text.index("best (2.50)") < text.index("better (1.50)")
     assert "low" not in text and "flat" not in text
@@ -81,7 +86,7 @@ def test_a_strategy_without_a_ratio_is_beaten_by_any_that_has_one() -> None:
     assert "a benchmark beats it" not in about(told(metrics=GOOD, benchmarks=rivals))
 
 
-@pytest.mark.parametrize("exposure, expected", [(0.019, True), (0.02, False)])
+@pytest.mark.parametrize(("exposure", "expected"), [(0.019, True), (0.02, False)])
 def test_hardly_invested_is_below_two_percent(exposure: float, expected: bool) -> None:
     assert ("hardly invested" in about(told(metrics=GOOD._replace(exposure=exposure)))) == expected
 
@@ -91,7 +96,7 @@ def test_a_coin_list_of_bitcoin_alone_was_not_chosen_with_hindsight() -> None:
     assert "coins chosen with hindsight" not in about(told(written({"BTC": frame}, gate_rows([0.0] * DAYS, ends(DAYS)))))
 
 
-@pytest.mark.parametrize("missing, expected", [(2, False), (3, True)])
+@pytest.mark.parametrize(("missing", "expected"), [(2, False), (3, True)])
 def test_a_coin_that_ended_before_the_window_is_told(missing: int, expected: bool) -> None:
     found = told(scene(eth_days=DAYS - missing))
     assert ("coin ended" in about(found)) == expected
@@ -99,7 +104,7 @@ def test_a_coin_that_ended_before_the_window_is_told(missing: int, expected: boo
         assert "ETH-USD" in next(one.text for one in found if one.about == "coin ended")
 
 
-@pytest.mark.parametrize("missing, expected", [(5, False), (6, True)])
+@pytest.mark.parametrize(("missing", "expected"), [(5, False), (6, True)])
 def test_a_series_that_ended_is_told_beyond_its_greatest_age(missing: int, expected: bool) -> None:
     inputs = scene()
     request = Request(inputs.settings.signal.broad, "session")

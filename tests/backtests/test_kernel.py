@@ -48,7 +48,7 @@ def test_what_parity_is_asked_on_meets_every_end_of_an_order_and_every_switch() 
 @realdata
 def test_both_engines_do_the_same_on_real_prices() -> None:
     differing = {}
-    for name, inputs in real(8, REAL):
+    for name, inputs in real(6, REAL):
         found = compare(inputs)
         if found.differing or not found.equity_difference <= 1e-9:
             differing[name] = found
@@ -69,12 +69,13 @@ def test_the_kernels_gate_is_the_gate_table(seed: int) -> None:
     table = inputs.table
     rules = gate_rules(inputs.settings)
     known_at = pd.DatetimeIndex(table.index)
-    close = in_session(market(inputs.settings, inputs.prices).index, known_at)
+    close = in_session(market(inputs.settings, inputs.prices).small_caps, known_at)
     average = np.full(len(close), np.nan)
     known = ~np.isnan(close)
     average[known] = rolling_mean(close[known], rules.trend_sessions)
     confirming = table["confirmations"].to_numpy().astype(np.int64)
-    filled, haircut = table["filled"].to_numpy().astype(np.int64), table["haircut"].to_numpy().astype(float)
+    # The table repeats the last known row on a stale session; what the session itself said must not be read.
+    filled, haircut = np.where(known, table["filled"], 0).astype(np.int64), np.where(known, table["haircut"], 0.123)
     sessions = kernel.Sessions(known_at.as_unit("s").asi8.astype(float), close, average, confirming, filled, haircut)
     got = kernel.gate_of(sessions, rules.breakout, np.asarray(rules.curve.ceilings), np.asarray(rules.curve.dormant_ceilings))
     expected = kernel.gate_arrays(table)

@@ -93,7 +93,9 @@ def test_a_gate_with_perfect_foresight_has_the_smallest_p_there_is() -> None:
     prices = walk(random, days)
     # At noon of day t the gate knows whether the open after the next, at which its order is undone, lies higher.
     rises = np.append(prices[1:] > prices[:-1], False)
-    inputs = written({"BTC": bars(prices, ends(days), opens=prices)}, gate_rows(np.append(rises[1:], False).astype(float), ends(days) - pd.Timedelta(hours=12)))
+    inputs = written(
+        {"BTC": bars(prices, ends(days), opens=prices)}, gate_rows(np.append(rises[1:], False).astype(float), ends(days) - pd.Timedelta(hours=12))
+    )
     got = random_gates(arena(inputs), 99, seed=1)
     assert got.p_sharpe == got.p_return == 1 / 100
 
@@ -165,8 +167,8 @@ def test_a_constant_ceiling_has_one_independent_shift() -> None:
 
 
 def test_p_is_uniform_for_gates_that_know_nothing_of_prices() -> None:
-    """200 scenes: the mean of p lies within 4 standard errors of a uniform one's, and p below 0.1 as often as it should."""
-    scenes, days = 200, 80
+    """120 scenes: the mean of p lies within 4 standard errors of a uniform one's, and p below 0.1 as often as it should."""
+    scenes, days = 120, 80
     place = arena(scene(np.random.default_rng(9), days))
     found = []
     for seed in range(scenes):

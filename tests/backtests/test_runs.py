@@ -17,10 +17,23 @@ from brokers.orders.simulated import OrderRecord
 from config.settings import Settings
 from tests.scenes import random_backtest
 
-FIGURES = "total_return, cagr, volatility, sharpe, sortino, calmar, max_drawdown, max_drawdown_days, exposure, turnover, orders, fees".split(", ")
+FIGURES = [
+    "total_return",
+    "cagr",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "max_drawdown",
+    "max_drawdown_days",
+    "exposure",
+    "turnover",
+    "orders",
+    "fees",
+]
 TOP = {"strategy", "benchmarks", "random_gates", "events", "verdict", "warnings", "data", "order_list_hash", "versions"}
-ORDER_COLUMNS = "decided,filled,symbol,side,size,price,value,fee,status,reason".split(",")
-GATE_COLUMNS = "session_close,close,record,base_age,level,state,reason".split(",")
+ORDER_COLUMNS = ["decided", "filled", "symbol", "side", "size", "price", "value", "fee", "status", "reason"]
+GATE_COLUMNS = ["session_close", "close", "record", "base_age", "level", "state", "reason"]
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +296,16 @@ def test_equal_orders_have_equal_hashes() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"decided": 1}, {"filled": None}, {"filled": 1}, {"symbol": "SOL"}, {"size": 1.5000001}, {"size": -1.5}, {"price": 100.00001}, {"status": "open"}],
+    [
+        {"decided": 1},
+        {"filled": None},
+        {"filled": 1},
+        {"symbol": "SOL"},
+        {"size": 1.5000001},
+        {"size": -1.5},
+        {"price": 100.00001},
+        {"status": "open"},
+    ],
     ids=str,
 )
 def test_any_change_of_an_order_changes_the_hash(change: dict[str, Any]) -> None:

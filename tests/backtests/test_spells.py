@@ -22,7 +22,13 @@ def table(text: str, base: dict[int, bool] | None = None) -> pd.DataFrame:
             current = (base or {}).get(row, True)
         after_base.append(current)
     reason = ["failed" if name == "dormant" else name for name in state]
-    rows = {"state": state, "reason": reason, "level": np.arange(100.0, 100.0 + len(text)), "base_age": np.arange(300, 300 + len(text)), "after_base": after_base}
+    rows = {
+        "state": state,
+        "reason": reason,
+        "level": np.arange(100.0, 100.0 + len(text)),
+        "base_age": np.arange(300, 300 + len(text)),
+        "after_base": after_base,
+    }
     return pd.DataFrame(rows, SESSIONS[: len(text)])
 
 

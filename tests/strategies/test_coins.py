@@ -111,3 +111,32 @@ def test_an_average_that_is_unknown_is_not_replaced_by_one_from_before() -> None
     # Averages of three days, the close of day 3 unknown: those of days 3, 4 and 5 are unknown, not day 2's.
     got = lines([10.0] * 7, daily=[1.0, 2.0, 3.0, math.nan, 100.0, 100.0, 100.0], grid=DAYS[:7], average_days=3)
     np.testing.assert_array_equal(got["own_average"], [math.nan, math.nan, 2.0, math.nan, math.nan, math.nan, 100.0])
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="its row counts as fresh; price sources drop such rows before")
+def test_a_bar_without_a_close_is_a_missing_bar() -> None:
+    some = bars([10.0, 11.0, 12.0])
+    some.loc[DAYS[1], "close"] = math.nan
+    got = coin_lines(some, pd.Series([10.0], DAYS[:1]), DAYS[:3], 2, 2)
+    assert got["stale"].tolist() == [0, 1, 0]
+    assert got["close"].tolist() == [10, 10, 12]
+
+
+def test_stale_counts_hours_on_an_hourly_grid() -> None:
+    hours = pd.date_range("2024-01-01", periods=5, freq="h", tz="UTC")
+    got = coin_lines(bars([10.0, None, None, 11.0, None], hours), pd.Series([10.0], DAYS[:1]), hours, 2, 2)
+    assert got["stale"].tolist() == [0, 1, 2, 0, 1]
+
+
+def test_a_bar_off_the_grid_is_the_last_price_of_the_missing_ones_after_it() -> None:
+    ends = DAYS[:1].append(DAYS[:1] + pd.Timedelta(hours=5))
+    got = coin_lines(bars([10.0, 99.0], ends), pd.Series([10.0], DAYS[:1]), DAYS[:3], 2, 2)
+    assert got["close"].tolist() == [10, 99, 99]
+    assert got["stale"].tolist() == [0, 1, 2]  # 19 and 43 hours after the last price: begun days count
+    assert got["volume"].tolist() == [10, 0, 0]
+
+
+def test_a_coin_without_bars_has_no_lines() -> None:
+    empty = bars([])
+    empty.index = DAYS[:0]
+    assert len(coin_lines(empty, pd.Series([10.0], DAYS[:1]), DAYS[:3], 2, 2)) == 0

@@ -544,7 +544,7 @@ def test_latest_is_the_newest_value_published_by_then() -> None:
 def test_until_keeps_what_was_known_at_that_instant_included() -> None:
     market = small_market(OPEN, liquidity={"assets": dated([1.0] * 5)}, coin=dated([1.0] * 5), flows=dated([1.0] * 5))
     cut = market.until(session_instants(5)[2])
-    assert [len(series) for series in (cut.sessions, cut.index, cut.broad, cut.coin, cut.flows)] == [3] * 5
+    assert [len(series) for series in (cut.sessions, cut.small_caps, cut.broad, cut.coin, cut.flows)] == [3] * 5
     assert [len(cut.breadth["fund"]), len(cut.liquidity["assets"]), cut.losses] == [3, 3, None]
     assert len(market.until(session_instants(5)[2] - pd.Timedelta(seconds=1)).small_caps) == 2
 

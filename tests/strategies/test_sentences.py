@@ -33,7 +33,7 @@ def test_it_names_state_ceiling_and_the_channels_that_hold() -> None:
     assert "leadership" not in text
 
 
-@pytest.mark.parametrize("state, word", [(DORMANT, "dormant"), (TESTING, "testing")])
+@pytest.mark.parametrize(("state", "word"), [(DORMANT, "dormant"), (TESTING, "testing")])
 def test_a_gate_that_is_not_confirmed_has_no_since(state: int, word: str) -> None:
     (text,) = told(decision(gate=GATE._replace(state=float(state), ceiling=0.0, filled=0.0)))
     assert word in text and "since" not in text and "0 of 3" in text and "(" not in text
@@ -84,7 +84,7 @@ def test_a_lag_counts_only_while_confirmed() -> None:
     assert "waits" not in text
 
 
-@pytest.mark.parametrize("missing, words", [(math.nan, "not listed"), (1.0, "no new bar"), (2.0, "no new bar"), (3.0, "ended"), (50.0, "ended")])
+@pytest.mark.parametrize(("missing", "words"), [(math.nan, "not listed"), (1.0, "no new bar"), (2.0, "no new bar"), (3.0, "ended"), (50.0, "ended")])
 def test_a_coin_without_a_bar_is_told(missing: float, words: str) -> None:
     (text,) = told(decision(missing=(0.0, missing)))
     assert "ETH" in text and words in text

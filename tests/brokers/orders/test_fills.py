@@ -47,7 +47,7 @@ def test_a_buy_that_can_be_paid_is_left_as_it_is_even_off_the_steps() -> None:
     assert fill(0.3, 100.0, 1000.0, 0.5, FREE)[0] == 0.3
 
 
-@pytest.mark.parametrize("minimum, size", [(950.0, 9.5), (951.0, 0.0)])
+@pytest.mark.parametrize(("minimum", "size"), [(950.0, 9.5), (951.0, 0.0)])
 def test_a_rest_below_the_minimum_notional_is_not_bought(minimum: float, size: float) -> None:
     assert fill(20.0, 100.0, 999.0, 0.5, Costs(0.0, 0.0, minimum))[0] == size
 

@@ -42,7 +42,16 @@ def close_of(closes: pd.Series, day: str) -> str:
         ("2006-03-31", "21:00"),
         ("1987-10-19", "20:00"),
     ],
-    ids=["winter", "Friday before summer time", "Monday after", "Friday before winter time", "Monday after it", "2006 in April", "2006 in March", "1987"],
+    ids=[
+        "winter",
+        "Friday before summer time",
+        "Monday after",
+        "Friday before winter time",
+        "Monday after it",
+        "2006 in April",
+        "2006 in March",
+        "1987",
+    ],
 )
 def test_a_full_day_ends_at_four_in_new_york(closes: pd.Series, day: str, utc: str):
     assert close_of(closes, day) == utc
