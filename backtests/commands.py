@@ -101,7 +101,7 @@ def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: An
     now = pd.Timestamp.now(tz="UTC")
     if as_of is None:
         return load_prices(settings, now, refresh, step)
-    if Path(as_of).is_dir():
+    if as_of and Path(as_of).is_dir():
         from backtests import runs
 
         summary = runs.read(Path(as_of))
@@ -111,6 +111,8 @@ def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: An
         day = pd.Timestamp(date.fromisoformat(as_of), tz="UTC")
     except ValueError:
         raise ConfigError(f"--as-of {as_of}: is neither a date (YYYY-MM-DD) nor a run folder") from None
+    if day > now:
+        raise ConfigError(f"--as-of {as_of}: lies in the future; leave it out for the reading of now")
     return load_prices(settings, now, refresh, step).until(day + pd.Timedelta(days=1))
 
 
@@ -131,7 +133,9 @@ def list_runs(folders: Files, as_json: bool) -> None:
     """Runs side by side."""
     from backtests import runs
 
-    found = {folder.name: runs.read(folder) for folder in (folders or runs.listed())}
+    chosen = folders or runs.listed()
+    alike = len({folder.name for folder in chosen}) < len(chosen)
+    found = {str(folder) if alike else folder.name: runs.read(folder) for folder in chosen}
     if as_json:
         print(json.dumps(found))
         return

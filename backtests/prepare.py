@@ -64,6 +64,8 @@ def market(settings: Settings, prices: Prices) -> Market:
         return frames[symbol][name] if symbol in frames else pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
 
     volume = column(signal.volume, "volume")
+    if len(volume) and volume.isna().all():
+        raise DataError(f"{prices.of(signal.volume).origin}: has no volume; add a column Volume, or set confirmations.volume.enabled=false")
     if (volume == 0).any():
         day = volume.index[volume == 0][-1]
         origin = prices.of(signal.volume).origin

@@ -94,6 +94,8 @@ def _state(row: pd.Series) -> str:
 
 
 def _against_record(row: pd.Series) -> str:
+    if pd.isna(row["record"]):
+        return "its first close known"
     if row["close"] > row["record"]:
         return f"a new record, the old one of {row['record']:,.2f} stood for {int(row['base_age']):,} sessions"
     return f"{1 - row['close'] / row['record']:.1%} below its record of {row['record']:,.2f}, set {int(row['base_age']):,} sessions ago"
@@ -119,8 +121,8 @@ def _change(reading: Reading) -> str:
     ago = reading.left_sessions_ago
     rearmed = ago is not None and ago < rules.rearm_within
     needed = rules.rearm_sessions if rearmed else rules.base_sessions
-    record = max(row["record"], row["close"])
-    age = int(row["base_age"]) if row["close"] <= row["record"] else 0
+    below = row["close"] <= row["record"]
+    record, age = (row["record"], int(row["base_age"])) if below else (row["close"], 0)
     wait = "" if age + 1 >= needed else f" once that has stood for {needed} sessions ({age} so far)"
     return f"a close above {record:,.2f}{wait} starts a breakout"
 

@@ -117,9 +117,12 @@ def read(folder: Path) -> dict[str, Any]:
 
     """
     try:
-        return dict(json.loads((folder / "metrics.json").read_text(encoding="utf-8")))
+        found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise RunError(f"{folder}: is no run folder (no readable metrics.json); `runs` lists those under {RUNS}/") from None
+        found = None
+    if not isinstance(found, dict) or not {"strategy", "window", "data"} <= found.keys():
+        raise RunError(f"{folder}: is no run folder (no metrics.json of a run); `runs` lists those under {RUNS}/")
+    return found
 
 
 def listed(root: Path = RUNS) -> list[Path]:

@@ -94,7 +94,7 @@ class Breadth(Section):
     """How many of the sectors take part."""
 
     enabled: bool
-    symbols: tuple[Symbol, ...] = Field(min_length=1, max_length=20)
+    symbols: tuple[Symbol, ...] = Field(min_length=1, max_length=20, description="funds of the sectors asked")
     sessions: Sessions
     min_share: Fraction = Field(description="share of the symbols above their own average")
 
@@ -120,7 +120,7 @@ class Exhaustion(Section):
     """How far Bitcoin was sold out."""
 
     enabled: bool
-    symbol: Symbol
+    symbol: Symbol = Field(description="daily history of the coin asked")
     drawdown: float = Field(gt=0, lt=1, description="fraction below the coin's own record")
     days: Days
 
@@ -202,13 +202,14 @@ class Coin(Section):
     market: str = Field(pattern=MARKET, description="spot market, BASE/QUOTE")
     weight: float = Field(gt=0, le=1, description="share of the crypto part")
     lag_days: int = Field(ge=0, le=3650, description="calendar days after confirmation before it may be held")
+    step: float | None = Field(default=None, ge=0, le=1000, description="coin units orders are rounded down to; without it costs.step")
 
 
 class Allocation(Section):
     """From a ceiling to target shares."""
 
-    unready: Literal["cash", "spread"]
-    own_trend: Literal["off", "and", "or"]
+    unready: Literal["cash", "spread"] = Field(description="what an unready coin's share does: wait as cash, or go to the ready ones")
+    own_trend: Literal["off", "and", "or"] = Field(description="a coin's own average: not asked, a veto, or a second way in")
     own_trend_days: Days
     target_volatility: float = Field(ge=0, le=5, description="annualised fraction; 0 = off")
     volatility_days: int = Field(ge=2, le=3650, description="calendar days")
@@ -225,7 +226,6 @@ class Costs(Section):
     cash_yield: float = Field(ge=0, le=1, description="yearly fraction paid on cash")
     step: float = Field(ge=0, le=1000, description="coin units orders are rounded down to; 0 = none")
     min_notional: float = Field(ge=0, description="smallest order, USD")
-    steps: dict[str, Annotated[float, Field(ge=0, le=1000)]] = Field(description="step of one coin")
 
 
 class Backtest(Section):
@@ -237,7 +237,7 @@ class Backtest(Section):
     bitcoin: Symbol = Field(description="daily history of the coin the benchmarks hold")
     bitcoin_market: str = Field(pattern=MARKET, description="its spot market, BASE/QUOTE")
     random_gates: int = Field(ge=0, le=100_000, description="circular shifts of the gate")
-    seed: int = Field(ge=0, le=2**32 - 1)
+    seed: int = Field(ge=0, le=2**32 - 1, description="of the random gates and the bootstrap")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

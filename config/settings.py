@@ -1,6 +1,7 @@
 """One frozen model of all settings, and how files, environment and command line become it."""
 
 import os
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,8 +13,11 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from config import sections
 
+# Parts of a dotted key; a part in quotes may hold dots.
+KEY_PART = re.compile(r""""[^"]*"|'[^']*'|[^.]+""")
 DEFAULT = Path(__file__).with_name("default.toml")
 PREFIX = "RUSSELL_GATE_"
+OTHER_VARIABLES = {f"{PREFIX}TEST_DATA"}  # read by the tests
 
 
 class ConfigError(Exception):
@@ -49,6 +53,14 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _known_symbols(self) -> Self:
+        known = self.symbols()
+        for symbol in self.prices.sources:
+            if symbol not in known:
+                raise ValueError(f"prices.sources.{symbol}: no such symbol is read{_nearest(symbol, known)}")
+        return self
+
+    @model_validator(mode="after")
     def _confirmable(self) -> Self:
         enabled = self.confirmations.enabled()
         if self.gate.min_confirmations > len(enabled):
@@ -65,9 +77,17 @@ class Settings(BaseSettings):
             return self.coins
         return (*self.coins, sections.Coin(name="BITCOIN", history=bitcoin, market=self.backtest.bitcoin_market, weight=1.0, lag_days=0))
 
+    def symbols(self) -> list[str]:
+        """Every symbol these settings name, whether a rule that needs it is on or off."""
+        signal, tests = self.signal, self.confirmations
+        liquidity = (tests.liquidity.assets, tests.liquidity.treasury, tests.liquidity.reverse_repos)
+        coins = (*(coin.history for coin in self.coins), tests.exhaustion.symbol, self.backtest.bitcoin)
+        signals = (signal.index, signal.broad, signal.volume, signal.risky_credit, signal.safe_credit)
+        return list(dict.fromkeys((*signals, *tests.breadth.symbols, *liquidity, *coins)))
+
     def coin_step(self, name: str) -> float:
         """Coin units orders of `name` are rounded down to."""
-        return self.costs.steps.get(name, self.costs.step)
+        return next((coin.step for coin in self.coins if coin.name == name and coin.step is not None), self.costs.step)
 
 
 def load(files: list[Path] | None = None, overrides: list[str] | None = None) -> Settings:
@@ -103,11 +123,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, Any]:
-    """What RUSSELL_GATE_SECTION__KEY variables say; one that names no section is a typo, not noise."""
+    """What RUSSELL_GATE_SECTION__KEY variables say; one that names no section or key is a typo, not noise."""
     for name in os.environ:
         section, nested, _ = name.removeprefix(PREFIX).partition("__")
-        if name.startswith(PREFIX) and nested and section.lower() not in Settings.model_fields:
+        if not name.startswith(PREFIX) or name in OTHER_VARIABLES:
+            continue
+        if section.lower() not in Settings.model_fields:
             raise ConfigError(f"environment variable {name}: no section {section.lower()!r}{_nearest(section.lower(), list(Settings.model_fields))}")
+        if not nested and not os.environ[name].lstrip().startswith(("{", "[")):
+            raise ConfigError(f"environment variable {name}: names no key of {section.lower()!r}; write {PREFIX}SECTION__KEY")
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
@@ -116,8 +140,8 @@ def _environment() -> dict[str, Any]:
 
 def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
-    names = key.strip().split(".")
-    if not equals or not all(names):
+    names = [name.strip().strip("\"'") for name in KEY_PART.findall(key)]
+    if not equals or not names or ".".join(KEY_PART.findall(key)) != key:
         raise ConfigError(f"--set {text}: is not of the form section.key=value")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]

@@ -91,7 +91,7 @@ def gate_rows(
 
 def written(frames: Mapping[str, pd.DataFrame], table: pd.DataFrame, changes: Mapping[str, Any] | None = None, length: pd.Timedelta = DAY) -> Inputs:
     """Inputs from hand-written bars by coin and a hand-written gate. Costs, reserve, steps and band are zero unless changed."""
-    free = {"costs.fee": 0.0, "costs.slippage": 0.0, "costs.step": 0.0, "costs.steps": {}, "costs.min_notional": 0.0}
+    free = {"costs.fee": 0.0, "costs.slippage": 0.0, "costs.step": 0.0, "costs.min_notional": 0.0}
     free |= {"allocation.cash_reserve": 0.0, "allocation.band": 0.0, "backtest.cash": 1000.0}
     settings = configured(free | {"coins": coin_settings(dict.fromkeys(frames, 1.0 / len(frames)))} | dict(changes or {}))
     first, last = min(frame.index[0] for frame in frames.values()), max(frame.index[-1] for frame in frames.values())
@@ -169,7 +169,8 @@ def random_rules(random: np.random.Generator, names: Sequence[str]) -> dict[str,
         "allocation.band": one(0.0, 0.05, 0.2, 0.5),
     }
     changes |= {"costs.fee": one(0.0, 0.001, 0.01), "costs.slippage": one(0.0, 0.0005, 0.02), "costs.cash_yield": one(0.0, 0.05)}
-    changes |= {"costs.step": one(0.0, 0.001, 1.0), "costs.steps": {name: one(0.0, 0.01, 0.5) for name in names if random.random() < 0.5}}
+    changes |= {"costs.step": one(0.0, 0.001, 1.0)}
+    changes["coins"] = [coin | ({"step": one(0.0, 0.01, 0.5)} if random.random() < 0.5 else {}) for coin in changes["coins"]]
     changes |= {"costs.min_notional": one(0.0, 5.0, 200.0), "backtest.cash": one(500.0, 10_000.0, 1e6)}
     changes |= {"prices.max_age_sessions": whole(1, 4), "prices.max_age_macro": 10}
     return changes

@@ -8,19 +8,14 @@ import pandas as pd
 
 from tests.price_folder import HEADER, LISTED, edit, set_cell
 
-BY_THE_DAY_AFTER = "a coin's row of 2013-03-28 is called 2013-03-29, the day it was known"
 Spoil = Callable[[Path], tuple[str, ...]]
 
 
 class Fault(NamedTuple):
-    """`spoil` changes a folder and returns the words a message must hold: the file, the row or date, the remedy.
-
-    `bug` says why the message does not hold them yet.
-    """
+    """`spoil` changes a folder and returns the words a message must hold: the file, the row or date, the remedy."""
 
     name: str
     spoil: Spoil
-    bug: str = ""
 
 
 def _empty(folder: Path) -> tuple[str, ...]:
@@ -79,22 +74,22 @@ def _moved(days: int, time: str = "") -> Callable[[list[str]], list[str]]:
 
 def _a_day_late(folder: Path) -> tuple[str, ...]:
     edit(folder / "daily/RUT.csv", _moved(1))
-    return ("RUT.csv", "row ", "is no New York session", "shifted by a time zone")
+    return ("RUT.csv", "is no New York session", "shifted by a time zone")
 
 
 def _a_day_early(folder: Path) -> tuple[str, ...]:
     edit(folder / "daily/IWM.csv", _moved(-1))
-    return ("IWM.csv", "row ", "2012-01-02", "is no New York session", "shifted by a time zone")
+    return ("IWM.csv", "2012-01-02", "is no New York session", "shifted by a time zone")
 
 
 def _with_times(folder: Path) -> tuple[str, ...]:
     edit(folder / "daily/RUT.csv", _moved(0, " 05:00:00"))
-    return ("RUT.csv", "row 2", "2012-01-03 05:00", "no plain date", "without a time")
+    return ("RUT.csv", "2012-01-03 05:00", "no plain date", "without a time")
 
 
 def _coin_with_times(folder: Path) -> tuple[str, ...]:
     edit(folder / "daily/SOL-USD.csv", _moved(0, " 01:00:00"))
-    return ("SOL-USD.csv", "row 2", "2014-01-15 01:00", "no plain date", "without a time")
+    return ("SOL-USD.csv", "2014-01-15 01:00", "no plain date", "without a time")
 
 
 def _appended(days_from_now: int) -> tuple[str, Callable[[list[str]], list[str]]]:
@@ -111,7 +106,7 @@ def _future_session(folder: Path) -> tuple[str, ...]:
 def _future_coin(folder: Path) -> tuple[str, ...]:
     _, change = _appended(10)
     edit(folder / "daily/ETH-USD.csv", change)
-    return ("ETH-USD.csv", "row ", "lies in the future", "check clock and dates")
+    return ("ETH-USD.csv", "lies in the future", "check clock and dates")
 
 
 def _no_volume(folder: Path) -> tuple[str, ...]:
@@ -141,7 +136,7 @@ def _no_column(folder: Path) -> tuple[str, ...]:
 def _no_volume_column(folder: Path) -> tuple[str, ...]:
     path = folder / "daily/IWM.csv"
     path.write_text(path.read_text().replace(HEADER, HEADER.replace(",Volume", ",Turnover"), 1))
-    return ("IWM.csv", "no column volume", "turnover")
+    return ("IWM.csv", "has no volume", "add a column Volume")
 
 
 def _no_dates(folder: Path) -> tuple[str, ...]:
@@ -194,11 +189,11 @@ FAULTS = (
     Fault("negative close", _price("RUT", "Close", "-5", "must be positive")),
     Fault("zero close", _price("GSPC", "Close", "0", "must be positive")),
     Fault("negative adjusted close", _price("HYG", "Adj Close", "-1", "must be positive")),
-    Fault("infinite open of a coin", _price("BTC-USD", "Open", "inf", "must be positive"), BY_THE_DAY_AFTER),
+    Fault("infinite open of a coin", _price("BTC-USD", "Open", "inf", "must be positive")),
     Fault("negative volume", _price("IWM", "Volume", "-3")),
     Fault("text for a number", _text),
     Fault("no column of closes", _no_column),
-    Fault("no column of the fund's volume", _no_volume_column, "the volume confirmation is unknown for ever, and nothing says why"),
+    Fault("no column of the fund's volume", _no_volume_column),
     Fault("no column of dates", _no_dates),
     Fault("a date that is none", _no_date),
     Fault("no file", _no_file),

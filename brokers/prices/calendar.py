@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from brokers.prices.files import replace_file
+from brokers.prices.series import DataError
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY = pd.Timedelta(days=1)
@@ -20,6 +21,11 @@ def session_closes(start: date, cache: Path) -> pd.Series:
 
     Half days close early, days of mourning and of disaster are left out; the facts are exchange_calendars' XNYS. Working
     them out takes about half a second, so they are kept in `cache` until the library changes or the year runs out.
+
+    Raises
+    ------
+    DataError
+        `cache` cannot be written.
     """
     path = cache / f"XNYS-{start}-{version('exchange_calendars')}.parquet"
     try:
@@ -28,7 +34,10 @@ def session_closes(start: date, cache: Path) -> pd.Series:
         closes = pd.Series(dtype="datetime64[ns, UTC]")
     if closes.empty or closes.index[-1] < pd.Timestamp.now() + 14 * DAY:
         closes = _worked_out(start)
-        replace_file(path, lambda target: closes.to_frame().to_parquet(target))
+        try:
+            replace_file(path, lambda target: closes.to_frame().to_parquet(target))
+        except OSError as error:
+            raise DataError(f"{cache}: cannot be written ({error.strerror}); set prices.cache to a folder that can") from None
     return closes
 
 

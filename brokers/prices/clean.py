@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
 
@@ -32,11 +33,11 @@ def finished(request: Request, source: str, origin: str, raw: pd.DataFrame, clos
     if request.kind == "session":
         raw = raw[raw.index >= closes.index[0]]
     notes: list[str] = []
-    index = pd.DatetimeIndex(raw.index)
-    known_at = index if request.kind == "macro" else _known_at(request, origin, index, closes, delay)
-    raw = raw.set_axis(known_at.as_unit("ns").rename("known_at"))
-    raw = _without_running(raw, request, origin, now, notes)
     frame = raw if request.kind == "macro" else _checked_bars(raw, request, origin, notes)
+    index = pd.DatetimeIndex(frame.index)
+    known_at = index if request.kind == "macro" else _known_at(request, origin, index, closes, delay)
+    running = _running(index, known_at, request, origin, now, notes)
+    frame = frame.set_axis(known_at.as_unit("ns").rename("known_at"))[~running]
     if frame.empty:
         raise DataError(f"{origin}: no finished row of {request.name} has a price; check the symbol, or the file")
     return Series(request, source, origin, frame, vintage(frame), tuple(notes))
@@ -78,27 +79,31 @@ def _known_at(request: Request, origin: str, index: pd.DatetimeIndex, closes: pd
     return pd.DatetimeIndex(close) + delay
 
 
-def _refuse(index: pd.DatetimeIndex, origin: str, wrong: np.ndarray, why: str) -> None:
+def _refuse(index: pd.DatetimeIndex, origin: str, wrong: NDArray[np.bool_], why: str) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise DataError(f"{origin}: row {row + 2}, {index[row]} {why} ({int(wrong.sum())} such rows)")
+        raise DataError(f"{origin}: {_day(index[row])} {why} ({int(wrong.sum())} such rows)")
 
 
-def _without_running(raw: pd.DataFrame, request: Request, origin: str, now: pd.Timestamp, notes: list[str]) -> pd.DataFrame:
-    """Drop a last bar that has not ended; anything later than that is no bar of this world."""
-    later = raw.index > now
+def _running(
+    index: pd.DatetimeIndex, known_at: pd.DatetimeIndex, request: Request, origin: str, now: pd.Timestamp, notes: list[str]
+) -> NDArray[np.bool_]:
+    """Which rows have not ended: the last one may not have; anything later than that is no bar of this world."""
+    later = np.asarray(known_at > now)
     if not later.any():
-        return raw
+        return later
     longest = pd.Timedelta(days=4) if request.kind == "macro" else DAY + pd.Timedelta(hours=12)
-    if later.sum() > 1 or raw.index[-1] > now + longest:
-        row = int(np.argmax(later))
-        raise DataError(f"{origin}: row {row + 2}, {_day(raw.index[row])} lies in the future (now {now:%Y-%m-%d %H:%M} UTC); check clock and dates")
-    notes.append(f"running bar of {_day(raw.index[-1])} left out")
-    return raw[~later]
+    if later.sum() > 1 or known_at[-1] > now + longest:
+        first = index[int(np.argmax(later))]
+        raise DataError(f"{origin}: {_day(first)} lies in the future (now {now:%Y-%m-%d %H:%M} UTC); check clock and dates")
+    notes.append(f"running bar of {_day(index[-1])} left out")
+    return later
 
 
 def _checked_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[str]) -> pd.DataFrame:
     frame = raw.reindex(columns=list(BAR_COLUMNS)).astype(float)
+    if request.kind == "session" and frame["adj_close"].isna().all():
+        notes.append("no adjusted close: ratios leave dividends out")
     unpriced = frame["close"].isna()
     if unpriced.any():
         notes.append(f"{int(unpriced.sum())} rows without a close left out, last {_day(frame.index[unpriced][-1])}")

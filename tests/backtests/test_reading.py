@@ -136,7 +136,6 @@ def test_json_says_null_for_what_is_unknown(prices: Prices, whole_folder: Path, 
     assert plain["confirmations"]["volume"] == {"holds": None, "value": None}
 
 
-@pytest.mark.xfail(reason="nothing stands before the first session: 'nan% below its record of nan'")
 def test_the_first_session_of_all_can_be_read(prices: Prices, whole_folder: Path, cache: Path):
     text = told(prices, whole_folder, cache, "2012-01-03")
     assert "nan" not in text

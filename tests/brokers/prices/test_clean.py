@@ -54,7 +54,7 @@ def test_a_macro_value_is_known_when_it_says():
 
 def test_an_hourly_bar_that_starts_within_the_hour_is_refused():
     message = refused(rows(pd.DatetimeIndex(["2020-11-28 07:00", "2020-11-28 08:30"], tz="UTC")), COIN._replace(timeframe="1h"))
-    assert "row 3" in message
+    assert "2020-11-28 08:30" in message
     assert "no start of a 1h bar" in message
 
 
@@ -66,7 +66,7 @@ def test_an_hourly_bar_that_starts_within_the_hour_is_refused():
 def test_a_session_in_progress_is_left_out_and_said(now: str, kept: int):
     series = cleaned(rows(), now=pd.Timestamp(now, tz="UTC"))
     assert len(series.frame) == kept
-    assert series.notes == (() if kept == 4 else ("running bar of 2020-12-01 21:30 left out",))
+    assert series.notes == (() if kept == 4 else ("running bar of 2020-12-01 left out",))
 
 
 @pytest.mark.parametrize(("now", "kept"), [("2020-11-29 23:59:59", 1), ("2020-11-30", 2)])
@@ -86,7 +86,7 @@ def test_sessions_before_the_calendar_are_left_out():
 
 def test_a_weekend_in_a_file_of_sessions_is_refused():
     message = refused(rows(["2020-11-27", "2020-11-28"]))
-    assert "some.csv: row 3, 2020-11-28" in message
+    assert "some.csv: 2020-11-28" in message
     assert "is no New York session" in message
 
 
@@ -98,11 +98,11 @@ def test_thanksgiving_in_a_file_of_sessions_is_refused():
 @pytest.mark.parametrize("column", ["open", "high", "low", "close", "adj_close"])
 def test_a_price_that_is_none_is_refused_by_date_and_column(column: str, value: float):
     message = refused(rows(**{column: [10.0, 10.0, value, 10.0]}))
-    assert f"2020-11-30 21:30 has {column} {value:g}; a price must be positive" in message
+    assert f"2020-11-30 has {column} {value:g}; a price must be positive" in message
 
 
 def test_the_first_wrong_price_is_named_past_rows_that_were_left_out():
-    assert "2020-12-01 21:30 has close -1" in refused(rows(close=[np.nan, 10.0, 10.0, -1.0]))
+    assert "2020-12-01 has close -1" in refused(rows(close=[np.nan, 10.0, 10.0, -1.0]))
 
 
 @pytest.mark.parametrize("value", [-1.0, np.inf])
@@ -117,7 +117,7 @@ def test_no_volume_is_kept_for_the_gate_to_judge():
 def test_rows_without_a_close_are_left_out_and_counted():
     series = cleaned(rows(close=[10.0, np.nan, 10.0, np.nan]))
     assert len(series.frame) == 2
-    assert series.notes == ("2 rows without a close left out, last 2020-12-01 21:30",)
+    assert series.notes == ("2 rows without a close left out, last 2020-12-01",)
 
 
 def test_no_close_at_all_is_an_error():
