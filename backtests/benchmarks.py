@@ -67,7 +67,9 @@ def benchmarks(place: Arena, mean_exposure: float) -> dict[str, Curve]:
     broad = latest(inputs.prices.of(inputs.settings.signal.broad).frame["close"], pd.DatetimeIndex(table.index))
     always = np.ones(len(table))
     by_bar = place.bitcoin._replace(session=np.arange(len(place.bitcoin.time)))
-    bitcoin, coins = ("BITCOIN",), tuple(inputs.coins)
+    history = inputs.settings.backtest.bitcoin
+    bitcoin = tuple(coin.name for coin in inputs.settings.coins_and_bitcoin() if coin.history == history)
+    coins = tuple(inputs.coins)
     return {
         "hold_bitcoin": run(place, place.bitcoin, bitcoin, plain_gate(always), alone._replace(band=NEVER_AGAIN)),
         "hold_basket": run(place, place.basket, coins, plain_gate(always), basket),

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backtests.kernel import compiled
+from backtests.metrics import DAYS, FLAT, sharpe
 from strategies.indicators import Floats
 
 BLOCK_DAYS = 60  # mean block: long enough for the spells of calm and storm crypto goes through
@@ -28,18 +29,13 @@ def sharpe_difference(first: Floats, second: Floats, seed: int) -> Interval:
     """
     draws = _draw_differences(first, second, 1.0 / BLOCK_DAYS, DRAWS, seed)
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(_ratio(first) - _ratio(second)), float(low), float(high))
-
-
-def _ratio(daily_returns: Floats) -> float:
-    deviation = daily_returns.std(ddof=1)
-    return float(daily_returns.mean() / deviation * np.sqrt(365.0)) if deviation > 0 else 0.0
+    return Interval((sharpe(first) or 0.0) - (sharpe(second) or 0.0), float(low), float(high))
 
 
 @compiled
 def _sample_ratio(total: float, squares: float, days: int) -> float:
     variance = (squares - total * total / days) / (days - 1)
-    return total / days / np.sqrt(variance) * np.sqrt(365.0) if variance > 1e-300 else 0.0
+    return total / days / np.sqrt(variance) * np.sqrt(DAYS) if variance > FLAT**2 else 0.0
 
 
 @compiled

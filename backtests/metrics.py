@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from strategies.indicators import Floats
 
 DAYS = 365
+FLAT = 1e-12  # a deviation of daily returns below this is rounding, not risk
 
 
 class Metrics(NamedTuple):
@@ -42,13 +43,13 @@ def returns(values: Floats) -> Floats:
 def sharpe(daily_returns: Floats) -> float | None:
     """Mean over sample standard deviation of daily returns, times sqrt(365), no risk-free rate (Sharpe 1994, eq. 7 to 9)."""
     deviation = daily_returns.std(ddof=1) if len(daily_returns) > 1 else 0.0
-    return float(daily_returns.mean() / deviation * np.sqrt(DAYS)) if deviation > 0 else None
+    return float(daily_returns.mean() / deviation * np.sqrt(DAYS)) if deviation > FLAT else None
 
 
 def sortino(daily_returns: Floats) -> float | None:
     """Mean over downside deviation below 0, taken over all days, times sqrt(365) (Sortino and Price 1994)."""
     downside = np.sqrt(np.mean(np.minimum(daily_returns, 0.0) ** 2)) if len(daily_returns) else 0.0
-    return float(daily_returns.mean() / downside * np.sqrt(DAYS)) if downside > 0 else None
+    return float(daily_returns.mean() / downside * np.sqrt(DAYS)) if downside > FLAT else None
 
 
 def drawdowns(values: Floats) -> Floats:

@@ -9,7 +9,6 @@ from brokers.orders.fills import Costs
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError
-from config.sections import Coin
 from config.settings import Settings
 from strategies.breakout import BreakoutRules
 from strategies.coins import coin_lines
@@ -20,11 +19,12 @@ from strategies.market import Market
 from strategies.risk_curve import CurveRules, HaircutRules
 
 DAY_SECONDS = 86_400
+BITCOIN_TREND_DAYS = 200  # of the benchmark's own average, whatever the strategy's is
 MAX_MISSING = 3  # bars after which a coin counts as ended
 
 
 class Inputs(NamedTuple):
-    """A backtest's inputs. `coins` holds the traded coins' lines by name, `bitcoin` the benchmark's; all on `grid`."""
+    """A backtest's inputs. `coins` holds the traded coins' lines by name, `bitcoin` the benchmark's, its average over 200 days; all on `grid`."""
 
     settings: Settings
     prices: Prices
@@ -47,9 +47,8 @@ def prepare(settings: Settings, prices: Prices) -> Inputs:
     """
     grid = _grid(settings, prices)
     table = gate_table(market(settings, prices), gate_rules(settings))
-    lines = {coin.name: _lines(coin, settings, prices, grid) for coin in settings.coins_and_bitcoin()}
-    bitcoin = next(lines[coin.name] for coin in settings.coins_and_bitcoin() if coin.history == settings.backtest.bitcoin)
-    coins = {coin.name: lines[coin.name] for coin in settings.coins}
+    coins = {coin.name: _lines(coin.history, settings, prices, grid, settings.allocation.own_trend_days) for coin in settings.coins}
+    bitcoin = _lines(settings.backtest.bitcoin, settings, prices, grid, BITCOIN_TREND_DAYS)
     return Inputs(settings, prices, table, grid, coins, bitcoin, decision_rules(settings), costs(settings))
 
 
@@ -164,11 +163,10 @@ def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:
     return pd.date_range(start, end, freq=length, name="known_at", unit="ns")
 
 
-def _lines(coin: Coin, settings: Settings, prices: Prices, grid: pd.DatetimeIndex) -> pd.DataFrame:
-    daily = prices.of(coin.history).frame["close"]
-    bars = prices.of(coin.history, settings.exchange.timeframe).frame
-    rules = settings.allocation
-    return coin_lines(bars, daily, grid, rules.own_trend_days, rules.volatility_days)
+def _lines(history: str, settings: Settings, prices: Prices, grid: pd.DatetimeIndex, average_days: int) -> pd.DataFrame:
+    daily = prices.of(history).frame["close"]
+    bars = prices.of(history, settings.exchange.timeframe).frame
+    return coin_lines(bars, daily, grid, average_days, settings.allocation.volatility_days)
 
 
 def _check_history(settings: Settings, prices: Prices) -> None:
