@@ -1,12 +1,12 @@
 """What the commands do: load, run, show, write."""
 
 import json
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from brokers.prices.load import Prices, load_each, load_prices, sessions
 from brokers.prices.series import DataError
 from config.settings import ConfigError, Settings, load
 
+Step = Callable[..., None]
 Files = list[Path] | None
 Texts = list[str] | None
 
@@ -32,7 +33,7 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
     now = pd.Timestamp.now(tz="UTC")
     with progress() as step:
         prices = load_prices(settings, now, refresh, step)
-        folder = output or runs.RUNS / runs.run_name("backtest", settings, prices, now)
+        folder = output or runs.run_folder("backtest", settings, prices, now)
         with runs.new_folder(folder) as partial:
             logger.remove()
             log = logger.add(partial / "run.log", format="{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}Z {level} {message}")
@@ -45,6 +46,7 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
             found = caveats(inputs, result.metrics, figures, result.events, result.equity["value"])
             for caveat in found:
                 logger.warning("{}: {}: {}", caveat.severity, caveat.about, caveat.text)
+            step("writing")
             runs.write(result, found, partial)
             if any(one.source not in ("folder", "file") for one in prices.series.values()):
                 from brokers.prices.download import pin
@@ -54,6 +56,7 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
                 "{} decisions, {} orders, final value {:.2f}", len(result.run.decisions), len(result.run.orders), result.equity["value"].iloc[-1]
             )
             logger.remove(log)
+            step("done")
     summary = runs.read(folder)
     if as_json:
         print(json.dumps(summary | {"folder": str(folder)}))
@@ -97,7 +100,7 @@ def check_data(files: Files, overrides: Texts, as_json: bool, refresh: bool) -> 
         raise DataError("\n".join(f"{name}: refused: {why}" for name, why in refused.items()))
 
 
-def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: Any) -> Prices:
+def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: Step) -> Prices:
     now = pd.Timestamp.now(tz="UTC")
     if as_of is None:
         return load_prices(settings, now, refresh, step)
@@ -147,18 +150,39 @@ def list_runs(folders: Files, as_json: bool) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Any]:
-    """A line on standard error that says what is being done; silent where that is no terminal."""
+def progress() -> Iterator[Step]:
+    """A line on standard error that says what is being done, silent where that is no terminal; each step lets Ctrl-C through.
+
+    An interruption that falls into one of numba's callbacks is swallowed there: the next step raises it again.
+    """
+    interruptions: list[int] = []
+
+    def interrupted(signal_number: int, _: object) -> None:
+        interruptions.append(signal_number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        with _shown() as show:
+
+            def step(text: str, done: int = 0, of: int = 0) -> None:
+                if interruptions:
+                    raise KeyboardInterrupt
+                show(text, done, of)
+
+            yield step
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str, int, int], object]]:
     if not sys.stderr.isatty():
-        yield lambda text, done=0, of=0: None
+        yield lambda *_: None
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal.console(error=True), transient=True) as bar:
         task = bar.add_task("", total=None)
-
-        def step(text: str, done: int = 0, of: int = 0) -> None:
-            bar.update(task, description=text, completed=done, total=of or None)
-
-        yield step
+        yield lambda text, done, of: bar.update(task, description=text, completed=done, total=of or None)

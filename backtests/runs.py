@@ -1,6 +1,8 @@
 """Run folders: written whole or not at all, read again, listed."""
 
+import itertools
 import json
+import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -32,10 +34,12 @@ class RunError(Exception):
     """A run folder cannot be written or read; the message says which and what to do."""
 
 
-def run_name(command: str, settings: Settings, prices: Prices, now: pd.Timestamp) -> str:
-    """<UTC time>-<command>-<hash of settings and data>."""
+def run_folder(command: str, settings: Settings, prices: Prices, now: pd.Timestamp) -> Path:
+    """runs/<UTC time>-<command>-<hash of settings and data>, with a number behind it where that is taken."""
     content = json.dumps([settings.model_dump(mode="json"), sorted(one.vintage for one in prices.series.values())], sort_keys=True)
-    return f"{now:%Y%m%dT%H%M%S}-{command}-{sha256(content.encode()).hexdigest()[:8]}"
+    name = f"{now:%Y%m%dT%H%M%S}-{command}-{sha256(content.encode()).hexdigest()[:8]}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for path in (RUNS / name for name in names) if not path.exists())
 
 
 @contextmanager
@@ -50,7 +54,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path}: exists already; name another folder with --output, or remove it")
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

@@ -23,6 +23,7 @@ def coin_lines(bars: pd.DataFrame, daily_closes: pd.Series, grid: pd.DatetimeInd
     `stale` counts the bars missing since the last real one. A missing bar stands at the last close with no volume, so that
     an ended coin can still be valued; brokers fill nothing on it.
     """
+    bars = bars[bars["close"].notna()]
     own_grid = grid[grid >= bars.index[0]] if len(bars) else grid[:0]
     lines = bars[["open", "high", "low", "close", "volume"]].reindex(own_grid)
     missing = lines["close"].isna().to_numpy()

@@ -317,13 +317,14 @@ def test_order_and_number_of_orders_change_the_hash() -> None:
     assert len(hashes) == 5
 
 
-def test_a_run_name_has_time_command_and_a_hash_of_settings_and_data(result: Result) -> None:
+def test_a_run_folder_has_time_command_and_a_hash_of_settings_and_data(result: Result) -> None:
     settings, prices = result.inputs.settings, result.inputs.prices
     now = pd.Timestamp("2026-01-02 03:04:05", tz="UTC")
-    name = runs.run_name("backtest", settings, prices, now)
-    assert name.startswith("20260102T030405-backtest-")
-    assert name == runs.run_name("backtest", settings, prices, now)
+    name = runs.run_folder("backtest", settings, prices, now)
+    assert name.parent == runs.RUNS
+    assert name.name.startswith("20260102T030405-backtest-")
+    assert name == runs.run_folder("backtest", settings, prices, now)
     other_settings = settings.model_copy(update={"costs": settings.costs.model_copy(update={"fee": 0.009})})
     request, one = next(iter(prices.series.items()))
     other_prices = prices._replace(series=dict(prices.series) | {request: one._replace(vintage="another")})
-    assert len({name, runs.run_name("backtest", other_settings, prices, now), runs.run_name("backtest", settings, other_prices, now)}) == 3
+    assert len({name, runs.run_folder("backtest", other_settings, prices, now), runs.run_folder("backtest", settings, other_prices, now)}) == 3

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,7 +112,6 @@ def test_an_average_that_is_unknown_is_not_replaced_by_one_from_before() -> None
     np.testing.assert_array_equal(got["own_average"], [math.nan, math.nan, 2.0, math.nan, math.nan, math.nan, 100.0])
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="its row counts as fresh; price sources drop such rows before")
 def test_a_bar_without_a_close_is_a_missing_bar() -> None:
     some = bars([10.0, 11.0, 12.0])
     some.loc[DAYS[1], "close"] = math.nan

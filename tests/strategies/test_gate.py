@@ -689,6 +689,10 @@ def test_outflows_matter_for_flows_record_sessions_after_a_record_close() -> Non
     assert cut(small_market([10.0, 9, 9, 9, 11], flows=[-1.0] * 5))[3:] == [1.0, 0.5]  # the session's own close is a record
 
 
+def test_a_close_at_the_record_is_no_new_record_for_the_flows() -> None:
+    assert cut(small_market([12.0, 11, 11, 11, 12], flows=[-1.0] * 5)) == [0.5, 0.5, 0.5, 1.0, 1.0]
+
+
 def test_flows_are_summed_over_the_last_days_only() -> None:
     market = small_market([10.0, 11, 12, 13, 14], flows=[-5.0, 1, 1, 1, 1])
     assert cut(market) == [0.5, 0.5, 0.5, 1.0, 1.0]  # the -5 leaves the window of three days in row 3
