@@ -1,5 +1,6 @@
 """The commands. What they do lives in the packages beside this file; everything heavy is imported when it is needed."""
 
+import gc
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -126,4 +127,5 @@ def runs(
 
 
 if __name__ == "__main__":
+    gc.disable()  # a sixth of a backtest's time: the collector walks a million objects that all live to the end
     sys.exit(app())

@@ -72,9 +72,11 @@ def write(result: Result, found: list[Caveat], folder: Path) -> None:
     (folder / "settings.toml").write_text(tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8")
     (folder / "metrics.json").write_text(json.dumps(summary(result, found), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     _write_csv(result.equity.reset_index(), folder / "equity.csv")
-    _write_csv(_orders(result), folder / "orders.csv")
+    inputs = result.inputs
+    reasons = list(sentences(result.run.decisions, list(inputs.coins), settings.risk_curve.channels, inputs.rules))
+    _write_csv(_orders(result, reasons), folder / "orders.csv")
     _write_csv(_gate(result), folder / "gate.csv")
-    _write_csv(_decisions(result), folder / "decisions.csv")
+    _write_csv(_decisions(result, reasons), folder / "decisions.csv")
 
 
 def summary(result: Result, found: list[Caveat]) -> dict[str, Any]:
@@ -147,8 +149,8 @@ def _spell(spell: Spell) -> dict[str, Any]:
     return _plain(spell._asdict() | {"opened": spell.opened.isoformat(), "closed": spell.closed.isoformat() if spell.closed else None})
 
 
-def _orders(result: Result) -> pd.DataFrame:
-    texts = dict(zip((one.time for one in result.run.decisions), _sentences(result), strict=True))
+def _orders(result: Result, reasons: list[str]) -> pd.DataFrame:
+    texts = dict(zip((one.time for one in result.run.decisions), reasons, strict=True))
     length = bar_length(result.inputs.settings.exchange.timeframe)
     rows = [
         {
@@ -177,7 +179,7 @@ def _gate(result: Result) -> pd.DataFrame:
     return window[[*order, *(name for name in window.columns if name not in order)]]
 
 
-def _decisions(result: Result) -> pd.DataFrame:
+def _decisions(result: Result, reasons: list[str]) -> pd.DataFrame:
     decisions = result.run.decisions
     frame = pd.DataFrame({"time": result.equity.index, "state": [STATES[int(one.gate.state)] for one in decisions]})
     frame["ceiling"] = [one.gate.ceiling for one in decisions]
@@ -185,13 +187,8 @@ def _decisions(result: Result) -> pd.DataFrame:
     for column, name in enumerate(result.inputs.coins):
         frame[f"target_{name}"] = targets[:, column]
     frame["gross"] = [one.gross for one in decisions]
-    frame["reason"] = _sentences(result)
+    frame["reason"] = reasons
     return frame
-
-
-def _sentences(result: Result) -> list[str]:
-    inputs = result.inputs
-    return list(sentences(result.run.decisions, list(inputs.coins), inputs.settings.risk_curve.channels, inputs.rules))
 
 
 def _instant(seconds: int) -> pd.Timestamp:

@@ -62,7 +62,7 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         targets = [0.0] * len(close)
         gross = decide(now, gate, close, own_average, volatility, missing, current, drawdown, self._rules, targets)
         sizes = [0.0] * len(close)
-        for k, coin in enumerate(self._coins):
+        for k, coin in enumerate(self._coins) if targets != current else ():
             if targets[k] != current[k]:
                 sizes[k] = order_size(targets[k], equity, close[k], positions[k], self._rules.band, *self.broker.limits(coin))
         return Decision(now, gate, equity, self.broker.getcash(), drawdown, missing, tuple(current), tuple(targets), gross, tuple(sizes))
@@ -71,7 +71,7 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         """Cancel what is outstanding, then sell, then buy."""
         for order in self.broker.get_orders_open():
             self.cancel(order)
-        for sells in (True, False):
+        for sells in (True, False) if any(decision.sizes) else ():
             for coin, size in zip(self._coins, decision.sizes, strict=True):
                 if size and (size < 0) == sells:
                     trade: Any = self.sell if sells else self.buy

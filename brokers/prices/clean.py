@@ -101,30 +101,30 @@ def _running(
 
 
 def _checked_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[str]) -> pd.DataFrame:
-    frame = raw.reindex(columns=list(BAR_COLUMNS)).astype(float)
-    if request.kind == "session" and frame["adj_close"].isna().all():
+    bars = {name: raw[name].to_numpy(dtype=float) if name in raw else np.full(len(raw), np.nan) for name in BAR_COLUMNS}
+    index = pd.DatetimeIndex(raw.index)
+    if request.kind == "session" and np.isnan(bars["adj_close"]).all():
         notes.append("no adjusted close: ratios leave dividends out")
-    unpriced = frame["close"].isna()
-    if unpriced.any():
-        notes.append(f"{int(unpriced.sum())} rows without a close left out, last {_day(frame.index[unpriced][-1])}")
-        frame = frame[~unpriced]
-    values = frame.to_numpy()
-    for column, low in (*((name, 0.0) for name in BAR_COLUMNS[:5]), ("volume", -1e-300)):
-        bad = ~((frame[column] > low) & np.isfinite(frame[column]) | frame[column].isna())
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise DataError(f"{origin}: {_day(frame.index[row])} has {column} {values[row][BAR_COLUMNS.index(column)]:g}; a price must be positive")
-    blank = int(frame[["open", "high", "low"]].isna().any(axis=1).sum())
-    if blank:
-        notes.append(f"{blank} rows without open, high or low: the close stands there")
-    frame["adj_close"] = frame["adj_close"].fillna(frame["close"])
+    priced = ~np.isnan(bars["close"])
+    if not priced.all():
+        notes.append(f"{int((~priced).sum())} rows without a close left out, last {_day(index[~priced][-1])}")
+        bars, index = {name: values[priced] for name, values in bars.items()}, index[priced]
+    for name, values in bars.items():
+        wrong = (values < 0.0 if name == "volume" else values <= 0.0) | np.isinf(values)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise DataError(f"{origin}: {_day(index[row])} has {name} {values[row]:g}; a price must be positive; mend or remove the row")
+    blank = np.isnan(bars["open"]) | np.isnan(bars["high"]) | np.isnan(bars["low"])
+    if blank.any():
+        notes.append(f"{int(blank.sum())} rows without open, high or low: the close stands there")
     if request.kind == "coin":
         # A fill needs an open: the close before is the last price anyone saw.
-        frame["open"] = frame["open"].fillna(frame["close"].shift()).fillna(frame["close"])
-        frame["volume"] = frame["volume"].fillna(0.0)
-    for column in ("open", "high", "low"):
-        frame[column] = frame[column].fillna(frame["close"])
-    return frame
+        before = np.concatenate((bars["close"][:1], bars["close"][:-1]))
+        bars["open"] = np.where(np.isnan(bars["open"]), before, bars["open"])
+        bars["volume"] = np.nan_to_num(bars["volume"])
+    for name in ("open", "high", "low", "adj_close"):
+        bars[name] = np.where(np.isnan(bars[name]), bars["close"], bars[name])
+    return pd.DataFrame(bars, index=index)
 
 
 def _day(instant: pd.Timestamp) -> str:
