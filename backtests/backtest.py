@@ -43,6 +43,8 @@ def backtest(inputs: Inputs, with_benchmarks: bool = True, progress: Progress | 
     from backtests.random_gates import random_gates
     from backtests.verdict import RIVALS, verdict
 
+    if progress:
+        progress("benchmarks", 0, 0)
     place = arena(inputs)
     curves = benchmarks(place, metrics.exposure)
     wanted = inputs.settings.backtest.random_gates

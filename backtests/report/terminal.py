@@ -22,6 +22,8 @@ COLUMNS = (
     ("turnover/yr", "turnover", "{:.1f}"),
     ("orders", "orders", "{:,}"),
 )
+ALL_COLUMNS_NEED = 130  # characters; narrower terminals get the first of these
+NARROW = ("total_return", "cagr", "sharpe", "max_drawdown", "exposure")
 STALE_BARS = 5
 COLOURS = {"high": "red", "medium": "yellow", "low": "dim"}
 
@@ -38,7 +40,7 @@ def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> N
     if verdict:
         out.print(f"[bold]Verdict: {verdict['word']}.[/] {verdict['why']}\n")
     rows = {"strategy": summary["strategy"]} | summary["benchmarks"]
-    out.print(metrics_table(rows, f"{window['first'][:10]} to {window['last'][:10]}, bars of {window['timeframe']}"))
+    out.print(metrics_table(rows, f"{window['first'][:10]} to {window['last'][:10]}, bars of {window['timeframe']}", out.width))
     if gates := summary["random_gates"]:
         shown = {name: "-" if gates[name] is None else f"{gates[name]:.3f}" for name in ("p_sharpe", "p_return")}
         out.print(
@@ -56,23 +58,25 @@ def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> N
     out.print(f"\nWritten to {folder}")
 
 
-def metrics_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
-    """One line a run or benchmark; a dash where a figure does not exist."""
+def metrics_table(rows: Mapping[str, Mapping[str, Any]], title: str, width: int) -> Table:
+    """One line a run or benchmark, a dash where a figure does not exist; fewer figures where `width` characters are few."""
+    columns = [column for column in COLUMNS if width >= ALL_COLUMNS_NEED or column[1] in NARROW]
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("")
-    for heading, _, _ in COLUMNS:
+    table.add_column("", no_wrap=True)
+    for heading, _, _ in columns:
         table.add_column(heading, justify="right")
     for name, metrics in rows.items():
-        cells = ["-" if metrics[key] is None else form.format(metrics[key]) for _, key, form in COLUMNS]
+        cells = ["-" if metrics[key] is None else form.format(metrics[key]) for _, key, form in columns]
         table.add_row(name.replace("_", " "), *cells, style="bold" if name == "strategy" else "")
     return table
 
 
 def spells_table(spells: Sequence[Mapping[str, Any]]) -> Table:
     """The gate's openings in the window."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("opened", "closed", "why", "level", "base", "event", "strategy", "Bitcoin"):
-        table.add_column(heading, justify="left" if heading in ("opened", "closed", "why") else "right")
+        words = heading in ("opened", "closed", "why")
+        table.add_column(heading, justify="left" if words else "right", no_wrap=words)
     for spell in spells:
         closed = spell["closed"][:10] if spell["closed"] else "open"
         table.add_row(
