@@ -1,7 +1,7 @@
 """The strategy. Which broker it talks to is decided where its session is built."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import backtrader as bt
@@ -10,7 +10,7 @@ from strategies.decision import Decision, DecisionRules, GateLine, decide, order
 
 NO_GATE = GateLine(0.0, 0.0, 0.0, float("nan"), 0.0)
 UNSEEN = [float("nan")] * 4
-EPOCH = bt.date2num(datetime(1970, 1, 1))  # noqa: DTZ001  # backtrader wants naive UTC
+EPOCH = float(date(1970, 1, 1).toordinal())  # backtrader counts days as date ordinals, in UTC
 
 
 class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types

@@ -2,14 +2,14 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 import backtrader as bt
 
 from brokers.orders.fills import Costs, fill, interest
 
-EPOCH = bt.date2num(datetime(1970, 1, 1))  # noqa: DTZ001  # backtrader wants naive UTC
+EPOCH = float(date(1970, 1, 1).toordinal())  # backtrader counts days as date ordinals, in UTC
 
 
 class OrderRecord(NamedTuple):
