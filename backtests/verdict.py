@@ -48,7 +48,7 @@ def verdict(sharpes: dict[str, float | None], days: dict[str, Floats], p: float 
         gaps = {name: sharpe_difference(returns(days["strategy"]), returns(days[name]), seed) for name in RIVALS}
         if all(gap.high < 0 for gap in gaps.values()):
             return Verdict("worse", f"{facts} The 95 % intervals of both differences exclude zero.")
-        facts += " It trails both, by no more than chance would."
+        facts += " It trails both, but not both differences are beyond chance."
     return Verdict("cannot be told", f"{facts} {more_events(events, drift)}")
 
 
