@@ -104,11 +104,10 @@ def run(place: Arena, bars: Bars, names: tuple[str, ...], gate: Gate, rules: Dec
     size = len(bars.time)
     equity, cash = np.empty(size), np.empty(size)
     account = kernel.Account(settings.backtest.cash, settings.costs.cash_yield, np.array([settings.coin_step(name) for name in names]))
-    arguments = (gate, bars, kernel.as_arrays(rules), inputs.costs, account, equity, cash)
-    orders = kernel.room(kernel.trade(*arguments, kernel.room(0)))
-    kernel.trade(*arguments, orders)
-    filled = orders.status == kernel.FILLED
-    traded = float(np.abs(orders.size * orders.price)[filled].sum())
+    orders = kernel.room(size * len(names))  # a bar decides at most one order a coin
+    count = kernel.trade(gate, bars, kernel.as_arrays(rules), inputs.costs, account, equity, cash, orders)
+    filled = orders.status[:count] == kernel.FILLED
+    traded = float(np.abs(orders.size * orders.price)[:count][filled].sum())
     curve = pd.Series(equity, inputs.grid)
     exposure = 1.0 - cash / equity
-    return Curve(curve, exposure, measure(curve, exposure, traded, int(filled.sum()), float(orders.fee.sum())))
+    return Curve(curve, exposure, measure(curve, exposure, traded, int(filled.sum()), float(orders.fee[:count].sum())))
