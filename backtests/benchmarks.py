@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests import kernel
-from backtests.kernel import Bars, Gate
+from backtests import arrays, kernel
+from backtests.arrays import Bars, Gate
 from backtests.metrics import Metrics, measure
 from backtests.prepare import Inputs
 from strategies.breakout import CONFIRMED
@@ -48,7 +48,7 @@ class Arena(NamedTuple):
 def arena(inputs: Inputs) -> Arena:
     """The inputs as kernel arrays."""
     known_at = pd.DatetimeIndex(inputs.table.index)
-    return Arena(inputs, kernel.bars_of(list(inputs.coins.values()), inputs.grid, known_at), kernel.bars_of([inputs.bitcoin], inputs.grid, known_at))
+    return Arena(inputs, arrays.bars_of(list(inputs.coins.values()), inputs.grid, known_at), arrays.bars_of([inputs.bitcoin], inputs.grid, known_at))
 
 
 def benchmarks(place: Arena, mean_exposure: float) -> dict[str, Curve]:
@@ -103,9 +103,9 @@ def run(place: Arena, bars: Bars, names: tuple[str, ...], gate: Gate, rules: Dec
     settings = inputs.settings
     size = len(bars.time)
     equity, cash = np.empty(size), np.empty(size)
-    account = kernel.Account(settings.backtest.cash, settings.costs.cash_yield, np.array([settings.coin_step(name) for name in names]))
-    orders = kernel.room(size * len(names))  # a bar decides at most one order a coin
-    count = kernel.trade(gate, bars, kernel.as_arrays(rules), inputs.costs, account, equity, cash, orders)
+    account = arrays.Account(settings.backtest.cash, settings.costs.cash_yield, np.array([settings.coin_step(name) for name in names]))
+    orders = arrays.room(size * len(names))  # a bar decides at most one order a coin
+    count = kernel.trade(gate, bars, arrays.as_arrays(rules), inputs.costs, account, equity, cash, orders)
     filled = orders.status[:count] == kernel.FILLED
     traded = float(np.abs(orders.size * orders.price)[:count][filled].sum())
     curve = pd.Series(equity, inputs.grid)

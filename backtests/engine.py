@@ -1,14 +1,17 @@
 """The backtrader engine: the strategy class itself, on history."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import backtrader as bt
+import numpy as np
 
 from backtests.prepare import Inputs
-from brokers.feeds import CoinFeed, GateFeed
+from brokers.feeds import CoinFeed, Column, FrameFeed, GateFeed, Place
 from brokers.orders.simulated import OrderRecord, SimulatedBroker
 from strategies.decision import Decision
 from strategies.gate import gate_lines
+from strategies.indicators import Floats
 from strategies.russell_gate import RussellGate
 
 
@@ -23,23 +26,28 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]  # backtrader has no types
         (strategy,) = runstrats
         strategy._once()
         strategy.reset()
-        now = strategy.lines.datetime
-        feeds = self.datas
-        while True:
-            times = [feed.advance_peek() for feed in feeds]
-            earliest = min(times)
-            if earliest == float("inf"):
-                return
-            for feed, time in zip(feeds, times, strict=True):
-                if time <= earliest:
-                    feed.advance()
-            self._brokernotify()
-            strategy.forward()
-            now[0] = earliest
+        broker, place = self._broker, Place()
+        times, stepping = _timeline(self.datas)
+        strategy.lines.lines[:] = [Column(times, place)]  # its clock, the one line it has
+        for place.row, feeds in enumerate(stepping):
+            for feed in feeds:
+                feed.advance()
+            if broker.has_work():
+                self._brokernotify()
             if strategy._orderspending:
                 strategy._notify()
                 strategy.clear()
             strategy.next()
+
+
+def _timeline(feeds: Sequence[FrameFeed]) -> tuple[Floats, list[list[FrameFeed]]]:
+    """Every instant at which a bar was known, and the feeds that have one then."""
+    times = np.unique(np.concatenate([feed.times for feed in feeds]))
+    stepping: list[list[FrameFeed]] = [[] for _ in times]
+    for feed in feeds:
+        for step in np.searchsorted(times, feed.times).tolist():
+            stepping[step].append(feed)
+    return times, stepping
 
 
 class Run(NamedTuple):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests import kernel
+from backtests import arrays, kernel
+from backtests.arrays import Gate
 from backtests.benchmarks import Arena
-from backtests.kernel import Gate
 from backtests.metrics import daily_rows, returns, sharpe
 from strategies.breakout import CONFIRMED
 from strategies.indicators import Floats
@@ -35,13 +35,13 @@ def random_gates(place: Arena, n: int, seed: int, progress: Callable[[], object]
     A window has one shift fewer than sessions; there are no more gates than that.
     """
     inputs = place.inputs
-    whole = kernel.gate_arrays(inputs.table)
+    whole = arrays.gate_arrays(inputs.table)
     first, last = max(int(place.basket.session[0]), 0), int(place.basket.session[-1])
     window = Gate(*(line[first : last + 1] for line in whole))
     known_at = pd.DatetimeIndex(inputs.table.index).as_unit("s").asi8[first : last + 1].astype(float)
     bars = place.basket._replace(session=np.where(place.basket.session < 0, -1, place.basket.session - first))
     equity, cash = np.empty(len(bars.time)), np.empty(len(bars.time))
-    fixed = (bars, kernel.as_arrays(inputs.rules), inputs.costs, kernel.account_of(inputs), equity, cash, kernel.room(0))
+    fixed = (bars, arrays.as_arrays(inputs.rules), inputs.costs, arrays.account_of(inputs), equity, cash, arrays.room(0))
     days = daily_rows(inputs.grid)
 
     def figures(gate: Gate) -> tuple[float, float]:

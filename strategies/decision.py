@@ -1,17 +1,15 @@
 """From gate, coins and portfolio to target shares and order sizes.
 
-`decide` and `order_size` are called plain by the strategy and compiled by the backtest's kernel: scalars, indexing and
-loops only, and no call to another function of ours.
+The functions here are called plain by the strategy and compiled by the backtest's kernel: scalars, indexing and loops only,
+and no call to another function of ours.
 """
 
-from collections.abc import MutableSequence, Sequence
+from collections.abc import MutableSequence
 from math import fabs, floor
 from typing import NamedTuple
 
 from strategies.breakout import CONFIRMED
-from strategies.indicators import Floats
-
-Numbers = Sequence[float] | Floats
+from strategies.indicators import Floats, Numbers
 
 TREND_OFF, TREND_AND, TREND_OR = 0, 1, 2
 OWN_TREND = ("off", "and", "or")
@@ -25,6 +23,9 @@ class GateLine(NamedTuple):
     filled: float
     confirmed_at: float
     stale: float
+
+
+NO_GATE = GateLine(0.0, 0.0, 0.0, float("nan"), 0.0)  # before the first row
 
 
 class DecisionRules(NamedTuple):
@@ -84,61 +85,66 @@ def decide(  # noqa: C901  # one piece, because numba compiles it as it stands
     without a fresh bar keeps its share and nothing else may rise; so it is when the gate row is stale.
 
     """
-    weights, lags = rules.weights, rules.lags
+    weights, lags, max_missing, own_trend = rules.weights, rules.lags, rules.max_missing, rules.own_trend
     coins = len(weights)
-    confirmed = gate.state == CONFIRMED
-    frozen = gate.stale > 0
+    since = now - gate.confirmed_at if gate.state == CONFIRMED else float("inf")
+    targeted = rules.target_volatility > 0.0
+    stale = frozen = gate.stale > 0
     ready_weight = all_weight = risk = 0.0
     for k in range(coins):
         weight = weights[k]
         all_weight += weight
-        waiting = confirmed and now - gate.confirmed_at < lags[k]
-        sized = rules.target_volatility <= 0.0 or volatility[k] > 0.0
         targets[k] = 0.0
-        if missing[k] < rules.max_missing:
-            if not waiting and sized:
+        if missing[k] < max_missing:
+            if not since < lags[k] and (not targeted or volatility[k] > 0.0):
                 targets[k] = weight
                 ready_weight += weight
-                if rules.target_volatility > 0.0:
+                if targeted:
                     risk += weight * volatility[k]
-            if missing[k] > 0 and current[k] > 0.0:
-                frozen = True
+            if missing[k] > 0:
+                stale = True
+                frozen = frozen or current[k] > 0.0
     gross = 0.0
     if ready_weight > 0.0:
         gross = min(gate.ceiling, 1.0 - rules.cash_reserve, all_weight if rules.spread else ready_weight)
-        if rules.target_volatility > 0.0:
+        if targeted:
             gross *= min(1.0, rules.target_volatility * ready_weight / risk)
     total = 0.0
     for k in range(coins):
-        target = gross * targets[k] / ready_weight if ready_weight > 0.0 else 0.0
-        if rules.own_trend == TREND_AND and not close[k] >= own_average[k]:
+        target = gross * targets[k] / ready_weight if targets[k] > 0.0 else 0.0
+        if own_trend == TREND_AND and not close[k] >= own_average[k]:
             target = 0.0
-        if rules.own_trend == TREND_OR and missing[k] < rules.max_missing and close[k] > own_average[k]:
+        if own_trend == TREND_OR and missing[k] < max_missing and close[k] > own_average[k]:
             target = max(target, weights[k])
         targets[k] = target
         total += target
     largest = 1.0 - rules.cash_reserve
     stopped = gate.stale > rules.max_gate_age or (rules.drawdown_stop > 0.0 and drawdown >= rules.drawdown_stop)
-    for k in range(coins):
-        if total > largest:
-            targets[k] *= largest / total
-        if stopped:
-            targets[k] = 0.0
-        elif 0 < missing[k] < rules.max_missing:
-            targets[k] = current[k]
-        elif frozen:
-            targets[k] = min(targets[k], current[k])
+    if stale or stopped or total > largest:
+        for k in range(coins):
+            if total > largest:
+                targets[k] *= largest / total
+            if stopped:
+                targets[k] = 0.0
+            elif 0 < missing[k] < max_missing:
+                targets[k] = current[k]
+            elif frozen:
+                targets[k] = min(targets[k], current[k])
     return gross
 
 
-def order_size(target: float, equity: float, price: float, position: float, band: float, step: float, min_notional: float) -> float:
-    """Signed coin units to trade towards `target`, 0 where nothing should be done.
+def nothing_to_decide(held: bool, ceiling: float, own_trend: int) -> bool:
+    """Whether `decide` would leave every target at zero, as on most bars: nothing is held, the gate allows nothing, no coin's own trend does."""
+    return not held and ceiling <= 0.0 and own_trend != TREND_OR
 
-    Nothing is traded within `band` of the larger of target and present share, below one `step` or below `min_notional`
+
+def order_size(target: float, current: float, equity: float, price: float, position: float, band: float, step: float, min_notional: float) -> float:
+    """Signed coin units to trade from the `current` share of equity towards `target`, 0 where nothing should be done.
+
+    Nothing is traded within `band` of the larger of the two shares, below one `step` or below `min_notional`
     (quote units at `price`). A sell never exceeds the position; a target of zero sells all of it but for a rest below one step. Buys may ask
     for more than the cash left when other coins are kept within their bands: the broker cuts them.
     """
-    current = position * price / equity
     if fabs(target - current) <= band * max(target, current):
         return 0.0
     wanted = target * equity / price - position

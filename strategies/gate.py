@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from strategies.breakout import REASONS, STATES, BreakoutRules, BreakoutTable, find_breakouts
+from strategies.breakout import REASONS, STATES, BreakoutRules, breakout_table
 from strategies.confirmations import Measure, MeasureRules, measure
-from strategies.indicators import Floats, rolling_mean
+from strategies.indicators import Floats, Ints, rolling_mean
 from strategies.market import Market, in_session
-from strategies.risk_curve import CurveRules, HaircutRules, ceilings, filled_channels, haircut
+from strategies.risk_curve import CurveRules, HaircutRules, ceiling, filled_channels, haircut
 
 GATE_LINES = ("state", "ceiling", "filled", "confirmed_at", "stale")
 
@@ -41,7 +41,7 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     measures = {name: measure(name, market, rules.measures) for name in names}
     confirming = _count(measures, rules.confirmations, len(known_at))
     average = _average(close, rules.trend_sessions)
-    states = _breakouts(close, average, confirming, rules.breakout)
+    states = breakout_table(close, average, confirming, rules.breakout)
 
     table = pd.DataFrame({"session_close": market.sessions.to_numpy(), "close": close, "average": average}, index=known_at)
     table = table.assign(record=states.record, base_age=states.base_age, level=states.level)
@@ -59,7 +59,7 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     cut = haircut(market, states.base_age, close > states.record, rules.haircuts)
     table["filled"] = filled
     table["haircut"] = cut
-    table["ceiling"] = ceilings(states.state, filled, np.asarray(rules.curve.ceilings), np.asarray(rules.curve.dormant_ceilings)) * cut
+    table["ceiling"] = _ceilings(states.state, filled, rules.curve) * cut
     table["stale"] = states.stale
     return _keep_last_known(table)
 
@@ -86,11 +86,9 @@ def _count(measures: dict[str, Measure], names: tuple[str, ...], sessions: int) 
     return np.sum([measures[name].holds == 1.0 for name in names], axis=0, dtype=int) if names else np.zeros(sessions, dtype=int)
 
 
-def _breakouts(close: Floats, average: Floats, confirming: Any, rules: BreakoutRules) -> BreakoutTable:
-    size = len(close)
-    out = BreakoutTable(*([0] * size for _ in BreakoutTable._fields))
-    find_breakouts(close.tolist(), average.tolist(), confirming.tolist(), rules, out)
-    return BreakoutTable(*(np.asarray(column) for column in out))
+def _ceilings(states: Ints, filled: Ints, curve: CurveRules) -> Floats:
+    pairs = zip(states.tolist(), filled.tolist(), strict=True)
+    return np.array([ceiling(state, curve.ceilings[count], curve.dormant_ceilings[count]) for state, count in pairs])
 
 
 def _shown(holds: Floats) -> Any:

@@ -5,11 +5,15 @@ window alone: the same whatever history lies before it, exact on flat series (``
 unchanged in sign when the series is rescaled.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Numbers = Sequence[float] | Floats  # for functions that plain Python and numba both run
+Counts = Sequence[int] | Ints
 ROUNDING = 1e-12  # far above the error of a rolling mean of doubles, far below a tick of any price
 
 

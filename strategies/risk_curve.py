@@ -39,12 +39,12 @@ def filled_channels(holds: list[Floats], sessions: int) -> Ints:
     return filled
 
 
-def ceilings(states: Ints, filled: Ints, confirmed: Floats, dormant: Floats) -> Floats:
-    """Largest share of equity in crypto, by state and filled channels; the last two by number filled."""
-    return np.where(states == CONFIRMED, confirmed[filled], dormant[filled])
+def ceiling(state: float, confirmed: float, dormant: float) -> float:
+    """Largest share of equity in crypto: that for a confirmed state or for any other, at the filled channels. Written for numba too."""
+    return confirmed if state == CONFIRMED else dormant
 
 
-def haircut(market: Market, base_age: Floats, close_above_record: np.ndarray, rules: HaircutRules) -> Floats:
+def haircut(market: Market, base_age: Ints, close_above_record: np.ndarray, rules: HaircutRules) -> Floats:
     """Product of the haircuts that apply, one a session; a figure that is unknown cuts nothing.
 
     flows : the flows published within the last `flows_days` sum to less than zero while a record close lies at most

@@ -6,11 +6,13 @@ from typing import Any
 
 import backtrader as bt
 
-from strategies.decision import Decision, DecisionRules, GateLine, decide, order_size
+from strategies.decision import NO_GATE, Decision, DecisionRules, GateLine, decide, nothing_to_decide, order_size
 
-NO_GATE = GateLine(0.0, 0.0, 0.0, float("nan"), 0.0)
-UNSEEN = [float("nan")] * 4
+UNKNOWN = float("nan")
+UNSEEN = (UNKNOWN,) * 3
 EPOCH = float(date(1970, 1, 1).toordinal())  # backtrader counts days as date ordinals, in UTC
+Shares = tuple[float, ...]
+Sized = tuple[Shares, Shares, float, Shares]
 
 
 class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
@@ -28,11 +30,11 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
     def __init__(self) -> None:
         self._rules: DecisionRules = self.p.rules
         self._record: Callable[[Decision], None] = self.p.record
-        self._gate, *self._coins = self.datas
-        self._gate_lines = [getattr(self._gate.lines, name) for name in GateLine._fields]
-        names = ("close", "own_average", "volatility", "stale")
-        self._coin_lines = [[getattr(coin.lines, name) for name in names] for coin in self._coins]
-        self._closes = [coin.lines.close for coin in self._coins]
+        gate, *self._coins = self.datas
+        self._gate_lines = [getattr(gate.lines, name) for name in GateLine._fields]
+        self._price_lines = [[getattr(coin.lines, name) for name in ("close", "own_average", "volatility")] for coin in self._coins]
+        self._missing_lines = [coin.lines.stale for coin in self._coins]
+        self._none = (0.0,) * len(self._coins)
         self._bars_seen = 0
 
     def prenext(self) -> None:
@@ -41,7 +43,7 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
 
     def next(self) -> None:
         """Decide and trade once when a coin's bar closes; a bar of the gate alone changes nothing."""
-        bars = sum(map(len, self._closes))
+        bars = sum([len(line) for line in self._missing_lines])
         if bars == self._bars_seen:
             return
         self._bars_seen = bars
@@ -50,22 +52,30 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         self._record(decision)
 
     def _decide(self) -> Decision:
+        broker = self.broker
         now = round((self.lines.datetime[0] - EPOCH) * 86400)
-        gate = GateLine(*[line[0] for line in self._gate_lines]) if len(self._gate) else NO_GATE
-        # A feed read before its first bar shows future prices.
-        seen = [[line[0] for line in lines] if len(lines[0]) else UNSEEN for lines in self._coin_lines]
-        close, own_average, volatility, missing = zip(*seen, strict=True)
-        equity = self.broker.getvalue()
-        positions = [self.broker.getposition(coin).size for coin in self._coins]
+        # Here and below: a feed read before its first bar shows future prices.
+        state, ceiling, filled, confirmed_at, stale = self._gate_lines
+        gate = GateLine(state[0], ceiling[0], filled[0], confirmed_at[0], stale[0]) if len(state) else NO_GATE
+        missing = tuple([line[0] if len(line) else UNKNOWN for line in self._missing_lines])
+        equity, drawdown = broker.getvalue(), broker.largest_drawdown(gate.confirmed_at)
+        positions = [broker.getposition(coin).size for coin in self._coins]
+        shares = self._none, self._none, 0.0, self._none
+        if not nothing_to_decide(any(positions), gate.ceiling, self._rules.own_trend):
+            shares = self._sized(now, gate, equity, drawdown, missing, positions)
+        return Decision(now, gate, equity, broker.getcash(), drawdown, missing, *shares)
+
+    def _sized(self, now: int, gate: GateLine, equity: float, drawdown: float, missing: Shares, positions: list[float]) -> Sized:
+        """Present shares, target shares, gross, and what is to be traded between the two."""
+        rules = self._rules
+        prices = [(price[0], average[0], risk[0]) if len(price) else UNSEEN for price, average, risk in self._price_lines]
+        close, own_average, volatility = zip(*prices, strict=True)
         current = [size * price / equity if size else 0.0 for size, price in zip(positions, close, strict=True)]
-        drawdown = self.broker.largest_drawdown(gate.confirmed_at)
-        targets = [0.0] * len(close)
-        gross = decide(now, gate, close, own_average, volatility, missing, current, drawdown, self._rules, targets)
-        sizes = [0.0] * len(close)
+        targets, sizes = list(self._none), list(self._none)
+        gross = decide(now, gate, close, own_average, volatility, missing, current, drawdown, rules, targets)
         for k, coin in enumerate(self._coins) if targets != current else ():
-            if targets[k] != current[k]:
-                sizes[k] = order_size(targets[k], equity, close[k], positions[k], self._rules.band, *self.broker.limits(coin))
-        return Decision(now, gate, equity, self.broker.getcash(), drawdown, missing, tuple(current), tuple(targets), gross, tuple(sizes))
+            sizes[k] = order_size(targets[k], current[k], equity, close[k], positions[k], rules.band, *self.broker.limits(coin))
+        return tuple(current), tuple(targets), gross, tuple(sizes)
 
     def _trade(self, decision: Decision) -> None:
         """Cancel what is outstanding, then sell, then buy."""

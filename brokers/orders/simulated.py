@@ -113,6 +113,10 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         """The next order whose status changed, or None."""
         return self._notifications.popleft() if self._notifications else None
 
+    def has_work(self) -> bool:
+        """Whether `next` or a notification would do anything."""
+        return bool(self._pending or self._notifications or self._cash_yield)
+
     def next(self) -> None:
         """Called when any feed has a new bar, before the strategy is."""
         if self._cash_yield:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtests import kernel
+from backtests import arrays, kernel
 from backtests.engine import simulate
 from backtests.prepare import Inputs
 from brokers.orders.simulated import OrderRecord
@@ -48,10 +48,10 @@ def compare(inputs: Inputs) -> Comparison:
 
 def kernel_run(inputs: Inputs) -> tuple[list[OrderRecord], np.ndarray, np.ndarray]:
     """The kernel's orders as the broker writes them down, equity and cash by bar."""
-    bars = kernel.bars_of(list(inputs.coins.values()), inputs.grid, inputs.table.index)
+    bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, inputs.table.index)
     equity, cash = np.empty(len(bars.time)), np.empty(len(bars.time))
-    arguments = (kernel.gate_arrays(inputs.table), bars, kernel.as_arrays(inputs.rules), inputs.costs, kernel.account_of(inputs), equity, cash)
-    found = kernel.room(kernel.trade(*arguments, kernel.room(0)))
+    arguments = (arrays.gate_arrays(inputs.table), bars, arrays.as_arrays(inputs.rules), inputs.costs, arrays.account_of(inputs), equity, cash)
+    found = arrays.room(kernel.trade(*arguments, arrays.room(0)))
     kernel.trade(*arguments, found)
     seconds, names = inputs.grid.as_unit("s").asi8.tolist(), list(inputs.coins)
     orders = [

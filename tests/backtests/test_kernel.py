@@ -3,15 +3,12 @@
 from collections import Counter
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from backtests import kernel
+from backtests import arrays, kernel
 from backtests.engine import simulate
-from backtests.prepare import gate_rules, market
+from backtests.prepare import gate_rules
 from strategies.coins import coin_lines
-from strategies.indicators import rolling_mean
-from strategies.market import in_session
 from tests.backtests.parity import SEED, compare, real, same, synthetic
 from tests.scenes import REAL, bars, ends, gate_rows, random_backtest, realdata, written
 
@@ -66,33 +63,45 @@ def test_orders_that_differ_in_a_size_are_seen() -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_the_kernels_gate_is_the_gate_table(seed: int) -> None:
     inputs = random_backtest(np.random.default_rng((99, seed)))
-    table = inputs.table
     rules = gate_rules(inputs.settings)
-    known_at = pd.DatetimeIndex(table.index)
-    close = in_session(market(inputs.settings, inputs.prices).small_caps, known_at)
-    average = np.full(len(close), np.nan)
-    known = ~np.isnan(close)
-    average[known] = rolling_mean(close[known], rules.trend_sessions)
-    confirming = table["confirmations"].to_numpy().astype(np.int64)
-    # The table repeats the last known row on a stale session; what the session itself said must not be read.
-    filled, haircut = np.where(known, table["filled"], 0).astype(np.int64), np.where(known, table["haircut"], 0.123)
-    sessions = kernel.Sessions(known_at.as_unit("s").asi8.astype(float), close, average, confirming, filled, haircut)
-    got = kernel.gate_of(sessions, rules.breakout, np.asarray(rules.curve.ceilings), np.asarray(rules.curve.dormant_ceilings))
-    expected = kernel.gate_arrays(table)
-    for name in kernel.Gate._fields:
-        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name), err_msg=name)
+    expected = arrays.gate_arrays(inputs.table)
+    for first in (0, len(inputs.table) // 2):
+        sessions = arrays.sessions_of(inputs.table)
+        kernel.gate_of(sessions, rules.breakout, np.array(rules.curve.ceilings), np.array(rules.curve.dormant_ceilings), first)
+        for name, got, line in zip(arrays.Gate._fields, sessions.lines, expected, strict=True):
+            np.testing.assert_array_equal(got[first:], line[first:], err_msg=name)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_whole_set_is_the_gates_trading(seed: int) -> None:
+    """The same orders and equity from the state machine's own gate as from the gate table's."""
+    inputs = random_backtest(np.random.default_rng((98, seed)))
+    rules, size = gate_rules(inputs.settings), len(inputs.grid)
+    bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, inputs.table.index)
+    traded = (bars, arrays.as_arrays(inputs.rules), inputs.costs, arrays.account_of(inputs))
+    found = []
+    for gate in (arrays.gate_arrays(inputs.table), None):
+        room = np.empty(size), np.empty(size), arrays.room(size * len(inputs.coins))
+        if gate:
+            count = kernel.trade(gate, *traded, *room)
+        else:
+            ceilings = np.array(rules.curve.ceilings), np.array(rules.curve.dormant_ceilings)
+            count = kernel.run_set(arrays.sessions_of(inputs.table), rules.breakout, *ceilings, *traded, *room)
+        found.append((room[0].tolist(), room[1].tolist(), [column[:count].tolist() for column in room[2]]))
+    assert found[0] == found[1]
+    assert found[0][2], "nothing was traded"
 
 
 def test_a_kernel_without_room_counts_and_trades_the_same() -> None:
     frame = bars([100.0, 110.0, 90.0, 120.0], ends(4))
     inputs = written({"BTC": frame}, gate_rows([1.0, 0.0, 1.0, 0.0], frame.index), {"costs.fee": 0.001})
-    lines = kernel.bars_of(list(inputs.coins.values()), inputs.grid, inputs.table.index)
+    lines = arrays.bars_of(list(inputs.coins.values()), inputs.grid, inputs.table.index)
     results = []
     for size in (0, 1, 10):
         equity, cash = np.empty(4), np.empty(4)
-        account = kernel.account_of(inputs)
+        account = arrays.account_of(inputs)
         count = kernel.trade(
-            kernel.gate_arrays(inputs.table), lines, kernel.as_arrays(inputs.rules), inputs.costs, account, equity, cash, kernel.room(size)
+            arrays.gate_arrays(inputs.table), lines, arrays.as_arrays(inputs.rules), inputs.costs, account, equity, cash, arrays.room(size)
         )
         results.append((count, equity.tolist(), cash.tolist()))
     assert results[0] == results[1] == results[2]

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.arrays import Gate, gate_arrays
 from backtests.benchmarks import arena
-from backtests.kernel import Gate, gate_arrays
 from backtests.prepare import Inputs
 from backtests.random_gates import effective_shifts, random_gates, shifted
 from strategies.breakout import CONFIRMED

@@ -4,18 +4,23 @@ python -m tests.bench.engines --data FOLDER [--runs 9]
 """
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
+import numba
 import numpy as np
 import pandas as pd
 
-from backtests import kernel
+from backtests import arrays, kernel
 from backtests.engine import simulate
 from backtests.prepare import Inputs, gate_rules, prepare
 from brokers.prices.load import load_prices
 from config.settings import load
+
+SETS = 200
 
 
 def median_seconds(function: Callable[[], object], runs: int) -> float:
@@ -29,19 +34,23 @@ def median_seconds(function: Callable[[], object], runs: int) -> float:
     return statistics.median(times)
 
 
-def whole_set(inputs: Inputs) -> Callable[[], object]:
-    """One parameter set in the kernel: the gate's state machine and the trading, on prepared measures."""
-    table, curve = inputs.table, inputs.settings.risk_curve
-    known_at = pd.DatetimeIndex(table.index)
-    close, average, haircut = (table[name].to_numpy(dtype=float) for name in ("close", "average", "haircut"))
-    confirming, filled = (table[name].to_numpy(dtype=np.int64) for name in ("confirmations", "filled"))
-    sessions = kernel.Sessions(known_at.as_unit("s").asi8.astype(float), close, average, confirming, filled, haircut)
-    ceilings = np.array(curve.ceilings), np.array(curve.dormant_ceilings)
-    breakouts = gate_rules(inputs.settings).breakout
-    bars = kernel.bars_of(list(inputs.coins.values()), inputs.grid, known_at)
-    equity, cash = np.empty(len(inputs.grid)), np.empty(len(inputs.grid))
-    fixed = (bars, kernel.as_arrays(inputs.rules), inputs.costs, kernel.account_of(inputs), equity, cash, kernel.room(0))
-    return lambda: kernel.trade(kernel.gate_of(sessions, breakouts, *ceilings), *fixed)
+def whole_set(inputs: Inputs) -> tuple[Any, ...]:
+    """The arguments of `kernel.run_set`: one parameter set on prepared measures."""
+    curve, size = inputs.settings.risk_curve, len(inputs.grid)
+    bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, pd.DatetimeIndex(inputs.table.index))
+    gate = arrays.sessions_of(inputs.table), gate_rules(inputs.settings).breakout, np.array(curve.ceilings), np.array(curve.dormant_ceilings)
+    trading = bars, arrays.as_arrays(inputs.rules), inputs.costs, arrays.account_of(inputs)
+    return *gate, *trading, np.empty(size), np.empty(size), arrays.room(0)
+
+
+run_set = kernel.run_set
+
+
+@numba.njit
+def sweep(sets: int, arguments: tuple[Any, ...]) -> None:
+    """So many sets in one call, as a search runs them."""
+    for _ in range(sets):
+        run_set(*arguments)
 
 
 def main() -> None:
@@ -50,11 +59,14 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--runs", type=int, default=9)
     given = parser.parse_args()
+    gc.disable()  # as main.py does
     settings = load([], ["prices.source=folder", f"prices.folder={given.data}"])
     inputs = prepare(settings, load_prices(settings, pd.Timestamp.now(tz="UTC")))
     print(f"{len(inputs.grid)} bars, {len(inputs.coins)} coins, {len(inputs.table)} sessions")
     print(f"backtrader run  {median_seconds(lambda: simulate(inputs), given.runs) * 1e3:8.1f} ms")
-    print(f"kernel, a set   {median_seconds(whole_set(inputs), given.runs * 50) * 1e6:8.1f} us")
+    arguments = whole_set(inputs)
+    print(f"kernel, a set   {median_seconds(lambda: sweep(SETS, arguments), given.runs) / SETS * 1e6:8.1f} us, {SETS} in one call")
+    print(f"kernel, a set   {median_seconds(lambda: run_set(*arguments), given.runs * 50) * 1e6:8.1f} us, each called from Python")
 
 
 if __name__ == "__main__":

@@ -262,7 +262,12 @@ def test_stops_close_a_coin_without_a_fresh_bar_too() -> None:
 def size(target: float, **changes: float) -> float:
     """Units for a target share of 1,000 at a price of 10 (0.5 is 50 units), nothing held, no band, no limits."""
     usual = {"equity": 1000.0, "price": 10.0, "position": 0.0, "band": 0.0, "step": 0.0, "min_notional": 0.0}
-    return order_size(target, **(usual | changes))
+    return ordered(target, **(usual | changes))
+
+
+def ordered(target: float, equity: float, price: float, position: float, band: float, step: float, min_notional: float) -> float:
+    """`order_size` from the share that the position has."""
+    return order_size(target, position * price / equity, equity, price, position, band, step, min_notional)
 
 
 def test_an_order_makes_up_the_difference() -> None:
@@ -422,7 +427,7 @@ def cash_after(case: dict[str, Any], band: float, step: float, min_notional: flo
     cash = 1000.0 * (1 - sum(case["current"]))
     for target, held, price in zip(targets(**case), case["current"], case["close"], strict=True):
         if target != held:  # as the strategy asks
-            cash -= price * order_size(target, 1000.0, price, held * 1000.0 / price, band, step, min_notional)
+            cash -= price * ordered(target, 1000.0, price, held * 1000.0 / price, band, step, min_notional)
     return cash
 
 
@@ -462,7 +467,7 @@ def test_orders_go_towards_the_target_never_beyond_and_never_below_nothing(
     target: float, held: float, price: float, band: float, step: float, least: float
 ) -> None:
     position = held * 1000.0 / price
-    units = order_size(target, 1000.0, price, position, band, step, least)
+    units = ordered(target, 1000.0, price, position, band, step, least)
     wanted = target * 1000.0 / price - position
     assert abs(units) <= abs(wanted) * (1 + 1e-12)
     assert units * wanted >= 0
@@ -477,9 +482,9 @@ def test_orders_go_towards_the_target_never_beyond_and_never_below_nothing(
 @MANY
 @given(target=st.floats(0.01, 1), price=st.floats(0.01, 1000), step=st.sampled_from([0.0, 0.001, 0.1]))
 def test_after_a_fill_nothing_more_is_sent(target: float, price: float, step: float) -> None:
-    units = order_size(target, 1000.0, price, 0.0, 0.2, step, 5.0)
+    units = ordered(target, 1000.0, price, 0.0, 0.2, step, 5.0)
     assume(units > 5 * step)  # the rest is less than a step, so less than a fifth
-    assert order_size(target, 1000.0, price, units, 0.2, step, 5.0) == 0.0
+    assert ordered(target, 1000.0, price, units, 0.2, step, 5.0) == 0.0
 
 
 def test_numbers_may_be_arrays() -> None:

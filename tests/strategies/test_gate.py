@@ -25,7 +25,7 @@ from small_markets import (
 )
 
 from config.settings import load
-from strategies.breakout import CONFIRMED, DORMANT, REASONS, STATES, TESTING, BreakoutRules, BreakoutTable, find_breakouts
+from strategies.breakout import CONFIRMED, DORMANT, REASONS, STATES, TESTING, BreakoutRules, BreakoutTable, breakout_table
 from strategies.confirmations import MeasureRules, measure
 from strategies.gate import GATE_LINES, GateRules, gate_lines, gate_table
 from strategies.market import Market, carried, in_session, latest
@@ -36,13 +36,12 @@ REAL = ROOT / os.environ.get("RUSSELL_GATE_TEST_DATA", "../shared/data")
 
 
 def walk(closes: list[float | None], averages: list[float] | None = None, confirmations: list[int] | None = None, **changes: Any) -> BreakoutTable:
-    """`find_breakouts` on small rules; without averages the trend is unknown, without confirmations none holds. None is a missing close."""
+    """`breakout_table` on small rules, columns as lists. Without averages the trend is unknown, without confirmations none holds. None: no close."""
     size = len(closes)
-    out = BreakoutTable(*([None] * size for _ in BreakoutTable._fields))
     rules = small_rules(**changes).breakout
-    known = [np.nan if close is None else float(close) for close in closes]
-    find_breakouts(known, averages or [np.nan] * size, confirmations or [0] * size, rules, out)
-    return out
+    known = np.array([np.nan if close is None else float(close) for close in closes])
+    table = breakout_table(known, np.array(averages or [np.nan] * size), np.array(confirmations or [0] * size), rules)
+    return BreakoutTable(*(column.tolist() for column in table))
 
 
 def states(table: BreakoutTable) -> str:
