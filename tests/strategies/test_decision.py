@@ -15,7 +15,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from strategies.breakout import CONFIRMED, DORMANT, TESTING
-from strategies.decision import OWN_TREND, TREND_AND, TREND_OFF, TREND_OR, DecisionRules, GateLine, decide, order_size
+from strategies.decision import OWN_TREND, TREND_AND, TREND_OFF, TREND_OR, DecisionRules, GateLine, decide, nothing_to_decide, order_size
 
 DAY = 86400
 CONFIRMED_AT = 1_700_000_000.0
@@ -256,6 +256,20 @@ def test_stops_close_a_coin_without_a_fresh_bar_too() -> None:
     assert targets(missing=(1.0, 0.0), current=(0.5, 0.3), drawdown_stop=0.2, drawdown=0.3) == [0.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("held", "ceiling", "own_trend", "said"),
+    [
+        (False, 0.0, TREND_OFF, True),
+        (False, 0.0, TREND_AND, True),
+        (False, 0.0, TREND_OR, False),  # a coin's own trend may hold it behind a shut gate
+        (True, 0.0, TREND_OFF, False),
+        (False, 0.25, TREND_OFF, False),
+    ],
+)
+def test_nothing_to_decide_needs_a_shut_gate_and_empty_hands(held: bool, ceiling: float, own_trend: int, said: bool) -> None:
+    assert nothing_to_decide(held, ceiling, own_trend) is said
+
+
 # --- order sizes ---------------------------------------------------------------------------------------------------------
 
 
@@ -420,6 +434,14 @@ def test_a_higher_ceiling_never_holds_less_in_all(case: dict[str, Any], other: f
 def test_on_a_stale_gate_nothing_rises(case: dict[str, Any]) -> None:
     written = targets(**case | {"stale": 1.0})
     assert all(target <= held for target, held in zip(written, case["current"], strict=True))
+
+
+@MANY
+@given(case=situations(), ceiling=st.sampled_from([0.0, 0.3]))
+def test_nothing_to_decide_is_said_only_where_every_target_is_zero(case: dict[str, Any], ceiling: float) -> None:
+    rules = case.get("own_trend", TREND_OFF)
+    if nothing_to_decide(any(case["current"]), ceiling, rules):
+        assert not any(targets(**case | {"ceiling": ceiling}))
 
 
 def cash_after(case: dict[str, Any], band: float, step: float, min_notional: float) -> float:
