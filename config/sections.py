@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Source = Literal["auto", "yahoo", "exchange", "folder"]
+Source = Literal["auto", "yahoo", "exchange", "folder", "sample"]
 Timeframe = Literal["1d", "4h", "1h", "15m", "5m", "1m"]
 Channel = Literal["credit", "broad", "leadership", "rates", "liquidity"]
 
@@ -40,6 +40,16 @@ class Prices(Section):
     def _folder_given(self) -> Self:
         if not self.folder and "folder" in (self.source, *self.sources.values()):
             raise ValueError('source = "folder" needs prices.folder, the folder that holds daily/ and macro/')
+        return self
+
+    @model_validator(mode="after")
+    def _sample_alone(self) -> Self:
+        others = [symbol for symbol, source in self.sources.items() if (source == "sample") != (self.source == "sample")]
+        if others:
+            raise ValueError(
+                f'simulated and real prices are never mixed in one run: source is "{self.source}", but sources.{others[0]} is '
+                f'"{self.sources[others[0]]}"; set both to "sample", or neither'
+            )
         return self
 
 

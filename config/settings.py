@@ -61,6 +61,16 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _own_figures_are_real(self) -> Self:
+        for name in ("flows", "losses"):
+            if self.prices.source == "sample" and getattr(self.haircuts, name).enabled:
+                raise ValueError(
+                    f'haircuts.{name} reads your own file, prices.source is "sample": simulated and real data are never mixed in one run; '
+                    f"set haircuts.{name}.enabled = false, or prices.source to another"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _confirmable(self) -> Self:
         enabled = self.confirmations.enabled()
         if self.gate.min_confirmations > len(enabled):

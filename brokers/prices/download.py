@@ -1,15 +1,15 @@
 """Series from a service, by way of the cache."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from brokers.prices import exchange, fred, yahoo
+from brokers.prices import exchange, fred, probe, yahoo
 from brokers.prices.cache import Cache
 from brokers.prices.clean import bar_length
-from brokers.prices.series import DataError, Request, Series
+from brokers.prices.series import DataError, Request, Series, UnreachableError
 from config.settings import Settings
 
 DAY = pd.Timedelta(days=1)
@@ -30,7 +30,7 @@ def series(
     `usable` stamps and checks raw rows; `known_at` is the instant each New York session is known, by date.
     """
     cache = Cache(Path(settings.prices.cache))
-    place = settings.exchange.prices_id if source == "exchange" else source
+    place = _place(source, settings)
     origin = f"{place} {request.market if source == 'exchange' else request.name}"
     if pinned is not None:
         if request.name not in pinned:
@@ -65,5 +65,33 @@ def pin(found: Mapping[Request, Series], settings: Settings) -> None:
     """Keep what a run used, so that it can be read again."""
     cache = Cache(Path(settings.prices.cache))
     for request, one in found.items():
-        if one.source not in ("folder", "file"):
-            cache.pin(settings.exchange.prices_id if one.source == "exchange" else one.source, request, one.vintage)
+        if one.source not in ("folder", "file", "sample"):
+            cache.pin(_place(one.source, settings), request, one.vintage)
+
+
+def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settings) -> None:
+    """Before any download, see whether the services of series that are not in the cache can be connected to.
+
+    `requests` come with their source. Nothing is looked at for a series that is in the cache, be it old.
+
+    Raises
+    ------
+    UnreachableError
+        One cannot, as its client would find out too, after a minute.
+
+    """
+    cache = Cache(Path(settings.prices.cache))
+    missing: dict[str, Request] = {}
+    for request, source in requests:
+        if not cache.path(_place(source, settings), request).exists():
+            missing.setdefault(source, request)
+    for source, request in missing.items():
+        place = _place(source, settings)
+        url = exchange.address(place, request) if source == "exchange" else {"fred": fred.URL, "yahoo": yahoo.URL}[source]
+        if why := probe.unreachable(url):
+            raise UnreachableError(f"{place}: {request.name} is not in the cache and {why}; check the network, or set prices.source")
+
+
+def _place(source: str, settings: Settings) -> str:
+    """The cache's name of a source: rows of two exchanges must not be mixed."""
+    return settings.exchange.prices_id if source == "exchange" else source

@@ -68,6 +68,22 @@ def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timest
     return _frame(_candles(market, _milliseconds(pd.Timestamp(start or FIRST_MARKET, tz="UTC"))), request)
 
 
+def address(exchange_id: str, request: Request) -> str:
+    """A URL on the host whose public endpoints are asked for `request`.
+
+    Raises
+    ------
+    DataError
+        Unknown exchange, or timeframe not offered.
+
+    """
+    exchange = _exchange(exchange_id, request)
+    urls = exchange.urls["api"]
+    while isinstance(urls, dict):
+        urls = urls.get("public") or next(iter(urls.values()))
+    return str(exchange.implode_hostname(urls))
+
+
 def _exchange(exchange_id: str, request: Request) -> Any:
     import ccxt
 

@@ -10,7 +10,7 @@ import pandas as pd
 from brokers.prices import folder
 from brokers.prices.calendar import session_closes
 from brokers.prices.clean import finished
-from brokers.prices.series import DataError, Request, Series
+from brokers.prices.series import DataError, Request, Series, UnreachableError
 from config.settings import Settings
 
 LEAD = timedelta(days=400)  # averages of the other series need a year before the index history begins
@@ -19,16 +19,22 @@ Progress = Callable[[str], None]
 
 
 class Prices(NamedTuple):
-    """All series of a run by request; `sessions` up to `now`: instant a session's close was known -> the close (UTC)."""
+    """All series of a run by request; `sessions` up to `now`: instant a session's close was known -> the close (UTC).
+
+    `sample`: every series is the embedded simulation, and `now` is at most its end. `fallback`: one sentence saying why it stands in for
+    real prices, "" where the settings ask for it or for nothing else.
+    """
 
     series: Mapping[Request, Series]
     sessions: pd.Series
     now: pd.Timestamp
+    sample: bool = False
+    fallback: str = ""
 
     def until(self, instant: pd.Timestamp) -> "Prices":
         """The same as it was known at `instant` (UTC, included)."""
         cut = {request: one._replace(frame=one.frame[one.frame.index <= instant]) for request, one in self.series.items()}
-        return Prices(cut, self.sessions[self.sessions.index <= instant], min(self.now, instant))
+        return self._replace(series=cut, sessions=self.sessions[self.sessions.index <= instant], now=min(self.now, instant))
 
     def of(self, symbol: str, timeframe: str = "1d") -> Series:
         """The series of one symbol."""
@@ -60,23 +66,58 @@ def wanted(settings: Settings) -> list[Request]:
 
 
 def load_prices(
-    settings: Settings, now: pd.Timestamp, refresh: bool = False, progress: Progress | None = None, pinned: Mapping[str, str] | None = None
+    settings: Settings,
+    now: pd.Timestamp,
+    refresh: bool = False,
+    progress: Progress | None = None,
+    pinned: Mapping[str, str] | None = None,
+    may_fall_back: bool = False,
 ) -> Prices:
     """Get every wanted series; `now` (UTC) is the instant of knowledge: bars not finished by then are left out.
 
-    With `pinned` (vintage by series name) the very data of an earlier run are read again instead of the newest.
+    With `pinned` (vintage by series name) the very data of an earlier run are read again instead of the newest. With `may_fall_back` and
+    `prices.source` "auto" for all, the embedded sample stands in for everything where a series is not in the cache and its service
+    cannot be reached; `Prices.fallback` then says why. Where nobody can be connected to, that takes a second or two.
 
     Raises
     ------
     DataError
         The first series that cannot be had or used, or whose pinned vintage is gone.
     """
+    if not (may_fall_back and pinned is None and _real_or_sample(settings)):
+        return _loaded(settings, now, refresh, progress, pinned)
+    from brokers.prices import download
+
+    try:
+        download.refuse_unreachable([(request, source_of(request, settings)) for request in wanted(settings)], settings)
+        return _loaded(settings, now, refresh, progress, None)
+    except UnreachableError as unreachable:
+        return _sample_instead(settings, now, progress, unreachable)
+
+
+def _real_or_sample(settings: Settings) -> bool:
+    """Whether the settings leave it open: nothing in them names a source, or reads a file of the user's."""
+    prices, haircuts = settings.prices, settings.haircuts
+    return prices.source == "auto" and not prices.sources and not any(getattr(haircuts, name).enabled for name in OWN_COLUMNS)
+
+
+def _sample_instead(settings: Settings, now: pd.Timestamp, progress: Progress | None, why: UnreachableError) -> Prices:
+    simulated = settings.model_copy(update={"prices": settings.prices.model_copy(update={"source": "sample"})})
+    try:
+        found = _loaded(simulated, now, False, progress, None)
+    except DataError as gap:
+        raise UnreachableError(f"{why} (the embedded sample cannot stand in: {gap})") from gap
+    reason = str(why).partition(";")[0]
+    return found._replace(fallback=f"{reason}, so these are the simulated prices of the embedded sample, not the market's.")
+
+
+def _loaded(settings: Settings, now: pd.Timestamp, refresh: bool, progress: Progress | None, pinned: Mapping[str, str] | None) -> Prices:
     series = {}
     for request, found in load_each(settings, now, refresh, progress, pinned):
         if isinstance(found, DataError):
             raise found
         series[request] = found
-    return Prices(series, sessions(settings, now), now)
+    return Prices(series, sessions(settings, now), known_until(settings, now), settings.prices.source == "sample")
 
 
 def load_each(
@@ -100,11 +141,20 @@ def load_each(
             yield request, found
 
 
+def known_until(settings: Settings, now: pd.Timestamp) -> pd.Timestamp:
+    """The instant of knowledge (UTC): `now`, or the end of the embedded sample where that is read, so that none of it is stale."""
+    if settings.prices.source != "sample":
+        return now
+    from brokers.prices import sample
+
+    return min(now, sample.END)
+
+
 def sessions(settings: Settings, now: pd.Timestamp) -> pd.Series:
-    """New York sessions whose closes were known at `now`: instant known -> the close (UTC)."""
+    """New York sessions whose closes were known at `now`, or at the sample's end: instant known -> the close (UTC)."""
     closes = _closes(settings)
     known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + _delay(settings))
-    return known[known.index <= now]
+    return known[known.index <= known_until(settings, now)]
 
 
 def _closes(settings: Settings) -> pd.Series:
@@ -125,9 +175,21 @@ def _one(request: Request, source: str, settings: Settings, now: pd.Timestamp, r
         return usable(*folder.own_values(Path(getattr(settings.haircuts, request.symbol).file), OWN_COLUMNS[request.symbol]))
     if source == "folder":
         return usable(*folder.fetch(request, Path(settings.prices.folder)))
+    if source == "sample":
+        return _simulated(request, settings, now)
     from brokers.prices import download
 
     return download.series(request, source, settings, usable, closes + delay, now, refresh, pinned)
+
+
+def _simulated(request: Request, settings: Settings, now: pd.Timestamp) -> Series:
+    """The sample's series up to `now`; its vintage is that of the whole, whenever it is read."""
+    from brokers.prices import sample
+
+    days = pd.DatetimeIndex(session_closes(sample.FIRST_SESSION, Path(settings.prices.cache)).index)
+    rows = sample.fetch(request, days)
+    found = finished(request, "sample", f"embedded sample of {request.name}", rows, _closes(settings), _delay(settings), sample.END)
+    return found._replace(frame=found.frame[found.frame.index <= now])
 
 
 def source_of(request: Request, settings: Settings) -> str:
@@ -138,7 +200,7 @@ def source_of(request: Request, settings: Settings) -> str:
     if request.symbol in OWN_COLUMNS:
         return "file"
     source = settings.prices.sources.get(request.symbol, settings.prices.source)
-    if source == "folder":
+    if source in ("folder", "sample"):
         return source
     if request.kind == "macro":
         return "fred"

@@ -264,6 +264,13 @@ def test_a_wrong_value_names_key_rule_and_layer(text: str, words: str):
 IMPOSSIBLE = [
     (["prices.source=folder"], "prices.folder"),
     (["prices.sources.BTC-USD=folder"], "prices.folder"),
+    (
+        ["prices.source=sample", "prices.sources.BTC-USD=yahoo"],
+        'source is "sample", but sources.BTC-USD is "yahoo"; set both to "sample", or neither',
+    ),
+    (["prices.sources.BTC-USD=sample"], 'simulated and real prices are never mixed in one run: source is "auto", but sources.BTC-USD is "sample"'),
+    (["prices.source=sample", "haircuts.flows.enabled=true", "haircuts.flows.file=a.csv"], "haircuts.flows reads your own file"),
+    (["prices.source=sample", "haircuts.losses.enabled=true", "haircuts.losses.file=a.csv"], "set haircuts.losses.enabled = false, or prices.source"),
     (["gate.rearm_sessions=300"], "rearm_sessions (300) must not exceed base_sessions (252)"),
     (["gate.confirm_sessions=10", "gate.confirm_within=9"], "confirm_sessions (10) must not exceed confirm_within (9)"),
     (["risk_curve.channels=['credit', 'credit', 'broad']"], "names one twice: credit, credit, broad"),
@@ -291,6 +298,7 @@ def test_values_that_exclude_each_other_are_refused(texts: list[str], words: str
 
 
 def test_what_belongs_together_may_be_changed_together():
+    load([], ["prices.source=sample", "prices.sources.BTC-USD=sample", "haircuts.flows.file=a.csv"])
     load([], ["risk_curve.channels=[]", "risk_curve.ceilings=[1]", "risk_curve.dormant_ceilings=[0]"])
     load([], ["gate.rearm_sessions=10", "gate.base_sessions=10", "gate.confirm_sessions=60"])
 

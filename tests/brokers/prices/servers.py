@@ -196,6 +196,7 @@ def lead_requests_to(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         return send(self, request, **options)
 
     monkeypatch.setattr(requests.Session, "send", redirected)
+    lead_probes_to(site, monkeypatch)
 
 
 def lead_yfinance_to(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +209,14 @@ def lead_yfinance_to(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         return request(self, method, site.moved(url), **options)
 
     monkeypatch.setattr(requests.Session, "request", redirected)
+    lead_probes_to(site, monkeypatch)
+
+
+def lead_probes_to(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for `site`, whatever host is looked for before a download."""
+    from brokers.prices import probe
+
+    monkeypatch.setattr(probe, "_address", lambda url: ("127.0.0.1", site.port))
 
 
 def closed_port() -> int:

@@ -1,14 +1,26 @@
 """All series of a configuration out of a folder of real files."""
 
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from servers import Site, closed_port, lead_probes_to, served
 
 from backtests.prepare import prepare
+from brokers.prices import exchange, fred, probe, sample, yahoo
+from brokers.prices import folder as folder_source
+from brokers.prices.cache import Cache
+from brokers.prices.calendar import session_closes
 from brokers.prices.load import LEAD, Prices, load_prices, source_of, wanted
-from brokers.prices.series import DataError, Request
-from config.settings import load
+from brokers.prices.series import DataError, Request, UnreachableError
+from config.settings import Settings, load
 from tests.price_folder import HISTORY_FROM, LISTED, edit, overrides
 
 NOW = pd.Timestamp("2016-12-31 12:00", tz="UTC")
@@ -115,6 +127,8 @@ def test_bitcoin_is_read_for_the_benchmarks_even_if_it_is_not_held():
         (Request("BTC-USD", "coin", "BTC/USDT", "1h"), [], "exchange"),
         (Request("BTC-USD", "coin", "BTC/USDT"), ["prices.sources.BTC-USD=exchange"], "exchange"),
         (Request("WALCL", "macro"), ["prices.source=folder", "prices.folder=x"], "folder"),
+        (Request("WALCL", "macro"), ["prices.source=sample"], "sample"),
+        (Request("BTC-USD", "coin", "BTC/USDT", "1h"), ["prices.source=sample"], "sample"),
         (Request("ETH-USD", "coin", "ETH/USDT"), ["prices.source=folder", "prices.folder=x", 'prices.sources={"ETH-USD"="yahoo"}'], "yahoo"),
     ],
 )
@@ -137,3 +151,201 @@ def test_own_figures_of_a_haircut_come_from_the_named_file(whole_folder: Path, c
 def test_a_haircut_whose_file_is_missing_says_so(whole_folder: Path, cache: Path, tmp_path: Path):
     with pytest.raises(DataError, match=r"none\.csv: no such file; \[haircuts\] names it"):
         loaded(whole_folder, cache, "haircuts.losses.enabled=true", f"haircuts.losses.file={tmp_path / 'none.csv'}")
+
+
+# The embedded sample instead
+
+LATER = pd.Timestamp("2027-01-01 12:00", tz="UTC")
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, cache: Path) -> Path:
+    """A cache that holds the calendars and no price."""
+    session_closes(sample.FIRST_SESSION, cache)
+    own = tmp_path / "own cache"
+    own.mkdir()
+    for file in cache.glob("XNYS*"):
+        shutil.copy(file, own)
+    return own
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch, no_proxy: None) -> list[str]:
+    """Every service listens on a port where nobody is; whoever is asked for prices all the same is listed."""
+    asked: list[str] = []
+
+    def noted(request: Request, *_: object) -> pd.DataFrame:
+        asked.append(request.name)
+        raise UnreachableError(f"Yahoo: no usable answer for {request.name}: it is down; try again later")
+
+    port = closed_port()
+    monkeypatch.setattr(probe, "_address", lambda url: ("127.0.0.1", port))
+    for service in (yahoo, fred, exchange):
+        monkeypatch.setattr(service, "fetch", noted)
+    return asked
+
+
+def prices_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("XNYS")]
+
+
+def test_without_network_and_cache_the_sample_stands_in_at_once(empty_cache: Path, no_network: list[str]):
+    settings = load([], [f"prices.cache={empty_cache}"])
+    start = time.monotonic()
+    prices = load_prices(settings, LATER, may_fall_back=True)
+    assert time.monotonic() - start < 2.0
+    assert no_network == [], "no client is asked: each would try for a minute"
+    assert prices.sample
+    assert prices.fallback == (
+        "yahoo: ^RUT is not in the cache and no connection to query2.finance.yahoo.com (Connection refused), "
+        "so these are the simulated prices of the embedded sample, not the market's."
+    )
+    assert {one.source for one in prices.series.values()} == {"sample"}
+    assert prices.now == sample.END
+    assert prices_in(empty_cache) == []
+
+
+def test_the_client_is_not_even_imported_for_that(empty_cache: Path):
+    program = (
+        "import sys, pandas as pd; from brokers.prices import load, probe; from config.settings import load as settings\n"
+        "probe._address = lambda url: ('127.0.0.1', int(sys.argv[1]))\n"
+        "found = load.load_prices(settings([], sys.argv[2:]), pd.Timestamp('2027-01-01', tz='UTC'), may_fall_back=True)\n"
+        "print(found.sample, 'yfinance' in sys.modules, 'ccxt' in sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(closed_port()), f"prices.cache={empty_cache}"],
+        capture_output=True, text=True, cwd=Path(__file__).parents[3], env=environment,
+    )  # fmt: skip
+    assert done.stdout.split() == ["True", "False", "False"], done.stderr
+
+
+@pytest.mark.parametrize("hang", ["name", "connection"])
+def test_a_network_that_swallows_everything_is_given_up_in_time(hang: str, empty_cache: Path, no_proxy: None, monkeypatch: pytest.MonkeyPatch):
+    released = threading.Event()
+
+    def swallowed(*_: object, **__: object) -> None:
+        released.wait(20)
+        raise OSError
+
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", swallowed if hang == "name" else lambda *_, **__: found)
+    monkeypatch.setattr(socket, "create_connection", swallowed)
+    start = time.monotonic()
+    try:
+        assert probe.unreachable(yahoo.URL) == "no connection to query2.finance.yahoo.com (no answer within 1.5 s)"
+        assert time.monotonic() - start < 1.9, "the sample itself takes a third of a second more"
+        monkeypatch.setattr(probe, "PATIENCE", 0.1)
+        prices = load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
+    finally:
+        released.set()
+    assert "(no answer within 0.1 s)" in prices.fallback
+
+
+def test_one_address_of_a_host_that_answers_is_enough(no_proxy: None, monkeypatch: pytest.MonkeyPatch):
+    look_up = socket.getaddrinfo
+    with served(Site()) as site:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (closed_port(), site.port, closed_port())]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: found if host == "prices.example" else look_up(host, *more, **named))
+        assert probe.unreachable("https://prices.example") == ""
+    assert "Connection refused" in probe.unreachable("https://prices.example")
+
+
+def test_behind_a_proxy_only_the_client_can_tell(empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    prices = load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
+    assert no_network == ["^RUT"]
+    assert prices.fallback.startswith("Yahoo: no usable answer for ^RUT: it is down, so these are the simulated")
+
+
+def test_a_service_that_can_be_connected_to_is_asked(empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch):
+    with served(Site()) as site:
+        lead_probes_to(site, monkeypatch)
+        prices = load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
+    assert no_network == ["^RUT"]
+    assert prices.sample
+
+
+def test_what_a_service_says_about_a_symbol_is_no_reason_for_the_sample(empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch):
+    def unknown(request: Request, *_: object) -> pd.DataFrame:
+        raise DataError(f"Yahoo: knows no symbol {request.symbol}")
+
+    monkeypatch.setattr(yahoo, "fetch", unknown)
+    with served(Site()) as site:
+        lead_probes_to(site, monkeypatch)
+        with pytest.raises(DataError, match="knows no symbol"):
+            load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
+
+
+def fill(cache: Path, settings: Settings, whole_folder: Path) -> None:
+    """The made-up folder's rows, in the cache as if Yahoo had given them."""
+    kept = Cache(cache)
+    for request in wanted(settings):
+        rows = folder_source.fetch(request, whole_folder)[0]
+        kept.update("yahoo", request, lambda _, rows=rows: rows, rows.index[-1], False, lambda _: None)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("days_later", [0, 30])
+def test_prices_in_the_cache_are_preferred_even_if_they_are_old(days_later: int, whole_folder: Path, empty_cache: Path, no_network: list[str]):
+    settings = load([], [f"prices.cache={empty_cache}", f"signal.history_from={HISTORY_FROM}"])
+    fill(empty_cache, settings, whole_folder)
+    prices = load_prices(settings, NOW + pd.Timedelta(days=days_later), may_fall_back=True)
+    assert not prices.sample
+    assert prices.fallback == ""
+    assert {one.source for one in prices.series.values()} == {"yahoo"}
+    assert bool(no_network) == bool(days_later)
+
+
+def test_one_series_that_is_missing_makes_all_of_them_simulated(whole_folder: Path, empty_cache: Path, no_network: list[str]):
+    settings = load([], [f"prices.cache={empty_cache}", f"signal.history_from={HISTORY_FROM}"])
+    fill(empty_cache, settings, whole_folder)
+    next(empty_cache.rglob("XBI_1d.parquet")).unlink()
+    before = {path: path.read_bytes() for path in prices_in(empty_cache)}
+    prices = load_prices(settings, NOW, may_fall_back=True)
+    assert {one.source for one in prices.series.values()} == {"sample"}
+    assert prices.fallback.startswith("yahoo: XBI is not in the cache")
+    assert {path: path.read_bytes() for path in prices_in(empty_cache)} == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["prices.source=yahoo"],
+        ["prices.sources.BTC-USD=exchange"],
+        ["haircuts.flows.enabled=true", "haircuts.flows.file=own.csv"],
+    ],
+    ids=["a source for all", "a source for one", "figures of one's own"],
+)
+def test_who_names_a_source_gets_it_or_an_error(changes: list[str], empty_cache: Path, no_network: list[str]):
+    with pytest.raises(UnreachableError, match="it is down") as raised:
+        load_prices(load([], [f"prices.cache={empty_cache}", *changes]), LATER, may_fall_back=True)
+    assert "sample" not in str(raised.value)
+
+
+def test_only_commands_that_may_fall_back_do(empty_cache: Path, no_network: list[str]):
+    settings = load([], [f"prices.cache={empty_cache}"])
+    with pytest.raises(UnreachableError, match="it is down"):
+        load_prices(settings, LATER)
+    with pytest.raises(DataError, match="no rows are kept under vintage"):
+        load_prices(settings, LATER, pinned={request.name: "0" * 16 for request in wanted(settings)}, may_fall_back=True)
+
+
+def test_where_the_sample_lacks_a_series_both_reasons_are_given(empty_cache: Path, no_network: list[str]):
+    settings = load([], [f"prices.cache={empty_cache}", "confirmations.breadth.symbols=['SMH']"])
+    with pytest.raises(UnreachableError, match=r"no connection to query2.*the embedded sample cannot stand in: .*holds no SMH"):
+        load_prices(settings, LATER, may_fall_back=True)
+
+
+def test_the_host_looked_for_is_the_one_the_client_asks():
+    from yfinance.const import _BASE_URL_
+
+    assert yahoo.URL == _BASE_URL_
+    assert exchange.address("binance", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith("https://api.binance.com/")
+    assert exchange.address("okx", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith("https://www.okx.com")
