@@ -1,5 +1,6 @@
-"""Nothing from the future: cuts and later dividends move nothing, and leaks planted on purpose are seen."""
+"""Nothing from the future: cuts and rescalings move nothing, and leaks planted as they really happen are found."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,19 +8,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brokers.prices.load import Prices, load_prices
+from backtests import prepare
+from backtests.instants import NEAR, instants
+from backtests.lookahead import Lookahead, as_json, check, moved_by_cut, moved_by_rescaling, sentences
+from backtests.outcome import Outcome, outcome
+from backtests.stamps import CALENDAR, NEW_YORK, check_stamps, half_day
+from brokers.prices import clean
+from brokers.prices.cache import Cache
+from brokers.prices.load import Prices, known_until, load_prices
 from config.settings import Settings, load
-from strategies import confirmations
-from tests.backtests import lookahead
-from tests.backtests.lookahead import Outcome, first_moved, first_moved_by_dividend, first_moved_in_files, instants, outcome
+from strategies import confirmations, gate, russell_gate
+from tests.backtests.lookahead import moved_in_files
 from tests.price_folder import edit, overrides
-from tests.scenes import REAL, realdata
+from tests.scenes import REAL, random_backtest, realdata
 
 NOW = pd.Timestamp("2017-01-02", tz="UTC")
 EASY = ["gate.base_sessions=10", "gate.rearm_sessions=2", "gate.min_confirmations=1", "gate.trend_sessions=20", "risk_curve.broad_sessions=10"]
 EASY += ["confirmations.breadth.sessions=5", "confirmations.leadership.sessions=5", "confirmations.credit.sessions=5", "allocation.own_trend_days=5"]
 EASY += ["allocation.own_trend=and", "allocation.target_volatility=0.3", "allocation.volatility_days=5", "allocation.drawdown_stop=0.1"]
-QUIET, ENDS_IN_SPELL = pd.Timestamp("2013-05-15 03:00", tz="UTC"), pd.Timestamp("2016-03-02 21:30", tz="UTC")
+LATE = [*EASY, "backtest.start=2015-11-01"]
+WEDNESDAY = pd.Timestamp("2016-03-02 12:00", tz="UTC")  # while coins are held
 
 
 class Scene(NamedTuple):
@@ -30,9 +38,9 @@ class Scene(NamedTuple):
     full: Outcome
 
 
-def scene(folder: Path, cache: Path, *changes: str) -> Scene:
+def scene(folder: Path, cache: Path, *changes: str, now: pd.Timestamp = NOW) -> Scene:
     settings = load([], [*overrides(folder, cache), *changes])
-    prices = load_prices(settings, NOW)
+    prices = load_prices(settings, now)
     return Scene(settings, prices, outcome(settings, prices))
 
 
@@ -47,50 +55,119 @@ def easy(whole_folder: Path, cache: Path) -> Scene:
     return scene(whole_folder, cache, *EASY)
 
 
+@pytest.fixture(scope="module")
+def late(whole_folder: Path, cache: Path) -> Scene:
+    """The same over the last fourteen months: a leak needs no longer."""
+    return scene(whole_folder, cache, *LATE)
+
+
+@pytest.fixture
+def today(folder: Path, cache: Path) -> tuple[Settings, pd.Timestamp]:
+    """An instant at which the last rows of coins and sessions, both of that day, still run."""
+    for path in (folder / "daily").glob("*.csv"):
+        edit(path, lambda rows: [row for row in rows if row < "2016-12-31"])
+    return load([], [*overrides(folder, cache), *LATE]), pd.Timestamp("2016-12-30 16:00", tz="UTC")
+
+
+@pytest.fixture
+def hourly(folder: Path, cache: Path) -> tuple[Settings, pd.Timestamp]:
+    """Hourly bars of each coin over the last weeks of the folder, and an instant within the last of them."""
+    place = folder / "hourly"
+    place.mkdir()
+    hours = pd.date_range("2016-11-01", "2016-12-30 11:00", freq="h")
+    for number, coin in enumerate(("BTC", "ETH", "SOL")):
+        close = 100 + number + 10 * np.sin(np.arange(len(hours)) / 17) + np.sin(np.arange(len(hours)) * 2.1)
+        rows = [f"{hour:%Y-%m-%d %H:%M:%S},{price:.6f},{price:.6f},{price:.6f},{price:.6f},5" for hour, price in zip(hours, close, strict=True)]
+        (place / f"{coin}USDT_1h.csv").write_text("\n".join(["Timestamp,Open,High,Low,Close,Volume", *rows]) + "\n")
+    for path in (folder / "daily").glob("*.csv"):
+        edit(path, lambda rows: [row for row in rows if row < "2016-12-30"])
+    return load([], [*overrides(folder, cache), "exchange.timeframe=1h"]), pd.Timestamp("2016-12-30 12:30", tz="UTC")
+
+
+def found(result: Lookahead) -> str:
+    """Everything said about what moved, after checking that it is said in every form."""
+    text = "\n".join(f"{one.series}: {one.text}" for one in result.moved)
+    assert json.loads(json.dumps(as_json(result)))["text"] == sentences(result)
+    assert all(one.text in "\n".join(sentences(result)) for one in result.moved)
+    return text
+
+
+# Honest code on honest data.
+
+
 def test_the_scenes_have_something_to_move(plain: Scene, easy: Scene):
     for settings, _, full in (plain, easy):
-        states = full.table["state"]
+        states = pd.Series(full.tables[0].columns["state"])
         assert (states != states.shift()).sum() > 4
-        assert sum(any(one.sizes) for one in full.decisions) > 20
-        assert len(full.decisions[0].targets) == len(settings.coins)
+        traded = [values for name, values in full.decisions.columns.items() if name.startswith("order of")]
+        assert len(traded) == len(settings.coins)
+        assert np.any(traded, axis=0).sum() > 20
 
 
-@pytest.mark.parametrize("number", range(12))
-def test_no_cut_moves_anything_before_it(number: int, plain: Scene, easy: Scene):
-    settings, prices, full = (plain, easy)[number % 2]
-    instant = list(instants(full, 12))[number]
-    assert first_moved(settings, prices, instant, full) is None
+@pytest.mark.parametrize("which", ["plain", "easy"])
+def test_nothing_moves(which: str, request: pytest.FixtureRequest):
+    settings, prices, _ = request.getfixturevalue(which)
+    steps: list[tuple[str, int, int]] = []
+    result = check(settings, prices, cuts=12, progress=lambda *step: steps.append(step))
+    rows = sum(len(one.frame) for one in prices.series.values()) + len(prices.sessions)
+    assert result == Lookahead(12, 6, rows, (), ())
+    assert [done for _, done, _ in steps] == [0, 0, *range(12)]
+    assert {of for _, _, of in steps} == {12}
+    assert sentences(result) == [
+        "Nothing from the future is used.",
+        f"Stamps: {rows:,} looked at, none is earlier than its row could be known.",
+        "Every series cut at 12 instants: 0 moved a gate row, a coin's line or a decision.",
+        "Prices rescaled by a later dividend and split at 6 instants: 0 moved a gate row, a coin's line or a decision.",
+    ]
 
 
-@pytest.mark.parametrize("number", range(6))
-def test_no_later_dividend_moves_a_decision(number: int, easy: Scene):
-    settings, prices, full = easy
-    instant = list(instants(full, 6, seed=7))[number]
-    assert first_moved_by_dividend(settings, prices, instant, full) is None
+@pytest.mark.parametrize("seed", range(20))
+def test_no_false_alarm_on_random_markets(seed: int):
+    """Holes, late listings, coins that end, one to four of them, daily to hourly, every switch."""
+    inputs = random_backtest(np.random.default_rng((20260101, seed)))
+    delay = int((inputs.prices.sessions.index - pd.DatetimeIndex(inputs.prices.sessions))[0].total_seconds()) // 60
+    own = inputs.settings.prices.model_copy(update={"publication_delay": delay})
+    result = check(inputs.settings.model_copy(update={"prices": own}), inputs.prices, cuts=4, seed=seed)
+    assert result.moved == ()
+    assert (result.cuts, result.rescalings) == (4, 2)
+    assert len(result.without_source) == len(inputs.prices.series), "made-up series have no source to compare with"
+    assert "held against the clock only" in sentences(result)[-1]
 
 
 @pytest.mark.parametrize("instant", ["2014-03-08 12:00", "2014-11-28 18:30", "2014-11-28 18:29", "2015-07-22 20:29", "2015-07-22 20:31"])
 def test_files_that_end_there_give_the_same_decisions(instant: str, easy: Scene):
-    assert first_moved_in_files(easy.settings, pd.Timestamp(instant, tz="UTC"), easy.full) is None
+    assert moved_in_files(easy.settings, easy.full, pd.Timestamp(instant, tz="UTC")) == ()
 
 
 def test_the_instants_are_where_leaks_would_show(plain: Scene):
-    cuts = list(instants(plain.full, 200))
-    table = plain.full.table
-    changed = table.index[(table["state"] != table["state"].shift()).to_numpy()]
-    near = [cut for cut in cuts if abs(table.index.searchsorted(cut) - table.index.searchsorted(changed)).min() <= lookahead.NEAR + 1]
-    assert len(near) >= 100
+    cuts = list(instants(plain.prices, plain.full, 240, 1))
+    table = plain.full.tables[0]
+    known_at, state = pd.DatetimeIndex(table.known_at, tz="UTC"), table.columns["state"]
+    changed = np.flatnonzero(state[1:] != state[:-1]) + 1
+    near = [cut for cut in cuts if np.abs(known_at.searchsorted(cut) - changed).min() <= NEAR + 1]
+    breakouts = known_at[changed[state[changed] == "testing"]]
+    stamps = {stamp for one in plain.prices.series.values() for stamp in one.frame.index}
+    assert len(near) >= 120
+    assert sum(cut in breakouts for cut in cuts) >= 20
     assert sum(cut.day_of_week >= 5 for cut in cuts) >= 20
-    assert len(set(cuts)) > 150
-    assert list(instants(plain.full, 200)) == cuts, "the same seed, the same cuts"
+    assert sum(cut in stamps for cut in cuts) >= 20
+    assert sum(cut.nanosecond == 999 and cut + pd.Timedelta(1, "ns") in stamps for cut in cuts) >= 35
+    assert sum(half_day(cut.tz_convert(NEW_YORK)) for cut in cuts) >= 10
+    assert len(set(cuts)) > 180
+    assert list(instants(plain.prices, plain.full, 240, 1)) == cuts, "the same seed, the same cuts"
 
 
-# Leaks planted on purpose: each must be seen.
+def test_a_window_in_which_the_gate_never_changes_is_cut_elsewhere(whole_folder: Path, cache: Path):
+    settings, prices, full = scene(whole_folder, cache, "backtest.start=2016-02-01", "backtest.end=2016-03-20")
+    cuts = list(instants(prices, full, 12, 1))
+    assert all("2016-02-06" <= f"{cut:%Y-%m-%d}" <= "2016-03-21" for cut in cuts)
+    assert check(settings, prices, 6).moved == ()
 
 
-def test_a_series_shifted_by_one_bar_is_seen(easy: Scene, monkeypatch: pytest.MonkeyPatch):
-    from backtests import prepare
+# Leaks planted on purpose, as such bugs look: each must be found, and the series named.
 
+
+def test_a_series_shifted_by_one_bar(late: Scene, monkeypatch: pytest.MonkeyPatch):
     honest = prepare.market
 
     def leaky(settings: Settings, prices: Prices) -> object:
@@ -98,12 +175,14 @@ def test_a_series_shifted_by_one_bar_is_seen(easy: Scene, monkeypatch: pytest.Mo
         return market._replace(broad=market.broad.shift(-1).ffill())
 
     monkeypatch.setattr(prepare, "market", leaky)
-    assert first_moved(easy.settings, easy.prices, ENDS_IN_SPELL) is not None
+    result = check(late.settings, late.prices)
+    assert [one.series for one in result.moved] == ["^GSPC"]
+    assert result.rescalings < result.cuts or result.cuts < 3
+    assert "gate row" in found(result) and "with what was known" in found(result)
+    assert "instant: 1 moved" in "\n".join(sentences(result)) or "instants: 1 moved" in "\n".join(sentences(result))
 
 
-def test_a_coin_shifted_by_one_bar_is_seen(easy: Scene, monkeypatch: pytest.MonkeyPatch):
-    from backtests import prepare
-
+def test_a_coin_shifted_by_one_bar(late: Scene, monkeypatch: pytest.MonkeyPatch):
     honest = prepare.coin_lines
 
     def leaky(*arguments: object) -> pd.DataFrame:
@@ -111,95 +190,261 @@ def test_a_coin_shifted_by_one_bar_is_seen(easy: Scene, monkeypatch: pytest.Monk
         return lines.assign(own_average=lines["own_average"].shift(-1).ffill())
 
     monkeypatch.setattr(prepare, "coin_lines", leaky)
-    assert "own_average" in str(first_moved(easy.settings, easy.prices, ENDS_IN_SPELL))
+    result = check(late.settings, late.prices)
+    assert {one.series for one in result.moved} <= {"BTC-USD", "ETH-USD", "SOL-USD"}
+    assert "line of BTC" in found(result) and "own average" in found(result)
 
 
-def test_a_bfill_is_seen_inside_a_gap(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_shift_in_the_loader(late: Scene, monkeypatch: pytest.MonkeyPatch):
+    """Where rows are stamped: no cut can show it, the source's own dates do."""
+    honest = clean._checked_bars
+
+    def leaky(*arguments: object) -> pd.DataFrame:
+        bars = honest(*arguments)
+        return bars.assign(close=bars["close"].shift(-1).ffill())
+
+    monkeypatch.setattr(clean, "_checked_bars", leaky)
+    prices = load_prices(late.settings, NOW)
+    assert moved_by_cut(late.settings, prices, outcome(late.settings, prices), WEDNESDAY) == ()
+    result = check(late.settings, prices)
+    assert {one.series for one in result.moved} == {request.name for request in prices.series}
+    assert "in the row that is known from" in found(result)
+    assert result.cuts == 0
+
+
+def test_a_bfill_over_a_gap(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
     edit(folder / "daily/GSPC.csv", lambda rows: [row for row in rows if not "2016-03-01" <= row < "2016-03-05"])
-    settings, prices, full = scene(folder, cache, *EASY)
-    assert first_moved(settings, prices, ENDS_IN_SPELL, full) is None
+    settings, prices, _ = scene(folder, cache, *LATE)
+    assert check(settings, prices, cuts=6).moved == ()
 
     def leaky(values: np.ndarray, max_age: int) -> np.ndarray:
         return pd.Series(values).bfill().ffill().to_numpy()
 
     monkeypatch.setattr(confirmations, "carried", leaky)
-    assert first_moved(settings, prices, ENDS_IN_SPELL) is not None
+    result = check(settings, prices)
+    assert [one.series for one in result.moved] == ["^GSPC"]
+    assert "2016-03-0" in found(result)
 
 
-def test_a_full_sample_mean_is_seen(easy: Scene, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_sample_mean(late: Scene, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(confirmations, "excess", lambda values, window: values / np.nanmean(values) - 1)
-    assert first_moved(easy.settings, easy.prices, QUIET) is not None
+    result = check(late.settings, late.prices)
+    assert {"^GSPC", "HYG"} <= {one.series for one in result.moved}
+    assert result.cuts == 1, "every instant shows it"
 
 
-def test_a_record_that_knows_the_future_is_seen(easy: Scene, monkeypatch: pytest.MonkeyPatch):
-    from strategies import gate
+def test_a_centred_rolling_maximum(late: Scene, monkeypatch: pytest.MonkeyPatch):
+    """The record is the highest of the sessions around, not of those before."""
+    from strategies import breakout
 
+    honest = breakout.records_of
+
+    def leaky(closes: np.ndarray) -> object:
+        centred = pd.Series(closes).rolling(21, center=True, min_periods=1).max().to_numpy()
+        return honest(closes)._replace(record=np.fmax(honest(closes).record, centred))
+
+    monkeypatch.setattr(breakout, "records_of", leaky)
+    result = check(late.settings, late.prices)
+    assert [one.series for one in result.moved] == ["^RUT"]
+    assert "record was" in found(result)
+
+
+def test_an_average_of_the_whole_history(late: Scene, monkeypatch: pytest.MonkeyPatch):
     honest = gate._average
-
-    def leaky(close: np.ndarray, sessions: int) -> np.ndarray:
-        return np.full(len(close), np.nanmax(honest(close, sessions)))
-
-    monkeypatch.setattr(gate, "_average", leaky)
-    assert first_moved(easy.settings, easy.prices, QUIET) is not None
-
-
-def test_a_strategy_that_looks_at_the_next_bar_is_seen(easy: Scene, monkeypatch: pytest.MonkeyPatch):
-    from strategies import russell_gate
-
-    def leaky(strategy: russell_gate.RussellGate) -> object:
-        decision = honest(strategy)
-        coin = strategy.datas[1]
-        tomorrow = coin.close.array[min(coin.close.idx + 1, len(coin.close.array) - 1)]
-        return decision._replace(targets=(*decision.targets[:-1], tomorrow))
-
-    honest = russell_gate.RussellGate._decide
-    monkeypatch.setattr(russell_gate.RussellGate, "_decide", leaky)
-    assert "decision" in str(first_moved(easy.settings, easy.prices, pd.Timestamp("2016-03-02", tz="UTC")))
-
-
-def test_a_dividend_that_reaches_a_level_is_seen(easy: Scene, monkeypatch: pytest.MonkeyPatch):
-    from backtests import prepare
-
-    honest = prepare.market
-
-    def leaky(settings: Settings, prices: Prices) -> object:
-        level = prices.of("HYG").frame["adj_close"]
-        return honest(settings, prices)._replace(small_caps=level)
-
-    monkeypatch.setattr(prepare, "market", leaky)
-    assert first_moved(easy.settings, easy.prices, QUIET) is None, "no cut shows it"
-    assert first_moved_by_dividend(easy.settings, easy.prices, QUIET) is not None
+    monkeypatch.setattr(gate, "_average", lambda close, sessions: np.full(len(close), np.nanmax(honest(close, sessions))))
+    result = check(late.settings, late.prices)
+    assert [one.series for one in result.moved] == ["^RUT"]
+    assert "; decision " in found(result), "the decision is named beside the row"
 
 
 @pytest.mark.parametrize("kind", ["coin", "session"])
-def test_a_stamp_one_day_early_is_seen_in_the_files(kind: str, easy: Scene, monkeypatch: pytest.MonkeyPatch):
-    """Cutting stamped prices cannot see a wrong stamp, cutting the files can."""
-    from brokers.prices import clean
+def test_todays_running_bar(kind: str, today: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch):
+    settings, now = today
+    assert check_stamps(settings, load_prices(settings, now)).wrong == ()
+    honest = clean._running
 
+    def leaky(*arguments: object) -> np.ndarray:
+        running = honest(*arguments)
+        return np.zeros_like(running) if arguments[2].kind == kind else running
+
+    monkeypatch.setattr(clean, "_running", leaky)
+    prices = load_prices(settings, now)
+    result = check(settings, prices)
+    assert {one.series for one in result.moved} == {request.name for request in prices.series if request.kind == kind}
+    assert "its bar still runs" in found(result)
+
+
+@pytest.mark.parametrize("kind", ["coin", "session"])
+def test_a_running_bar_stamped_now(kind: str, today: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch):
+    """As Yahoo stamps it: not later than now, and yet not over."""
+    settings, now = today
+    honest = clean._known_at
+
+    def leaky(request: object, *arguments: object) -> pd.DatetimeIndex:
+        known_at = honest(request, *arguments)
+        return known_at.where(known_at <= now, now) if request.kind == kind else known_at
+
+    monkeypatch.setattr(clean, "_known_at", leaky)
+    prices = load_prices(settings, now)
+    result = check(settings, prices)
+    assert {one.series for one in result.moved} == {request.name for request in prices.series if request.kind == kind}
+    assert "2016-12-30 16:00 UTC" in found(result)
+
+
+def test_hourly_bars_stamped_at_their_start(hourly: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch):
+    settings, now = hourly
+    assert check(settings, load_prices(settings, now), cuts=6).moved == ()
+    honest = clean._known_at
+
+    def leaky(request: object, *arguments: object) -> pd.DatetimeIndex:
+        early = pd.Timedelta(hours=1 if request.timeframe == "1h" else 0)
+        return honest(request, *arguments) - early
+
+    monkeypatch.setattr(clean, "_known_at", leaky)
+    prices = load_prices(settings, now)
+    assert moved_by_cut(settings, prices, outcome(settings, prices), now - pd.Timedelta(days=3)) == (), "cuts believe the stamps"
+    result = check(settings, prices)
+    assert [one.series for one in result.moved] == ["BTC-USD 1h", "ETH-USD 1h", "SOL-USD 1h"]
+    assert "stamped 2016-11-01 00:00 UTC" in found(result) and "known from 2016-11-01 01:00 UTC" in found(result)
+
+
+@pytest.mark.parametrize("kind", ["coin", "session"])
+@pytest.mark.parametrize("early", [pd.Timedelta(hours=1), pd.Timedelta(days=1)])
+def test_daily_rows_stamped_early(kind: str, early: pd.Timedelta, late: Scene, monkeypatch: pytest.MonkeyPatch):
     honest = clean._known_at
 
     def leaky(request: object, origin: str, index: pd.DatetimeIndex, closes: pd.Series, delay: pd.Timedelta) -> pd.DatetimeIndex:
         known_at = honest(request, origin, index, closes, delay)
         if request.kind != kind:
             return known_at
-        if kind == "coin":
-            return known_at - pd.Timedelta(days=1)
+        if kind == "coin" or early < pd.Timedelta(days=1):
+            return known_at - early
         before = closes.iloc[closes.index.searchsorted(index[0]) - 1 :].iloc[: len(index)]
         return pd.DatetimeIndex(before) + delay
 
     monkeypatch.setattr(clean, "_known_at", leaky)
-    prices = load_prices(easy.settings, NOW)
-    full = outcome(easy.settings, prices)
-    wednesday = pd.Timestamp("2016-03-02 12:00", tz="UTC")
-    assert first_moved(easy.settings, prices, wednesday, full) is None, "invisible to cuts of stamped prices"
-    assert first_moved_in_files(easy.settings, wednesday, full) is not None
+    prices = load_prices(late.settings, NOW)
+    result = check(late.settings, prices)
+    assert {one.series for one in result.moved} == {request.name for request in prices.series if request.kind == kind}
+    assert "No cuts were made" in "\n".join(sentences(result))
+    if early == pd.Timedelta(days=1):
+        full = outcome(late.settings, prices)
+        assert moved_by_cut(late.settings, prices, full, WEDNESDAY) == (), "invisible to cuts of stamped prices"
+        assert moved_in_files(late.settings, full, WEDNESDAY) != (), "cuts of the files see it as well"
+
+
+def test_sessions_that_close_before_the_bell(late: Scene):
+    """A half day where there is none, and a publication delay left out."""
+    half_days = late.prices.sessions.copy()
+    half_days.iloc[700] -= pd.Timedelta(hours=3)
+    wrong = check_stamps(late.settings, late.prices._replace(sessions=half_days)).wrong
+    assert [one.series for one in wrong] == [CALENDAR]
+    assert "counts as closed" in wrong[0].text
+    undelayed = pd.Series(late.prices.sessions.array, pd.DatetimeIndex(late.prices.sessions))
+    first, *others = check_stamps(late.settings, late.prices._replace(sessions=undelayed)).wrong
+    assert first.series == CALENDAR
+    assert "counts as known" in first.text
+    assert {one.series for one in others} == {request.name for request in late.prices.series if request.kind == "session"}
+
+
+def test_rows_that_are_not_the_sources(late: Scene):
+    request = next(iter(late.prices.series))
+    one = late.prices.series[request]
+    smoothed = one._replace(frame=one.frame.assign(close=one.frame["close"].rolling(3, center=True, min_periods=1).mean()))
+    wrong = check_stamps(late.settings, late.prices._replace(series={**late.prices.series, request: smoothed})).wrong
+    assert [one.series for one in wrong] == [request.name]
+    assert "no row of its source has" in wrong[0].text
+
+
+def test_downloaded_rows_are_held_against_the_cache(late: Scene, tmp_path: Path):
+    settings = late.settings.model_copy(update={"prices": late.settings.prices.model_copy(update={"cache": str(tmp_path)})})
+    request = next(request for request in late.prices.series if request.symbol == "BTC-USD")
+    one = late.prices.series[request]._replace(source="yahoo")
+    prices = late.prices._replace(series={**late.prices.series, request: one})
+    assert check_stamps(settings, prices).without_source == ("BTC-USD",), "there is no cache yet"
+    path = Cache(tmp_path).path("yahoo", request)
+    path.parent.mkdir()
+    rows = one.frame.set_axis((one.frame.index - pd.Timedelta(days=1)).tz_localize(None).rename("date"))
+    rows.to_parquet(path)
+    assert check_stamps(settings, prices)[1:] == ((), ())
+    rows.shift(1).to_parquet(path)  # a day earlier than the source has them
+    (wrong,) = check_stamps(settings, prices).wrong
+    assert wrong.series == "BTC-USD"
+
+
+def test_a_strategy_that_looks_at_the_next_bar(late: Scene, monkeypatch: pytest.MonkeyPatch):
+    def leaky(strategy: russell_gate.RussellGate) -> object:
+        decision = honest(strategy)
+        coin = strategy.datas[1]
+        tomorrow = coin.close.array[min(coin.close.idx + 1, len(coin.close.array) - 2)]
+        return decision._replace(targets=(tomorrow, *decision.targets[1:]))
+
+    honest = russell_gate.RussellGate._decide
+    monkeypatch.setattr(russell_gate.RussellGate, "_decide", leaky)
+    result = check(late.settings, late.prices)
+    assert "decision" in found(result) and "target of BTC was" in found(result)
+    assert "gate row" not in found(result)
+
+
+def test_a_fill_at_a_later_price(late: Scene, monkeypatch: pytest.MonkeyPatch):
+    from brokers.orders import simulated
+
+    honest = simulated.SimulatedBroker._try
+
+    def leaky(broker: simulated.SimulatedBroker, order: object) -> bool:
+        opens, row = order.data.open.array, order.data.open.idx
+        now, opens[row] = opens[row], opens[min(row + 1, len(opens) - 2)]
+        try:
+            return honest(broker, order)
+        finally:
+            opens[row] = now
+
+    monkeypatch.setattr(simulated.SimulatedBroker, "_try", leaky)
+    result = check(late.settings, late.prices)
+    assert "decision" in found(result) and "equity was" in found(result)
+
+
+@pytest.mark.parametrize("column", ["adj_close", "close"])
+def test_a_level_that_a_dividend_or_a_split_moves(column: str, late: Scene, monkeypatch: pytest.MonkeyPatch):
+    honest = prepare.market
+    monkeypatch.setattr(prepare, "market", lambda settings, prices: honest(settings, prices)._replace(small_caps=prices.of("HYG").frame[column]))
+    full = outcome(late.settings, late.prices)
+    assert moved_by_cut(late.settings, late.prices, full, WEDNESDAY) == (), "no cut shows it"
+    assert [one.series for one in moved_by_rescaling(late.settings, late.prices, full, WEDNESDAY)] == ["HYG"]
+    result = check(late.settings, late.prices)
+    assert [one.series for one in result.moved] == ["HYG"]
+    assert (result.cuts, result.rescalings) == (1, 1)
+    assert "rescaled at" in found(result)
+    assert "at 1 instant: 1 moved" in sentences(result)[-1]
+
+
+def test_what_cannot_be_computed_with_what_was_known(late: Scene, monkeypatch: pytest.MonkeyPatch):
+    """Data of the end taken for data of the beginning."""
+    honest = prepare.market
+
+    def leaky(settings: Settings, prices: Prices) -> object:
+        if prices.of("HYG").frame.index[-1].year < 2016:
+            raise prepare.DataError("HYG: has no row of 2016")
+        return honest(settings, prices)
+
+    monkeypatch.setattr(prepare, "market", leaky)
+    (one,) = moved_by_cut(late.settings, late.prices, late.full, pd.Timestamp("2015-11-20", tz="UTC"))
+    assert one.series == "HYG"
+    assert "nothing can be computed with what was known: HYG: has no row of 2016" in one.text
+
+
+@pytest.mark.parametrize("timeframe", ["1d", "4h"])
+def test_nothing_moves_in_the_sample(timeframe: str, cache: Path):
+    changes = ["prices.source=sample", f"prices.cache={cache}", f"exchange.timeframe={timeframe}", "backtest.start=2024-01-01"]
+    settings = load([], [*changes, "confirmations.liquidity.enabled=true"])
+    result = check(settings, load_prices(settings, known_until(settings, NOW + pd.Timedelta(days=5000))), cuts=2)
+    assert result.moved == ()
+    assert (result.cuts, result.without_source) == (2, ())
 
 
 @realdata
-def test_no_cut_of_real_prices_moves_anything_before_it(cache: Path):
+def test_nothing_moves_on_real_prices(cache: Path):
     settings = load([], ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"])
-    prices = load_prices(settings, pd.Timestamp.now(tz="UTC"))
-    full = outcome(settings, prices)
-    moved = [first_moved(settings, prices, instant, full) for instant in instants(full, 6, seed=1)]
-    moved.append(first_moved_by_dividend(settings, prices, next(instants(full, 1)), full))
-    assert moved == [None] * 7
+    result = check(settings, load_prices(settings, pd.Timestamp.now(tz="UTC")), cuts=6, seed=1)
+    assert result.moved == ()
+    assert (result.cuts, result.rescalings, result.without_source) == (6, 4, ())
