@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
-# A folder of price files; without it prices come from Yahoo.
+# A folder of price files; without it prices come from Yahoo, or where nothing can be reached from the embedded sample.
 PRICES ?=
 DATA ?= $(or $(RUSSELL_GATE_TEST_DATA),../shared/data)
 FROM_PRICES := $(if $(PRICES),--set prices.source=folder --set prices.folder=$(PRICES))
@@ -17,6 +17,8 @@ $(READY): requirements.lock bootstrap.lock
 	$(PYTHON) -m venv --clear $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r bootstrap.lock
 	$(VENV)/bin/uv pip sync --quiet --compile-bytecode --python $(RUN) --require-hashes requirements.lock
+	@printf '%s\n' '#!$(CURDIR)/$(RUN)' 'import sys' 'sys.path.insert(0, "$(CURDIR)")' 'import main' 'main.run("russell-gate")' > $(VENV)/bin/russell-gate
+	@chmod +x $(VENV)/bin/russell-gate
 	@touch $@
 
 backtest: $(READY)
@@ -42,6 +44,7 @@ types: $(READY)
 proofs: $(READY)
 	$(RUN) -m tests.backtests.parity --pairs 500 --data $(DATA)
 	$(RUN) -m tests.backtests.lookahead --cuts 200 --data $(DATA)
+	$(RUN) -m pytest -m proof
 	$(RUN) -m tests.proofs.mutants
 
 lock: $(READY)

@@ -9,16 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-DONE, USAGE, MARKET_DATA, INTERRUPTED = 0, 2, 3, 130
+DONE, USAGE, MARKET_DATA, STOPPED, INTERRUPTED = 0, 2, 3, 5, 130
 
 app = typer.Typer(
     help="Gate crypto exposure on the Russell 2000's breakout regime: backtest it, read it, doubt it.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 130 interrupted.",
+    epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 5 a check failed, 130 interrupted.",
 )
 check = typer.Typer(help="Check the promises on your own configuration and data.", no_args_is_help=True, rich_markup_mode=None)
 config = typer.Typer(help="Show settings and their schema.", no_args_is_help=True, rich_markup_mode=None)
@@ -57,7 +56,7 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Ca
 
 def exit_code(error: Exception) -> int | None:
     """The exit code an error stands for by its class; None for a bug."""
-    kinds = {"ConfigError": USAGE, "RunError": USAGE, "DataError": MARKET_DATA}
+    kinds = {"ConfigError": USAGE, "RunError": USAGE, "DataError": MARKET_DATA, "BrokenPromiseError": STOPPED}
     return next((kinds[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in kinds), None)
 
 
@@ -67,14 +66,14 @@ def backtest(
     set_: Set = None,
     json: Json = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-backtest-<hash>.")] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report (there is none yet).")] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
     no_benchmarks: Annotated[bool, typer.Option("--no-benchmarks", help="The strategy alone: no benchmarks, no random gates, no verdict.")] = False,
     refresh: Refresh = False,
 ) -> None:
     """Run the strategy on history, print the table, write the run folder."""
     from backtests.commands import run_backtest
 
-    run_backtest(config, set_, json, output, not no_benchmarks, refresh)
+    run_backtest(config, set_, json, output, not no_benchmarks, not no_report, refresh)
 
 
 @command(app, "gate")
@@ -94,9 +93,24 @@ def gate(
 @command(check, "data")
 def check_data(config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False) -> None:
     """Each series: source, span, gaps, odd rows, stale end."""
-    from backtests.commands import check_data
+    from backtests.checks import check_data
 
     check_data(config, set_, json, refresh)
+
+
+@command(check, "lookahead")
+def check_lookahead(
+    config: Config = None,
+    set_: Set = None,
+    json: Json = False,
+    cuts: Annotated[int, typer.Option("--cuts", min=1, max=10_000, help="Instants at which all series are cut.")] = 40,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses the instants.")] = 20160707,
+    refresh: Refresh = False,
+) -> None:
+    """Nothing from the future: cut every series, and see whether an earlier decision moves."""
+    from backtests.checks import check_lookahead
+
+    check_lookahead(config, set_, json, cuts, seed, refresh)
 
 
 @command(config, "show")
@@ -115,6 +129,28 @@ def config_schema() -> None:
     show_schema()
 
 
+@command(app, "report")
+def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")], json: Json = False) -> None:
+    """Write the HTML report of a run again."""
+    from backtests.commands import write_report
+
+    write_report(folder, json)
+
+
+@command(app, "init")
+def init(
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("my.toml"),
+    coins: Annotated[str | None, typer.Option("--coins", help="Coins in the order they join, e.g. BTC,ETH,SOL.")] = None,
+    style: Annotated[str | None, typer.Option("--style", help="gate, strict or or-trend.")] = None,
+    timeframe: Annotated[str | None, typer.Option("--timeframe", help="Length of a bar: 1d, 4h, 1h, 15m, 5m, 1m.")] = None,
+    prices: Annotated[str | None, typer.Option("--prices", help="Folder of price files; without it prices come from Yahoo.")] = None,
+) -> None:
+    """Write a starting configuration, from flags or a few questions."""
+    from backtests.commands import start_config
+
+    start_config(output, coins, style, timeframe, prices)
+
+
 @command(app, "runs")
 def runs(
     folders: Annotated[list[Path] | None, typer.Argument(help="Run folders to compare; without them all under runs/.", show_default=False)] = None,
@@ -126,6 +162,11 @@ def runs(
     list_runs(folders, json)
 
 
-if __name__ == "__main__":
+def run(name: str | None = None) -> None:
+    """Run the command line; `name` is what the program is called, for shells that complete its words."""
     gc.disable()  # a sixth of a backtest's time: the collector walks a million objects that all live to the end
-    sys.exit(app())
+    sys.exit(app(prog_name=name))
+
+
+if __name__ == "__main__":
+    run()

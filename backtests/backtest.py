@@ -1,30 +1,31 @@
 """A whole backtest: the strategy in backtrader, everything it must stand beside, and what may be said about it."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from backtests.engine import Run, simulate
-from backtests.metrics import Metrics, daily_rows, measure
+from backtests.metrics import Metrics, measure
 from backtests.prepare import Inputs
 from backtests.spells import Events, events
+
+if TYPE_CHECKING:  # costs numba's start-up, which a run without benchmarks does not need
+    from backtests.comparison import Comparison
 
 Progress = Callable[[str, int, int], None]
 
 
 class Result(NamedTuple):
-    """Everything a run folder is written from. Without benchmarks there are no caveats about them, no random gates, no verdict."""
+    """Everything a run folder is written from; `comparison` None: no benchmarks were asked for."""
 
     inputs: Inputs
     run: Run
     equity: pd.DataFrame
     metrics: Metrics
     events: Events
-    benchmarks: dict[str, Any]
-    random_gates: Any
-    verdict: Any
+    comparison: "Comparison | None"
 
 
 def backtest(inputs: Inputs, with_benchmarks: bool = True, progress: Progress | None = None) -> Result:
@@ -34,36 +35,14 @@ def backtest(inputs: Inputs, with_benchmarks: bool = True, progress: Progress | 
     filled = [order for order in run.orders if order.filled is not None]
     traded, fees = sum(abs(order.size * order.price) for order in filled), sum(order.fee for order in filled)
     metrics = measure(equity["value"], equity["exposure"].to_numpy(), traded, len(filled), fees)
-    bitcoin = inputs.bitcoin["close"].reindex(equity.index)
-    happened = events(inputs.table, equity["value"], bitcoin)
+    happened = events(inputs.table, equity["value"], inputs.bitcoin["close"].reindex(equity.index))
+    own = Result(inputs, run, equity, metrics, happened, None)
     if not with_benchmarks:
-        return Result(inputs, run, equity, metrics, happened, {}, None, None)
+        return own
 
-    from backtests.benchmarks import arena, benchmarks
-    from backtests.random_gates import random_gates
-    from backtests.verdict import RIVALS, verdict
+    from backtests.comparison import compare
 
-    if progress:
-        progress("benchmarks", 0, 0)
-    place = arena(inputs)
-    curves = benchmarks(place, metrics.exposure)
-    wanted = inputs.settings.backtest.random_gates
-    done = 0
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        if progress:
-            progress("random gates", done, wanted)
-
-    shifted = random_gates(place, wanted, inputs.settings.backtest.seed, tick) if wanted else None
-    rows = daily_rows(inputs.grid)
-    days = {"strategy": equity["value"].to_numpy()[rows]} | {name: curves[name].equity.to_numpy()[rows] for name in RIVALS}
-    sharpes = {"strategy": metrics.sharpe} | {name: curves[name].metrics.sharpe for name in RIVALS}
-    known = bitcoin.dropna()
-    drift = float(np.log(known.iloc[-1] / known.iloc[0])) / max((known.index[-1] - known.index[0]).total_seconds() / 86400, 1.0)
-    word = verdict(sharpes, days, shifted.p_sharpe if shifted else None, happened, drift, inputs.settings.backtest.seed)
-    return Result(inputs, run, equity, metrics, happened, curves, shifted, word)
+    return own._replace(comparison=compare(own, progress))
 
 
 def equity_frame(run: Run) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from backtests.backtest import Result
 from backtests.metrics import Metrics
 from backtests.prepare import MAX_MISSING, Inputs
 from backtests.spells import Events, Spell
@@ -24,9 +25,12 @@ class Caveat(NamedTuple):
     remedy: str
 
 
-def caveats(inputs: Inputs, metrics: Metrics, benchmarks: Mapping[str, Metrics], events: Events, equity: pd.Series) -> list[Caveat]:
+def caveats(result: Result) -> list[Caveat]:
     """Every caveat that applies, worst first."""
-    found = [*_about_events(events, equity), *_about_figures(metrics, benchmarks), *_about_choices(inputs), *_about_data(inputs)]
+    beside = result.comparison.benchmarks if result.comparison else {}
+    figures = {name: curve.metrics for name, curve in beside.items()}
+    found = [*_about_events(result.events, result.equity["value"]), *_about_figures(result.metrics, figures)]
+    found += [*_about_choices(result.inputs), *_about_data(result.inputs)]
     return sorted(found, key=lambda caveat: ("high", "medium", "low").index(caveat.severity))
 
 
@@ -48,7 +52,7 @@ def _about_figures(metrics: Metrics, benchmarks: Mapping[str, Metrics]) -> Itera
     own = metrics.sharpe
     better = {name: other.sharpe for name, other in benchmarks.items() if other.sharpe is not None and (own is None or other.sharpe > own)}
     if better:
-        listed = ", ".join(f"{name} ({ratio:.2f})" for name, ratio in sorted(better.items(), key=lambda item: -item[1]))
+        listed = ", ".join(f"{name.replace('_', ' ')} ({ratio:.2f})" for name, ratio in sorted(better.items(), key=lambda item: -item[1]))
         text = f"a higher Sharpe ratio than the strategy's {'(none)' if own is None else f'{own:.2f}'} had {listed}"
         yield Caveat("high", "a benchmark beats it", text, "prefer the simplest one that does")
     if metrics.exposure < LITTLE_EXPOSURE:

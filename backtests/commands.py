@@ -1,30 +1,27 @@
 """What the commands do: load, run, show, write."""
 
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from backtests.report import terminal
-from brokers.prices.load import Prices, load_each, load_prices, sessions
-from brokers.prices.series import DataError
+from backtests.report.progress import Step, progress
+from brokers.prices.load import Prices, load_prices
 from config.settings import ConfigError, Settings, load
 
-Step = Callable[..., None]
 Files = list[Path] | None
 Texts = list[str] | None
 
 
-def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | None, with_benchmarks: bool, refresh: bool) -> None:
+def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | None, with_benchmarks: bool, with_report: bool, refresh: bool) -> None:
     """Backtest, print, write the run folder."""
-    from loguru import logger
-
-    from backtests import runs
+    from backtests import record, runs
     from backtests.backtest import backtest
     from backtests.caveats import caveats
     from backtests.prepare import prepare
@@ -32,36 +29,67 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
     settings = load(files, overrides)
     now = pd.Timestamp.now(tz="UTC")
     with progress() as step:
-        prices = load_prices(settings, now, refresh, step)
+        prices = load_prices(settings, now, refresh, step, may_fall_back=True)
         folder = output or runs.run_folder("backtest", settings, prices, now)
-        with runs.new_folder(folder) as partial:
-            logger.remove()
-            log = logger.add(partial / "run.log", format="{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}Z {level} {message}")
-            logger.info("backtest {} {}", " ".join(map(str, files or [])), " ".join(overrides or []))
+        with runs.new_folder(folder) as partial, logged(partial / "run.log") as log:
+            log.info("backtest {} {}", " ".join(map(str, files or [])), " ".join(overrides or []))
             step("gate and coins")
             inputs = prepare(settings, prices)
             step("backtrader")
             result = backtest(inputs, with_benchmarks, step)
-            figures = {name: curve.metrics for name, curve in result.benchmarks.items()}
-            found = caveats(inputs, result.metrics, figures, result.events, result.equity["value"])
+            found = caveats(result)
             for caveat in found:
-                logger.warning("{}: {}: {}", caveat.severity, caveat.about, caveat.text)
-            step("writing")
-            runs.write(result, found, partial)
-            if any(one.source not in ("folder", "file") for one in prices.series.values()):
-                from brokers.prices.download import pin
-
-                pin(prices.series, settings)
-            logger.info(
+                log.warning("{}: {}: {}", caveat.severity, caveat.about, caveat.text)
+            log.info(
                 "{} decisions, {} orders, final value {:.2f}", len(result.run.decisions), len(result.run.orders), result.equity["value"].iloc[-1]
             )
-            logger.remove(log)
+            step("writing")
+            record.write(result, found, partial)
+            if with_report:
+                write_page(partial, folder.resolve().name, step)
+            pin(prices, settings)
             step("done")
     summary = runs.read(folder)
     if as_json:
         print(json.dumps(summary | {"folder": str(folder)}))
     else:
         terminal.show_backtest(terminal.console(), summary, folder)
+
+
+def write_page(folder: Path, name: str | None, step: Step) -> Path:
+    """The report of a run folder."""
+    from backtests.report import page
+
+    step("report")
+    return page.write(folder, name)
+
+
+def pin(prices: Prices, settings: Settings) -> None:
+    """Keep what was downloaded, so that the run can be read again."""
+    if any(one.source not in ("folder", "file", "sample") for one in prices.series.values()):
+        from brokers.prices import download
+
+        download.pin(prices.series, settings)
+
+
+def write_report(folder: Path, as_json: bool) -> None:
+    """The page of a finished run again."""
+    with progress() as step:
+        page = write_page(folder, None, step)
+    print(json.dumps({"report": str(page)}) if as_json else f"Written to {page}")
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[Any]:
+    """Loguru's logger, writing to `path` only."""
+    from loguru import logger
+
+    logger.remove()
+    sink = logger.add(path, format="{time:YYYY-MM-DDTHH:mm:ss.SSS!UTC}Z {level} {message}")
+    try:
+        yield logger
+    finally:
+        logger.remove(sink)
 
 
 def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, refresh: bool) -> None:
@@ -73,31 +101,18 @@ def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, 
         prices = _prices_as_of(settings, as_of, refresh, step)
         found = reading.read(settings, prices)
     if as_json:
-        print(json.dumps(reading.as_json(found)))
+        print(json.dumps(reading.as_json(found) | {"sample": prices.sample}))
         return
     out = terminal.console()
+    if prices.sample:
+        terminal.show_sample(out, prices.fallback)
     for number, sentence in enumerate(reading.sentences(found)):
         out.print(sentence, style="bold" if number == 0 else "")
+    if found.openings:
+        out.print(terminal.openings_table(found.openings, list(found.openings[0].after)))
+        events = len({one.spell.family for one in found.openings})
+        out.print(f"{events} independent breakouts, the later ones not over yet where a dash stands: a story, not a statistic.", style="dim")
     out.print(f"As known at {found.as_of:%Y-%m-%d %H:%M} UTC.", style="dim")
-
-
-def check_data(files: Files, overrides: Texts, as_json: bool, refresh: bool) -> None:
-    """Every series at a glance."""
-    from brokers.prices import quality
-
-    settings = load(files, overrides)
-    with progress() as step:
-        now = pd.Timestamp.now(tz="UTC")
-        known = sessions(settings, now)
-        series = dict(load_each(settings, now, refresh, step))
-    refused = {request.name: str(one) for request, one in series.items() if isinstance(one, DataError)}
-    found = [quality.quality(one, known, now) for one in series.values() if not isinstance(one, DataError)]
-    if as_json:
-        print(json.dumps({one.name: quality.as_json(one) for one in found} | {name: {"refused": why} for name, why in refused.items()}))
-    else:
-        terminal.show_quality(terminal.console(), found)
-    if refused:
-        raise DataError("\n".join(f"{name}: refused: {why}" for name, why in refused.items()))
 
 
 def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: Step) -> Prices:
@@ -109,6 +124,8 @@ def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: St
 
         summary = runs.read(Path(as_of))
         pinned = {name: one["vintage"] for name, one in summary["data"].items()}
+        if summary.get("sample"):
+            settings = settings.model_copy(update={"prices": settings.prices.model_copy(update={"source": "sample"})})
         return load_prices(settings, now, False, step, pinned).until(pd.Timestamp(summary["window"]["last"]))
     try:
         day = pd.Timestamp(date.fromisoformat(as_of), tz="UTC")
@@ -132,6 +149,29 @@ def show_schema() -> None:
     print(json.dumps(Settings.model_json_schema(), indent=1))
 
 
+def start_config(output: Path, coins: str | None, style: str | None, timeframe: str | None, prices: str | None) -> None:
+    """Ask what was not said, if there is somebody to ask, and write the file."""
+    import typer
+
+    from config import start
+
+    def answer(given: str | None, question: str, usual: str) -> str:
+        if given is not None or not sys.stdin.isatty():
+            return usual if given is None else given
+        return str(typer.prompt(question, default=usual, show_default=bool(usual)))
+
+    styles = "; ".join(f"{name}: {meaning}" for name, meaning in start.STYLES.items())
+    chosen = answer(coins, f"Coins in the order they join ({', '.join(start.KNOWN_COINS)})", "BTC,ETH,SOL")
+    answers = start.Answers(
+        coins=tuple(coin.strip().upper() for coin in chosen.split(",") if coin.strip()),
+        style=answer(style, f"How cautious ({styles})", "gate"),
+        timeframe=answer(timeframe, "A decision every (1d, 4h, 1h)", "1d"),
+        folder=answer(prices, "Folder of price files (empty: from Yahoo)", ""),
+    )
+    start.written(answers, output)
+    print(f"Written to {output}; now: python main.py backtest --config {output}")
+
+
 def list_runs(folders: Files, as_json: bool) -> None:
     """Runs side by side."""
     from backtests import runs
@@ -147,42 +187,3 @@ def list_runs(folders: Files, as_json: bool) -> None:
         out.print(f"no runs under {runs.RUNS}/ yet; `python main.py backtest` makes one")
         return
     out.print(terminal.metrics_table({name: run["strategy"] for name, run in found.items()}, "runs", out.width))
-
-
-@contextmanager
-def progress() -> Iterator[Step]:
-    """A line on standard error that says what is being done, silent where that is no terminal; each step lets Ctrl-C through.
-
-    An interruption that falls into one of numba's callbacks is swallowed there: the next step raises it again.
-    """
-    interruptions: list[int] = []
-
-    def interrupted(signal_number: int, _: object) -> None:
-        interruptions.append(signal_number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupted)
-    try:
-        with _shown() as show:
-
-            def step(text: str, done: int = 0, of: int = 0) -> None:
-                if interruptions:
-                    raise KeyboardInterrupt
-                show(text, done, of)
-
-            yield step
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _shown() -> Iterator[Callable[[str, int, int], object]]:
-    if not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.console(error=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda text, done, of: bar.update(task, description=text, completed=done, total=of or None)

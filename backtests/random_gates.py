@@ -25,6 +25,7 @@ class RandomGates(NamedTuple):
     effective_n: float
     p_sharpe: float | None
     p_return: float | None
+    own_sharpe: float  # NaN: none
     sharpes: Floats
     total_returns: Floats
 
@@ -58,7 +59,7 @@ def random_gates(place: Arena, n: int, seed: int, progress: Callable[[], object]
             progress()
     own = figures(Gate(*(line[first : last + 1] for line in whole)))
     p_sharpe, p_return = (_p(found[:, column], own[column]) for column in range(2))
-    return RandomGates(len(shifts), effective_shifts(window.ceiling), p_sharpe, p_return, found[:, 0], found[:, 1])
+    return RandomGates(len(shifts), effective_shifts(window.ceiling), p_sharpe, p_return, own[0], found[:, 0], found[:, 1])
 
 
 def shifted(gate: Gate, known_at: Floats, shift: int) -> Gate:

@@ -1,14 +1,18 @@
 """The gate's latest row, told as a person would."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from backtests.openings import Opening, gain_since, openings
+from backtests.openings import as_json as openings_as_json
 from backtests.prepare import gate_rules, market
 from brokers.prices.load import Prices
 from config.settings import Settings
 from strategies.gate import GateRules, gate_table
+
+ANSWER_DAYS = (30, 91)  # "one to three months" after the breakout, as the thesis has it
 
 
 class Reading(NamedTuple):
@@ -21,7 +25,8 @@ class Reading(NamedTuple):
     symbol: str
     last_close_on: pd.Timestamp
     left_sessions_ago: int | None
-    bitcoin_since: float | None
+    coins_since: Mapping[str, float]
+    openings: list[Opening]
 
 
 def read(settings: Settings, prices: Prices) -> Reading:
@@ -39,11 +44,12 @@ def read(settings: Settings, prices: Prices) -> Reading:
     dormant = table["state"] == "dormant"
     left = dormant & ~dormant.shift(fill_value=True)
     sessions_ago = int(len(table) - 1 - left.to_numpy().nonzero()[0][-1]) if left.any() else None
-    closes = prices.of(settings.backtest.bitcoin).frame["close"]
-    since = closes[closes.index >= row["confirmed_at"]] if row["state"] == "confirmed" else closes[:0]
-    bitcoin = float(since.iloc[-1] / since.iloc[0] - 1) if len(since) > 1 else None
+    closes = {coin.name: prices.of(coin.history).frame["close"] for coin in settings.coins_and_bitcoin()}
+    gains = {name: gain_since(series, row["confirmed_at"]) for name, series in closes.items()} if row["state"] == "confirmed" else {}
+    since = {name: gain for name, gain in gains.items() if gain is not None}
     index = prices.of(settings.signal.index)
-    return Reading(prices.now, row, rules, settings.gate.max_gate_age, index.request.symbol, index.frame.index[-1], sessions_ago, bitcoin)
+    place = prices.now, row, rules, settings.gate.max_gate_age, index.request.symbol, index.frame.index[-1], sessions_ago
+    return Reading(*place, since, openings(table, closes))
 
 
 def as_json(reading: Reading) -> dict[str, Any]:
@@ -57,7 +63,9 @@ def as_json(reading: Reading) -> dict[str, Any]:
             ("channels", "channel", reading.rules.curve.channels),
         )
     }
-    return {"as_of": reading.as_of.isoformat()} | plain | checks | {"text": list(sentences(reading))}
+    history = [openings_as_json(one) for one in reading.openings]
+    since = {"coins_since": dict(reading.coins_since), "days_open": _days_open(reading)}
+    return {"as_of": reading.as_of.isoformat()} | plain | checks | since | {"openings": history, "text": list(sentences(reading))}
 
 
 def sentences(reading: Reading) -> Iterator[str]:
@@ -73,13 +81,33 @@ def sentences(reading: Reading) -> Iterator[str]:
             f"the row is the last one there is, no holding may rise on it, and after {reading.max_gate_age} sessions all are sold. Get newer prices."
         )
     yield f"{reading.symbol} closed at {row['close']:,.2f}; {_against_record(row)}."
-    if reading.bitcoin_since is not None:
-        yield f"Bitcoin since the confirmation: {reading.bitcoin_since:+.0%}."
+    if reading.coins_since:
+        gains = ", ".join(f"{name} {gain:+.0%}" for name, gain in reading.coins_since.items())
+        yield f"Since the confirmation, {_days_open(reading)} days ago: {gains}."
+    if (days := _days_open(reading)) is not None:
+        yield f"By the thesis the other coins answer within one to three months: {_in_window(days)}."
     channels = rules.curve.channels
     held = ", ".join(_check(row, "channel", name) for name in channels) or "none"
     yield f"Channels, in order: {held}; {int(row['filled'])} of {len(channels)} filled from the top."
     yield f"Confirmations: {', '.join(_check(row, 'confirmation', name) for name in rules.confirmations) or 'none'}."
     yield f"What would change it: {_change(reading)}."
+
+
+def _days_open(reading: Reading) -> int | None:
+    row = reading.row
+    return int((reading.as_of - row["confirmed_at"]).days) if row["state"] == "confirmed" else None
+
+
+def _in_window(days: int) -> str:
+    first, last = ANSWER_DAYS
+    if days < first:
+        return f"that time begins in {first - days} days"
+    return f"it is day {days}, that time ends in {last - days} days" if days <= last else f"that time ended {days - last} days ago"
+
+
+def _away(close: float, price: float) -> str:
+    """Where `price` lies from here."""
+    return f"{price:,.2f} ({price / close - 1:+.1%} from here)"
 
 
 def _state(row: pd.Series) -> str:
@@ -111,20 +139,22 @@ def _check(row: pd.Series, kind: str, name: str) -> str:
 
 def _change(reading: Reading) -> str:
     row, rules = reading.row, reading.rules.breakout
+    close = float(row["close"])
     if row["state"] == "confirmed":
         floor = row["level"] * (1 - rules.fail_tolerance)
-        average = "" if pd.isna(row["average"]) else f" or below its {reading.rules.trend_sessions}-session average, {row['average']:,.2f} now"
-        return f"{rules.fail_sessions} closes in a row below {floor:,.2f}{average}, shut it; each channel filled or lost moves the ceiling"
+        unknown = pd.isna(row["average"])
+        average = "" if unknown else f" or below its {reading.rules.trend_sessions}-session average, now {_away(close, row['average'])}"
+        return f"{rules.fail_sessions} closes in a row below {_away(close, floor)}{average}, shut it; each channel filled or lost moves the ceiling"
     if row["state"] == "testing":
         threshold = row["level"] * (1 + rules.buffer)
-        return f"{rules.confirm_sessions} closes in a row above {threshold:,.2f} with {rules.min_confirmations} confirmations open it"
+        return f"{rules.confirm_sessions} closes in a row above {_away(close, threshold)} with {rules.min_confirmations} confirmations open it"
     ago = reading.left_sessions_ago
     rearmed = ago is not None and ago < rules.rearm_within
     needed = rules.rearm_sessions if rearmed else rules.base_sessions
     below = row["close"] <= row["record"]
     record, age = (row["record"], int(row["base_age"])) if below else (row["close"], 0)
     wait = "" if age + 1 >= needed else f" once that has stood for {needed} sessions ({age} so far)"
-    return f"a close above {record:,.2f}{wait} starts a breakout"
+    return f"a close above {_away(close, record)}{wait} starts a breakout"
 
 
 def _plain(value: Any) -> Any:

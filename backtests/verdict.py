@@ -1,14 +1,13 @@
 """One word on a backtest, by stated rules, and why."""
 
+from collections.abc import Mapping
 from math import ceil
 from typing import NamedTuple
 
 import numpy as np
 
-from backtests.bootstrap import sharpe_difference
-from backtests.metrics import returns
+from backtests.bootstrap import Interval
 from backtests.spells import Events
-from strategies.indicators import Floats
 
 MIN_EVENTS = 5
 SIGNIFICANCE = 0.05
@@ -23,7 +22,7 @@ class Verdict(NamedTuple):
     why: str
 
 
-def verdict(sharpes: dict[str, float | None], days: dict[str, Floats], p: float | None, events: Events, drift: float, seed: int) -> Verdict:
+def verdict(sharpes: Mapping[str, float | None], gaps: Mapping[str, Interval], p: float | None, events: Events, drift: float) -> Verdict:
     """Judge a strategy by its Sharpe ratio.
 
     *better*: above both rivals, p of the random gates below 0.05, at least 5 independent closed events.
@@ -31,7 +30,8 @@ def verdict(sharpes: dict[str, float | None], days: dict[str, Floats], p: float 
 
     Parameters
     ----------
-    sharpes, days : Sharpe ratio and daily values by name, "strategy" and the rivals among them.
+    sharpes : Sharpe ratio by name, "strategy" and the rivals among them.
+    gaps : the strategy's Sharpe ratio minus each rival's, with its interval.
     drift : Bitcoin's mean daily log return over the window, what an event must beat.
 
     """
@@ -45,7 +45,6 @@ def verdict(sharpes: dict[str, float | None], days: dict[str, Floats], p: float 
     if all(own > value for value in rivals.values()) and p is not None and p < SIGNIFICANCE and events.closed_events >= MIN_EVENTS:
         return Verdict("better", facts)
     if all(own < value for value in rivals.values()):
-        gaps = {name: sharpe_difference(returns(days["strategy"]), returns(days[name]), seed) for name in RIVALS}
         if all(gap.high < 0 for gap in gaps.values()):
             return Verdict("worse", f"{facts} The 95 % intervals of both differences exclude zero.")
         facts += " It trails both, but not both differences are beyond chance."

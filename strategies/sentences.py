@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from strategies.breakout import CONFIRMED, STATES
 from strategies.decision import Decision, DecisionRules
 
+UNCHANGED = "As before: "  # begins the sentence of a decision that found everything as the one before did
+
 
 def sentences(decisions: Iterable[Decision], coins: Sequence[str], channels: Sequence[str], rules: DecisionRules) -> Iterator[str]:
     """One sentence a decision: state, ceiling, which channels hold, what changed, what each coin waits for."""
@@ -16,7 +18,7 @@ def sentences(decisions: Iterable[Decision], coins: Sequence[str], channels: Seq
         situation = (one.gate.state, one.gate.ceiling, one.gate.filled, one.gate.confirmed_at, one.gate.stale, _stopped(one, rules), waits)
         if situation != said:
             text = f"{_gate(one, channels, rules)}{_coins(waits, coins)}"
-            said, unchanged = situation, f"As before: {text}"
+            said, unchanged = situation, UNCHANGED + text
         else:
             text = unchanged
         yield text + _trades(one, coins)

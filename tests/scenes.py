@@ -49,6 +49,19 @@ def configured(changes: Mapping[str, Any]) -> Settings:
     return Settings.model_validate(content)
 
 
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Settings with values replaced by dotted key, checked as a file would be."""
+    content = settings.model_dump()
+    for key, value in changes.items():
+        *tables, name = key.split(".")
+        table = content
+        for part in tables:
+            table = table[part]
+        assert name in table, key
+        table[name] = value
+    return Settings.model_validate(content)
+
+
 @cache
 def _defaults() -> dict[str, Any]:
     return load().model_dump()

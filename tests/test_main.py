@@ -12,16 +12,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 import main
 from config.settings import load
+from tests.brokers.prices.servers import closed_port
 from tests.price_folder import edit, options, overrides
 from tests.spoiled_files import FAULTS, Fault
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ([], ["backtest"], ["gate"], ["check"], ["check", "data"], ["config"], ["config", "show"], ["config", "schema"], ["runs"])
+COMMANDS = [["backtest"], ["gate"], ["report"], ["init"], ["runs"], ["check"], ["check", "data"], ["check", "lookahead"]]
+COMMANDS += [[], ["config"], ["config", "show"], ["config", "schema"]]
 QUICK = ["--no-benchmarks", "--no-report"]
 
 
@@ -96,7 +99,7 @@ def test_every_option_has_a_line_of_help():
 
 
 def test_the_help_names_the_exit_codes():
-    assert "Exit codes: 0 done, 2 usage or configuration, 3 market data, 130" in " ".join(run("--help").stdout.split())
+    assert "Exit codes: 0 done, 2 usage or configuration, 3 market data, 5 a check failed, 130" in " ".join(run("--help").stdout.split())
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["backtest", "--nonsense"], ["check", "nonsense"], ["backtest", "extra"], ["backtest", "--set"]])
@@ -264,9 +267,79 @@ def test_a_backtest_writes_a_whole_run_folder_and_says_where(sets: list[str], he
     assert f"Written to runs/{folder.name}" in result.stdout.replace("\n", "")
     assert "Verdict:" in result.stdout
     written = {path.name for path in folder.iterdir()}
-    assert written >= {"settings.toml", "metrics.json", "equity.csv", "orders.csv", "gate.csv", "decisions.csv", "run.log"}
+    assert written >= {
+        "settings.toml",
+        "metrics.json",
+        "equity.csv",
+        "orders.csv",
+        "gate.csv",
+        "decisions.csv",
+        "curves.csv",
+        "report.html",
+        "run.log",
+    }
     assert set(document((folder / "metrics.json").read_text())["benchmarks"]) >= {"hold_bitcoin", "hold_basket", "bitcoin_own_trend"}
     assert load([folder / "settings.toml"]) == load([], sets[1::2]), "a run can be repeated from its own settings"
+
+
+def test_no_report_writes_none_and_report_writes_it_later(sets: list[str], here: Path):
+    assert run("backtest", *QUICK, *sets, "-o", "out").exit_code == 0
+    assert not (here / "out/report.html").exists()
+    result = run("report", "out")
+    assert (result.exit_code, result.stdout) == (0, "Written to out/report.html\n")
+    before = (here / "out/report.html").read_bytes()
+    assert document(run("report", "out", "--json").stdout) == {"report": "out/report.html"}
+    assert (here / "out/report.html").read_bytes() == before
+    (here / "out/orders.csv").unlink()
+    assert_one_message(run("report", "out"), 2, "out", "orders.csv", "run the backtest again")
+    assert_one_message(run("report", "elsewhere"), 2, "elsewhere", "is no run folder")
+
+
+def test_sample_prices_are_called_so_everywhere_and_get_no_verdict(here: Path):
+    result = run("backtest", "-s", "prices.source=sample", "-o", "out")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(" SAMPLE PRICES ")
+    assert "Verdict" not in result.stdout
+    assert "Random gates" not in result.stdout
+    found = document((here / "out/metrics.json").read_text())
+    assert (found["sample"], found["verdict"], found["random_gates"]) == (True, None, None)
+    assert all(series["sample"] for series in found["data"].values())
+    page = (here / "out/report.html").read_text()
+    assert "Sample prices: a simulation" in page
+    assert "No verdict." in page
+    assert run("gate", "-s", "prices.source=sample").stdout.startswith(" SAMPLE PRICES ")
+    of_run = document(run("gate", "--as-of", "out", "--json").stdout)
+    assert of_run["sample"] is True, "the run's own prices, whatever source the settings name now"
+
+
+def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from brokers.prices import probe
+
+    monkeypatch.setattr(probe, "_address", lambda url: ("127.0.0.1", closed_port()))
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def test_without_a_network_a_backtest_runs_on_the_sample_and_says_why(here: Path, monkeypatch: pytest.MonkeyPatch):
+    nobody_answers(monkeypatch)
+    result = run("backtest", *QUICK, "-o", "out")
+    assert result.exit_code == 0, result.output
+    assert "SAMPLE PRICES" in result.stdout
+    why = document((here / "out/metrics.json").read_text())["fallback"]
+    assert "^RUT is not in the cache and no connection to" in why
+    assert why[1:] in " ".join(result.stdout.split())
+
+
+def test_a_reading_of_today_never_falls_back_to_the_sample(monkeypatch: pytest.MonkeyPatch):
+    from brokers.prices import yahoo
+    from brokers.prices.series import UnreachableError
+
+    def unreachable(*_: object) -> None:
+        raise UnreachableError("Yahoo: nobody answers")
+
+    monkeypatch.setattr(yahoo, "fetch", unreachable)
+    assert_one_message(run("gate"), 3, "nobody answers")
 
 
 def test_a_second_run_gives_the_same_orders_in_another_process(sets: list[str]):
@@ -360,9 +433,9 @@ def test_a_bug_shows_its_traceback(sets: list[str], monkeypatch: pytest.MonkeyPa
 
 
 def test_a_bug_in_a_run_leaves_no_half_written_folder(sets: list[str], here: Path, monkeypatch: pytest.MonkeyPatch):
-    from backtests import runs
+    from backtests import record
 
-    monkeypatch.setattr(runs, "order_list_hash", lambda orders: 1 / 0)
+    monkeypatch.setattr(record, "order_list_hash", lambda orders: 1 / 0)
     assert isinstance(run("backtest", *QUICK, *sets).exception, ZeroDivisionError)
     assert list((here / "runs").iterdir()) == []
 
@@ -443,6 +516,37 @@ def test_check_data_names_every_series(sets: list[str]):
     assert result.exit_code == 0
     assert [symbol for symbol in symbols if symbol not in result.stdout] == []
     assert list(document(run("check", "data", *sets, "--json").stdout)) == symbols
+
+
+def test_check_lookahead_finds_nothing_in_what_is_sound(sets: list[str]):
+    result = run("check", "lookahead", *sets, "--cuts", "4")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Nothing from the future is used.")
+    found = document(run("check", "lookahead", *sets, "--cuts", "4", "--json").stdout)
+    assert (found["cuts"], found["moved"]) == (4, [])
+    assert found["stamps"] > 5000
+
+
+def test_check_lookahead_names_a_leak_and_ends_with_5(sets: list[str], monkeypatch: pytest.MonkeyPatch):
+    from strategies import confirmations
+
+    def tomorrow(market: Any, rules: Any, known_at: Any, known: Any) -> Any:
+        ratio = known(market.risky_credit) / known(market.safe_credit)
+        return confirmations._above(np.append(ratio[1:], np.nan), rules.credit_sessions)
+
+    monkeypatch.setitem(confirmations.MEASURES, "credit", tomorrow)
+    result = run("check", "lookahead", *sets)
+    assert_one_message(result, 5, "Something from the future is used", "HYG")
+
+
+def test_init_writes_a_configuration_that_runs(sets: list[str], here: Path):
+    result = run("init", "--coins", "eth, btc", "--style", "strict")
+    assert (result.exit_code, result.stdout) == (0, "Written to my.toml; now: python main.py backtest --config my.toml\n")
+    assert [coin.name for coin in load([here / "my.toml"]).coins] == ["ETH", "BTC"]
+    assert run("backtest", *QUICK, "-c", "my.toml", *sets).exit_code == 0
+    assert_one_message(run("init"), 2, "my.toml", "exists already", "--output")
+    assert_one_message(run("init", "-o", "other.toml", "--style", "bold"), 2, "--style bold", "or-trend")
+    assert not (here / "other.toml").exists()
 
 
 def test_overrides_reach_the_command(whole_folder: Path, cache: Path, here: Path):

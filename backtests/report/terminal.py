@@ -7,6 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from backtests.openings import HORIZONS, Opening
 from brokers.prices.quality import Quality
 
 COLUMNS = (
@@ -37,6 +38,8 @@ def console(error: bool = False) -> Console:
 def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> None:
     """The verdict first, then the table, events and caveats."""
     verdict, events, window = summary["verdict"], summary["events"], summary["window"]
+    if summary["sample"]:
+        show_sample(out, summary["fallback"])
     if verdict:
         out.print(f"[bold]Verdict: {verdict['word']}.[/] {verdict['why']}\n")
     rows = {"strategy": summary["strategy"]} | summary["benchmarks"]
@@ -56,6 +59,14 @@ def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> N
         colour = COLOURS[caveat["severity"]]
         out.print(f"[{colour}]{caveat['severity']}: {caveat['about']}[/]: {caveat['text']}; {caveat['remedy']}")
     out.print(f"\nWritten to {folder}")
+
+
+def show_sample(out: Console, why: str) -> None:
+    """What must be known before any figure that follows."""
+    out.print("[bold black on yellow] SAMPLE PRICES [/] A simulation pinned to a few dozen published closes, not a market: no verdict, no p.")
+    if why:
+        out.print(f"[yellow]{why[0].upper()}{why[1:]}.[/]")
+    out.print()
 
 
 def metrics_table(rows: Mapping[str, Mapping[str, Any]], title: str, width: int) -> Table:
@@ -88,6 +99,23 @@ def spells_table(spells: Sequence[Mapping[str, Any]]) -> Table:
             f"{spell['family']}{'r' if spell['rearmed'] else ''}",
             *("-" if spell[key] is None else f"{spell[key]:+.0%}" for key in ("strategy_return", "bitcoin_return")),
         )
+    return table
+
+
+def openings_table(found: Sequence[Opening], coins: Sequence[str]) -> Table:
+    """What each earlier opening was followed by, one line an opening and coin that had prices then."""
+    table = Table(title="What earlier openings were followed by", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("opened", "closed", "why", "coin"):
+        table.add_column(heading, no_wrap=True)
+    for heading in HORIZONS:
+        table.add_column(heading, justify="right")
+    for one in found:
+        spell = one.spell
+        names = [name for name in coins if any(value is not None for value in one.after[name].values())]
+        for number, name in enumerate(names or coins[:1]):
+            when = (f"{spell.opened:%Y-%m-%d}", f"{spell.closed:%Y-%m-%d}" if spell.closed else "open", spell.reason or "-")
+            gains = ("-" if value is None else f"{value:+.0%}" for value in one.after[name].values())
+            table.add_row(*(when if number == 0 else ("", "", "")), name, *gains)
     return table
 
 

@@ -4,7 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.backtest import Result
+from backtests.benchmarks import Curve
 from backtests.caveats import Caveat, caveats
+from backtests.comparison import Comparison
+from backtests.engine import Run
 from backtests.metrics import Metrics
 from backtests.prepare import Inputs
 from backtests.spells import Events, Spell
@@ -31,8 +35,14 @@ def many(*spells: Spell) -> Events:
 def told(
     inputs: Inputs | None = None, metrics: Metrics = GOOD, benchmarks: dict[str, Metrics] | None = None, events: Events | None = None
 ) -> list[Caveat]:
-    equity = pd.Series(1000.0, ends(DAYS))
-    return caveats(inputs or scene(), metrics, benchmarks or {}, events or many(), equity)
+    return caveats(outcome(inputs or scene(), metrics, benchmarks or {}, events or many(), np.full(DAYS, 1000.0)))
+
+
+def outcome(inputs: Inputs, metrics: Metrics, benchmarks: dict[str, Metrics], events: Events, values: np.ndarray) -> Result:
+    """A run's result, of which caveats read the figures, the events and what it stands beside."""
+    equity = pd.DataFrame({"value": values, "cash": values, "exposure": 0.0}, ends(len(values)))
+    curves = {name: Curve(equity["value"], equity["exposure"].to_numpy(), figures) for name, figures in benchmarks.items()}
+    return Result(inputs, Run([], []), equity, metrics, events, Comparison(curves, {}, [], None, None))
 
 
 def about(found: list[Caveat]) -> set[str]:
@@ -86,6 +96,11 @@ def test_a_strategy_without_a_ratio_is_beaten_by_any_that_has_one() -> None:
     assert "a benchmark beats it" not in about(told(metrics=GOOD, benchmarks=rivals))
 
 
+def test_a_run_without_benchmarks_is_not_beaten_by_any() -> None:
+    alone = outcome(scene(), GOOD, {}, many(), np.full(DAYS, 1000.0))._replace(comparison=None)
+    assert about(caveats(alone)) == about(told())
+
+
 @pytest.mark.parametrize(("exposure", "expected"), [(0.019, True), (0.02, False)])
 def test_hardly_invested_is_below_two_percent(exposure: float, expected: bool) -> None:
     assert ("hardly invested" in about(told(metrics=GOOD._replace(exposure=exposure)))) == expected
@@ -125,7 +140,7 @@ def test_what_was_mended_in_a_file_is_told() -> None:
 
 def test_gains_are_weighed_in_money_not_in_percent() -> None:
     """20 % of 5000 is more than 60 % of 100: the later spell made nearly all of it."""
-    equity = pd.Series(np.where(np.arange(DAYS) < 10, 100.0, 5000.0), ends(DAYS))
-    found = caveats(scene(), GOOD, {}, many(spell(0, 0.6), spell(20, 0.2)), equity)
+    values = np.where(np.arange(DAYS) < 10, 100.0, 5000.0)
+    found = caveats(outcome(scene(), GOOD, {}, many(spell(0, 0.6), spell(20, 0.2)), values))
     text = next(one.text for one in found if one.about == "one spell")
     assert f"{1000 / 1060:.0%}" in text and f"{ends(DAYS)[20]:%Y-%m-%d}" in text

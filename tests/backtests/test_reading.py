@@ -31,15 +31,21 @@ def test_before_any_breakout_it_is_shut(prices: Prices, whole_folder: Path, cach
     text = told(prices, whole_folder, cache, "2012-09-28")
     assert text.startswith("The gate is shut (dormant): no breakout so far. Nothing may be held in coins.")
     assert "below its record of 120.44, set " in text
-    assert "What would change it: a close above 120.44 once that has stood for 252 sessions (" in text
-    assert "Bitcoin" not in text
+    close = prices.of("^RUT").frame["close"]["2012-09-28 20:30"]
+    away = f"{120.444285 / close - 1:+.1%}"
+    assert f"What would change it: a close above 120.44 ({away} from here) once that has stood for 252 sessions (" in text
+    assert "Since the confirmation" not in text
+    assert "thesis" not in text
 
 
 def test_a_breakout_is_tested(prices: Prices, whole_folder: Path, cache: Path):
     text = told(prices, whole_folder, cache, "2013-07-11")
     assert text.startswith("The gate is shut, testing: a breakout above 120.44 is not confirmed yet. Nothing may be held in coins.")
     assert "a new record, the old one of 120.44 stood for " in text
-    assert "What would change it: 3 closes in a row above 120.44 with 2 confirmations open it" in text
+    below = 120.444285 / prices.of("^RUT").frame["close"]["2013-07-11 20:30"] - 1
+    assert f"What would change it: 3 closes in a row above 120.44 ({below:+.1%} from here) with 2 confirmations open it" in text
+    assert below < 0
+    assert "Since the confirmation" not in text and "thesis" not in text
 
 
 def test_a_confirmed_breakout_says_how_much_since_when_and_until_what(prices: Prices, whole_folder: Path, cache: Path):
@@ -49,16 +55,80 @@ def test_a_confirmed_breakout_says_how_much_since_when_and_until_what(prices: Pr
     )
     assert "Channels, in order: credit yes (+" in text
     assert "3 of 3 filled from the top" in text
-    assert f"3 closes in a row below {120.444285 * 0.97:,.2f} or below its 200-session average, " in text
+    close, floor = prices.of("^RUT").frame["close"]["2013-09-16 20:30"], 120.444285 * 0.97
+    assert f"3 closes in a row below {floor:,.2f} ({floor / close - 1:+.1%} from here) or below its 200-session average, now " in text
+    assert text.count("from here)") == 2
     closes = prices.of("BTC-USD").frame["close"]
     gain = closes["2013-09-17"] / closes["2013-07-16"] - 1
-    assert f"Bitcoin since the confirmation: {gain:+.0%}." in text
+    # From 15 July 20:30 to 17 September 00:00 are 63 days; ETH and SOL were listed later, they have no gain since the confirmation.
+    assert f"Since the confirmation, 63 days ago: BTC {gain:+.0%}.\n" in text
+
+
+def test_coins_that_were_listed_have_their_gain_since_the_confirmation(prices: Prices, whole_folder: Path, cache: Path):
+    """The breakout of 2015: all three coins trade by then."""
+    found = reading(prices, whole_folder, cache, "2015-12-01")
+    opened, known = found.row["confirmed_at"], pd.Timestamp("2015-12-02", tz="UTC")
+    gains = {}
+    for name in ("BTC", "ETH", "SOL"):
+        closes = prices.of(f"{name}-USD").frame["close"]
+        gains[name] = closes[known] / closes[opened.ceil("D")] - 1  # the first daily bar to end after it was known
+    days = (known - opened).days
+    told = ", ".join(f"{name} {gain:+.0%}" for name, gain in gains.items())
+    assert f"Since the confirmation, {days} days ago: {told}." in list(sentences(found))
+    plain = as_json(found)
+    assert plain["coins_since"] == pytest.approx(gains)
+    assert plain["days_open"] == days
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (0, "that time begins in 30 days"),
+        (29, "that time begins in 1 days"),
+        (30, "it is day 30, that time ends in 61 days"),
+        (91, "it is day 91, that time ends in 0 days"),
+        (92, "that time ended 1 days ago"),
+    ],
+)
+def test_one_to_three_months_are_counted_from_the_confirmation(days: int, expected: str, prices: Prices, whole_folder: Path, cache: Path):
+    day = pd.Timestamp("2013-07-15") + pd.Timedelta(days=days)  # confirmed at 20:30 of it, read at its end
+    told = list(sentences(reading(prices, whole_folder, cache, f"{day:%Y-%m-%d}")))
+    assert f"By the thesis the other coins answer within one to three months: {expected}." in told
+
+
+def test_a_confirmation_of_today_has_no_gain_yet(prices: Prices, whole_folder: Path, cache: Path):
+    """Known at 20:30, read at 24:00: one bar."""
+    text = told(prices, whole_folder, cache, "2013-07-15")
+    assert text.startswith("The gate is open (confirmed) since 2013-07-15")
+    assert "Since the confirmation" not in text
+
+
+def test_earlier_openings_are_told_with_what_was_known_by_then(prices: Prices, whole_folder: Path, cache: Path):
+    """At the end of 2013 the opening of July is three months over, not six; nobody knew the one of 2015."""
+    plain = json.loads(json.dumps(as_json(reading(prices, whole_folder, cache, "2013-12-31")), allow_nan=False))
+    (only,) = plain["openings"]
+    assert (only["opened"], only["closed"]) == ("2013-07-15T20:30:00+00:00", None)
+    assert list(only["after"]) == ["BTC", "ETH", "SOL"]
+    assert [value is not None for value in only["after"]["BTC"].values()] == [True, True, False, False]
+    assert set(only["after"]["ETH"].values()) == {None}, "listed on 1 August"
+    closes = prices.of("BTC-USD").frame["close"]
+    assert only["after"]["BTC"]["1 month"] == closes["2013-08-14"] / closes["2013-07-16"] - 1  # 14 August 20:30: the newest bar ended at 00:00
+    later = as_json(reading(prices, whole_folder, cache, "2016-12-29"))["openings"]
+    assert [one["opened"][:4] for one in later] == ["2013", "2015"]
+    assert later[0]["reason"] == "trend"
+    assert later[0]["after"]["BTC"]["1 month"] == only["after"]["BTC"]["1 month"]
+    assert None not in later[0]["after"]["BTC"].values()
+    assert None not in later[1]["after"]["SOL"].values()
 
 
 def test_a_spell_that_ended_says_why(prices: Prices, whole_folder: Path, cache: Path):
     text = told(prices, whole_folder, cache, "2014-07-07")
     assert text.startswith("The gate is shut (dormant): the last spell ended below the index's own average. Nothing may be held in coins.")
-    assert "a close above 160.47 starts a breakout" in text, "the record is older than rearm_sessions, and rearming has just begun"
+    close = prices.of("^RUT").frame["close"]["2014-07-07 20:30"]
+    record = prices.of("^RUT").frame["close"][:"2014-07-07"].max()
+    assert f"a close above 160.47 ({record / close - 1:+.1%} from here) starts a breakout" in text, (
+        "the record is older than rearm_sessions, and rearming has just begun"
+    )
 
 
 def test_an_attempt_that_lapsed_says_so(prices: Prices, whole_folder: Path, cache: Path):
@@ -126,6 +196,8 @@ def test_json_has_the_numbers_behind_the_words(prices: Prices, whole_folder: Pat
     assert plain["channels"]["credit"]["holds"] is True
     assert plain["channels"]["credit"]["value"] > 0
     assert plain["text"] == list(sentences(found))
+    assert plain["days_open"] == 63
+    assert list(plain["coins_since"]) == ["BTC"]
 
 
 def test_json_says_null_for_what_is_unknown(prices: Prices, whole_folder: Path, cache: Path):
@@ -133,6 +205,7 @@ def test_json_says_null_for_what_is_unknown(prices: Prices, whole_folder: Path, 
     assert plain["level"] is None
     assert plain["confirmed_at"] is None
     assert plain["average"] is None
+    assert (plain["days_open"], plain["coins_since"], plain["openings"]) == (None, {}, [])
     assert plain["confirmations"]["volume"] == {"holds": None, "value": None}
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.bootstrap import Interval
 from backtests.spells import Events, Spell
 from backtests.verdict import more_events, verdict
 
@@ -23,17 +24,13 @@ def happened(effects: list[float], closed: int | None = None, days: int = 10) ->
     return Events(len(found), 0, len(found), len(found) if closed is None else closed, found)
 
 
-def curve(seed: int, mean: float, days: int = 600) -> np.ndarray:
-    return 100.0 * np.exp(np.cumsum(np.random.default_rng(seed).normal(mean, 0.02, days)))
-
-
-SAME = {"strategy": curve(1, 0.0), "hold_bitcoin": curve(2, 0.0), "bitcoin_own_trend": curve(3, 0.0)}
+ALIKE, BELOW = Interval(0.0, -0.5, 0.5), Interval(-2.0, -3.0, -1e-9)
 MANY = happened([0.2, 0.3, 0.1, 0.25, 0.2])
 
 
 def judged(own: float | None = 1.5, hold: float | None = 1.0, trend: float | None = 1.2, p: float | None = 0.01, **changes: Any) -> Any:
-    days, events = changes.get("days", SAME), changes.get("events", MANY)
-    return verdict({"strategy": own, "hold_bitcoin": hold, "bitcoin_own_trend": trend}, days, p, events, 0.0, 1)
+    gaps = {"hold_bitcoin": ALIKE, "bitcoin_own_trend": ALIKE} | changes.get("gaps", {})
+    return verdict({"strategy": own, "hold_bitcoin": hold, "bitcoin_own_trend": trend}, gaps, p, changes.get("events", MANY), 0.0)
 
 
 def test_better_needs_every_condition() -> None:
@@ -45,14 +42,11 @@ def test_better_needs_every_condition() -> None:
 
 
 def test_worse_needs_both_intervals_below_zero() -> None:
-    bad, good = curve(1, -0.004), curve(2, 0.006)
-    apart = {"strategy": bad, "hold_bitcoin": good, "bitcoin_own_trend": curve(3, 0.006)}
-    assert judged(own=-3.0, hold=5.0, trend=5.0, days=apart).word == "worse"
-    same_days_backwards = 100.0 * np.exp(np.cumsum(np.diff(np.log(bad), prepend=np.log(100.0))[::-1]))
-    near_one = apart | {"bitcoin_own_trend": same_days_backwards}
-    got = judged(own=-3.0, hold=5.0, trend=-2.9, days=near_one)
-    assert got.word == "cannot be told"
-    assert "trails both" in got.why
+    assert judged(own=-3.0, hold=5.0, trend=5.0, gaps={"hold_bitcoin": BELOW, "bitcoin_own_trend": BELOW}).word == "worse"
+    for near in ({"hold_bitcoin": BELOW}, {"bitcoin_own_trend": BELOW}, {"hold_bitcoin": BELOW, "bitcoin_own_trend": BELOW._replace(high=0.0)}):
+        got = judged(own=-3.0, hold=5.0, trend=5.0, gaps=near)
+        assert got.word == "cannot be told"
+        assert "trails both" in got.why
 
 
 def test_trailing_one_only_cannot_be_told_and_does_not_claim_both() -> None:

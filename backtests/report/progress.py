@@ -1,0 +1,49 @@
+"""What is being done, on standard error, while it is."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from backtests.report import terminal
+
+Step = Callable[..., None]
+
+
+@contextmanager
+def progress() -> Iterator[Step]:
+    """A line on standard error that says what is being done, silent where that is no terminal; each step lets Ctrl-C through.
+
+    An interruption that falls into one of numba's callbacks is swallowed there: the next step raises it again.
+    """
+    interruptions: list[int] = []
+
+    def interrupted(signal_number: int, _: object) -> None:
+        interruptions.append(signal_number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        with _shown() as show:
+
+            def step(text: str, done: int = 0, of: int = 0) -> None:
+                if interruptions:
+                    raise KeyboardInterrupt
+                show(text, done, of)
+
+            yield step
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str, int, int], object]]:
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=terminal.console(error=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda text, done, of: bar.update(task, description=text, completed=done, total=of or None)

@@ -1,0 +1,59 @@
+"""Run folders of every kind a report must cope with, made once a process."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backtests import record
+from backtests.backtest import backtest
+from backtests.caveats import caveats
+from backtests.prepare import Inputs, prepare
+from tests.scenes import changed, coin_settings, random_backtest
+
+SEED = (31, 2)  # three channels, four coins, nine spells, 236 orders, some of them not filled
+FALLBACK = "Yahoo cannot be reached: these are simulated prices, not the market's"
+KINDS: dict[str, dict[str, Any]] = {
+    "usual": {},
+    "no spells": {"gate.base_sessions": 2520, "allocation.own_trend": "off"},
+    "no orders": {"costs.min_notional": 1e9},
+    "without benchmarks": {},
+    "one coin": {"coins": coin_settings({"BTC": 1.0}), "backtest.random_gates": 0},
+    "no channels": {
+        "risk_curve.channels": (),
+        "risk_curve.ceilings": (1.0,),
+        "risk_curve.dormant_ceilings": (0.0,),
+        "gate.min_confirmations": 0,
+        **{f"confirmations.{name}.enabled": False for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")},
+    },
+    "two bars": {},
+    "hourly": {},
+    "sample": {"costs.cash_yield": 0.04},
+}
+
+
+@pytest.fixture(scope="session")
+def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a run of one kind, to be read only."""
+
+    @cache
+    def made(kind: str) -> Path:
+        folder = tmp_path_factory.mktemp("run-") / kind.replace(" ", "-")
+        folder.mkdir()
+        result = backtest(inputs_of(kind), with_benchmarks=kind != "without benchmarks")
+        record.write(result, caveats(result), folder)
+        return folder
+
+    return made
+
+
+def inputs_of(kind: str) -> Inputs:
+    drawn = random_backtest(np.random.default_rng((88, 27) if kind == "hourly" else SEED))
+    changes = {"backtest.random_gates": 40} | KINDS[kind]
+    if kind == "two bars":
+        changes["backtest.start"], changes["backtest.end"] = (drawn.grid[20 + days].date() for days in (0, 1))
+    prices = drawn.prices._replace(sample=True, fallback=FALLBACK) if kind == "sample" else drawn.prices
+    return prepare(changed(drawn.settings, changes), prices)

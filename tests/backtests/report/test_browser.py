@@ -1,0 +1,227 @@
+"""The page in a real browser: quick, quiet, legible, usable on a telephone and in the dark."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from backtests.report import page as report
+
+CHROMIUM = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+OPTIONS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+SIZES = {"wide": {"width": 1400, "height": 900}, "narrow": {"width": 360, "height": 740}}
+FIRST_PAINT_MS = 1500
+FEW = 15  # lines of the long tables where each more takes axe time and shows it nothing new
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"no Chromium: {CHROMIUM} (CHROMIUM) is no file")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def page_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The written page of one kind of run; with ", few rows" long tables are cut, with ", tables only" no figure is drawn."""
+    made: dict[str, Path] = {}
+
+    def of(kind: str) -> Path:
+        if kind not in made:
+            whole, _, changes = kind.partition(", ")
+            folder = Path(shutil.copytree(run_of(whole), tmp_path_factory.mktemp("page") / "run"))
+            for name in ("orders.csv", "decisions.csv") if changes == "few rows" else ():
+                lines = (folder / name).read_text().splitlines(keepends=True)
+                (folder / name).write_text("".join(lines[:FEW]))
+            made[kind] = report.write(folder)
+            if changes == "tables only":
+                text = made[kind].read_text(encoding="utf-8")
+                made[kind].write_text(re.sub(r'<div class="figure.*?</div>', "", text, flags=re.DOTALL), encoding="utf-8")
+        return made[kind]
+
+    return of
+
+
+class Opened:
+    """A page with all it asked for and complained about."""
+
+    def __init__(self, context: BrowserContext, path: Path) -> None:
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(path.as_uri())
+
+    def draw(self, which: str = ".figure") -> None:
+        """Bring each such figure into view and wait for its picture."""
+        for place in self.page.locator(which).all():
+            place.scroll_into_view_if_needed()
+            place.locator("svg.main-svg").first.wait_for(timeout=20_000)
+
+
+@pytest.fixture
+def opened(browser: Browser, page_of: Callable[[str], Path]) -> Iterator[Callable[..., Opened]]:
+    """Opens the page of one kind of run in a window of its own."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(kind: str = "usual", size: str = "wide", scheme: Any = "light") -> Opened:
+        contexts.append(browser.new_context(viewport=SIZES[size], color_scheme=scheme))  # type: ignore[arg-type]  # a dict is what it takes
+        return Opened(contexts[-1], page_of(kind))
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("kind", ["usual", "no spells", "no channels", "two bars", "hourly"])  # whose figures differ in kind
+def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
+    kind: str, opened: Callable[..., Opened], page_of: Callable[[str], Path]
+) -> None:
+    found = opened(kind)
+    found.draw()
+    figures = report.pictures(report.recorded(page_of(kind).parent))
+    assert found.page.locator(".figure").count() == len(figures)
+    for name, figure in figures.items():
+        layers = {"bar": ".bars", "heatmap": ".heatmaplayer image", "histogram": ".bars", "scatter": ".scatterlayer .trace"}
+        for trace in figure["data"]:
+            empty = not trace.get("z", trace.get("y", trace.get("x", True))) or trace.get("visible") == "legendonly"
+            if not empty:
+                assert found.page.locator(f"#{name} {layers[trace.get('type', 'scatter')]}").count() > 0, (name, trace.get("name"))
+    asked = [url for url in found.requests if not url.startswith(("data:", "blob:"))]
+    assert asked == [page_of(kind).as_uri()]
+    assert found.complaints == []
+
+
+def test_the_page_is_small(page_of: Callable[[str], Path]) -> None:
+    assert page_of("usual").stat().st_size < 4_000_000
+
+
+def test_words_appear_at_once(opened: Callable[..., Opened]) -> None:
+    """In one of three tries, since other processes may be at work beside the tests."""
+
+    def first_paint() -> float:
+        window = opened().page
+        window.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+        return float(window.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+
+    assert any(first_paint() < FIRST_PAINT_MS for _ in range(3))
+
+
+@pytest.mark.parametrize("kind", ["usual", "sample"])
+def test_on_a_telephone_tables_scroll_inside_themselves_and_the_page_does_not(kind: str, opened: Callable[..., Opened]) -> None:
+    found = opened(kind, "narrow")
+    found.draw()
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert found.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    inner = found.page.evaluate("[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth > one.clientWidth, one.clientWidth])")
+    assert any(wider for wider, _ in inner)
+    assert all(width <= 360 for _, width in inner)
+    moved = "(() => { const one = document.querySelector('.scroll'); one.scrollLeft = 1e6; return one.scrollLeft; })()"
+    assert found.page.evaluate(moved) > 0
+
+
+@pytest.mark.parametrize(("kind", "size"), [("usual, few rows", "wide"), ("usual, few rows", "narrow"), ("sample, few rows", "narrow")])
+def test_axe_finds_nothing_serious_in_light_and_in_dark(kind: str, size: str, opened: Callable[..., Opened]) -> None:
+    found = opened(kind, size)
+    found.draw()
+    for scheme in ("light", "dark"):
+        found.page.emulate_media(color_scheme=scheme)
+        found.page.wait_for_function(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
+        violations = Axe().run(found.page, options={"resultTypes": ["violations"]}).response["violations"]
+        serious = [one for one in violations if one["impact"] in ("serious", "critical")]
+        assert [(scheme, one["id"], node["html"][:200], node["failureSummary"]) for one in serious for node in one["nodes"][:3]] == []
+
+
+def cells(window: Page, label: str, column: int) -> list[str]:
+    read = "(rows, column) => rows.map((row) => row.cells[column].firstChild?.textContent.trim() ?? '')"
+    return list(window.locator(f"[aria-label='{label}'] tbody tr").evaluate_all(read, column))
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", "").rstrip("%")) if text not in ("-", "") else float("-inf")
+
+
+def test_a_click_sorts_and_a_second_one_turns_it_round(opened: Callable[..., Opened]) -> None:
+    window = opened("usual, tables only").page
+    label = "Figures of the strategy and its benchmarks"
+    heading = window.locator(f"[aria-label='{label}'] th").nth(3)
+    as_written = [number(text) for text in cells(window, label, 3)]
+    assert heading.get_attribute("aria-sort") is None
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    down = [number(text) for text in cells(window, label, 3)]
+    assert down == sorted(as_written, reverse=True) != as_written
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert [number(text) for text in cells(window, label, 3)] == sorted(as_written)
+    window.locator(f"[aria-label='{label}'] th button").nth(4).click()
+    assert heading.get_attribute("aria-sort") is None
+    assert window.locator(f"[aria-label='{label}'] [aria-sort]").count() == 1
+
+
+def test_words_sort_the_other_way_round_and_sums_stay_last(opened: Callable[..., Opened]) -> None:
+    window = opened("usual, tables only").page
+    label = "Profit by spell and coin"
+    heading = window.locator(f"[aria-label='{label}'] th").first
+    as_written = cells(window, label, 0)
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+    upward = [*sorted(as_written[:-1]), "all"]  # dates, then interest and outside
+    assert cells(window, label, 0) == upward
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert cells(window, label, 0) == upward[::-1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "label", "column"),
+    [("no spells", "Figures of the strategy and its benchmarks", 3), ("usual", "Orders", 4), ("usual", "Monthly returns", 8)],
+)
+def test_missing_figures_sort_below_all_others(kind: str, label: str, column: int, opened: Callable[..., Opened]) -> None:
+    window = opened(f"{kind}, tables only").page
+    heading = window.locator(f"[aria-label='{label}'] th").nth(column)
+    values = [number(text) for text in cells(window, label, column)]
+    assert float("-inf") in values
+    for way in ("descending", "ascending"):
+        heading.locator("button").click()
+        assert heading.get_attribute("aria-sort") == way
+        shown = [number(text) for text in cells(window, label, column)]
+        assert shown == sorted(values, reverse=way == "descending")
+
+
+def test_the_dark_theme_is_dark_in_pictures_too(opened: Callable[..., Opened]) -> None:
+    inks = []
+    for scheme in ("light", "dark"):
+        found = opened(scheme=scheme)
+        found.draw("#equity")
+        ground = channels(found.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        ink = channels(found.page.locator("#equity .xtick text").first.evaluate("(one) => getComputedStyle(one).fill"))
+        assert (sum(ground) < sum(ink)) == (scheme == "dark")
+        inks.append(ink)
+    assert inks[0] != inks[1]
+
+
+def test_a_change_of_theme_redraws_the_pictures(opened: Callable[..., Opened]) -> None:
+    found = opened()
+    found.draw("#equity")
+    ink = "getComputedStyle(document.querySelector('#equity .xtick text')).fill"
+    before = found.page.evaluate(ink)
+    found.page.emulate_media(color_scheme="dark")
+    found.page.wait_for_function(f"{ink} !== {before!r}")
+    assert found.complaints == []
+
+
+def channels(colour: str) -> list[int]:
+    return [int(value) for value in re.findall(r"\d+", colour)[:3]]

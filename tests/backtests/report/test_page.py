@@ -1,0 +1,259 @@
+"""The page as text: whole for every kind of run, the same twice, safe with whatever the data say, and honest about damage."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from backtests import runs
+from backtests.report import page
+from tests.backtests.report.conftest import FALLBACK, KINDS
+
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+EVIL = "</script><script>alert(1)</script><!--<script>\"'&<img src=x onerror=alert(2)>"
+
+
+class Parsed(HTMLParser):
+    """Elements with their attributes, the text of each, and whether all that was opened was closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.stack: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self.stack):
+            self.texts[tag][-1] += data
+
+
+@pytest.fixture
+def copy_of(run_of: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A run folder of one kind that a test may write into."""
+    return lambda kind: Path(shutil.copytree(run_of(kind), tmp_path / kind.replace(" ", "-")))
+
+
+def html(folder: Path) -> str:
+    return page.html(page.recorded(folder))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_run_has_a_page(kind: str, run_of: Callable[[str], Path]) -> None:
+    text = html(run_of(kind))
+    parsed = Parsed(text)
+    assert parsed.stack == []
+    assert len(text.encode()) < 4_000_000
+    figures = {attributes["data-figure"] for tag, attributes in parsed.elements if tag == "script" and "data-figure" in attributes}
+    places = {attributes["id"] for tag, attributes in parsed.elements if tag == "div" and str(attributes.get("class")).startswith("figure")}
+    assert figures == places == page.pictures(page.recorded(run_of(kind))).keys()
+    words = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
+    assert not re.search(r"\b(nan|NaN|None|NaT|inf|Undefined)\b", re.sub(r"<[^>]*>", " ", words))
+
+
+def test_figures_in_the_page_are_the_figures(run_of: Callable[[str], Path]) -> None:
+    text = html(run_of("usual"))
+    found = dict(re.findall(r'<script type="application/json" data-figure="([\w-]+)">(.*?)</script>', text, flags=re.DOTALL))
+    assert {name: json.loads(content) for name, content in found.items()} == page.pictures(page.recorded(run_of("usual")))
+
+
+def test_the_verdict_comes_first(run_of: Callable[[str], Path]) -> None:
+    run = page.recorded(run_of("usual"))
+    parsed = Parsed(page.html(run))
+    assert parsed.texts["h1"] == [page.HEADLINES[run.summary["verdict"]["word"]]]
+    assert run.summary["verdict"]["why"] in parsed.texts["header"][0]
+
+
+@pytest.mark.parametrize("word", ["better", "worse", "cannot be told"])
+def test_there_is_a_headline_for_every_verdict(word: str, run_of: Callable[[str], Path]) -> None:
+    run = page.recorded(run_of("usual"))
+    judged = run._replace(summary={**run.summary, "verdict": {"word": word, "why": "Because."}})
+    assert Parsed(page.html(judged)).texts["h1"] == [page.HEADLINES[word]]
+
+
+def test_a_run_without_benchmarks_says_why_it_has_no_verdict(run_of: Callable[[str], Path]) -> None:
+    parsed = Parsed(html(run_of("without benchmarks")))
+    assert parsed.texts["h1"] == ["No verdict."]
+    assert "without benchmarks" in parsed.texts["header"][0]
+    assert "What each rule earned or cost" not in parsed.texts["h2"]
+
+
+def test_a_sample_run_says_so_across_the_page(run_of: Callable[[str], Path]) -> None:
+    parsed = Parsed(html(run_of("sample")))
+    assert parsed.texts["h1"] == ["No verdict."]
+    assert ("body", {"class": "sample"}) in parsed.elements
+    assert "(sample prices)" in parsed.texts["title"][0]
+    (banner,) = [text for text in parsed.texts["p"] if text.startswith("Sample prices: a simulation, not a market.")]
+    assert f"{FALLBACK}. Nothing below" in banner
+    assert "p = " not in parsed.texts["main"][0]
+    usual = html(run_of("usual"))
+    assert "SAMPLE" not in Parsed(usual).texts["body"][0] and 'class="sample"' not in usual
+
+
+def test_a_sample_that_was_asked_for_needs_no_excuse(run_of: Callable[[str], Path]) -> None:
+    run = page.recorded(run_of("sample"))
+    text = " ".join(Parsed(page.html(run._replace(summary={**run.summary, "fallback": ""}))).texts["p"][0].split())
+    assert text == "Sample prices: a simulation, not a market. Nothing below says whether the idea works."
+
+
+def test_a_gate_that_never_opened_is_said_to(run_of: Callable[[str], Path]) -> None:
+    assert "The gate never opened in this window." in html(run_of("no spells"))
+    assert "The gate never opened" not in html(run_of("usual"))
+
+
+def test_warnings_are_all_there_the_high_ones_in_sight(run_of: Callable[[str], Path]) -> None:
+    run = page.recorded(run_of("usual"))
+    parsed = Parsed(page.html(run))
+    high = [one for one in run.summary["warnings"] if one["severity"] == "high"]
+    items = [text for text in parsed.texts["li"] if any(text.lower().startswith(one["about"]) for one in run.summary["warnings"])]
+    assert len(items) == len(run.summary["warnings"]) > len(high) > 0
+    hidden = "".join(parsed.texts.get("details", []))
+    assert not any(one["text"] in hidden for one in high)
+
+
+# --- the same again ------------------------------------------------------------------------------------------------------
+
+
+def test_writing_twice_gives_the_same_bytes(copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("usual")
+    first = page.write(folder).read_bytes()
+    assert page.write(folder).read_bytes() == first
+    assert {path.name for path in folder.iterdir() if path.name.startswith("report")} == {"report.html"}
+
+
+def test_a_page_written_while_the_folder_had_another_name_is_the_same(copy_of: Callable[[str], Path], tmp_path: Path) -> None:
+    """The backtest writes into a partial folder and says what it will be called."""
+    folder = copy_of("usual")
+    first = page.write(folder, "final").read_bytes()
+    final = folder.rename(tmp_path / "final")
+    assert page.write(final).read_bytes() == first
+
+
+def test_a_page_that_cannot_be_written_says_so(copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("two bars")
+    (folder / "report.html").mkdir()
+    (folder / "report.html" / "mine").touch()
+    with pytest.raises(runs.RunError, match=r"report\.html: cannot be written"):
+        page.write(folder)
+
+
+# --- whatever the data say -------------------------------------------------------------------------------------------------
+
+
+def test_what_comes_from_data_stays_text(run_of: Callable[[str], Path]) -> None:
+    run = page.recorded(run_of("usual"))
+    plain = Parsed(page.html(run))
+    data = {name: one | {"source": EVIL, "origin": EVIL, "vintage": EVIL} for name, one in run.summary["data"].items()}
+    spells = [one | {"reason": EVIL, "opened": EVIL, "closed": EVIL} for one in run.summary["events"]["spells"]]
+    profit = run.summary["profit"] | {"spells": {EVIL + name: row for name, row in run.summary["profit"]["spells"].items()}}
+    hostile = {
+        "data": {EVIL + name: one for name, one in data.items()},
+        "events": run.summary["events"] | {"spells": spells},
+        "profit": profit | {"coins": [EVIL for _ in profit["coins"]]},
+        "warnings": [{"severity": severity, "about": EVIL, "text": EVIL, "remedy": EVIL} for severity in ("high", "low")],
+        "verdict": {"word": "better", "why": EVIL},
+        "without": [one | {"rule": EVIL, "text": EVIL} for one in run.summary["without"]],
+        "versions": {EVIL: EVIL},
+        "order_list_hash": EVIL,
+    }
+    spoiled = run._replace(
+        name=EVIL,
+        summary={**run.summary, **hostile},
+        settings={**run.settings, "signal": {**run.settings["signal"], "index": EVIL}, "coins": [{"name": EVIL, "weight": 1.0, "lag_days": 0}]},
+        orders=run.orders.assign(symbol=EVIL, status=EVIL, reason=EVIL),
+        decisions=run.decisions.assign(state=EVIL, reason=EVIL),
+        gate=run.gate.assign(reason=EVIL),
+    )
+    text = page.html(spoiled)
+    found = Parsed(text)
+    assert found.stack == []
+    scripts = [attributes for tag, attributes in found.elements if tag == "script"]
+    assert scripts == [attributes for tag, attributes in plain.elements if tag == "script"]
+    assert "img" not in {tag for tag, _ in found.elements}
+    assert not [attributes for _, attributes in found.elements if any(name.startswith("on") for name in attributes)]
+    for content in re.findall(r'data-figure="[\w-]+">(.*?)</script>', text, flags=re.DOTALL):
+        assert "<" not in content  # neither </script> nor <!--, which would end or swallow the element
+        json.loads(content)
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------------
+
+FILES = ["settings.toml", "metrics.json", "equity.csv", "curves.csv", "gate.csv", "orders.csv", "decisions.csv"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(name: str, copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("two bars")
+    (folder / name).unlink()
+    with pytest.raises(runs.RunError, match=re.escape(name)) as raised:
+        page.write(folder)
+    assert str(folder) in str(raised.value)
+    assert not (folder / "report.html").exists()
+
+
+SPOILED = {
+    "emptied": lambda text: b"",
+    "binary": lambda text: b"\xff\xfe\x00" + text,
+    "cut short": lambda text: text[: len(text) // 3].rstrip(b"\n0123456789.") + b'"',
+    "nonsense": lambda text: b"a,b\n1,2,3,4\n5\n",
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+@pytest.mark.parametrize("name", [name for name in FILES if name != "metrics.json"])
+def test_a_damaged_file_is_named(name: str, how: str, copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("usual")
+    path = folder / name
+    path.write_bytes(SPOILED[how](path.read_bytes()))
+    with pytest.raises(runs.RunError, match=re.escape(name)) as raised:
+        page.write(folder)
+    assert "run the backtest again" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value"),
+    [("equity.csv", "value", "much"), ("curves.csv", "time", "someday"), ("orders.csv", "price", "dear"), ("gate.csv", "session_close", "noon")],
+)
+def test_a_cell_that_is_no_number_or_instant_is_refused(name: str, column: str, value: str, copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("usual")
+    header, first, *rest = (folder / name).read_text().splitlines()
+    cells = first.split(",")
+    cells[header.replace('"', "").split(",").index(column)] = value
+    (folder / name).write_text("\n".join([header, ",".join(cells), *rest]) + "\n")
+    with pytest.raises(runs.RunError, match=re.escape(name)):
+        page.write(folder)
+
+
+@pytest.mark.parametrize("key", ["intervals", "profit", "without", "sample", "events", "verdict"])
+def test_figures_of_another_version_are_told_not_guessed(key: str, copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("two bars")
+    content = json.loads((folder / "metrics.json").read_text())
+    del content[key]
+    (folder / "metrics.json").write_text(json.dumps(content))
+    with pytest.raises(runs.RunError, match=rf"metrics\.json.*has no {key}"):
+        page.write(folder)
+
+
+@pytest.mark.parametrize("table", ["signal", "costs", "coins"])
+def test_settings_without_what_the_page_tells_are_refused(table: str, copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("two bars")
+    text = (folder / "settings.toml").read_text()
+    (folder / "settings.toml").write_text(text.replace(f"[{table}]", f"[{table}_gone]"))
+    if f"[{table}]" not in text:
+        (folder / "settings.toml").write_text("".join(line + "\n" for line in text.splitlines() if not line.startswith(f"{table} =")))
+    with pytest.raises(runs.RunError, match=r"settings\.toml"):
+        page.write(folder)

@@ -1,0 +1,83 @@
+"""What the README shows, made by commands: `python -m tests.readme [--data FOLDER]`.
+
+Takes the screenshot of the report on the embedded sample, and with a folder of real prices writes the table of the result.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests import record, runs
+from backtests.backtest import backtest
+from backtests.caveats import caveats
+from backtests.prepare import prepare
+from backtests.report import page
+from backtests.report.terminal import COLUMNS, NARROW
+from brokers.prices.load import load_prices
+from config.settings import load
+
+ROOT = Path(__file__).parents[1]
+README, PICTURE = ROOT / "README.md", ROOT / "backtests/report/sample.png"
+BEGIN, END = "<!-- result -->\n", "<!-- end -->"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# Without these it asks for sites of its own at every start.
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync"]
+
+
+def made(folder: Path, *overrides: str) -> dict[str, Any]:
+    """The summary of a run on these settings, written into `folder` with its page."""
+    settings = load([], list(overrides))
+    result = backtest(prepare(settings, load_prices(settings, pd.Timestamp.now(tz="UTC"))))
+    folder.mkdir()
+    record.write(result, caveats(result), folder)
+    page.write(folder)
+    return runs.read(folder)
+
+
+def result(folder: str, scratch: Path) -> str:
+    """The result on real prices as the README has it: the verdict, then the table."""
+    found = made(scratch / "real", "prices.source=folder", f"prices.folder={folder}", f"prices.cache={scratch}/cache")
+    columns = [column for column in COLUMNS if column[1] in NARROW]
+    lines = [f"| {found['window']['first'][:10]} to {found['window']['last'][:10]} | {' | '.join(heading for heading, _, _ in columns)} |"]
+    lines.append("|---|" + "---:|" * len(columns))
+    for name, metrics in {"strategy": found["strategy"], **found["benchmarks"]}.items():
+        cells = [form.format(metrics[key]) for _, key, form in columns]
+        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
+    verdict = found["verdict"]
+    return f"> **{verdict['word'].capitalize()}.** {verdict['why']}\n\n" + "\n".join(lines) + "\n"
+
+
+def screenshot(scratch: Path) -> None:
+    """The head of the sample's report as a picture."""
+    from playwright.sync_api import sync_playwright
+
+    made(scratch / "sample", "prices.source=sample", f"prices.cache={scratch}/cache")
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        tab = browser.new_page(viewport={"width": 1200, "height": 2000}, color_scheme="light")
+        tab.goto((scratch / "sample" / page.NAME).as_uri())
+        tab.wait_for_selector("#equity .main-svg")
+        tab.wait_for_timeout(500)
+        tab.screenshot(path=PICTURE)
+        browser.close()
+
+
+def main() -> None:
+    """Make both."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="folder of real prices")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        screenshot(Path(folder))
+        if given.data:
+            before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+            README.write_text(before + BEGIN + result(given.data, Path(folder)) + END + rest.partition(END)[2], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""What the README says is true: its commands run, its numbers are the defaults, its table is what a run gives."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import main
+from config.settings import load
+from tests import readme
+from tests.scenes import REAL, realdata
+
+TEXT = readme.README.read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
+COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines() if line.startswith("python main.py")]
+
+
+def test_its_commands_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(COMMANDS) >= 6
+    for line in COMMANDS:
+        result = CliRunner().invoke(main.app, shlex.split(line)[2:])
+        assert result.exit_code == 0, f"{line}\n{result.output}"
+    assert (tmp_path / "runs/mine/report.html").exists()
+
+
+def test_every_command_has_its_row() -> None:
+    groups = {group.name: group.typer_instance for group in main.app.registered_groups}
+    names = [command.name for command in main.app.registered_commands]
+    names += [f"{group} {command.name}" for group, inside in groups.items() for command in inside.registered_commands]
+    assert [name for name in names if f"`{name}" not in TEXT] == []
+
+
+def test_its_make_targets_exist() -> None:
+    targets = re.findall(r"^([a-z]+):", (readme.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"\bmake ([a-z]+)", TEXT)) <= set(targets)
+
+
+def test_its_numbers_are_the_defaults() -> None:
+    usual = load()
+    said = {
+        f"record at least {usual.gate.base_sessions} sessions old",
+        f"closes in a row {usual.gate.fail_tolerance * 100:.0f} % below",
+        f"below the {usual.gate.trend_sessions}-session average",
+        f"{', '.join(f'{ceiling:.0%}'[:-1] for ceiling in usual.risk_curve.ceilings)} %",
+        f"known {usual.prices.publication_delay} minutes after",
+        f"{usual.backtest.random_gates:,} random gates",
+        f"ETH after {usual.coins[1].lag_days} days",
+        f"{usual.coins[2].name} after {usual.coins[2].lag_days}.",
+    }
+    flat = " ".join(TEXT.split())
+    assert [sentence for sentence in said if sentence not in flat] == []
+    assert (usual.gate.confirm_sessions, usual.gate.fail_sessions, usual.gate.min_confirmations) == (3, 3, 2), "written out as words"
+    assert len(usual.confirmations.enabled()) == 4
+    assert usual.allocation.band == 0.2
+
+
+def test_files_it_names_exist() -> None:
+    linked = [target for target in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in target]
+    overlays = [f"config/{Path(name).name}" for name in re.findall(r"`(?:config/)?(\w+\.toml)`", TEXT) if name not in ("settings.toml", "my.toml")]
+    assert [name for name in (*linked, *overlays) if not (readme.ROOT / name).exists()] == []
+
+
+def test_its_coin_can_be_loaded(tmp_path: Path) -> None:
+    (block,) = [block for kind, block in BLOCKS if kind == "toml"]
+    (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
+    assert load([tmp_path / "mine.toml"]).coins[0].name == tomllib.loads(block)["coins"][0]["name"]
+
+
+@realdata
+def test_its_table_is_what_a_run_gives(tmp_path: Path) -> None:
+    shown = TEXT.partition(readme.BEGIN)[2].partition(readme.END)[0]
+    assert shown == readme.result(str(REAL), tmp_path)
