@@ -77,12 +77,15 @@ class Sessions(NamedTuple):
 
 
 def sessions_of(table: pd.DataFrame) -> Sessions:
-    """What the state machine read to make this gate table, which shows the last known row where a close is missing."""
+    """What the state machine read to make this gate table, which shows the last known row where a close is missing.
+
+    Copies, because a frame's own arrays are read-only: another type, for which numba would compile everything again.
+    """
     close, average, haircut = (table[name].to_numpy(dtype=float, copy=True) for name in ("close", "average", "haircut"))
     close[table["stale"].to_numpy() > 0] = np.nan
-    confirming, filled = (table[name].to_numpy(dtype=np.int64) for name in ("confirmations", "filled"))
+    confirming, filled = (table[name].to_numpy(dtype=np.int64, copy=True) for name in ("confirmations", "filled"))
     lines = Gate(*(np.empty(len(table)) for _ in Gate._fields))
-    lines = lines._replace(filled=filled.astype(float), stale=table["stale"].to_numpy(dtype=float))
+    lines = lines._replace(filled=filled.astype(float), stale=table["stale"].to_numpy(dtype=float, copy=True))
     room = Changes(*(np.empty(len(table), float if name == "level" else np.int64) for name in Changes._fields))
     return Sessions(_seconds(pd.DatetimeIndex(table.index)), close, records_of(close), average, confirming, filled, haircut, lines, room)
 

@@ -28,7 +28,7 @@ NEEDED = {
     *("verdict", "warnings", "sample", "fallback", "order_list_hash", "versions"),
 }  # of metrics.json, besides what every run has
 SETTINGS = {"signal", "costs", "prices", "coins", "backtest"}  # tables of settings.toml the page tells of
-COMPRESSION = 6  # of the chart library: more takes longer than it saves
+COMPRESSION = 4  # of the chart library: more takes longer than it saves
 
 
 class Recorded(NamedTuple):

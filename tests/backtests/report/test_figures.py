@@ -159,8 +159,14 @@ def test_exposures_are_the_files_and_the_ceiling_keeps_every_step(run_of: Callab
         assert trace["y"] == pytest.approx(run.curves[f"exposure_{trace['name']}"].tolist(), rel=1e-4)
     drawn = pd.Series(ceiling["y"], pd.DatetimeIndex(ceiling["x"]))
     days = pd.DatetimeIndex(run.gate["session_close"]).tz_localize(None).normalize()
-    assert drawn.index[-1] == days[-1]  # the last step is as long as it lasted
     assert drawn.reindex(days, method="ffill").to_list() == pytest.approx(run.gate["ceiling"].tolist(), abs=1e-4)
+
+
+def test_a_ceiling_is_drawn_at_its_steps_and_to_the_end() -> None:
+    gate = pd.DataFrame({"session_close": pd.date_range("2020-01-06 21:00", periods=5, tz="UTC"), "ceiling": [0.0, 0.5, 0.5, 0.5, 0.5]})
+    curves = pd.DataFrame({"time": pd.date_range("2020-01-07", periods=5, tz="UTC"), "strategy": 1.0})
+    (ceiling,) = figures.exposure(curves, gate)["data"]
+    assert (ceiling["x"], ceiling["y"]) == (["2020-01-06", "2020-01-07", "2020-01-10"], [0.0, 0.5, 0.5])
 
 
 def test_profit_bars_add_up_to_the_profit(run_of: Callable[[str], Path]) -> None:
