@@ -83,7 +83,7 @@ def sentences(reading: Reading) -> Iterator[str]:
     yield f"{reading.symbol} closed at {row['close']:,.2f}; {_against_record(row)}."
     if reading.coins_since:
         gains = ", ".join(f"{name} {gain:+.0%}" for name, gain in reading.coins_since.items())
-        yield f"Since the confirmation, {_days_open(reading)} days ago: {gains}."
+        yield f"Since the confirmation, {_counted(_days_open(reading) or 0)} ago: {gains}."
     if (days := _days_open(reading)) is not None:
         yield f"By the thesis the other coins answer within one to three months: {_in_window(days)}."
     channels = rules.curve.channels
@@ -101,8 +101,12 @@ def _days_open(reading: Reading) -> int | None:
 def _in_window(days: int) -> str:
     first, last = ANSWER_DAYS
     if days < first:
-        return f"that time begins in {first - days} days"
-    return f"it is day {days}, that time ends in {last - days} days" if days <= last else f"that time ended {days - last} days ago"
+        return f"that time begins in {_counted(first - days)}"
+    return f"it is day {days}, that time ends in {_counted(last - days)}" if days <= last else f"that time ended {_counted(days - last)} ago"
+
+
+def _counted(days: int) -> str:
+    return f"{days} day{'' if days == 1 else 's'}"
 
 
 def _away(close: float, price: float) -> str:

@@ -61,6 +61,8 @@ def write(folder: Path, name: str | None = None) -> Path:
         partial.replace(page)
     except OSError as error:
         raise runs.RunError(f"{page}: cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
     return page
 
 

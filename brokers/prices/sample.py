@@ -1,10 +1,10 @@
 """The embedded sample: a *simulation* of every series, pinned to published landmark closes. No bar of it was ever traded.
 
-Formulas, with z standing for independent draws of mean 0 and variance 1 (three halves of each series' own stream and one that all series
-of its kind share, so that they move together), r for a bar's log return and u for a draw between 0 and 1:
+Formulas, with z standing for draws of mean 0 and variance 1, r for a bar's log return and u for a draw between 0 and 1:
 
-- **close** of ^RUT, ^GSPC and the coins: in logarithms a bridge from landmark to landmark, whose steps have the series' `volatility`,
-  reflected at both of them. So it meets every landmark on its day and lies strictly between two neighbours on the days between.
+- **close** of ^RUT, ^GSPC and the coins: in logarithms a bridge from landmark to landmark, whose steps are `volatility` times z,
+  reflected at both of them. So it meets every landmark on its day and lies strictly between two neighbours on the days between; past
+  the last one it is a walk between the last two. The two indices have three quarters of z's variance in common, and so have the coins.
 - **open**: a coin's is the close before; a session's lies three tenths of the way from there to its close (the night's share).
 - **high, low**: open and close, widened by `volatility` times u each, and cut at the two landmarks.
 - **volume**: `turnover` (1/2 + |r| / volatility) (8/10 + 4/10 u), whole shares or coins.

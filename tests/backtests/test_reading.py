@@ -84,10 +84,10 @@ def test_coins_that_were_listed_have_their_gain_since_the_confirmation(prices: P
     ("days", "expected"),
     [
         (0, "that time begins in 30 days"),
-        (29, "that time begins in 1 days"),
+        (29, "that time begins in 1 day"),
         (30, "it is day 30, that time ends in 61 days"),
         (91, "it is day 91, that time ends in 0 days"),
-        (92, "that time ended 1 days ago"),
+        (92, "that time ended 1 day ago"),
     ],
 )
 def test_one_to_three_months_are_counted_from_the_confirmation(days: int, expected: str, prices: Prices, whole_folder: Path, cache: Path):
