@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.report import terminal
 from backtests.report.progress import progress
-from brokers.prices.load import load_each, load_prices, sessions
+from brokers.prices.load import known_until, load_each, load_prices, sessions
 from brokers.prices.series import DataError
 from config.settings import load
 
@@ -22,7 +22,7 @@ def check_data(files: list[Path] | None, overrides: list[str] | None, as_json: b
 
     settings = load(files, overrides)
     with progress() as step:
-        now = pd.Timestamp.now(tz="UTC")
+        now = known_until(settings, pd.Timestamp.now(tz="UTC"))
         known = sessions(settings, now)
         series = dict(load_each(settings, now, refresh, step))
     refused = {request.name: str(one) for request, one in series.items() if isinstance(one, DataError)}
