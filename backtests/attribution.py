@@ -27,9 +27,9 @@ def profits(run: Run, inputs: Inputs) -> pd.DataFrame:
     What was held moves with the close; what was traded at this bar moves from the fill's price. The sum over all bars and
     coins is the change of equity less interest.
     """
-    held, closes = units_held(run, inputs), _closes(inputs)
-    moved = held.shift(fill_value=0.0).mul(closes.diff()).fillna(0.0)
-    bought = _by_bar(run, inputs, "size").mul(closes).fillna(0.0) - _by_bar(run, inputs, "value")
+    traded, closes = _by_bar(run, inputs, "size"), _closes(inputs)
+    moved = traded.cumsum().shift(fill_value=0.0).mul(closes.diff()).fillna(0.0)
+    bought = traded.mul(closes).fillna(0.0) - _by_bar(run, inputs, "value")
     return moved + bought - _by_bar(run, inputs, "fee")
 
 

@@ -41,7 +41,8 @@ def check_lookahead(files: list[Path] | None, overrides: list[str] | None, as_js
 
     settings = load(files, overrides)
     with progress() as step:
-        prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step, may_fall_back=True)
+        # Never the sample unasked: it would vouch for data nobody looked at.
+        prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step)
         found = lookahead.check(settings, prices, cuts, seed, step)
     said = lookahead.sentences(found)
     if as_json:

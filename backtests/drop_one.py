@@ -28,11 +28,10 @@ class Without(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """Everything a kernel run depends on."""
+    """What a kernel run depends on and a rule may change."""
 
     sessions: Sessions
     breakouts: BreakoutRules
-    ceilings: tuple[Floats, Floats]
     rules: DecisionRules
 
 
@@ -41,10 +40,10 @@ def drop_one(place: Arena) -> list[Without]:
     inputs = place.inputs
     rules, curve = gate_rules(inputs.settings), inputs.settings.risk_curve
     ceilings = np.array(curve.ceilings), np.array(curve.dormant_ceilings)
-    whole = Variant(arrays.sessions_of(inputs.table), rules.breakout, ceilings, inputs.rules)
+    whole = Variant(arrays.sessions_of(inputs.table), rules.breakout, inputs.rules)
     found = []
-    for rule, text, variant in (("", "all rules", whole), *_gate_rules(place, whole), *_trading_rules(place, whole)):
-        kernel.gate_of(variant.sessions, variant.breakouts, *variant.ceilings, 0)
+    for rule, text, variant in (("", "all rules", whole), *_gate_rules(place, whole), *_trading_rules(whole)):
+        kernel.gate_of(variant.sessions, variant.breakouts, *ceilings, 0)
         found.append(Without(rule, text, run(place, place.basket, tuple(inputs.coins), variant.sessions.lines, variant.rules).metrics))
     return found
 
@@ -85,7 +84,7 @@ def _gate_rules(place: Arena, whole: Variant) -> Iterator[tuple[str, str, Varian
         yield "haircuts", "none is taken", whole._replace(sessions=sessions._replace(haircut=np.ones(len(table))))
 
 
-def _trading_rules(place: Arena, whole: Variant) -> Iterator[tuple[str, str, Variant]]:
+def _trading_rules(whole: Variant) -> Iterator[tuple[str, str, Variant]]:
     """Each rule of the decision that is on, with the variant that lacks it."""
     rules = whole.rules
     switches: tuple[tuple[str, str, bool, dict[str, Any]], ...] = (

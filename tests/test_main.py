@@ -331,15 +331,18 @@ def test_without_a_network_a_backtest_runs_on_the_sample_and_says_why(here: Path
     assert why[1:] in " ".join(result.stdout.split())
 
 
-def test_a_reading_of_today_never_falls_back_to_the_sample(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("words", [["gate"], ["check", "lookahead"], ["check", "data"]], ids=" ".join)
+def test_what_speaks_of_the_users_own_data_never_falls_back_to_the_sample(words: list[str], monkeypatch: pytest.MonkeyPatch):
     from brokers.prices import yahoo
     from brokers.prices.series import UnreachableError
 
     def unreachable(*_: object) -> None:
         raise UnreachableError("Yahoo: nobody answers")
 
+    nobody_answers(monkeypatch)
     monkeypatch.setattr(yahoo, "fetch", unreachable)
-    assert_one_message(run("gate"), 3, "nobody answers")
+    result = run(*words)
+    assert (result.exit_code, "nobody answers" in result.stderr, "SAMPLE" in result.stdout) == (3, True, False)
 
 
 def test_a_second_run_gives_the_same_orders_in_another_process(sets: list[str]):

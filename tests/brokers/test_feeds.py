@@ -81,6 +81,28 @@ def test_bars_known_at_one_instant_come_together() -> None:
     assert [(instant, sorted(now)) for instant, now in seen] == [(instant, ["BTC", "ETH", "gate"]) for instant in index]
 
 
+def test_a_feed_read_before_its_first_bar_shows_nothing_not_the_future() -> None:
+    """A stock line shows its last value there; so it is with bars read beyond the first."""
+    seen: list[list[float]] = []
+
+    class Hasty(bt.Strategy):
+        def prenext(self) -> None:
+            late = self.datas[1]
+            if len(late) < 2:
+                seen.append([late.close[-1]] if len(late) else [line[0] for line in late.lines.lines])
+
+        def next(self) -> None:
+            self.prenext()
+
+    cerebro = bt.Cerebro(stdstats=False)
+    cerebro.adddata(CoinFeed(dataname=coin(days(6))), name="BTC")
+    cerebro.adddata(CoinFeed(dataname=coin(days(3, "2020-01-05"), seed=3)), name="ETH")
+    cerebro.addstrategy(Hasty)
+    cerebro.run()
+    assert [len(values) > 1 for values in seen] == [True] * 3 + [False], "three days before the first bar, then the first"
+    assert all(value != value for values in seen for value in values)
+
+
 def test_values_may_be_unknown() -> None:
     frame = coin(days(3)).assign(own_average=[NAN, 1.0, NAN])
     column = [now["BTC"][1][COIN.index("own_average")] for _, now in watch({"BTC": CoinFeed(dataname=frame)})]

@@ -128,6 +128,13 @@ def test_warnings_are_all_there_the_high_ones_in_sight(run_of: Callable[[str], P
 # --- the same again ------------------------------------------------------------------------------------------------------
 
 
+def test_the_note_on_intervals_has_the_bootstraps_own_numbers(run_of: Callable[[str], Path]) -> None:
+    from backtests.bootstrap import BLOCK_DAYS, DRAWS, LEVEL
+
+    assert f"{LEVEL:.0%}".replace("%", " %") + " intervals by the stationary bootstrap" in html(run_of("usual"))
+    assert f"(blocks of {BLOCK_DAYS} days on average, {DRAWS:,} draws," in html(run_of("usual"))
+
+
 def test_writing_twice_gives_the_same_bytes(copy_of: Callable[[str], Path]) -> None:
     folder = copy_of("usual")
     first = page.write(folder).read_bytes()

@@ -42,7 +42,7 @@ def test_every_row_has_a_cell_for_every_heading(kind: str, run_of: Callable[[str
             assert len(row) == len(table.headings)
             for cell, (heading, is_number) in zip(row, table.headings, strict=True):
                 assert ("number" in cell.kind) == is_number, (heading, cell)
-                assert not is_number or cell.sort == LOWEST or np.isfinite(float(cell.sort)), (heading, cell)  # type: ignore[arg-type]
+                assert not is_number or cell.sort == LOWEST or np.isfinite(float(cell.sort)), (heading, cell)  # type: ignore[arg-type]  # a number in number columns
                 assert not {"nan", "None", "NaT", "inf"} & set(cell.text.split()), (heading, cell)
 
 
@@ -139,7 +139,7 @@ def test_months_by_hand() -> None:
 def test_years_are_the_products_of_their_months(run: Recorded) -> None:
     values = run.equity["value"]
     table = tables.months(monthly_returns(run.equity.set_index("time")["value"]))
-    growth = np.prod([1 + float(cell.sort) for cell in column(table, "year")])  # type: ignore[arg-type]
+    growth = np.prod([1 + float(cell.sort) for cell in column(table, "year")])  # type: ignore[arg-type]  # as above
     assert growth == pytest.approx(values.iloc[-1] / values.iloc[0], rel=1e-9)
 
 

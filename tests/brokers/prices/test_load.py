@@ -289,7 +289,7 @@ def fill(cache: Path, settings: Settings, whole_folder: Path) -> None:
     kept = Cache(cache)
     for request in wanted(settings):
         rows = folder_source.fetch(request, whole_folder)[0]
-        kept.update("yahoo", request, lambda _, rows=rows: rows, rows.index[-1], False, lambda _: None)  # type: ignore[misc]
+        kept.update("yahoo", request, lambda _, rows=rows: rows, rows.index[-1], False, lambda _: None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
 
 @pytest.mark.parametrize("days_later", [0, 30])
