@@ -4,12 +4,13 @@
 them. Parity of the two engines is a test.
 """
 
+import sys
 from collections.abc import Callable
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 
 from backtests import arrays
@@ -24,6 +25,22 @@ FILLED, NO_CASH, CANCELLED, OPEN = range(4)
 STATUS = ("filled", "no cash", "cancelled", "open")
 
 
+def _numba() -> Any:
+    """Numba without what it looks for and nothing here needs; both are installed for the tests only, and cost a third of a backtest to load."""
+    modules: dict[str, Any] = sys.modules
+    absent = [name for name in ("scipy.linalg", "coverage") if name not in modules]
+    modules.update(dict.fromkeys(absent))  # None: an import fails
+    try:
+        import_module("numba.np.arraymath")
+        return import_module("numba")
+    finally:
+        for name in absent:
+            del modules[name]
+
+
+numba = _numba()
+
+
 def _cache_folder() -> Path:
     """A cache that belongs to these sources: numba's own would not notice a change in a function called from another file."""
     digest = blake2b(digest_size=8)
@@ -32,7 +49,7 @@ def _cache_folder() -> Path:
     return Path(__file__).parent / "__pycache__" / f"kernel-{digest.hexdigest()}"
 
 
-numba.config.CACHE_DIR = str(_cache_folder())  # type: ignore[attr-defined]  # set at run time by numba
+numba.config.CACHE_DIR = str(_cache_folder())
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

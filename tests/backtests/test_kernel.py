@@ -1,5 +1,7 @@
 """The kernel against backtrader, order by order, and its gate against the gate table."""
 
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -118,3 +120,12 @@ def test_a_window_that_starts_on_a_missing_bar_waits_for_a_real_one() -> None:
     assert [one.status for one in run.orders][:1] == ["filled"]
     assert all(one.equity == one.equity for one in run.decisions)
     assert compare(inputs).differing == 0
+
+
+def test_starting_the_kernel_loads_nothing_that_only_the_tests_need_and_hides_nothing_from_them() -> None:
+    program = (
+        "import sys; from backtests import kernel; assert not {'scipy.linalg', 'scipy.linalg.cython_blas', 'coverage'} & sys.modules.keys(); "
+        "import scipy.linalg, coverage; print(scipy.linalg.norm([3.0, 4.0]), coverage.Coverage.__name__)"
+    )
+    said = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, env={"PYTHONPATH": ".", "PATH": ""})
+    assert said.stdout.split() == ["5.0", "Coverage"], said.stderr
