@@ -1,6 +1,7 @@
 """Backtrader feeds that are handed finished frames."""
 
 from array import array
+from collections.abc import Mapping
 
 import backtrader as bt
 import numpy as np
@@ -10,6 +11,13 @@ from numpy.typing import NDArray
 EPOCH = pd.Timestamp(0)
 DAY = pd.Timedelta(days=1)
 Floats = NDArray[np.float64]
+GATE = ("state", "ceiling", "filled", "confirmed_at", "stale")
+COIN = ("own_average", "volatility", "stale")  # beside backtrader's own
+
+
+def backtrader_time(seconds: float) -> float:
+    """Epoch seconds as backtrader counts days."""
+    return seconds / 86_400.0 + float(bt.date2num(EPOCH))
 
 
 class Place:
@@ -85,13 +93,64 @@ class FrameFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no ty
         return float(self.times[row]) if row < len(self.times) else float("inf")
 
 
+class Newest(bt.linebuffer.LineBuffer):  # type: ignore[misc]  # backtrader has no types
+    """A live line: nothing but its newest value, NaN before the first bar."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+        self.value = np.nan
+
+    def __len__(self) -> int:
+        return self._place.row + 1
+
+    def __getitem__(self, ago: int) -> float:
+        return self.value
+
+
+class LiveFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no types
+    """A dumb queue of one: `hand` it a bar, and the next step shows that bar and nothing older."""
+
+    def preload(self) -> None:
+        """Give every line its cell."""
+        self._place = Place()
+        self._bar: dict[str, float] = {}
+        self.lines.lines[:] = [Newest(self._place) for _ in self.getlinealiases()]
+
+    def _load(self) -> bool:
+        """Bars are handed over, never asked for."""
+        return False
+
+    def hand(self, known_at: float, bar: Mapping[str, float]) -> None:
+        """The bar known at `known_at` (epoch seconds), values by line; the next `advance` shows it."""
+        self._bar = {**bar, "datetime": backtrader_time(known_at)}
+
+    def advance(self, size: int = 1, datamaster: object = None, ticks: bool = True) -> None:
+        """Show the bar handed over."""
+        self._place.row += size
+        for name, line in zip(self.getlinealiases(), self.lines.lines, strict=True):
+            line.value = self._bar.get(name, np.nan)
+
+
 class GateFeed(FrameFeed):
     """The gate's rows, by the instant they were known."""
 
-    lines = ("state", "ceiling", "filled", "confirmed_at", "stale")
+    lines = GATE
 
 
 class CoinFeed(FrameFeed):
     """A coin's bars with the features the decision reads."""
 
-    lines = ("own_average", "volatility", "stale")
+    lines = COIN
+
+
+class LiveGateFeed(LiveFeed):
+    """The gate's newest row."""
+
+    lines = GATE
+
+
+class LiveCoinFeed(LiveFeed):
+    """A coin's newest bar with the features the decision reads."""
+
+    lines = COIN

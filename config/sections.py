@@ -9,7 +9,6 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Source = Literal["auto", "yahoo", "exchange", "folder", "sample"]
-Timeframe = Literal["1d", "4h", "1h", "15m", "5m", "1m"]
 Channel = Literal["credit", "broad", "leadership", "rates", "liquidity"]
 
 Sessions = Annotated[int, Field(ge=1, le=2520, description="US sessions")]
@@ -254,10 +253,3 @@ class Backtest(Section):
         if self.start and self.end and self.start >= self.end:
             raise ValueError(f"start ({self.start}) must lie before end ({self.end})")
         return self
-
-
-class Exchange(Section):
-    """Whose candles, and how long a coin's bar is."""
-
-    prices_id: str = Field(pattern=r"^[a-z0-9_]+$", description="ccxt id whose public candles are read")
-    timeframe: Timeframe = Field(description="length of a coin bar")

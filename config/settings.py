@@ -11,13 +11,16 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from config import sections
+from config import sections, trading
 
 # Parts of a dotted key; a part in quotes may hold dots.
 KEY_PART = re.compile(r""""[^"]*"|'[^']*'|[^.]+""")
 DEFAULT = Path(__file__).with_name("default.toml")
 PREFIX = "RUSSELL_GATE_"
-OTHER_VARIABLES = {f"{PREFIX}TEST_DATA"}  # read by the tests
+SECRETS_FOLDER = f"{PREFIX}SECRETS"
+SECRET_VARIABLES = {SECRETS_FOLDER, *(f"{PREFIX}{name}" for name in ("API_KEY", "API_SECRET", "NOTIFY_URLS"))}  # read by config.secrets
+OTHER_VARIABLES = {f"{PREFIX}TEST_DATA", *SECRET_VARIABLES}  # the first is read by the tests
+SECRET_WORDS = ("key", "secret", "password", "token", "url")
 
 
 class ConfigError(Exception):
@@ -39,7 +42,12 @@ class Settings(BaseSettings):
     allocation: sections.Allocation
     costs: sections.Costs
     backtest: sections.Backtest
-    exchange: sections.Exchange
+    exchange: trading.Exchange
+    paper: trading.Paper
+    guards: trading.Guards
+    journal: trading.JournalPlace
+    notify: trading.Notify
+    log: trading.Log
 
     @model_validator(mode="after")
     def _weights(self) -> Self:
@@ -50,6 +58,8 @@ class Settings(BaseSettings):
             values = [getattr(coin, field) for coin in self.coins]
             if twice := sorted({value for value in values if values.count(value) > 1}):
                 raise ValueError(f"coins: {field} {', '.join(twice)} stands twice")
+        if len(quotes := sorted({coin.market.partition("/")[2] for coin in self.coins})) > 1:
+            raise ValueError(f"coins: markets are quoted in {' and '.join(quotes)}; one account has one quote coin, use the same for all")
         return self
 
     @model_validator(mode="after")
@@ -179,6 +189,8 @@ def _explain(item: ErrorDetails, layers: list[tuple[str, dict[str, Any]]]) -> st
         return message
     where = next((name for name, layer in reversed(layers) if _holds(layer, location)), None)
     source = f" (in {where})" if where else ""
+    if item["type"] == "extra_forbidden" and any(word in str(location[-1]).lower() for word in SECRET_WORDS):
+        return f"{key}: no secret belongs in a settings file{source}; set {', '.join(sorted(SECRET_VARIABLES))} in the environment or .env"
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key{source}{_nearest(str(location[-1]), _siblings(location))}"
     value = "" if isinstance(item["input"], dict) else f": got {item['input']!r}"

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from config.sections import Timeframe
 from config.settings import ConfigError, load
+from config.trading import Timeframe
 
 KNOWN_COINS = ("BTC", "ETH", "SOL", "LTC", "XRP", "BNB", "ADA", "DOGE", "LINK", "AVAX")
 STYLES = {

@@ -1,5 +1,7 @@
 """What the strategy sees of a coin: its bars on a regular grid, with averages and volatility of UTC daily closes."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -23,20 +25,20 @@ def coin_lines(bars: pd.DataFrame, daily_closes: pd.Series, grid: pd.DatetimeInd
     `stale` counts the bars missing since the last real one. A missing bar stands at the last close with no volume, so that
     an ended coin can still be valued; brokers fill nothing on it.
     """
-    bars = bars[bars["close"].notna()]
-    own_grid = grid[grid >= bars.index[0]] if len(bars) else grid[:0]
-    lines = bars[["open", "high", "low", "close", "volume"]].reindex(own_grid)
-    missing = lines["close"].isna().to_numpy()
-    last_real = bars.index[bars.index.searchsorted(own_grid, side="right") - 1]
+    values = bars[["open", "high", "low", "close", "volume"]].to_numpy(dtype=float)
+    priced = ~np.isnan(values[:, 3])
+    values, known_at = values[priced], bars.index[priced]
+    own_grid = grid[grid >= known_at[0]] if len(known_at) else grid[:0]
+    rows = known_at.searchsorted(own_grid, side="right") - 1
+    last_real = known_at[rows]
+    missing = np.asarray(own_grid != last_real)
     length = grid[1] - grid[0] if len(grid) > 1 else DAY
-    lines["stale"] = np.where(missing, np.ceil((own_grid - last_real) / length), 0.0)
-    lines["close"] = latest(bars["close"], own_grid)
-    for column in ("open", "high", "low"):
-        lines[column] = lines[column].fillna(lines["close"])
-    lines["volume"] = lines["volume"].fillna(0.0)
+    lines: dict[str, Any] = dict(zip(("open", "high", "low", "close", "volume"), values[rows].T, strict=True))
+    for name in ("open", "high", "low"):
+        lines[name] = np.where(missing | np.isnan(lines[name]), lines["close"], lines[name])
+    lines["volume"] = np.where(missing | np.isnan(lines["volume"]), 0.0, lines["volume"])
     closes = daily_closes.to_numpy(dtype=float)
-    average = pd.Series(rolling_mean(closes, average_days), daily_closes.index)
-    volatility = pd.Series(annualised_volatility(closes, volatility_days), daily_closes.index)
-    lines["own_average"] = latest(average, own_grid)
-    lines["volatility"] = latest(volatility, own_grid)
-    return lines[list(COIN_LINES)]
+    for name, daily in (("own_average", rolling_mean(closes, average_days)), ("volatility", annualised_volatility(closes, volatility_days))):
+        lines[name] = latest(pd.Series(daily, daily_closes.index), own_grid)
+    lines["stale"] = np.where(missing, np.ceil((own_grid - last_real) / length), 0.0)
+    return pd.DataFrame(lines, own_grid, list(COIN_LINES))

@@ -43,7 +43,7 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     average = _average(close, rules.trend_sessions)
     states = breakout_table(close, average, confirming, rules.breakout)
 
-    table = pd.DataFrame({"session_close": market.sessions.to_numpy(), "close": close, "average": average}, index=known_at)
+    table = pd.DataFrame({"session_close": market.sessions.array, "close": close, "average": average}, index=known_at)
     table = table.assign(record=states.record, base_age=states.base_age, level=states.level)
     table["state"] = np.asarray(STATES, dtype=object)[states.state]
     table["reason"] = np.asarray(REASONS, dtype=object)[states.reason]
@@ -87,8 +87,10 @@ def _count(measures: dict[str, Measure], names: tuple[str, ...], sessions: int) 
 
 
 def _ceilings(states: Ints, filled: Ints, curve: CurveRules) -> Floats:
-    pairs = zip(states.tolist(), filled.tolist(), strict=True)
-    return np.array([ceiling(state, curve.ceilings[count], curve.dormant_ceilings[count]) for state, count in pairs])
+    pairs = list(zip(curve.ceilings, curve.dormant_ceilings, strict=True))
+    by_state = np.array([[ceiling(state, *pair) for pair in pairs] for state in range(len(STATES))])
+    chosen: Floats = by_state[states, filled]
+    return chosen
 
 
 def _shown(holds: Floats) -> Any:

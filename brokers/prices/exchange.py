@@ -68,6 +68,28 @@ def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timest
     return _frame(_candles(market, _milliseconds(pd.Timestamp(start or FIRST_MARKET, tz="UTC"))), request)
 
 
+class Candles:
+    """The newest candles of several markets, over and over: one connection, one list of markets."""
+
+    def __init__(self, exchange_id: str, count: int) -> None:
+        """`count` candles are asked for each time."""
+        self._id = exchange_id
+        self._count = count
+        self._exchange: Any = None
+
+    def newest(self, request: Request, now: pd.Timestamp) -> pd.DataFrame:
+        """The last candles of `request` that were closed at `now`, rows and errors as `fetch`."""
+        if self._exchange is None:
+            exchange = _exchange(self._id, request)
+            _retried(partial(_load_markets, exchange))
+            self._exchange = exchange
+        _check_listed(self._exchange, request)
+        length = self._exchange.parse_timeframe(request.timeframe) * 1000
+        last = (_milliseconds(now) // length - 1) * length
+        market = _Market(self._exchange, request.market, request.timeframe, length, last)
+        return _frame([candle for candle in _retried(partial(_page, market, last - self._count * length)) if candle[0] <= last], request)
+
+
 def address(exchange_id: str, request: Request) -> str:
     """A URL on the host whose public endpoints are asked for `request`.
 

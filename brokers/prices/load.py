@@ -152,21 +152,19 @@ def known_until(settings: Settings, now: pd.Timestamp) -> pd.Timestamp:
 
 def sessions(settings: Settings, now: pd.Timestamp) -> pd.Series:
     """New York sessions whose closes were known at `now`, or at the sample's end: instant known -> the close (UTC)."""
-    closes = _closes(settings)
-    known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + _delay(settings))
+    closes, delay = closes_and_delay(settings)
+    known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
     return known[known.index <= known_until(settings, now)]
 
 
-def _closes(settings: Settings) -> pd.Series:
-    return session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache))
-
-
-def _delay(settings: Settings) -> pd.Timedelta:
-    return pd.Timedelta(minutes=settings.prices.publication_delay)
+def closes_and_delay(settings: Settings) -> tuple[pd.Series, pd.Timedelta]:
+    """Closes of all New York sessions by date, and how long after one its price is known."""
+    closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache))
+    return closes, pd.Timedelta(minutes=settings.prices.publication_delay)
 
 
 def _one(request: Request, source: str, settings: Settings, now: pd.Timestamp, refresh: bool, pinned: Mapping[str, str] | None) -> Series:
-    closes, delay = _closes(settings), _delay(settings)
+    closes, delay = closes_and_delay(settings)
 
     def usable(raw: pd.DataFrame, origin: str) -> Series:
         return finished(request, source, origin, raw, closes, delay, now)
@@ -188,7 +186,7 @@ def _simulated(request: Request, settings: Settings, now: pd.Timestamp) -> Serie
 
     days = pd.DatetimeIndex(session_closes(sample.FIRST_SESSION, Path(settings.prices.cache)).index)
     rows = sample.fetch(request, days)
-    found = finished(request, "sample", f"embedded sample of {request.name}", rows, _closes(settings), _delay(settings), sample.END)
+    found = finished(request, "sample", f"embedded sample of {request.name}", rows, *closes_and_delay(settings), sample.END)
     return found._replace(frame=found.frame[found.frame.index <= now])
 
 

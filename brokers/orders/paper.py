@@ -1,0 +1,104 @@
+"""An account on paper: orders are filled here against a live order book, and no signed request is ever made."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from brokers.journal.journal import Journal
+from brokers.journal.records import FillRow, Intent, OrderRow
+from brokers.orders.book import walked
+from brokers.orders.fills import Costs, fill
+from brokers.orders.ids import client_id
+from brokers.orders.units import Units
+from brokers.orders.venue import Book
+
+
+class Rules(NamedTuple):
+    """What the exchange asks of an order in one coin: coin units, quote units."""
+
+    step: float
+    min_notional: float
+
+
+class Terms(NamedTuple):
+    """What the account began with (quote units), the fee (a fraction of traded value), how far the price may be off the close (a fraction)."""
+
+    cash: float
+    fee: float
+    tick_gap: float
+
+
+class PaperAccount:
+    """Cash and coins as the journal's fills have left them.
+
+    The one rule: a fill is in the journal before it is in the account, so that a restart finds the same account.
+    """
+
+    def __init__(self, journal: Journal, terms: Terms, rules: Mapping[str, Rules], books: Callable[[str], Book], now: Callable[[], float]) -> None:
+        """`books` gives the book of a coin now."""
+        self._journal = journal
+        self._fee, self._tick_gap = terms.fee, terms.tick_gap
+        self._rules = rules
+        self._books = books
+        self._now = now
+        self.units = Units(journal)
+        self.cash = terms.cash
+        self.positions = dict.fromkeys(rules, 0.0)
+        self._filled: set[str] = set()
+        for row in journal.fills():
+            self._book(row)
+
+    def start(self) -> None:
+        """Nothing has to be asked."""
+
+    def refresh(self, closes: Mapping[str, float]) -> float:
+        """What was put in since the bar before: on paper nobody does."""
+        return 0.0
+
+    def limits(self, coin: str) -> tuple[float, float]:
+        """Step (coin units) and minimum notional (quote units) of an order."""
+        return self._rules[coin]
+
+    def largest_drawdown(self, since: float, value: float) -> float:
+        """Largest fall of the unit value from a peak, both since `since`, as a fraction."""
+        return self.units.largest_drawdown(since, self.units.value(value, 0.0))
+
+    def carry_out(self, intent: Intent, may_send: bool) -> None:
+        """Fill one intent as far as the book and the cash allow, once: a second time finds the fill.
+
+        Raises
+        ------
+        TryLaterError
+            The book cannot be had.
+
+        """
+        id_ = client_id(self._journal.account_id, intent.time, intent.symbol, intent.leg, 1)
+        why = "" if id_ in self._filled else self._fill(intent, id_) if may_send else "came too late"
+        self._journal.set_intent(intent.id, "abandoned" if why else "done", why or "filled")
+
+    def _fill(self, intent: Intent, id_: str) -> str:
+        """Fill `intent`; why not, "" if so."""
+        book = self._books(intent.symbol)
+        levels = book.asks if intent.size > 0 else book.bids
+        if levels and (gap := abs(levels[0][0] / intent.price - 1.0)) > self._tick_gap:
+            return f"the price is {gap:.0%} off the close it was decided on; guards.tick_gap allows {self._tick_gap:.0%}"
+        there, average = walked(levels, abs(intent.size))
+        if not there:
+            return "the book is empty"
+        step, min_notional = self._rules[intent.symbol]
+        wanted = there if intent.size > 0 else -min(there, self.positions[intent.symbol])
+        size, price, fee = fill(wanted, average, self.cash, step, Costs(self._fee, 0.0, min_notional))
+        if not size:
+            return "no cash"
+        now = self._now()
+        if self._journal.order(id_) is None:
+            self._journal.sending(OrderRow(id_, intent.id, 1, intent.symbol, size, None, now, None, "open", 0.0, None, now))
+        row = FillRow(intent.symbol, id_, id_, now, size, price, fee, "", fee)
+        self._journal.add_fills([row])
+        self._book(row)
+        self._journal.update_order(id_, status="filled", filled=size, average=price)
+        return ""
+
+    def _book(self, row: FillRow) -> None:
+        self.cash -= row.size * row.price + row.fee
+        self.positions[row.symbol] = self.positions.get(row.symbol, 0.0) + row.size
+        self._filled.add(row.client_id)

@@ -1,0 +1,69 @@
+"""What an exchange says, checked and in plain types."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+Side = Literal["buy", "sell"]
+Status = Literal["open", "filled", "cancelled", "expired", "refused"]
+
+
+class Listing(NamedTuple):
+    """One spot market. `step` and `min_size` are coin units, `tick` and `min_notional` quote units; 0: no such rule."""
+
+    symbol: str
+    base: str
+    quote: str
+    active: bool
+    step: float
+    min_size: float
+    min_notional: float
+    tick: float
+
+
+class Balances(NamedTuple):
+    """Units of every coin of the account, zero ones left out; `total` includes what open orders hold."""
+
+    free: Mapping[str, float]
+    total: Mapping[str, float]
+
+
+class Placed(NamedTuple):
+    """An order as the exchange knows it. `size` and `filled` are positive coin units, `average` is NaN before the first fill."""
+
+    id: str
+    client_id: str
+    symbol: str
+    side: Side
+    size: float
+    filled: float
+    average: float
+    status: Status
+    time: float
+
+
+class Trade(NamedTuple):
+    """One execution of an order; `fee` is in units of `fee_coin`."""
+
+    id: str
+    order_id: str
+    symbol: str
+    side: Side
+    size: float
+    price: float
+    fee: float
+    fee_coin: str
+    time: float
+
+
+class Book(NamedTuple):
+    """Price levels as (price, size), best first; either side may be empty."""
+
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+
+
+class Permissions(NamedTuple):
+    """What the key may do; None where the exchange does not say."""
+
+    trade: bool | None
+    withdraw: bool | None

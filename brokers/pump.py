@@ -1,0 +1,192 @@
+"""What is known when a coin's bar closes: the newest gate row and the newest bar of every coin, and what could not be had."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import pandas as pd
+
+from brokers.clock import Clock
+from brokers.prices.clean import bar_length
+from brokers.prices.load import Prices, sessions
+from brokers.prices.series import BAR_COLUMNS, DataError
+from config.settings import Settings
+
+GateFunction = Callable[[Prices], pd.DataFrame]
+LinesFunction = Callable[[pd.DataFrame, pd.Series, pd.DatetimeIndex], pd.DataFrame]
+PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks for what should be there
+LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missing
+DAY = pd.Timedelta(days=1)
+EPOCH = pd.Timestamp(0, tz="UTC")
+NO_BARS = pd.DataFrame(columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
+
+
+class Problem(NamedTuple):
+    """Something a person should know; `kind` groups repetitions."""
+
+    kind: str
+    severity: str
+    text: str
+
+
+class Known(NamedTuple):
+    """Everything known at the bar that ended at `due` (epoch seconds).
+
+    `gate` is the newest row as the numbers of the gate feed, `row` the same with what explains it, both empty before the first;
+    `coins` has the lines of every listed coin.
+    """
+
+    due: int
+    gate_known_at: float
+    gate: Mapping[str, float]
+    row: Mapping[str, Any]
+    coins: Mapping[str, Mapping[str, float]]
+    problems: tuple[Problem, ...]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether any coin has a bar that ended now: without one there is nothing to decide on."""
+        return any(lines["stale"] == 0 for lines in self.coins.values())
+
+
+class Source(Protocol):
+    """Where bars come from."""
+
+    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
+        """All daily series up to `now`, and why the others could not be had, by symbol."""
+
+    def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
+        """The newest bars of one coin at the session's timeframe that ended by `now`, at least the last few."""
+
+
+class Functions(NamedTuple):
+    """The strategy's pure functions of market data: a session is handed them and knows nothing about rules.
+
+    `gate` makes the gate's table out of prices, `gate_lines` its numbers; `coin` a coin's lines out of its bars and daily closes
+    at the instants of a grid.
+    """
+
+    gate: GateFunction
+    gate_lines: Callable[[pd.DataFrame], pd.DataFrame]
+    coin: LinesFunction
+
+
+class Pump:
+    """Recomputes the gate when a session has closed and the features when a day has ended; keeps history outside Cerebro.
+
+    The one rule: what is handed over was known at the bar's end, and is the newest there is.
+    """
+
+    def __init__(self, source: Source, functions: Functions, settings: Settings, clock: Clock, remembered: pd.DataFrame) -> None:
+        """`remembered`: gate rows earlier sessions acted on, as `Functions.gate_lines` makes them."""
+        self._source = source
+        self._functions = functions
+        self._settings = settings
+        self._clock = clock
+        self._length = bar_length(settings.exchange.timeframe)
+        self._prices: Prices | None = None
+        self._failed: dict[str, DataError] = {}
+        self._again_at, self._pause = 0.0, PAUSES[0]
+        self._table = pd.DataFrame()
+        self._lines = remembered
+        self._revised: tuple[Problem, ...] = ()
+
+    def known(self, due: int) -> Known:
+        """What is known at the bar that ended at `due`; waits for what should exist, at most `paper.patience` after the grace."""
+        ends = due + self._settings.paper.grace + self._settings.paper.patience
+        pauses = iter(PAUSES)
+        while True:
+            known = self._look(due)
+            complete = len(known.coins) == len(self._settings.coins) and all(lines["stale"] == 0 for lines in known.coins.values())
+            left = ends - self._clock.now()
+            if (complete and not known.problems) or left <= 0.0 or self._clock.stopped:
+                return known
+            self._clock.sleep(min(next(pauses, PAUSES[-1]), left))
+
+    def _look(self, due: int) -> Known:
+        now = pd.Timestamp(due, unit="s", tz="UTC")
+        if self._outdated(now):
+            self._refresh(now)
+        problems = [Problem("data", "warning", f"{symbol}: {error}") for symbol, error in self._failed.items()] + list(self._revised)
+        self._revised = ()
+        known_at, gate, row = self._gate(problems)
+        coins = {coin.name: lines for coin in self._settings.coins if (lines := self._coin(coin.history, now, problems)) is not None}
+        return Known(due, known_at, gate, row, coins, tuple(problems))
+
+    def _outdated(self, now: pd.Timestamp) -> bool:
+        """Whether a session has closed or a day has ended since the last download, or something was missing then."""
+        prices = self._prices
+        if prices is None:
+            return True
+        if prices.now.floor("D") != now.floor("D") or len(sessions(self._settings, now)) > len(prices.sessions):
+            return True
+        return (bool(self._failed) or self._stale()) and self._clock.now() >= self._again_at
+
+    def _stale(self) -> bool:
+        return not len(self._table) or bool(self._table["stale"].iloc[-1] > 0)
+
+    def _refresh(self, now: pd.Timestamp) -> None:
+        prices, failed = self._source.history(now)
+        coins = {coin.history for coin in self._settings.coins_and_bitcoin()}
+        self._failed = dict(failed)
+        if failed.keys() <= coins and (self._prices is None or len(prices.sessions) != len(self._prices.sessions) or self._stale()):
+            try:
+                table = self._functions.gate(prices)
+            except DataError as error:
+                self._failed["gate"] = error
+            else:
+                lines = self._functions.gate_lines(table)
+                self._revised = _revised(self._lines, lines)
+                self._table, self._lines = table, lines
+        self._prices = prices
+        self._pause = min(self._pause * 2.0, LONGEST_PAUSE) if self._failed or self._stale() else PAUSES[0]
+        self._again_at = self._clock.now() + self._pause
+
+    def _gate(self, problems: list[Problem]) -> tuple[float, Mapping[str, float], Mapping[str, Any]]:
+        """The newest row; where the newest session could not be worked out, the last one that could, marked stale."""
+        if self._prices is None or not len(self._lines):
+            return 0.0, {}, {}
+        missed = int((self._prices.sessions.index > self._lines.index[-1]).sum())
+        lines = {str(name): float(value) for name, value in self._lines.iloc[-1].items()}
+        lines["stale"] += missed
+        if lines["stale"] > 0:
+            text = f"the index has no usable close for {lines['stale']:.0f} sessions; the gate row of {self._lines.index[-1]:%Y-%m-%d} is kept"
+            problems.append(Problem("gate stale", "critical", text))
+        row = dict(self._table.iloc[-1]) if len(self._table) else {}
+        return float(self._lines.index[-1].timestamp()), lines, row
+
+    def _coin(self, history: str, now: pd.Timestamp, problems: list[Problem]) -> Mapping[str, float] | None:
+        """A coin's lines at `now`; None before it is listed. Without its bars, its last daily close as many bars old as have passed."""
+        daily = self._daily(history)
+        try:
+            bars = self._source.bars(history, now)
+        except DataError as error:
+            problems.append(Problem("data", "warning", f"{history}: {error}"))
+            bars = daily
+        bars = bars[bars.index <= now]
+        if bars.empty:
+            return None
+        closes = daily["close"]
+        if self._length == DAY and (not len(closes) or bars.index[-1] > closes.index[-1]):
+            closes = pd.concat([closes, bars["close"][bars.index > (closes.index[-1] if len(closes) else EPOCH)]])
+        known = closes.iloc[: int(closes.index.searchsorted(now, side="right"))]
+        lines = self._functions.coin(bars, known, pd.DatetimeIndex([now - self._length, now]))
+        return {str(name): float(value) for name, value in lines.iloc[-1].items()}
+
+    def _daily(self, history: str) -> pd.DataFrame:
+        series = self._prices.series.items() if self._prices else ()
+        found = (one.frame for request, one in series if (request.symbol, request.timeframe) == (history, "1d"))
+        return next(found, NO_BARS)
+
+
+def _revised(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Problem, ...]:
+    """What a recompute says otherwise about sessions that were acted on already: said, never acted on backwards."""
+    acted = before[before["stale"] == 0] if len(before) else before
+    now = after.reindex(acted.index)
+    columns = ["state", "ceiling", "confirmed_at"]
+    same = (acted[columns].to_numpy() == now[columns].to_numpy()) | (acted[columns].isna().to_numpy() & now[columns].isna().to_numpy())
+    changed = ~same.all(axis=1) & now["state"].notna().to_numpy()
+    if not changed.any():
+        return ()
+    days = acted.index[changed]
+    text = f"{len(days)} earlier gate rows have changed since they were acted on, the first of {days[0]:%Y-%m-%d}: the vendor revised its history"
+    return (Problem("revised", "warning", text),)
