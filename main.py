@@ -9,15 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-DONE, USAGE, MARKET_DATA, STOPPED, INTERRUPTED = 0, 2, 3, 5, 130
+DONE, USAGE, MARKET_DATA, EXCHANGE, STOPPED, INTERRUPTED = 0, 2, 3, 4, 5, 130
 
 app = typer.Typer(
-    help="Gate crypto exposure on the Russell 2000's breakout regime: backtest it, read it, doubt it.",
+    help="Gate crypto exposure on the Russell 2000's breakout regime: backtest it, trade it on paper, doubt it.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 5 a check failed, 130 interrupted.",
+    epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, 5 stopped for safety or a check failed, 130 interrupted.",
 )
 check = typer.Typer(help="Check the promises on your own configuration and data.", no_args_is_help=True, rich_markup_mode=None)
 config = typer.Typer(help="Show settings and their schema.", no_args_is_help=True, rich_markup_mode=None)
@@ -56,7 +56,14 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Ca
 
 def exit_code(error: Exception) -> int | None:
     """The exit code an error stands for by its class; None for a bug."""
-    kinds = {"ConfigError": USAGE, "RunError": USAGE, "DataError": MARKET_DATA, "BrokenPromiseError": STOPPED}
+    kinds = {
+        "ConfigError": USAGE,
+        "RunError": USAGE,
+        "DataError": MARKET_DATA,
+        "ExchangeError": EXCHANGE,
+        "BrokenPromiseError": STOPPED,
+        "SafetyError": STOPPED,
+    }
     return next((kinds[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in kinds), None)
 
 
@@ -88,6 +95,46 @@ def gate(
     from backtests.commands import read_gate
 
     read_gate(config, set_, json, as_of, refresh)
+
+
+@command(app, "paper")
+def paper(
+    config: Config = None,
+    set_: Set = None,
+    json: Json = False,
+    once: Annotated[bool, typer.Option("--once", help="Decide the newest bar, carry it out, end: for cron and systemd timers.")] = False,
+    replay: Annotated[str | None, typer.Option("--replay", metavar="FROM:TO", help="Drive the live path over history.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="With --replay: run folder to write.")] = None,
+) -> None:
+    """Trade on paper: live prices with local fills, or an exchange's testnet."""
+    if replay is not None:
+        from backtests.replay import run_replay
+
+        run_replay(config, set_, json, replay, output)
+        return
+    from backtests.paper import run_paper
+
+    raise typer.Exit(run_paper(config, set_, json, once))
+
+
+@command(app, "halt")
+def halt(
+    config: Config = None,
+    set_: Set = None,
+    reason: Annotated[str, typer.Option("--reason", help="What is told and written down.")] = "by hand",
+) -> None:
+    """Stop a paper session's trading at once, whether it runs or not."""
+    from backtests.paper import halt
+
+    halt(config, set_, reason)
+
+
+@command(app, "resume")
+def resume(config: Config = None, set_: Set = None) -> None:
+    """Let a halted session trade again."""
+    from backtests.paper import resume
+
+    resume(config, set_)
 
 
 @command(check, "data")

@@ -4,7 +4,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
+
 from backtests.prepare import decision_rules, gate_rules, market
+from brokers.journal.journal import Journal
 from brokers.pump import Functions
 from brokers.session import Strategy
 from config.settings import Settings
@@ -42,3 +45,11 @@ def _describer(settings: Settings) -> Callable[[Any], str]:
         return next(told)
 
     return describe
+
+
+def remembered(journal: Journal) -> pd.DataFrame:
+    """The gate rows earlier sessions acted on, as `strategies.gate.gate_lines` makes them."""
+    rows = list(journal.gate_rows())
+    index = pd.DatetimeIndex([row.known_at * 10**9 for row in rows], tz="UTC")
+    columns = ("state", "ceiling", "filled", "confirmed_at", "stale")
+    return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float)

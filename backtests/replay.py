@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from backtests.live import functions, strategy
+from backtests.live import functions, remembered, strategy
 from backtests.prepare import MAX_MISSING, Inputs
 from brokers.clock import SimulatedClock
-from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
 from brokers.orders.paper import PaperAccount, Rules, Terms
@@ -16,7 +15,8 @@ from brokers.orders.venue import Book
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError
-from brokers.pump import Problem, Pump
+from brokers.problems import Problem
+from brokers.pump import Pump
 from brokers.session import Session
 from config.settings import Settings
 
@@ -111,11 +111,3 @@ def replay(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None]
         session.run(until=inputs.grid[-1].timestamp() + bar_length(settings.exchange.timeframe).total_seconds())
         session.end("replayed")
     return voice.problems
-
-
-def remembered(journal: Journal) -> pd.DataFrame:
-    """The gate rows earlier sessions acted on, as `strategies.gate.gate_lines` makes them."""
-    rows = list(journal.gate_rows())
-    index = pd.DatetimeIndex([row.known_at * 10**9 for row in rows], tz="UTC")
-    columns = ("state", "ceiling", "filled", "confirmed_at", "stale")
-    return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float)

@@ -4,15 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from brokers.journal.journal import Journal
+from brokers.journal.journal import RESUMED, Journal
 from brokers.journal.records import Intent
 from brokers.orders.live import Wanted
-from brokers.pump import Problem
+from brokers.problems import Problem
 from config.settings import Settings
 
 DAY = 86_400
 SKIPPED = "skipped_spell"  # journal key: confirmation of the spell that was open at the first start
-PEAK_SINCE = "drawdown_since"  # journal key: the guard looks at the account's worth from here on
 
 
 class Situation(NamedTuple):
@@ -40,7 +39,7 @@ class Guards:
 
     def peak_since(self) -> float:
         """From when on the account's peak counts: its first bar, or the last `resume`."""
-        return float(self._journal.get(PEAK_SINCE) or 0.0)
+        return float(self._journal.get(RESUMED) or 0.0)
 
     def allowed(self, wanted: Sequence[Wanted], now: Situation) -> tuple[list[Intent], list[Problem]]:
         """The intents, sells first as they came, and what was stopped."""
@@ -48,30 +47,25 @@ class Guards:
         if wanted and (why := self._journal.halted()):
             return [], [Problem("halted", "warning", f"halted ({why}): {_listed(wanted)} not ordered")]
         kept = list(wanted)
-        for kind, severity, why in self._no_buys(now):
+        for reason in self._no_buys(now):
             if stopped := [one for one in kept if one.size > 0]:
-                problems.append(Problem(kind, severity, f"{why}: {_listed(stopped)} not ordered"))
+                problems.append(reason._replace(text=f"{reason.text}: {_listed(stopped)} not ordered"))
                 kept = [one for one in kept if one.size < 0]
         kept = self._within_size(kept, now, problems)
         return [Intent(0, now.due, one.coin, leg, one.size, now.closes[one.coin], "planned", "") for leg, one in enumerate(kept)], problems
 
-    def _no_buys(self, now: Situation) -> list[tuple[str, str, str]]:
+    def _no_buys(self, now: Situation) -> list[Problem]:
         """Why nothing may be bought."""
-        found = []
+        found: list[Problem] = []
         age, oldest = (now.now - now.due) / 60.0, self._settings.paper.max_decision_age
         if age > oldest:
-            found.append(("late", "warning", f"the decision came {age:.0f} minutes after its bar, paper.max_decision_age is {oldest:g}"))
+            found.append(Problem("late", "warning", f"the decision came {age:.0f} minutes after its bar, paper.max_decision_age is {oldest:g}"))
         if now.confirmed_at is not None and self._journal.get(SKIPPED) == json.dumps(now.confirmed_at):
-            found.append(("join", "info", 'paper.join = "next": this spell was open at the first start'))
+            found.append(Problem("join", "info", 'paper.join = "next": this spell was open at the first start'))
         stop = self._settings.guards.drawdown_stop
         if 0.0 < stop <= now.drawdown:
-            found.append(
-                (
-                    "drawdown",
-                    "critical",
-                    f"the account is {now.drawdown:.1%} below its peak, guards.drawdown_stop is {stop:.0%}; `resume` starts anew",
-                )
-            )
+            why = f"the account is {now.drawdown:.1%} below its peak, guards.drawdown_stop is {stop:.0%}; `resume` starts anew"
+            found.append(Problem("drawdown", "critical", why))
         return found
 
     def _within_size(self, wanted: Sequence[Wanted], now: Situation, problems: list[Problem]) -> list[Wanted]:

@@ -9,6 +9,7 @@ from brokers.clock import Clock
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices, sessions
 from brokers.prices.series import BAR_COLUMNS, DataError
+from brokers.problems import Problem
 from config.settings import Settings
 
 GateFunction = Callable[[Prices], pd.DataFrame]
@@ -18,14 +19,6 @@ LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missin
 DAY = pd.Timedelta(days=1)
 EPOCH = pd.Timestamp(0, tz="UTC")
 NO_BARS = pd.DataFrame(columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
-
-
-class Problem(NamedTuple):
-    """Something a person should know; `kind` groups repetitions."""
-
-    kind: str
-    severity: str
-    text: str
 
 
 class Known(NamedTuple):

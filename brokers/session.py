@@ -1,7 +1,9 @@
 """The live loop: wait for a bar, show it to the strategy, write down what it decides, carry that out."""
 
 import math
+import platform
 from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol
 
 from brokers.cerebro import Cerebro, Step
@@ -14,7 +16,8 @@ from brokers.orders.errors import TryLaterError, UnknownOutcomeError
 from brokers.orders.live import Account, LiveBroker
 from brokers.orders.units import Units
 from brokers.prices.clean import bar_length
-from brokers.pump import Known, Problem, Pump
+from brokers.problems import Problem
+from brokers.pump import Known, Pump
 from config.settings import Settings
 
 RETRY = 30.0  # seconds between two attempts at what could not be settled
@@ -102,7 +105,7 @@ class Session:
             cerebro.adddata(LiveCoinFeed(), name=coin.name)
         cerebro.setbroker(self._broker)
         cerebro.addstrategy(self._strategy.kind, rules=self._strategy.rules, record=self._note)
-        self._session = self._journal.begin_session(self._settings.exchange.mode, self._settings.model_dump_json(), "")
+        self._session = self._journal.begin_session(self._settings.exchange.mode, self._settings.model_dump_json(), _versions())
         self._account.start()
         cerebro.run()
 
@@ -235,6 +238,10 @@ class Session:
         """Before a new decision nothing of an earlier one is left open."""
         if self._journal.unfinished():
             self._settle(due)
+
+
+def _versions() -> str:
+    return ", ".join((f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("backtrader", "ccxt", "pandas"))))
 
 
 def _bar(due: int, name: str, lines: Mapping[str, float]) -> Bar:

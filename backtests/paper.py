@@ -1,0 +1,178 @@
+"""What `paper`, `halt` and `resume` do: a session is put together, run, and always ended in writing."""
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from backtests.live import functions, remembered, strategy
+from brokers.clock import Clock
+from brokers.journal.journal import Journal
+from brokers.journal.opening import open_journal
+from brokers.orders.client import Client, Keys
+from brokers.orders.errors import CallAPersonError
+from brokers.orders.paper import PaperAccount, Rules, Terms
+from brokers.orders.testnet import TestnetAccount
+from brokers.orders.venue import Book
+from brokers.prices.live import LivePrices
+from brokers.pump import Pump
+from brokers.session import Session, TradingAccount, Voice
+from config.secrets import Secrets, load_secrets
+from config.settings import Settings, load
+from strategies.breakout import STATES
+
+FLUSH = 5.0  # seconds for notifications that still wait at the end
+
+
+def journal_path(settings: Settings) -> Path:
+    """The journal of the account these settings trade."""
+    exchange = settings.exchange
+    name = f"testnet-{exchange.id}" if exchange.mode == "testnet" else f"dry-run-{exchange.prices_id}"
+    return Path(settings.journal.folder) / f"{name}.sqlite"
+
+
+def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bool, once: bool) -> int:
+    """Trade on paper until told to stop; the exit code."""
+    settings, secrets = load(files, overrides), load_secrets()
+    clock = Clock()
+    with ended_by_signals(clock) as received, ExitStack() as parts:
+        journal = parts.enter_context(open_journal(journal_path(settings), clock.now))
+        voice = parts.enter_context(voices(settings, secrets, journal, console=not as_json))
+        session = put_together(settings, secrets, journal, clock, voice)
+        outcome = "bug"
+        try:
+            session.run(once)
+            outcome = "interrupted" if signal.SIGINT in received else "stopped" if received else "done"
+        except Exception as error:
+            outcome = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            session.end(outcome)
+        if as_json:
+            print(json.dumps(said(journal)))
+    return 130 if signal.SIGINT in received else 0
+
+
+def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: Clock, voice: Voice) -> Session:
+    """A session of these settings: which account it trades is decided here, and nowhere else."""
+    exchange = settings.exchange
+    public = _client(exchange.prices_id, None, settings, clock)
+    account: TradingAccount
+    if exchange.mode == "testnet":
+        keys = secrets.keys()
+        if keys is None:
+            raise CallAPersonError(
+                f"{exchange.id}: no keys: set RUSSELL_GATE_API_KEY and RUSSELL_GATE_API_SECRET (see .env.example), or exchange.mode dry-run"
+            )
+        client = _client(exchange.id, Keys(*keys), settings, clock)
+        account = TestnetAccount(settings, client, public.price, journal, clock, voice.problem)
+    else:
+        account = PaperAccount(journal, terms(settings), *_book_and_rules(settings, public), clock.now)
+    pump = Pump(LivePrices(settings), functions(settings), settings, clock, remembered(journal))
+    return Session(settings, strategy(settings), pump, account, journal, clock, voice)
+
+
+def terms(settings: Settings) -> Terms:
+    """What an account on paper begins with."""
+    return Terms(settings.exchange.amount or settings.backtest.cash, settings.costs.fee, settings.guards.tick_gap)
+
+
+def _client(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock) -> Client:
+    return Client(exchange_id, keys, timeout=settings.exchange.timeout, recv_window=settings.exchange.recv_window, sleep=clock.sleep, now=clock.now)
+
+
+def _book_and_rules(settings: Settings, public: Client) -> tuple[dict[str, Rules], Callable[[str], Book]]:
+    """What the exchange asks of orders in each coin, and its books by coin."""
+    markets = {coin.name: coin.market for coin in settings.coins}
+    listings = public.listings()
+    if missing := [market for market in markets.values() if market not in listings]:
+        raise CallAPersonError(f"{public.id}: does not list {', '.join(missing)}; take those coins out, or choose another exchange.prices_id")
+    rules = {name: Rules(listings[market].step, listings[market].min_notional) for name, market in markets.items()}
+    return rules, lambda name: public.book(markets[name])
+
+
+@contextmanager
+def voices(settings: Settings, secrets: Secrets, journal: Journal, console: bool) -> Iterator[Voice]:
+    """Log, notifications, status line and dead man's switch, for as long as the session lasts."""
+    from loguru import logger
+
+    from brokers import logs
+    from brokers.notify import DeadMansSwitch, Notifier
+    from brokers.prices.clean import bar_length
+    from brokers.status import shown
+    from brokers.voice import SessionVoice
+
+    hidden = secrets.hidden()
+    logs.start(Path(settings.log.folder), settings.log.level, settings.log.rotation, settings.log.keep, console, hidden)
+    try:
+        notifier = Notifier(secrets.urls(), settings.notify.events, logger, hidden)
+        seconds = int(bar_length(settings.exchange.timeframe).total_seconds())
+        switch = DeadMansSwitch(seconds, lambda text: notifier.send("missed", "Russell Gate: a decision is missed", text), logger)
+        with shown(logger) if console else silent() as show:
+            yield SessionVoice(settings, journal, logger, notifier, switch, show, STATES)
+        switch.close()
+        notifier.close(FLUSH)
+    finally:
+        logs.stop()
+
+
+@contextmanager
+def silent() -> Iterator[Callable[[Any], None]]:
+    """No status is shown."""
+    yield lambda status: None
+
+
+@contextmanager
+def ended_by_signals(clock: Clock) -> Iterator[list[int]]:
+    """SIGTERM and the first Ctrl-C end the session when it is safe; a second Ctrl-C at once. What came is in the list."""
+    received: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        if number == signal.SIGINT and signal.SIGINT in received:
+            raise KeyboardInterrupt
+        received.append(number)
+        clock.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def said(journal: Journal) -> dict[str, Any]:
+    """The newest decision and what became of it, as plain values."""
+    row = journal.last_decision()
+    if row is None:
+        return {"decision": None}
+    intents = [one._asdict() for one in journal.intents(row.time)]
+    return {"decision": row._asdict(), "intents": intents, "equity": (journal.last_equity() or row)._asdict()}
+
+
+def halt(files: list[Path] | None, overrides: list[str] | None, reason: str) -> None:
+    """Stop a session's trading at once, whether it runs or not."""
+    path = _existing(load(files, overrides))
+    with open_journal(path, time.time, locked=False) as journal:
+        journal.halt(reason)
+    print(f"halted: nothing is ordered for {path} until `resume`; what is held stays held")
+
+
+def resume(files: list[Path] | None, overrides: list[str] | None) -> None:
+    """Let a session trade again; the drawdown guard starts anew from what the account is worth now."""
+    path = _existing(load(files, overrides))
+    with open_journal(path, time.time, locked=False) as journal:
+        journal.resume()
+    print(f"resumed: {path} trades again from its next bar")
+
+
+def _existing(settings: Settings) -> Path:
+    from config.settings import ConfigError
+
+    path = journal_path(settings)
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such journal; name the config the session runs with, as in --config config/testnet.toml")
+    return path

@@ -1,0 +1,45 @@
+"""One session an account: a lock of the operating system, which ends with the process that holds it."""
+
+import os
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from brokers.journal.records import JournalError
+from brokers.prices.files import replace_file
+
+
+class SessionLock:
+    """Held from construction to `release`, or to the death of this process.
+
+    Raises
+    ------
+    JournalError
+        Another session holds it, or the folder cannot be written.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock beside the journal at `path`, without waiting; NAME.pid says whose it is."""
+        self._pid = path.with_name(f"{path.name}.pid")
+        self._lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, thread_local=False)
+        try:
+            self._lock.acquire()
+            replace_file(self._pid, lambda temporary: Path(temporary).write_text(f"{os.getpid()}\n", encoding="utf-8"))
+        except Timeout:
+            raise JournalError(f"{path}: is in use by another session ({self._holder()}); stop that one first: one session an account") from None
+        except (OSError, NotImplementedError) as error:
+            self._lock.release()
+            raise JournalError(f"{path}: cannot be locked ({error}); make its folder writable, free some space, or set journal.folder") from error
+
+    def release(self) -> None:
+        """Let the next session have it. A second time changes nothing."""
+        if self._lock.is_locked:
+            self._pid.unlink(missing_ok=True)
+            self._lock.release()
+
+    def _holder(self) -> str:
+        try:
+            return f"process {int(self._pid.read_text(encoding='utf-8'))}"
+        except (OSError, ValueError):
+            return "its process is not known"

@@ -1,0 +1,189 @@
+"""Logging of a long-running session: a line for people on stderr, JSON lines for machines in a folder, no secret in either."""
+
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Collection
+from contextlib import ExitStack, suppress
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loguru import logger
+
+from brokers.redaction import MASK, redacted
+from config.settings import ConfigError
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+FILE = "paper.log.jsonl"
+MEGABYTE = 1_000_000
+LIBRARIES = ("ccxt", "urllib3", "yfinance", "requests", "sqlalchemy")
+LIBRARY_LEVEL = logging.WARNING
+DEEPEST = 6  # tables within tables of an extra field; below, their printed form
+
+_undo = ExitStack()
+
+
+def start(folder: Path, level: str, rotation_mb: float, keep: int, console: bool, secrets: Collection[str]) -> None:
+    """Log through loguru from now on, whoever logs: the session, its threads and the libraries (these from warnings on).
+
+    Parameters
+    ----------
+    folder : gets `FILE`, one JSON document a line with the record under "record"; a traceback is its extra field "traceback".
+    level : name of the least severe level that is logged.
+    rotation_mb, keep : a file of this many megabytes is put aside under its time; this many of those are kept.
+    console : whether lines go to stderr too.
+    secrets : taken out of message, extra fields and traceback before any sink sees them, whatever sink is added later.
+
+    Raises
+    ------
+    ConfigError
+        The folder cannot be made or written.
+
+    """
+    stop()
+    _remove_sinks()
+    _undo.callback(_remove_sinks)
+    _redact_records(frozenset(secrets))
+    if console:
+        coloured = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        logger.add(_to_stderr, level=level, format=_line, colorize=coloured, diagnose=False, backtrace=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Loguru reads braces in a path as fields.
+        path = str(folder / FILE).replace("{", "{{").replace("}", "}}")
+        size = round(rotation_mb * MEGABYTE)
+        logger.add(path, level=level, format="{message}", serialize=True, rotation=size, retention=keep, diagnose=False, backtrace=False)
+    except OSError as error:
+        stop()
+        raise ConfigError(f"log folder {folder}: cannot be written: {error.strerror}; name another, or change its owner or mode") from None
+    _lead_libraries_here()
+    _lead_dying_threads_here()
+
+
+def stop() -> None:
+    """Close the sinks, and leave the standard library's logging as it was found. A second time changes nothing."""
+    _undo.close()
+
+
+def _remove_sinks() -> None:
+    # Once for each file that cannot be flushed as it is closed: the disk is full.
+    with suppress(OSError):
+        logger.remove()
+    with suppress(OSError):
+        logger.remove()
+
+
+def _redact_records(secrets: frozenset[str]) -> None:
+    def redact(record: "Record") -> None:
+        record["message"] = _clean(record["message"], secrets)
+        record["extra"] = _plain(record["extra"], secrets)
+        if record["exception"]:
+            # As text from here on: a sink that formats the exception itself would print its message as it is.
+            kind, value, trace = record["exception"]
+            record["extra"]["traceback"] = _clean("".join(traceback.format_exception(kind, value, trace)).rstrip(), secrets)
+            record["exception"] = None
+
+    logger.configure(patcher=redact)
+    _undo.callback(logger.configure, patcher=_as_it_is)
+
+
+def _as_it_is(record: "Record") -> None:
+    """Loguru cannot be told to have no patcher again."""
+
+
+def _clean(text: str, secrets: frozenset[str]) -> str:
+    """Without secrets, and without escape sequences: what an exchange answers must not move the reader's cursor."""
+    return redacted(text, secrets).replace("\x1b", "\\x1b")
+
+
+def _plain(value: Any, secrets: frozenset[str], depth: int = 0) -> Any:
+    """A copy of an extra field made of plain values, its texts redacted."""
+    if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
+        return value
+    if isinstance(value, dict) and depth < DEEPEST:
+        return {_text(key, secrets): MASK if _names_a_secret(key) else _plain(one, secrets, depth + 1) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset) and depth < DEEPEST:
+        return [_plain(one, secrets, depth + 1) for one in value]
+    return _text(value, secrets)
+
+
+def _text(value: object, secrets: frozenset[str]) -> str:
+    try:
+        return _clean(str(value), secrets)
+    except Exception:  # whatever a foreign object does when printed, a log line must not stop the session
+        return f"<{type(value).__name__} that cannot be printed>"
+
+
+def _names_a_secret(key: object) -> bool:
+    return isinstance(key, str) and redacted(f"{key}=whatever", ()) != f"{key}=whatever"
+
+
+def _line(record: "Record") -> str:
+    trace = "\n{extra[traceback]}" if "traceback" in record["extra"] else ""
+    return "{time:YYYY-MM-DD HH:mm:ss!UTC}Z <level>{level: <8}</level> {message}" + trace + "\n"
+
+
+def _to_stderr(message: "Message") -> None:
+    """To what stderr is now: a live display takes its place, to print lines above itself."""
+    # A closed terminal (OSError, or ValueError from Python's own file) must not stop the session; the file has the line as well.
+    with suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.write(message)
+            sys.stderr.flush()
+
+
+class _ToLoguru(logging.Handler):
+    """Hands records of the standard library on, with the place they come from."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except Exception:  # a library's wrong arguments; logging itself would print them to stderr
+            message = str(record.msg)
+        level = record.levelname if record.levelname in ("WARNING", "ERROR", "CRITICAL") else record.levelno
+
+        def place(found: "Record") -> None:
+            found["name"], found["module"], found["function"], found["line"] = record.name, record.module, record.funcName or "", record.lineno
+
+        logger.patch(place).opt(exception=record.exc_info).log(level, message)
+
+
+def _lead_libraries_here() -> None:
+    """Only our handler at the root, none at the libraries: any other would print what it gets as it is."""
+    _replace_handlers(logging.getLogger(), [_ToLoguru(LIBRARY_LEVEL)])
+    for name in LIBRARIES:
+        _replace_handlers(logging.getLogger(name), [])
+
+
+def _replace_handlers(library: logging.Logger, handlers: list[logging.Handler]) -> None:
+    before = (list(library.handlers), library.propagate, library.level)
+    library.handlers[:], library.propagate = handlers, True
+
+    def restore() -> None:
+        library.handlers[:], library.propagate = before[0], before[1]
+        library.setLevel(before[2])
+
+    if library.parent is None:
+        library.setLevel(LIBRARY_LEVEL)
+    _undo.callback(restore)
+
+
+def _lead_dying_threads_here() -> None:
+    before = threading.excepthook
+
+    def died(arguments: threading.ExceptHookArgs) -> None:
+        if arguments.exc_type is not SystemExit:
+            name = arguments.thread.name if arguments.thread else "?"
+            trace = (arguments.exc_type, arguments.exc_value or arguments.exc_type(), arguments.exc_traceback)
+            logger.opt(exception=trace).critical(f"thread {name} has ended on an error")
+
+    def restore() -> None:
+        threading.excepthook = before
+
+    threading.excepthook = died
+    _undo.callback(restore)

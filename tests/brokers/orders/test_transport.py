@@ -1,0 +1,134 @@
+"""The way out of the client: where it leads, where it does not, and how long anything takes at most."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from brokers.clock import SimulatedClock
+from brokers.orders.client import Client
+from brokers.orders.errors import SafetyError, TryLaterError, UnknownOutcomeError
+from brokers.orders.transport import within
+from tests.brokers.orders.conftest import KEYS
+from tests.exchange.proxy import Answer, Internet
+from tests.exchange.venue import LIVE, TESTNET, BinanceVenue
+
+BTC = "BTC/USDT"
+ID = "a" * 26
+
+
+def redirect(to: str, status: int = 302) -> Callable[..., Answer]:
+    return lambda *_: Answer(status, b"", (("Location", to),))
+
+
+@pytest.mark.parametrize("url", [f"https://{LIVE}/api/v3", f"http://{TESTNET}/api/v3", f"https://{TESTNET}:444/api/v3", "https://evil.example"])
+def test_a_client_with_keys_sends_to_the_sandbox_only(client: Client, network: Internet, url: str) -> None:
+    client.listings()
+    sent = len(network.asked)
+    client._exchange.urls["api"] |= {"public": url, "private": url}
+    for call in (client.balances, client.server_time, lambda: client.place(BTC, "buy", 0.5, ID)):
+        with pytest.raises(SafetyError, match=f"for the sandbox at {TESTNET} only. Nothing was sent"):
+            call()
+    assert len(network.asked) == sent
+    assert network.hosts() == {TESTNET}
+
+
+def test_ccxt_out_of_its_sandbox_mode_is_stopped(client: Client, network: Internet) -> None:
+    client.listings()
+    client._exchange.set_sandbox_mode(False)
+    with pytest.raises(SafetyError, match=f"https://{LIVE}"):
+        client.place(BTC, "buy", 0.5, ID)
+    assert network.hosts() == {TESTNET}
+
+
+def test_a_client_without_keys_sends_nothing_signed(venue: BinanceVenue, connect: Callable[..., Client], network: Internet) -> None:
+    client = connect(keys=None)
+    client.listings()
+    exchange = client._exchange
+    exchange.apiKey, exchange.secret = KEYS
+    for call in (exchange.fetch_balance, lambda: exchange.create_order(BTC, "market", "buy", 0.5), lambda: exchange.fetch_order("1", BTC)):
+        with pytest.raises(SafetyError, match="stopped a signed request"):
+            call()
+    with pytest.raises(SafetyError, match="stopped a signed request"):
+        exchange.public_post_ping() if hasattr(exchange, "public_post_ping") else exchange.fetch(f"https://{LIVE}/api/v3/ping", "POST")
+    assert {method for _, method, _ in network.counts} == {"GET"}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_signed_question_is_not_sent_on(client: Client, venue: BinanceVenue, network: Internet, status: int) -> None:
+    client.listings()
+    rule = venue.faults.add(redirect(f"https://{LIVE}/api/v3/account", status), "GET", "account", times=10)
+    with pytest.raises(TryLaterError, match=f"HTTP {status}"):
+        client.balances()
+    assert len(rule.met) == 4
+    assert network.hosts() == {TESTNET}
+
+
+@pytest.mark.parametrize("to", [f"https://{LIVE}/api/v3/order", f"https://{TESTNET}/api/v3/order"])
+def test_an_order_is_not_sent_on(client: Client, venue: BinanceVenue, network: Internet, to: str) -> None:
+    venue.faults.add(redirect(to, 307), "POST", "order")
+    with pytest.raises(UnknownOutcomeError, match="HTTP 307"):
+        client.place(BTC, "buy", 0.5, ID)
+    assert network.counts[TESTNET, "POST", "/api/v3/order"] == 1
+    assert network.hosts() == {TESTNET}
+
+
+def test_an_unsigned_question_is_sent_on_within_the_list_only(
+    client: Client, connect: Callable[..., Client], venue: BinanceVenue, network: Internet
+) -> None:
+    venue.faults.add(redirect(f"https://{TESTNET}/api/v3/time"), "GET", "time", host=TESTNET)
+    assert client.server_time() > 0
+    venue.faults.add(redirect("https://portal.example/login"), "GET", "time", times=2)
+    for reader in (client, connect(keys=None)):
+        with pytest.raises(SafetyError, match=r"https://portal\.example"):
+            reader.server_time()
+    assert "portal.example" not in network.hosts()
+
+
+def test_a_login_of_the_home_directory_is_not_sent_along(
+    client: Client, network: Internet, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("home") / "netrc"
+    file.write_text("default login me password mine\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    client.balances()
+    assert all("authorization" not in asked.headers for asked in network.asked)
+
+
+def test_an_answer_that_trickles_is_not_waited_for(client: Client, venue: BinanceVenue, clock: SimulatedClock, network: Internet) -> None:
+    client.listings()
+    venue.faults.add("trickled", "GET", "account", seconds=0.05, times=4)  # some 30 s for the whole of it
+    began = time.perf_counter()
+    with pytest.raises(TryLaterError, match=r"RequestTimeout.*no whole answer within 0.9 s"):
+        client.balances()
+    assert time.perf_counter() - began < 4 * 0.9 + 2.0
+    assert client.balances().total["BTC"] == 1.0
+    # Whoever still reads such an answer is told that it is over.
+    deadline = time.perf_counter() + 5.0
+    while any(thread.name == "request" for thread in threading.enumerate()) and time.perf_counter() < deadline:
+        time.sleep(0.02)
+    assert not any(thread.name == "request" for thread in threading.enumerate())
+
+
+def test_an_order_whose_answer_trickles_has_an_unknown_outcome(client: Client, venue: BinanceVenue, network: Internet) -> None:
+    venue.faults.add("trickled", "POST", "order", seconds=0.05)
+    with pytest.raises(UnknownOutcomeError, match="no whole answer"):
+        client.place(BTC, "buy", 0.5, ID)
+    assert client.order(ID, BTC) is not None
+    assert network.counts[TESTNET, "POST", "/api/v3/order"] == 1
+
+
+def test_whatever_hangs_is_left_alone() -> None:
+    released = threading.Event()
+    began = time.perf_counter()
+    with pytest.raises(TimeoutError):
+        within(0.1, released.wait)
+    assert time.perf_counter() - began < 1.0
+    released.set()
+
+
+def test_what_is_raised_in_time_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        within(1.0, lambda: 1 / 0)

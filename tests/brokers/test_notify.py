@@ -1,0 +1,472 @@
+"""Notifications received by a real HTTP server on 127.0.0.1 from the real apprise, and the alarm of a session that hangs."""
+
+import builtins
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from brokers import notify
+from brokers.notify import EVENTS, DeadMansSwitch, Notifier, Repeats, secrets_in
+from config.settings import ConfigError
+from tests.brokers.prices.servers import closed_port
+
+# Apprise 2.3 loads its mail module, which on Python before 3.13 imports a module that Python 3.13 drops.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+SOON = 10.0  # seconds in which what is to come has come
+SECRET = "MADEUPSECRET77"
+
+
+class Log:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.said.append(text)
+
+    error = warning
+
+
+class Receiver:
+    """A service that takes apprise's json:// notifications; `statuses` are answered first, `held` answers until it is set."""
+
+    def __init__(self) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.statuses: list[int] = []
+        self.held = threading.Event()
+        self.held.set()
+        self.asked = 0
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.asked += 1
+                receiver.held.wait(SOON)
+                status = receiver.statuses.pop(0) if receiver.statuses else 200
+                if status == 200:
+                    receiver.got.append(json.loads(body))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+            def handle(self) -> None:
+                with suppress(OSError):  # the client did not wait for the answer
+                    super().handle()
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"json://127.0.0.1:{self.server.server_address[1]}/hook"
+
+    @property
+    def titles(self) -> list[str]:
+        return [one["title"] for one in self.got]
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    one = Receiver()
+    yield one
+    one.held.set()
+    one.server.shutdown()
+    one.server.server_close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(notify, "LONGEST_PAUSE", 0.05)
+
+
+def eventually(condition: Callable[[], object]) -> bool:
+    until = time.monotonic() + SOON
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.005)
+    return bool(condition())
+
+
+def test_each_event_arrives_with_its_kind_and_its_time(receiver: Receiver):
+    log = Log()
+    notifier = Notifier([receiver.url], EVENTS, log)
+    for event in EVENTS:
+        notifier.send(event, f"about {event}", "BTC 0.5 [bold]of[/] *equity*")
+    notifier.close(SOON)
+    assert [(one["title"], one["type"]) for one in receiver.got] == [
+        ("about gate", "info"),
+        ("about orders", "info"),
+        ("about daily", "info"),
+        ("about incident", "warning"),
+        ("about missed", "failure"),
+    ]
+    assert all(re.fullmatch(r"BTC 0.5 \[bold\]of\[/\] \*equity\*\n\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", one["message"]) for one in receiver.got)
+    assert log.said == []
+
+
+def test_only_what_was_asked_for_is_sent(receiver: Receiver):
+    notifier = Notifier([receiver.url], ["gate"], Log())
+    for event in EVENTS:
+        notifier.send(event, event, "text")
+    notifier.close(SOON)
+    assert receiver.titles == ["gate"]
+
+
+def test_without_urls_nothing_is_imported_or_sent(monkeypatch: pytest.MonkeyPatch):
+    without_apprise(monkeypatch)
+    notifier = Notifier([], EVENTS, Log())
+    notifier.send("gate", "opened", "text")
+    notifier.close(SOON)
+
+
+def without_apprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *arguments: Any, **options: Any) -> Any:
+        if name == "apprise":
+            raise ModuleNotFoundError("No module named 'apprise'", name="apprise")
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+
+
+def test_urls_without_the_package_are_a_matter_of_configuration(monkeypatch: pytest.MonkeyPatch):
+    without_apprise(monkeypatch)
+    with pytest.raises(ConfigError, match="the package apprise is not installed; pip install apprise"):
+        Notifier(["json://127.0.0.1/hook"], EVENTS, Log())
+
+
+@pytest.mark.parametrize("url", [f"nosuchservice://{SECRET}", f"tgram://{SECRET}", SECRET, f"json://[{SECRET}"])
+def test_a_url_nobody_understands_is_named_by_its_place_and_not_shown(url: str, capfd: pytest.CaptureFixture[str]):
+    with pytest.raises(ConfigError, match=r"notification URL 2 \((\w+|no scheme)\): apprise does not understand it") as raised:
+        Notifier(["json://127.0.0.1/hook", url], EVENTS, Log())
+    assert SECRET not in str(raised.value)
+    assert SECRET not in "".join(capfd.readouterr())
+
+
+def test_an_event_that_does_not_exist_is_refused_with_those_that_do():
+    with pytest.raises(ConfigError, match=r"notify.events: 'order' is none of gate, orders, daily, incident, missed"):
+        Notifier([], ["gate", "order"], Log())
+
+
+def test_sending_does_not_wait_for_a_service_that_hangs(receiver: Receiver):
+    receiver.held.clear()
+    notifier = Notifier([receiver.url], EVENTS, Log())
+    notifier.send("gate", "first", "text")
+    assert eventually(lambda: receiver.asked == 1)
+    begun = time.monotonic()
+    notifier.send("orders", "second", "text")
+    assert time.monotonic() - begun < 0.2
+    receiver.held.set()
+    notifier.close(SOON)
+    assert receiver.titles == ["first", "second"]
+
+
+def test_a_service_that_hangs_delays_no_other(receiver: Receiver):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
+        log = Log()
+        notifier = Notifier([f"json://127.0.0.1:{silent.getsockname()[1]}/hook", receiver.url], EVENTS, log)
+        notifier.send("missed", "no decision", "text")
+        notifier.send("incident", "no prices", "text")
+        assert eventually(lambda: receiver.titles == ["no decision", "no prices"])
+        begun = time.monotonic()
+        notifier.close(0.3)
+        assert 0.25 < time.monotonic() - begun < 2
+        assert log.said == ["JSON (1) does not answer; left unsent are the message on its way and ['no prices']"]
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(notify, "TIMEOUT", 0.1)
+    receiver.held.clear()
+    notifier = Notifier([receiver.url], EVENTS, Log())
+    notifier.send("gate", "opened", "text")
+    assert eventually(lambda: receiver.asked >= 2)
+    receiver.held.set()
+    notifier.close(SOON)
+    assert "opened" in receiver.titles
+
+
+def test_a_message_is_tried_again_until_it_is_taken_and_the_failure_said_once(receiver: Receiver, hasty: None):
+    receiver.statuses = [503, 500, 503]
+    log = Log()
+    notifier = Notifier([receiver.url], EVENTS, log)
+    notifier.send("gate", "opened", "text")
+    notifier.send("orders", "bought", "text")
+    assert eventually(lambda: len(receiver.got) == 2)
+    notifier.close(SOON)
+    assert receiver.titles == ["opened", "bought"]
+    assert receiver.asked == 5
+    (line,) = log.said
+    assert line.startswith("notification not sent to JSON (1), trying again: opened: ")
+    assert "503" in line
+
+
+def test_pauses_grow_up_to_a_limit(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(notify, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(notify, "LONGEST_PAUSE", 0.2)
+    receiver.statuses = [500] * 4
+    waited: list[float] = []
+    wait = threading.Event.wait
+
+    def noted(self: threading.Event, timeout: float | None = None) -> bool:
+        if threading.current_thread().name.startswith("notify "):
+            waited.append(timeout or 0.0)
+        return wait(self, timeout)
+
+    monkeypatch.setattr(threading.Event, "wait", noted)
+    notifier = Notifier([receiver.url], EVENTS, Log())
+    notifier.send("gate", "opened", "text")
+    assert eventually(lambda: receiver.got)
+    notifier.close(SOON)
+    assert waited == [0.05, 0.1, 0.2, 0.2]
+
+
+def test_a_message_nobody_takes_is_given_up(hasty: None, monkeypatch: pytest.MonkeyPatch, receiver: Receiver):
+    monkeypatch.setattr(notify, "PATIENCE", 0.2)
+    receiver.statuses = [404] * 1000
+    log = Log()
+    notifier = Notifier([receiver.url], EVENTS, log)
+    notifier.send("gate", "opened", "text")
+    assert eventually(lambda: len(log.said) == 2)
+    notifier.close(SOON)
+    assert "given up: opened" in log.said[1]
+    assert receiver.asked > 2
+
+
+def test_closing_tries_once_more_and_ends_though_nobody_listens(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    log = Log()
+    notifier = Notifier([f"json://127.0.0.1:{closed_port()}/hook"], EVENTS, log)
+    notifier.send("gate", "opened", "text")
+    assert eventually(lambda: log.said)
+    begun = time.monotonic()
+    notifier.close(SOON)
+    assert time.monotonic() - begun < 2  # and not the five seconds of the first pause
+    assert [line.split(": ")[0] for line in log.said] == [
+        "notification not sent to JSON (1), trying again",
+        "notification not sent to JSON (1), given up",
+    ]
+
+
+def test_the_oldest_message_is_dropped_when_too_many_wait(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(notify, "WAITING", 3)
+    receiver.held.clear()
+    log = Log()
+    notifier = Notifier([receiver.url], EVENTS, log)
+    notifier.send("orders", "on its way", "text")
+    assert eventually(lambda: receiver.asked == 1)
+    for number in range(5):
+        notifier.send("orders", f"number {number}", "text")
+    receiver.held.set()
+    notifier.close(SOON)
+    assert receiver.titles == ["on its way", "number 2", "number 3", "number 4"]
+    assert log.said == [f"notification dropped, 3 newer ones wait for JSON (1): number {number}" for number in (0, 1)]
+
+
+def test_an_error_inside_a_service_ends_no_thread(receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch):
+    import requests
+
+    real = requests.request
+    faults = [RuntimeError(f"broken by {SECRET}")]
+
+    def broken(*arguments: Any, **options: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(requests, "request", broken)
+    log = Log()
+    notifier = Notifier([receiver.url], EVENTS, log, [SECRET])
+    notifier.send("gate", "opened", "text")
+    notifier.send("orders", "bought", "text")
+    assert eventually(lambda: len(receiver.got) == 2)
+    notifier.close(SOON)
+    assert "trying again: opened" in log.said[0]
+    assert SECRET not in "".join(log.said)
+
+
+def test_no_secret_is_sent_to_a_service(receiver: Receiver):
+    notifier = Notifier([f"{receiver.url}?-token=querytoken99"], EVENTS, Log(), [SECRET])
+    notifier.send("incident", f"failed with {SECRET}", f"GET /order?signature=c0ffee77c0ffee by {SECRET} and querytoken99")
+    notifier.close(SOON)
+    assert receiver.titles == ["failed with ***"]
+    assert receiver.got[0]["message"].startswith("GET /order?signature=*** by *** and ***\n")
+
+
+def test_the_same_incident_is_told_once_an_hour_with_how_often_it_came(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    notifier = Notifier([receiver.url], EVENTS, Log())
+    for text in ("no answer", "no answer", "other", "no answer"):
+        notifier.send("incident", "exchange", text)
+    notifier.send("orders", "exchange", "no answer")
+    notifier.send("orders", "exchange", "no answer")
+    monkeypatch.setattr(notify, "QUIET", 0.0)  # an hour later
+    notifier.send("incident", "exchange", "no answer")
+    notifier.close(SOON)
+    said = [(one["type"], one["message"].splitlines()[0]) for one in receiver.got]
+    incidents = [("warning", "no answer"), ("warning", "other")]
+    assert said == [*incidents, ("info", "no answer"), ("info", "no answer"), ("warning", "no answer (came 2 times more since it was last told)")]
+
+
+def test_repeats_are_counted_from_the_last_time_they_were_told():
+    repeats = Repeats()
+    told = [(now, repeats.since_told("no answer", now)) for now in (0.0, 1.0, 3599.9, 3600.0, 3601.0, 7200.0, 20_000.0)]
+    assert told == [(0.0, 0), (1.0, None), (3599.9, None), (3600.0, 2), (3601.0, None), (7200.0, 1), (20_000.0, 0)]
+
+
+def test_incidents_are_forgotten():
+    repeats = Repeats()
+    for number in range(1000):
+        assert repeats.since_told(f"incident {number}", number * 60.0) == 0
+    assert len(repeats._told) == 2 * 3600 / 60  # those of the last two hours
+
+
+def test_what_is_secret_in_a_url_is_found():
+    urls = [
+        "tgram://123456789:abcdefg_hijklmnop/12315544/",
+        "mailto://someone:p%40ssw0rd@mail.example.test?to=me@example.test",
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general",
+        "http://[broken",
+    ]
+    found = secrets_in(urls)
+    for secret in (*urls, "123456789:abcdefg_hijklmnop", "12315544", "p%40ssw0rd", "p@ssw0rd", "T1JJ3T3L2", "TIiajkdnlazkcOXrIdevi7FQ"):
+        assert secret in found
+    assert not {"someone", "mail.example.test", "general", ""} & set(found)
+
+
+class Alarms:
+    """Keeps each alarm and when it came."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.at: list[float] = []
+
+    def __call__(self, text: str) -> None:
+        self.at.append(time.time())
+        self.said.append(text)
+
+
+@pytest.fixture
+def alarms() -> Alarms:
+    return Alarms()
+
+
+@pytest.fixture
+def switch(alarms: Alarms) -> Iterator[DeadMansSwitch]:
+    one = DeadMansSwitch(1, alarms, Log())
+    yield one
+    one.close()
+
+
+def test_the_alarm_comes_while_the_session_hangs_in_a_call_once_a_bar(alarms: Alarms, switch: DeadMansSwitch):
+    """The main thread waits for an answer that never comes, through two bars of a second."""
+    begun = time.time()
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_connection(silent.getsockname()) as connection:
+        switch.expect(1_767_225_600, begun + 0.2)  # the bar that ends 2026-01-01 00:00 UTC
+        connection.settimeout(1.5)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+    assert [round(at - begun, 1) for at in alarms.at] == pytest.approx([0.2, 1.2], abs=0.15)
+    assert [re.findall(r"the bar of ([\d :-]+) UTC", text) for text in alarms.said] == [["2026-01-01 00:00"]] * 2  # a second later
+    assert alarms.said[0].endswith("the session hangs, slept, or cannot get what it needs; look at its log")
+
+
+def test_a_decision_in_time_raises_no_alarm_and_the_next_bar_is_awaited(alarms: Alarms, switch: DeadMansSwitch):
+    begun = time.time()
+    switch.expect(60, begun + 0.2)
+    switch.decided(60)
+    time.sleep(0.5)
+    assert alarms.said == []
+    assert eventually(lambda: alarms.said)
+    assert alarms.at[0] - begun == pytest.approx(1.2, abs=0.15)  # the bar that ends at 61
+
+
+def test_a_bar_raises_one_alarm_whatever_the_session_says_later(alarms: Alarms, switch: DeadMansSwitch):
+    switch.expect(60, time.time() - 0.1)
+    assert eventually(lambda: alarms.said)
+    switch.expect(60, time.time() - 0.1)
+    switch.expect(59, time.time() - 0.1)
+    switch.decided(60)
+    switch.expect(60, time.time() - 0.1)
+    time.sleep(0.2)
+    assert len(alarms.said) == 1
+
+
+def test_expecting_a_later_bar_does_not_excuse_the_one_before(alarms: Alarms, switch: DeadMansSwitch):
+    switch.expect(60, time.time() + 0.1)
+    switch.expect(61, time.time() + 1000)
+    assert eventually(lambda: alarms.said)
+
+
+def test_a_new_instant_for_the_same_bar_holds(alarms: Alarms, switch: DeadMansSwitch):
+    switch.expect(60, time.time() + 1000)
+    switch.expect(60, time.time() + 0.1)
+    assert eventually(lambda: alarms.said)
+
+
+def test_bars_missed_in_a_sleep_are_one_alarm(monkeypatch: pytest.MonkeyPatch, alarms: Alarms):
+    """The clock goes on by three days while nothing runs."""
+    monkeypatch.setattr(notify, "LOOK", 0.02)
+    switch = DeadMansSwitch(86_400, alarms, Log())
+    now = 1_767_225_600.0  # 2026-01-01 00:00 UTC
+    asleep = [0.0]
+    monkeypatch.setattr(time, "time", lambda: now + asleep[0])
+    switch.expect(1_767_225_600, now + 1800)
+    time.sleep(0.1)
+    assert alarms.said == []
+    asleep[0] = 3 * 86_400.0
+    assert eventually(lambda: alarms.said)
+    switch.decided(1_767_225_600 + 3 * 86_400)  # the session catches up with the newest bar
+    time.sleep(0.1)
+    switch.close()
+    (text,) = alarms.said
+    assert "the bars of 2026-01-01 00:00 to 2026-01-03 00:00 UTC, due by 2026-01-01 00:30" in text
+
+
+def test_an_alarm_that_fails_is_logged_and_the_next_one_comes():
+    log = Log()
+
+    def alarm(text: str) -> None:
+        raise OSError("no journal")
+
+    switch = DeadMansSwitch(1, alarm, log)
+    switch.expect(60, time.time() - 0.5)
+    assert eventually(lambda: len(log.said) == 2)
+    switch.close()
+    assert log.said == ["the alarm for a missed decision failed: OSError: no journal"] * 2
+
+
+def test_nothing_is_expected_after_closing(alarms: Alarms):
+    switch = DeadMansSwitch(1, alarms, Log())
+    switch.expect(60, time.time() + 0.1)
+    begun = time.monotonic()
+    switch.close()
+    assert time.monotonic() - begun < 1
+    time.sleep(0.2)
+    assert alarms.said == []
+
+
+def test_missed_decisions_reach_a_person(receiver: Receiver):
+    notifier = Notifier([receiver.url], ["missed"], Log())
+    switch = DeadMansSwitch(86_400, lambda text: notifier.send("missed", "decision missed", text), Log())
+    switch.expect(1_767_225_600, time.time() - 1)
+    assert eventually(lambda: receiver.got)
+    switch.close()
+    notifier.close(SOON)
+    assert receiver.titles == ["decision missed"]
+    assert receiver.got[0]["message"].startswith("no decision for the bar of 2026-01-01 00:00 UTC")

@@ -1,0 +1,127 @@
+"""The systemd units are accepted by systemd itself, say what the program means, and keys have a file that is never committed."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import main
+
+ROOT = Path(__file__).parents[2]
+UNITS = ROOT / "brokers" / "systemd"
+SERVICES = ("russell-gate.service", "russell-gate-once.service")
+TIMER = "russell-gate-once.timer"
+ANALYZE = shutil.which("systemd-analyze")
+with_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
+# Where a session that runs on and one decision a day differ.
+OWN = {"Type", "ExecStart", "TimeoutStartSec"}
+MOST_EXPOSED = 20  # tenths, of 100; what `systemd-analyze security` counts, the network a trading program needs included
+
+
+def lines(unit: str, section: str) -> list[tuple[str, str]]:
+    """Key and value of each line of a section."""
+    text = (UNITS / unit).read_text()
+    part = re.search(rf"^\[{section}\]\n(.*?)(?=^\[|\Z)", text, re.DOTALL | re.MULTILINE)
+    assert part, f"{unit} has no [{section}]"
+    return [(key, value) for key, _, value in (line.partition("=") for line in part[1].splitlines()) if value and not key.startswith("#")]
+
+
+def values(unit: str, section: str) -> dict[str, str]:
+    return dict(lines(unit, section))
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A copy whose paths exist on this machine, which `systemd-analyze verify` insists on."""
+    python = shutil.which("true")
+    assert python
+    for path in UNITS.iterdir():
+        text = path.read_text().replace("/opt/russell-gate/.venv/bin/python", python).replace("/opt/russell-gate", str(ROOT))
+        (tmp_path / path.name).write_text(text)
+    return tmp_path
+
+
+def complaints(unit: Path) -> str:
+    """What systemd says of our unit; it may have something to say of others on the machine."""
+    result = subprocess.run([str(ANALYZE), "verify", "--man=no", str(unit)], capture_output=True, text=True, timeout=60, check=False)
+    ours = [line for line in result.stderr.splitlines() if "russell-gate" in line]
+    return "\n".join(ours) or (result.stderr if result.returncode else "")
+
+
+@with_systemd
+@pytest.mark.parametrize("unit", [*SERVICES, TIMER])
+def test_systemd_accepts_the_unit(unit: str, installed: Path):
+    assert complaints(installed / unit) == ""
+
+
+@with_systemd
+@pytest.mark.parametrize(("right", "wrong"), [("Restart=on-failure", "Restart=sometimes"), ("NoNewPrivileges=yes", "NoNewPriviliges=yes")])
+def test_systemd_would_have_complained(right: str, wrong: str, installed: Path):
+    path = installed / SERVICES[0]
+    path.write_text(path.read_text().replace(right, wrong))
+    (complaint,) = complaints(path).splitlines()
+    assert ("sometimes" if wrong == "Restart=sometimes" else "NoNewPriviliges") in complaint
+
+
+@with_systemd
+@pytest.mark.parametrize("unit", SERVICES)
+def test_little_of_the_machine_is_exposed(unit: str, installed: Path):
+    command = [str(ANALYZE), "security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(installed / unit)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if "unrecognized option" in result.stderr:
+        pytest.skip("this systemd cannot judge a unit that is not loaded")
+    assert result.returncode == 0, result.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_a_session_that_wants_a_person_is_not_started_again(unit: str):
+    service = values(unit, "Service")
+    assert service["Restart"] == "on-failure"
+    assert {int(code) for code in service["RestartPreventExitStatus"].split()} == {main.USAGE, main.STOPPED}
+    assert int(service["SuccessExitStatus"]) == main.INTERRUPTED
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_the_service_may_write_its_own_folders_only_and_nobody_else_reads_them(unit: str):
+    service = values(unit, "Service")
+    wanted = {"NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes", "UMask": "0077"}
+    assert wanted.items() <= service.items()
+    assert service["StateDirectory"] == service["CacheDirectory"] == "russell-gate"
+    assert service["ReadWritePaths"].split() == ["/var/lib/russell-gate", "/var/cache/russell-gate"]
+    assert service["WorkingDirectory"] == "/var/lib/russell-gate"  # relative folders of the configuration lie there
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_keys_come_from_a_file_and_stand_in_no_unit(unit: str):
+    assert values(unit, "Service")["EnvironmentFile"] == "-/etc/russell-gate/environment"
+    assert not re.search(r"RUSSELL_GATE_\w+=", (UNITS / unit).read_text())
+
+
+def test_both_services_are_the_same_but_for_how_long_they_run():
+    session, once = ([line for line in lines(unit, "Service") if line[0] not in OWN] for unit in SERVICES)
+    assert session == once
+    command, once_command = (values(unit, "Service")["ExecStart"] for unit in SERVICES)
+    assert command == "/opt/russell-gate/.venv/bin/python /opt/russell-gate/main.py paper --config /opt/russell-gate/config/testnet.toml"
+    assert once_command == f"{command} --once"
+    assert values(SERVICES[1], "Service")["Type"] == "oneshot"
+
+
+def test_the_timer_asks_once_a_day_after_the_daily_bar_and_makes_up_for_a_missed_one():
+    timer = values(TIMER, "Timer")
+    assert timer["OnCalendar"] == "*-*-* 00:05:00 UTC"
+    assert timer["Persistent"] == "true"
+    assert timer["RandomizedDelaySec"] == "2min"
+    assert (UNITS / TIMER).with_suffix(".service").exists()  # started because it has the timer's name
+
+
+def test_the_example_names_each_secret_and_holds_none():
+    text = (ROOT / ".env.example").read_text()
+    settings = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert settings == ["RUSSELL_GATE_API_KEY=", "RUSSELL_GATE_API_SECRET=", "RUSSELL_GATE_NOTIFY_URLS="]
+    assert "chmod 600 .env" in text
+
+
+def test_the_file_with_the_keys_is_never_committed():
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()

@@ -1,0 +1,70 @@
+"""Our own price sources, asking the test exchange and the test Yahoo through the test internet."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from tenacity import wait_none
+
+from brokers.prices import exchange, yahoo
+from brokers.prices.series import Request, UnreachableError
+from tests.exchange.proxy import Answer, Internet
+from tests.exchange.venue import LIVE, BinanceVenue
+from tests.exchange.yahoo import YahooSite
+
+NOW = pd.Timestamp("2024-01-11 15:30", tz="UTC")  # 10:30 in New York, a session in progress
+RUSSELL = Request("^RUT", "session")
+
+
+def bars(first: str, days: int, freq: str) -> pd.DataFrame:
+    index = pd.date_range(first, periods=days, freq=freq)
+    closes = [100.0 + row for row in range(days)]
+    return pd.DataFrame({"open": closes, "high": closes, "low": closes, "close": closes, "adj_close": closes, "volume": 5.0}, index)
+
+
+@pytest.fixture
+def site(network: Internet, monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooSite]:
+    """Eight sessions to 2024-01-11, three yet to come; two days of BTC-USD."""
+    monkeypatch.setattr(yahoo, "WAIT", wait_none())
+    monkeypatch.setattr(yahoo.time, "time", lambda: NOW.timestamp())
+    yahoo._client.cache_clear()
+    frames = {"^RUT": bars("2024-01-02", 11, "B"), "BTC-USD": bars("2024-01-10", 2, "D")}
+    yield YahooSite(frames, NOW.timestamp).registered(network)
+    yahoo._client()._session.close()
+    yahoo._client.cache_clear()
+
+
+def test_yahoo_gives_several_symbols_up_to_the_row_in_progress(site: YahooSite) -> None:
+    frame = yahoo.fetch(RUSSELL, None)
+    assert frame.index.tolist() == pd.date_range("2024-01-02", "2024-01-11", freq="B").tolist()
+    assert frame["close"].tolist() == [100.0 + row for row in range(8)]
+    assert yahoo.fetch(Request("BTC-USD", "coin", "BTC/USDT"), None).index.tolist() == pd.date_range("2024-01-10", "2024-01-11").tolist()
+
+
+def test_yahoo_stamps_a_row_in_progress_now(site: YahooSite) -> None:
+    assert [stamp for stamp, _ in site._rows("^RUT", yahoo.ZONES["session"], 0, 2**40)][-2:] == [
+        int(pd.Timestamp("2024-01-10 14:30", tz="UTC").timestamp()),
+        int(NOW.timestamp()),
+    ]
+
+
+def test_yahoo_can_fail_for_a_time_or_for_one_symbol(site: YahooSite) -> None:
+    site.faults = [Answer(500), Answer(200, b"<html>")]
+    assert len(yahoo.fetch(RUSSELL, None)) == 8
+    assert site.charts == 3
+    site.for_symbol["^RUT"] = Answer(429, b"Too Many Requests")
+    with pytest.raises(UnreachableError, match="429"):
+        yahoo.fetch(RUSSELL, None)
+    assert len(yahoo.fetch(Request("BTC-USD", "coin", "BTC/USDT"), None)) == 2
+
+
+def test_the_live_host_gives_candles_to_the_price_source(venue: BinanceVenue, network: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ccxt
+
+    monkeypatch.setattr(ccxt.Exchange, "throttle", lambda *_: None)
+    starts = pd.date_range("2024-01-01", periods=20, freq="D", tz="UTC")
+    rows = [(int(start.timestamp() * 1000), 1.0, 3.0, 0.5, 2.0 + row, 7.0) for row, start in enumerate(starts)]
+    venue.candles, venue.now = (lambda symbol, interval: rows), NOW.timestamp
+    frame = exchange.fetch(Request("BTC-USD", "coin", "BTC/USDT"), None, "binance", NOW)
+    assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
+    assert network.hosts() == {LIVE}
