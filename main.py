@@ -108,7 +108,7 @@ def paper(
 ) -> None:
     """Trade on paper: live prices with local fills, or an exchange's testnet."""
     if replay is not None:
-        from backtests.replay import run_replay
+        from backtests.commands import run_replay
 
         run_replay(config, set_, json, replay, output)
         return
@@ -158,6 +158,20 @@ def check_lookahead(
     from backtests.checks import check_lookahead
 
     check_lookahead(config, set_, json, cuts, seed, refresh)
+
+
+@command(check, "parity")
+def check_parity(
+    config: Config = None,
+    set_: Set = None,
+    json: Json = False,
+    window: Annotated[str | None, typer.Option("--window", metavar="FROM:TO", help="Days to replay; without it all the backtest trades.")] = None,
+    refresh: Refresh = False,
+) -> None:
+    """One strategy: drive history through the live path, and hold every decision and order against the backtest."""
+    from backtests.checks import check_parity
+
+    check_parity(config, set_, json, window, refresh)
 
 
 @command(config, "show")

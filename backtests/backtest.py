@@ -30,7 +30,11 @@ class Result(NamedTuple):
 
 def backtest(inputs: Inputs, with_benchmarks: bool = True, progress: Progress | None = None) -> Result:
     """Run everything over the inputs; `progress(stage, done, of)` is called along the way."""
-    run = simulate(inputs)
+    return judged(inputs, simulate(inputs), with_benchmarks, progress)
+
+
+def judged(inputs: Inputs, run: Run, with_benchmarks: bool = True, progress: Progress | None = None) -> Result:
+    """A run over the inputs, whoever made it, with its figures and all it must stand beside."""
     equity = equity_frame(run)
     filled = [order for order in run.orders if order.filled is not None]
     traded, fees = sum(abs(order.size * order.price) for order in filled), sum(order.fee for order in filled)

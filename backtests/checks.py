@@ -55,3 +55,30 @@ def check_lookahead(files: list[Path] | None, overrides: list[str] | None, as_js
             out.print(sentence, style="bold" if number == 0 else "")
     if found.moved:
         raise BrokenPromiseError("\n".join(said))
+
+
+def check_parity(files: list[Path] | None, overrides: list[str] | None, as_json: bool, span: str | None, refresh: bool) -> None:
+    """Drive the user's own configuration through the live path over history, and hold that against the backtest."""
+    from tempfile import TemporaryDirectory
+
+    from backtests import parity
+    from backtests.commands import window
+    from backtests.engine import simulate
+    from backtests.prepare import prepare
+    from backtests.replay import replayed_run
+
+    settings = load(files, [*(overrides or []), *(window(span) if span else ())])
+    with progress() as step, TemporaryDirectory() as folder:
+        prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step)
+        inputs = prepare(settings, prices)
+        found = parity.compare(replayed_run(inputs, Path(folder) / "journal.sqlite", step), simulate(inputs), list(inputs.coins))
+    said = parity.sentences(found)
+    if as_json:
+        print(json.dumps(parity.as_json(found) | {"sample": prices.sample}))
+    elif not found.differences:
+        out = terminal.console()
+        if prices.sample:
+            terminal.show_sample(out, prices.fallback)
+        out.print(said[0], style="bold")
+    if found.differences:
+        raise BrokenPromiseError("\n".join(said))

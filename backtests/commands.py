@@ -2,11 +2,11 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,28 +15,65 @@ from backtests.report.progress import Step, progress
 from brokers.prices.load import Prices, load_prices
 from config.settings import ConfigError, Settings, load
 
+if TYPE_CHECKING:  # cost backtrader's start-up
+    from backtests.backtest import Result
+    from backtests.prepare import Inputs
+
 Files = list[Path] | None
 Texts = list[str] | None
 
 
 def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | None, with_benchmarks: bool, with_report: bool, refresh: bool) -> None:
     """Backtest, print, write the run folder."""
-    from backtests import record, runs
     from backtests.backtest import backtest
+
+    def make(inputs: "Inputs", partial: Path, step: Step) -> "Result":
+        step("backtrader")
+        return backtest(inputs, with_benchmarks, step)
+
+    _run("backtest", load(files, overrides), make, as_json, output, with_report, refresh)
+
+
+def run_replay(files: Files, overrides: Texts, as_json: bool, span: str, output: Path | None) -> None:
+    """The same through the live path, its journal in the run folder."""
+    from backtests.replay import replayed
+
+    def make(inputs: "Inputs", partial: Path, step: Step) -> "Result":
+        return replayed(inputs, partial / "journal.sqlite", step)
+
+    _run("replay", load(files, [*(overrides or []), *window(span)]), make, as_json, output, True, False)
+
+
+def window(span: str) -> list[str]:
+    """FROM:TO as overrides of the traded window."""
+    first, colon, last = span.partition(":")
+    try:
+        dates = [date.fromisoformat(day) for day in (first, last) if day]
+    except ValueError:
+        dates = []
+    if not colon or not dates:
+        raise ConfigError(f"{span}: is no window FROM:TO of dates (YYYY-MM-DD:YYYY-MM-DD); one side may be left out")
+    return [f'backtest.{name}="{day}"' for name, day in (("start", first), ("end", last)) if day]
+
+
+def _run(
+    command: str, settings: Settings, make: Callable[["Inputs", Path, Step], "Result"], as_json: bool, output: Path | None, with_report: bool,
+    refresh: bool,
+) -> None:  # fmt: skip
+    """Make a result out of the settings' prices, print it, write its folder."""
+    from backtests import record, runs
     from backtests.caveats import caveats
     from backtests.prepare import prepare
 
-    settings = load(files, overrides)
     now = pd.Timestamp.now(tz="UTC")
     with progress() as step:
         prices = load_prices(settings, now, refresh, step, may_fall_back=True)
-        folder = output or runs.run_folder("backtest", settings, prices, now)
+        folder = output or runs.run_folder(command, settings, prices, now)
         with runs.new_folder(folder) as partial, logged(partial / "run.log") as log:
-            log.info("backtest {} {}", " ".join(map(str, files or [])), " ".join(overrides or []))
+            log.info("{}", command)
             step("gate and coins")
             inputs = prepare(settings, prices)
-            step("backtrader")
-            result = backtest(inputs, with_benchmarks, step)
+            result = make(inputs, partial, step)
             found = caveats(result)
             for caveat in found:
                 log.warning("{}: {}: {}", caveat.severity, caveat.about, caveat.text)

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from backtests.backtest import Result, judged
+from backtests.engine import Run
+from backtests.journalled import run_of
 from backtests.live import functions, remembered, strategy
 from backtests.prepare import MAX_MISSING, Inputs
 from brokers.clock import SimulatedClock
@@ -93,6 +96,18 @@ def replayable(settings: Settings) -> Settings:
     return settings.model_copy(update={"paper": paper, "guards": guards, "exchange": exchange})
 
 
+def replayed(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None] | None = None) -> Result:
+    """A replay's result, in a backtest's form."""
+    return judged(inputs, replayed_run(inputs, path, progress), True, progress)
+
+
+def replayed_run(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None] | None = None) -> Run:
+    """A replay's decisions and orders, read back from the journal it leaves at `path`."""
+    replay(inputs, path, progress)
+    with open_journal(path, lambda: 0.0, locked=False) as journal:
+        return run_of(journal, int(bar_length(inputs.settings.exchange.timeframe).total_seconds()))
+
+
 def replay(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None] | None = None) -> list[Problem]:
     """Run the inputs' grid through the live path into a new journal at `path`; what a person would have been told."""
     settings = replayable(inputs.settings)
@@ -110,4 +125,5 @@ def replay(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None]
         session = Session(settings, strategy(settings), pump, account, journal, clock, voice)
         session.run(until=inputs.grid[-1].timestamp() + bar_length(settings.exchange.timeframe).total_seconds())
         session.end("replayed")
+    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
     return voice.problems

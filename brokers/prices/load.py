@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from config.settings import Settings
 LEAD = timedelta(days=400)  # averages of the other series need a year before the index history begins
 OWN_COLUMNS = {"flows": "flow", "losses": "share"}  # the user's own series and their column
 Progress = Callable[[str], None]
+Known = TypeVar("Known", pd.DataFrame, pd.Series)
 
 
 class Prices(NamedTuple):
@@ -33,8 +34,12 @@ class Prices(NamedTuple):
 
     def until(self, instant: pd.Timestamp) -> "Prices":
         """The same as it was known at `instant` (UTC, included)."""
-        cut = {request: one._replace(frame=one.frame[one.frame.index <= instant]) for request, one in self.series.items()}
-        return self._replace(series=cut, sessions=self.sessions[self.sessions.index <= instant], now=min(self.now, instant))
+
+        def until(frame: Known) -> Known:
+            return frame.iloc[: int(frame.index.searchsorted(instant, side="right"))]
+
+        cut = {request: one._replace(frame=until(one.frame)) for request, one in self.series.items()}
+        return self._replace(series=cut, sessions=until(self.sessions), now=min(self.now, instant))
 
     def of(self, symbol: str, timeframe: str = "1d") -> Series:
         """The series of one symbol."""
