@@ -17,9 +17,13 @@ from brokers.orders.errors import CallAPersonError
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.orders.testnet import TestnetAccount
 from brokers.orders.venue import Book
+from brokers.prices import exchange as public_prices
 from brokers.prices.live import LivePrices
 from brokers.pump import Pump
+from brokers.quiet import Quiet
+from brokers.redaction import redacted
 from brokers.session import Session, TradingAccount, Voice
+from brokers.voice import SessionVoice
 from config.secrets import Secrets, load_secrets
 from config.settings import Settings, load
 from strategies.breakout import STATES
@@ -47,7 +51,8 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
             session.run(once)
             outcome = "interrupted" if signal.SIGINT in received else "stopped" if received else "done"
         except Exception as error:
-            outcome = f"{type(error).__name__}: {error}"
+            outcome = redacted(f"{type(error).__name__}: {error}", secrets.hidden())
+            voice.ended(outcome)
             raise
         finally:
             session.end(outcome)
@@ -59,7 +64,7 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
 def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: Clock, voice: Voice) -> Session:
     """A session of these settings: which account it trades is decided here, and nowhere else."""
     exchange = settings.exchange
-    public = _client(exchange.prices_id, None, settings, clock)
+    public = _client(exchange.prices_id, None, settings, clock, public_prices.QUIET)
     account: TradingAccount
     if exchange.mode == "testnet":
         keys = secrets.keys()
@@ -80,8 +85,9 @@ def terms(settings: Settings) -> Terms:
     return Terms(settings.exchange.amount or settings.backtest.cash, settings.costs.fee, settings.guards.tick_gap)
 
 
-def _client(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock) -> Client:
-    return Client(exchange_id, keys, timeout=settings.exchange.timeout, recv_window=settings.exchange.recv_window, sleep=clock.sleep, now=clock.now)
+def _client(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock, quiet: Quiet | None = None) -> Client:
+    timeout, window = settings.exchange.timeout, settings.exchange.recv_window
+    return Client(exchange_id, keys, timeout=timeout, recv_window=window, sleep=clock.sleep, now=clock.now, quiet=quiet)
 
 
 def _book_and_rules(settings: Settings, public: Client) -> tuple[dict[str, Rules], Callable[[str], Book]]:
@@ -95,26 +101,27 @@ def _book_and_rules(settings: Settings, public: Client) -> tuple[dict[str, Rules
 
 
 @contextmanager
-def voices(settings: Settings, secrets: Secrets, journal: Journal, console: bool) -> Iterator[Voice]:
+def voices(settings: Settings, secrets: Secrets, journal: Journal, console: bool) -> Iterator[SessionVoice]:
     """Log, notifications, status line and dead man's switch, for as long as the session lasts."""
     from loguru import logger
 
     from brokers import logs
-    from brokers.notify import DeadMansSwitch, Notifier
+    from brokers.notify import DeadMansSwitch, Notifier, secrets_in
     from brokers.prices.clean import bar_length
     from brokers.status import shown
-    from brokers.voice import SessionVoice
 
-    hidden = secrets.hidden()
+    hidden = [*secrets.hidden(), *secrets_in(secrets.urls())]
     logs.start(Path(settings.log.folder), settings.log.level, settings.log.rotation, settings.log.keep, console, hidden)
     try:
         notifier = Notifier(secrets.urls(), settings.notify.events, logger, hidden)
         seconds = int(bar_length(settings.exchange.timeframe).total_seconds())
         switch = DeadMansSwitch(seconds, lambda text: notifier.send("missed", "Russell Gate: a decision is missed", text), logger)
-        with shown(logger) if console else silent() as show:
-            yield SessionVoice(settings, journal, logger, notifier, switch, show, STATES)
-        switch.close()
-        notifier.close(FLUSH)
+        try:
+            with shown(logger) if console else silent() as show:
+                yield SessionVoice(settings, journal, logger, notifier, switch, show, STATES)
+        finally:
+            switch.close()
+            notifier.close(FLUSH)
     finally:
         logs.stop()
 

@@ -12,6 +12,8 @@ from strategies.decision import Decision
 
 TOLD = 10  # differences; the rest follows from them more often than not
 CLOSE = 1e-9  # relative; what float arithmetic in another order may change
+OTHER_ACCOUNT, OTHER_SIZE, OTHER_PRICE = "the accounts differ: earlier fills, fees or flows", "another size was affordable", "another price was paid"
+FOLLOWS = (OTHER_ACCOUNT, OTHER_SIZE, OTHER_PRICE)  # causes that no decision is to blame for: a market fills as it fills
 
 
 class Difference(NamedTuple):
@@ -42,7 +44,8 @@ def compare(live: Run, backtest: Run, coins: Sequence[str]) -> Parity:
     own, other = {one.time: one for one in live.decisions}, {one.time: one for one in backtest.decisions}
     both = sorted(own.keys() & other.keys())
     differences: list[Difference] = []
-    for time in sorted(own.keys() ^ other.keys()):
+    idle = {time for time, one in other.items() if not any(missing == 0 for missing in one.missing) and not any(one.sizes)}
+    for time in sorted((own.keys() ^ other.keys()) - idle):  # a live session does not decide on a bar that no coin has
         there = ("decided", "no such bar") if time in own else ("no decision", "decided")
         differences.append(Difference(time, "decision", *there, "the session was not there" if time in other else "the bar came later"))
     for time in both:
@@ -70,7 +73,7 @@ def _decisions(live: Decision, backtest: Decision, coins: Sequence[str]) -> Iter
     for name in ("targets", "sizes"):
         for coin, one, other in zip(coins, getattr(live, name), getattr(backtest, name), strict=True):
             if not _same(one, other):
-                cause = "the accounts differ: earlier fills, fees or flows" if not _same(live.equity, backtest.equity) else "unexplained"
+                cause = OTHER_ACCOUNT if not _same(live.equity, backtest.equity) else "unexplained"
                 yield Difference(live.time, f"decision: {name} of {coin}", f"{one:.9g}", f"{other:.9g}", cause)
                 return
     if not _same(live.equity, backtest.equity):
@@ -105,7 +108,7 @@ def _same_order(one: OrderRecord, two: OrderRecord) -> bool:
 def _why(one: OrderRecord, two: OrderRecord) -> str:
     if one.filled is None or two.filled is None:
         return "one of the two found nothing to fill it"
-    return "another size was affordable" if not _same(one.size, two.size) else "another price was paid"
+    return OTHER_SIZE if not _same(one.size, two.size) else OTHER_PRICE
 
 
 def _told(order: OrderRecord | None) -> str:

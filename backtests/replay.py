@@ -31,6 +31,8 @@ ENDLESS = float("inf")
 class History:
     """A live session's source that knows all prices and shows those of the session's now."""
 
+    final = True
+
     def __init__(self, prices: Prices, timeframe: str) -> None:
         self._prices = prices
         self._timeframe = timeframe
@@ -38,6 +40,10 @@ class History:
     def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
         """All series as they were known at `now`."""
         return self._prices.until(now), {}
+
+    def sessions(self, now: pd.Timestamp) -> int:
+        """How many US sessions' closes were known at `now`."""
+        return int(self._prices.sessions.index.searchsorted(now, side="right"))
 
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """The newest bars of one coin known at `now`."""

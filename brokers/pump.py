@@ -7,7 +7,7 @@ import pandas as pd
 
 from brokers.clock import Clock
 from brokers.prices.clean import bar_length
-from brokers.prices.load import Prices, sessions
+from brokers.prices.load import Prices
 from brokers.prices.series import BAR_COLUMNS, DataError
 from brokers.problems import Problem
 from config.settings import Settings
@@ -15,6 +15,7 @@ from config.settings import Settings
 GateFunction = Callable[[Prices], pd.DataFrame]
 LinesFunction = Callable[[pd.DataFrame, pd.Series, pd.DatetimeIndex], pd.DataFrame]
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks for what should be there
+MOST_OF_A_BAR = 0.25  # of a bar may be spent waiting: the next one must not find the session still busy
 LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missing
 DAY = pd.Timedelta(days=1)
 EPOCH = pd.Timestamp(0, tz="UTC")
@@ -42,10 +43,15 @@ class Known(NamedTuple):
 
 
 class Source(Protocol):
-    """Where bars come from."""
+    """Where bars come from. `final`: what is not there when a bar ends never comes."""
+
+    final: bool
 
     def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
         """All daily series up to `now`, and why the others could not be had, by symbol."""
+
+    def sessions(self, now: pd.Timestamp) -> int:
+        """How many US sessions' closes were known at `now`."""
 
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """The newest bars of one coin at the session's timeframe that ended by `now`, at least the last few."""
@@ -72,6 +78,7 @@ class Pump:
     def __init__(self, source: Source, functions: Functions, settings: Settings, clock: Clock, remembered: pd.DataFrame) -> None:
         """`remembered`: gate rows earlier sessions acted on, as `Functions.gate_lines` makes them."""
         self._source = source
+        self.final = source.final
         self._functions = functions
         self._settings = settings
         self._clock = clock
@@ -84,23 +91,24 @@ class Pump:
         self._revised: tuple[Problem, ...] = ()
 
     def known(self, due: int) -> Known:
-        """What is known at the bar that ended at `due`; waits for what should exist, at most `paper.patience` after the grace."""
-        ends = due + self._settings.paper.grace + self._settings.paper.patience
+        """What is known at the bar that ended at `due`; what should exist is waited for, until `paper.patience` or a quarter of a bar is over."""
+        paper = self._settings.paper
+        ends = due + paper.grace + min(paper.patience, self._length.total_seconds() * MOST_OF_A_BAR)
         pauses = iter(PAUSES)
+        self._revised = ()
         while True:
             known = self._look(due)
             complete = len(known.coins) == len(self._settings.coins) and all(lines["stale"] == 0 for lines in known.coins.values())
             left = ends - self._clock.now()
             if (complete and not known.problems) or left <= 0.0 or self._clock.stopped:
-                return known
+                return known._replace(problems=(*known.problems, *self._revised))
             self._clock.sleep(min(next(pauses, PAUSES[-1]), left))
 
     def _look(self, due: int) -> Known:
         now = pd.Timestamp(due, unit="s", tz="UTC")
         if self._outdated(now):
             self._refresh(now)
-        problems = [Problem("data", "warning", f"{symbol}: {error}") for symbol, error in self._failed.items()] + list(self._revised)
-        self._revised = ()
+        problems = [Problem("data", "warning", f"{symbol}: {error}") for symbol, error in self._failed.items()]
         known_at, gate, row = self._gate(problems)
         coins = {coin.name: lines for coin in self._settings.coins if (lines := self._coin(coin.history, now, problems)) is not None}
         return Known(due, known_at, gate, row, coins, tuple(problems))
@@ -110,7 +118,7 @@ class Pump:
         prices = self._prices
         if prices is None:
             return True
-        if prices.now.floor("D") != now.floor("D") or len(sessions(self._settings, now)) > len(prices.sessions):
+        if prices.now.floor("D") != now.floor("D") or self._source.sessions(now) > len(prices.sessions):
             return True
         return (bool(self._failed) or self._stale()) and self._clock.now() >= self._again_at
 
@@ -128,7 +136,7 @@ class Pump:
                 self._failed["gate"] = error
             else:
                 lines = self._functions.gate_lines(table)
-                self._revised = _revised(self._lines, lines)
+                self._revised += _revised(self._lines, lines)
                 self._table, self._lines = table, lines
         self._prices = prices
         self._pause = min(self._pause * 2.0, LONGEST_PAUSE) if self._failed or self._stale() else PAUSES[0]

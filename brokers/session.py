@@ -20,7 +20,7 @@ from brokers.problems import Problem
 from brokers.pump import Known, Pump
 from config.settings import Settings
 
-RETRY = 30.0  # seconds between two attempts at what could not be settled
+RETRY, LONGEST_RETRY = 30.0, 900.0  # seconds between two attempts at what could not be settled; doubled each time
 PATIENT_ATTEMPTS = 3  # of a single cycle, --once
 
 
@@ -106,7 +106,6 @@ class Session:
         cerebro.setbroker(self._broker)
         cerebro.addstrategy(self._strategy.kind, rules=self._strategy.rules, record=self._note)
         self._session = self._journal.begin_session(self._settings.exchange.mode, self._settings.model_dump_json(), _versions())
-        self._account.start()
         cerebro.run()
 
     def end(self, outcome: str) -> None:
@@ -119,23 +118,31 @@ class Session:
 
     def _steps(self, feeds: Any, once: bool, until: float) -> Iterator[Step]:
         self._broker.coins = feeds[1:]
-        attempts = 0
+        failed, started = 0, False
         while not self._clock.stopped and self._clock.now() < until:
             due = self._newest_bar()
-            attempts += 1
             try:
+                if not started:
+                    self._account.start()
+                    started = True
                 if not self._journal.decided(due):
                     yield from self._decide(due, feeds)
                 self._settle(due)
             except (TryLaterError, UnknownOutcomeError) as error:
+                failed += 1
                 self._voice.problem(Problem("exchange", "warning", str(error)))
-                if once and attempts >= PATIENT_ATTEMPTS:
+                if once and failed >= PATIENT_ATTEMPTS:
                     raise
-                self._wait(min(self._clock.now() + max(RETRY, getattr(error, "wait", 0.0)), self._next_bar()))
+                self._wait(min(self._clock.now() + max(self._pause(failed), getattr(error, "wait", 0.0)), self._next_bar()))
                 continue
+            failed = 0
             if once:
                 return
             self._wait(self._next_bar())
+
+    def _pause(self, failed: int) -> float:
+        """Seconds until it is tried again after so many failures in a row; for ever where nothing can change."""
+        return math.inf if self._pump.final else min(RETRY * 2.0 ** (failed - 1), LONGEST_RETRY)
 
     def _newest_bar(self) -> int:
         """End of the newest bar that ended a grace ago."""

@@ -63,6 +63,11 @@ class SessionVoice:
             self._log.info("{}", line)
         self._notifier.send("orders", "Russell Gate: orders", "\n".join(lines))
 
+    def ended(self, outcome: str) -> None:
+        """The session has ended on an error: nobody decides any more until somebody starts it again."""
+        self._log.opt(exception=True).critical("the session has ended: {}", outcome)
+        self._notifier.send("incident", "Russell Gate: the session has ended", outcome)
+
     def waiting(self, until: float) -> None:
         """The next decision is due at `until` (epoch seconds)."""
         paper, bar = self._settings.paper, int(until - self._settings.paper.grace)

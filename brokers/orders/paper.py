@@ -1,5 +1,6 @@
 """An account on paper: orders are filled here against a live order book, and no signed request is ever made."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -81,14 +82,17 @@ class PaperAccount:
         levels = book.asks if intent.size > 0 else book.bids
         if levels and (gap := abs(levels[0][0] / intent.price - 1.0)) > self._tick_gap:
             return f"the price is {gap:.0%} off the close it was decided on; guards.tick_gap allows {self._tick_gap:.0%}"
-        there, average = walked(levels, abs(intent.size))
+        wanted = intent.size if intent.size > 0 else -min(-intent.size, self.positions[intent.symbol])
+        there, average = walked(levels, abs(wanted))
         if not there:
-            return "the book is empty"
+            return "the book is empty" if wanted else "nothing is left to sell"
         step, min_notional = self._rules[intent.symbol]
-        wanted = there if intent.size > 0 else -min(there, self.positions[intent.symbol])
-        size, price, fee = fill(wanted, average, self.cash, step, Costs(self._fee, 0.0, min_notional))
+        size, price, fee = fill(math.copysign(there, wanted), average, self.cash, step, Costs(self._fee, 0.0, min_notional))
         if not size:
             return "no cash"
+        if abs(size) < there:  # fewer levels, a better price
+            price = walked(levels, abs(size))[1]
+            fee = abs(size) * price * self._fee
         now = self._now()
         if self._journal.order(id_) is None:
             self._journal.sending(OrderRow(id_, intent.id, 1, intent.symbol, size, None, now, None, "open", 0.0, None, now))

@@ -10,12 +10,14 @@ import pandas as pd
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
+from brokers.quiet import Quiet
 
 TIMEOUT = 10_000  # milliseconds without a byte of an answer
 STOP = stop_after_attempt(4) | stop_after_delay(20)
 WAIT = wait_random_exponential(multiplier=1, max=5)
 LONGEST_WAIT = 20.0  # seconds; an exchange that asks for a longer pause is left alone
 PAGE = 300  # candles asked for at a time where ccxt does not know the limit
+QUIET = Quiet()  # of this process, whoever in it asks for an exchange's public prices
 FIRST_MARKET = date(2010, 7, 17)  # Mt. Gox opened on this day: no candle is older
 
 Candle = list[float]
@@ -23,9 +25,11 @@ Answer = TypeVar("Answer")
 
 
 class _BusyError(UnreachableError):
-    """The exchange is there and asks to be left alone for some `seconds`."""
+    """The exchange of this `name` is there and asks to be left alone for some `seconds`."""
 
-    seconds = 0.0
+    def __init__(self, name: str, seconds: float, said: str) -> None:
+        super().__init__(f"{name}: {said}; wait, or choose another exchange.prices_id")
+        self.name, self.seconds = name, seconds
 
 
 class _EmptyError(UnreachableError):
@@ -187,12 +191,12 @@ def _ask(exchange: Any, call: Callable[[], Any]) -> Any:
     """One call. ccxt's errors become ours; what it stumbles over in a body it did not expect is no answer."""
     import ccxt
 
+    if left := QUIET.left(exchange.id):
+        raise _BusyError(exchange.id, left, f"wants to be left alone for another {left:.0f} s")
     try:
         return call()
     except (ccxt.RateLimitExceeded, ccxt.DDoSProtection) as error:
-        busy = _BusyError(f"{exchange.id}: {_short(error)}; wait, or choose another exchange.prices_id")
-        busy.seconds = _retry_after(exchange.last_response_headers)
-        raise busy from error
+        raise _BusyError(exchange.id, _retry_after(exchange.last_response_headers), _short(error)) from error
     except ccxt.NetworkError as error:
         message = f"{exchange.id}: {_short(error)}; check the network, or choose another exchange.prices_id if this one is closed to your country"
         raise UnreachableError(message) from error
@@ -206,7 +210,11 @@ def _ask(exchange: Any, call: Callable[[], Any]) -> Any:
 
 def _retried(call: Callable[[], Answer], attempts: int = 4) -> Answer:
     """`call` until it answers; only reads of public data come here, so asking again does no harm."""
-    return Retrying(retry=retry_if_exception(_worth_it), stop=STOP | stop_after_attempt(attempts), wait=_pause, reraise=True)(call)
+    try:
+        return Retrying(retry=retry_if_exception(_worth_it), stop=STOP | stop_after_attempt(attempts), wait=_pause, reraise=True)(call)
+    except _BusyError as error:
+        QUIET.keep(error.name, error.seconds)
+        raise
 
 
 def _worth_it(error: BaseException) -> bool:

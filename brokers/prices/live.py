@@ -16,6 +16,8 @@ NEWEST = 10  # bars asked for at a time: more than a coin may miss before it cou
 class LivePrices:
     """The live session's source: coins from the exchange's public API unless `prices.sources` says otherwise."""
 
+    final = False
+
     def __init__(self, settings: Settings) -> None:
         """Raises ConfigError where the prices would be simulated."""
         if settings.prices.source == "sample":
@@ -35,6 +37,10 @@ class LivePrices:
             else:
                 series[request] = found
         return Prices(series, sessions(self._daily, now), known_until(self._daily, now)), failed
+
+    def sessions(self, now: pd.Timestamp) -> int:
+        """How many US sessions' closes were known at `now`."""
+        return len(sessions(self._daily, now))
 
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """The newest bars of one coin that ended by `now`, by the instant they ended."""

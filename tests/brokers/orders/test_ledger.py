@@ -1,0 +1,73 @@
+"""Whose coins: owned is what is there minus what was there before us."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from brokers.journal.journal import Journal
+from brokers.journal.opening import open_journal
+from brokers.journal.records import FillRow
+from brokers.orders.ledger import Ledger, Moved
+from brokers.orders.venue import Listing
+
+LISTINGS = {name: Listing(f"{name}/USDT", name, "USDT", True, 0.001, 0.0, 5.0, 0.01) for name in ("BTC", "BNB")}
+GRANTED = {"USDT": 10_000.0, "BTC": 1.0, "BNB": 3.0, "TRX": 500.0}
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with open_journal(tmp_path / "j.sqlite", lambda: 0.0) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ledger(journal: Journal) -> Ledger:
+    made = Ledger(journal, LISTINGS)
+    made.begin(GRANTED, 4000.0, adopt=False)
+    return made
+
+
+def test_a_part_of_the_quote_is_ours_and_no_coin_that_was_there(ledger: Ledger) -> None:
+    assert ledger.owned(GRANTED) == (4000.0, {"BTC": 0.0, "BNB": 0.0})
+
+
+def test_adopted_coins_are_ours(journal: Journal) -> None:
+    ledger = Ledger(journal, LISTINGS)
+    ledger.begin(GRANTED, 4000.0, adopt=True)
+    assert ledger.owned(GRANTED) == (4000.0, {"BTC": 1.0, "BNB": 3.0})
+
+
+def test_the_baseline_survives_a_restart(ledger: Ledger, journal: Journal) -> None:
+    again = Ledger(journal, LISTINGS)
+    assert again.begun
+    assert again.owned(GRANTED | {"USDT": 9000.0, "BTC": 1.5}) == (3000.0, {"BTC": 0.5, "BNB": 0.0})
+
+
+def test_our_trades_with_their_fees_in_any_coin_are_no_surprise(ledger: Ledger, journal: Journal) -> None:
+    fills = [
+        FillRow("BTC", "1", "a", 1.0, 0.5, 1000.0, 0.0005, "BTC", 0.5),
+        FillRow("BTC", "2", "b", 2.0, -0.1, 1100.0, 0.11, "USDT", 0.11),
+        FillRow("BTC", "3", "c", 3.0, -0.1, 1100.0, 0.002, "BNB", float("nan")),
+    ]
+    journal.add_fills(fills)
+    after = {"USDT": 10_000 - 500 + 110 - 0.11 + 110, "BTC": 1 + 0.5 - 0.0005 - 0.1 - 0.1, "BNB": 3 - 0.002, "TRX": 500.0}
+    assert ledger.moved(after) == []
+    ledger.agree(after)
+    assert ledger.moved(after) == []
+
+
+def test_what_somebody_else_did_is_seen_in_our_coins_and_not_in_others(ledger: Ledger) -> None:
+    assert ledger.moved(GRANTED | {"TRX": 0.0}) == []
+    assert ledger.moved(GRANTED | {"USDT": 10_500.0, "BTC": 0.75}) == [Moved("USDT", 500.0), Moved("BTC", -0.25)]
+    ledger.agree(GRANTED | {"USDT": 10_500.0})
+    assert ledger.moved(GRANTED | {"USDT": 10_500.0}) == []
+
+
+def test_rounding_in_the_last_digit_is_no_trade(ledger: Ledger) -> None:
+    assert ledger.moved(GRANTED | {"USDT": 10_000.005}) == []
+    assert ledger.moved(GRANTED | {"USDT": 10_000.05}) == [Moved("USDT", pytest.approx(0.05))]
+
+
+def test_nobody_owes_more_than_there_is(ledger: Ledger) -> None:
+    assert ledger.owned({"USDT": 1000.0}) == (0.0, {"BTC": 0.0, "BNB": 0.0})

@@ -1,0 +1,190 @@
+"""What a live session is shown: complete, of now, and honest about what is missing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brokers.clock import SimulatedClock
+from brokers.prices.load import Prices
+from brokers.prices.series import DataError, Request, Series
+from brokers.pump import Functions, Pump
+from config.settings import Settings, load
+from tests.scenes import changed
+
+DAY = 86_400
+DUE = 100 * DAY  # end of a UTC day
+SESSION = pd.Timestamp(DUE - 3 * 3600, unit="s", tz="UTC")
+
+NOTHING = pd.DataFrame(columns=["state", "ceiling", "filled", "confirmed_at", "stale"], index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
+
+
+class Source:
+    """Prices a test may spoil. Sessions are known three hours before each midnight."""
+
+    final = False
+
+    def __init__(self) -> None:
+        self.bars_of = {name: bars(DUE, 30) for name in ("BTC-USD", "ETH-USD")}
+        self.failed: dict[str, DataError] = {}
+        self.downloads = 0
+        self.looks = 0
+
+    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
+        self.downloads += 1
+        frames = {Request(name, "coin"): frame[frame.index <= now] for name, frame in self.bars_of.items()}
+        series = {request: Series(request, "", "", frame, "", ()) for request, frame in frames.items()}
+        return Prices(series, self.known(now), now), dict(self.failed)
+
+    def sessions(self, now: pd.Timestamp) -> int:
+        return len(self.known(now))
+
+    def known(self, now: pd.Timestamp) -> pd.Series:
+        index = pd.date_range(SESSION - pd.Timedelta(days=20), now, freq="D")
+        return pd.Series(index, index)
+
+    def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
+        self.looks += 1
+        return self.bars_of[history].tail(10)
+
+
+def bars(last: int, count: int) -> pd.DataFrame:
+    index = pd.date_range(end=pd.Timestamp(last, unit="s", tz="UTC"), periods=count, freq="D")
+    close = np.arange(1.0, count + 1)
+    return pd.DataFrame({"open": close, "high": close, "low": close, "close": close, "adj_close": close, "volume": 1.0}, index)
+
+
+def gate_of(prices: Prices) -> pd.DataFrame:
+    """Confirmed, with a ceiling that tells how many sessions were known."""
+    row = {"state": 2.0, "ceiling": len(prices.sessions) / 100, "filled": 3, "confirmed_at": 5.0, "stale": 0}
+    return pd.DataFrame(row, index=prices.sessions.index)
+
+
+def coin_of(frame: pd.DataFrame, closes: pd.Series, grid: pd.DatetimeIndex) -> pd.DataFrame:
+    missing = 0.0 if frame.index[-1] == grid[-1] else round((grid[-1] - frame.index[-1]) / (grid[1] - grid[0]))
+    return pd.DataFrame({"open": 1.0, "close": frame["close"].iloc[-1], "stale": missing, "own_average": closes.iloc[-1]}, index=grid[-1:])
+
+
+def made(source: Source, remembered: pd.DataFrame | None = None, **changes: Any) -> tuple[Pump, SimulatedClock]:
+    coins = [{"name": name, "history": f"{name}-USD", "market": f"{name}/USDT", "weight": 0.5, "lag_days": 0} for name in ("BTC", "ETH")]
+    settings: Settings = changed(load(), {"coins": coins, "paper.grace": 5.0, "paper.patience": 60.0, **changes})
+    clock = SimulatedClock(DUE + 5.0)
+    functions = Functions(gate_of, lambda table: table.astype(float), coin_of)
+    return Pump(source, functions, settings, clock, NOTHING if remembered is None else remembered), clock
+
+
+def test_everything_there_is_handed_over_at_once() -> None:
+    source = Source()
+    pump, clock = made(source)
+    known = pump.known(DUE)
+    assert clock.now() == DUE + 5
+    assert (known.fresh, known.problems, set(known.coins)) == (True, (), {"BTC", "ETH"})
+    assert known.gate_known_at == SESSION.timestamp()
+    assert known.gate["stale"] == 0
+    assert known.coins["BTC"]["own_average"] == 30.0
+
+
+def test_a_bar_that_is_late_is_waited_for_and_one_that_never_comes_is_missing() -> None:
+    source = Source()
+    whole = source.bars_of["ETH-USD"]
+    source.bars_of["ETH-USD"] = whole.iloc[:-1]
+    pump, clock = made(source)
+    known = pump.known(DUE)
+    assert clock.now() == DUE + 5 + 60
+    assert known.coins["ETH"]["stale"] == 1.0
+    assert known.coins["BTC"]["stale"] == 0.0
+
+    source.bars_of["ETH-USD"] = whole
+    pump, clock = made(source)
+    assert pump.known(DUE).coins["ETH"]["stale"] == 0.0
+    assert clock.now() == DUE + 5
+
+
+def test_short_bars_are_not_waited_for_into_the_next() -> None:
+    source = Source()
+    source.bars_of["ETH-USD"] = source.bars_of["ETH-USD"].iloc[:-1]
+    pump, clock = made(source, **{"exchange.timeframe": "1m"})
+    pump.known(DUE)
+    assert clock.now() == DUE + 5 + 15
+
+
+def test_a_coin_without_any_bar_is_not_listed() -> None:
+    source = Source()
+    source.bars_of["ETH-USD"] = source.bars_of["ETH-USD"].iloc[:0]
+    pump, _ = made(source)
+    assert set(pump.known(DUE).coins) == {"BTC"}
+
+
+def test_no_bar_of_now_is_nothing_to_decide_on() -> None:
+    source = Source()
+    source.bars_of = {name: frame.iloc[:-2] for name, frame in source.bars_of.items()}
+    pump, _ = made(source)
+    assert not pump.known(DUE).fresh
+
+
+def test_bars_that_cannot_be_had_leave_the_last_close_and_a_word() -> None:
+    source = Source()
+    source.bars_of["ETH-USD"] = source.bars_of["ETH-USD"].iloc[:-1]
+
+    def broken(history: str, now: pd.Timestamp) -> pd.DataFrame:
+        if history == "ETH-USD":
+            raise DataError("no candles")
+        return source.bars_of[history]
+
+    source.bars = broken  # type: ignore[method-assign]
+    pump, _ = made(source)
+    known = pump.known(DUE)
+    assert (known.coins["ETH"]["close"], known.coins["ETH"]["stale"]) == (29.0, 1.0)
+    assert [problem.text for problem in known.problems] == ["ETH-USD: no candles"]
+
+
+def test_without_the_index_the_last_gate_row_is_kept_and_grows_stale() -> None:
+    source = Source()
+    pump, clock = made(source)
+    first = pump.known(DUE)
+    source.failed = {"^RUT": DataError("no answer")}
+    for missed in (1, 2):
+        clock.sleep(DUE + missed * DAY + 5 - clock.now())
+        source.bars_of = {name: bars(DUE + missed * DAY, 30) for name in source.bars_of}
+        known = pump.known(DUE + missed * DAY)
+        assert known.gate["stale"] == missed
+        assert known.gate["ceiling"] == first.gate["ceiling"]
+        assert {problem.kind for problem in known.problems} == {"data", "gate stale"}
+    source.failed = {}
+    clock.sleep(DUE + 3 * DAY + 5 - clock.now())
+    source.bars_of = {name: bars(DUE + 3 * DAY, 30) for name in source.bars_of}
+    known = pump.known(DUE + 3 * DAY)
+    assert known.gate["stale"] == 0
+    assert known.gate["ceiling"] == pytest.approx(first.gate["ceiling"] + 0.03)
+
+
+def test_what_failed_is_not_downloaded_again_at_every_bar() -> None:
+    source = Source()
+    source.failed = {"^RUT": DataError("no answer")}
+    pump, clock = made(source, **{"exchange.timeframe": "1m", "paper.patience": 0.0})
+    for minute in range(1, 240):
+        clock.sleep(DUE + minute * 60 + 5 - clock.now())
+        pump.known(DUE + minute * 60)
+    assert source.downloads < 25, "a quarter of an hour at most lies between two attempts, seconds at first"
+
+
+def test_the_gate_is_worked_out_again_only_when_a_session_has_closed() -> None:
+    source = Source()
+    worked_out = []
+    pump, clock = made(source, **{"exchange.timeframe": "1h"})
+    pump._functions = pump._functions._replace(gate=lambda prices: (worked_out.append(prices.now), gate_of(prices))[1])
+    for hour in range(1, 49):
+        clock.sleep(DUE + hour * 3600 + 5 - clock.now())
+        source.bars_of = {name: bars(DUE + hour * 3600, 30) for name in source.bars_of}
+        pump.known(DUE + hour * 3600)
+    assert len(worked_out) == 3  # at the start, and after each of two sessions
+
+
+def test_a_row_that_was_acted_on_and_reads_otherwise_now_is_said_once() -> None:
+    index = pd.DatetimeIndex([SESSION - pd.Timedelta(days=2)])
+    acted = pd.DataFrame({"state": [0.0], "ceiling": [0.0], "filled": [3.0], "confirmed_at": [np.nan], "stale": [0.0]}, index=index)
+    pump, _ = made(Source(), acted)
+    assert [problem.kind for problem in pump.known(DUE).problems] == ["revised"]
+    assert pump.known(DUE).problems == ()
