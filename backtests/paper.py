@@ -63,7 +63,7 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
 
 def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: Clock, voice: Voice) -> Session:
     """A session of these settings: which account it trades is decided here, and nowhere else."""
-    exchange = settings.exchange
+    exchange, prices = settings.exchange, LivePrices(settings)
     public = _client(exchange.prices_id, None, settings, clock, public_prices.QUIET)
     account: TradingAccount
     if exchange.mode == "testnet":
@@ -76,7 +76,7 @@ def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: 
         account = TestnetAccount(settings, client, public.price, journal, clock, voice.problem)
     else:
         account = PaperAccount(journal, terms(settings), *_book_and_rules(settings, public), clock.now)
-    pump = Pump(LivePrices(settings), functions(settings), settings, clock, remembered(journal))
+    pump = Pump(prices, functions(settings), settings, clock, remembered(journal))
     return Session(settings, strategy(settings), pump, account, journal, clock, voice)
 
 
