@@ -1,0 +1,112 @@
+"""Keys come from the environment, a .env file or a secrets folder, and from nowhere else."""
+
+from pathlib import Path
+
+import pytest
+
+from config.secrets import Secrets, load_secrets
+from config.settings import ConfigError, load
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def private(path: Path, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def test_without_any_there_are_none() -> None:
+    assert load_secrets().keys() is None
+    assert load_secrets().urls() == []
+    assert load_secrets().hidden() == []
+
+
+def test_a_dotenv_file_is_read(tmp_path: Path) -> None:
+    private(tmp_path / ".env", 'RUSSELL_GATE_API_KEY=abc\nRUSSELL_GATE_API_SECRET="d e f"\n# a comment\nOTHER=1\n')
+    assert load_secrets().keys() == ("abc", "d e f")
+
+
+def test_the_environment_wins_over_a_folder_and_that_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private(tmp_path / ".env", "RUSSELL_GATE_API_KEY=file\nRUSSELL_GATE_API_SECRET=file\nRUSSELL_GATE_NOTIFY_URLS=json://file\n")
+    private(tmp_path / "kept" / "russell_gate_api_key", "folder\n")
+    private(tmp_path / "kept" / "russell_gate_api_secret", "folder\n")
+    monkeypatch.setenv("RUSSELL_GATE_SECRETS", str(tmp_path / "kept"))
+    monkeypatch.setenv("RUSSELL_GATE_API_KEY", "environment")
+    found = load_secrets()
+    assert found.keys()[0] == "environment"  # type: ignore[index]
+    assert found.urls() == ["json://file"]
+
+
+def test_secrets_alone_in_a_folder_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("api_key", "api_secret"):
+        private(tmp_path / "kept" / f"russell_gate_{name}", name)
+    monkeypatch.setenv("RUSSELL_GATE_SECRETS", str(tmp_path / "kept"))
+    assert load_secrets().keys() == ("api_key", "api_secret")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o604])
+def test_what_others_can_read_is_refused(mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private(tmp_path / ".env", "RUSSELL_GATE_API_KEY=hush-hush\nRUSSELL_GATE_API_SECRET=hush\n").chmod(mode)
+    with pytest.raises(ConfigError, match="chmod 600") as refused:
+        load_secrets()
+    assert "hush" not in str(refused.value)
+    (tmp_path / ".env").unlink()
+    private(tmp_path / "kept" / "russell_gate_api_key", "hush").chmod(mode)
+    monkeypatch.setenv("RUSSELL_GATE_SECRETS", str(tmp_path / "kept"))
+    with pytest.raises(ConfigError, match="chmod 600"):
+        load_secrets()
+
+
+def test_a_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_SECRETS", "nowhere")
+    with pytest.raises(ConfigError, match="nowhere: is no folder"):
+        load_secrets()
+
+
+def test_a_key_without_its_secret_is_a_slip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_API_SECRET", "def")
+    with pytest.raises(ConfigError, match="RUSSELL_GATE_API_KEY is not set"):
+        load_secrets()
+
+
+def test_a_file_that_is_no_text_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / ".env").chmod(0o600)
+    with pytest.raises(ConfigError, match="NAME=value"):
+        load_secrets()
+
+
+def test_they_print_masked_and_are_all_known_to_who_hides_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_API_KEY", "abc-key")
+    monkeypatch.setenv("RUSSELL_GATE_API_SECRET", "def-secret")
+    monkeypatch.setenv("RUSSELL_GATE_NOTIFY_URLS", "json://one/token1, json://two/token2")
+    found = load_secrets()
+    assert not {"abc-key", "def-secret", "token1"} & set(repr(found).replace("'", " ").split())
+    assert {"abc-key", "def-secret", "json://one/token1", "json://two/token2"} <= set(found.hidden())
+
+
+@pytest.mark.parametrize("line", ['api_key = "abc"', 'secret = "abc"', 'apiSecret = "abc"', 'password = "abc"'])
+def test_a_secret_in_a_settings_file_is_refused_without_being_shown(line: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(f"[exchange]\n{line}\n")
+    with pytest.raises(ConfigError, match="no secret belongs in a settings file") as refused:
+        load([tmp_path / "mine.toml"])
+    assert "abc" not in str(refused.value)
+    assert "RUSSELL_GATE_API_KEY" in str(refused.value)
+
+
+def test_secrets_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_API_KEY", "abc")
+    assert "abc" not in load().model_dump_json()
+    assert set(Secrets.model_fields) == {"api_key", "api_secret", "notify_urls"}
+
+
+def test_one_account_has_one_quote_coin() -> None:
+    coins = 'coins=[{name="BTC", history="BTC-USD", market="BTC/USDT", weight=0.5, lag_days=0}, '
+    coins += '{name="ETH", history="ETH-USD", market="ETH/EUR", weight=0.5, lag_days=0}]'
+    with pytest.raises(ConfigError, match="quoted in EUR and USDT"):
+        load(None, [coins])
