@@ -137,6 +137,19 @@ def resume(config: Config = None, set_: Set = None) -> None:
     resume(config, set_)
 
 
+@command(app, "doctor")
+def doctor(
+    config: Config = None,
+    set_: Set = None,
+    json: Json = False,
+    drill: Annotated[bool, typer.Option("--drill", help="Also buy and sell the smallest lot on the testnet, and tell what it cost.")] = False,
+) -> None:
+    """Versions, network, clock, keys, coins, prices, disk, journal: what is wrong and how to mend it."""
+    from backtests.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(config, set_, json, drill))
+
+
 @command(check, "data")
 def check_data(config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False) -> None:
     """Each series: source, span, gaps, odd rows, stale end."""
@@ -191,11 +204,24 @@ def config_schema() -> None:
 
 
 @command(app, "report")
-def report(folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")], json: Json = False) -> None:
-    """Write the HTML report of a run again."""
+def report(
+    path: Annotated[Path, typer.Argument(metavar="RUN|JOURNAL", help="Run folder, or a paper session's NAME.sqlite or its folder.")],
+    json: Json = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            "-s",
+            metavar="KEY=VALUE",
+            help="For a journal: change a setting of its last session, above all where the backtest's prices come from, "
+            "e.g. prices.source=folder; repeatable.",
+        ),
+    ] = None,
+) -> None:
+    """Write the HTML report of a run again, or of a paper session: live against the backtest of the same days."""
     from backtests.commands import write_report
 
-    write_report(folder, json)
+    write_report(path, set_, json)
 
 
 @command(app, "init")

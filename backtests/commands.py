@@ -109,11 +109,32 @@ def pin(prices: Prices, settings: Settings) -> None:
         download.pin(prices.series, settings)
 
 
-def write_report(folder: Path, as_json: bool) -> None:
-    """The page of a finished run again."""
+def write_report(path: Path, overrides: Texts, as_json: bool) -> None:
+    """The page of a finished run again, or that of a paper session from its journal."""
+    from backtests import runs
+
+    if (journal := runs.journal_at(path)) is not None:
+        _write_session_report(journal, overrides or [], as_json)
+        return
+    if overrides:
+        raise ConfigError(f"--set {overrides[0]}: {path} is no paper session's journal; a run's page shows what its folder holds")
     with progress() as step:
-        page = write_page(folder, None, step)
+        page = write_page(path, None, step)
     print(json.dumps({"report": str(page)}) if as_json else f"Written to {page}")
+
+
+def _write_session_report(journal: Path, overrides: list[str], as_json: bool) -> None:
+    from backtests import session_report
+    from backtests.report import session_page
+
+    with progress() as step:
+        found = session_report.session_report(journal, overrides, pd.Timestamp.now(tz="UTC"), step)
+        step("report")
+        page = session_page.write(found)
+    if as_json:
+        print(json.dumps(session_report.as_json(found) | {"report": str(page)}, allow_nan=False))
+    else:
+        terminal.show_session(terminal.console(), found, page)
 
 
 @contextmanager

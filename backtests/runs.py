@@ -72,6 +72,25 @@ def read(folder: Path) -> dict[str, Any]:
     return found
 
 
+def journal_at(path: Path) -> Path | None:
+    """The journal of a paper session that `path` is, or is the folder of; None for anything else, such as a run folder.
+
+    Raises
+    ------
+    RunError
+        `path` is another file, or holds several journals.
+
+    """
+    if path.is_file():
+        if path.suffix != ".sqlite":
+            raise RunError(f"{path}: is neither a run folder nor a paper session's journal (a file NAME.sqlite)")
+        return path
+    journals = [] if (path / "metrics.json").exists() else sorted(path.glob("*.sqlite"))
+    if len(journals) > 1:
+        raise RunError(f"{path}: holds several journals; name one of {', '.join(str(one) for one in journals)}")
+    return journals[0] if journals else None
+
+
 def listed(root: Path = RUNS) -> list[Path]:
     """Run folders under `root`, oldest first."""
     return sorted(path.parent for path in root.glob("*/metrics.json") if not path.parent.name.startswith("."))

@@ -216,7 +216,7 @@ class DeadMansSwitch:
     """
 
     def __init__(self, bar_seconds: int, alarm: Callable[[str], None], log: Any) -> None:
-        """`alarm` gets a sentence, in this class's thread; what it raises is logged."""
+        """`alarm` gets the sentence that is logged, in this class's thread; what it raises is logged too."""
         self._bar_seconds, self._alarm, self._log = bar_seconds, alarm, log
         self._due: tuple[int, float] | None = None  # bar and instant, epoch seconds
         self._settled = -1  # the newest bar that was decided or raised an alarm
@@ -254,6 +254,7 @@ class DeadMansSwitch:
         while not self._closed:
             sentence = self._look()
             if sentence:
+                self._log.error(sentence)
                 try:
                     self._alarm(sentence)
                 except Exception as error:  # the next bar's alarm must come all the same

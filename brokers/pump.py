@@ -1,6 +1,6 @@
 """What is known when a coin's bar closes: the newest gate row and the newest bar of every coin, and what could not be had."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
@@ -8,7 +8,8 @@ import pandas as pd
 from brokers.clock import Clock
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
-from brokers.prices.series import BAR_COLUMNS, DataError
+from brokers.prices.quality import missing
+from brokers.prices.series import BAR_COLUMNS, DataError, Series
 from brokers.problems import Problem
 from config.settings import Settings
 
@@ -17,7 +18,9 @@ LinesFunction = Callable[[pd.DataFrame, pd.Series, pd.DatetimeIndex], pd.DataFra
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks for what should be there
 MOST_OF_A_BAR = 0.25  # of a bar may be spent waiting: the next one must not find the session still busy
 LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missing
+TOLD = 10  # bars for which a silent coin is told of; by then it has long counted as ended
 DAY = pd.Timedelta(days=1)
+YEAR = 366 * DAY  # no average reaches further back
 EPOCH = pd.Timestamp(0, tz="UTC")
 NO_BARS = pd.DataFrame(columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
 
@@ -83,25 +86,28 @@ class Pump:
         self._settings = settings
         self._clock = clock
         self._length = bar_length(settings.exchange.timeframe)
+        self._warm_up = _warm_up(settings)
         self._prices: Prices | None = None
         self._failed: dict[str, DataError] = {}
+        self._behind: list[str] = []
+        self._told: set[Problem] = set()
         self._again_at, self._pause = 0.0, PAUSES[0]
         self._table = pd.DataFrame()
         self._lines = remembered
-        self._revised: tuple[Problem, ...] = ()
+        self._news: tuple[Problem, ...] = ()
 
     def known(self, due: int) -> Known:
         """What is known at the bar that ended at `due`; what should exist is waited for, until `paper.patience` or a quarter of a bar is over."""
         paper = self._settings.paper
         ends = due + paper.grace + min(paper.patience, self._length.total_seconds() * MOST_OF_A_BAR)
         pauses = iter(PAUSES)
-        self._revised = ()
+        self._news = ()
         while True:
             known = self._look(due)
             complete = len(known.coins) == len(self._settings.coins) and all(lines["stale"] == 0 for lines in known.coins.values())
             left = ends - self._clock.now()
             if (complete and not known.problems) or left <= 0.0 or self._clock.stopped:
-                return known._replace(problems=(*known.problems, *self._revised))
+                return known._replace(problems=(*known.problems, *self._news))
             self._clock.sleep(min(next(pauses, PAUSES[-1]), left))
 
     def _look(self, due: int) -> Known:
@@ -109,6 +115,9 @@ class Pump:
         if self._outdated(now):
             self._refresh(now)
         problems = [Problem("data", "warning", f"{symbol}: {error}") for symbol, error in self._failed.items()]
+        if self._behind:
+            text = f"{', '.join(self._behind)}: no row of the newest session; the one before is used for prices.max_age_sessions"
+            problems.append(Problem("data", "warning", text))
         known_at, gate, row = self._gate(problems)
         coins = {coin.name: lines for coin in self._settings.coins if (lines := self._coin(coin.history, now, problems)) is not None}
         return Known(due, known_at, gate, row, coins, tuple(problems))
@@ -120,10 +129,22 @@ class Pump:
             return True
         if prices.now.floor("D") != now.floor("D") or self._source.sessions(now) > len(prices.sessions):
             return True
-        return (bool(self._failed) or self._stale()) and self._clock.now() >= self._again_at
+        return self._lacking() and self._clock.now() >= self._again_at
+
+    def _lacking(self) -> bool:
+        """Whether there is something to be had that was not there at the last download."""
+        return bool(self._failed or self._behind) or self._stale()
 
     def _stale(self) -> bool:
-        return not len(self._table) or bool(self._table["stale"].iloc[-1] > 0)
+        """Whether the gate could not be read at the newest session."""
+        return not len(self._table) or bool(self._table["stale"].iloc[-1] > 0) or self._missed() > 0
+
+    def _missed(self) -> int:
+        """Sessions since the newest gate row."""
+        if self._prices is None or not len(self._lines):
+            return 0
+        closes = self._prices.sessions.index
+        return len(closes) - int(closes.searchsorted(self._lines.index[-1], side="right"))
 
     def _refresh(self, now: pd.Timestamp) -> None:
         prices, failed = self._source.history(now)
@@ -136,33 +157,48 @@ class Pump:
                 self._failed["gate"] = error
             else:
                 lines = self._functions.gate_lines(table)
-                self._revised += _revised(self._lines, lines)
+                self._news += _revised(self._lines, lines)
                 self._table, self._lines = table, lines
         self._prices = prices
-        self._pause = min(self._pause * 2.0, LONGEST_PAUSE) if self._failed or self._stale() else PAUSES[0]
+        if not self.final:
+            self._look_over(prices)
+        self._pause = min(self._pause * 2.0, LONGEST_PAUSE) if self._lacking() else PAUSES[0]
         self._again_at = self._clock.now() + self._pause
+
+    def _look_over(self, prices: Prices) -> None:
+        """See which series lack their newest row; what else is odd about one is said once."""
+        self._behind = []
+        for request, one in prices.series.items():
+            lacking = missing(one, prices.sessions, prices.now)
+            if request.kind == "session" and request.symbol not in self._failed and len(lacking) and lacking[-1] > one.frame.index[-1]:
+                self._behind.append(request.symbol)
+            odd = [problem for problem in _oddities(one, lacking, prices.now, self._warm_up) if problem not in self._told]
+            self._told.update(odd)
+            self._news += tuple(odd)
 
     def _gate(self, problems: list[Problem]) -> tuple[float, Mapping[str, float], Mapping[str, Any]]:
         """The newest row; where the newest session could not be worked out, the last one that could, marked stale."""
-        if self._prices is None or not len(self._lines):
+        if not len(self._lines):
             return 0.0, {}, {}
-        missed = int((self._prices.sessions.index > self._lines.index[-1]).sum())
         lines = {str(name): float(value) for name, value in self._lines.iloc[-1].items()}
-        lines["stale"] += missed
+        lines["stale"] += self._missed()
         if lines["stale"] > 0:
-            text = f"the index has no usable close for {lines['stale']:.0f} sessions; the gate row of {self._lines.index[-1]:%Y-%m-%d} is kept"
-            problems.append(Problem("gate stale", "critical", text))
+            read = self._lines.index[self._lines["stale"] == 0]
+            kept = f"its row of {read[-1]:%Y-%m-%d} is kept" if len(read) else "its last row is kept"
+            rule = f"nothing may rise, and beyond gate.max_gate_age ({self._settings.gate.max_gate_age}) everything is sold"
+            problems.append(Problem("gate stale", "critical", f"the gate could not be read for {lines['stale']:.0f} sessions; {kept}: {rule}"))
         row = dict(self._table.iloc[-1]) if len(self._table) else {}
         return float(self._lines.index[-1].timestamp()), lines, row
 
     def _coin(self, history: str, now: pd.Timestamp, problems: list[Problem]) -> Mapping[str, float] | None:
         """A coin's lines at `now`; None before it is listed. Without its bars, its last daily close as many bars old as have passed."""
         daily = self._daily(history)
+        told = self.final
         try:
             bars = self._source.bars(history, now)
         except DataError as error:
             problems.append(Problem("data", "warning", f"{history}: {error}"))
-            bars = daily
+            bars, told = daily, True
         bars = bars[bars.index <= now]
         if bars.empty:
             return None
@@ -170,13 +206,34 @@ class Pump:
         if self._length == DAY and (not len(closes) or bars.index[-1] > closes.index[-1]):
             closes = pd.concat([closes, bars["close"][bars.index > (closes.index[-1] if len(closes) else EPOCH)]])
         known = closes.iloc[: int(closes.index.searchsorted(now, side="right"))]
-        lines = self._functions.coin(bars, known, pd.DatetimeIndex([now - self._length, now]))
-        return {str(name): float(value) for name, value in lines.iloc[-1].items()}
+        table = self._functions.coin(bars, known, pd.DatetimeIndex([now - self._length, now]))
+        lines = {str(name): float(value) for name, value in table.iloc[-1].items()}
+        if not told and 0 < lines["stale"] <= TOLD:
+            text = f"{history}: its newest bar ended {lines['stale']:.0f} bars ago, at {bars.index[-1]:%Y-%m-%d %H:%M} UTC"
+            problems.append(Problem("data", "warning", f"{text}: it is missing from then on"))
+        return lines
 
     def _daily(self, history: str) -> pd.DataFrame:
         series = self._prices.series.items() if self._prices else ()
         found = (one.frame for request, one in series if (request.symbol, request.timeframe) == (history, "1d"))
         return next(found, NO_BARS)
+
+
+def _warm_up(settings: Settings) -> int:
+    """Daily closes a coin must have before everything that is asked of it is known."""
+    asked = settings.allocation
+    return max(asked.own_trend_days if asked.own_trend != "off" else 0, asked.volatility_days + 1 if asked.target_volatility > 0.0 else 0)
+
+
+def _oddities(one: Series, lacking: pd.DatetimeIndex, now: pd.Timestamp, warm_up: int) -> Iterator[Problem]:
+    """What averages over one series do not show."""
+    inside = lacking[(lacking > now - YEAR) & (lacking < one.frame.index[-1])] if len(lacking) else lacking
+    if len(inside):
+        text = f"{one.origin}: {len(inside)} bars of the last year are missing, the newest that of {inside[-1]:%Y-%m-%d}"
+        yield Problem("gap", "warning", f"{text}; averages are worked out without them")
+    if one.request.kind == "coin" and len(one.frame) < warm_up:
+        text = f"{one.origin}: has {len(one.frame)} daily closes, allocation asks for {warm_up}"
+        yield Problem("short history", "warning", f"{text}: its own average or volatility is not known, and counts as a no")
 
 
 def _revised(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Problem, ...]:

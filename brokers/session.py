@@ -13,6 +13,7 @@ from brokers.guards import Guards, Situation
 from brokers.journal.journal import Journal
 from brokers.journal.records import Bar, DecisionRow, GateRow, Intent
 from brokers.orders.errors import TryLaterError, UnknownOutcomeError
+from brokers.orders.forgotten import refuse_forgotten
 from brokers.orders.live import Account, LiveBroker
 from brokers.orders.units import Units
 from brokers.prices.clean import bar_length
@@ -85,6 +86,7 @@ class Session:
         self._length = int(bar_length(settings.exchange.timeframe).total_seconds())
         self._broker = LiveBroker(account)
         self._decision: Any = None
+        self._decided = -1  # the newest bar that has its decision
         self._session = 0
         self._gate_seen = 0.0
 
@@ -105,7 +107,10 @@ class Session:
             cerebro.adddata(LiveCoinFeed(), name=coin.name)
         cerebro.setbroker(self._broker)
         cerebro.addstrategy(self._strategy.kind, rules=self._strategy.rules, record=self._note)
+        refuse_forgotten(self._journal, [coin.name for coin in self._settings.coins])
         self._session = self._journal.begin_session(self._settings.exchange.mode, self._settings.model_dump_json(), _versions())
+        last = self._journal.last_decision()
+        self._decided = last.time if last else -1
         cerebro.run()
 
     def end(self, outcome: str) -> None:
@@ -125,8 +130,10 @@ class Session:
                 if not started:
                     self._account.start()
                     started = True
-                if not self._journal.decided(due):
+                if due > self._decided:
                     yield from self._decide(due, feeds)
+                elif due < self._decided:
+                    self._tell_of_clock()
                 self._settle(due)
             except (TryLaterError, UnknownOutcomeError) as error:
                 failed += 1
@@ -142,7 +149,12 @@ class Session:
 
     def _pause(self, failed: int) -> float:
         """Seconds until it is tried again after so many failures in a row; for ever where nothing can change."""
-        return math.inf if self._pump.final else min(RETRY * 2.0 ** (failed - 1), LONGEST_RETRY)
+        return math.inf if self._pump.final else min(RETRY * 2.0 ** min(failed - 1, 9), LONGEST_RETRY)  # more is too much for a float one day
+
+    def _tell_of_clock(self) -> None:
+        now, decided = _utc(self._clock.now()), _utc(self._decided)
+        text = f"the clock says {now}, the newest decision is of {decided}: was it set back? Nothing is decided until it has passed that bar"
+        self._voice.problem(Problem("clock", "warning", text))
 
     def _newest_bar(self) -> int:
         """End of the newest bar that ended a grace ago."""
@@ -161,16 +173,22 @@ class Session:
         """Show the strategy what is known at `due`, and write down what it decides."""
         self._abandon_older(due)
         known = self._pump.known(due)
+        if self._clock.stopped:
+            return  # with whatever was there so far: the next start looks again
         for problem in known.problems:
             self._voice.problem(problem)
         if not known.fresh:
             raise TryLaterError(f"no coin has a bar that ended at {_utc(due)}: nothing is decided on old prices; the next look is soon")
+        if not known.gate and not self._pump.final:
+            raise TryLaterError("the gate has never been read: nothing is decided, and nothing sold, for want of data; the next look is soon")
         closes = {name: lines["close"] for name, lines in known.coins.items()}
+        if unpriced := [name for name, units in self._account.positions.items() if units > 0.0 and name not in closes]:
+            raise TryLaterError(f"no price of {', '.join(unpriced)} can be had, which is held: the account's worth is not known, nothing is decided")
         flow = self._account.refresh(closes)
         stepping = []
         for feed in feeds:
-            lines = known.gate if feed is feeds[0] else known.coins.get(feed._name)
-            if lines:
+            lines = known.gate if feed is feeds[0] else known.coins.get(feed._name, {})
+            if lines or len(feed):  # a coin that is gone must not show its last bar as if it were new
                 feed.hand(known.gate_known_at if feed is feeds[0] else due, lines)
                 stepping.append(feed)
         self._broker.wanted.clear()
@@ -194,6 +212,7 @@ class Session:
         )  # fmt: skip
         bars = [_bar(known.due, name, lines) for name, lines in known.coins.items()]
         written = self._journal.record_decision(row, self._gate_row(known), bars, equity, intents)
+        self._decided = known.due
         self._account.units.recorded(equity)
         for problem in stopped:
             self._voice.problem(problem)

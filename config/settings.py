@@ -1,5 +1,6 @@
 """One frozen model of all settings, and how files, environment and command line become it."""
 
+import json
 import os
 import re
 import tomllib
@@ -120,8 +121,33 @@ def load(files: list[Path] | None = None, overrides: list[str] | None = None) ->
 
     """
     layers = [(str(path), _read(path)) for path in (DEFAULT, *(files or []))]
-    layers.append(("the environment", _environment()))
-    layers += [(f"--set {text}", _override(text)) for text in overrides or []]
+    return _settings([*layers, ("the environment", _environment()), *_named(overrides)])
+
+
+def restored(kept: str, name: str, overrides: list[str] | None = None) -> Settings:
+    """Settings as a session has kept them (JSON), then `overrides`; a key that came later has its default. `name` is what errors call them.
+
+    Raises
+    ------
+    ConfigError
+        They are no JSON, or not settings of this version; or as `load` of an override.
+
+    """
+    try:
+        layer = json.loads(kept)
+    except ValueError:
+        layer = None
+    if not isinstance(layer, dict):
+        raise ConfigError(f"{name}: are no JSON object; they cannot be used again")
+    return _settings([(str(DEFAULT), _read(DEFAULT)), (name, layer), *_named(overrides)])
+
+
+def _named(overrides: list[str] | None) -> list[tuple[str, dict[str, Any]]]:
+    return [(f"--set {text}", _override(text)) for text in overrides or []]
+
+
+def _settings(layers: list[tuple[str, dict[str, Any]]]) -> Settings:
+    """Later layers over earlier ones, checked."""
     merged: dict[str, Any] = {}
     for _, layer in layers:
         merged = _merge(merged, layer)

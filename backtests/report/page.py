@@ -1,11 +1,7 @@
 """A run folder as one self-contained HTML page."""
 
-import base64
-import gzip
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +10,9 @@ import pandas as pd
 
 from backtests import runs
 from backtests.attribution import monthly_returns
-from backtests.report import figures, tables
+from backtests.report import figures, shell, tables
 
 NAME = "report.html"
-HERE = Path(__file__).parent
 HEADLINES = {
     "better": "Better than holding Bitcoin.",
     "worse": "Worse than holding Bitcoin.",
@@ -28,7 +23,6 @@ NEEDED = {
     *("verdict", "warnings", "sample", "fallback", "order_list_hash", "versions"),
 }  # of metrics.json, besides what every run has
 SETTINGS = {"signal", "costs", "prices", "coins", "backtest"}  # tables of settings.toml the page tells of
-COMPRESSION = 4  # of the chart library: more takes longer than it saves
 
 
 class Recorded(NamedTuple):
@@ -53,17 +47,7 @@ def write(folder: Path, name: str | None = None) -> Path:
         `folder` is no run folder, a file of it is missing, or the page cannot be written.
 
     """
-    page = folder / NAME
-    text = html(recorded(folder, name))
-    partial = page.with_suffix(".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(page)
-    except OSError as error:
-        raise runs.RunError(f"{page}: cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
-    return page
+    return shell.written(folder / NAME, html(recorded(folder, name)))
 
 
 def recorded(folder: Path, name: str | None = None) -> Recorded:
@@ -116,18 +100,14 @@ def _reason(error: Exception) -> str:
 
 def html(run: Recorded) -> str:
     """The page; everything it needs is inside."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     summary = run.summary
-    return environment.get_template("page.html").render(
+    return shell.html(
+        "page.html",
+        pictures(run),
         run=run,
         summary=summary,
-        css=(HERE / "page.css").read_text(encoding="utf-8"),
-        js=(HERE / "page.js").read_text(encoding="utf-8"),
-        plotly=plotly(),
-        figures={name: json.dumps(figure, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c") for name, figure in pictures(run).items()},
+        sample=summary["sample"],
+        numbers_stand="in the run's CSV files",
         headlines=HEADLINES,
         tiles=tables.tiles(summary),
         benchmarks=tables.benchmarks(summary),
@@ -156,12 +136,3 @@ def pictures(run: Recorded) -> dict[str, figures.Figure]:
     if summary["random_gates"] and summary["random_gates"]["own_sharpe"] is not None:
         found["random-gates"] = figures.random_gates(summary["random_gates"])
     return found
-
-
-def plotly() -> str:
-    """The chart library out of its package, compressed, as base64."""
-    spec = find_spec("plotly")
-    if spec is None or not spec.submodule_search_locations:
-        raise runs.RunError("plotly is not installed; run `make setup`")
-    script = Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
-    return base64.b64encode(gzip.compress(script.read_bytes(), COMPRESSION, mtime=0)).decode()

@@ -1,14 +1,19 @@
 """Tables and sentences for the terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from backtests.openings import HORIZONS, Opening
 from brokers.prices.quality import Quality
+
+if TYPE_CHECKING:  # cost the journal's start-up, and backtrader's
+    from backtests.report.tables import Table as Content
+    from backtests.session_report import SessionReport
 
 COLUMNS = (
     ("total return", "total_return", "{:+,.0%}"),
@@ -26,6 +31,7 @@ COLUMNS = (
 ALL_COLUMNS_NEED = 130  # characters; narrower terminals get the first of these
 NARROW = ("total_return", "cagr", "sharpe", "max_drawdown", "exposure")
 STALE_BARS = 5
+TOLD = 8  # rows of a session's table; the page has them all
 COLOURS = {"high": "red", "medium": "yellow", "low": "dim"}
 
 
@@ -116,6 +122,39 @@ def openings_table(found: Sequence[Opening], coins: Sequence[str]) -> Table:
             when = (f"{spell.opened:%Y-%m-%d}", f"{spell.closed:%Y-%m-%d}" if spell.closed else "open", spell.reason or "-")
             gains = ("-" if value is None else f"{value:+.0%}" for value in one.after[name].values())
             table.add_row(*(when if number == 0 else ("", "", "")), name, *gains)
+    return table
+
+
+def show_session(out: Console, report: "SessionReport", page: object) -> None:
+    """How far a paper session is from the backtest of its days, what it cost, what needs a look."""
+    from backtests.report import session_tables
+    from backtests.session_report import attention, headline, sentence
+
+    if report.beside is not None and report.beside.prices.sample:
+        show_sample(out, "")
+    out.print(f"[bold]{headline(report)}[/] {escape(sentence(report))}\n")
+    facts = Table.grid(padding=(0, 2))
+    for what, figure, beside in session_tables.tiles(report):
+        facts.add_row(f"[dim]{what}[/]", f"[bold]{figure}[/]", escape(beside))
+    out.print(facts)
+    for name, title in (("against_backtest", ""), ("causes", "What was done otherwise"), ("missed", "Bars missed")):
+        content = getattr(session_tables, name)(report)
+        if content.rows:
+            out.print(plain_table(content, title))
+    for one in attention(report):
+        out.print(f"[{COLOURS[one.severity]}]{one.severity}: {one.about}[/]: {escape(one.text)}")
+    out.print(f"\nWritten to {page}")
+
+
+def plain_table(content: "Content", title: str) -> Table:
+    """A page's table for the terminal; second lines of its cells stand below the first."""
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    for heading, is_number in content.headings:
+        table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number)
+    for row in content.rows[:TOLD]:
+        table.add_row(*(escape(cell.text) for cell in row), style="bold" if row[0].kind == "own" else "")
+    if len(content.rows) > TOLD:
+        table.add_row(f"... and {len(content.rows) - TOLD} more")
     return table
 
 

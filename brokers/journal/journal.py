@@ -197,7 +197,8 @@ class Journal:
 
     def orders(self, intent: int | None = None) -> list[OrderRow]:
         """The attempts at one intent, or all orders, in the order they were sent."""
-        return self._list(OrderRow, chosen(tables.orders, OrderRow, "intent", intent).order_by(tables.orders.c.sent_at, tables.orders.c.attempt))
+        columns = tables.orders.c
+        return self._list(OrderRow, chosen(tables.orders, OrderRow, "intent", intent).order_by(columns.sent_at, columns.intent, columns.attempt))
 
     def order(self, client_id: str) -> OrderRow | None:
         """The order of this id."""
@@ -208,7 +209,8 @@ class Journal:
         new = 0
         with self._writing() as connection:
             for row in rows:
-                same = (tables.fills.c.symbol == row.symbol) & (tables.fills.c.trade_id == row.trade_id)
+                columns = tables.fills.c
+                same = (columns.symbol == row.symbol) & (columns.trade_id == row.trade_id) & (columns.client_id == row.client_id)
                 kept = connection.execute(select_rows(tables.fills, FillRow).where(same)).first()
                 if kept is None:
                     connection.execute(insert(tables.fills), row._asdict())

@@ -27,7 +27,7 @@ class SessionLock:
             self._lock.acquire()
             replace_file(self._pid, lambda temporary: Path(temporary).write_text(f"{os.getpid()}\n", encoding="utf-8"))
         except Timeout:
-            raise JournalError(f"{path}: is in use by another session ({self._holder()}); stop that one first: one session an account") from None
+            raise JournalError(f"{path}: is in use by another session ({_named(self._pid)}); stop that one first: one session an account") from None
         except (OSError, NotImplementedError) as error:
             self._lock.release()
             raise JournalError(f"{path}: cannot be locked ({error}); make its folder writable, free some space, or set journal.folder") from error
@@ -38,8 +38,23 @@ class SessionLock:
             self._pid.unlink(missing_ok=True)
             self._lock.release()
 
-    def _holder(self) -> str:
-        try:
-            return f"process {int(self._pid.read_text(encoding='utf-8'))}"
-        except (OSError, ValueError):
-            return "its process is not known"
+
+def holder(path: Path) -> str:
+    """Which process holds the lock of the journal at `path`, "" for none. Sessions that come and go meanwhile are not disturbed."""
+    pid = path.with_name(f"{path.name}.pid")
+    if not pid.exists():  # there is one for as long as the lock is held; without it nothing is tried, so that no start fails for us
+        return ""
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError):  # held, which is an OSError too; where it cannot be tried the file is believed
+        return _named(pid)
+    lock.release()
+    return ""
+
+
+def _named(pid: Path) -> str:
+    try:
+        return f"process {int(pid.read_text(encoding='utf-8'))}"
+    except (OSError, ValueError):
+        return "its process is not known"

@@ -138,11 +138,12 @@ orders = _table(
 )
 
 # No foreign key to the orders: a fill is a fact, even where an older copy of the journal was put back that lacks its order.
+# The order is part of the key: after a reset a testnet counts its trades from 1 again.
 fills = _table(
     "fills",
     _key("symbol", Text),
     _key("trade_id", Text),
-    _text("client_id"),
+    _key("client_id", Text),
     _known("time"),
     _known("size"),
     _known("price"),

@@ -246,6 +246,10 @@ def _member(answer: Any, name: str) -> Any:
 
 
 def _require(raw: Any, fields: tuple[str, ...], what: str) -> None:
-    lacking = [name for name in fields if not isinstance(raw, Mapping) or not isinstance(raw.get(name), str | int | float) or raw[name] == ""]
+    lacking = [name for name in fields if not _said(raw.get(name) if isinstance(raw, Mapping) else None)]
     if lacking:
         raise UnusableError(f"{what} without {', '.join(lacking)}")
+
+
+def _said(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""

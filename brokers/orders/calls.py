@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from brokers.orders.answers import STUMBLES, UnusableError
-from brokers.orders.errors import CallAPersonError, RefusedError, TryLaterError, UnknownOutcomeError
+from brokers.orders.errors import CallAPersonError, NotServedError, RefusedError, TryLaterError, UnknownOutcomeError
 from brokers.orders.sandbox import Facts, Kind, Unsettled
 from brokers.orders.transport import Reply, Transport
+from brokers.quiet import Quiet
 from brokers.redaction import redacted
 
 ATTEMPTS = 4
@@ -56,10 +57,11 @@ class Calls:
         sleep: Callable[[float], None],
         now: Callable[[], float],
         secrets: Collection[str],
+        quiet: Quiet,
     ) -> None:
         self._name, self._facts, self._transport, self._secrets = name, facts, transport, secrets
         self._set_clock, self._sleep, self._now = set_clock, sleep, now
-        self._pause = (0.0, 0.0)  # from, until
+        self._quiet = quiet
 
     def ask(self, what: str, call: Callable[[], Result]) -> Result:
         """The answer to a question, which may be asked again and again.
@@ -152,23 +154,21 @@ class Calls:
         kind = meaning(error, reply, self._facts) if self._transport.sent else "other"  # not sent: ccxt itself objects
         said = redacted(_said(error, reply), self._secrets)
         if wait := asked_pause(reply):
-            self._pause = (self._now(), self._now() + wait)
+            self._quiet.keep(self._name, wait)
         if kind == "lost" or kind == "busy" or kind == "clock":
             return _UnsettledError(kind, said, wait, banned=reply is not None and reply.status == 418)
         about = f"{self._name}: {what}: {said}"
         if kind == "missing":
             return MissingError(about)
         if kind == "location":
-            return CallAPersonError(f"{about}. It does not serve this place; choose another exchange.id, or for prices exchange.prices_id")
+            return NotServedError(f"{about}. It does not serve this place; choose another exchange.id, or for prices exchange.prices_id")
         if kind == "key":
             return CallAPersonError(f"{about}. {USELESS_KEY.format(where=self._facts.keys_at)}")
         return RefusedError(about, kind)
 
     def _left(self) -> float:
         """Seconds left of the pause that was asked for."""
-        start, end = self._pause
-        now = self._now()
-        return end - now if start <= now < end else 0.0  # a clock set back must not make the pause longer
+        return self._quiet.left(self._name)
 
     def _respect_pause(self) -> None:
         if left := self._left():

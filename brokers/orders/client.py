@@ -14,6 +14,7 @@ from brokers.orders.connection import made, paced, walled_in
 from brokers.orders.errors import CallAPersonError, RefusedError, UnknownOutcomeError
 from brokers.orders.sandbox import ANY, FACTS, facts_of
 from brokers.orders.venue import Balances, Book, Listing, Permissions, Placed, Side, Trade
+from brokers.quiet import Quiet
 
 WHOLE_ANSWER = 3.0  # times the timeout: connecting, waiting for the first byte, and reading
 BOOK_LEVELS = 100  # every supported exchange gives as many
@@ -51,7 +52,9 @@ class Client:
         recv_window: int,
         sleep: Callable[[float], None],
         now: Callable[[], float],
+        quiet: Quiet | None = None,
     ) -> None:
+        """`quiet` is shared with whoever else asks the same hosts."""
         self.id = exchange_id
         self.clock_offset = 0.0  # the exchange's time minus ours, seconds
         self._facts = facts_of(exchange_id) if keys else FACTS.get(exchange_id, ANY)
@@ -62,7 +65,10 @@ class Client:
         self._exchange.options["recvWindow"] = recv_window
         if keys is not None:
             self._exchange.apiKey, self._exchange.secret = keys
-        self._calls = Calls(exchange_id, self._facts, self._transport, set_clock=self._set_clock, sleep=sleep, now=now, secrets=tuple(keys or ()))
+        self._calls = Calls(
+            exchange_id, self._facts, self._transport, set_clock=self._set_clock, sleep=sleep, now=now, secrets=tuple(keys or ()),
+            quiet=quiet or Quiet(now),
+        )  # fmt: skip
         self._listings: Mapping[str, Listing] = {}
 
     def close(self) -> None:

@@ -10,6 +10,9 @@ from brokers.orders.errors import CallAPersonError
 from brokers.orders.sandbox import FACTS, Facts
 from brokers.orders.transport import Transport
 
+BURST = 5.0  # seconds of the pace ccxt keeps for an exchange, whose requests may come at once; a cycle of three coins has about three
+LASTING = 11 / 12  # of that pace when it goes on: burst and a minute's traffic together are what a minute allows
+
 
 def made(exchange_id: str, facts: Facts, timeout: float, *, sandbox: bool) -> Any:
     """The ccxt client of the exchange, in its sandbox or at its live hosts, still without keys.
@@ -55,14 +58,17 @@ def _hosts(exchange: Any, urls: Any) -> Iterator[str]:
 
 
 def paced(exchange: Any, sleep: Callable[[float], None], now: Callable[[], float]) -> None:
-    """Let ccxt's time be ours, and its pauses between requests too."""
+    """Let ccxt's time be ours, and its pauses between requests too: a cycle's requests pass at once, lasting traffic is slowed down."""
+    saved, seen = BURST, now()
 
     def pause(cost: float | None = None) -> None:
-        length = exchange.rateLimit * (1 if cost is None else cost)
-        since = exchange.milliseconds() - exchange.lastRestRequestTimestamp
-        # ccxt's own would sleep for as long as the clock has been set back.
-        if (left := length - max(since, 0)) > 0:
-            sleep(left / 1000)
+        nonlocal saved, seen
+        # A clock that has been set back counts for nothing, and must not make anybody wait for it.
+        present = now()
+        saved = min(saved + max(present - seen, 0.0) * LASTING, BURST) - exchange.rateLimit / 1000 * (1 if cost is None else cost)
+        seen = present
+        if saved < 0.0:
+            sleep(-saved / LASTING)
 
     exchange.milliseconds = lambda: int(now() * 1000)
     exchange.throttle = pause

@@ -40,5 +40,9 @@ class CallAPersonError(ExchangeError):
     """Nothing gets better by waiting (a revoked key, an exchange that is not supported): stop and say so."""
 
 
+class NotServedError(CallAPersonError):
+    """The exchange does not serve the place that the request came from."""
+
+
 class SafetyError(Exception):
     """Trading was stopped to keep something safe; the message says what, and how to go on. Exit code 5."""

@@ -1,12 +1,14 @@
 """Whose coins: what of an exchange's account is ours, what it should hold, and what somebody else has done."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from brokers.journal.journal import Journal
+from brokers.journal.records import FillRow
 from brokers.orders.venue import Listing
 
+BEGUN = "begun"  # journal key: when the account began, at first or after a reset (epoch seconds of the exchange)
 BASELINE, SNAPSHOT = "baseline", "untraded"  # journal keys: balances before us; balances less our trades
 CLOSE = 1e-6  # relative difference of two balances that is rounding
 
@@ -28,8 +30,12 @@ class Ledger:
         """`listings` by coin; one quote coin for all."""
         self._journal = journal
         self._listings = listings
-        self.quote = next(iter(listings.values())).quote
         self._baseline: dict[str, float] | None = json.loads(journal.get(BASELINE) or "null")
+
+    @property
+    def quote(self) -> str:
+        """The quote coin."""
+        return next(iter(self._listings.values())).quote
 
     @property
     def begun(self) -> bool:
@@ -54,29 +60,60 @@ class Ledger:
 
     def agree(self, totals: Mapping[str, float]) -> None:
         """From now on expect these balances and what is traded after this."""
-        traded = self._traded()
+        traded = self.traded()
         snapshot = json.dumps({coin: totals.get(coin, 0.0) - traded.get(coin, 0.0) for coin in self._watched()})
         if snapshot != self._journal.get(SNAPSHOT):
             self._journal.put(SNAPSHOT, snapshot)
 
+    def expect(self, changes: Mapping[str, float]) -> None:
+        """Let the balances agreed on take in `changes`, units by coin, which are no trades of this journal and yet nobody else's."""
+        untraded: dict[str, float] = json.loads(self._journal.get(SNAPSHOT) or "{}")
+        self._journal.put(SNAPSHOT, json.dumps({coin: units + changes.get(coin, 0.0) for coin, units in untraded.items()}))
+
     def moved(self, totals: Mapping[str, float]) -> list[Moved]:
         """What differs from the balances agreed on and our trades since."""
-        traded = self._traded()
+        return _differences(self.expected(), totals)
+
+    def expected(self) -> dict[str, float]:
+        """The balances agreed on, and our trades since."""
+        traded = self.traded()
         untraded: dict[str, float] = json.loads(self._journal.get(SNAPSHOT) or "{}")
-        found = []
-        for coin, before in untraded.items():
-            units, there = before + traded.get(coin, 0.0), totals.get(coin, 0.0)
-            if abs(there - units) > CLOSE * max(abs(units), abs(there)) + 1e-8:
-                found.append(Moved(coin, there - units))
-        return found
+        return {coin: units + traded.get(coin, 0.0) for coin, units in untraded.items()}
+
+    def behind(self, totals: Mapping[str, float], since: float) -> bool:
+        """Whether these are the balances before some of our trades since then (epoch seconds): the newest are not booked yet."""
+        expected = self.expected()
+        for row in reversed(self._journal.fills(since)):
+            for coin, change in self._changes(row):
+                if coin in expected:
+                    expected[coin] -= change
+            if not _differences(expected, totals):
+                return True
+        return False
+
+    def give_up(self, moved: Sequence[Moved], totals: Mapping[str, float]) -> None:
+        """What somebody has taken of what was there before us need not be put back out of ours."""
+        taken = {one.coin: totals.get(one.coin, 0.0) for one in moved if one.units < 0.0}
+        self._baseline = {coin: min(units, taken.get(coin, units)) for coin, units in (self._baseline or {}).items()}
+        self._journal.put(BASELINE, json.dumps(self._baseline))
 
     def _watched(self) -> list[str]:
         return [self.quote, *(listing.base for listing in self._listings.values())]
 
-    def _traded(self) -> dict[str, float]:
+    def traded(self) -> dict[str, float]:
         """What all our trades together have done to the balances."""
         units: dict[str, float] = {}
         for row in self._journal.fills():
-            for coin, change in ((self._listings[row.symbol].base, row.size), (self.quote, -row.size * row.price), (row.fee_coin, -row.fee)):
+            for coin, change in self._changes(row):
                 units[coin] = units.get(coin, 0.0) + change
         return units
+
+    def _changes(self, row: FillRow) -> tuple[tuple[str, float], ...]:
+        listing = self._listings.get(row.symbol)
+        base = listing.base if listing is not None else row.symbol  # of a coin that was taken out of the settings since
+        return (base, row.size), (self.quote, -row.size * row.price), (row.fee_coin, -row.fee)
+
+
+def _differences(expected: Mapping[str, float], totals: Mapping[str, float]) -> list[Moved]:
+    pairs = [(coin, units, totals.get(coin, 0.0)) for coin, units in expected.items()]
+    return [Moved(coin, there - units) for coin, units, there in pairs if abs(there - units) > CLOSE * max(abs(units), abs(there)) + 1e-8]

@@ -7,7 +7,7 @@ from brokers.clock import Clock
 from brokers.journal.journal import Journal
 from brokers.journal.records import FillRow, Intent, OrderRow
 from brokers.orders.client import Client
-from brokers.orders.errors import RefusedError, UnknownOutcomeError
+from brokers.orders.errors import RefusedError, TryLaterError, UnknownOutcomeError
 from brokers.orders.ids import client_id
 from brokers.orders.venue import Listing, Placed, Trade
 
@@ -17,7 +17,8 @@ ASK_EVERY = 1.0  # seconds between two looks at an order
 SURE = 2  # times an exchange must say that there is no such order
 FEES_WITHIN = 5  # looks at an order's executions, which may come later than the order says that it has filled
 SLIVER = 1e-9  # of a size: what floats lose
-NEVER_WAS = ("refused", "absent")
+TURNED_AWAY = "turned away"  # by an exchange that wants to be left alone: counts as no attempt
+NEVER_WAS = ("refused", "absent", TURNED_AWAY)
 ENDED = ("filled", "cancelled", "expired", *NEVER_WAS)
 
 
@@ -44,6 +45,8 @@ class Orders:
         ------
         RefusedError
             The exchange has refused it; written down.
+        TryLaterError
+            It was not looked at; written down.
         UnknownOutcomeError
             Its end is not known yet; `settle` finds out.
 
@@ -60,6 +63,9 @@ class Orders:
                 self._journal.update_order(id_, status="refused")
                 raise
             raise UnknownOutcomeError(str(refused)) from refused
+        except TryLaterError:
+            self._journal.update_order(id_, status=TURNED_AWAY)
+            raise
         self._follow(placed, now)
 
     def settle(self, order: OrderRow) -> bool:
@@ -90,19 +96,23 @@ class Orders:
         return False
 
     def _follow(self, placed: Placed, sent_at: float) -> None:
-        """Look at an order until it has ended; what has not filled in time is cancelled."""
-        self._keep(placed)
+        """Look at an order until it has ended; what has not filled in time is cancelled.
+
+        That it has ended is written down after its executions: a crash in between must not leave it without them.
+        """
         while placed.status == "open":
+            self._keep(placed)
             if self._clock.now() + self._client.clock_offset > sent_at + self._fill_within:
                 placed = self._client.cancel(placed)
             else:
                 self._clock.sleep(ASK_EVERY)
                 found = self._client.order(placed.client_id, placed.symbol)
                 placed = placed if found is None else found  # not visible for a moment is no news
-            self._keep(placed)
             if self._clock.stopped and placed.status == "open":
+                self._keep(placed)
                 raise UnknownOutcomeError(f"order {placed.client_id}: was still open when the session ended; the next start goes on with it")
         self.keep_fills(placed, FEES_WITHIN)
+        self._keep(placed)
 
     def _keep(self, placed: Placed) -> None:
         sign = 1.0 if placed.side == "buy" else -1.0
@@ -123,10 +133,18 @@ class Orders:
     def _fill(self, trade: Trade, placed: Placed) -> FillRow:
         coin = next(name for name, listing in self._listings.items() if listing.symbol == trade.symbol)
         listing = self._listings[coin]
-        worth = {listing.base: trade.price, listing.quote: 1.0}.get(trade.fee_coin, math.nan)
         size = trade.size if trade.side == "buy" else -trade.size
-        fee_quote = trade.fee * worth if trade.fee else 0.0
+        fee_quote = trade.fee * self._worth(trade, listing) if trade.fee else 0.0
         return FillRow(coin, trade.id, placed.client_id, trade.time, size, trade.price, trade.fee, trade.fee_coin, fee_quote)
+
+    def _worth(self, trade: Trade, listing: Listing) -> float:
+        """What a unit of the coin that the fee was paid in is worth, quote units; NaN where nobody says."""
+        if trade.fee_coin in (listing.base, listing.quote):
+            return trade.price if trade.fee_coin == listing.base else 1.0
+        try:
+            return self._client.price(f"{trade.fee_coin}/{listing.quote}")
+        except (RefusedError, TryLaterError):
+            return math.nan
 
     def lacking(self) -> list[OrderRow]:
         """Orders that have filled more than the executions known of them."""

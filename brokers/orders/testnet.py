@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from brokers.clock import Clock
 from brokers.journal.journal import Journal
 from brokers.journal.records import Intent, IntentState, OrderRow
-from brokers.orders.book import walked
 from brokers.orders.client import Client
-from brokers.orders.errors import CallAPersonError, RefusedError
-from brokers.orders.fills import Costs, fill
+from brokers.orders.errors import CallAPersonError, RefusedError, TryLaterError
 from brokers.orders.ids import is_ours
-from brokers.orders.ledger import Ledger, Moved
-from brokers.orders.sending import ATTEMPTS, ENDED, NEVER_WAS, Orders
+from brokers.orders.ledger import BEGUN, Ledger, Moved
+from brokers.orders.plans import Means, Plan, planned
+from brokers.orders.sending import ATTEMPTS, ENDED, NEVER_WAS, TURNED_AWAY, Orders
 from brokers.orders.units import Units
 from brokers.orders.venue import Balances, Listing
 from brokers.problems import Problem
@@ -21,13 +19,9 @@ from config.settings import Settings
 
 LOOKS = 4  # at balances that do not agree: after a fill they may lag
 LAG = 2.0  # seconds between two looks
-
-
-class Plan(NamedTuple):
-    """One order as it will be sent: signed coin units, and the worst price (None: at the market)."""
-
-    size: float
-    limit: float | None
+LAGGING = 600.0  # seconds after a trade in which balances without it are believed to be old ones
+TOLD_WITHIN = 3 * 86_400.0  # seconds after which executions that were never told are not waited for
+RELISTED = 3600.0  # seconds until the markets' rules are asked for anew
 
 
 class TestnetAccount:
@@ -45,14 +39,15 @@ class TestnetAccount:
         self._journal = journal
         self._clock = clock
         self._tell = tell
-        self._listings = _listed(client, settings)
+        self._listings: dict[str, Listing] = {}
+        self._listed_at = -math.inf
         exchange = settings.exchange
         self._orders = Orders(client, journal, self._listings, clock, exchange.recv_window, exchange.fill_within)
         self._ledger = Ledger(journal, self._listings)
         self.units = Units(journal)
         self._flow = 0.0
         self.cash = 0.0
-        self.positions: dict[str, float] = dict.fromkeys(self._listings, 0.0)
+        self.positions: dict[str, float] = dict.fromkeys((coin.name for coin in settings.coins), 0.0)
 
     def start(self) -> None:
         """Make sure of clock, key and account; settle what an earlier session left open.
@@ -60,9 +55,10 @@ class TestnetAccount:
         Raises
         ------
         CallAPersonError
-            The key cannot trade, or there is nothing to trade with.
+            The key cannot trade, there is nothing to trade with, or a coin is not listed.
 
         """
+        self._list()
         self._client.sync_clock()
         allowed = self._client.permissions()
         if allowed.trade is False:
@@ -79,9 +75,10 @@ class TestnetAccount:
 
     def refresh(self, closes: Mapping[str, float]) -> float:
         """Look at the account; what was put in (negative: taken out) since it was looked at last, quote units at `closes`."""
-        late = self._orders.lacking()
-        for order in late:
-            placed = self._client.order(order.client_id, self._listings[order.symbol].symbol)
+        if self._clock.now() - self._listed_at >= RELISTED:
+            self._list()
+        for order in self._lacking():
+            placed = self._client.order(order.client_id, self._market(order))
             if placed is not None:
                 self._orders.keep_fills(placed, 1)
         balances = self._client.balances()
@@ -91,9 +88,7 @@ class TestnetAccount:
             balances = self._client.balances()
             if not (moved := self._ledger.moved(balances.total)):
                 break
-        self._flow = 0.0
-        if moved and not (late and self._orders.lacking()):
-            self._flow = self._explained(moved, balances, closes)
+        self._flow = self._explained(moved, balances, closes) if moved else 0.0
         if not moved:
             self._ledger.agree(balances.total)
         self._see(balances)
@@ -125,7 +120,7 @@ class TestnetAccount:
             elif last is not None and last.status not in NEVER_WAS:
                 self._finish(intent, "done", "")
                 return
-            elif why := self._no_more(len(orders), may_send):
+            elif why := self._no_more(sum(order.status != TURNED_AWAY for order in orders), may_send):
                 self._finish(intent, "abandoned", why)
                 return
             elif not self._sent(intent, last):
@@ -148,7 +143,7 @@ class TestnetAccount:
             self._finish(intent, "abandoned", plan)
         except RefusedError as refused:
             if refused.why == "limits":
-                self._listings.update(_listed(self._client, self._settings, reload=True))
+                self._list()
             if refused.why in ("funds", "limits"):
                 return True  # once more with what there is now
             self._finish(intent, "refused", str(refused))
@@ -158,46 +153,38 @@ class TestnetAccount:
         filled = sum(order.filled for order in self._journal.orders(intent.id))
         self._journal.set_intent(intent.id, state, why or f"{abs(filled):g} of {abs(intent.size):g} filled")
         if why:
-            self._tell(Problem("order", "warning", f"{'buy' if intent.size > 0 else 'sell'} {abs(intent.size):g} {intent.symbol}: {why}"))
+            self._tell(Problem(state, "warning", f"{'buy' if intent.size > 0 else 'sell'} {abs(intent.size):g} {intent.symbol}: {why}"))
 
     def _plan(self, intent: Intent) -> Plan | str:
-        """What to send for `intent` now, given book, balances and guards; or why nothing."""
-        listing, guards, exchange = self._listings[intent.symbol], self._settings.guards, self._settings.exchange
+        """What to send for `intent` now, or why nothing."""
+        listing = self._listings[intent.symbol]
         if not listing.active:
             return f"{listing.symbol} is not traded at {self._client.id} now; the position is kept"
-        buying = intent.size > 0
-        book = self._client.book(listing.symbol)
-        levels = book.asks if buying else book.bids
-        if not levels:
-            return f"the book of {listing.symbol} is empty"
-        live, best = self._live(listing.symbol), levels[0][0]
-        if (gap := abs(best / live - 1.0)) > guards.price_gap:
-            return f"the testnet's {best:g} is {gap:.0%} off the live {live:g}; guards.price_gap allows {guards.price_gap:.0%}"
-        if (gap := abs(live / intent.price - 1.0)) > guards.tick_gap:
-            return f"the price {live:g} is {gap:.0%} off the close {intent.price:g} it was decided on; guards.tick_gap allows {guards.tick_gap:.0%}"
-        limit = best * (1.0 + exchange.price_guard if buying else 1.0 - exchange.price_guard)
-        there, average = walked(levels, abs(intent.size), limit, buying)
-        balances = self._client.balances()
+        book, live, balances = self._client.book(listing.symbol), self._live(listing.symbol), self._client.balances()
         self._see(balances)
-        size = self._affordable(there if buying else -there, max(average, best), balances, intent)
-        if abs(size) < listing.min_size or abs(size) * best < listing.min_notional or not size:
-            return f"{abs(size):g} {listing.base} at {best:g} is below the exchange's smallest order"
-        return Plan(size, limit if exchange.order == "limit" else None)
-
-    def _affordable(self, size: float, price: float, balances: Balances, intent: Intent) -> float:
-        listing = self._listings[intent.symbol]
-        if size < 0.0:
-            units = min(-size, self.positions[intent.symbol], balances.free.get(listing.base, 0.0))
-            return -_floored(units, listing.step)
         cash = min(self.cash, balances.free.get(self._ledger.quote, 0.0))
-        size, _, _ = fill(size, price, cash, listing.step, Costs(self._settings.costs.fee, 0.0, listing.min_notional))
-        return _floored(size, listing.step)
+        units = min(self.positions[intent.symbol], balances.free.get(listing.base, 0.0))
+        return planned(intent, listing, book, live, Means(cash, units), self._settings)
+
+    def _list(self) -> None:
+        """Learn the markets' rules anew. A coin that is no longer listed is kept, and not traded; at the first start it is refused."""
+        listings = self._client.listings(reload=True)
+        missing = [coin.market for coin in self._settings.coins if coin.market not in listings]
+        if missing and not self._ledger.begun:
+            what = f"its testnet does not list {', '.join(missing)}; take those coins out, or choose another exchange.id"
+            raise CallAPersonError(f"{self._client.id}: {what}")
+        for coin in self._settings.coins:
+            base, _, quote = coin.market.partition("/")
+            known = self._listings.get(coin.name, Listing(coin.market, base, quote, False, 0.0, 0.0, 0.0, 0.0))
+            self._listings[coin.name] = listings.get(coin.market, known._replace(active=False))
+        self._listed_at = self._clock.now()
 
     def _see(self, balances: Balances) -> None:
         self.cash, self.positions = self._ledger.owned(balances.total)
 
     def _begin(self, balances: Balances) -> None:
         cash = self._granted(balances)
+        self._journal.put(BEGUN, repr(self._time()))
         self._ledger.begin(balances.total, cash, self._settings.exchange.adopt)
         held = ", ".join(sorted(set(balances.total) - {self._ledger.quote})) or "nothing else"
         ours = "theirs too is ours (exchange.adopt)" if self._settings.exchange.adopt else "they are left alone"
@@ -212,51 +199,76 @@ class TestnetAccount:
         return cash
 
     def _explained(self, moved: Sequence[Moved], balances: Balances, closes: Mapping[str, float]) -> float:
-        """Say what somebody else has done, and what it was worth; or begin anew after a reset."""
+        """Say what somebody else has done, and what it was worth; or begin anew after a reset.
+
+        Raises
+        ------
+        TryLaterError
+            These are the balances before our last trades: positions read off them would be bought again.
+
+        """
         if self._wiped():
-            self._ledger.begin(balances.total, self._granted(balances), adopt=False)
-            cash, positions = self._ledger.owned(balances.total)
-            value = cash + sum(units * closes.get(coin, 0.0) for coin, units in positions.items())
-            text = (
-                f"{self._client.id}: the testnet was reset: orders and balances are gone; the account goes on with {value:,.2f} {self._ledger.quote}"
-            )
-            self._tell(Problem("reset", "critical", text))
-            return self.units.rebased(value)
-        before_cash, before = self.cash, dict(self.positions)
-        cash, positions = self._ledger.owned(balances.total)
-        flow = cash - before_cash + sum((units - before.get(coin, 0.0)) * closes.get(coin, 0.0) for coin, units in positions.items())
+            return self._begin_anew(balances, closes)
+        if self._ledger.behind(balances.total, self._time() - LAGGING):
+            raise TryLaterError(f"{self._client.id}: the balances do not show our last trades yet; nothing is decided on old ones")
+        if self._lacking():
+            return 0.0  # whose the difference is will be known when all executions are
+        before = self._worth(self._ledger.expected(), closes)
+        self._ledger.give_up(moved, balances.total)
+        self._ledger.agree(balances.total)
         said = ", ".join(f"{one.units:+g} {one.coin}" for one in moved)
         self._tell(Problem("moved", "warning", f"{self._client.id}: somebody else changed the account ({said}); it is no profit of ours"))
-        self._ledger.agree(balances.total)
-        return flow
+        return self._worth(balances.total, closes) - before
+
+    def _begin_anew(self, balances: Balances, closes: Mapping[str, float]) -> float:
+        """Take what a reset has granted for the account; the flow that makes neither profit nor loss of it."""
+        self._journal.put(BEGUN, repr(self._time()))
+        self._ledger.begin(balances.total, self._granted(balances), adopt=False)
+        value, quote = self._worth(balances.total, closes), self._ledger.quote
+        text = f"the testnet was reset: orders and balances are gone; the account goes on with {value:,.2f} {quote}"
+        self._tell(Problem("reset", "critical", f"{self._client.id}: {text}"))
+        return self.units.rebased(value)
+
+    def _worth(self, totals: Mapping[str, float], closes: Mapping[str, float]) -> float:
+        """What of `totals` is ours, quote units."""
+        cash, positions = self._ledger.owned(totals)
+        return cash + sum(units * closes.get(coin, 0.0) for coin, units in positions.items())
 
     def _wiped(self) -> bool:
         """Whether the exchange has forgotten our last order that arrived: a reset, as testnets have monthly."""
-        arrived = [order for order in self._journal.orders() if order.venue_id is not None]
+        listed = self._client.listings()
+        arrived = [
+            order
+            for order in self._journal.orders()
+            if order.venue_id is not None and order.sent_at >= self._begun() and self._market(order) in listed
+        ]
         if not arrived:
             return False
         last = arrived[-1]
-        market = self._listings[last.symbol].symbol
-        return all(self._client.order(last.client_id, market) is None for _ in range(2))
+        return all(self._client.order(last.client_id, self._market(last)) is None for _ in range(2))
+
+    def _lacking(self) -> list[OrderRow]:
+        """Orders whose executions are still to be told."""
+        since, listed = max(self._begun(), self._time() - TOLD_WITHIN), self._client.listings()
+        return [order for order in self._orders.lacking() if order.sent_at >= since and self._market(order) in listed]
+
+    def _market(self, order: OrderRow) -> str:
+        """Where an order was sent to; "" for a coin that is traded no more."""
+        listing = self._listings.get(order.symbol)
+        return listing.symbol if listing else ""
+
+    def _begun(self) -> float:
+        return float(self._journal.get(BEGUN) or 0.0)
+
+    def _time(self) -> float:
+        """The exchange's time, epoch seconds."""
+        return self._clock.now() + self._client.clock_offset
 
     def _look_for_strays(self) -> None:
         """Open orders under our id that the journal does not know: cancelled, so that nothing fills behind its back."""
-        for listing in self._listings.values():
-            for placed in self._client.open_orders(listing.symbol):
+        listed = self._client.listings()
+        for symbol in (listing.symbol for listing in self._listings.values() if listing.symbol in listed):
+            for placed in self._client.open_orders(symbol):
                 if is_ours(placed.client_id, self._journal.account_id) and self._journal.order(placed.client_id) is None:
                     self._client.cancel(placed)
                     self._tell(Problem("stray", "warning", f"open order {placed.client_id} of {placed.symbol} is in no journal: cancelled"))
-
-
-def _listed(client: Client, settings: Settings, reload: bool = False) -> dict[str, Listing]:
-    """The listings of the coins to trade; refused by name where the testnet has none."""
-    listings = client.listings(reload)
-    missing = [coin.market for coin in settings.coins if coin.market not in listings]
-    if missing:
-        raise CallAPersonError(f"{client.id}: its testnet does not list {', '.join(missing)}; take those coins out, or choose another exchange.id")
-    return {coin.name: listings[coin.market] for coin in settings.coins}
-
-
-def _floored(units: float, step: float) -> float:
-    """`units` in whole steps, as an exchange wants it."""
-    return math.floor(units / step + 1e-6) * step if step > 0.0 else units

@@ -48,6 +48,11 @@ def series(
     return found._replace(notes=(*found.notes, *rows.notes))
 
 
+def kept(request: Request, source: str, settings: Settings) -> pd.DataFrame | None:
+    """Raw rows as they were last downloaded."""
+    return Cache(Path(settings.prices.cache)).read(_place(source, settings), request)
+
+
 def due(request: Request, known_at: pd.Series, now: pd.Timestamp) -> pd.Timestamp:
     """Index of the last row a source should have: a session's or UTC day's date, a bar's start, a publication.
 

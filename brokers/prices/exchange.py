@@ -1,5 +1,6 @@
 """Closed candles of a spot market from an exchange's public endpoints, through ccxt."""
 
+import math
 from collections.abc import Callable
 from datetime import date
 from difflib import get_close_matches
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import pandas as pd
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
+from brokers.prices.quality import SPIKE
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 from brokers.quiet import Quiet
 
@@ -57,7 +59,8 @@ def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timest
     Raises
     ------
     DataError
-        Unknown exchange, market not listed for spot, timeframe not offered: each names the nearest there is.
+        Unknown exchange, market not listed for spot, timeframe not offered: each names the nearest there is. Or the newest close is a
+        price that nobody traded near before or after.
     UnreachableError
         No network, an outage, a rate limit, or HTTP 200 with a body that holds no candles (ccxt raises nothing then), after
         four attempts.
@@ -91,7 +94,7 @@ class Candles:
         length = self._exchange.parse_timeframe(request.timeframe) * 1000
         last = (_milliseconds(now) // length - 1) * length
         market = _Market(self._exchange, request.market, request.timeframe, length, last)
-        return _frame([candle for candle in _retried(partial(_page, market, last - self._count * length)) if candle[0] <= last], request)
+        return _frame(_closed(market, _retried(partial(_page, market, last - self._count * length))), request)
 
 
 def address(exchange_id: str, request: Request) -> str:
@@ -153,7 +156,28 @@ def _candles(market: _Market, since: int) -> list[Candle]:
         if not new:
             break
         candles += new
-    return [candle for candle in candles if candle[0] <= market.last]
+    return _closed(market, candles)
+
+
+def _closed(market: _Market, candles: list[Candle]) -> list[Candle]:
+    """Those that were closed. A newest close far from the one before counts only if the next candle begins near it: nobody acts on one bad tick."""
+    closed = [candle for candle in candles if candle[0] <= market.last]
+    if len(closed) < 2:
+        return closed
+    close, before = closed[-1][4], closed[-2][4]
+    after = candles[len(closed)][1] if len(candles) > len(closed) else None
+    if _far(close, before) and (after is None or _far(close, after)):
+        when, began = pd.Timestamp(closed[-1][0], unit="ms"), "has not begun" if after is None else f"began at {after:g}"
+        raise DataError(
+            f"{market.exchange.id}: the {market.timeframe} candle of {market.name} from {when:%Y-%m-%d %H:%M} closed at {close:g}, the one before "
+            f"at {before:g}, and the next {began}: not believed before another one agrees; look at the market"
+        )
+    return closed
+
+
+def _far(price: float, other: float) -> bool:
+    """Whether two prices are too far apart to follow each other unnoticed; what is no price is somebody else's affair."""
+    return price > 0.0 and other > 0.0 and abs(math.log(price / other)) > math.log1p(SPIKE["coin"])
 
 
 def _listing(market: _Market, early: int) -> int:

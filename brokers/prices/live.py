@@ -6,7 +6,7 @@ import pandas as pd
 
 from brokers.prices.clean import finished
 from brokers.prices.exchange import Candles
-from brokers.prices.load import Prices, closes_and_delay, known_until, load_each, sessions
+from brokers.prices.load import Prices, closes_and_delay, kept, known_until, load_each, sessions
 from brokers.prices.series import DataError, Request, Series
 from config.settings import ConfigError, Settings
 
@@ -28,14 +28,15 @@ class LivePrices:
         self._candles = Candles(settings.exchange.prices_id, NEWEST)
 
     def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
-        """All daily series up to `now`, and why the others could not be had, by symbol."""
+        """All daily series up to `now`, and which of them could not be had, and why: of those there is what was kept when they last could."""
         series: dict[Request, Series] = {}
         failed: dict[str, DataError] = {}
         for request, found in load_each(self._daily, now):
             if isinstance(found, DataError):
                 failed[request.symbol] = found
-            else:
-                series[request] = found
+            usable = kept(self._daily, request, now) if isinstance(found, DataError) else found
+            if usable is not None:
+                series[request] = usable
         return Prices(series, sessions(self._daily, now), known_until(self._daily, now)), failed
 
     def sessions(self, now: pd.Timestamp) -> int:

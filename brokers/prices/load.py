@@ -146,6 +146,18 @@ def load_each(
             yield request, found
 
 
+def kept(settings: Settings, request: Request, now: pd.Timestamp) -> Series | None:
+    """One series as the cache has it, whatever its source now says; None where it has none, or none that can be used."""
+    from brokers.prices import download
+
+    source = source_of(request, settings)
+    rows = download.kept(request, source, settings)
+    try:
+        return None if rows is None else finished(request, source, f"cache of {source} {request.name}", rows, *closes_and_delay(settings), now)
+    except DataError:
+        return None
+
+
 def known_until(settings: Settings, now: pd.Timestamp) -> pd.Timestamp:
     """The instant of knowledge (UTC): `now`, or the end of the embedded sample where that is read, so that none of it is stale."""
     if settings.prices.source != "sample":

@@ -34,9 +34,9 @@ class Quality(NamedTuple):
 def quality(one: Series, sessions: pd.Series, now: pd.Timestamp) -> Quality:
     """Look at one series that was not refused; `sessions` are those known at `now`, by that instant."""
     frame, request = one.frame, one.request
-    due = _due(one, sessions, now)
+    lacking = missing(one, sessions, now)
     known_at = pd.DatetimeIndex(frame.index)
-    gaps = pd.DatetimeIndex(due[(due > known_at[0]) & (due < known_at[-1])].difference(known_at))
+    gaps = lacking[lacking < known_at[-1]]
     jumps = known_at[:0]
     no_volume = odd = 0
     if request.kind != "macro":
@@ -49,8 +49,17 @@ def quality(one: Series, sessions: pd.Series, now: pd.Timestamp) -> Quality:
         odd = int(outside.sum())
     return Quality(
         request.name, one.source, one.origin, frame.index[0], frame.index[-1], len(frame),
-        len(gaps), _last(gaps), no_volume, odd, len(jumps), _last(jumps), int((due > frame.index[-1]).sum()), one.vintage, one.notes,
+        len(gaps), _last(gaps), no_volume, odd, len(jumps), _last(jumps), len(lacking) - len(gaps), one.vintage, one.notes,
     )  # fmt: skip
+
+
+def missing(one: Series, sessions: pd.Series, now: pd.Timestamp) -> pd.DatetimeIndex:
+    """The instants after the first bar of a series at which one should have been known and was not; `sessions` as for `quality`."""
+    known_at = pd.DatetimeIndex(one.frame.index)
+    if known_at.empty:
+        return known_at
+    due = _due(one, sessions, now)
+    return pd.DatetimeIndex(due[due > known_at[0]].difference(known_at))
 
 
 def _due(one: Series, sessions: pd.Series, now: pd.Timestamp) -> pd.DatetimeIndex:

@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,17 @@ def test_ordinary_sentences_stay_as_they_are(text: str):
 
 def test_a_secret_that_holds_another_goes_as_a_whole():
     assert redacted("token-with-tail token-with", ["token-with", "token-with-tail"]) == "*** ***"
+
+
+@pytest.mark.parametrize("form", ['it\'s a "pass\\word"/1', "it%27s%20a%20%22pass%5Cword%22%2F1", "it%27s+a+%22pass%5Cword%22%2F1"])
+def test_a_secret_is_found_as_it_is_and_url_encoded(form: str):
+    assert redacted(f"<{form}>", ['it\'s a "pass\\word"/1']) == "<***>"
+
+
+@pytest.mark.parametrize("printed", [repr, json.dumps])
+def test_a_secret_is_found_as_python_and_json_print_it(printed: Callable[[str], str]):
+    text = printed('it\'s a "pass\\word"/1')
+    assert redacted(text, ['it\'s a "pass\\word"/1']) == f"{text[0]}***{text[0]}"
 
 
 def test_a_hostile_answer_is_redacted_in_no_time(tmp_path: Path):

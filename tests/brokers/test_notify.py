@@ -2,13 +2,18 @@
 
 import builtins
 import json
+import logging
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +26,7 @@ from tests.brokers.prices.servers import closed_port
 # Apprise 2.3 loads its mail module, which on Python before 3.13 imports a module that Python 3.13 drops.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
+ROOT = Path(__file__).parents[2]
 SOON = 10.0  # seconds in which what is to come has come
 SECRET = "MADEUPSECRET77"
 
@@ -154,8 +160,10 @@ def test_urls_without_the_package_are_a_matter_of_configuration(monkeypatch: pyt
 
 @pytest.mark.parametrize("url", [f"nosuchservice://{SECRET}", f"tgram://{SECRET}", SECRET, f"json://[{SECRET}"])
 def test_a_url_nobody_understands_is_named_by_its_place_and_not_shown(url: str, capfd: pytest.CaptureFixture[str]):
+    threads = threading.enumerate()
     with pytest.raises(ConfigError, match=r"notification URL 2 \((\w+|no scheme)\): apprise does not understand it") as raised:
         Notifier(["json://127.0.0.1/hook", url], EVENTS, Log())
+    assert threads == threading.enumerate()
     assert SECRET not in str(raised.value)
     assert SECRET not in "".join(capfd.readouterr())
 
@@ -196,13 +204,19 @@ def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(receiver: Recei
     receiver.held.clear()
     notifier = Notifier([receiver.url], EVENTS, Log())
     notifier.send("gate", "opened", "text")
+    begun = time.monotonic()
     assert eventually(lambda: receiver.asked >= 2)
+    assert time.monotonic() - begun < 3  # apprise's own limit is four seconds
     receiver.held.set()
     notifier.close(SOON)
     assert "opened" in receiver.titles
 
 
-def test_a_message_is_tried_again_until_it_is_taken_and_the_failure_said_once(receiver: Receiver, hasty: None):
+def test_a_message_is_tried_again_until_it_is_taken_and_the_failure_said_once(receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch):
+    heard: list[logging.LogRecord] = []
+    handler = logging.NullHandler()
+    monkeypatch.setattr(handler, "handle", heard.append)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
     receiver.statuses = [503, 500, 503]
     log = Log()
     notifier = Notifier([receiver.url], EVENTS, log)
@@ -215,6 +229,7 @@ def test_a_message_is_tried_again_until_it_is_taken_and_the_failure_said_once(re
     (line,) = log.said
     assert line.startswith("notification not sent to JSON (1), trying again: opened: ")
     assert "503" in line
+    assert [record.name for record in heard if record.name == "apprise"] == []  # its own line at every attempt
 
 
 def test_pauses_grow_up_to_a_limit(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
@@ -279,26 +294,48 @@ def test_the_oldest_message_is_dropped_when_too_many_wait(receiver: Receiver, mo
     assert log.said == [f"notification dropped, 3 newer ones wait for JSON (1): number {number}" for number in (0, 1)]
 
 
-def test_an_error_inside_a_service_ends_no_thread(receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch):
-    import requests
+def test_an_error_inside_apprise_ends_no_thread(receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch):
+    import apprise
 
-    real = requests.request
+    real = apprise.Apprise.notify
     faults = [RuntimeError(f"broken by {SECRET}")]
 
-    def broken(*arguments: Any, **options: Any) -> Any:
+    def broken(self: Any, **options: Any) -> Any:
         if faults:
             raise faults.pop()
-        return real(*arguments, **options)
+        return real(self, **options)
 
-    monkeypatch.setattr(requests, "request", broken)
+    monkeypatch.setattr(apprise.Apprise, "notify", broken)
     log = Log()
     notifier = Notifier([receiver.url], EVENTS, log, [SECRET])
     notifier.send("gate", "opened", "text")
     notifier.send("orders", "bought", "text")
     assert eventually(lambda: len(receiver.got) == 2)
     notifier.close(SOON)
-    assert "trying again: opened" in log.said[0]
-    assert SECRET not in "".join(log.said)
+    assert log.said == ["notification not sent to JSON (1), trying again: opened: RuntimeError: broken by ***"]
+
+
+def test_a_service_that_hangs_does_not_keep_the_program_from_ending():
+    program = """
+import sys
+from loguru import logger
+from brokers.notify import DeadMansSwitch, Notifier
+notifier = Notifier(sys.argv[1:], ["gate"], logger)
+switch = DeadMansSwitch(1, print, logger)
+notifier.send("gate", "opened", "text")
+sys.stdin.read()
+"""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(SOON)
+        command = [sys.executable, "-c", program, f"json://127.0.0.1:{silent.getsockname()[1]}/hook"]
+        environment = os.environ | {"NO_PROXY": "127.0.0.1"}
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as process:
+            connection, _ = silent.accept()
+            with connection:
+                begun = time.monotonic()
+                process.communicate(timeout=2 * SOON)
+                assert time.monotonic() - begun < 5  # and not the ten seconds an answer may take
+        assert process.returncode == 0
 
 
 def test_no_secret_is_sent_to_a_service(receiver: Receiver):
@@ -446,9 +483,10 @@ def test_an_alarm_that_fails_is_logged_and_the_next_one_comes():
 
     switch = DeadMansSwitch(1, alarm, log)
     switch.expect(60, time.time() - 0.5)
-    assert eventually(lambda: len(log.said) == 2)
+    assert eventually(lambda: len(log.said) == 4)
     switch.close()
-    assert log.said == ["the alarm for a missed decision failed: OSError: no journal"] * 2
+    assert log.said[1::2] == ["the alarm for a missed decision failed: OSError: no journal"] * 2
+    assert all(line.startswith("no decision for the bar of 1970-01-01 00:01 UTC") for line in log.said[::2])
 
 
 def test_nothing_is_expected_after_closing(alarms: Alarms):

@@ -109,9 +109,9 @@ with shown(logger) as update:
     update(status._replace(sentence="An older decision."))
     logger.warning("second line, longer than what fits: " + "word " * 12)
     print("from a library", file=sys.stderr)
+    print("on standard output")
     update(status)
     logger.info("last line")
-print("on standard output")
 """
     terminal = Terminal(program, tmp_path)
     terminal.read()
@@ -223,7 +223,7 @@ def test_what_is_not_known_yet_is_a_dash_and_said_once(monkeypatch: pytest.Monke
     unknown = Status("dry-run", "binance", NAN, "", NAN, NAN, "USDT", NAN, (), "", "", "")
     with shown(log) as update:
         update(unknown)
-        update(unknown._replace(equity=float("nan")))
+        update(unknown._replace(next_decision=float("nan"), ceiling=float("nan"), equity=float("nan")))
     assert log.said == ["session dry-run on binance; equity - USDT, drawdown -; holdings none"]
 
 

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer
 
 import main
 
@@ -106,6 +107,15 @@ def test_both_services_are_the_same_but_for_how_long_they_run():
     assert command == "/opt/russell-gate/.venv/bin/python /opt/russell-gate/main.py paper --config /opt/russell-gate/config/testnet.toml"
     assert once_command == f"{command} --once"
     assert values(SERVICES[1], "Service")["Type"] == "oneshot"
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_the_program_understands_the_command_of_the_unit(unit: str):
+    _, program, command, *options = values(unit, "Service")["ExecStart"].replace("/opt/russell-gate", str(ROOT)).split()
+    assert Path(program) == Path(main.__file__)
+    parsed = typer.main.get_command(main.app).commands[command].make_context(command, options).params
+    assert [path.exists() for path in parsed["config"]] == [True]
+    assert parsed["once"] == (unit == "russell-gate-once.service")
 
 
 def test_the_timer_asks_once_a_day_after_the_daily_bar_and_makes_up_for_a_missed_one():

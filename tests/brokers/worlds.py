@@ -19,6 +19,8 @@ from backtests.replay import Counted
 from brokers.clock import SimulatedClock
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
+from brokers.prices import exchange
+from brokers.quiet import Quiet
 from config.secrets import Secrets
 from config.settings import Settings, load
 from tests.exchange.account import KEY, SECRET
@@ -118,14 +120,17 @@ def settings_for(folder: Path, cache: Path, place: Path, changes: Mapping[str, A
 @contextmanager
 def world(folder: Path, cache: Path, place: Path, start: str, changes: Mapping[str, Any] | None = None) -> Iterator[World]:
     """A world whose clock stands at `start`."""
-    before = dict(os.environ)
+    before, quiet = dict(os.environ), exchange.QUIET
     with internet() as network:
         os.environ.update(network.environment())
         try:
             (place / "cache").mkdir(exist_ok=True)
             for calendar in cache.glob("XNYS*"):
                 (place / "cache" / calendar.name).write_bytes(calendar.read_bytes())
-            yield World(network, settings_for(folder, cache, place, changes), start, folder)
+            scene = World(network, settings_for(folder, cache, place, changes), start, folder)
+            exchange.QUIET = Quiet(lambda: scene.clock.now())
+            yield scene
         finally:
+            exchange.QUIET = quiet
             os.environ.clear()
             os.environ.update(before)

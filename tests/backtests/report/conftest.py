@@ -1,6 +1,6 @@
-"""Run folders of every kind a report must cope with, made once a process."""
+"""Run folders of every kind a report must cope with, made once a process, and a browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,18 @@ KINDS: dict[str, dict[str, Any]] = {
     "hourly": {},
     "sample": {"costs.cash_yield": 0.04},
 }
+
+
+@pytest.fixture(scope="module")  # no longer: its event loop is in the way of others'
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    from tests.backtests.report.windows import CHROMIUM, OPTIONS
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The page in a real browser: quick, quiet, legible, usable on a telephone and in the dark."""
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,27 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from backtests.report import page as report
+from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened, cells, channels, number
 
-CHROMIUM = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-OPTIONS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-SIZES = {"wide": {"width": 1400, "height": 900}, "narrow": {"width": 360, "height": 740}}
 FIRST_PAINT_MS = 1500
 FEW = 15  # lines of the long tables where each more takes axe time and shows it nothing new
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"no Chromium: {CHROMIUM} (CHROMIUM) is no file")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield started
-        started.close()
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -50,25 +37,6 @@ def page_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFact
         return made[kind]
 
     return of
-
-
-class Opened:
-    """A page with all it asked for and complained about."""
-
-    def __init__(self, context: BrowserContext, path: Path) -> None:
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page: Page = context.new_page()
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(path.as_uri())
-
-    def draw(self, which: str = ".figure") -> None:
-        """Bring each such figure into view and wait for its picture."""
-        for place in self.page.locator(which).all():
-            place.scroll_into_view_if_needed()
-            place.locator("svg.main-svg").first.wait_for(timeout=20_000)
 
 
 @pytest.fixture
@@ -137,20 +105,7 @@ def test_axe_finds_nothing_serious_in_light_and_in_dark(kind: str, size: str, op
     found = opened(kind, size)
     found.draw()
     for scheme in ("light", "dark"):
-        found.page.emulate_media(color_scheme=scheme)
-        found.page.wait_for_function(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
-        violations = Axe().run(found.page, options={"resultTypes": ["violations"]}).response["violations"]
-        serious = [one for one in violations if one["impact"] in ("serious", "critical")]
-        assert [(scheme, one["id"], node["html"][:200], node["failureSummary"]) for one in serious for node in one["nodes"][:3]] == []
-
-
-def cells(window: Page, label: str, column: int) -> list[str]:
-    read = "(rows, column) => rows.map((row) => row.cells[column].firstChild?.textContent.trim() ?? '')"
-    return list(window.locator(f"[aria-label='{label}'] tbody tr").evaluate_all(read, column))
-
-
-def number(text: str) -> float:
-    return float(text.replace(",", "").rstrip("%")) if text not in ("-", "") else float("-inf")
+        assert found.violations(scheme) == []
 
 
 def test_a_click_sorts_and_a_second_one_turns_it_round(opened: Callable[..., Opened]) -> None:
@@ -213,7 +168,3 @@ def test_pictures_wear_the_theme_and_follow_its_change(opened: Callable[..., Ope
         found.page.emulate_media(color_scheme=other)  # type: ignore[arg-type]  # one of the two words it knows
         found.page.wait_for_function(f"{INK} !== {ink!r}")
     assert found.complaints == []
-
-
-def channels(colour: str) -> list[int]:
-    return [int(value) for value in re.findall(r"\d+", colour)[:3]]

@@ -248,6 +248,11 @@ def test_a_fill_told_again_is_no_second_fill(journal: Journal):
     assert len(journal.fills(since=START + 4.0)) == 3
 
 
+def test_after_a_reset_a_trade_may_have_the_number_of_an_earlier_one(journal: Journal):
+    assert journal.add_fills([fill("1"), fill("1", time=START + 5.0)._replace(client_id="after-the-reset")]) == 2
+    assert [row.client_id for row in journal.fills()] == ["an-order", "after-the-reset"]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "better"),
     [

@@ -434,6 +434,22 @@ def test_what_binance_calls_a_refusal_is_known_by_its_words(client: Client, venu
     assert caught.value.why == why
 
 
+def test_a_server_in_trouble_is_not_believed_when_it_refuses(client: Client, venue: BinanceVenue) -> None:
+    venue.faults.add(lambda *_: refusal(-1013, "Filter failure: LOT_SIZE", 500), "POST", "order")
+    with pytest.raises(UnknownOutcomeError):
+        client.place(BTC, "buy", 0.5, ID)
+    client.place(BTC, "buy", 0.5, ID)
+    venue.faults.add(lambda *_: refusal(-2013, "Order does not exist.", 500), "GET", "order", times=3)
+    assert client.order(ID, BTC) is not None
+
+
+@pytest.mark.parametrize("code", [-1000, -1001, -1006, -1007, -1008, -1010])
+def test_what_binance_itself_does_not_know_is_no_refusal_whatever_its_status(client: Client, venue: BinanceVenue, code: int) -> None:
+    venue.faults.add(lambda *_: refusal(code, "Execution status unknown.", 400), "POST", "order")
+    with pytest.raises(UnknownOutcomeError):
+        client.place(BTC, "buy", 0.5, ID)
+
+
 def test_an_order_that_spends_too_much_is_refused_for_its_funds(client: Client) -> None:
     with pytest.raises(RefusedError, match="insufficient balance") as caught:
         client.place(BTC, "buy", 500.0, ID)
@@ -498,6 +514,12 @@ def test_a_place_that_is_not_served_is_told_as_such(client: Client, venue: Binan
         client.server_time()
 
 
+def test_a_place_that_is_not_served_needs_no_words(client: Client, venue: BinanceVenue) -> None:
+    venue.faults.add(lambda *_: Answer(451, b""), "GET", "time")
+    with pytest.raises(CallAPersonError, match="does not serve this place"):
+        client.server_time()
+
+
 def test_an_answer_of_a_proxy_does_not_condemn_the_key(client: Client, venue: BinanceVenue) -> None:
     client.listings()
     for status in (401, 403, 407, 511):
@@ -532,12 +554,14 @@ def test_nothing_that_is_said_has_a_key_or_a_signature_in_it(
     client.listings()
     echo = f"<html>{KEY} {SECRET} signature=0123456789abcdef</html>".encode()
     said = [repr(Keys(KEY, SECRET)), str(Keys(KEY, SECRET)), f"{Keys(KEY, SECRET)}", repr(client), str(vars(client)["_keys"])]
-    faults: list[Any] = [*(f"{fault}_before" for fault in UNBELIEVABLE), "insufficient", "key_revoked", lambda *_: Answer(400, echo)]
+    faults: list[Any] = [
+        *(f"{fault}_before" for fault in UNBELIEVABLE if fault != "timeout"),
+        "insufficient",
+        "key_revoked",
+        lambda *_: Answer(400, echo),
+    ]
     for fault in faults:
-        for method, path, call in (
-            ("GET", "account", client.balances),
-            ("POST", "order", lambda: client.place(BTC, "buy", 0.5, ID)),
-        ):
+        for method, path, call in (("GET", "account", client.balances), ("POST", "order", lambda: client.place(BTC, "buy", 0.5, ID))):
             venue.faults.add(fault, method, path, times=4)
             with pytest.raises(ExchangeError) as caught:
                 call()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from brokers.orders.client import Client, Keys
-from brokers.orders.errors import CallAPersonError, RefusedError, SafetyError, UnknownOutcomeError
+from brokers.orders.errors import CallAPersonError, RefusedError, SafetyError, TryLaterError, UnknownOutcomeError
 from brokers.orders.ids import LENGTH
 from brokers.orders.sandbox import FACTS
 from brokers.orders.venue import Balances, Permissions
@@ -340,6 +340,12 @@ def test_gates_clock_is_set_when_a_request_came_too_late(gate: Canned, connect: 
     assert client.balances() == Balances({"BTC": 0.75}, {"BTC": 1.0})
     assert client.clock_offset == pytest.approx(90.0, abs=1.0)
     assert all(asked.host == GATE for asked in gate.asked)
+
+
+def test_an_empty_list_is_no_account_at_gate(gate: Canned, connect: Callable[..., Client]) -> None:
+    gate.answers["GET", "/api/v4/spot/accounts"] = [[]]
+    with pytest.raises(TryLaterError, match="an account without its list of coins"):
+        connect("gate").balances()
 
 
 @pytest.mark.parametrize("exchange_id", ["bybit", "gate"])

@@ -11,6 +11,7 @@ from tenacity import wait_none
 
 from brokers.prices import exchange
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
+from brokers.quiet import Quiet
 
 DAILY = Request("BTC-USD", "coin", "BTC/USDT")
 HOURLY = DAILY._replace(timeframe="1h")
@@ -28,6 +29,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinanceSite]:
     import ccxt
 
     monkeypatch.setattr(exchange, "WAIT", wait_none())
+    monkeypatch.setattr(exchange, "QUIET", Quiet())
     monkeypatch.setattr(ccxt.Exchange, "throttle", lambda *_: None)  # ccxt's pauses between requests
     with served(BinanceSite(candles("2024-01-01", 11, "1D"), page=4)) as running:
         lead_requests_to(running, monkeypatch)

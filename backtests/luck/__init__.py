@@ -1,0 +1,1 @@
+"""How much of a search's best result is luck."""

@@ -1,0 +1,61 @@
+"""What every page has in common: one file that holds all it needs, written whole or not at all."""
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from backtests.report.figures import Figure
+from backtests.runs import RunError
+
+HERE = Path(__file__).parent
+COMPRESSION = 4  # of the chart library: more takes longer than it saves
+
+
+def html(template: str, figures: Mapping[str, Figure], **content: Any) -> str:
+    """The page made of `template`, its pictures by the id of their places; everything it needs is inside."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    return environment.get_template(template).render(
+        css=(HERE / "page.css").read_text(encoding="utf-8"),
+        js=(HERE / "page.js").read_text(encoding="utf-8"),
+        plotly=plotly(),
+        figures={name: json.dumps(figure, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c") for name, figure in figures.items()},
+        **content,
+    )
+
+
+@cache
+def plotly() -> str:
+    """The chart library out of its package, compressed, as base64."""
+    spec = find_spec("plotly")
+    if spec is None or not spec.submodule_search_locations:
+        raise RunError("plotly is not installed; run `make setup`")
+    script = Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+    return base64.b64encode(gzip.compress(script.read_bytes(), COMPRESSION, mtime=0)).decode()
+
+
+def written(page: Path, text: str) -> Path:
+    """Write a page.
+
+    Raises
+    ------
+    RunError
+        It cannot be written.
+
+    """
+    partial = page.with_suffix(".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(page)
+    except OSError as error:
+        raise RunError(f"{page}: cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return page

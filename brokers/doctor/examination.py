@@ -1,0 +1,51 @@
+"""All checks in the order in which a person would make them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from brokers.clock import Clock
+from brokers.doctor import exchange, installation, prices, records
+from brokers.doctor.finding import Finding
+from brokers.journal.journal import Journal
+from brokers.journal.lock import holder
+from brokers.journal.opening import open_journal
+from brokers.journal.records import DamagedError, JournalError
+from config.secrets import Secrets
+from config.settings import ConfigError, Settings
+
+Area = Literal["configuration", "exchange", "data", "journal"]
+
+
+def examined(settings: Settings, secrets: Secrets | ConfigError, path: Path, clock: Clock) -> Iterator[tuple[Area, Finding]]:
+    """What is found, one check after the other; `path` is the account's journal, which is only read, also beside a session.
+
+    `secrets` may be the reason why they cannot be had.
+    """
+    yield "configuration", installation.configuration(settings)
+    if isinstance(secrets, Secrets):
+        yield "configuration", installation.notifications(settings, secrets)
+    with ExitStack() as ending:
+        journal = _opened(path, clock)
+        readable = None if isinstance(journal, Finding) else ending.enter_context(journal)
+        held_by = holder(path)
+        yield from (("exchange", found) for found in exchange.examined(settings, secrets, readable, bool(held_by), clock))
+        yield from (("data", found) for found in prices.examined(settings, clock.now()))
+        yield from (("journal", found) for found in records.folders(settings))
+        if isinstance(journal, Finding):
+            yield "journal", journal
+        else:
+            yield from (("journal", found) for found in records.examined(journal, path, held_by, settings, clock.now()))
+
+
+def _opened(path: Path, clock: Clock) -> Journal | Finding:
+    """The journal to be read, or why there is none."""
+    try:
+        if not path.exists():
+            return Finding("journal", "ok", f"{path}: none yet, the first session makes it")
+        return open_journal(path, clock.now, locked=False)
+    except (JournalError, OSError) as error:
+        backup = "put an earlier backup in its place, or move it away to begin with an empty one"
+        remedy = backup if isinstance(error.__cause__, DamagedError) else "make it and its folder readable and writable for this user"
+        return Finding("journal", "wrong", str(error), remedy)

@@ -1,0 +1,33 @@
+"""Coins an account holds and the configuration no longer names: nobody would sell them, and their value would look like a loss."""
+
+from collections.abc import Collection
+
+from brokers.journal.journal import Journal
+from brokers.orders.errors import SafetyError
+from brokers.orders.ledger import BEGUN
+
+DUST = 5.0  # quote units; what fees and steps leave behind
+
+
+def refuse_forgotten(journal: Journal, coins: Collection[str]) -> None:
+    """Make sure that every coin bought and not sold is one of `coins`.
+
+    Raises
+    ------
+    SafetyError
+        It is not: the message says which and how much.
+
+    """
+    units: dict[str, float] = {}
+    prices: dict[str, float] = {}
+    for row in journal.fills(float(journal.get(BEGUN) or 0.0)):
+        in_coin = row.fee if row.fee_coin == row.symbol else 0.0
+        units[row.symbol] = units.get(row.symbol, 0.0) + row.size - in_coin
+        prices[row.symbol] = row.price
+    held = {coin: size for coin, size in units.items() if coin not in coins and size * prices[coin] > DUST}
+    if held:
+        said = ", ".join(f"{size:g} {coin}" for coin, size in held.items())
+        raise SafetyError(
+            f"the account holds {said}, which no [[coins]] table names any more: put it back, if with a small weight, until it is sold; "
+            "or begin a new account with another journal.folder"
+        )

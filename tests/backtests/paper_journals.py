@@ -1,0 +1,63 @@
+"""Journals of paper sessions to report on: a replay of made-up prices, and copies of it to which something has happened."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests.prepare import prepare
+from backtests.replay import replay
+from backtests.session_report import SessionReport, session_report
+from brokers.prices.load import load_prices
+from config.settings import load
+from tests.price_folder import overrides
+
+DAY = 86_400
+FIRST = 1_439_683_200  # 2015-08-16 00:00 UTC: BTC is bought at once, ETH five days later, SOL on 2015-09-20
+BARS = 45
+NOW = pd.Timestamp("2017-01-01", tz="UTC")
+FROM_FOLDER = ["prices.source=folder"]  # without it a session that was no replay has its coins from an exchange
+
+
+def replayed(folder: Path, cache: Path, place: Path) -> Path:
+    """A journal of `BARS` days through the live path, the first ending at `FIRST`."""
+    window = ["backtest.start=2015-08-15", "backtest.end=2015-09-28", "allocation.band=0.05"]
+    settings = load(None, [*overrides(folder, cache), *window])
+    replay(prepare(settings, load_prices(settings, NOW)), place / "replay.sqlite")
+    return place / "replay.sqlite"
+
+
+def changed(journal: Path, place: Path, *statements: str, name: str = "session") -> Path:
+    """A copy of a journal after some SQL."""
+    copy = Path(shutil.copyfile(journal, place / f"{name}.sqlite"))
+    with closing(sqlite3.connect(copy)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+    return copy
+
+
+def without(*bars: int) -> list[str]:
+    """SQL: the bars of these numbers were never decided; nothing may have been ordered on them."""
+    times = ", ".join(str(bar(number)) for number in bars)
+    return [f"DELETE FROM {table} WHERE time IN ({times})" for table in ("equity", "decisions")]
+
+
+def bar(number: int) -> int:
+    """End of the bar of that number, from 0."""
+    return FIRST + number * DAY
+
+
+def report_of(journal: Path, *settings: str, source: list[str] = FROM_FOLDER) -> SessionReport:
+    return session_report(journal, [*source, *settings], NOW)
+
+
+# What makes a session of the replay: it ended otherwise, one bar earlier, before the order that the replay's end left open.
+SESSION = ("UPDATE sessions SET outcome = 'done'", *without(BARS - 1), "DELETE FROM intents WHERE id = 8")
+
+
+def rows(journal: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(journal)) as connection:
+        return connection.execute(query).fetchall()

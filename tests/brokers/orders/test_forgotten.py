@@ -1,0 +1,55 @@
+"""A coin that was bought and is named no more would be nobody's: trading stops before it looks like a loss."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from brokers.journal.journal import Journal
+from brokers.journal.opening import open_journal
+from brokers.journal.records import FillRow
+from brokers.orders.errors import SafetyError
+from brokers.orders.forgotten import refuse_forgotten
+from brokers.orders.ledger import BEGUN
+from tests.brokers.worlds import world
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with open_journal(tmp_path / "j.sqlite", lambda: 0.0) as opened:
+        yield opened
+
+
+def bought_and_sold(journal: Journal, bought: float, sold: float) -> None:
+    rows = [FillRow("SOL", "1", "a", 10.0, bought, 20.0, bought / 1000, "SOL", bought / 50)]
+    rows += [FillRow("SOL", "2", "b", 20.0, -sold, 20.0, sold / 50, "USDT", sold / 50)] if sold else []
+    journal.add_fills(rows)
+
+
+def test_what_is_held_must_be_named(journal: Journal) -> None:
+    bought_and_sold(journal, 4.0, 1.0)
+    refuse_forgotten(journal, ["BTC", "SOL"])
+    with pytest.raises(SafetyError, match=r"2\.996 SOL, which no \[\[coins\]\] table names"):
+        refuse_forgotten(journal, ["BTC"])
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.2])
+def test_what_is_sold_but_for_dust_is_not_held(rest: float, journal: Journal) -> None:
+    bought_and_sold(journal, 4.0, 3.996 - rest)
+    refuse_forgotten(journal, ["BTC"])
+
+
+def test_what_a_reset_took_away_is_not_held(journal: Journal) -> None:
+    bought_and_sold(journal, 4.0, 0.0)
+    journal.put(BEGUN, "15.0")
+    refuse_forgotten(journal, ["BTC"])
+
+
+def test_a_session_without_a_coin_it_holds_does_not_begin(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02") as w:
+        w.run()
+        w.settings = w.settings.model_copy(update={"coins": w.settings.coins[:2]})
+        orders = len(w.venue.orders)
+        with pytest.raises(SafetyError, match="SOL"):
+            w.run()
+        assert len(w.venue.orders) == orders

@@ -1,0 +1,553 @@
+"""The fault catalogue, rows 38 to 49: what bad market data does to a session.
+
+In this world the first cycle buys BTC, ETH and SOL; a day later everything lies within its band, so that any order is one too many.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from brokers.clock import SimulatedClock
+from brokers.journal.records import DecisionRow, GateRow
+from brokers.orders.errors import TryLaterError
+from main import EXCHANGE, exit_code
+from tests.brokers.misfortunes import NEXT_DAY, START, asked_for, bought, disturbed, said
+from tests.brokers.worlds import DAY, World, epoch
+from tests.exchange.proxy import DROPPED, Answer, Asked
+from tests.exchange.venue import LIVE, TESTNET, BinanceVenue
+
+AT_ONCE = {"paper.patience": 0.0}  # nothing missing is waited for
+ALL = ["BTC", "ETH", "SOL"]
+FIRST, SECOND = epoch("2015-10-20"), epoch("2015-10-21")  # ends of the first two bars decided on
+GATE = ("state", "ceiling", "filled", "confirmed_at")
+Rows = list[list[Any]]
+
+
+def change_candles(w: World, symbol: str, change: Callable[[Rows], Rows]) -> None:
+    """From now on the exchange's candles of `symbol` ("": of all) are what `change` makes of them, until the faults are cleared."""
+
+    def changed(venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer]) -> Answer:
+        return Answer(200, json.dumps(change(json.loads(execute().body))).encode())
+
+    w.venue.faults.add(changed, "GET", "klines", times=1_000_000, where=lambda asked: asked.query["symbol"].startswith(symbol))
+
+
+def without(*days: str) -> Callable[[Rows], Rows]:
+    begins = [epoch(day) * 1000 for day in days]
+    return lambda rows: [row for row in rows if row[0] not in begins]
+
+
+def until(day: str) -> Callable[[Rows], Rows]:
+    return lambda rows: [row for row in rows if row[0] < epoch(day) * 1000]
+
+
+def times(factor: float, day: str) -> Callable[[Rows], Rows]:
+    """All four prices of one day."""
+
+    def change(rows: Rows) -> Rows:
+        return [row[:1] + [str(float(price) * factor) for price in row[1:5]] + row[5:] if row[0] == epoch(day) * 1000 else row for row in rows]
+
+    return change
+
+
+def doubled(day: str) -> Callable[[Rows], Rows]:
+    return lambda rows: [row for row in rows for _ in range(1 + (row[0] == epoch(day) * 1000))]
+
+
+def change_rows(w: World, symbol: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """Let Yahoo's rows of `symbol` be what `change` makes of them; what they were."""
+    before = w.yahoo.frames[symbol]
+    w.yahoo.frames[symbol] = change(before.copy())
+    return before
+
+
+def decisions(w: World) -> list[DecisionRow]:
+    with w.journal() as journal:
+        return list(journal.decisions())
+
+
+def gate_rows(w: World) -> list[GateRow]:
+    with w.journal() as journal:
+        return list(journal.gate_rows())
+
+
+def bars(w: World, time: int) -> dict[str, tuple[float, int]]:
+    """Close and staleness of every coin as a decision saw them."""
+    with w.journal() as journal:
+        return {bar.symbol: (bar.close, bar.stale) for bar in journal.bars(time, time)}
+
+
+def close(w: World, coin: str, day: str) -> float:
+    return float(w.rows(coin)["Close"][day])
+
+
+def next_day(w: World) -> Any:
+    """A session a day later; what it has to say."""
+    w.clock.sleep(DAY)
+    return w.run()
+
+
+@pytest.mark.parametrize("start", [START, "2015-10-20 02:30:00"])
+def test_fault_38_a_running_bar_is_never_decided_on(whole_folder: Path, cache: Path, tmp_path: Path, start: str) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE, start) as w:
+        change_candles(w, "", times(1000.0, "2015-10-20"))
+        w.run()
+        assert bars(w, FIRST) == {coin: (close(w, coin, "2015-10-19"), 0) for coin in ALL}
+        with w.journal() as journal:
+            assert [intent.price for intent in journal.intents()] == [close(w, coin, "2015-10-19") for coin in ALL]
+        assert bought(w) == ALL
+        kept = pd.read_parquet(next((tmp_path / "cache").glob("binance/BTC-USD*.parquet")))
+        assert kept.index[-1] == pd.Timestamp("2015-10-19")
+
+
+def test_fault_39_on_candles_that_end_days_ago_nothing_is_decided(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        change_candles(w, "", until("2015-10-18"))
+        with pytest.raises(TryLaterError, match="no coin has a bar that ended at 2015-10-20 00:00 UTC: nothing is decided on old prices") as raised:
+            w.run()
+        assert exit_code(raised.value) == EXCHANGE
+        assert (decisions(w), w.venue.orders) == ([], [])
+        w.venue.faults.clear()
+        w.run()
+        assert [row.time for row in decisions(w)] == [FIRST]
+        assert bought(w) == ALL
+
+
+def test_fault_39_the_bar_is_decided_late_and_once_when_its_candles_come(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        came = epoch("2015-10-20 00:05")
+        change_candles(w, "", lambda rows: rows if w.clock.now() >= came else until("2015-10-18")(rows))
+        voice = w.run(once=False, until="2015-10-20 00:30")
+        (row,) = decisions(w)
+        assert row.time == FIRST
+        assert came <= row.decided_at < came + 600
+        assert len(said(voice.problems, "exchange")) >= 3
+        assert "BTC-USD: its newest bar ended 2 bars ago, at 2015-10-18 00:00 UTC: it is missing from then on" in said(voice.problems, "data")
+        assert bought(w) == ALL
+
+
+def test_fault_39_a_single_stale_coin_is_told_kept_and_after_three_bars_closed(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        change_candles(w, "BTC", until("2015-10-20"))
+        voice = w.run(once=False, until="2015-10-23 00:00:10")
+        rows = decisions(w)
+        assert [row.missing[0] for row in rows] == [0.0, 1.0, 2.0, 3.0]
+        assert [row.targets[0] == row.current[0] for row in rows[1:]] == [True, True, False]
+        assert all(target <= present for row in rows[1:3] for target, present in zip(row.targets, row.current, strict=True))
+        told = said(voice.problems, "data")
+        assert [f"BTC-USD: its newest bar ended {n} bars ago" in text for n, text in zip((1, 2, 3), told, strict=True)] == [True] * 3
+        assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [("BTC", "SELL")]
+        w.venue.faults.clear()
+        next_day(w)
+        assert [(order.market.base, order.side) for order in w.venue.orders[4:]] == [("BTC", "BUY")]
+
+
+def test_fault_40_a_bar_missing_inside_is_told_once_and_filled_in_later(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
+        change_candles(w, "BTC", without("2015-10-15", "2015-10-17"))
+        voice = w.run(once=False, until="2015-10-21 00:00:10")
+        assert [row.time for row in decisions(w)] == [FIRST, SECOND]
+        (told,) = said(voice.problems, "gap")
+        assert told.startswith("binance BTC/USDT: 2 bars of the last year are missing, the newest that of 2015-10-18")
+        assert bars(w, SECOND)["BTC"] == (close(w, "BTC", "2015-10-20"), 0)
+        w.venue.faults.clear()
+        assert next_day(w).problems == []
+        kept = pd.read_parquet(next((tmp_path / "cache").glob("binance/BTC-USD*.parquet")))
+        assert list(kept.index[-9:]) == list(pd.date_range("2015-10-14", "2015-10-22"))
+
+
+def test_fault_40_a_bar_that_stands_twice_is_no_bar(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        change_candles(w, "BTC", doubled("2015-10-20"))
+        _assert_held_on_the_last_good_close(w, "2015-10-20 stands twice", "BTC")
+
+
+def test_fault_40_candles_out_of_order_are_put_in_order(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        change_candles(w, "", lambda rows: rows[::-1])
+        assert said(w.run().problems, "data") == []
+        assert bars(w, FIRST) == {coin: (close(w, coin, "2015-10-19"), 0) for coin in ALL}
+        assert bought(w) == ALL
+
+
+STOPS = {"guards.drawdown_stop": 0.3, "allocation.drawdown_stop": 0.3}  # which one bad tick must not set off
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [({"BTC": 0.0, "ETH": -1.0}, "a price must be positive"), ({"BTC": 10.0, "ETH": 0.1}, "not believed before another one agrees")],
+    ids=["no price", "spike"],
+)
+def test_fault_41_a_bad_tick_is_not_believed(whole_folder: Path, cache: Path, tmp_path: Path, factors: dict[str, float], words: str) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | STOPS) as w:
+        w.run()
+        for coin, factor in factors.items():
+            change_candles(w, coin, times(factor, "2015-10-20"))
+        _assert_held_on_the_last_good_close(w, words, *factors)
+
+
+def _assert_held_on_the_last_good_close(w: World, words: str, *coins: str) -> None:
+    """A day later the newest bars of `coins` are refused, by `words`: they count as missing, nothing is traded; a day later still all is well."""
+    problems = next_day(w).problems
+    assert {text.split(":")[0] for text in said(problems, "data")} == {f"{coin}-USD" for coin in coins}
+    assert all(words in text for text in said(problems, "data"))
+    assert len(said(problems, "data")) == len(problems)
+    assert bars(w, SECOND) == {coin: (close(w, coin, "2015-10-19"), 1) if coin in coins else (close(w, coin, "2015-10-20"), 0) for coin in ALL}
+    first, second = decisions(w)
+    assert second.equity == pytest.approx(first.equity, rel=0.02)
+    assert [second.targets[k] == second.current[k] for k, coin in enumerate(ALL) if coin in coins] == [True] * len(coins)
+    w.venue.faults.clear()
+    assert next_day(w).problems == []
+    assert bars(w, SECOND + DAY) == {coin: (close(w, coin, "2015-10-21"), 0) for coin in ALL}
+    assert bought(w) == ALL
+
+
+def test_fault_41_a_crash_that_the_next_bar_goes_on_from_is_believed(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        crash = times(0.4, "2015-10-20")
+        change_candles(w, "BTC", lambda rows: times(0.4, "2015-10-21")(crash(rows)))
+        problems = next_day(w).problems
+        assert said(problems, "data") == []
+        assert bars(w, SECOND)["BTC"] == (pytest.approx(0.4 * close(w, "BTC", "2015-10-20")), 0)
+
+
+def test_fault_41_what_is_held_and_has_no_price_at_all_stops_the_decision(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        for file in (tmp_path / "cache").glob("binance/BTC-USD*.parquet"):
+            file.unlink()
+        change_candles(w, "BTC", times(0.0, "2015-10-20"))
+        w.clock.sleep(DAY)
+        with pytest.raises(TryLaterError, match="no price of BTC can be had, which is held"):
+            w.run()
+        assert [row.time for row in decisions(w)] == [FIRST]
+        w.venue.faults.clear()
+        w.run()
+        assert [row.time for row in decisions(w)] == [FIRST, SECOND]
+        assert bought(w) == ALL
+
+
+def test_fault_42_a_fresh_testnet_has_no_history_and_none_is_asked_of_it(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, {"allocation.target_volatility": 5.0}) as w:
+        w.venue.history_starts = w.venue.stamp()
+        w.run()
+        assert bought(w) == ALL
+        assert asked_for(w, "klines", TESTNET) == []
+        assert len(asked_for(w, "klines", LIVE)) > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed", "others"),
+    [({"allocation.own_trend": "and"}, 200, ["ETH"]), ({"allocation.target_volatility": 5.0}, 31, ["BTC", "ETH"])],
+    ids=["own trend", "volatility"],
+)
+def test_fault_42_a_coin_with_too_short_a_history_is_told_and_not_bought(
+    whole_folder: Path, cache: Path, tmp_path: Path, changes: dict[str, Any], needed: int, others: list[str]
+) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | changes, cold=True) as w:
+        change_candles(w, "SOL", lambda rows: [row for row in rows if row[0] >= epoch("2015-10-01") * 1000])
+        (told,) = said(w.run().problems, "short history")
+        assert told.startswith(f"binance SOL/USDT: has 19 daily closes, allocation asks for {needed}")
+        (row,) = decisions(w)
+        assert row.targets[2] == 0.0
+        assert all(value == value for value in (*row.targets, *row.sizes, row.gross, row.equity))
+        assert bought(w) == others
+
+
+def test_fault_42_an_index_history_that_begins_too_late_is_told_and_nothing_decided(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
+        whole = change_rows(w, "^RUT", lambda rows: rows["2014-01-02":])
+        with pytest.raises(TryLaterError, match="the gate has never been read"):
+            w.run()
+        assert (decisions(w), w.venue.orders) == ([], [])
+        w.yahoo.frames["^RUT"] = whole
+        (tmp_path / "cache" / "yahoo" / "%5ERUT_1d.parquet").unlink()
+        w.run()
+        assert bought(w) == ALL
+
+
+DOWN = {"429": Answer(429, b"Too Many Requests"), "500": Answer(500, b"<html>"), "dropped": DROPPED, "html": Answer(200, b"<html>Log in</html>")}
+
+
+@pytest.mark.parametrize("kind", list(DOWN))
+def test_fault_43_without_yahoo_the_last_gate_row_is_kept_and_nothing_may_rise(whole_folder: Path, cache: Path, tmp_path: Path, kind: str) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        w.yahoo.always = DOWN[kind]
+        w.venue.person.sell("ETHUSDT", "30")  # would be bought back
+        problems = next_day(w).problems
+        first, second = decisions(w)
+        assert [getattr(second, name) for name in GATE] == [getattr(first, name) for name in GATE]
+        assert second.gate_stale == 1
+        assert all(target <= present for target, present in zip(second.targets, second.current, strict=True))
+        (text,) = said(problems, "gate stale")
+        assert text.startswith("the gate could not be read for 1 sessions; its row of 2015-10-19 is kept")
+        assert bought(w)[:3] == ALL and len(w.venue.orders) == 4  # the fourth is the person's
+
+
+def test_fault_43_beyond_the_age_limit_everything_is_sold_and_later_bought_again(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | {"gate.max_gate_age": 2}) as w:
+        w.run()
+        w.yahoo.always = DOWN["500"]
+        w.run(once=False, until="2015-10-23 00:00:10")
+        rows = decisions(w)
+        assert [row.gate_stale for row in rows] == [0, 1, 2, 3]
+        assert [sum(row.targets) > 0.9 for row in rows] == [True, True, True, False]
+        assert {row.state for row in rows} == {2}
+        assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [(coin, "SELL") for coin in ALL]
+        w.yahoo.always = None
+        next_day(w)
+        assert [(order.market.base, order.side) for order in w.venue.orders[6:]] == [(coin, "BUY") for coin in ALL]
+
+
+def test_fault_43_a_first_start_without_yahoo_decides_nothing_and_sells_nothing(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | {"exchange.adopt": "true"}, cold=True) as w:
+        w.yahoo.always = DOWN["dropped"]
+        with pytest.raises(TryLaterError, match="the gate has never been read: nothing is decided, and nothing sold, for want of data"):
+            w.run()
+        assert (decisions(w), w.venue.orders) == ([], [])
+        w.yahoo.always = None
+        w.run()
+        assert [row.time for row in decisions(w)] == [FIRST]
+        assert bought(w) == ALL
+
+
+def test_fault_43_a_restart_without_yahoo_and_cache_goes_by_the_journal(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        w.yahoo.always = DOWN["dropped"]
+        for file in (tmp_path / "cache").glob("yahoo/*.parquet"):
+            file.unlink()
+        next_day(w)
+        first, second = decisions(w)
+        assert [getattr(second, name) for name in GATE] == [getattr(first, name) for name in GATE]
+        assert second.gate_stale == 1
+        assert bought(w) == ALL
+
+
+def test_fault_43_one_series_that_cannot_be_had_is_told_and_carried(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        w.yahoo.for_symbol["HYG"] = DOWN["500"]
+        problems = next_day(w).problems
+        assert said(problems, "data") == ["HYG: no row of the newest session; the one before is used for prices.max_age_sessions"]
+        assert (decisions(w)[-1].gate_stale, decisions(w)[-1].filled) == (0, 3)
+        assert bought(w) == ALL
+
+
+def complete(w: World, symbol: str, whole: pd.DataFrame, after: float) -> None:
+    """`after` so many seconds of waiting Yahoo has all rows of `symbol`."""
+
+    class Waiting(SimulatedClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if self.now() >= begun + after:
+                w.yahoo.frames[symbol] = whole
+
+    begun = w.clock.now()
+    w.clock = Waiting(begun)
+
+
+def only_volume(day: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def change(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[day, ["open", "high", "low", "close", "adj_close"]] = float("nan")
+        return rows
+
+    return change
+
+
+def test_fault_44_a_last_row_without_prices_is_dropped_and_the_close_before_it_used(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        change_rows(w, "^RUT", only_volume("2015-10-20"))
+        change_rows(w, "IWM", only_volume("2015-10-20"))
+        problems = next_day(w).problems
+        row = gate_rows(w)[-1]
+        assert (row.close, row.stale) == (gate_rows(w)[0].close, 1)
+        assert decisions(w)[-1].gate_stale == 1
+        assert said(problems, "data") == ["^RUT, IWM: no row of the newest session; the one before is used for prices.max_age_sessions"]
+        assert bought(w) == ALL
+
+
+def test_fault_44_the_row_is_used_as_soon_as_it_has_its_prices(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        whole = change_rows(w, "^RUT", only_volume("2015-10-19"))
+        complete(w, "^RUT", whole, after=10.0)
+        assert said(w.run().problems, "gate stale") == []
+        (row,) = gate_rows(w)
+        assert (row.close, row.stale) == (whole["close"]["2015-10-19"], 0)
+        assert decisions(w)[0].decided_at < FIRST + 30
+        assert bought(w) == ALL
+
+
+def test_fault_45_a_day_dropped_inside_is_told_and_changes_no_reading(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        whole = {symbol: change_rows(w, symbol, lambda rows: rows.drop(pd.Timestamp("2015-10-14"))) for symbol in ("^RUT", "IWM", "HYG")}
+        assert next_day(w).problems == []  # what was had before stays
+        kept = pd.read_parquet(tmp_path / "cache" / "yahoo" / "%5ERUT_1d.parquet")
+        assert kept["close"]["2015-10-14"] == whole["^RUT"]["close"]["2015-10-14"]
+        for symbol in ("%5ERUT", "IWM", "HYG"):
+            (tmp_path / "cache" / "yahoo" / f"{symbol}_1d.parquet").unlink()
+        told = said(next_day(w).problems, "gap")
+        assert [text.split("; ")[0] for text in told] == [
+            f"yahoo {symbol}: 1 bars of the last year are missing, the newest that of 2015-10-14" for symbol in ("^RUT", "IWM", "HYG")
+        ]
+        assert len({tuple(getattr(row, name) for name in GATE) for row in decisions(w)}) == 1
+        assert [row.gate_stale for row in decisions(w)] == [0, 0, 0]
+        assert bought(w) == ALL
+
+
+def hourly(w: World) -> Callable[[str, str], list[tuple[float, ...]]]:
+    """Candles of an hour beside those of a day: the day's open all day long."""
+    daily = w.candles
+
+    def candles(symbol: str, interval: str) -> list[tuple[float, ...]]:
+        rows = daily(symbol, "1d")
+        if interval == "1d":
+            return rows
+        return [(row[0] + hour * 3_600_000, *[row[1]] * 4, 1.0) for row in rows if row[0] >= epoch("2015-10-18") * 1000 for hour in range(24)]
+
+    return candles
+
+
+@pytest.mark.parametrize(("day", "utc"), [("2015-10-20", 20), ("2015-11-03", 21)])
+def test_fault_46_a_session_in_progress_is_not_read_before_its_close(whole_folder: Path, cache: Path, tmp_path: Path, day: str, utc: int) -> None:
+    """New York closes at 20:00 UTC in summer and at 21:00 in winter; half an hour later its close is known."""
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | {"exchange.timeframe": "1h"}, f"{day} {utc - 1}:00:02") as w:
+        w.venue.candles = hourly(w)
+        whole = change_rows(w, "^RUT", lambda rows: rows.mul(rows.index.map(lambda one: 0.5 if one == pd.Timestamp(day) else 1.0), axis=0))
+        for _ in range(2):  # an hour before the close, and at it
+            w.run()
+            w.clock.sleep(3600)
+        before = whole["close"][whole.index < day]
+        assert [(row.known_at, row.close, row.state) for row in gate_rows(w)] == [(_known(before.index[-1], utc), before.iloc[-1], 2)]
+        w.yahoo.frames["^RUT"] = whole
+        w.run()
+        last = gate_rows(w)[-1]
+        assert (last.known_at, last.close, last.stale) == (_known(pd.Timestamp(day), utc), whole["close"][day], 0)
+        assert bought(w) == ALL
+
+
+def _known(day: pd.Timestamp, utc: int) -> int:
+    return int(day.timestamp()) + utc * 3600 + 1800
+
+
+THANKSGIVING = "2015-11-26 00:00:02"  # a Thursday, when New York is closed; on Friday it closes at 18:00 UTC
+
+
+def test_fault_47_holidays_half_days_and_weekends_make_nothing_stale(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE, THANKSGIVING) as w:
+        voice = w.run(once=False, until="2015-11-30 00:00:10")
+        rows = decisions(w)
+        assert [row.time for row in rows] == list(range(epoch("2015-11-26"), epoch("2015-11-30") + 1, DAY))
+        assert {row.gate_stale for row in rows} == {0}
+        assert said(voice.problems, "gate stale") == said(voice.problems, "data") == []
+        assert [row.known_at for row in gate_rows(w)] == [epoch("2015-11-25 21:30"), epoch("2015-11-27 18:30")]
+        assert len(w.venue.orders) == 3
+
+
+def test_fault_47_the_age_of_a_kept_row_is_counted_in_sessions(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | {"gate.max_gate_age": 1}, THANKSGIVING) as w:
+        w.run()
+        w.yahoo.always = DOWN["dropped"]
+        w.run(once=False, until="2015-12-01 00:00:10")
+        assert [row.gate_stale for row in decisions(w)] == [0, 0, 1, 1, 1, 2]
+        sold = [(order.market.base, order.time // 1000 // DAY * DAY) for order in w.venue.orders[3:]]
+        assert sold == [(coin, epoch("2015-12-01")) for coin in ALL]
+
+
+PRICES = ["open", "high", "low", "close", "adj_close"]
+
+
+def test_fault_48_after_a_split_the_whole_history_is_read_again(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        change_rows(w, "IWM", lambda rows: rows.assign(**{name: rows[name] / 2 for name in PRICES}, volume=rows["volume"] * 2))
+        change_rows(w, "HYG", lambda rows: rows.assign(adj_close=rows["adj_close"] * 0.97))  # a dividend
+        assert next_day(w).problems == []
+        for symbol in ("IWM", "HYG"):
+            kept, now = pd.read_parquet(tmp_path / "cache" / "yahoo" / f"{symbol}_1d.parquet"), w.yahoo.frames[symbol]
+            for name in ("close", "adj_close", "volume"):
+                assert kept[name].tolist() == pytest.approx(now[name][: kept.index[-1]].tolist())
+        assert len({tuple(getattr(row, name) for name in GATE) for row in decisions(w)}) == 1
+        assert bought(w) == ALL
+
+
+def test_fault_48_a_revised_history_is_told_and_not_acted_on_backwards(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        before = gate_rows(w)
+        week = [pd.Timestamp(day) for day in ("2015-10-14", "2015-10-15", "2015-10-16")]
+        change_rows(w, "^RUT", lambda rows: rows.assign(**{name: rows[name].where(~rows.index.isin(week), rows[name] / 2) for name in PRICES}))
+        voice = next_day(w)
+        (text,) = said(voice.problems, "revised")
+        assert text.startswith("1 earlier gate rows have changed since they were acted on, the first of 2015-10-19")
+        assert gate_rows(w)[: len(before)] == before
+        assert [row.state for row in decisions(w)] == [2, 0]
+        assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [(coin, "SELL") for coin in ALL]
+        assert said(w.run().problems, "revised") == []
+
+
+def ahead(w: World) -> None:
+    w.yahoo.now = lambda: w.clock.now() + 3 * DAY
+
+
+def shifted(w: World) -> None:
+    change_rows(w, "^RUT", lambda rows: rows.set_axis(rows.index - pd.Timedelta(days=1)))
+
+
+@pytest.mark.parametrize(("spoil", "words"), [(ahead, "lies in the future"), (shifted, "is no New York session; have the dates been shifted")])
+def test_fault_49_rows_of_other_days_are_refused(whole_folder: Path, cache: Path, tmp_path: Path, spoil: Callable[[World], None], words: str) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        whole, now = dict(w.yahoo.frames), w.yahoo.now
+        spoil(w)
+        problems = next_day(w).problems
+        assert any(text.startswith("^RUT: yahoo ^RUT: 20") and words in text for text in said(problems, "data"))
+        assert decisions(w)[-1].gate_stale == 1
+        w.yahoo.frames, w.yahoo.now = whole, now
+        assert next_day(w).problems == []
+        assert decisions(w)[-1].gate_stale == 0
+        assert bought(w) == ALL
+
+
+def test_fault_49_a_reading_that_failed_is_made_up_for_within_the_session(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    """Also where the sessions known have not changed since the answer that was refused."""
+    with disturbed(whole_folder, cache, tmp_path, None, NEXT_DAY) as w:
+        whole = change_rows(w, "^GSPC", lambda rows: rows.set_axis(rows.index - pd.Timedelta(days=1)))
+        complete(w, "^GSPC", whole, after=10.0)
+        assert said(w.run().problems, "gate stale") == []
+        assert [(row.known_at, row.stale) for row in gate_rows(w)] == [(epoch("2015-10-20 20:30"), 0)]
+        assert bought(w) == ALL
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: [*rows, [epoch("2015-10-25") * 1000, *rows[-1][1:]]],
+        lambda rows: [[row[0] + 8 * 3_600_000, *row[1:]] for row in rows],
+    ],
+    ids=["ahead", "shifted"],
+)
+def test_fault_49_candles_of_other_days_are_dropped_or_refused(
+    whole_folder: Path, cache: Path, tmp_path: Path, change: Callable[[Rows], Rows], request: pytest.FixtureRequest
+) -> None:
+    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        change_candles(w, "BTC", change)
+        problems = next_day(w).problems
+        if "ahead" in request.node.callspec.id:
+            assert problems == []
+            assert bars(w, SECOND)["BTC"] == (close(w, "BTC", "2015-10-20"), 0)
+        else:
+            assert all("is no plain date" in text for text in said(problems, "data"))
+            assert bars(w, SECOND)["BTC"] == (close(w, "BTC", "2015-10-19"), 1)
+        assert bought(w) == ALL

@@ -1,0 +1,132 @@
+"""Whatever goes wrong at an exchange, no key, no secret and no signature is left anywhere: not in a log, the journal, an error, a process list."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backtests import paper
+from backtests.paper import journal_path, put_together, voices
+from brokers.journal.opening import open_journal
+from brokers.orders.errors import ExchangeError, SafetyError
+from tests.brokers.worlds import DAY, SECRETS, World, world
+from tests.exchange.account import KEY, SECRET, Key
+from tests.exchange.faults import CHANGES, EXECUTED, FAULTS, ODD_ORDERS, UNEXECUTED
+from tests.exchange.markets import listed_markets
+from tests.exchange.venue import TESTNET
+from tests.price_folder import options
+from tests.proofs.random_faults import FromMemory, prices_of, waiting_for_nothing
+
+ROOT = Path(__file__).parents[2]
+SIGNED = re.compile(rb"signature=([0-9A-Za-z]+)")
+QUESTIONS = (
+    ("GET", "account"),
+    ("GET", "time"),
+    ("GET", "exchangeInfo"),
+    ("GET", "openOrders"),
+    ("GET", "depth"),
+    ("GET", "myTrades"),
+    ("GET", "order"),
+)
+DETAILS: dict[str, dict[str, Any]] = {
+    "slow": {"seconds": 0.7},
+    "trickled": {"seconds": 0.01},
+    "429": {"retry_after": 70},
+    "418": {"retry_after": 200},
+}
+
+
+def leaks(texts: Iterable[bytes], scene: World) -> list[bytes]:
+    """Secrets of the account, and signatures that were really sent, in `texts`."""
+    asked = [one for one in scene.network.asked if one.host == TESTNET]
+    signatures = {found for one in asked for found in SIGNED.findall(one.raw_query.encode() + one.body)}
+    assert len(signatures) >= 5
+    return [secret for text in texts for secret in (KEY.encode(), SECRET.encode(), *signatures, *SIGNED.findall(text)) if secret in text]
+
+
+def files(place: Path) -> Iterator[bytes]:
+    """The content of every file, the journal's write-ahead log among them."""
+    for file in place.rglob("*"):
+        if file.is_file():
+            yield file.read_bytes()
+
+
+def disturb(scene: World, name: str) -> None:
+    """Let orders meet the fault, and, where it can, every kind of question: so often that it is given up, and once more later."""
+    detail = DETAILS.get(name, {})
+    scene.venue.faults.add(name, "DELETE" if name == "filled_before_cancel" else "POST", "order", **detail)
+    if name in ODD_ORDERS | CHANGES:
+        return
+    times = 4 if name in EXECUTED | UNEXECUTED else 1
+    for path in QUESTIONS:
+        scene.venue.faults.add(name, "GET", path, times=times, **detail)
+
+
+def cycle(scene: World) -> str:
+    """A `--once` cycle that logs to files and console; its error as Python would print it, with all that came before it."""
+    with open_journal(journal_path(scene.settings), scene.clock.now) as journal, voices(scene.settings, SECRETS, journal, console=True) as voice:
+        session = put_together(scene.settings, SECRETS, journal, scene.clock, voice)
+        outcome = "done"
+        try:
+            session.run(once=True)
+        except (ExchangeError, SafetyError) as error:
+            outcome = f"{type(error).__name__}: {error}"
+            return "".join(traceback.format_exception(error))
+        finally:
+            session.end(outcome)
+    return ""
+
+
+@pytest.fixture
+def scene(whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world that trades every day and logs everything."""
+    prices = prices_of(whole_folder, cache)
+    changes = {"exchange.timeout": 0.2, "allocation.band": 0.0, "log.level": "DEBUG"}
+    with waiting_for_nothing(), world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02", changes) as found:
+        monkeypatch.setattr(paper, "LivePrices", lambda settings: FromMemory(settings, prices, lambda: False))
+        yield found
+
+
+def test_no_fault_leaves_a_secret_anywhere(scene: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    errors = {}
+    for name in sorted(FAULTS):
+        disturb(scene, name)
+        errors[name] = cycle(scene)
+        scene.venue.faults.clear()
+        scene.venue.keys = {Key().name: Key()}
+        scene.venue.markets.update(listed_markets())
+        for symbol in scene.venue.markets:
+            scene.venue.books.unset(symbol)
+        scene.clock.sleep(DAY)
+    told = [*errors.values(), *capfd.readouterr()]
+    assert "CallAPersonError" in errors["key_revoked"]
+    assert len(list(files(tmp_path / "logs"))) > 0
+    assert leaks([*files(tmp_path), *(text.encode() for text in told)], scene) == []
+
+
+def test_a_real_process_shows_none_to_others(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    """The process is real, and so is its clock, by which there are no prices: it asks for its account, and is ended when it has."""
+    with world(whole_folder, cache, tmp_path, "2015-10-20") as scene:
+        scene.venue.now = time.time
+        scene.venue.faults.add("503_before", "GET", "account")
+        settings = {"journal.folder": tmp_path / "state", "log.folder": tmp_path / "logs", "exchange.mode": "testnet", "log.level": "DEBUG"}
+        words = [*options(whole_folder, cache), *(word for name, value in settings.items() for word in ("--set", f"{name}={value}"))]
+        keys = {"RUSSELL_GATE_API_KEY": KEY, "RUSSELL_GATE_API_SECRET": SECRET}
+        command = [sys.executable, str(ROOT / "main.py"), "paper", *words]
+        child = subprocess.Popen(command, cwd=tmp_path, env=os.environ | keys, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        until = time.monotonic() + 60.0
+        while scene.network.counts[TESTNET, "GET", "/api/v3/openOrders"] < 3 and child.poll() is None and time.monotonic() < until:
+            time.sleep(0.05)
+        shown = Path(f"/proc/{child.pid}/cmdline").read_bytes()
+        child.send_signal(signal.SIGTERM)
+        told = child.communicate(timeout=60)
+        assert b"main.py" in shown
+        assert leaks([shown, *told, *files(tmp_path)], scene) == []

@@ -1,0 +1,252 @@
+"""Kill a rebalance at every request and at every write of its journal, start it again, and see whether each order came to be once.
+
+    python -m tests.proofs.kills [--only TEXT]
+
+Two cycles of three coins at the test exchange: one that buys all three, one that sells and buys. The session runs in a process of its
+own and is ended by SIGKILL: before a request is executed (which is then lost on the way, or executed although nobody waits), after it
+is executed and before it is answered, while an order is held back on its way for as long as an exchange may take, and around each
+write of the journal. Then sessions are started until the bar is settled. Prints how many cases end as the cycle that nobody disturbed;
+exit 1 if one does not.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from backtests.paper import journal_path
+from brokers.journal.opening import open_journal
+from brokers.prices.calendar import session_closes
+from brokers.prices.load import LEAD
+from config.settings import Settings
+from tests.brokers.worlds import DAY, World, epoch, settings_for, world
+from tests.exchange.account import Balances
+from tests.exchange.endpoints import Call
+from tests.exchange.matching import Matching
+from tests.exchange.proxy import DROPPED, Answer, Asked
+from tests.exchange.venue import BinanceVenue, parameters
+from tests.price_folder import HISTORY_FROM, write_folder
+from tests.proofs.exactly_once import doubled, lost, unlike
+from tests.proofs.forks import DONE, Forks, SharedClock, forks
+
+START = epoch("2015-10-20 00:00:02")
+COINS = ("USDT", "BTC", "ETH", "SOL")
+RESTARTS = 6
+KILLED = -signal.SIGKILL
+HELD_BACK = 14.0  # seconds: less than recv_window and the ten seconds an exchange may take
+LOST, EXECUTED, UNANSWERED, LATE = "lost on the way", "executed unheard", "unanswered", "held back"  # a request
+BEFORE, AFTER = "before", "after"  # a write of the journal
+USUAL = {"exchange.timeout": 10.0, "allocation.band": 0.0}
+COIN = '{{name="{0}",history="{0}-USD",market="{0}/USDT",weight={1},lag_days=0,step={2}}}'
+WEIGHTS = {"coins": f"[{COIN.format('BTC', 0.2, 0.00001)},{COIN.format('ETH', 0.35, 0.0001)},{COIN.format('SOL', 0.45, 0.001)}]"}
+
+
+class Case(NamedTuple):
+    """Where a session dies: at one of the moments of the `number`th request, or write."""
+
+    moment: str
+    number: int
+
+    @property
+    def writing(self) -> bool:
+        return self.moment in (BEFORE, AFTER)
+
+
+class Beginning(NamedTuple):
+    """What a cycle begins with: its settings, the time, the folder of journals, the account."""
+
+    settings: Settings
+    now: float
+    journals: Path
+    account: Matching
+
+
+class Rebalance:
+    """One cycle, which can be run again and again from the same beginning.
+
+    `requests` and `orders` are those of the cycle that nobody disturbs, by number; `holdings` what it ends with.
+    """
+
+    def __init__(self, scene: World, forking: Forks, base: Path, beginning: Beginning) -> None:
+        base.mkdir()
+        self.venue = scene.venue
+        self._scene, self._forking, self._base, self._beginning = scene, forking, base, beginning
+        self._numbers = count()
+        self.requests, self.orders = 0, list[int]()
+        self.begin()
+        assert self.session() == DONE  # prices are in the cache from now on
+        self.begin()
+        self.venue.before_request = self._note
+        assert self.session() == DONE
+        self.holdings = {coin: self.venue.units(coin) for coin in COINS}
+
+    def _note(self, asked: Asked, number: int) -> None:
+        self.requests = number
+        if asked.method == "POST":
+            self.orders.append(number)
+
+    def begin(self) -> None:
+        """Everything as it was before the cycle."""
+        place = self._base / str(next(self._numbers))
+        shutil.copytree(self._beginning.journals, place)
+        settings = self._beginning.settings
+        self.settings = settings.model_copy(update={"journal": settings.journal.model_copy(update={"folder": str(place)})})
+        self.venue.matching, self.venue.wiped, self.venue.handled = copied(self._beginning.account), [], 0
+        self.venue.before_request = self.venue.after_request = None
+        self.clock = self._scene.clock = SharedClock.at(place / "clock", self._beginning.now)  # type: ignore[assignment]
+
+    def session(self, **job: Any) -> int:
+        """A session in a process of its own, from its start to its end; the exit code."""
+        return self._forking.run(self.settings, self.clock, self._scene.network.environment(), **job)
+
+    def died(self, case: Case) -> bool:
+        """Begin again and kill the session at `case`; False if the cycle was over before."""
+        self.begin()
+        if case.writing:
+            return self.session(write=case.number, moment=case.moment) == KILLED
+        dead, over = threading.Event(), threading.Event()
+        pids: list[int] = []
+
+        def killed(number: int) -> bool:
+            if number != case.number:
+                return False
+            os.kill(pids[0], signal.SIGKILL)
+            return dead.wait(10.0)
+
+        def before(asked: Asked, number: int) -> Answer | None:
+            if case.moment == UNANSWERED or not killed(number) or case.moment == EXECUTED:
+                return None
+            self.venue.before_request = held_back(self.venue, asked) if case.moment == LATE else None
+            over.set()
+            return DROPPED
+
+        def after(asked: Asked, number: int) -> Answer | None:
+            if number != case.number or (case.moment == UNANSWERED and not killed(number)):
+                return None
+            over.set()
+            return DROPPED
+
+        self.venue.before_request, self.venue.after_request = before, after
+        pids.append(self._forking.start(self.settings, self.clock, self._scene.network.environment()))
+        status = self._forking.ended()
+        dead.set()
+        assert status != KILLED or over.wait(10.0)
+        self.venue.after_request = None
+        if case.moment != LATE:
+            self.venue.before_request = None
+        return status == KILLED
+
+    def wrong(self) -> list[str]:
+        """Start sessions until one ends well, and say what is not as it should be then."""
+        for _ in range(RESTARTS):
+            if (status := self.session()) == DONE:
+                break
+        else:
+            return [f"not settled after {RESTARTS} starts, exit code {status}"]
+        venue = self.venue
+        with open_journal(journal_path(self.settings), self.clock.now) as journal:
+            found = doubled(venue, journal) + lost(venue, journal) + unlike(venue, self.holdings)
+            found += [f"intent {one.id} is {one.state}, {one.why}" for one in journal.intents() if one.state != "done"]
+            bars = len(list(journal.decisions(since=int(self._beginning.now) // DAY * DAY)))
+        found += [f"{bars} decisions for one bar"] if bars != 1 else []
+        return found if venue.conserved() else [*found, f"balances: {venue.matching.differences()}"]
+
+    def after_it(self, changes: dict[str, Any], seconds: float) -> Beginning:
+        """The beginning of a cycle some time after this one, under other settings."""
+        settings = self.settings.model_copy(update=changes)
+        return Beginning(settings, self._beginning.now + seconds, Path(self.settings.journal.folder), copied(self.venue.matching))
+
+
+def copied(old: Matching) -> Matching:
+    """The account as it is now, apart from the one that goes on."""
+    new = Matching(old.books, Balances({}), old.stamp)
+    for name in ("free", "locked", "moved"):
+        setattr(new.balances, name, dict(getattr(old.balances, name)))
+    new.orders = {number: replace(order, trades=list(order.trades)) for number, order in old.orders.items()}
+    new.trades = list(old.trades)
+    new.order_ids, new.trade_ids = count(len(new.orders) + 1), count(len(new.trades) + 1)
+    return new
+
+
+def held_back(venue: BinanceVenue, asked: Asked) -> Any:
+    """A hook that executes an order only after it has been asked for in vain for some time."""
+    due, waiting = venue.now() + HELD_BACK, [parameters(asked)]
+
+    def before(other: Asked, number: int) -> None:
+        if waiting and venue.now() >= due:
+            with venue.turn:
+                venue.private.place(Call(waiting.pop()))
+
+    return before
+
+
+@contextmanager
+def rebalances(folder: Path, cache: Path, base: Path) -> Iterator[dict[str, Rebalance]]:
+    """The cycles by name."""
+    none = base / "none"
+    none.mkdir()
+    with forks(folder, cache) as forking, world(folder, cache, base, "2015-10-20", USUAL) as scene:
+        buys = Rebalance(scene, forking, base / "buys", Beginning(scene.settings, START, none, scene.venue.matching))
+        other = settings_for(folder, cache, base, USUAL | WEIGHTS)
+        yield {"buys": buys, "sells and buys": Rebalance(scene, forking, base / "sells", buys.after_it({"coins": other.coins}, DAY))}
+
+
+def cases(cycle: Rebalance) -> Iterator[Case]:
+    """Every request at every moment, every order held back, and write after write, for as long as somebody asks."""
+    for moment in (LOST, EXECUTED, UNANSWERED):
+        yield from (Case(moment, number) for number in range(1, cycle.requests + 1))
+    yield from (Case(LATE, number) for number in cycle.orders)
+    yield from (Case(moment, number) for number in count(1) for moment in (BEFORE, AFTER))
+
+
+def tried(cycle: Rebalance) -> Iterator[tuple[Case, list[str]]]:
+    """Each case with what was wrong after it."""
+    for case in cases(cycle):
+        if cycle.died(case):
+            yield case, cycle.wrong()
+        elif case.writing:
+            return
+        else:
+            yield case, ["the session was not killed"]
+
+
+def main() -> None:
+    """Kill everywhere and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="cycles whose name contains this")
+    chosen = parser.parse_args().only
+    good = total = 0
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as place:
+        base = Path(place)
+        cache = base / "calendar"
+        session_closes(HISTORY_FROM - LEAD, cache)
+        with rebalances(write_folder(base / "prices", cache), cache, base) as found:
+            for name, cycle in found.items():
+                if chosen not in name:
+                    continue
+                print(f"{name}: {cycle.requests} requests, {len(cycle.orders)} of them orders", flush=True)
+                all_: dict[str, list[bool]] = {}
+                for case, wrong in tried(cycle):
+                    all_.setdefault(case.moment, []).append(not wrong)
+                    if wrong:
+                        print(f"  {case.moment} {case.number}: {'; '.join(wrong)}", flush=True)
+                for moment, right in all_.items():
+                    print(f"  {moment:20} {sum(right)} of {len(right)}", flush=True)
+                    good, total = good + sum(right), total + len(right)
+    print(f"{good} of {total} kills end as the cycle that nobody disturbed, {time.perf_counter() - began:.0f} s")
+    sys.exit(good != total)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""A month of one-minute bars in one process: what it takes of memory, disk and time.
+
+    python -m tests.proofs.soak [--bars 43200]
+
+Three coins at made-up minute prices, an account on paper, the real session, journal and log; time passes as fast as it goes. Memory
+counts from the 2,000th bar on, when everything is imported and every cache has its size. Exit 1 if a bound is passed.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from backtests.live import functions, remembered, strategy
+from backtests.paper import voices
+from brokers.clock import SimulatedClock
+from brokers.journal.opening import open_journal
+from brokers.journal.records import DecisionRow, Intent
+from brokers.orders.paper import PaperAccount, Rules, Terms
+from brokers.orders.venue import Book
+from brokers.prices.calendar import session_closes
+from brokers.prices.load import LEAD, Prices, load_prices
+from brokers.prices.series import DataError
+from brokers.problems import Problem
+from brokers.pump import Pump
+from brokers.session import Session, Voice
+from config.secrets import Secrets
+from config.settings import Settings, load
+from tests.price_folder import HISTORY_FROM, overrides, write_folder
+
+START = pd.Timestamp("2015-10-20", tz="UTC")
+MINUTE = pd.Timedelta(minutes=1)
+SETTLED = 2_000  # bars
+MEGABYTE = 1e6
+MEMORY, JOURNAL, LOGS = 20.0, 50.0, 6.5  # MB: growth from `SETTLED` on; the journal's file; files of 1 MB, five put aside and the last
+
+
+class Found(NamedTuple):
+    """What a run took: bars and fills, seconds, MB of memory at the settled bar and at most after it, MB of the journal, MB of each log."""
+
+    bars: int
+    fills: int
+    seconds: float
+    settled: float
+    most: float
+    journal: float
+    logs: tuple[float, ...]
+
+    @property
+    def within(self) -> bool:
+        """Whether it kept to the bounds."""
+        rotated = len(self.logs) > 1 or self.bars < SETTLED
+        return self.most - self.settled < MEMORY and self.journal < JOURNAL and sum(self.logs) < LOGS and rotated
+
+
+class Minutes:
+    """Minute bars that were made beforehand, and the books between them: a source of prices that is asked bar by bar."""
+
+    final = False
+
+    def __init__(self, daily: Prices, bars: Mapping[str, pd.DataFrame]) -> None:
+        self._daily, self._bars = daily, bars
+
+    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
+        return self._daily.until(now), {}
+
+    def sessions(self, now: pd.Timestamp) -> int:
+        return int(self._daily.sessions.index.searchsorted(now, side="right"))
+
+    def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
+        frame = self._bars[history]
+        end = int(frame.index.searchsorted(now, side="right"))
+        return frame.iloc[max(end - 10, 0) : end]
+
+    def book(self, history: str, now: float) -> Book:
+        frame = self._bars[history]
+        row = int(frame.index.searchsorted(pd.Timestamp(now, unit="s", tz="UTC"), side="right"))
+        price = float(frame["open"].iloc[row])
+        return Book(((price * 0.9995, 1e9),), ((price * 1.0005, 1e9),))
+
+
+class Watched:
+    """A voice that looks at this process's memory while it listens."""
+
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
+        self.bars, self.least, self.most = 0, 0.0, 0.0
+
+    def problem(self, problem: Problem) -> None:
+        self._voice.problem(problem)
+
+    def decided(self, row: DecisionRow, before: DecisionRow | None, intents: list[Intent]) -> None:
+        self.bars += 1
+        if self.bars == SETTLED:
+            self.least = self.most = resident()
+        elif self.bars > SETTLED and self.bars % 500 == 0:
+            self.most = max(self.most, resident())
+        self._voice.decided(row, before, intents)
+
+    def settled(self, intents: list[Intent]) -> None:
+        self._voice.settled(intents)
+
+    def waiting(self, until: float) -> None:
+        self._voice.waiting(until)
+
+
+def resident() -> float:
+    """MB of memory this process has now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
+
+
+def minutes(daily: pd.DataFrame, count: int, random: np.random.Generator) -> pd.DataFrame:
+    """`count` bars of a minute that wander around the daily closes, by the instant they ended."""
+    ends = pd.date_range(START + MINUTE, periods=count, freq=MINUTE)
+    level = np.interp(ends.asi8, daily.index.as_unit(ends.unit).asi8, daily["close"].to_numpy())
+    close = level * np.exp(0.002 * np.sin(np.arange(count) / 300) + random.normal(0.0, 0.0007, count))
+    opened = np.r_[close[0], close[:-1]]
+    high, low = np.maximum(opened, close) * 1.0002, np.minimum(opened, close) * 0.9998
+    columns = {"open": opened, "high": high, "low": low, "close": close, "adj_close": close, "volume": np.round(random.uniform(1, 9, count), 3)}
+    return pd.DataFrame(columns, ends)
+
+
+def soaked(settings: Settings, daily: Prices, count: int) -> Found:
+    """Run `count` bars."""
+    random = np.random.default_rng(7)
+    source = Minutes(daily, {coin.history: minutes(daily.of(coin.history).frame, count + 2, random) for coin in settings.coins})
+    histories = {coin.name: coin.history for coin in settings.coins}
+    clock = SimulatedClock(START.timestamp() + 60.0)
+    path = Path(settings.journal.folder) / "soak.sqlite"
+    rules = {coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional) for coin in settings.coins}
+    began = time.perf_counter()
+    with open_journal(path, clock.now) as journal, voices(settings, Secrets(), journal, console=False) as voice:
+        watched = Watched(voice)
+        terms = Terms(settings.exchange.amount, settings.costs.fee, settings.guards.tick_gap)
+        account = PaperAccount(journal, terms, rules, lambda coin: source.book(histories[coin], clock.now()), clock.now)
+        pump = Pump(source, functions(settings), settings, clock, remembered(journal))
+        session = Session(settings, strategy(settings), pump, account, journal, clock, watched)
+        session.run(until=clock.now() + 60.0 * (count - 1) + 1.0)
+        session.end("soaked")
+        fills = len(journal.fills())
+    logs = tuple(file.stat().st_size / MEGABYTE for file in sorted(Path(settings.log.folder).iterdir()))
+    size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) / MEGABYTE
+    return Found(watched.bars, fills, time.perf_counter() - began, watched.least, watched.most, size, logs)
+
+
+def settings_for(folder: Path, calendar: Path, place: Path) -> Settings:
+    changes = {
+        "exchange.timeframe": "1m", "exchange.amount": 5000.0, "allocation.band": 0.02, "log.rotation": 1.0, "log.keep": 5,
+        "log.folder": place / "logs", "journal.folder": place / "state", "guards.largest_turnover": 100.0,
+    }  # fmt: skip
+    return load(None, [*overrides(folder, calendar), *(f"{key}={value}" for key, value in changes.items())])
+
+
+def daily_prices(folder: Path, calendar: Path) -> Prices:
+    """All daily series of the folder."""
+    return load_prices(load(None, overrides(folder, calendar)), pd.Timestamp("2016-12-31", tz="UTC"))
+
+
+def main() -> None:
+    """Run, print, and say whether it kept to the bounds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bars", type=int, default=43_200)
+    count = parser.parse_args().bars
+    with tempfile.TemporaryDirectory() as base:
+        place, calendar = Path(base), Path(base) / "calendar"
+        session_closes(HISTORY_FROM - LEAD, calendar)
+        folder = write_folder(place / "prices", calendar)
+        found = soaked(settings_for(folder, calendar, place), daily_prices(folder, calendar), count)
+    print(f"{found.bars} bars, {found.fills} fills, {found.seconds:.0f} s, {found.bars / found.seconds:.0f} bars a second")
+    print(f"memory {found.settled:.1f} MB at bar {SETTLED}, at most {found.most:.1f} MB after it: {found.most - found.settled:+.1f} MB")
+    print(f"journal {found.journal:.1f} MB; {len(found.logs)} log files, {sum(found.logs):.1f} MB in all")
+    sys.exit(not found.within)
+
+
+if __name__ == "__main__":
+    main()
