@@ -40,10 +40,16 @@ lint: $(READY)
 types: $(READY)
 	$(VENV)/bin/mypy
 
-# Long checks: parity and look-ahead on hundreds of cases, mutated comparisons, timings.
+# Long checks: parity and look-ahead on hundreds of cases, kills and faults at every request, a month of minutes, mutated comparisons.
 proofs: $(READY)
 	$(RUN) -m tests.backtests.parity --pairs 500 --data $(DATA)
 	$(RUN) -m tests.backtests.lookahead --cuts 200 --data $(DATA)
+	$(RUN) main.py check parity --set prices.source=folder --set prices.folder=$(DATA)
+	$(RUN) -m tests.proofs.kills
+	$(RUN) -m tests.proofs.random_faults --sequences 1000
+	$(RUN) -m tests.proofs.latency
+	$(RUN) -m tests.proofs.start_up --data $(DATA)
+	$(RUN) -m tests.proofs.soak
 	$(RUN) -m pytest -m proof
 	$(RUN) -m tests.proofs.mutants
 

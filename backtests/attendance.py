@@ -1,6 +1,6 @@
 """Which bars a session has decided, how late, and which it has missed and why."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from statistics import median
 from typing import NamedTuple
 
@@ -81,7 +81,7 @@ def _missed(kept: Kept, idle: Set[int]) -> Iterator[tuple[int, int, str]]:
     """End of each bar that should have been decided, its length, and why it was not."""
     last_decided = {row.session: row.time for row in kept.decisions}
     for before, after in zip(kept.decisions, kept.decisions[1:], strict=False):
-        length = max(kept.length(before), kept.length(after))
+        length = max(kept.of(before).length, kept.of(after).length)
         for time in range((before.time // length + 1) * length, after.time, length):
             if time not in idle:
                 yield time, length, _why(kept, time, length, last_decided)
@@ -109,13 +109,13 @@ def _late(kept: Kept) -> Iterator[Late]:
     started = {one.id: one.started for one in kept.sessions}
     for row in kept.decisions:
         delay = row.decided_at - row.time
-        if delay > kept.setups.get(row.session, kept.setup).in_time:
-            yield Late(row.time, delay / 60.0, _late_because(row, started.get(row.session, 0.0)))
+        if delay > kept.of(row).in_time:
+            yield Late(row.time, delay / 60.0, _late_because(kept, row, started.get(row.session, 0.0)))
 
 
-def _late_because(row: DecisionRow, started: float) -> str:
+def _late_because(kept: Kept, row: DecisionRow, started: float) -> str:
     why = f"the session began {(started - row.time) / 60.0:,.0f} minutes after the bar" if started > row.time else ""
-    return "; ".join(text for text in (why, row.note) if text) or "prices or the exchange could not be had before"
+    return "; ".join(text for text in (why, row.note) if text) or _trouble(kept, row.time, kept.of(row).length) or "nothing was written down about it"
 
 
 def _killed(kept: Kept, session: Session) -> bool:
@@ -126,9 +126,3 @@ def _outcome(kept: Kept, session: Session) -> str:
     if _killed(kept, session):
         return "killed: it had no time to say how it ended"
     return "running" if session.outcome is None else session.outcome
-
-
-def names(kept: Kept, row: DecisionRow) -> Sequence[str]:
-    """The coins of a decision in its order."""
-    coins = kept.setups.get(row.session, kept.setup).coins
-    return coins if len(coins) == len(row.targets) else [f"coin {number}" for number in range(1, len(row.targets) + 1)]

@@ -40,7 +40,7 @@ class Filled(NamedTuple):
 
 
 class Slippage(NamedTuple):
-    """Basis points of so many fills, positive where the market was dearer; `cost` is the same in quote units, all together."""
+    """Basis points of so many fills, positive where the price was worse; `cost` is the same in quote units, all together."""
 
     fills: int
     median: float

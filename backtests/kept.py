@@ -65,9 +65,9 @@ class Kept(NamedTuple):
         """Whether this was no session on live prices but a replay of history."""
         return bool(self.sessions) and all(one.outcome == REPLAYED for one in self.sessions)
 
-    def length(self, row: DecisionRow) -> int:
-        """Seconds of the bar that was decided on."""
-        return self.setups.get(row.session, self.setup).length
+    def of(self, row: DecisionRow) -> Setup:
+        """What the session was set up to do that made the decision."""
+        return self.setups.get(row.session, self.setup)
 
 
 def read(path: Path) -> Kept:

@@ -18,7 +18,7 @@ from brokers.prices import download
 from brokers.prices.live import daily
 from brokers.prices.load import Prices, load_prices, source_of, wanted
 from brokers.prices.series import DataError
-from config.settings import Settings, restored
+from config.settings import ConfigError, Settings, restored
 
 SERVICES = ("yahoo", "exchange", "fred")
 PRIVATE = ("notify", "log", "journal")  # sections of the settings that decide nothing
@@ -109,7 +109,10 @@ def session_settings(kept: Kept, overrides: Sequence[str]) -> Settings:
 
     """
     last = kept.sessions[-1]
-    settings = restored(last.settings, f"the settings of session {last.id} in {kept.path}", list(overrides))
+    name = f"the settings of session {last.id} in {kept.path}"
+    if not kept.setup.coins:
+        raise ConfigError(f"{name}: name no coins; they are not those of a session")
+    settings = restored(last.settings, name, list(overrides))
     chosen = any(text.replace(" ", "").startswith(("prices.source=", "prices.sources")) for text in overrides)
     if chosen or settings.prices.source == "sample":
         return settings
@@ -145,7 +148,8 @@ def _inputs(kept: Kept, settings: Settings, prices: Prices) -> tuple[Inputs, lis
     first, last, length = kept.decisions[0].time, kept.decisions[-1].time, kept.setup.length
     until = last if kept.sessions[-1].outcome == REPLAYED else last + length
     window = {"start": _day(first), "end": _day(until), "cash": kept.equity[0].value}
-    inputs = prepare(settings.model_copy(update={"backtest": settings.backtest.model_copy(update=window)}), prices)
+    changes = {"backtest": settings.backtest.model_copy(update=window), "costs": settings.costs.model_copy(update={"cash_yield": 0.0})}
+    inputs = prepare(settings.model_copy(update=changes), prices)
     ends = inputs.grid.as_unit("s").asi8
     inside = (ends >= first) & (ends <= until)
     if not inside.any() or ends[inside][0] > first:
@@ -161,12 +165,12 @@ def _changed(kept: Kept) -> list[str]:
     """What the settings of earlier sessions were otherwise, a sentence for each session that began with others than the one after it."""
     told = []
     for before, after in zip(kept.sessions, kept.sessions[1:], strict=False):
-        if keys := other_settings(before.settings, after.settings):
+        if keys := _other_settings(before.settings, after.settings):
             told.append(f"From {_utc(after.started)} on the session had other settings ({', '.join(keys)}); the backtest has the last ones.")
     return told
 
 
-def other_settings(before: str, after: str) -> list[str]:
+def _other_settings(before: str, after: str) -> list[str]:
     """Dotted keys in which two sessions' settings (JSON) differ, but for those that decide nothing."""
     one, two = (_flat(json.loads(text)) if text.startswith("{") else {} for text in (before, after))
     keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]

@@ -117,16 +117,16 @@ def _compared(kept: Kept, overrides: Sequence[str], now: pd.Timestamp, progress:
     if not kept.decisions:
         return None, "nothing was decided yet"
     try:
-        settings = session_settings(kept, overrides)
+        session_settings(kept, ())
+    except ConfigError as error:
+        return None, str(error)
+    settings = session_settings(kept, overrides)  # what is wrong now is the override
+    try:
         prices = prices_of(settings, now, progress)
         if progress:
             progress("backtrader")
         return same_days(kept, settings, prices), ""
     except DataError as error:
-        return None, str(error)
-    except ConfigError as error:
-        if overrides:
-            raise
         return None, str(error)
 
 

@@ -145,7 +145,7 @@ class Session:
             failed = 0
             if once:
                 return
-            self._wait(self._next_bar())
+            self._wait(due + self._length + self._settings.paper.grace)  # which is past if this bar took so long: the newest is then decided at once
 
     def _pause(self, failed: int) -> float:
         """Seconds until it is tried again after so many failures in a row; for ever where nothing can change."""

@@ -19,7 +19,9 @@ def pictures(report: SessionReport) -> dict[str, Figure]:
     """Every figure by the id of its place on the page."""
     found: dict[str, Figure] = {}
     if len(report.kept.decisions) > 1:
-        found |= {"equity": equity(report), "exposure": exposure(report)}
+        found["equity"] = equity(report)
+        if report.kept.setup.coins:
+            found["exposure"] = exposure(report)
         if report.beside is not None:
             found["difference"] = difference(report)
     if report.filled:
@@ -81,7 +83,7 @@ def slippage(fills: Sequence[Filled]) -> Figure:
         where = {"x": [_moment(one.at) for one in own], "y": points, "name": coin, "mode": "markers", "marker": marker}
         traces.append(where | {"text": text, "hovertemplate": "%{text}: %{y:+.1f} bp<extra></extra>"})
     zero = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"color": "--soft", "width": 1}}
-    return {"data": traces, "layout": {"yaxis": {"title": {"text": "basis points dearer"}}, "shapes": [zero], "showlegend": True}}
+    return {"data": traces, "layout": {"yaxis": {"title": {"text": "basis points worse"}}, "shapes": [zero], "showlegend": True}}
 
 
 def _line(values: pd.Series, name: str, look: Figure, digits: int = 6) -> Figure:

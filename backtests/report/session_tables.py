@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from backtests.attendance import names
 from backtests.execution import Filled, slippage
 from backtests.report.tables import LAST, NONE, Cell, Table, gain, number
 from backtests.session_report import SessionReport, utc
@@ -222,7 +221,7 @@ def decisions(report: SessionReport) -> Table:
     coins = report.kept.setup.coins
     rows = []
     for row in changed(report)[: -LONGEST - 1 : -1]:
-        targets = dict(zip(names(report.kept, row), row.targets, strict=True))
+        targets = dict(zip(report.kept.of(row).coins, row.targets, strict=False))  # without coins where the settings cannot be read
         cells = [Cell(utc(row.time)), Cell(STATES[row.state]), number(row.ceiling, "{:.0%}"), number(row.equity, "{:,.2f}")]
         rows.append([*cells, *(number(targets.get(coin), "{:.1%}") for coin in coins), Cell(row.sentence.removeprefix(UNCHANGED), None, "sentence")])
     headings = [("bar", False), ("state", False), ("ceiling", True), ("equity", True), *((coin, True) for coin in coins), ("why", False)]
@@ -244,7 +243,7 @@ def assumptions(report: SessionReport) -> list[str]:
     """How the comparison was made, one sentence each."""
     kept, beside = report.kept, report.beside
     told = [
-        "Slippage is positive where the market was dearer than the reference: the open of the bar after the decision, or the close decided on.",
+        "Slippage is positive where the price was worse than the reference: the open of the bar after the decision, or the close decided on.",
         "Executions of one order count together, fees apart.",
         "Returns are those of a unit of the account: what was paid in or out is no gain.",
         "A bar is late when it was decided later than paper.grace, paper.patience and two minutes after its end.",
@@ -255,6 +254,7 @@ def assumptions(report: SessionReport) -> list[str]:
     return [
         f"The backtest has the settings of the last session and starts with {kept.equity[0].value:,.2f} {kept.setup.quote} at its first bar.",
         f"It fills at the next bar's open, moved {costs.slippage:.2%} against the order, at a fee of {costs.fee:.2%}.",
+        "Cash earns no interest, whatever costs.cash_yield says: an account on paper gets none.",
         "Prices are those known now: what a vendor has revised since shows as a difference of the gate.",
         "An order of the newest bar is compared once the bar after it has ended.",
         *told,

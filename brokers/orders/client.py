@@ -141,7 +141,10 @@ class Client:
             self._check_rows()
             return answers.trades(found, placed)
 
-        return self._private(f"trades of order {placed.id}", call, placed.symbol)
+        try:
+            return self._private(f"trades of order {placed.id}", call, placed.symbol)
+        except MissingError:  # of an order that a reset took away
+            return []
 
     def place(self, symbol: str, side: Side, size: float, client_id: str, limit: float | None = None) -> Placed:
         """Send an order of `size` coins once: at the market, or with `limit` for what is on offer at that price or better at this moment.
@@ -175,7 +178,10 @@ class Client:
             return placed
 
         self._need_keys(about)
-        return self._calls.send_once(about, call)
+        try:
+            return self._calls.send_once(about, call)
+        except MissingError as error:  # no answer to a new order
+            raise UnknownOutcomeError(f"{error}. Ask for the order by its client id before anything else") from None
 
     def cancel(self, placed: Placed) -> Placed:
         """Withdraw an order, and tell how it stands then: it may have filled first.

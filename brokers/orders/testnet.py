@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from brokers.clock import Clock
 from brokers.journal.journal import Journal
@@ -76,7 +77,8 @@ class TestnetAccount:
     def refresh(self, closes: Mapping[str, float]) -> float:
         """Look at the account; what was put in (negative: taken out) since it was looked at last, quote units at `closes`."""
         if self._clock.now() - self._listed_at >= RELISTED:
-            self._list()
+            with suppress(TryLaterError):  # the rules of an hour ago will do
+                self._list()
         for order in self._lacking():
             placed = self._client.order(order.client_id, self._market(order))
             if placed is not None:

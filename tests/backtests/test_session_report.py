@@ -24,7 +24,6 @@ from brokers.prices.load import source_of, wanted
 from config.settings import ConfigError
 from main import app
 from tests.backtests.paper_journals import BARS, DAY, FIRST, SESSION, bar, changed, report_of, rows, without
-from tests.scenes import changed as configured_anew
 from tests.scenes import random_backtest
 
 Changed = Callable[..., Path]
@@ -62,12 +61,11 @@ def test_a_replay_is_the_backtest(replayed_journal: Path) -> None:
 def test_so_is_one_of_any_market_at_any_timeframe(seed: tuple[int, int], tmp_path: Path) -> None:
     """The first is hourly and begins at five in the morning; all have gaps, in which nobody is missed."""
     drawn = random_backtest(np.random.default_rng(seed))
-    settings = configured_anew(drawn.settings, {"costs.cash_yield": 0.0})
     grid = drawn.grid[4:64]
     coins = {name: lines.loc[grid[0] : grid[-1]] for name, lines in drawn.coins.items()}
-    replay(drawn._replace(settings=settings, grid=grid, coins=coins), tmp_path / "replay.sqlite")
+    replay(drawn._replace(grid=grid, coins=coins), tmp_path / "replay.sqlite")
     kept = read(tmp_path / "replay.sqlite")
-    found = same_days(kept, settings, drawn.prices)
+    found = same_days(kept, drawn.settings, drawn.prices)
     assert found.differences == ()
     assert abs(found.tracking.total) < 1e-9
     assert attendance(kept, found.idle).missed == ()
@@ -445,6 +443,7 @@ def test_settings_of_another_version_cost_only_the_comparison(journal: Changed) 
 @pytest.mark.parametrize("settings", ["{}", "", "[]", "nonsense"])
 def test_so_do_settings_that_cannot_be_read(settings: str, journal: Changed) -> None:
     report = report_of(journal(f"UPDATE sessions SET settings = '{settings}'"), source=[])
+    assert re.search(r"the settings of session 1 in \S+: name no coins", report.why_not)
     assert report.attendance.decided == BARS - 1
     assert json.dumps(as_json(report), allow_nan=False)
 

@@ -36,6 +36,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "one bar": ((f"DELETE FROM decisions WHERE time > {bar(0)}",), ()),
     "without orders": (("DELETE FROM fills", "DELETE FROM intents"), (NOWHERE,)),
     "nothing decided": (("DELETE FROM decisions", "DELETE FROM intents", "DELETE FROM fills"), ()),
+    "unreadable settings": (("UPDATE sessions SET settings = '{}'",), ()),
     "evil": ((f"INSERT INTO meta VALUES ('halted', '{QUOTED}')", f"UPDATE decisions SET note = '{QUOTED}'"), ()),
 }
 

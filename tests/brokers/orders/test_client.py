@@ -127,6 +127,12 @@ def test_trades_are_those_of_the_order(client: Client) -> None:
     assert client.trades(placed) == [Trade("2", placed.id, BTC, "sell", 0.5, 99.95, 0.049975, "USDT", placed.time)]
 
 
+def test_an_order_that_the_exchange_has_forgotten_has_no_trades(client: Client, venue: BinanceVenue) -> None:
+    placed = client.place(BTC, "buy", 0.1, ID)
+    venue.faults.add("not_found", "GET", "myTrades")
+    assert client.trades(placed) == []
+
+
 def test_open_orders_of_others_are_seen(client: Client, venue: BinanceVenue) -> None:
     theirs = venue.person.buy("BTCUSDT", "0.25", type="LIMIT", price="90", timeInForce="GTC")
     (found,) = client.open_orders(BTC)
@@ -391,6 +397,13 @@ def test_an_order_without_a_usable_answer_has_an_unknown_outcome_and_is_sent_onc
         client.place(BTC, "buy", 0.5, ID)
     assert posted(network) == 1
     assert len(venue.orders) == (fault in AFTERWARDS)
+
+
+def test_a_new_order_that_is_said_to_be_missing_has_an_unknown_outcome(client: Client, venue: BinanceVenue, network: Internet) -> None:
+    venue.faults.add("not_found", "POST", "order", times=5)
+    with pytest.raises(UnknownOutcomeError, match="Ask for the order"):
+        client.place(BTC, "buy", 0.5, ID)
+    assert posted(network) == 1
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,49 @@ def test_rounding_in_the_last_digit_is_no_trade(ledger: Ledger) -> None:
 
 def test_nobody_owes_more_than_there_is(ledger: Ledger) -> None:
     assert ledger.owned({"USDT": 1000.0}) == (0.0, {"BTC": 0.0, "BNB": 0.0})
+
+
+BOUGHT = [  # 4,000 USDT less 2,000 and 1,000, and the fees: one in BTC, one in USDT
+    FillRow("BTC", "1", "a", 100.0, 2.0, 1000.0, 0.002, "BTC", 2.0),
+    FillRow("BNB", "1", "b", 110.0, 10.0, 100.0, 1.0, "USDT", 1.0),
+]
+AFTER = GRANTED | {"USDT": 6999.0, "BTC": 2.998, "BNB": 13.0}
+
+
+def test_expected_is_what_was_agreed_on_and_traded_since(ledger: Ledger, journal: Journal) -> None:
+    journal.add_fills(BOUGHT)
+    assert ledger.expected() == pytest.approx({"USDT": 6999.0, "BTC": 2.998, "BNB": 13.0})
+
+
+@pytest.mark.parametrize(
+    ("totals", "behind"),
+    [
+        (AFTER | {"USDT": 8000.0, "BNB": 3.0}, True),  # the newer trade is not booked
+        (GRANTED, True),  # neither is
+        (AFTER | {"USDT": 8999.0, "BTC": 1.0}, False),  # the older alone is missing: trades are booked in their order
+        (AFTER | {"USDT": 6000.0}, False),
+    ],
+)
+def test_balances_lag_when_they_are_those_before_our_newest_trades(ledger: Ledger, journal: Journal, totals: dict[str, float], behind: bool) -> None:
+    journal.add_fills(BOUGHT)
+    assert ledger.behind(totals, 90.0) is behind
+
+
+def test_what_was_traded_long_ago_is_booked(ledger: Ledger, journal: Journal) -> None:
+    journal.add_fills(BOUGHT)
+    assert not ledger.behind(GRANTED, 105.0)
+
+
+def test_what_is_taken_of_others_coins_is_not_made_good_out_of_ours(ledger: Ledger, journal: Journal) -> None:
+    journal.add_fills(BOUGHT)
+    gone = AFTER | {"BTC": 0.25}
+    ledger.give_up(ledger.moved(gone), gone)
+    for one in (ledger, Ledger(journal, LISTINGS)):
+        assert one.owned(gone)[1]["BTC"] == 0.0
+        assert one.owned(gone | {"BTC": 3.25})[1]["BTC"] == 3.0
+
+
+def test_what_comes_is_ours(ledger: Ledger) -> None:
+    more = GRANTED | {"BTC": 4.0}
+    ledger.give_up(ledger.moved(more), more)
+    assert ledger.owned(more)[1]["BTC"] == 3.0

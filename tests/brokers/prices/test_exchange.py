@@ -151,6 +151,18 @@ def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(site: BinanceSite, 
     assert len(site.asked) == 1
 
 
+def test_leaves_it_alone_until_the_pause_is_over(site: BinanceSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    time = [1000.0]
+    monkeypatch.setattr(exchange, "QUIET", Quiet(lambda: time[0]))
+    site.faults = [Answer(418, b"{}", (("Retry-After", "3600"),))]
+    for time[0] in (1000.0, 4599.0):
+        with pytest.raises(UnreachableError, match="wait, or choose another"):
+            exchange.fetch(DAILY, None, "binance", NOW)
+    assert len(site.asked) == 1
+    time[0] = 4600.0
+    assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
+
+
 def test_connection_refused_is_unreachable(site: BinanceSite) -> None:
     site.port = closed_port()
     with pytest.raises(UnreachableError, match=r"binance: (ExchangeNotAvailable|NetworkError)"):

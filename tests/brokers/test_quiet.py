@@ -1,0 +1,28 @@
+"""Pauses are kept by host, and end when they should."""
+
+from brokers.quiet import Quiet
+
+
+def test_a_pause_is_as_long_as_it_was_asked_for() -> None:
+    time = [1000.0]
+    quiet = Quiet(lambda: time[0])
+    assert quiet.left("binance") == 0.0
+    quiet.keep("binance", 60.0)
+    seen = []
+    for time[0] in (1000.0, 1059.5, 1060.0, 2000.0):
+        seen.append(quiet.left("binance"))
+    assert seen == [60.0, 0.5, 0.0, 0.0]
+
+
+def test_another_host_may_be_asked() -> None:
+    quiet = Quiet(lambda: 1000.0)
+    quiet.keep("binance", 60.0)
+    assert quiet.left("gate") == 0.0
+
+
+def test_a_clock_set_back_makes_no_pause_longer() -> None:
+    time = [1000.0]
+    quiet = Quiet(lambda: time[0])
+    quiet.keep("binance", 60.0)
+    time[0] = 500.0
+    assert quiet.left("binance") == 0.0
