@@ -11,11 +11,16 @@ from typer.testing import CliRunner
 import main
 from config.settings import load
 from tests import readme
+from tests.brokers.children import children, config
+from tests.brokers.worlds import world
 from tests.scenes import REAL, realdata
 
 TEXT = readme.README.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
-COMMANDS = [line for kind, block in BLOCKS if kind == "sh" for line in block.splitlines() if line.startswith("python main.py")]
+EVERY = [line.partition("#")[0].strip() for kind, block in BLOCKS if kind == "sh" for line in block.splitlines() if line.startswith("python main.py")]
+EVERY += re.findall(r"`(python main\.py (?:doctor|paper)[^`]*)`", TEXT)  # in the steps to a testnet
+LIVE = [line for line in EVERY if re.match(r"python main\.py (doctor|paper(?! --replay))", line)]
+COMMANDS = [line for line in EVERY if line not in LIVE]
 
 
 def test_its_commands_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +30,20 @@ def test_its_commands_run_one_after_the_other(tmp_path: Path, monkeypatch: pytes
         result = CliRunner().invoke(main.app, shlex.split(line)[2:])
         assert result.exit_code == 0, f"{line}\n{result.output}"
     assert (tmp_path / "runs/mine/report.html").exists()
+
+
+def test_its_live_commands_run_against_an_exchange(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    """The session that stays is the one left out: how it is stopped is tested with the faults of processes."""
+    assert len(LIVE) == 5
+    with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:10") as w, children() as forked:
+        here = str(config(w, exchange__mode="testnet"))
+        for line in LIVE:
+            words = shlex.split(line)[2:]
+            if words == ["paper"]:
+                continue
+            place = ["--config", here] if "--config" not in words else []
+            words = [here if word == "config/testnet.toml" else word for word in words] + place
+            assert forked.run(w, *words) == 0, f"{line}\n{forked.err}\n{forked.out}"
 
 
 def test_every_command_has_its_row() -> None:

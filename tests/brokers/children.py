@@ -52,12 +52,12 @@ class Children:
         self._line()
 
     def start(self, w: World, *words: str, **environment: str) -> int:
-        """Begin `main.py WORDS` in the world of `w`, at its time; the process id."""
+        """Begin `main.py WORDS` in the world of `w`, at its time, with its keys and `environment` ("": not set); the process id."""
         assert self._process.stdin is not None
         self._place = Path(w.settings.journal.folder).parent
-        keys = {"RUSSELL_GATE_API_KEY": KEY, "RUSSELL_GATE_API_SECRET": SECRET}
-        job = {"words": words, "place": str(self._place), "ahead": w.clock.now() - time.time()}
-        self._process.stdin.write(json.dumps(job | {"environment": w.network.environment() | keys | environment}) + "\n")
+        variables = w.network.environment() | {"RUSSELL_GATE_API_KEY": KEY, "RUSSELL_GATE_API_SECRET": SECRET} | environment
+        job = {"words": words, "place": str(self._place), "ahead": w.clock.now() - time.time(), "environment": variables}
+        self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         return self._line()
 
@@ -116,7 +116,9 @@ def config(w: World, **changes: Any) -> Path:
 def _child(job: dict[str, Any]) -> int:
     """What a forked process does: the command, as the program itself would run it."""
     os.chdir(job["place"])
-    os.environ.update(job["environment"])
+    for variable, value in job["environment"].items():
+        os.environ.pop(variable, None)
+        os.environ |= {variable: value} if value else {}
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     real, ahead = time.time, job["ahead"]

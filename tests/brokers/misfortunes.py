@@ -5,62 +5,50 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
-import ccxt
 import pytest
-from tenacity import wait_none
 
+from backtests import paper
 from brokers.journal.records import Intent
-from brokers.orders.client import Client, Keys
-from brokers.orders.testnet import TestnetAccount
-from brokers.prices import exchange, yahoo
+from brokers.prices.load import Prices
 from brokers.problems import Problem
 from tests.brokers.worlds import World, settings_for, world
-from tests.exchange.account import KEY, SECRET
 from tests.exchange.proxy import Answer, Asked
 from tests.exchange.venue import TESTNET
+from tests.proofs.random_faults import FromMemory, prices_of, waiting_for_nothing
 
 START = "2015-10-20 00:00:02"
 NEXT_DAY = "2015-10-21 00:00:02"
 STEPS = {"BTC": 1e-5, "ETH": 1e-4, "SOL": 1e-3}
-PLACES = ("BTC", "ETH", "SOL")  # in this order they are bought
-
-
-class Undisturbed(NamedTuple):
-    """What the account holds beyond its grants after a cycle without a misfortune, and the price files it has downloaded."""
-
-    owned: Mapping[str, float]
-    prices: Mapping[Path, bytes]
 
 
 @contextmanager
 def disturbed(
-    folder: Path, cache: Path, place: Path, changes: Mapping[str, Any] | None = None, start: str = START, cold: bool = False
+    folder: Path, cache: Path, place: Path, changes: Mapping[str, Any] | None = None, start: str = START, downloads: bool = False
 ) -> Iterator[World]:
-    """A world in which the price sources too wait for nothing: their pauses, unlike the session's, are real. Unless `cold`, history is there."""
-    with pytest.MonkeyPatch.context() as patch, world(folder, cache, place, start, changes) as w:
-        patch.setattr(exchange, "WAIT", wait_none())
-        patch.setattr(exchange, "TIMEOUT", 500)
-        patch.setattr(yahoo, "WAIT", wait_none())
-        patch.setattr(ccxt.Exchange, "throttle", lambda *_: None)
-        for file, content in {} if cold else _undisturbed(folder, cache).prices.items():
-            (place / file).parent.mkdir(parents=True, exist_ok=True)
-            (place / file).write_bytes(content)
+    """A world in which the price sources too wait for nothing: their pauses, unlike the session's, are real.
+
+    Prices come from memory, the ones at which orders are checked from the exchange; with `downloads` all come from the sites.
+    """
+    with waiting_for_nothing(), world(folder, cache, place, start, changes) as w, pytest.MonkeyPatch.context() as patch:
+        if not downloads:
+            patch.setattr(paper, "LivePrices", lambda settings: FromMemory(settings, _prices(folder, cache), lambda: False))
         yield w
 
 
+@lru_cache(maxsize=2)
 def undisturbed(folder: Path, cache: Path) -> Mapping[str, float]:
-    """What the account holds, beyond its grants, after the same cycle without a misfortune."""
-    return _undisturbed(folder, cache).owned
+    """What the account holds, beyond its grants, after the same cycle without a misfortune, all of it downloaded."""
+    with TemporaryDirectory() as place, disturbed(folder, cache, Path(place), downloads=True) as w:
+        w.run()
+        return w.owned()
 
 
 @lru_cache(maxsize=2)
-def _undisturbed(folder: Path, cache: Path) -> Undisturbed:
-    with TemporaryDirectory() as temporary, disturbed(folder, cache, place := Path(temporary), cold=True) as w:
-        w.run()
-        return Undisturbed(w.owned(), {file.relative_to(place): file.read_bytes() for file in place.glob("cache/**/*.parquet")})
+def _prices(folder: Path, cache: Path) -> Prices:
+    return prices_of(folder, cache)
 
 
 def change(w: World, folder: Path, cache: Path, changes: Mapping[str, Any]) -> None:
@@ -146,16 +134,3 @@ def outage(w: World, seconds: float, answer: Answer, begins: Any, hosts: tuple[s
 
     w.venue.before_request = down
     return met
-
-
-@contextmanager
-def account(w: World) -> Iterator[tuple[TestnetAccount, Any, list[Problem]]]:
-    """The world's account on its own, its journal, and what it says."""
-    problems: list[Problem] = []
-    exchange_ = w.settings.exchange
-    options = {"timeout": exchange_.timeout, "recv_window": exchange_.recv_window, "sleep": w.clock.sleep, "now": w.clock.now}
-    client, public = Client("binance", Keys(KEY, SECRET), **options), Client("binance", None, **options)
-    with w.journal(locked=True) as journal:
-        yield TestnetAccount(w.settings, client, public.price, journal, w.clock, problems.append), journal, problems
-    client.close()
-    public.close()

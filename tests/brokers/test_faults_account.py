@@ -76,7 +76,7 @@ def test_fault_22_fees_are_paid_in_bnb(whole_folder: Path, cache: Path, tmp_path
 
 def test_fault_22_bnb_is_traded_itself(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     """Its units become fewer with every trade of another coin; sold is what is left."""
-    with disturbed(whole_folder, cache, tmp_path, BTC_AND_BNB, cold=True) as w:
+    with disturbed(whole_folder, cache, tmp_path, BTC_AND_BNB, downloads=True) as w:
         rows = w.rows
         w.rows = lambda symbol: rows("ETHUSDT" if symbol == "BNBUSDT" else symbol)  # type: ignore[method-assign]
         w.venue.person.withdraw("BNB", GRANTS["BNB"])
@@ -409,7 +409,7 @@ def test_fault_35_the_key_may_withdraw(whole_folder: Path, cache: Path, tmp_path
 
 
 def test_fault_36_futures_are_never_asked_for(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, cold=True) as w:
+    with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.run()
         assert w.network.refused == []
         assert {host for host in w.network.hosts() if "binance" in host} == {"testnet.binance.vision", "api.binance.com"}

@@ -4,8 +4,11 @@ In this world the first cycle buys BTC, ETH and SOL; a day later everything lies
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -25,6 +28,25 @@ ALL = ["BTC", "ETH", "SOL"]
 FIRST, SECOND = epoch("2015-10-20"), epoch("2015-10-21")  # ends of the first two bars decided on
 GATE = ("state", "ceiling", "filled", "confirmed_at")
 Rows = list[list[Any]]
+
+
+@contextmanager
+def downloading(
+    folder: Path, cache: Path, place: Path, changes: Mapping[str, Any] | None = None, start: str = START, cold: bool = False
+) -> Iterator[World]:
+    """A world whose prices are all downloaded; unless `cold`, those up to the day before START already were."""
+    with disturbed(folder, cache, place, changes, start, downloads=True) as w:
+        for file, content in {} if cold else _downloaded(folder, cache).items():
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
+            (place / file).write_bytes(content)
+        yield w
+
+
+@lru_cache(maxsize=2)
+def _downloaded(folder: Path, cache: Path) -> Mapping[Path, bytes]:
+    with TemporaryDirectory() as temporary, downloading(folder, cache, place := Path(temporary), cold=True) as w:
+        w.run()
+        return {file.relative_to(place): file.read_bytes() for file in place.glob("cache/**/*.parquet")}
 
 
 def change_candles(w: World, symbol: str, change: Callable[[Rows], Rows]) -> None:
@@ -93,7 +115,7 @@ def next_day(w: World) -> Any:
 
 @pytest.mark.parametrize("start", [START, "2015-10-20 02:30:00"])
 def test_fault_38_a_running_bar_is_never_decided_on(whole_folder: Path, cache: Path, tmp_path: Path, start: str) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE, start) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, start) as w:
         change_candles(w, "", times(1000.0, "2015-10-20"))
         w.run()
         assert bars(w, FIRST) == {coin: (close(w, coin, "2015-10-19"), 0) for coin in ALL}
@@ -105,7 +127,7 @@ def test_fault_38_a_running_bar_is_never_decided_on(whole_folder: Path, cache: P
 
 
 def test_fault_39_on_candles_that_end_days_ago_nothing_is_decided(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         change_candles(w, "", until("2015-10-18"))
         with pytest.raises(TryLaterError, match="no coin has a bar that ended at 2015-10-20 00:00 UTC: nothing is decided on old prices") as raised:
             w.run()
@@ -118,7 +140,7 @@ def test_fault_39_on_candles_that_end_days_ago_nothing_is_decided(whole_folder: 
 
 
 def test_fault_39_the_bar_is_decided_late_and_once_when_its_candles_come(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         came = epoch("2015-10-20 00:05")
         change_candles(w, "", lambda rows: rows if w.clock.now() >= came else until("2015-10-18")(rows))
         voice = w.run(once=False, until="2015-10-20 00:30")
@@ -131,7 +153,7 @@ def test_fault_39_the_bar_is_decided_late_and_once_when_its_candles_come(whole_f
 
 
 def test_fault_39_a_single_stale_coin_is_told_kept_and_after_three_bars_closed(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_candles(w, "BTC", until("2015-10-20"))
         voice = w.run(once=False, until="2015-10-23 00:00:10")
@@ -148,7 +170,7 @@ def test_fault_39_a_single_stale_coin_is_told_kept_and_after_three_bars_closed(w
 
 
 def test_fault_40_a_bar_missing_inside_is_told_once_and_filled_in_later(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
         change_candles(w, "BTC", without("2015-10-15", "2015-10-17"))
         voice = w.run(once=False, until="2015-10-21 00:00:10")
         assert [row.time for row in decisions(w)] == [FIRST, SECOND]
@@ -162,14 +184,14 @@ def test_fault_40_a_bar_missing_inside_is_told_once_and_filled_in_later(whole_fo
 
 
 def test_fault_40_a_bar_that_stands_twice_is_no_bar(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_candles(w, "BTC", doubled("2015-10-20"))
         _assert_held_on_the_last_good_close(w, "2015-10-20 stands twice", "BTC")
 
 
 def test_fault_40_candles_out_of_order_are_put_in_order(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         change_candles(w, "", lambda rows: rows[::-1])
         assert said(w.run().problems, "data") == []
         assert bars(w, FIRST) == {coin: (close(w, coin, "2015-10-19"), 0) for coin in ALL}
@@ -185,7 +207,7 @@ STOPS = {"guards.drawdown_stop": 0.3, "allocation.drawdown_stop": 0.3}  # which 
     ids=["no price", "spike"],
 )
 def test_fault_41_a_bad_tick_is_not_believed(whole_folder: Path, cache: Path, tmp_path: Path, factors: dict[str, float], words: str) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | STOPS) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE | STOPS) as w:
         w.run()
         for coin, factor in factors.items():
             change_candles(w, coin, times(factor, "2015-10-20"))
@@ -209,7 +231,7 @@ def _assert_held_on_the_last_good_close(w: World, words: str, *coins: str) -> No
 
 
 def test_fault_41_a_crash_that_the_next_bar_goes_on_from_is_believed(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         crash = times(0.4, "2015-10-20")
         change_candles(w, "BTC", lambda rows: times(0.4, "2015-10-21")(crash(rows)))
@@ -219,7 +241,7 @@ def test_fault_41_a_crash_that_the_next_bar_goes_on_from_is_believed(whole_folde
 
 
 def test_fault_41_what_is_held_and_has_no_price_at_all_stops_the_decision(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         for file in (tmp_path / "cache").glob("binance/BTC-USD*.parquet"):
             file.unlink()
@@ -235,7 +257,7 @@ def test_fault_41_what_is_held_and_has_no_price_at_all_stops_the_decision(whole_
 
 
 def test_fault_42_a_fresh_testnet_has_no_history_and_none_is_asked_of_it(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, {"allocation.target_volatility": 5.0}) as w:
+    with downloading(whole_folder, cache, tmp_path, {"allocation.target_volatility": 5.0}) as w:
         w.venue.history_starts = w.venue.stamp()
         w.run()
         assert bought(w) == ALL
@@ -251,7 +273,7 @@ def test_fault_42_a_fresh_testnet_has_no_history_and_none_is_asked_of_it(whole_f
 def test_fault_42_a_coin_with_too_short_a_history_is_told_and_not_bought(
     whole_folder: Path, cache: Path, tmp_path: Path, changes: dict[str, Any], needed: int, others: list[str]
 ) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | changes, cold=True) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE | changes, cold=True) as w:
         change_candles(w, "SOL", lambda rows: [row for row in rows if row[0] >= epoch("2015-10-01") * 1000])
         (told,) = said(w.run().problems, "short history")
         assert told.startswith(f"binance SOL/USDT: has 19 daily closes, allocation asks for {needed}")
@@ -262,7 +284,7 @@ def test_fault_42_a_coin_with_too_short_a_history_is_told_and_not_bought(
 
 
 def test_fault_42_an_index_history_that_begins_too_late_is_told_and_nothing_decided(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
         whole = change_rows(w, "^RUT", lambda rows: rows["2014-01-02":])
         with pytest.raises(TryLaterError, match="the gate has never been read"):
             w.run()
@@ -278,7 +300,7 @@ DOWN = {"429": Answer(429, b"Too Many Requests"), "500": Answer(500, b"<html>"),
 
 @pytest.mark.parametrize("kind", list(DOWN))
 def test_fault_43_without_yahoo_the_last_gate_row_is_kept_and_nothing_may_rise(whole_folder: Path, cache: Path, tmp_path: Path, kind: str) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         w.yahoo.always = DOWN[kind]
         w.venue.person.sell("ETHUSDT", "30")  # would be bought back
@@ -293,7 +315,7 @@ def test_fault_43_without_yahoo_the_last_gate_row_is_kept_and_nothing_may_rise(w
 
 
 def test_fault_43_beyond_the_age_limit_everything_is_sold_and_later_bought_again(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | {"gate.max_gate_age": 2}) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE | {"gate.max_gate_age": 2}) as w:
         w.run()
         w.yahoo.always = DOWN["500"]
         w.run(once=False, until="2015-10-23 00:00:10")
@@ -308,7 +330,7 @@ def test_fault_43_beyond_the_age_limit_everything_is_sold_and_later_bought_again
 
 
 def test_fault_43_a_first_start_without_yahoo_decides_nothing_and_sells_nothing(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | {"exchange.adopt": "true"}, cold=True) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE | {"exchange.adopt": "true"}, cold=True) as w:
         w.yahoo.always = DOWN["dropped"]
         with pytest.raises(TryLaterError, match="the gate has never been read: nothing is decided, and nothing sold, for want of data"):
             w.run()
@@ -320,7 +342,7 @@ def test_fault_43_a_first_start_without_yahoo_decides_nothing_and_sells_nothing(
 
 
 def test_fault_43_a_restart_without_yahoo_and_cache_goes_by_the_journal(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         w.yahoo.always = DOWN["dropped"]
         for file in (tmp_path / "cache").glob("yahoo/*.parquet"):
@@ -333,7 +355,7 @@ def test_fault_43_a_restart_without_yahoo_and_cache_goes_by_the_journal(whole_fo
 
 
 def test_fault_43_one_series_that_cannot_be_had_is_told_and_carried(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         w.yahoo.for_symbol["HYG"] = DOWN["500"]
         problems = next_day(w).problems
@@ -364,7 +386,7 @@ def only_volume(day: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 
 def test_fault_44_a_last_row_without_prices_is_dropped_and_the_close_before_it_used(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_rows(w, "^RUT", only_volume("2015-10-20"))
         change_rows(w, "IWM", only_volume("2015-10-20"))
@@ -377,7 +399,7 @@ def test_fault_44_a_last_row_without_prices_is_dropped_and_the_close_before_it_u
 
 
 def test_fault_44_the_row_is_used_as_soon_as_it_has_its_prices(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path) as w:
+    with downloading(whole_folder, cache, tmp_path) as w:
         whole = change_rows(w, "^RUT", only_volume("2015-10-19"))
         complete(w, "^RUT", whole, after=10.0)
         assert said(w.run().problems, "gate stale") == []
@@ -388,7 +410,7 @@ def test_fault_44_the_row_is_used_as_soon_as_it_has_its_prices(whole_folder: Pat
 
 
 def test_fault_45_a_day_dropped_inside_is_told_and_changes_no_reading(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         whole = {symbol: change_rows(w, symbol, lambda rows: rows.drop(pd.Timestamp("2015-10-14"))) for symbol in ("^RUT", "IWM", "HYG")}
         assert next_day(w).problems == []  # what was had before stays
@@ -421,7 +443,7 @@ def hourly(w: World) -> Callable[[str, str], list[tuple[float, ...]]]:
 @pytest.mark.parametrize(("day", "utc"), [("2015-10-20", 20), ("2015-11-03", 21)])
 def test_fault_46_a_session_in_progress_is_not_read_before_its_close(whole_folder: Path, cache: Path, tmp_path: Path, day: str, utc: int) -> None:
     """New York closes at 20:00 UTC in summer and at 21:00 in winter; half an hour later its close is known."""
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | {"exchange.timeframe": "1h"}, f"{day} {utc - 1}:00:02") as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE | {"exchange.timeframe": "1h"}, f"{day} {utc - 1}:00:02") as w:
         w.venue.candles = hourly(w)
         whole = change_rows(w, "^RUT", lambda rows: rows.mul(rows.index.map(lambda one: 0.5 if one == pd.Timestamp(day) else 1.0), axis=0))
         for _ in range(2):  # an hour before the close, and at it
@@ -444,7 +466,7 @@ THANKSGIVING = "2015-11-26 00:00:02"  # a Thursday, when New York is closed; on 
 
 
 def test_fault_47_holidays_half_days_and_weekends_make_nothing_stale(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE, THANKSGIVING) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, THANKSGIVING) as w:
         voice = w.run(once=False, until="2015-11-30 00:00:10")
         rows = decisions(w)
         assert [row.time for row in rows] == list(range(epoch("2015-11-26"), epoch("2015-11-30") + 1, DAY))
@@ -455,7 +477,7 @@ def test_fault_47_holidays_half_days_and_weekends_make_nothing_stale(whole_folde
 
 
 def test_fault_47_the_age_of_a_kept_row_is_counted_in_sessions(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE | {"gate.max_gate_age": 1}, THANKSGIVING) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE | {"gate.max_gate_age": 1}, THANKSGIVING) as w:
         w.run()
         w.yahoo.always = DOWN["dropped"]
         w.run(once=False, until="2015-12-01 00:00:10")
@@ -468,7 +490,7 @@ PRICES = ["open", "high", "low", "close", "adj_close"]
 
 
 def test_fault_48_after_a_split_the_whole_history_is_read_again(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_rows(w, "IWM", lambda rows: rows.assign(**{name: rows[name] / 2 for name in PRICES}, volume=rows["volume"] * 2))
         change_rows(w, "HYG", lambda rows: rows.assign(adj_close=rows["adj_close"] * 0.97))  # a dividend
@@ -482,7 +504,7 @@ def test_fault_48_after_a_split_the_whole_history_is_read_again(whole_folder: Pa
 
 
 def test_fault_48_a_revised_history_is_told_and_not_acted_on_backwards(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path) as w:
+    with downloading(whole_folder, cache, tmp_path) as w:
         w.run()
         before = gate_rows(w)
         week = [pd.Timestamp(day) for day in ("2015-10-14", "2015-10-15", "2015-10-16")]
@@ -506,7 +528,7 @@ def shifted(w: World) -> None:
 
 @pytest.mark.parametrize(("spoil", "words"), [(ahead, "lies in the future"), (shifted, "is no New York session; have the dates been shifted")])
 def test_fault_49_rows_of_other_days_are_refused(whole_folder: Path, cache: Path, tmp_path: Path, spoil: Callable[[World], None], words: str) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         whole, now = dict(w.yahoo.frames), w.yahoo.now
         spoil(w)
@@ -521,7 +543,7 @@ def test_fault_49_rows_of_other_days_are_refused(whole_folder: Path, cache: Path
 
 def test_fault_49_a_reading_that_failed_is_made_up_for_within_the_session(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     """Also where the sessions known have not changed since the answer that was refused."""
-    with disturbed(whole_folder, cache, tmp_path, None, NEXT_DAY) as w:
+    with downloading(whole_folder, cache, tmp_path, None, NEXT_DAY) as w:
         whole = change_rows(w, "^GSPC", lambda rows: rows.set_axis(rows.index - pd.Timedelta(days=1)))
         complete(w, "^GSPC", whole, after=10.0)
         assert said(w.run().problems, "gate stale") == []
@@ -540,7 +562,7 @@ def test_fault_49_a_reading_that_failed_is_made_up_for_within_the_session(whole_
 def test_fault_49_candles_of_other_days_are_dropped_or_refused(
     whole_folder: Path, cache: Path, tmp_path: Path, change: Callable[[Rows], Rows], request: pytest.FixtureRequest
 ) -> None:
-    with disturbed(whole_folder, cache, tmp_path, AT_ONCE) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_candles(w, "BTC", change)
         problems = next_day(w).problems

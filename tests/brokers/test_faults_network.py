@@ -15,6 +15,7 @@ from tests.brokers.misfortunes import (
     assert_sound,
     attempts,
     bought,
+    change,
     disturbed,
     intents,
     outage,
@@ -142,7 +143,7 @@ def test_fault_06_an_order_turned_away_again_and_again_is_not_lost(whole_folder:
 @pytest.mark.parametrize("path", ["klines", "ticker/24hr"])
 def test_fault_06_too_many_requests_for_public_prices(whole_folder: Path, cache: Path, tmp_path: Path, path: str) -> None:
     """Limits count per address: whoever asks for prices leaves the host alone when another part of the program was told to."""
-    with disturbed(whole_folder, cache, tmp_path) as w:
+    with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.venue.faults.add("429", "GET", path, nth=2, host=LIVE, retry_after=100)
         w.run(once=False, until="2015-10-20 12:00")
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
@@ -188,6 +189,20 @@ def test_fault_08_down_over_several_bars_is_one_decision_afterwards(whole_folder
         assert_sound(w)
 
 
+def test_fault_08_what_was_to_be_sold_before_the_outage_is_decided_anew(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        change(w, whole_folder, cache, {"risk_curve.ceilings": [0.0] * 4})
+        w.clock.sleep(DAY)
+        outage(w, 25 * HOUR, UNAVAILABLE, lambda asked: asked.path.endswith("/depth"))
+        w.run(once=False, until="2015-10-22 12:00")
+        assert [order.side for order in w.venue.orders] == ["BUY"] * 3 + ["SELL"] * 3
+        # A sell does not grow too old to be sent; with a newer bar it is no decision any more.
+        assert [(one.state, one.why) for one in intents(w)[3:6]] == [("abandoned", "a newer bar has closed")] * 3
+        assert [one.state for one in intents(w)[6:]] == ["done"] * 3
+        assert_sound(w)
+
+
 def test_fault_09_every_call_takes_five_seconds(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.before_request = lambda asked, number: w.clock.sleep(2.4)
@@ -214,7 +229,7 @@ QUESTIONS = ("time", "exchangeInfo", "account", "openOrders", "depth", "ticker/2
 @pytest.mark.parametrize("body", SPOILED)
 def test_fault_10_success_with_a_useless_body(whole_folder: Path, cache: Path, tmp_path: Path, body: str) -> None:
     """Once for every endpoint the session asks, and for an order the exchange has taken."""
-    with disturbed(whole_folder, cache, tmp_path, cold=True) as w:
+    with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         rules = [w.venue.faults.add(f"{body}_before", "GET", path) for path in QUESTIONS]
         rules.append(w.venue.faults.add(f"{body}_after", "POST", "order", nth=2))
         voice = w.run()
@@ -243,7 +258,7 @@ def test_fault_10_an_account_that_cannot_be_read_is_no_empty_one(whole_folder: P
 
 
 def test_fault_11_half_open_connections_and_bodies_that_drip(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, {"exchange.timeout": 0.3}) as w:
+    with disturbed(whole_folder, cache, tmp_path, {"exchange.timeout": 0.3}, downloads=True) as w:
         stalled = [w.venue.faults.add("timeout_before", "GET", path) for path in ("account", "ticker/24hr", "klines")]
         dripping = [w.venue.faults.add("trickled", method, path, nth=2) for method, path in (("GET", "account"), ("POST", "order"))]
         voice = w.run()
@@ -291,7 +306,7 @@ def test_fault_13_one_book_or_price_fails_for_a_while(whole_folder: Path, cache:
 
 
 def test_fault_13_a_coin_without_prices_is_neither_bought_nor_sold(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, {"allocation.band": 0.0}) as w:
+    with disturbed(whole_folder, cache, tmp_path, {"allocation.band": 0.0}, downloads=True) as w:
         w.run()
         held = w.owned()["ETH"]
         w.clock.sleep(DAY)
@@ -308,7 +323,7 @@ def test_fault_13_a_coin_without_prices_is_neither_bought_nor_sold(whole_folder:
 
 
 def test_fault_13_a_coin_whose_history_cannot_be_had_is_not_bought(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, cold=True) as w:
+    with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.venue.faults.add("503_before", "GET", "klines", times=1000, where=_about("ETHUSDT"))
         w.run()
         assert bought(w) == ["BTC", "SOL"]
@@ -324,7 +339,7 @@ def test_fault_13_a_coin_whose_history_cannot_be_had_is_not_bought(whole_folder:
 
 def test_fault_13_nothing_is_decided_while_a_held_coin_has_no_price_at_all(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     """A session started anew, whose cache is gone: without that coin's worth nobody knows what the account is worth."""
-    with disturbed(whole_folder, cache, tmp_path) as w:
+    with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.run()
         for file in (tmp_path / "cache").glob("binance/ETH*"):
             file.unlink()

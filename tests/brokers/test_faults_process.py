@@ -441,7 +441,7 @@ def open_files() -> int:
 def test_fault_59_many_bars_leave_nothing_behind(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     """With everything the command has: log, notifier, dead man's switch, the exchange's client."""
     changes = {"exchange.timeframe": "1m", "exchange.timeout": 30.0, "log.rotation": 0.01, "log.keep": 2}
-    with disturbed(whole_folder, cache, tmp_path, changes, "2015-10-20 00:10:00") as w:
+    with disturbed(whole_folder, cache, tmp_path, changes, "2015-10-20 00:10:00", downloads=True) as w:
         w.venue.candles = minutes(w)
         seen: list[tuple[Counter[str], int, int, int]] = []
 
@@ -449,18 +449,18 @@ def test_fault_59_many_bars_leave_nothing_behind(whole_folder: Path, cache: Path
             """Once a bar, while the session waits for an answer."""
             if asked.path.endswith("/account"):
                 state = journal_path(w.settings).stat().st_size
-                seen.append((kept_in_memory() if len(seen) in (20, 70) else Counter(), threading.active_count(), open_files(), state))
+                seen.append((kept_in_memory() if len(seen) in (15, 45) else Counter(), threading.active_count(), open_files(), state))
 
         with w.journal(locked=True) as journal, voices(w.settings, SECRETS, journal, console=False) as voice:
             session = put_together(w.settings, SECRETS, journal, w.clock, voice)
             w.venue.after_request = look
-            session.run(False, epoch("2015-10-20 01:20"))
+            session.run(False, epoch("2015-10-20 00:55"))
             session.end("done")
-        assert len(decisions(w)) == 70
-        (early, *counts, size), (late, *others, grown) = seen[20], seen[70]
-        assert {name: count - early[name] for name, count in late.items() if count > early[name] + 20} == {}
+        assert len(decisions(w)) == 46
+        (early, *counts, size), (late, *others, grown) = seen[15], seen[45]
+        assert {name: count - early[name] for name, count in late.items() if count > early[name] + 15} == {}
         assert others <= [count + 2 for count in counts]
-        assert grown - size <= 50 * 2000
+        assert grown - size <= 30 * 2000
         logs = [file.stat().st_size for file in (tmp_path / "logs").iterdir()]
         assert len(logs) == 3
         assert max(logs) < 15_000

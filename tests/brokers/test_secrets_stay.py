@@ -59,7 +59,7 @@ def disturb(scene: World, names: list[str], day: int) -> list[Rule]:
     if names == ["filled_before_cancel"]:
         scene.venue.faults.add("partial_then_rest", "POST", "order", queries=1000)
         return [scene.venue.faults.add(names[0], "DELETE", "order")]
-    asked = [name for name in names if name in EXECUTED | UNEXECUTED | SLOW | TURNED_AWAY]
+    asked = [name for name in names if name in EXECUTED | UNEXECUTED | SLOW]
     for place, path in enumerate(QUESTIONS if asked else ()):
         name = asked[(place + day) % len(asked)]
         often = path == "account" and name in EXECUTED | UNEXECUTED
@@ -104,7 +104,7 @@ def scene(whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.M
 
 def test_no_fault_leaves_a_secret_anywhere(scene: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     waiting, errors, day = sorted(FAULTS, key=lambda name: name in ALONE), list[str](), 0
-    while waiting and day < 3 * len(FAULTS):
+    while waiting and day < 2 * len(FAULTS):
         names = waiting[:1] if waiting[0] in ALONE else [name for name in waiting[:3] if name not in ALONE]
         rules = disturb(scene, names, day)
         errors.append(cycle(scene))

@@ -10,9 +10,11 @@ One sequence in 25 has its prices from Yahoo's and the exchange's sites by way o
 """
 
 import argparse
+import atexit
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -300,6 +302,7 @@ def played(seed: int, bars: int, place: Path) -> Outcome:
 def stage() -> tuple[Path, Path, Prices]:
     """Folder and calendar of the made-up prices, and the prices, for all sequences of this process."""
     base = Path(tempfile.mkdtemp(prefix="random-faults-"))
+    atexit.register(shutil.rmtree, base, ignore_errors=True)
     calendar = base / "calendar"
     session_closes(HISTORY_FROM - LEAD, calendar)
     folder = write_folder(base / "prices", calendar)

@@ -1,0 +1,24 @@
+"""From a bar to its order, and from a start to its decision: with room for a busy machine, `make proofs` measures."""
+
+import statistics
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from tests.proofs.latency import measured
+from tests.proofs.start_up import started, write_prices, yesterdays
+
+
+def test_an_order_follows_its_bar_at_once(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    cycles = measured(whole_folder, cache, tmp_path, 3)
+    assert len(cycles) == 3
+    assert statistics.median(cycle.ours for cycle in cycles) < 0.6
+
+
+def test_a_restart_decides_soon_with_39_years_behind_it(cache: Path, tmp_path: Path) -> None:
+    folder = write_prices(tmp_path / "prices", cache, None, pd.Timestamp(time.time(), unit="s").normalize())
+    with yesterdays(folder, cache, tmp_path) as scene:
+        start = started(scene, tmp_path / "restart")
+    assert start.decided > 0.0
+    assert start.processor < 10.0
