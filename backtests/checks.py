@@ -67,7 +67,8 @@ def check_parity(files: list[Path] | None, overrides: list[str] | None, as_json:
     from backtests.prepare import prepare
     from backtests.replay import replayed_run
 
-    settings = load(files, [*(overrides or []), *(window(span) if span else ())])
+    # Nobody pays interest on a paper account's cash.
+    settings = load(files, [*(overrides or []), *(window(span) if span else ()), "costs.cash_yield=0.0"])
     with progress() as step, TemporaryDirectory() as folder:
         prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step)
         inputs = prepare(settings, prices)

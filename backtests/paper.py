@@ -13,22 +13,24 @@ from brokers.clock import Clock
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.orders.client import Client, Keys
-from brokers.orders.errors import CallAPersonError
+from brokers.orders.errors import CallAPersonError, ExchangeError, SafetyError
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.orders.testnet import TestnetAccount
 from brokers.orders.venue import Book
 from brokers.prices import exchange as public_prices
 from brokers.prices.live import LivePrices
+from brokers.prices.series import DataError
 from brokers.pump import Pump
 from brokers.quiet import Quiet
 from brokers.redaction import redacted
 from brokers.session import Session, TradingAccount, Voice
 from brokers.voice import SessionVoice
 from config.secrets import Secrets, load_secrets
-from config.settings import Settings, load
+from config.settings import ConfigError, Settings, load
 from strategies.breakout import STATES
 
 FLUSH = 5.0  # seconds for notifications that still wait at the end
+EXPECTED = (ConfigError, DataError, ExchangeError, SafetyError)  # how a session may end; anything else is a bug
 
 
 def journal_path(settings: Settings) -> Path:
@@ -52,7 +54,7 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
             outcome = "interrupted" if signal.SIGINT in received else "stopped" if received else "done"
         except Exception as error:
             outcome = redacted(f"{type(error).__name__}: {error}", secrets.hidden())
-            voice.ended(outcome)
+            voice.ended(outcome, bug=not isinstance(error, EXPECTED))
             raise
         finally:
             session.end(outcome)
@@ -165,6 +167,7 @@ def halt(files: list[Path] | None, overrides: list[str] | None, reason: str) -> 
     path = _existing(load(files, overrides))
     with open_journal(path, time.time, locked=False) as journal:
         journal.halt(reason)
+        journal.incident("halt", "warning", f"halted: {reason}")
     print(f"halted: nothing is ordered for {path} until `resume`; what is held stays held")
 
 
@@ -173,6 +176,7 @@ def resume(files: list[Path] | None, overrides: list[str] | None) -> None:
     path = _existing(load(files, overrides))
     with open_journal(path, time.time, locked=False) as journal:
         journal.resume()
+        journal.incident("resume", "info", "resumed")
     print(f"resumed: {path} trades again from its next bar")
 
 

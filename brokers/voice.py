@@ -63,9 +63,9 @@ class SessionVoice:
             self._log.info("{}", line)
         self._notifier.send("orders", "Russell Gate: orders", "\n".join(lines))
 
-    def ended(self, outcome: str) -> None:
-        """The session has ended on an error: nobody decides any more until somebody starts it again."""
-        self._log.opt(exception=True).critical("the session has ended: {}", outcome)
+    def ended(self, outcome: str, bug: bool) -> None:
+        """The session has ended on an error, which only as a bug needs its traceback: nobody decides until somebody starts it again."""
+        self._log.opt(exception=bug).critical("the session has ended: {}", outcome)
         self._notifier.send("incident", "Russell Gate: the session has ended", outcome)
 
     def waiting(self, until: float) -> None:

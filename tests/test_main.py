@@ -99,7 +99,8 @@ def test_every_option_has_a_line_of_help():
 
 
 def test_the_help_names_the_exit_codes():
-    assert "Exit codes: 0 done, 2 usage or configuration, 3 market data, 5 a check failed, 130" in " ".join(run("--help").stdout.split())
+    said = " ".join(run("--help").stdout.split())
+    assert "Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, 5 stopped for safety or a check failed, 130" in said
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["backtest", "--nonsense"], ["check", "nonsense"], ["backtest", "extra"], ["backtest", "--set"]])

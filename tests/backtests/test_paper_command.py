@@ -117,3 +117,17 @@ def test_a_live_path_that_pays_another_price_is_caught(whole_folder: Path, cache
     assert code == 5
     assert "order: BTC" in said
     assert "2015-07-23" in said
+
+
+def test_a_halt_and_its_end_are_kept(tmp_path: Path) -> None:
+    from brokers.journal.opening import open_journal
+
+    path = tmp_path / "state" / "dry-run-binance.sqlite"
+    open_journal(path, lambda: 0.0).close()
+    assert called("halt", "--reason", "looking into it")[0] == 0
+    with open_journal(path, lambda: 0.0, locked=False) as journal:
+        assert journal.halted() == "looking into it"
+    assert called("resume")[0] == 0
+    with open_journal(path, lambda: 0.0, locked=False) as journal:
+        assert journal.halted() is None
+        assert {one.text for one in journal.incidents(5)} == {"halted: looking into it", "resumed"}
