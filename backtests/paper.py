@@ -181,8 +181,6 @@ def resume(files: list[Path] | None, overrides: list[str] | None) -> None:
 
 
 def _existing(settings: Settings) -> Path:
-    from config.settings import ConfigError
-
     path = journal_path(settings)
     if not path.exists():
         raise ConfigError(f"{path}: there is no such journal; name the config the session runs with, as in --config config/testnet.toml")

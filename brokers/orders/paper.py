@@ -44,7 +44,7 @@ class PaperAccount:
         self.units = Units(journal)
         self.cash = terms.cash
         self.positions = dict.fromkeys(rules, 0.0)
-        self._filled: set[str] = set()
+        self._filled: dict[str, FillRow] = {}
         for row in journal.fills():
             self._book(row)
 
@@ -74,6 +74,9 @@ class PaperAccount:
         """
         id_ = client_id(self._journal.account_id, intent.time, intent.symbol, intent.leg, 1)
         why = "" if id_ in self._filled else self._fill(intent, id_) if may_send else "came too late"
+        if not why:
+            row = self._filled[id_]
+            self._journal.update_order(id_, status="filled", filled=row.size, average=row.price)
         self._journal.set_intent(intent.id, "abandoned" if why else "done", why or "filled")
 
     def _fill(self, intent: Intent, id_: str) -> str:
@@ -99,10 +102,9 @@ class PaperAccount:
         row = FillRow(intent.symbol, id_, id_, now, size, price, fee, "", fee)
         self._journal.add_fills([row])
         self._book(row)
-        self._journal.update_order(id_, status="filled", filled=size, average=price)
         return ""
 
     def _book(self, row: FillRow) -> None:
         self.cash -= row.size * row.price + row.fee
         self.positions[row.symbol] = self.positions.get(row.symbol, 0.0) + row.size
-        self._filled.add(row.client_id)
+        self._filled[row.client_id] = row

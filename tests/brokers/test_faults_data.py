@@ -13,10 +13,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from tenacity import stop_after_attempt
 
 from brokers.clock import SimulatedClock
 from brokers.journal.records import DecisionRow, GateRow
 from brokers.orders.errors import TryLaterError
+from brokers.prices import yahoo
 from main import EXCHANGE, exit_code
 from tests.brokers.misfortunes import NEXT_DAY, START, asked_for, bought, disturbed, said
 from tests.brokers.worlds import DAY, World, epoch
@@ -24,6 +26,7 @@ from tests.exchange.proxy import DROPPED, Answer, Asked
 from tests.exchange.venue import LIVE, TESTNET, BinanceVenue
 
 AT_ONCE = {"paper.patience": 0.0}  # nothing missing is waited for
+FEWER = {"confirmations.breadth.enabled": "false"}  # series to download: without the four funds of the sectors
 ALL = ["BTC", "ETH", "SOL"]
 FIRST, SECOND = epoch("2015-10-20"), epoch("2015-10-21")  # ends of the first two bars decided on
 GATE = ("state", "ceiling", "filled", "confirmed_at")
@@ -32,10 +35,11 @@ Rows = list[list[Any]]
 
 @contextmanager
 def downloading(
-    folder: Path, cache: Path, place: Path, changes: Mapping[str, Any] | None = None, start: str = START, cold: bool = False
+    folder: Path, cache: Path, place: Path, changes: dict[str, Any] | None = None, start: str = START, cold: bool = False
 ) -> Iterator[World]:
-    """A world whose prices are all downloaded; unless `cold`, those up to the day before START already were."""
-    with disturbed(folder, cache, place, changes, start, downloads=True) as w:
+    """A world whose prices are all downloaded, but for those up to START, which already are unless `cold`."""
+    with disturbed(folder, cache, place, FEWER | (changes or {}), start, downloads=True) as w, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yahoo, "STOP", stop_after_attempt(2))
         for file, content in {} if cold else _downloaded(folder, cache).items():
             (place / file).parent.mkdir(parents=True, exist_ok=True)
             (place / file).write_bytes(content)
@@ -212,10 +216,14 @@ def test_fault_41_a_bad_tick_is_not_believed(whole_folder: Path, cache: Path, tm
         for coin, factor in factors.items():
             change_candles(w, coin, times(factor, "2015-10-20"))
         _assert_held_on_the_last_good_close(w, words, *factors)
+        w.venue.faults.clear()
+        assert next_day(w).problems == []
+        assert bars(w, SECOND + DAY) == {coin: (close(w, coin, "2015-10-21"), 0) for coin in ALL}
+        assert bought(w) == ALL
 
 
 def _assert_held_on_the_last_good_close(w: World, words: str, *coins: str) -> None:
-    """A day later the newest bars of `coins` are refused, by `words`: they count as missing, nothing is traded; a day later still all is well."""
+    """A day later the newest bars of `coins` are refused, by `words`: they count as missing, and nothing is traded."""
     problems = next_day(w).problems
     assert {text.split(":")[0] for text in said(problems, "data")} == {f"{coin}-USD" for coin in coins}
     assert all(words in text for text in said(problems, "data"))
@@ -224,9 +232,6 @@ def _assert_held_on_the_last_good_close(w: World, words: str, *coins: str) -> No
     first, second = decisions(w)
     assert second.equity == pytest.approx(first.equity, rel=0.02)
     assert [second.targets[k] == second.current[k] for k, coin in enumerate(ALL) if coin in coins] == [True] * len(coins)
-    w.venue.faults.clear()
-    assert next_day(w).problems == []
-    assert bars(w, SECOND + DAY) == {coin: (close(w, coin, "2015-10-21"), 0) for coin in ALL}
     assert bought(w) == ALL
 
 

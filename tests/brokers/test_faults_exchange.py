@@ -200,8 +200,8 @@ def test_fault_20_the_answer_to_a_cancellation_is_lost(whole_folder: Path, cache
 
 def test_fault_28_balances_lag_after_a_fill(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        for nth in (1, 2, 3):
-            w.venue.faults.add("balances_lag", "POST", "order", nth=nth, queries=2)
+        for nth, queries in ((1, 2), (2, 2), (3, 4)):
+            w.venue.faults.add("balances_lag", "POST", "order", nth=nth, queries=queries)
         w.run()
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
         w.clock.sleep(DAY)

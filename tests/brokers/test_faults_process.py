@@ -27,7 +27,19 @@ from brokers.clock import SimulatedClock
 from brokers.journal import database
 from brokers.journal.records import DecisionRow, JournalError
 from tests.brokers.children import Children, RealPace, children, config
-from tests.brokers.misfortunes import START, assert_as_undisturbed, assert_sound, attempts, bought, disturbed, intents, posts, said, undisturbed
+from tests.brokers.misfortunes import (
+    START,
+    assert_as_undisturbed,
+    assert_sound,
+    attempts,
+    bought,
+    change,
+    disturbed,
+    intents,
+    posts,
+    said,
+    undisturbed,
+)
 from tests.brokers.worlds import DAY, SECRETS, World, epoch
 from tests.exchange.account import KEY, SECRET
 from tests.exchange.proxy import DROPPED, Answer, Asked
@@ -133,29 +145,35 @@ def test_fault_51_killed_before_the_order_left(whole_folder: Path, cache: Path, 
         assert attempts(w) == [("BTC", 1, "filled"), ("ETH", 1, "absent"), ("ETH", 2, "filled"), ("SOL", 1, "filled")]
 
 
+OTHER_WEIGHTS = {
+    "coins": "[{name='BTC',history='BTC-USD',market='BTC/USDT',weight=0.1,lag_days=0},"
+    "{name='ETH',history='ETH-USD',market='ETH/USDT',weight=0.3,lag_days=0},{name='SOL',history='SOL-USD',market='SOL/USDT',weight=0.6,lag_days=0}]"
+}
+
+
 @posix
 @pytest.mark.parametrize("later", [0, DAY], ids=["same bar", "next bar"])
 def test_fault_51_killed_between_two_legs(whole_folder: Path, cache: Path, tmp_path: Path, commands: Children, later: int) -> None:
-    """Half of the account has become BTC by somebody's gift: the sell is done, the two buys are still planned."""
+    """Weights have changed: BTC is sold, and SOL still to be bought."""
     with beside(whole_folder, cache, tmp_path) as w:
         w.run()
-        w.venue.person.deposit("BTC", "40")
         w.clock.sleep(DAY)
+        change(w, whole_folder, cache, PATIENT | OTHER_WEIGHTS)
         running: list[int] = []
         at(w, "GET", "depth", 2, killing(running, DROPPED))
         running.append(commands.start(w, "paper", "--once", "--config", str(config(w))))
         assert commands.ended() == -signal.SIGKILL
-        assert [(one.symbol, one.state) for one in intents(w)[3:]] == [("BTC", "done"), ("ETH", "planned"), ("SOL", "planned")]
+        assert [(one.symbol, one.state) for one in intents(w)[3:]] == [("BTC", "done"), ("SOL", "planned")]
         left_alone(w)
         w.clock.sleep(later)
         w.run()
-        assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [("BTC", "SELL"), ("ETH", "BUY"), ("SOL", "BUY")]
-        states = [(one.symbol, one.state, one.why) for one in intents(w)[3:]]
+        assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [("BTC", "SELL"), ("SOL", "BUY")]
+        (_, state, why), *anew = [(one.symbol, one.state, one.why) for one in intents(w)[4:]]
         if later:  # planned anew on the newer bar
-            assert states[1:3] == [("ETH", "abandoned", "a newer bar has closed"), ("SOL", "abandoned", "a newer bar has closed")]
-            assert [(one.symbol, one.state) for one in intents(w)[6:]] == [("ETH", "done"), ("SOL", "done")]
+            assert (state, why) == ("abandoned", "a newer bar has closed")
+            assert [one[:2] for one in anew] == [("SOL", "done")]
         else:
-            assert [state for _, state, _ in states] == ["done"] * 3
+            assert (state, anew) == ("done", [])
         with w.journal() as journal:
             assert 0.0 < 5000.0 + w.owned()["USDT"] < 0.05 * journal.equity()[-1].value
         assert_sound(w)
@@ -214,19 +232,16 @@ def test_fault_54_a_signal_in_the_middle_of_a_cycle(
 
 
 @posix
-@pytest.mark.parametrize(("number", "code", "outcome"), ENDS, ids=["SIGTERM", "SIGINT"])
-def test_fault_54_a_signal_while_the_next_bar_is_waited_for(
-    whole_folder: Path, cache: Path, tmp_path: Path, commands: Children, number: int, code: int, outcome: str
-) -> None:
+def test_fault_54_a_signal_while_the_next_bar_is_waited_for(whole_folder: Path, cache: Path, tmp_path: Path, commands: Children) -> None:
     with beside(whole_folder, cache, tmp_path) as w:
         child = commands.start(w, "paper", "--config", str(config(w)))
         eventually(lambda: len(w.venue.orders) == 3 and [one.state for one in intents(w)] == ["done"] * 3)
         time.sleep(0.2)
         begun = time.monotonic()
-        os.kill(child, number)
-        assert commands.ended() == code, commands.err
+        os.kill(child, signal.SIGTERM)
+        assert commands.ended() == 0, commands.err
         assert time.monotonic() - begun < 5.0
-        assert outcomes(w) == [outcome]
+        assert outcomes(w) == ["stopped"]
         assert_sound(w)
 
 
@@ -331,8 +346,7 @@ def test_fault_56_a_folder_that_cannot_be_written_stops_before_anything(whole_fo
         assert list(w.network.asked) == []
 
 
-@pytest.mark.parametrize("seconds", [-40.0, -2.0, 1.5, 40.0])
-@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize(("seconds", "nth"), [(-40.0, 1), (-2.0, 3), (1.5, 2), (40.0, 1)])
 def test_fault_57_a_clock_that_is_off_is_set_and_the_order_sent_once(
     whole_folder: Path, cache: Path, tmp_path: Path, seconds: float, nth: int
 ) -> None:
@@ -449,18 +463,18 @@ def test_fault_59_many_bars_leave_nothing_behind(whole_folder: Path, cache: Path
             """Once a bar, while the session waits for an answer."""
             if asked.path.endswith("/account"):
                 state = journal_path(w.settings).stat().st_size
-                seen.append((kept_in_memory() if len(seen) in (15, 45) else Counter(), threading.active_count(), open_files(), state))
+                seen.append((kept_in_memory() if len(seen) in (10, 30) else Counter(), threading.active_count(), open_files(), state))
 
         with w.journal(locked=True) as journal, voices(w.settings, SECRETS, journal, console=False) as voice:
             session = put_together(w.settings, SECRETS, journal, w.clock, voice)
             w.venue.after_request = look
-            session.run(False, epoch("2015-10-20 00:55"))
+            session.run(False, epoch("2015-10-20 00:42"))
             session.end("done")
-        assert len(decisions(w)) == 46
-        (early, *counts, size), (late, *others, grown) = seen[15], seen[45]
-        assert {name: count - early[name] for name, count in late.items() if count > early[name] + 15} == {}
+        assert len(decisions(w)) == 32
+        (early, *counts, size), (late, *others, grown) = seen[10], seen[30]
+        assert {name: count - early[name] for name, count in late.items() if count > early[name] + 10} == {}
         assert others <= [count + 2 for count in counts]
-        assert grown - size <= 30 * 2000
+        assert grown - size <= 20 * 2000
         logs = [file.stat().st_size for file in (tmp_path / "logs").iterdir()]
         assert len(logs) == 3
         assert max(logs) < 15_000

@@ -10,7 +10,7 @@ from tests.proofs.kills import AFTER, BEFORE, EXECUTED, LATE, LOST, UNANSWERED, 
 
 @pytest.fixture(scope="module")
 def cycles(whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rebalance]]:
-    """A cycle that buys three coins, and one that sells one and buys the others."""
+    """A cycle that buys three coins, one that sells and buys, one on paper."""
     with rebalances(whole_folder, cache, tmp_path_factory.mktemp("kills")) as found:
         yield found
 
@@ -44,6 +44,12 @@ def test_it_does_so_when_killed_over_a_write_of_its_journal(cycles: dict[str, Re
     chosen = cycles["buys"]
     assert chosen.died(case)
     assert chosen.wrong() == []
+
+
+@pytest.mark.parametrize("case", [Case(UNANSWERED, 8), Case(AFTER, 4), Case(AFTER, 5), Case(AFTER, 6)])
+def test_an_order_on_paper_is_filled_once_too(cycles: dict[str, Rebalance], case: Case) -> None:
+    assert cycles["on paper"].died(case)
+    assert cycles["on paper"].wrong() == []
 
 
 def test_a_cycle_that_is_over_is_not_begun_again(cycles: dict[str, Rebalance]) -> None:

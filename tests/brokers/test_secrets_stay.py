@@ -23,7 +23,7 @@ from tests.exchange.faults import CHANGES, EXECUTED, FAULTS, SLOW, TURNED_AWAY, 
 from tests.exchange.markets import listed_markets
 from tests.exchange.venue import TESTNET
 from tests.price_folder import options
-from tests.proofs.random_faults import FromMemory, prices_of, waiting_for_nothing
+from tests.proofs.bad_luck import FromMemory, prices_of, waiting_for_nothing
 
 ROOT = Path(__file__).parents[2]
 SIGNED = re.compile(rb"signature=([0-9A-Za-z]+)")

@@ -2,7 +2,7 @@
 
     python -m tests.proofs.kills [--only TEXT]
 
-Two cycles of three coins at the test exchange: one that buys all three, one that sells and buys. The session runs in a process of its
+Cycles of three coins at the test exchange: one that buys all three, one that sells and buys, one on paper. The session runs in a process of its
 own and is ended by SIGKILL: before a request is executed (which is then lost on the way, or executed although nobody waits), after it
 is executed and before it is answered, while an order is held back on its way for as long as an exchange may take, and around each
 write of the journal. Then sessions are started until the bar is settled. Prints how many cases end as the cycle that nobody disturbed;
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backtests.paper import journal_path
+from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.prices.calendar import session_closes
 from brokers.prices.load import LEAD
@@ -82,6 +83,7 @@ class Rebalance:
         self.venue = scene.venue
         self._scene, self._forking, self._base, self._beginning = scene, forking, base, beginning
         self._numbers = count()
+        self._late: Callable[[], None] | None = None
         self.requests, self.orders = 0, list[int]()
         self.begin()
         assert self.session() == DONE  # prices are in the cache from now on
@@ -102,7 +104,7 @@ class Rebalance:
         settings = self._beginning.settings
         self.settings = settings.model_copy(update={"journal": settings.journal.model_copy(update={"folder": str(place)})})
         self.venue.matching, self.venue.wiped, self.venue.handled = copied(self._beginning.account), [], 0
-        self.venue.before_request = self.venue.after_request = None
+        self.venue.before_request = self.venue.after_request = self._late = None
         self.clock = self._scene.clock = SharedClock.at(place / "clock", self._beginning.now)  # type: ignore[assignment]
 
     def session(self, **job: Any) -> int:
@@ -126,7 +128,8 @@ class Rebalance:
         def before(asked: Asked, number: int) -> Answer | None:
             if case.moment == UNANSWERED or not killed(number) or case.moment == EXECUTED:
                 return None
-            self.venue.before_request = held_back(self.venue, asked) if case.moment == LATE else None
+            if case.moment == LATE:
+                self._late = held_back(self.venue, asked)
             over.set()
             return DROPPED
 
@@ -141,9 +144,8 @@ class Rebalance:
         status = self._forking.ended()
         dead.set()
         assert status != KILLED or over.wait(10.0)
-        self.venue.after_request = None
-        if case.moment != LATE:
-            self.venue.before_request = None
+        late = self._late
+        self.venue.before_request, self.venue.after_request = (lambda *_: late()) if late else None, None
         return status == KILLED
 
     def wrong(self) -> list[str]:
@@ -153,18 +155,44 @@ class Rebalance:
                 break
         else:
             return [f"not settled after {RESTARTS} starts, exit code {status}"]
-        venue = self.venue
+        if self._late:
+            self.clock.sleep(HELD_BACK)
+            self._late()
         with open_journal(journal_path(self.settings), self.clock.now) as journal:
-            found = doubled(venue, journal) + lost(venue, journal) + unlike(venue, self.holdings)
+            found = self._unsound(journal)
             found += [f"intent {one.id} is {one.state}, {one.why}" for one in journal.intents() if one.state != "done"]
             bars = len(list(journal.decisions(since=int(self._beginning.now) // DAY * DAY)))
-        found += [f"{bars} decisions for one bar"] if bars != 1 else []
-        return found if venue.conserved() else [*found, f"balances: {venue.matching.differences()}"]
+        return found if bars == 1 else [*found, f"{bars} decisions for one bar"]
+
+    def _unsound(self, journal: Journal) -> list[str]:
+        """What exchange and journal do not agree about, and what is held otherwise than without the kill."""
+        found = doubled(self.venue, journal) + lost(self.venue, journal) + unlike(self.venue, self.holdings)
+        return found if self.venue.conserved() else [*found, f"balances: {self.venue.matching.differences()}"]
 
     def after_it(self, changes: dict[str, Any], seconds: float) -> Beginning:
         """The beginning of a cycle some time after this one, under other settings."""
         settings = self.settings.model_copy(update=changes)
         return Beginning(settings, self._beginning.now + seconds, Path(self.settings.journal.folder), copied(self.venue.matching))
+
+
+class OnPaper(Rebalance):
+    """A cycle whose orders are filled here: the journal alone knows them."""
+
+    def __init__(self, scene: World, forking: Forks, base: Path, beginning: Beginning) -> None:
+        super().__init__(scene, forking, base, beginning)
+        with open_journal(journal_path(self.settings), self.clock.now) as journal:
+            self._orders, self._fills = told(journal)
+
+    def _unsound(self, journal: Journal) -> list[str]:
+        orders, fills = told(journal)
+        found = [] if orders == self._orders else [f"orders are {orders} in place of {self._orders}"]
+        return found if fills == self._fills else [*found, f"fills are {fills} in place of {self._fills}"]
+
+
+def told(journal: Journal) -> tuple[list[Any], list[Any]]:
+    """Orders and executions without ids and times."""
+    orders = [(order.symbol, order.attempt, order.size, order.status, order.filled, order.average) for order in journal.orders()]
+    return orders, [(row.symbol, row.size, row.price, row.fee) for row in journal.fills()]
 
 
 def copied(old: Matching) -> Matching:
@@ -178,16 +206,16 @@ def copied(old: Matching) -> Matching:
     return new
 
 
-def held_back(venue: BinanceVenue, asked: Asked) -> Any:
-    """A hook that executes an order only after it has been asked for in vain for some time."""
+def held_back(venue: BinanceVenue, asked: Asked) -> Callable[[], None]:
+    """Executes an order when it is called late enough, once."""
     due, waiting = venue.now() + HELD_BACK, [parameters(asked)]
 
-    def before(other: Asked, number: int) -> None:
+    def late() -> None:
         if waiting and venue.now() >= due:
             with venue.turn:
                 venue.private.place(Call(waiting.pop()))
 
-    return before
+    return late
 
 
 @contextmanager
@@ -198,7 +226,10 @@ def rebalances(folder: Path, cache: Path, base: Path) -> Iterator[dict[str, Reba
     with forks(folder, cache) as forking, world(folder, cache, base, "2015-10-20", USUAL) as scene:
         buys = Rebalance(scene, forking, base / "buys", Beginning(scene.settings, START, none, scene.venue.matching))
         other = settings_for(folder, cache, base, USUAL | WEIGHTS)
-        yield {"buys": buys, "sells and buys": Rebalance(scene, forking, base / "sells", buys.after_it({"coins": other.coins}, DAY))}
+        sells = Rebalance(scene, forking, base / "sells", buys.after_it({"coins": other.coins}, DAY))
+        dry = settings_for(folder, cache, base, USUAL | {"exchange.mode": "dry-run"})
+        paper = OnPaper(scene, forking, base / "paper", Beginning(dry, START, none, scene.venue.matching))
+        yield {"buys": buys, "sells and buys": sells, "on paper": paper}
 
 
 def cases(cycle: Rebalance) -> Iterator[Case]:
