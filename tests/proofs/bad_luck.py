@@ -173,9 +173,8 @@ class Misfortunes:
         if self.happens("somebody else", 0.08):
             self._somebody()
         if self.happens("Yahoo", 0.1):
-            self._scene.yahoo.faults += [self._chance.choice((Answer(429), Answer(500), Answer(200, b"<html>"), DROPPED))] * self._chance.randint(
-                1, 6
-            )
+            answer = self._chance.choice((Answer(429), Answer(500), Answer(200, b"<html>"), DROPPED))
+            self._scene.yahoo.faults += [answer] * self._chance.randint(1, 6)
 
     def _somebody(self) -> None:
         person, coin = self._scene.venue.person, self._chance.choice(COINS)
