@@ -10,10 +10,20 @@ import pytest
 # exchange_calendars 4.13 on pandas 3.1: nothing we could write otherwise.
 THEIR_WARNING = "ignore:Series.values returning an ndarray that drops timezone:pandas.errors.Pandas4Warning"
 KEPT = "RUSSELL_GATE_TEST_DATA"  # says where the real files are; no setting
+# Of these one variant is in every run, all are in `make proofs`: a login page, an empty body and half of one take the same way.
+MANY_VARIANTS = ("test_faults_", "test_secrets_stay", "test_kills", "test_doctor", "test_session_", "test_random_faults", "test_replay", "test_spa")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", THEIR_WARNING)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        indices = item.callspec.indices.values() if hasattr(item, "callspec") else ()
+        if item.path.name.startswith(MANY_VARIANTS) and any(indices):
+            item.add_marker("proof")
 
 
 @pytest.fixture(autouse=True)
