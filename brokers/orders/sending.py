@@ -26,7 +26,8 @@ class Orders:
     """The orders of one account.
 
     The one rule: `create_order` is called once for an id, and only after that id is in the journal. What became of it is what the
-    exchange says of the id; "not found" counts once its time is past the order's receive window and 10 s, and it has said so twice.
+    exchange says of the id; "not found" counts once its time is the receive window and 10 s past the sending, or past the first question
+    if that came later, and it has said so twice.
     """
 
     def __init__(self, client: Client, journal: Journal, listings: Mapping[str, Listing], clock: Clock, recv_window: int, fill_within: float) -> None:
@@ -78,7 +79,8 @@ class Orders:
 
         """
         market = self._listings[order.symbol].symbol
-        conclusive_from = order.sent_at + self._window + LATE
+        # It may have left later than was written down: after a wait, or once more when our clock had been set.
+        conclusive_from = max(order.sent_at, self._client.server_time()) + self._window + LATE
         absent = 0
         while absent < SURE:
             placed = self._client.order(order.client_id, market)

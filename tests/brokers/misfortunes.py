@@ -17,11 +17,12 @@ from brokers.problems import Problem
 from tests.brokers.worlds import World, settings_for, world
 from tests.exchange.proxy import Answer, Asked
 from tests.exchange.venue import TESTNET
-from tests.proofs.random_faults import FromMemory, prices_of, waiting_for_nothing
+from tests.proofs.bad_luck import FromMemory, prices_of, waiting_for_nothing
 
 START = "2015-10-20 00:00:02"
 NEXT_DAY = "2015-10-21 00:00:02"
-STEPS = {"BTC": 1e-5, "ETH": 1e-4, "SOL": 1e-3}
+OUT = {"risk_curve.ceilings": [0.0, 0.0, 0.0, 0.0]}  # settings under which everything is sold
+STEPS = {"BTC": 1e-5, "ETH": 1e-4, "SOL": 1e-3}  # in the order in which coins are bought
 
 
 @contextmanager
@@ -66,6 +67,14 @@ def assert_as_undisturbed(w: World, expected: Mapping[str, float]) -> None:
     assert_sound(w)
     with w.journal() as journal:
         assert [intent.state for intent in journal.intents()] == ["done"] * 3
+
+
+def assert_adopted(w: World, expected: Mapping[str, float]) -> None:
+    """As undisturbed: three orders were sent and three were taken; one without an answer was asked for by its id."""
+    assert_as_undisturbed(w, expected)
+    assert bought(w) == ["BTC", "ETH", "SOL"] and len(posts(w)) == 3
+    assert attempts(w) == [(coin, 1, "filled") for coin in STEPS]
+    assert asked_for(w, "order", TESTNET)
 
 
 def assert_sound(w: World) -> None:

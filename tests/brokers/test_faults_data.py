@@ -20,7 +20,7 @@ from brokers.journal.records import DecisionRow, GateRow
 from brokers.orders.errors import TryLaterError
 from brokers.prices import yahoo
 from main import EXCHANGE, exit_code
-from tests.brokers.misfortunes import NEXT_DAY, START, asked_for, bought, disturbed, said
+from tests.brokers.misfortunes import START, asked_for, bought, disturbed, said
 from tests.brokers.worlds import DAY, World, epoch
 from tests.exchange.proxy import DROPPED, Answer, Asked
 from tests.exchange.venue import LIVE, TESTNET, BinanceVenue
@@ -369,17 +369,17 @@ def test_fault_43_one_series_that_cannot_be_had_is_told_and_carried(whole_folder
         assert bought(w) == ALL
 
 
-def complete(w: World, symbol: str, whole: pd.DataFrame, after: float) -> None:
-    """`after` so many seconds of waiting Yahoo has all rows of `symbol`."""
+def in_time(w: World, symbol: str, *changes: tuple[str, pd.DataFrame]) -> None:
+    """From each instant on (by the first wait that ends after it) Yahoo has these rows of `symbol`."""
 
-    class Waiting(SimulatedClock):
+    class Changing(SimulatedClock):
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
-            if self.now() >= begun + after:
-                w.yahoo.frames[symbol] = whole
+            for instant, rows in changes:
+                if self.now() >= epoch(instant):
+                    w.yahoo.frames[symbol] = rows
 
-    begun = w.clock.now()
-    w.clock = Waiting(begun)
+    w.clock = Changing(w.clock.now())
 
 
 def only_volume(day: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -406,7 +406,7 @@ def test_fault_44_a_last_row_without_prices_is_dropped_and_the_close_before_it_u
 def test_fault_44_the_row_is_used_as_soon_as_it_has_its_prices(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     with downloading(whole_folder, cache, tmp_path) as w:
         whole = change_rows(w, "^RUT", only_volume("2015-10-19"))
-        complete(w, "^RUT", whole, after=10.0)
+        in_time(w, "^RUT", ("2015-10-20 00:00:12", whole))
         assert said(w.run().problems, "gate stale") == []
         (row,) = gate_rows(w)
         assert (row.close, row.stale) == (whole["close"]["2015-10-19"], 0)
@@ -514,7 +514,9 @@ def test_fault_48_a_revised_history_is_told_and_not_acted_on_backwards(whole_fol
         before = gate_rows(w)
         week = [pd.Timestamp(day) for day in ("2015-10-14", "2015-10-15", "2015-10-16")]
         change_rows(w, "^RUT", lambda rows: rows.assign(**{name: rows[name].where(~rows.index.isin(week), rows[name] / 2) for name in PRICES}))
+        change_rows(w, "IWM", only_volume("2015-10-20"))  # is waited for meanwhile, in vain
         voice = next_day(w)
+        assert decisions(w)[-1].decided_at >= SECOND + 30
         (text,) = said(voice.problems, "revised")
         assert text.startswith("1 earlier gate rows have changed since they were acted on, the first of 2015-10-19")
         assert gate_rows(w)[: len(before)] == before
@@ -547,12 +549,15 @@ def test_fault_49_rows_of_other_days_are_refused(whole_folder: Path, cache: Path
 
 
 def test_fault_49_a_reading_that_failed_is_made_up_for_within_the_session(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    """Also where the sessions known have not changed since the answer that was refused."""
-    with downloading(whole_folder, cache, tmp_path, None, NEXT_DAY) as w:
-        whole = change_rows(w, "^GSPC", lambda rows: rows.set_axis(rows.index - pd.Timedelta(days=1)))
-        complete(w, "^GSPC", whole, after=10.0)
-        assert said(w.run().problems, "gate stale") == []
-        assert [(row.known_at, row.stale) for row in gate_rows(w)] == [(epoch("2015-10-20 20:30"), 0)]
+    """Also where no session has closed since the answer that was refused."""
+    with downloading(whole_folder, cache, tmp_path) as w:
+        whole = w.yahoo.frames["^GSPC"]
+        spoiled = whole.set_axis(whole.index - pd.Timedelta(days=1))
+        in_time(w, "^GSPC", ("2015-10-20 12:00", spoiled), ("2015-10-21 00:00:10", whole))
+        voice = w.run(once=False, until="2015-10-21 00:00:30")
+        assert said(voice.problems, "gate stale") == []
+        assert [(row.time, row.gate_stale) for row in decisions(w)] == [(FIRST, 0), (SECOND, 0)]
+        assert SECOND + 10 <= decisions(w)[1].decided_at <= SECOND + 30
         assert bought(w) == ALL
 
 

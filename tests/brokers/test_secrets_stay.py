@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -119,7 +118,7 @@ def test_no_fault_leaves_a_secret_anywhere(scene: World, tmp_path: Path, capfd: 
 
 
 def test_a_real_process_shows_none_to_others(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    """The process is real, and so is its clock, by which there are no prices: it asks for its account, and is ended when it has."""
+    """The process is real, and so is its clock, by which there are no prices: it asks for its account, and is killed when it has."""
     with world(whole_folder, cache, tmp_path, "2015-10-20") as scene:
         scene.venue.now = time.time
         scene.venue.faults.add("503_before", "GET", "account")
@@ -132,7 +131,7 @@ def test_a_real_process_shows_none_to_others(whole_folder: Path, cache: Path, tm
         while scene.network.counts[TESTNET, "GET", "/api/v3/openOrders"] < 3 and child.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
         shown = Path(f"/proc/{child.pid}/cmdline").read_bytes()
-        child.send_signal(signal.SIGTERM)
+        child.kill()  # its write-ahead log stays as it was
         told = child.communicate(timeout=60)
         assert b"main.py" in shown
         assert leaks([shown, *told, *files(tmp_path)], scene) == []
