@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,16 @@ def no_outer_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith("RUSSELL_GATE_") and name != KEPT:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def own_client_of_yahoo() -> Iterator[None]:
+    """yfinance's one client of a process keeps the network it was made in, cookies and refusals: the next test makes its own."""
+    yield
+    if yahoo := sys.modules.get("brokers.prices.yahoo"):
+        yahoo._client.cache_clear()
+    if data := sys.modules.get("yfinance.data"):
+        data.SingletonMeta._instances.clear()
 
 
 @pytest.fixture(scope="session")

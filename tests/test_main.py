@@ -242,7 +242,6 @@ def test_without_network_yahoo_is_unreachable_and_nothing_is_kept(tmp_path: Path
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # the discard port: nobody listens
         monkeypatch.setenv(name.lower(), "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "")
-    yahoo._client.cache_clear()
     own = tmp_path / "own cache"
     own.mkdir()
     for file in cache.glob("XNYS*"):

@@ -27,11 +27,9 @@ def site(network: Internet, monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooSi
     """Eight sessions to 2024-01-11, three yet to come; two days of BTC-USD."""
     monkeypatch.setattr(yahoo, "WAIT", wait_none())
     monkeypatch.setattr(yahoo.time, "time", lambda: NOW.timestamp())
-    yahoo._client.cache_clear()
     frames = {"^RUT": bars("2024-01-02", 11, "B"), "BTC-USD": bars("2024-01-10", 2, "D")}
     yield YahooSite(frames, NOW.timestamp).registered(network)
     yahoo._client()._session.close()
-    yahoo._client.cache_clear()
 
 
 def test_yahoo_gives_several_symbols_up_to_the_row_in_progress(site: YahooSite) -> None:

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from servers import BUSY, GONE_WRONG, Answer, YahooSite, closed_port, lead_yfinance_to, served
 from tenacity import wait_none
-from yfinance.data import SingletonMeta
 
 from brokers.prices import yahoo
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
@@ -36,11 +35,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooSite]:
     monkeypatch.setattr(yahoo, "WAIT", wait_none())
     with served(YahooSite("^RUT", "America/New_York", bars)) as running:
         lead_yfinance_to(running, monkeypatch)
-        # yfinance keeps one client a process, with its cookie and crumb; a test begins without.
-        monkeypatch.setattr(SingletonMeta, "_instances", {})
-        yahoo._client.cache_clear()
         yield running
-        yahoo._client.cache_clear()
 
 
 def test_gives_a_row_a_session_under_its_date_with_both_closes(site: YahooSite) -> None:
