@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,19 +13,33 @@ import pytest
 THEIR_WARNING = "ignore:Series.values returning an ndarray that drops timezone:pandas.errors.Pandas4Warning"
 KEPT = "RUSSELL_GATE_TEST_DATA"  # says where the real files are; no setting
 # Of these one variant is in every run, all are in `make proofs`: a login page, an empty body and half of one take the same way.
-MANY_VARIANTS = ("test_faults_", "test_secrets_stay", "test_kills", "test_doctor", "test_session_", "test_random_faults", "test_replay", "test_spa")
+MANY_VARIANTS = ("test_faults_", "test_secrets_stay", "test_kills", "test_doctor", "test_session_", "test_browser", "test_replay", "test_spa")
+SPREAD = "test_random_faults"  # long, and each for itself: beside the tests of other files, which stay together, they fill all workers
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", THEIR_WARNING)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        indices = item.callspec.indices.values() if hasattr(item, "callspec") else ()
-        if item.path.name.startswith(MANY_VARIANTS) and any(indices):
-            item.add_marker("proof")
+def pytest_itemcollected(item: pytest.Item) -> None:
+    indices = item.callspec.indices.values() if hasattr(item, "callspec") else ()
+    if item.path.name.startswith(MANY_VARIANTS) and any(indices):
+        item.add_marker("proof")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if SPREAD in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests wait for browsers, for other processes, for what does not answer."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(autouse=True)
