@@ -1,9 +1,12 @@
 """What `paper`, `halt` and `resume` do: a session is put together, run, and always ended in writing."""
 
+import gc
 import json
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,6 @@ from brokers.orders.client import Client, Keys
 from brokers.orders.errors import CallAPersonError, ExchangeError, SafetyError
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.orders.testnet import TestnetAccount
-from brokers.orders.venue import Book
 from brokers.prices import exchange as public_prices
 from brokers.prices.live import LivePrices
 from brokers.prices.series import DataError
@@ -42,6 +44,7 @@ def journal_path(settings: Settings) -> Path:
 
 def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bool, once: bool) -> int:
     """Trade on paper until told to stop; the exit code."""
+    gc.enable()  # which a backtest does without: a session lives for months
     settings, secrets = load(files, overrides), load_secrets()
     clock = Clock()
     with ended_by_signals(clock) as received, ExitStack() as parts:
@@ -55,7 +58,10 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
         except Exception as error:
             outcome = redacted(f"{type(error).__name__}: {error}", secrets.hidden())
             voice.ended(outcome, bug=not isinstance(error, EXPECTED))
-            raise
+            if isinstance(error, EXPECTED):
+                raise
+            sys.stderr.write(redacted(traceback.format_exc(), secrets.hidden()))  # what Python would print, but for the secrets in it
+            raise SystemExit(1) from None
         finally:
             session.end(outcome)
         if as_json:
@@ -67,6 +73,7 @@ def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: 
     """A session of these settings: which account it trades is decided here, and nowhere else."""
     exchange, prices = settings.exchange, LivePrices(settings)
     public = _client(exchange.prices_id, None, settings, clock, public_prices.QUIET)
+    public_prices.QUIET.remember(journal, "pauses of public prices")
     account: TradingAccount
     if exchange.mode == "testnet":
         keys = secrets.keys()
@@ -74,10 +81,13 @@ def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: 
             raise CallAPersonError(
                 f"{exchange.id}: no keys: set RUSSELL_GATE_API_KEY and RUSSELL_GATE_API_SECRET (see .env.example), or exchange.mode dry-run"
             )
-        client = _client(exchange.id, Keys(*keys), settings, clock)
+        quiet = Quiet(clock.now)
+        quiet.remember(journal, "pauses")
+        client = _client(exchange.id, Keys(*keys), settings, clock, quiet)
         account = TestnetAccount(settings, client, public.price, journal, clock, voice.problem)
     else:
-        account = PaperAccount(journal, terms(settings), *_book_and_rules(settings, public), clock.now)
+        markets = {coin.name: coin.market for coin in settings.coins}
+        account = PaperAccount(journal, terms(settings), markets, lambda: _rules(markets, public), lambda coin: public.book(markets[coin]), clock.now)
     pump = Pump(prices, functions(settings), settings, clock, remembered(journal))
     return Session(settings, strategy(settings), pump, account, journal, clock, voice)
 
@@ -87,19 +97,17 @@ def terms(settings: Settings) -> Terms:
     return Terms(settings.exchange.amount or settings.backtest.cash, settings.costs.fee, settings.guards.tick_gap)
 
 
-def _client(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock, quiet: Quiet | None = None) -> Client:
+def _client(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock, quiet: Quiet) -> Client:
     timeout, window = settings.exchange.timeout, settings.exchange.recv_window
     return Client(exchange_id, keys, timeout=timeout, recv_window=window, sleep=clock.sleep, now=clock.now, quiet=quiet)
 
 
-def _book_and_rules(settings: Settings, public: Client) -> tuple[dict[str, Rules], Callable[[str], Book]]:
-    """What the exchange asks of orders in each coin, and its books by coin."""
-    markets = {coin.name: coin.market for coin in settings.coins}
+def _rules(markets: Mapping[str, str], public: Client) -> dict[str, Rules]:
+    """What the exchange asks of orders in each coin."""
     listings = public.listings()
     if missing := [market for market in markets.values() if market not in listings]:
         raise CallAPersonError(f"{public.id}: does not list {', '.join(missing)}; take those coins out, or choose another exchange.prices_id")
-    rules = {name: Rules(listings[market].step, listings[market].min_notional) for name, market in markets.items()}
-    return rules, lambda name: public.book(markets[name])
+    return {name: Rules(listings[market].step, listings[market].min_notional) for name, market in markets.items()}
 
 
 @contextmanager

@@ -123,7 +123,8 @@ def replay(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None]
         account = PaperAccount(
             journal,
             Terms(settings.backtest.cash, settings.costs.fee, 1.0),
-            {coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional) for coin in settings.coins},
+            [coin.name for coin in settings.coins],
+            lambda: {coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional) for coin in settings.coins},
             NextOpens(inputs, clock).book,
             clock.now,
         )

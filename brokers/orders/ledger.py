@@ -1,6 +1,7 @@
 """Whose coins: what of an exchange's account is ours, what it should hold, and what somebody else has done."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -56,7 +57,13 @@ class Ledger:
         def of(coin: str) -> float:
             return max(totals.get(coin, 0.0) - baseline.get(coin, 0.0), 0.0)
 
-        return of(self.quote), {name: of(listing.base) for name, listing in self._listings.items()}
+        return max(of(self.quote) - self._owed(), 0.0), {name: of(listing.base) for name, listing in self._listings.items()}
+
+    def _owed(self) -> float:
+        """Quote units of fees that were paid in a coin which is not ours: they are a cost all the same."""
+        rows = self._journal.fills(float(self._journal.get(BEGUN) or 0.0))
+        ours = {*self._watched(), ""}
+        return sum(row.fee_quote for row in rows if row.fee_coin not in ours and not math.isnan(row.fee_quote))
 
     def agree(self, totals: Mapping[str, float]) -> None:
         """From now on expect these balances and what is traded after this."""

@@ -1,7 +1,7 @@
 """An account on paper: orders are filled here against a live order book, and no signed request is ever made."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from brokers.journal.journal import Journal
@@ -34,22 +34,41 @@ class PaperAccount:
     The one rule: a fill is in the journal before it is in the account, so that a restart finds the same account.
     """
 
-    def __init__(self, journal: Journal, terms: Terms, rules: Mapping[str, Rules], books: Callable[[str], Book], now: Callable[[], float]) -> None:
-        """`books` gives the book of a coin now."""
+    def __init__(
+        self,
+        journal: Journal,
+        terms: Terms,
+        coins: Collection[str],
+        rules: Callable[[], Mapping[str, Rules]],
+        books: Callable[[str], Book],
+        now: Callable[[], float],
+    ) -> None:
+        """`rules` tells those of all coins, once asked by `start`; `books` gives the book of a coin now."""
         self._journal = journal
         self._fee, self._tick_gap = terms.fee, terms.tick_gap
-        self._rules = rules
+        self._told = rules
+        self._rules: Mapping[str, Rules] = {}
         self._books = books
         self._now = now
         self.units = Units(journal)
         self.cash = terms.cash
-        self.positions = dict.fromkeys(rules, 0.0)
+        self.positions = dict.fromkeys(coins, 0.0)
         self._filled: dict[str, FillRow] = {}
         for row in journal.fills():
             self._book(row)
 
     def start(self) -> None:
-        """Nothing has to be asked."""
+        """Learn the exchange's rules.
+
+        Raises
+        ------
+        CallAPersonError
+            It does not list a coin.
+        TryLaterError
+            It cannot be asked now.
+
+        """
+        self._rules = self._told()
 
     def refresh(self, closes: Mapping[str, float]) -> float:
         """What was put in since the bar before: on paper nobody does."""

@@ -1,5 +1,6 @@
 """The paper-trading commands as a user types them."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 import main
 from backtests import replay
+from brokers.session import Session
 from tests.exchange.proxy import internet
 from tests.price_folder import options
 
@@ -37,6 +39,27 @@ def test_orders_need_keys(offline: None) -> None:
     code, said = called("paper", "--once", "--set", "exchange.mode=testnet")
     assert code == 4
     assert "RUSSELL_GATE_API_KEY" in said
+
+
+def test_a_session_has_its_rubbish_collected(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program does without the collector, as suits a run of seconds; a session lives for months."""
+    monkeypatch.setattr(gc, "enable", lambda: collected.append(True))
+    collected: list[bool] = []
+    called("paper", "--once", "--set", "exchange.mode=testnet")
+    assert collected
+
+
+def test_a_bug_shows_its_traceback_without_the_secrets_in_it(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("GET /order?signature=0123abcdef with abc123")
+
+    monkeypatch.setenv("RUSSELL_GATE_API_KEY", "abc123")
+    monkeypatch.setenv("RUSSELL_GATE_API_SECRET", "def456")
+    monkeypatch.setattr(Session, "run", broken)
+    code, said = called("paper", "--once", "--set", "exchange.mode=testnet")
+    assert code == 1
+    assert "in broken" in said and "ZeroDivisionError" in said
+    assert "0123abcdef" not in said and "abc123" not in said
 
 
 def test_half_a_pair_of_keys_is_a_slip(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,6 +241,23 @@ def test_fault_67_without_a_network_a_dry_run_says_so_and_goes_on_when_there_is_
         w.clock.sleep(DAY)
 
 
+def test_fault_67_a_dry_run_begun_without_a_network_waits_for_it(w: World, whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(w, whole_folder, cache, {"exchange.mode": "dry-run"})
+    w.network.offline |= set(w.network.sites)
+    sleep, back = w.clock.sleep, w.clock.now() + 600.0
+
+    def until_it_is_back(seconds: float) -> None:
+        sleep(seconds)
+        if w.clock.now() > back:
+            w.network.offline.clear()
+
+    monkeypatch.setattr(w.clock, "sleep", until_it_is_back)
+    voice = w.run(once=False, until=f"{pd.Timestamp(back + 3600, unit='s')}")
+    assert "binance: markets" in said(voice.problems, "exchange")[0]
+    with w.journal() as journal:
+        assert [row.symbol for row in journal.fills()] == ALL
+
+
 def fills(w: World) -> list[tuple[str, float, float, float]]:
     """Coin, size, average price and fee (quote units) of every order."""
     with w.journal() as journal:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from brokers.clock import SimulatedClock
+from brokers.prices import exchange
+from brokers.quiet import Quiet
 from tests.brokers.misfortunes import (
     START,
     assert_adopted,
@@ -19,6 +22,7 @@ from tests.brokers.misfortunes import (
 )
 from tests.brokers.worlds import World, epoch
 from tests.exchange.venue import LIVE
+from tests.proofs.bad_luck import Crash
 
 WINDOW = 5.0 + 10.0  # seconds: the receive window and what an exchange may take over a request
 HOUR, DAY = 3600.0, 86_400.0
@@ -151,6 +155,26 @@ def test_fault_07_banned(whole_folder: Path, cache: Path, tmp_path: Path, ban: f
         assert "418" in said(voice.problems, "exchange")[0]
         if ban < 3 * HOUR:
             assert_as_undisturbed(w, undisturbed(whole_folder, cache))
+
+
+@pytest.mark.parametrize("path", ["account", "ticker/24hr"])  # of the testnet, of the public prices
+def test_fault_07_a_restart_does_not_ask_within_a_ban(
+    whole_folder: Path, cache: Path, tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(seconds: float) -> None:
+        if seconds >= HOUR:
+            raise Crash
+
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.venue.faults.add("418", "GET", path, retry_after=int(3 * HOUR))
+        monkeypatch.setattr(w.clock, "sleep", killed)
+        with pytest.raises(Crash):
+            w.run()
+        w.clock = SimulatedClock(epoch(START) + HOUR)
+        exchange.QUIET = Quiet(lambda: w.clock.now())  # of another process
+        w.run(once=False, until="2015-10-21 12:00")
+        assert bought(w) == ["BTC", "ETH", "SOL"]
+        assert_sound(w)  # nobody was asked who was to be left alone
 
 
 def _body(w: World, params: dict[str, str]) -> bytes:

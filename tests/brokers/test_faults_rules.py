@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.orders.errors import CallAPersonError
+from brokers.orders.errors import CallAPersonError, TryLaterError
 from tests.brokers.misfortunes import (
     OUT,
     STEPS,
@@ -63,6 +63,10 @@ def test_fault_22_fees_are_paid_in_bnb(whole_folder: Path, cache: Path, tmp_path
         assert w.owned()["BTC"] == float(w.venue.orders[0].size)  # no fee came off the coin
         w.clock.sleep(DAY)
         assert said(w.run().problems, "moved") == []
+        with w.journal() as journal:
+            cash = [row.cash for row in journal.equity()]
+        # Granted BNB is not ours, what it paid for is.
+        assert cash[1] == pytest.approx(5000.0 - sum(row.size * row.price + row.fee_quote for row in fills))
         all_sold(w, whole_folder, cache)
         assert [w.owned()[coin] for coin in STEPS] == [0.0] * 3
         assert_sound(w)
@@ -188,6 +192,22 @@ def test_fault_26_a_position_in_a_market_that_is_gone_is_held(whole_folder: Path
         assert [order.market.base for order in w.venue.orders[3:]] == ["BTC", "SOL"] and len(posts(w)) == 5
         assert any("ETH/USDT is not traded" in text and "kept" in text for text in said(voice.problems, "abandoned"))
         assert_sound(w)
+
+
+def test_fault_26_an_order_without_an_answer_whose_market_goes_ends_no_session(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.venue.faults.add("answer_lost", "POST", "order", nth=2)
+        w.venue.faults.add("dropped_before", "GET", "order", times=1000)
+        with pytest.raises(TryLaterError):
+            w.run()
+        w.venue.faults.clear()
+        market = w.venue.markets.pop("ETHUSDT")
+        w.venue.faults.add(_still_live, "GET", times=100_000, where=_at_the_live_host, market=market)
+        w.clock.sleep(DAY)
+        voice = w.run()
+        assert bought(w) == ["BTC", "ETH", "SOL"] and len(posts(w)) == 3
+        assert {one.state for one in intents(w) if one.symbol == "ETH"} == {"abandoned"}
+        assert any("lists no spot market 'ETH/USDT'" in text for text in said(voice.problems, "abandoned"))
 
 
 def test_fault_26_a_coin_that_was_never_listed_is_a_mistake(whole_folder: Path, cache: Path, tmp_path: Path) -> None:

@@ -20,6 +20,19 @@ def test_another_host_may_be_asked() -> None:
     assert quiet.left("gate") == 0.0
 
 
+def test_the_next_process_keeps_the_pauses_of_the_one_before() -> None:
+    kept: dict[str, str] = {}
+
+    class Kept:
+        get, put = kept.get, kept.__setitem__
+
+    first, second = Quiet(lambda: 1000.0), Quiet(lambda: 1010.0)
+    first.remember(Kept(), "pauses")
+    first.keep("binance", 60.0)
+    second.remember(Kept(), "pauses")
+    assert (second.left("binance"), second.left("gate")) == (50.0, 0.0)
+
+
 def test_a_clock_set_back_makes_no_pause_longer() -> None:
     time = [1000.0]
     quiet = Quiet(lambda: time[0])

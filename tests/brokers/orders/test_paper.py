@@ -1,6 +1,6 @@
 """An account on paper: real limits, a real book, and the same account after a restart."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,13 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def account(journal: Journal, book: Book = BOOK, tick_gap: float = 0.2, cash: float = 1000.0) -> PaperAccount:
-    return PaperAccount(journal, Terms(cash, 0.001, tick_gap), {"BTC": Rules(0.01, 5.0)}, lambda coin: book, lambda: 7.0)
+    return started(journal, Terms(cash, 0.001, tick_gap), lambda coin: book)
+
+
+def started(journal: Journal, terms: Terms, books: Callable[[str], Book]) -> PaperAccount:
+    paper = PaperAccount(journal, terms, ["BTC"], lambda: {"BTC": Rules(0.01, 5.0)}, books, lambda: 7.0)
+    paper.start()
+    return paper
 
 
 def intended(journal: Journal, size: float, price: float = 100.0, time: int = 1) -> Intent:
@@ -110,7 +116,7 @@ def test_without_a_book_the_intent_waits(journal: Journal) -> None:
     def no_book(coin: str) -> Book:
         raise TryLaterError("no answer")
 
-    paper = PaperAccount(journal, Terms(1000.0, 0.001, 0.2), {"BTC": Rules(0.01, 5.0)}, no_book, lambda: 7.0)
+    paper = started(journal, Terms(1000.0, 0.001, 0.2), no_book)
     with pytest.raises(TryLaterError):
         paper.carry_out(intended(journal, 1.0), may_send=True)
     assert [intent.state for intent in journal.unfinished()] == ["planned"]
