@@ -4,6 +4,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from config import sections, trading
+from config import sections, trading, tuning
 
 # Parts of a dotted key; a part in quotes may hold dots.
 KEY_PART = re.compile(r""""[^"]*"|'[^']*'|[^.]+""")
@@ -49,6 +50,8 @@ class Settings(BaseSettings):
     journal: trading.JournalPlace
     notify: trading.Notify
     log: trading.Log
+    tune: tuning.Tune
+    tuned: tuning.Tuned | None = Field(default=None, description="set by `tune`: what it says of these settings")
 
     @model_validator(mode="after")
     def _weights(self) -> Self:
@@ -140,6 +143,24 @@ def restored(kept: str, name: str, overrides: list[str] | None = None) -> Settin
     if not isinstance(layer, dict):
         raise ConfigError(f"{name}: are no JSON object; they cannot be used again")
     return _settings([(str(DEFAULT), _read(DEFAULT)), (name, layer), *_named(overrides)])
+
+
+def changed(settings: Settings, point: Mapping[str, Any], name: str) -> Settings:
+    """`settings` with other values by dotted key; `name` is what errors call these.
+
+    Raises
+    ------
+    ConfigError
+        As `load`.
+
+    """
+    layer: dict[str, Any] = {}
+    for key, value in point.items():
+        nested = value
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        layer = _merge(layer, nested)
+    return _settings([("the settings", settings.model_dump(exclude_none=True)), (name, layer)])
 
 
 def _named(overrides: list[str] | None) -> list[tuple[str, dict[str, Any]]]:

@@ -1,6 +1,6 @@
 """Every series a configuration needs, from the source it names."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -42,12 +42,30 @@ class Prices(NamedTuple):
         return self._replace(series=cut, sessions=until(self.sessions), now=min(self.now, instant))
 
     def of(self, symbol: str, timeframe: str = "1d") -> Series:
-        """The series of one symbol."""
-        return next(one for request, one in self.series.items() if (request.symbol, request.timeframe) == (symbol, timeframe))
+        """The series of one symbol.
+
+        Raises
+        ------
+        DataError
+            It was not among those that were loaded.
+
+        """
+        for request, one in self.series.items():
+            if (request.symbol, request.timeframe) == (symbol, timeframe):
+                return one
+        raise DataError(f"{symbol} ({timeframe}): its prices were not loaded, no rule of the settings reads them")
 
 
-def wanted(settings: Settings) -> list[Request]:
-    """The series this configuration reads, each once."""
+def wanted(*settings: Settings) -> list[Request]:
+    """The series these configurations read, each once."""
+    first: dict[tuple[str, str], Request] = {}
+    for one in settings:
+        for request in _wanted(one):
+            first.setdefault((request.symbol, request.timeframe), request)
+    return list(first.values())
+
+
+def _wanted(settings: Settings) -> list[Request]:
     signal, confirmations = settings.signal, settings.confirmations
     used = {*confirmations.enabled(), *settings.risk_curve.channels}
     symbols = [signal.index, signal.broad]
@@ -64,10 +82,7 @@ def wanted(settings: Settings) -> list[Request]:
     requests += [Request(name, "macro") for name in OWN_COLUMNS if getattr(settings.haircuts, name).enabled]
     if "exhaustion" in used:
         requests.append(Request(confirmations.exhaustion.symbol, "coin", settings.backtest.bitcoin_market))
-    first: dict[tuple[str, str], Request] = {}
-    for request in requests:
-        first.setdefault((request.symbol, request.timeframe), request)
-    return list(first.values())
+    return requests
 
 
 def load_prices(
@@ -77,8 +92,10 @@ def load_prices(
     progress: Progress | None = None,
     pinned: Mapping[str, str] | None = None,
     may_fall_back: bool = False,
+    also: Sequence[Settings] = (),
 ) -> Prices:
-    """Get every wanted series; `now` (UTC) is the instant of knowledge: bars not finished by then are left out.
+    """Get every series that `settings` and `also` read, from where `settings` say; `now` (UTC) is the instant of knowledge: bars not
+    finished by then are left out.
 
     With `pinned` (vintage by series name) the very data of an earlier run are read again instead of the newest. With `may_fall_back` and
     `prices.source` "auto" for all, the embedded sample stands in for everything where a series is not in the cache and its service
@@ -90,14 +107,14 @@ def load_prices(
         The first series that cannot be had or used, or whose pinned vintage is gone.
     """
     if not (may_fall_back and pinned is None and _real_or_sample(settings)):
-        return _loaded(settings, now, refresh, progress, pinned)
+        return _loaded(settings, now, refresh, progress, pinned, also)
     from brokers.prices import download
 
     try:
-        download.refuse_unreachable([(request, source_of(request, settings)) for request in wanted(settings)], settings)
-        return _loaded(settings, now, refresh, progress, None)
+        download.refuse_unreachable([(request, source_of(request, settings)) for request in wanted(settings, *also)], settings)
+        return _loaded(settings, now, refresh, progress, None, also)
     except UnreachableError as unreachable:
-        return _sample_instead(settings, now, progress, unreachable)
+        return _sample_instead(settings, now, progress, unreachable, also)
 
 
 def _real_or_sample(settings: Settings) -> bool:
@@ -106,19 +123,21 @@ def _real_or_sample(settings: Settings) -> bool:
     return prices.source == "auto" and not prices.sources and not any(getattr(haircuts, name).enabled for name in OWN_COLUMNS)
 
 
-def _sample_instead(settings: Settings, now: pd.Timestamp, progress: Progress | None, why: UnreachableError) -> Prices:
+def _sample_instead(settings: Settings, now: pd.Timestamp, progress: Progress | None, why: UnreachableError, also: Sequence[Settings]) -> Prices:
     simulated = settings.model_copy(update={"prices": settings.prices.model_copy(update={"source": "sample"})})
     try:
-        found = _loaded(simulated, now, False, progress, None)
+        found = _loaded(simulated, now, False, progress, None, also)
     except DataError as gap:
         raise UnreachableError(f"{why} (the embedded sample cannot stand in: {gap})") from gap
     reason = str(why).partition(";")[0]
     return found._replace(fallback=f"{reason}, so these are the simulated prices of the embedded sample, not the market's.")
 
 
-def _loaded(settings: Settings, now: pd.Timestamp, refresh: bool, progress: Progress | None, pinned: Mapping[str, str] | None) -> Prices:
+def _loaded(
+    settings: Settings, now: pd.Timestamp, refresh: bool, progress: Progress | None, pinned: Mapping[str, str] | None, also: Sequence[Settings]
+) -> Prices:
     series = {}
-    for request, found in load_each(settings, now, refresh, progress, pinned):
+    for request, found in load_each(settings, now, refresh, progress, pinned, also):
         if isinstance(found, DataError):
             raise found
         series[request] = found
@@ -126,10 +145,15 @@ def _loaded(settings: Settings, now: pd.Timestamp, refresh: bool, progress: Prog
 
 
 def load_each(
-    settings: Settings, now: pd.Timestamp, refresh: bool = False, progress: Progress | None = None, pinned: Mapping[str, str] | None = None
+    settings: Settings,
+    now: pd.Timestamp,
+    refresh: bool = False,
+    progress: Progress | None = None,
+    pinned: Mapping[str, str] | None = None,
+    also: Sequence[Settings] = (),
 ) -> Iterator[tuple[Request, Series | DataError]]:
     """As `load_prices`, one series at a time, with what is wrong in place of a series that cannot be used."""
-    for request in wanted(settings):
+    for request in wanted(settings, *also):
         source = source_of(request, settings)
         if progress:
             progress(f"{request.name} from {source}")

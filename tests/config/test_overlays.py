@@ -36,7 +36,9 @@ def test_each_begins_with_when_to_use_it_and_changes_something(path: Path) -> No
     usual = leaves(load().model_dump(mode="json"))
     changed = leaves(load([path]).model_dump(mode="json"))
     named = leaves(tomllib.loads(text))
-    assert {key for key in changed if changed[key] != usual.get(key)} <= set(named)
+    # A searched parameter is written as a list, or as a range of a few words, and read as a table of all of them.
+    tables = tuple(key.removesuffix(".low") for key in named)
+    assert [key for key in changed if changed[key] != usual.get(key) and not key.startswith(tables)] == []
     assert any(changed[key] != usual.get(key) for key in changed)
 
 

@@ -1,0 +1,1 @@
+"""Search the parameters, and say how much of the result is luck."""
