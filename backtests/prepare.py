@@ -47,9 +47,14 @@ def prepare(settings: Settings, prices: Prices) -> Inputs:
     """
     grid = _grid(settings, prices)
     table = gate_table(market(settings, prices), gate_rules(settings))
-    coins = {coin.name: _lines(coin.history, settings, prices, grid, settings.allocation.own_trend_days) for coin in settings.coins}
+    coins = traded_lines(settings, prices, grid)
     bitcoin = _lines(settings.backtest.bitcoin, settings, prices, grid, BITCOIN_TREND_DAYS)
     return Inputs(settings, prices, table, grid, coins, bitcoin, decision_rules(settings), costs(settings))
+
+
+def traded_lines(settings: Settings, prices: Prices, grid: pd.DatetimeIndex) -> dict[str, pd.DataFrame]:
+    """The traded coins' lines on `grid`, by name."""
+    return {coin.name: _lines(coin.history, settings, prices, grid, settings.allocation.own_trend_days) for coin in settings.coins}
 
 
 def market(settings: Settings, prices: Prices) -> Market:

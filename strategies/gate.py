@@ -40,7 +40,7 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     names = dict.fromkeys((*rules.confirmations, *rules.curve.channels))
     measures = {name: measure(name, market, rules.measures) for name in names}
     confirming = _count(measures, rules.confirmations, len(known_at))
-    average = _average(close, rules.trend_sessions)
+    average = index_average(close, rules.trend_sessions)
     states = breakout_table(close, average, confirming, rules.breakout)
 
     table = pd.DataFrame({"session_close": market.sessions.array, "close": close, "average": average}, index=known_at)
@@ -74,7 +74,7 @@ def gate_lines(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _average(close: Floats, sessions: int) -> Floats:
+def index_average(close: Floats, sessions: int) -> Floats:
     """The index's own average over the sessions that have a close; NaN elsewhere."""
     average = np.full(len(close), np.nan)
     known = ~np.isnan(close)

@@ -250,8 +250,8 @@ def test_a_centred_rolling_maximum(late: Scene, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_average_of_the_whole_history(late: Scene, monkeypatch: pytest.MonkeyPatch):
-    honest = gate._average
-    monkeypatch.setattr(gate, "_average", lambda close, sessions: np.full(len(close), np.nanmax(honest(close, sessions))))
+    honest = gate.index_average
+    monkeypatch.setattr(gate, "index_average", lambda close, sessions: np.full(len(close), np.nanmax(honest(close, sessions))))
     result = check(late.settings, late.prices)
     assert [one.series for one in result.moved] == ["^RUT"]
     assert "; decision " in found(result), "the decision is named beside the row"

@@ -1,0 +1,123 @@
+"""A search led by what it has found so far: Optuna's tree-structured Parzen estimator, kept in SQLite."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backtests.tuning.field import Field
+from backtests.tuning.partition import Partition
+from backtests.tuning.search import Progress, digest, searched
+from backtests.tuning.segments import Figures, Rule, Segments, figures, objective
+from backtests.tuning.space import AS_IT_STANDS, Axis, Codes, Space
+from config.settings import ConfigError
+from config.tuning import Tune
+
+BATCH = 20  # sets proposed before any of them is known; each batch is one sweep
+WORST = -1e3  # what the estimator is told of a set that breaks a constraint, or that the settings refuse
+STARTING = 50  # sets drawn at random before the estimator begins
+
+
+def led(field: Field, partition: Partition, rule: Rule, tune: Tune, cache: Path, progress: Progress) -> tuple[Codes, Segments]:
+    """Codes and segments of all sets that were tried, the settings as they stand first.
+
+    A search that was interrupted goes on where it was; one that is whole is read. Proposals that came up twice count once, since a
+    set that was tried twice is one try.
+    """
+    import optuna
+
+    whole = np.ones(len(partition.lengths), dtype=bool)
+    with _quiet():
+        kept = _kept(optuna, field, partition, tune, cache)
+        study = optuna.create_study(sampler=_sampler(optuna, tune), directions=_directions(tune))
+        study.add_trials(kept.get_trials(deepcopy=False))
+        while (done := len(study.get_trials(deepcopy=False))) < tune.sets:
+            progress(done, tune.sets)
+            trials = [study.ask() for _ in range(min(BATCH, tune.sets - done))]
+            codes = np.array([_proposed(trial, field.space) for trial in trials], dtype=np.int16)
+            found = figures(field.sweep(codes, partition.edges), partition.lengths, whole)
+            for trial, values in zip(trials, _values(found, rule, tune), strict=True):
+                study.tell(trial, values)
+            kept.add_trials(study.get_trials(deepcopy=False)[done:])
+        tried = np.array([_read(trial.params, field.space) for trial in study.get_trials(deepcopy=False)], dtype=np.int16)
+    codes = np.concatenate([field.space.defaults(), field.space.distinct(tried)])
+    return codes, searched(field, codes, partition, cache, progress)
+
+
+def _kept(optuna: Any, field: Field, partition: Partition, tune: Tune, cache: Path) -> Any:
+    """The study on disk. Trials are asked for in memory: the estimator reads all of them for each new one, which takes SQLite ten times as long."""
+    asked = repr((tune.objective, tune.frontier, tune.min_orders, tune.max_drawdown, tune.seed)).encode()
+    name = digest(field, np.frombuffer(asked, dtype=np.uint8), partition)
+    folder = cache / "tune" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = f"sqlite:///{folder / 'optuna.sqlite'}"
+    return optuna.create_study(storage=storage, study_name=name, directions=_directions(tune), load_if_exists=True)
+
+
+def _sampler(optuna: Any, tune: Tune) -> Any:
+    return optuna.samplers.TPESampler(seed=tune.seed, n_startup_trials=STARTING, multivariate=True, group=True, constant_liar=True)
+
+
+def _directions(tune: Tune) -> Any:
+    return ["maximize", "minimize"] if tune.frontier else ["maximize"]
+
+
+def _proposed(trial: Any, space: Space) -> list[int]:
+    """Codes of a new set: numbers as places in their order, anything else as a choice. A parameter is asked for where its conditions hold."""
+    chosen: dict[str, int] = {}
+    for axis in _in_order(space):
+        if _holds(axis, chosen, space):
+            places = range(len(axis.values))
+            ordered = all(isinstance(value, int | float) and not isinstance(value, bool) for value in axis.values)
+            chosen[axis.key] = trial.suggest_int(axis.key, 0, places[-1]) if ordered else trial.suggest_categorical(axis.key, list(places))
+    return [chosen.get(key, AS_IT_STANDS) for key in space.keys]
+
+
+def _in_order(space: Space) -> list[Axis]:
+    """Each axis after those its conditions name."""
+    ordered: list[Axis] = []
+    left = list(space.axes)
+    while left:
+        placed = {axis.key for axis in ordered}
+        ready = [axis for axis in left if axis.when.keys() <= placed]
+        if not ready:
+            raise ConfigError(f"tune.space: the conditions of {', '.join(axis.key for axis in left)} wait for one another")
+        ordered += ready
+        left = [axis for axis in left if axis not in ready]
+    return ordered
+
+
+def _holds(axis: Axis, chosen: Mapping[str, int], space: Space) -> bool:
+    for key, allowed in axis.when.items():
+        place = space.keys.index(key)
+        value = space.axes[place].values[chosen[key]] if key in chosen else space.standing[place]
+        if value not in allowed:
+            return False
+    return True
+
+
+def _read(params: Mapping[str, int], space: Space) -> list[int]:
+    return [params.get(key, AS_IT_STANDS) for key in space.keys]
+
+
+def _values(found: Figures, rule: Rule, tune: Tune) -> list[list[float]]:
+    """What the estimator is told of each set."""
+    scores = objective(found, rule)
+    kept = np.isfinite(scores)
+    told = (np.where(kept, found.cagr, WORST), np.where(kept, found.max_drawdown, 1.0)) if tune.frontier else (np.where(kept, scores, WORST),)
+    values: list[list[float]] = np.column_stack(told).tolist()
+    return values
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's log, which would repeat every set, and its notes on what is experimental."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield

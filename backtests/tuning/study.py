@@ -1,0 +1,112 @@
+"""A search from its space to its best set."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from backtests.report.progress import Step
+from backtests.tuning.field import Field
+from backtests.tuning.partition import Partition, breakouts, partition
+from backtests.tuning.search import searched
+from backtests.tuning.segments import Figures, Rule, Segments, best, figures, objective
+from backtests.tuning.space import Codes, Space
+from config.settings import ConfigError, Settings
+from config.tuning import Tune
+from strategies.indicators import Floats
+
+DEFAULT = 0  # row of the settings as they stand
+
+
+class Study(NamedTuple):
+    """All sets that were tried, the settings as they stand first; `best` None: no set keeps the constraints."""
+
+    space: Space
+    codes: Codes
+    segments: Segments
+    partition: Partition
+    rule: Rule
+    figures: Figures  # of the whole window
+    objective: Floats
+    best: int | None
+
+    @property
+    def row(self) -> int:
+        """The best set's, or the settings' own where there is none."""
+        return DEFAULT if self.best is None else self.best
+
+    def point(self, row: int) -> dict[str, Any]:
+        """The values of a set by key."""
+        return self.space.point(self.codes[row])
+
+    def changes(self, row: int) -> dict[str, Any]:
+        """The values in which a set differs from the settings as they stand."""
+        return {key: value for (key, value), standing in zip(self.point(row).items(), self.space.standing, strict=True) if value != standing}
+
+
+def rule_of(tune: Tune) -> Rule:
+    """What the settings search for."""
+    weights: Mapping[str, float] = {str(name): weight for name, weight in tune.weights().items()}
+    return Rule(weights, tune.min_orders, tune.max_drawdown)
+
+
+def study(field: Field, settings: Settings, step: Step) -> Study:
+    """Search as the settings say; sets that an earlier process has run are read.
+
+    Raises
+    ------
+    ConfigError
+        The grid is larger than `tune.sets`, the settings refuse a set, or the traded days are too few to be cut.
+
+    """
+    tune, cut = settings.tune, partition_of(field, settings)
+    cache = Path(settings.prices.cache)
+    rule = rule_of(tune)
+
+    def progress(done: int, of: int) -> None:
+        step("searching", done, of)
+
+    if tune.method == "tpe":
+        from backtests.tuning.adaptive import led
+
+        codes, segments = led(field, cut, rule, tune, cache, progress)
+    else:
+        codes = np.concatenate([field.space.defaults(), _chosen(field.space, tune)])
+        segments = searched(field, codes, cut, cache, progress)
+    return judged(field.space, codes, segments, cut, rule)
+
+
+def judged(space: Space, codes: Codes, segments: Segments, cut: Partition, rule: Rule) -> Study:
+    """The study of sets that have been run."""
+    found = figures(segments, cut.lengths, np.ones(len(cut.lengths), dtype=bool))
+    scores = objective(found, rule)
+    row = best(scores, DEFAULT)
+    return Study(space, codes, segments, cut, rule, found, scores, row if np.isfinite(scores[row]) else None)
+
+
+def partition_of(field: Field, settings: Settings) -> Partition:
+    """How the traded days are cut: breakouts are those of records as old as the settings' bases, whatever is searched."""
+    table = field.inputs.table
+    closes = table["close"].where(table["stale"] == 0)
+    events = breakouts(closes, settings.gate.base_sessions)
+    try:
+        return partition(field.days, events, settings.tune.walk_forward.step_months, settings.tune.purge_days)
+    except ValueError as error:
+        raise ConfigError(f"tune: the traded window cannot be cut: {error}") from None
+
+
+def _chosen(space: Space, tune: Tune) -> Codes:
+    if tune.method == "random":
+        return space.drawn(tune.sets, tune.seed)
+    if (size := space.combinations()) > tune.sets:
+        raise ConfigError(
+            f'tune.space: a grid of {size:,} sets, tune.sets allows {tune.sets:,}; take values out, raise tune.sets, or set tune.method = "random"'
+        )
+    return space.grid()
+
+
+def sample_of(study_: Study, count: int, seed: int, include: Sequence[int] = ()) -> list[int]:
+    """Rows drawn at random without repetition, `include` first."""
+    rows = np.random.default_rng(seed).permutation(len(study_.codes))
+    return [*include, *(int(row) for row in rows if row not in include)][:count]

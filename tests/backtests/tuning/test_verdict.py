@@ -1,0 +1,245 @@
+"""The word on a search's best set: what recommends it, what speaks against it, and what is only too little to judge by."""
+
+import json
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backtests.tuning.verdict import Facts, Verdict, judge
+from config.tuning import Limits
+
+LIMITS = Limits(max_pbo=0.2, min_deflated_sharpe=0.95, min_leave_one_out=0.6, min_neighbours=0.7, min_events=5, max_searched_gates_p=0.05)
+GOOD = Facts(
+    is_default=False,
+    sets=10_000,
+    objective=1.1,
+    events=5,
+    pbo=0.2,
+    at_median=0.0,
+    deflated_sharpe=0.95,
+    won=3,
+    folds=5,
+    neighbours=0.7,
+    searched_gates_p=0.05,
+    searched_gates=200,
+)
+MISSED: dict[str, dict[str, Any]] = {  # each just beyond its limit, none of them clearly
+    "pbo": {"pbo": 0.2 + 1e-9},
+    "deflated_sharpe": {"deflated_sharpe": 0.95 - 1e-9},
+    "leave_one_out": {"won": 2},
+    "neighbours": {"neighbours": 0.7 - 1e-9},
+    "searched_gates": {"searched_gates_p": 0.05 + 1e-9},
+}
+CONDEMNED: dict[str, dict[str, Any]] = {  # each where luck, or holding nothing, begins to do as well
+    "objective": {"objective": 0.0},
+    "pbo": {"pbo": 0.5},
+    "deflated_sharpe": {"deflated_sharpe": 0.5 - 1e-9},
+    "leave_one_out": {"won": 0, "folds": 4},
+    "neighbours": {"neighbours": 0.0},
+    "searched_gates": {"searched_gates_p": 0.5},
+}
+NOT_QUITE: dict[str, dict[str, Any]] = {  # the same, one step less
+    "objective": {"objective": 1e-9},
+    "pbo": {"pbo": 0.5 - 1e-9},
+    "deflated_sharpe": {"deflated_sharpe": 0.5},
+    "leave_one_out": {"won": 0, "folds": 3},  # 0.4 ** 3 = 6.4 %, 0.4 ** 4 = 2.56 %
+    "neighbours": {"neighbours": 1e-9},
+    "searched_gates": {"searched_gates_p": 0.5 - 1e-9},
+}
+ABSENT: dict[str, dict[str, Any]] = {
+    "objective": {"objective": None},
+    "pbo": {"pbo": None},
+    "deflated_sharpe": {"deflated_sharpe": None},
+    "leave_one_out": {"won": 0, "folds": 0},
+    "neighbours": {"neighbours": None},
+    "searched_gates": {"searched_gates_p": None},
+}
+FEW = {"events": 4}
+
+
+def judged(**changes: Any) -> Verdict:
+    return judge(GOOD._replace(**changes), LIMITS)
+
+
+def passed(found: Verdict) -> dict[str, bool | None]:
+    return {test.name: test.passed for test in found.tests}
+
+
+def test_at_every_limit_it_is_recommended() -> None:
+    found = judged()
+    assert found.word == "recommend"
+    assert set(passed(found).values()) == {True}
+    assert set(passed(found)) == {"objective", "events", *MISSED}
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_one_test_failed_and_it_is_not(name: str) -> None:
+    found = judged(**MISSED[name])
+    assert found.word == "do not recommend"
+    assert [test for test, is_passed in passed(found).items() if not is_passed] == [name]
+    assert not any(test.condemns for test in found.tests)
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_with_too_few_breakouts_a_failed_test_is_no_evidence_against_it(name: str) -> None:
+    assert judged(**FEW).word == "cannot be told"
+    assert judged(**FEW, **MISSED[name]).word == "cannot be told"
+    assert judged(**FEW, **NOT_QUITE[name]).word == "cannot be told"
+
+
+@pytest.mark.parametrize("name", CONDEMNED)
+def test_with_too_few_breakouts_a_test_failed_clearly_condemns(name: str) -> None:
+    found = judged(**FEW, **CONDEMNED[name])
+    assert found.word == "do not recommend"
+    assert [test.name for test in found.tests if test.condemns] == [name]
+
+
+@pytest.mark.parametrize("name", ABSENT)
+def test_without_a_figure_it_cannot_be_told(name: str) -> None:
+    found = judged(**ABSENT[name])
+    assert found.word == "cannot be told"
+    assert passed(found)[name] is None
+
+
+@pytest.mark.parametrize("missing", ABSENT)
+@pytest.mark.parametrize("name", CONDEMNED)
+def test_unless_another_figure_condemns(name: str, missing: str) -> None:
+    if name != missing:
+        assert judged(**ABSENT[missing] | CONDEMNED[name]).word == "do not recommend"
+        assert judged(**ABSENT[missing] | NOT_QUITE[name]).word == "cannot be told"
+
+
+@pytest.mark.parametrize("name", ["pbo", "deflated_sharpe", "neighbours", "searched_gates_p", "objective"])
+def test_not_a_number_is_no_figure(name: str) -> None:
+    assert judged(**{name: math.nan}).word == "cannot be told"
+
+
+def test_splits_in_which_all_sets_were_alike_do_not_condemn() -> None:
+    """Of 60 % at or below the median, 20 % were ties: 40 % below. Of 75 %, 25 %: 50 % below."""
+    assert judged(**FEW, pbo=0.6, at_median=0.2).word == "cannot be told"
+    assert judged(**FEW, pbo=0.75, at_median=0.25).word == "do not recommend"
+
+
+def test_a_p_of_too_few_gates_is_none() -> None:
+    """Of 18 gates the smallest p is 1 / 19 = 5.3 %, of 19 it is 1 / 20."""
+    for gates, p, word in ((18, 1 / 19, "cannot be told"), (19, 1 / 20, "recommend"), (1, 1.0, "cannot be told"), (0, None, "cannot be told")):
+        assert judged(searched_gates=gates, searched_gates_p=p).word == word, gates
+    assert "19" in judged(searched_gates=18, searched_gates_p=1 / 19).why[-1]
+
+
+def test_a_limit_no_p_can_reach_is_failed_not_unknown() -> None:
+    never = LIMITS.model_copy(update={"max_searched_gates_p": 0.0})
+    assert judge(GOOD, never).word == "do not recommend"
+
+
+def test_neighbours_that_break_constraints_condemn() -> None:
+    found = judged(**FEW, neighbours=-math.inf)
+    assert found.word == "do not recommend"
+    test = next(test for test in found.tests if test.name == "neighbours")
+    assert test.value is None and test.passed is False and "break a constraint" in test.text
+
+
+def test_no_set_that_meets_the_constraints_is_no_choice() -> None:
+    for objective in (None, -math.inf):
+        found = judged(objective=objective, is_default=True)
+        assert found.word == "cannot be told"
+        assert not any("nothing to change" in line for line in found.why)
+        assert any("tune.min_orders" in line for line in found.why)
+
+
+def test_the_settings_as_they_stand_are_named_as_such() -> None:
+    for changes in ({}, MISSED["pbo"], FEW):
+        found = judged(is_default=True, **changes)
+        assert found.word == judged(**changes).word
+        assert found.why[0] == "The best of 10,000 sets is the settings as they stand: there is nothing to change."
+        assert not any("there is nothing to change" in line for line in judged(**changes).why)
+    assert "keeping the settings as they stand" in judged(**MISSED["pbo"]).why[0]
+    assert "against relying on it" in judged(is_default=True, **MISSED["pbo"]).why[1]
+
+
+def test_what_decided_comes_first() -> None:
+    """Here two tests fail, one of them clearly; then two, and a figure is missing."""
+    against = judged(**FEW, **MISSED["pbo"] | CONDEMNED["searched_gates"])
+    assert [line.partition(":")[0] for line in against.why[1:]] == ["Wrong times", "Overfitting", "Breakouts"]
+    open_ = judged(**FEW, **MISSED["pbo"] | ABSENT["neighbours"])
+    assert [line.partition(":")[0] for line in open_.why[1:]] == ["Breakouts", "Neighbours", "Overfitting"]
+    assert judged().why[0].startswith("The best of 10,000 sets passes all 7 tests")
+    assert len(judged().why) == 1
+
+
+@pytest.mark.parametrize("name", [*MISSED, "events"])
+def test_every_sentence_has_number_and_limit(name: str) -> None:
+    for changes in ({}, MISSED.get(name, FEW), CONDEMNED.get(name, FEW)):
+        test = next(test for test in judged(**changes).tests if test.name == name)
+        assert test.value is not None
+        for number in (test.value, test.limit):
+            assert (f"{number:.0f}" if name == "events" else f"{number:.0%}") in re.sub(r"\.\d+%", "%", test.text), test.text
+        assert test.text.endswith(".") and ": " in test.text
+
+
+def test_numbers_can_be_told_from_their_limits() -> None:
+    assert "94.9%" in judged(deflated_sharpe=0.949).why[1]
+    assert "20.04%" in judged(pbo=0.2004).why[1]
+    assert "(deflated Sharpe ratio; at least 95% is needed)" in judged(deflated_sharpe=0.949).why[1]
+    half = LIMITS.model_copy(update={"max_pbo": 0.125})
+    assert "at most 12.5% is allowed" in judge(GOOD, half).why[1]
+
+
+def test_it_can_be_written_as_json() -> None:
+    for changes in ({}, ABSENT["pbo"], {"neighbours": -math.inf}, {"objective": math.nan}):
+        json.dumps([test._asdict() for test in judged(**changes).tests], allow_nan=False)
+
+
+FIGURES = st.one_of(st.none(), st.floats(0, 1))
+ANY = st.builds(
+    Facts,
+    is_default=st.booleans(),
+    sets=st.integers(2, 10**6),
+    objective=st.one_of(st.none(), st.floats(-2, 3)),
+    events=st.integers(0, 9),
+    pbo=FIGURES,
+    at_median=st.one_of(st.none(), st.just(0.0)),
+    deflated_sharpe=FIGURES,
+    won=st.just(0),
+    folds=st.integers(0, 9),
+    neighbours=st.one_of(st.none(), st.floats(-1, 1.5), st.just(-math.inf)),
+    searched_gates_p=FIGURES,
+    searched_gates=st.integers(0, 300),
+).flatmap(lambda facts: st.integers(0, facts.folds).map(lambda won: facts._replace(won=won)))
+
+
+@given(ANY)
+def test_recommended_is_what_the_limits_say_and_nothing_else(facts: Facts) -> None:
+    """Written down once more, from the figures alone."""
+    f = facts
+    exist = None not in (f.objective, f.pbo, f.deflated_sharpe, f.neighbours, f.searched_gates_p) and f.folds > 0
+    within = (
+        exist
+        and f.objective > 0 and f.events >= 5 and f.pbo <= 0.2 and f.deflated_sharpe >= 0.95 and f.won / f.folds >= 0.6
+        and f.neighbours >= 0.7 and f.searched_gates_p <= 0.05 and f.searched_gates >= 19
+    )  # fmt: skip
+    assert (judge(facts, LIMITS).word == "recommend") == within
+
+
+WORSE = {"pbo": 1.0, "deflated_sharpe": 0.0, "won": 0, "neighbours": -1.0, "searched_gates_p": 1.0, "objective": -1.0, "events": 0}
+
+
+@given(ANY, st.sampled_from(sorted(WORSE)))
+def test_a_worse_figure_never_brings_a_better_word(facts: Facts, name: str) -> None:
+    better = ("do not recommend", "cannot be told", "recommend").index
+    if name == "events" or getattr(facts, name) is not None:
+        worse = judge(facts._replace(**{name: WORSE[name]}), LIMITS).word
+        before = judge(facts, LIMITS).word
+        assert better(worse) <= better(before) or (name == "events" and worse == "cannot be told" and before == "do not recommend")
+
+
+def test_worthless_searches_are_rarely_recommended() -> None:
+    """Under luck alone p is even between 1 / (n + 1) and 1; even if every other test were passed, 5 % would remain."""
+    p = np.arange(1, 202) / 201
+    words = [judged(searched_gates_p=float(one)).word for one in p]
+    assert words.count("recommend") / len(p) <= 0.05
