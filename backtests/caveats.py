@@ -9,6 +9,7 @@ from backtests.backtest import Result
 from backtests.metrics import Metrics
 from backtests.prepare import MAX_MISSING, Inputs
 from backtests.spells import Events, Spell
+from backtests.tuning.best_file import warning_of
 from brokers.prices.clean import bar_length
 
 FEW_EVENTS = 10
@@ -63,6 +64,8 @@ def _about_figures(metrics: Metrics, benchmarks: Mapping[str, Metrics]) -> Itera
 def _about_choices(inputs: Inputs) -> Iterator[Caveat]:
     text = "the gate's default numbers were written down by people who knew 2016, 2020 and 2025"
     yield Caveat("high", "chosen knowing the events", text, "results over those years are no independent evidence")
+    if advice := warning_of(inputs.settings):
+        yield Caveat("high", "tuned", advice, "read the page of that search")
     chosen = [coin.name for coin in inputs.settings.coins if coin.history != inputs.settings.backtest.bitcoin]
     if chosen:
         text = f"{', '.join(chosen)} are in the list because they are known to have done well"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.live import functions, remembered, strategy
+from backtests.tuning.best_file import warning_of
 from brokers.clock import Clock
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
@@ -22,6 +23,7 @@ from brokers.orders.testnet import TestnetAccount
 from brokers.prices import exchange as public_prices
 from brokers.prices.live import LivePrices
 from brokers.prices.series import DataError
+from brokers.problems import Problem
 from brokers.pump import Pump
 from brokers.quiet import Quiet
 from brokers.redaction import redacted
@@ -50,6 +52,8 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
     with ended_by_signals(clock) as received, ExitStack() as parts:
         journal = parts.enter_context(open_journal(journal_path(settings), clock.now))
         voice = parts.enter_context(voices(settings, secrets, journal, console=not as_json))
+        if advice := warning_of(settings):
+            voice.problem(Problem("tuned", "warning", advice))
         session = put_together(settings, secrets, journal, clock, voice)
         outcome = "bug"
         try:

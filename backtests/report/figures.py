@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from backtests.attribution import OUTSIDE
 from backtests.metrics import drawdowns
@@ -50,12 +51,12 @@ def drawdown(curves: pd.DataFrame, spells: Sequence[Mapping[str, Any]]) -> Figur
 def index(gate: pd.DataFrame, symbol: str, spells: Sequence[Mapping[str, Any]]) -> Figure:
     """The index with the levels it broke, each change of state, and below it which channels and confirmations held."""
     days = pd.DatetimeIndex(gate["session_close"]).strftime("%Y-%m-%d").tolist()
-    close = _rounded(gate["close"])
+    close = rounded(gate["close"])
     traces: list[Figure] = [
         {"x": days, "y": close, "name": symbol, "mode": "lines", "line": {"width": 1.3, "color": "--ink"}, "hovertemplate": "%{y:,.2f}"},
         {
             "x": days,
-            "y": _rounded(gate["level"]),
+            "y": rounded(gate["level"]),
             "name": "level broken",
             "mode": "lines",
             "line": {"width": 1.6, "color": "--accent", "dash": "dash"},
@@ -88,7 +89,7 @@ def exposure(curves: pd.DataFrame, gate: pd.DataFrame) -> Figure:
     changed = gate[(gate["ceiling"] != gate["ceiling"].shift()) | (gate.index == gate.index[-1])]
     days = pd.DatetimeIndex(changed["session_close"]).strftime("%Y-%m-%d").tolist()
     line = {"width": 1.2, "color": "--ink", "shape": "hv", "dash": "dot"}
-    traces.append({"x": days, "y": _rounded(changed["ceiling"]), "name": "ceiling", "mode": "lines", "line": line, "hovertemplate": "%{y:.0%}"})
+    traces.append({"x": days, "y": rounded(changed["ceiling"]), "name": "ceiling", "mode": "lines", "line": line, "hovertemplate": "%{y:.0%}"})
     return _figure(traces, yaxis={"tickformat": ".0%", "title": {"text": "share of equity"}, "range": [0, 1]}, hovermode="x unified")
 
 
@@ -105,11 +106,15 @@ def profit(found: Mapping[str, Any]) -> Figure:
 
 def random_gates(found: Mapping[str, Any]) -> Figure:
     """Sharpe ratios of the shifted gates, the strategy's own marked."""
-    own = found["own_sharpe"]
-    traces = [{"type": "histogram", "x": found["sharpes"], "name": "shifted gates", "nbinsx": 50, "marker": {"color": "--muted"}}]
+    return marked_histogram(found["sharpes"], found["own_sharpe"], "this gate", "Sharpe ratio", "gates")
+
+
+def marked_histogram(values: Sequence[float], own: float, name: str, what: str, counted: str) -> Figure:
+    """How often each value came up, the `own` one marked with its `name`."""
+    traces = [{"type": "histogram", "x": list(values), "name": counted, "nbinsx": 50, "marker": {"color": "--muted"}}]
     shapes = [{"type": "line", "x0": own, "x1": own, "yref": "y domain", "y0": 0, "y1": 1, "line": {"color": "--strategy", "width": 3}}]
-    note = {"x": own, "yref": "y domain", "y": 1.0, "text": f"this gate: {own:.2f}", "showarrow": False, "xanchor": "left", "xshift": 6}
-    axes = {"xaxis": {"title": {"text": "Sharpe ratio"}}, "yaxis": {"title": {"text": "gates"}}}
+    note = {"x": own, "yref": "y domain", "y": 1.0, "text": f"{name}: {own:.2f}", "showarrow": False, "xanchor": "left", "xshift": 6}
+    axes = {"xaxis": {"title": {"text": what}}, "yaxis": {"title": {"text": counted}}}
     return _figure(traces, **axes, shapes=shapes, annotations=[note], showlegend=False, bargap=0.02)
 
 
@@ -125,7 +130,7 @@ def _figure(traces: list[Figure], **layout: Any) -> Figure:
 def _daily(curves: pd.DataFrame, values: pd.Series, name: str) -> Figure:
     """A line on the curves' days, which follow each other without a gap; the day is the one that ended."""
     first = curves["time"].iloc[0] - pd.Timedelta(nanoseconds=1)
-    return {"x0": f"{first:%Y-%m-%d}", "dx": DAY_MS, "y": _rounded(values), "name": name, "mode": "lines"}
+    return {"x0": f"{first:%Y-%m-%d}", "dx": DAY_MS, "y": rounded(values), "name": name, "mode": "lines"}
 
 
 def _marks(gate: pd.DataFrame, days: list[str]) -> Figure:
@@ -139,7 +144,7 @@ def _marks(gate: pd.DataFrame, days: list[str]) -> Figure:
         "color": "--accent",
         "line": {"color": "--accent", "width": 1.5},
     }
-    closes = _rounded(gate["close"].iloc[changed])
+    closes = rounded(gate["close"].iloc[changed])
     where = {"x": [days[row] for row in changed], "y": closes, "name": "change of state", "mode": "markers"}
     return where | {"marker": marker, "text": text, "hovertemplate": "%{text}<extra></extra>"}
 
@@ -167,6 +172,11 @@ def _answer(answer: object) -> int | None:
     return None if answer is None or answer != answer else int(str(answer).lower() == "true")
 
 
-def _rounded(values: pd.Series) -> list[float | None]:
+def spread_rows(length: int, most: int) -> NDArray[np.intp]:
+    """All rows, or of very many every so manieth, the first and the last among them."""
+    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(np.intp))
+
+
+def rounded(values: pd.Series) -> list[float | None]:
     """Five digits are more than a screen shows."""
     return [None if value != value else float(f"{value:.5g}") for value in values.astype(float).tolist()]

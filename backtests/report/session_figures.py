@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from backtests.execution import Filled
 from backtests.kept import Kept
-from backtests.report.figures import COIN_COLOURS, Figure
+from backtests.report.figures import COIN_COLOURS, Figure, spread_rows
 from backtests.session_report import SessionReport
 
 MOST = 2_000  # points of a line: more than a screen has, and a page of minute bars would not end
@@ -88,8 +87,7 @@ def slippage(fills: Sequence[Filled]) -> Figure:
 
 def _line(values: pd.Series, name: str, look: Figure, digits: int = 6) -> Figure:
     """`values` by epoch second; of very many every so manieth, and the last."""
-    rows = np.unique(np.linspace(0, len(values) - 1, min(len(values), MOST)).round().astype(int))
-    chosen = values.iloc[rows]
+    chosen = values.iloc[spread_rows(len(values), MOST)]
     y = [None if value != value else round(float(value), digits) for value in chosen]
     return {"x": [_moment(time) for time in chosen.index], "y": y, "name": name, "mode": "lines", "line": look, "hovertemplate": "%{y:+.2%}"}
 

@@ -72,7 +72,8 @@ def tiles(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-BENCHMARK_COLUMNS: tuple[tuple[str, str, str], ...] = (
+Column = tuple[str, str, str]  # heading, name of the figure, form
+BENCHMARK_COLUMNS: tuple[Column, ...] = (
     ("total return", "total_return", "{:+,.0%}"),
     ("per year", "cagr", "{:+.1%}"),
     ("Sharpe", "sharpe", "{:.2f}"),
@@ -89,15 +90,22 @@ BENCHMARK_COLUMNS: tuple[tuple[str, str, str], ...] = (
 
 def benchmarks(summary: Mapping[str, Any]) -> Table:
     """The strategy and what could embarrass it; bootstrap intervals in a second line of the cell."""
+    return side_by_side({"strategy": summary["strategy"], **summary["benchmarks"]}, summary["intervals"], BENCHMARK_COLUMNS, "strategy")
+
+
+def side_by_side(
+    everyone: Mapping[str, Mapping[str, Any]], intervals: Mapping[str, Mapping[str, Sequence[float]]], columns: Sequence[Column], own: str
+) -> Table:
+    """Figures by name, one row each, that of `own` marked; (low, high) of an interval in a second line of the cell."""
     rows = []
-    for name, metrics in {"strategy": summary["strategy"], **summary["benchmarks"]}.items():
-        spans = summary["intervals"].get(name, {})
-        cells = [Cell(words(name), None, "own" if name == "strategy" else "")]
-        for _, key, form in BENCHMARK_COLUMNS:
+    for name, metrics in everyone.items():
+        spans = intervals.get(name, {})
+        cells = [Cell(words(name), None, "own" if name == own else "")]
+        for _, key, form in columns:
             cell, span = number(metrics[key], form), _span(spans.get(key), form) if metrics[key] is not None else ""
             cells.append(cell._replace(text=f"{cell.text}\n{span}") if span else cell)
         rows.append(cells)
-    return Table([("", False), *((heading, True) for heading, _, _ in BENCHMARK_COLUMNS)], rows)
+    return Table([("", False), *((heading, True) for heading, _, _ in columns)], rows)
 
 
 def spells(summary: Mapping[str, Any]) -> Table:

@@ -75,9 +75,9 @@ def show_sample(out: Console, why: str) -> None:
     out.print()
 
 
-def metrics_table(rows: Mapping[str, Mapping[str, Any]], title: str, width: int) -> Table:
-    """One line a run or benchmark, a dash where a figure does not exist; fewer figures where `width` characters are few."""
-    columns = [column for column in COLUMNS if width >= ALL_COLUMNS_NEED or column[1] in NARROW]
+def metrics_table(rows: Mapping[str, Mapping[str, Any]], title: str, width: int, known: Sequence[tuple[str, str, str]] = COLUMNS) -> Table:
+    """One line a run or benchmark, a dash where a figure does not exist; fewer of the `known` figures where `width` characters are few."""
+    columns = [column for column in known if width >= ALL_COLUMNS_NEED or column[1] in NARROW]
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("", no_wrap=True)
     for heading, _, _ in columns:
@@ -146,15 +146,15 @@ def show_session(out: Console, report: "SessionReport", page: object) -> None:
     out.print(f"\nWritten to {page}")
 
 
-def plain_table(content: "Content", title: str) -> Table:
-    """A page's table for the terminal; second lines of its cells stand below the first."""
+def plain_table(content: "Content", title: str, told: int = TOLD) -> Table:
+    """A page's table for the terminal, `told` rows of it; second lines of its cells stand below the first."""
     table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
     for heading, is_number in content.headings:
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number)
-    for row in content.rows[:TOLD]:
+    for row in content.rows[:told]:
         table.add_row(*(escape(cell.text) for cell in row), style="bold" if row[0].kind == "own" else "")
-    if len(content.rows) > TOLD:
-        table.add_row(f"... and {len(content.rows) - TOLD} more")
+    if len(content.rows) > told:
+        table.add_row(f"... and {len(content.rows) - told} more")
     return table
 
 
