@@ -97,6 +97,21 @@ def gate(
     read_gate(config, set_, json, as_of, refresh)
 
 
+@command(app, "tune")
+def tune(
+    config: Config = None,
+    set_: Set = None,
+    json: Json = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-tune-<hash>.")] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
+    refresh: Refresh = False,
+) -> None:
+    """Search the parameters named in [tune.space], and say how much of the result is luck."""
+    from backtests.tuning.command import run_tune
+
+    run_tune(config, set_, json, output, not no_report, refresh)
+
+
 @command(app, "paper")
 def paper(
     config: Config = None,

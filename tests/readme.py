@@ -1,9 +1,10 @@
 """What the README shows, made by commands: `python -m tests.readme [--data FOLDER]`.
 
-Takes the screenshot of the report on the embedded sample, and with a folder of real prices writes the table of the result.
+Takes the screenshot of the report on the embedded sample, and with a folder of real prices writes the result and what a search finds.
 """
 
 import argparse
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -17,12 +18,13 @@ from backtests.caveats import caveats
 from backtests.prepare import prepare
 from backtests.report import page
 from backtests.report.terminal import COLUMNS, NARROW
+from backtests.tuning.command import run_tune
 from brokers.prices.load import load_prices
-from config.settings import load
+from config.settings import DEFAULT, load
 
 ROOT = Path(__file__).parents[1]
 README, PICTURE = ROOT / "README.md", ROOT / "backtests/report/sample.png"
-BEGIN, END = "<!-- result -->\n", "<!-- end -->"
+BEGIN, TUNING, END = "<!-- result -->\n", "<!-- tuning -->\n", "<!-- end -->"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # Without these it asks for sites of its own at every start.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -52,6 +54,22 @@ def result(folder: str, scratch: Path) -> str:
     return f"> **{verdict['word'].capitalize()}.** {verdict['why']}\n\n" + "\n".join(lines) + "\n"
 
 
+def tuning(folder: str, scratch: Path) -> str:
+    """The search of config/tune.toml on real prices as the README has it."""
+    words = ["prices.source=folder", f"prices.folder={folder}", f"prices.cache={scratch}/cache"]
+    run_tune([DEFAULT.with_name("tune.toml")], words, False, scratch / "tuned", False, False)
+    found = json.loads((scratch / "tuned/tune.json").read_text(encoding="utf-8"))
+    verdict, walked, left = found["verdict"], found["walk_forward"], found["leave_one_breakout_out"]
+    lines = [f"> **{verdict['word'].capitalize()}.** {verdict['why'][0]}", "", "| test | value | limit | passed |", "|---|---:|---:|---|"]
+    shown = [(one["name"].replace("_", " "), one["value"], one["limit"], "yes" if one["passed"] else "no") for one in verdict["tests"]]
+    lines += [f"| {name} | {value:.2f} | {limit:g} | {passed} |" for name, value, limit, passed in shown]
+    ratios = ", ".join(f"{walked[name]['figures']['sharpe']:.2f} {name}" for name in ("rolling", "anchored"))
+    standing = f"{walked['rolling']['defaults']['sharpe']:.2f}"
+    lines += ["", f"Chosen anew every half year on what lay before: Sharpe ratio {ratios}, against {standing} for the settings as they stand"]
+    lines.append(f"on the same days. Of {left['of']} breakouts left out, the set chosen without one did as well as those on {left['won']}.")
+    return "\n".join(lines) + "\n"
+
+
 def screenshot(scratch: Path) -> None:
     """The head of the sample's report as a picture."""
     from playwright.sync_api import sync_playwright
@@ -77,6 +95,8 @@ def main() -> None:
         if given.data:
             before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
             README.write_text(before + BEGIN + result(given.data, Path(folder)) + END + rest.partition(END)[2], encoding="utf-8")
+            before, _, rest = README.read_text(encoding="utf-8").partition(TUNING)
+            README.write_text(before + TUNING + tuning(given.data, Path(folder)) + END + rest.partition(END)[2], encoding="utf-8")
 
 
 if __name__ == "__main__":

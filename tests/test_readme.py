@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 import main
-from config.settings import load
+from backtests.tuning.space import space_of
+from config.settings import DEFAULT, load
 from tests import readme
 from tests.brokers.children import children, config
 from tests.brokers.worlds import world
@@ -25,6 +26,7 @@ COMMANDS = [line for line in EVERY if line not in LIVE]
 
 def test_its_commands_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").symlink_to(DEFAULT.parent)
     assert len(COMMANDS) >= 6
     for line in COMMANDS:
         result = CliRunner().invoke(main.app, shlex.split(line)[2:])
@@ -79,14 +81,33 @@ def test_its_numbers_are_the_defaults() -> None:
 
 def test_files_it_names_exist() -> None:
     linked = [target for target in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in target]
-    overlays = [f"config/{Path(name).name}" for name in re.findall(r"`(?:config/)?(\w+\.toml)`", TEXT) if name not in ("settings.toml", "my.toml")]
+    overlays = [
+        f"config/{Path(name).name}"
+        for name in re.findall(r"`(?:config/)?(\w+\.toml)`", TEXT)
+        if name not in ("settings.toml", "my.toml", "best.toml")
+    ]
     assert [name for name in (*linked, *overlays) if not (readme.ROOT / name).exists()] == []
 
 
 def test_its_coin_can_be_loaded(tmp_path: Path) -> None:
-    (block,) = [block for kind, block in BLOCKS if kind == "toml"]
+    block = next(block for kind, block in BLOCKS if kind == "toml" and "[[coins]]" in block)
     (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
     assert load([tmp_path / "mine.toml"]).coins[0].name == tomllib.loads(block)["coins"][0]["name"]
+
+
+def test_its_space_can_be_searched(tmp_path: Path) -> None:
+    block = next(block for kind, block in BLOCKS if kind == "toml" and "[tune.space]" in block)
+    (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
+    space = space_of(load([tmp_path / "mine.toml"]))
+    assert space.keys == tuple(tomllib.loads(block)["tune"]["space"])
+    assert len(space.grid()) == 3 * 4 * (1 + 2)  # an average is asked for with one of two words only; none is the settings as they stand
+
+
+@realdata
+@pytest.mark.proof
+def test_its_tuning_is_what_a_search_gives(tmp_path: Path) -> None:
+    shown = TEXT.partition(readme.TUNING)[2].partition(readme.END)[0]
+    assert shown == readme.tuning(str(REAL), tmp_path)
 
 
 @realdata

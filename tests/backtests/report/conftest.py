@@ -12,6 +12,7 @@ from backtests import record
 from backtests.backtest import backtest
 from backtests.caveats import caveats
 from backtests.prepare import Inputs, prepare
+from tests.backtests.report import tune_sample
 from tests.scenes import changed, coin_settings, random_backtest
 
 SEED = (31, 2)  # three channels, four coins, nine spells, 236 orders, some of them not filled
@@ -60,6 +61,12 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return folder
 
     return made
+
+
+@pytest.fixture(scope="session")
+def search_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a made-up search of one kind, to be read only."""
+    return cache(lambda kind: tune_sample.write(kind, tmp_path_factory.mktemp("search-") / kind.replace(" ", "-")))
 
 
 def inputs_of(kind: str) -> Inputs:

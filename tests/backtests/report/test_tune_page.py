@@ -1,0 +1,229 @@
+"""The page of a search: whole for every kind, its pictures are the tables' numbers, honest about damage, and usable in a real browser."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from backtests.report import tune_figures, tune_page, tune_tables, tune_words
+from backtests.report.tables import LOWEST
+from backtests.report.tune_page import Recorded
+from backtests.runs import RunError
+from tests.backtests.report.test_page import EVIL, Parsed
+from tests.backtests.report.tune_sample import KINDS
+from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened
+
+
+@pytest.fixture
+def copy_of(search_of: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """The same, to be written into."""
+    return lambda kind: Path(shutil.copytree(search_of(kind), tmp_path / kind.replace(" ", "-")))
+
+
+@pytest.fixture(scope="module")
+def parsed_of(search_of: Callable[[str], Path]) -> Callable[[str], Parsed]:
+    """The page of a search of one kind, without its chart library."""
+    return cache(lambda kind: Parsed(bare(tune_page.html(tune_page.recorded(search_of(kind))))))
+
+
+def bare(text: str) -> str:
+    return re.sub(r'(id="plotly">).*?(</script>)', r"\1\2", text, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def usual(search_of: Callable[[str], Path]) -> Recorded:
+    return tune_page.recorded(search_of("usual"))
+
+
+# --- whole ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_search_has_a_page(kind: str, search_of: Callable[[str], Path]) -> None:
+    run = tune_page.recorded(search_of(kind))
+    text = tune_page.html(run)
+    assert len(text.encode()) < 4_000_000
+    text = bare(text)
+    parsed = Parsed(text)
+    assert parsed.stack == []
+    figures = {attributes["data-figure"] for tag, attributes in parsed.elements if tag == "script" and "data-figure" in attributes}
+    places = {attributes["id"] for tag, attributes in parsed.elements if tag == "div" and str(attributes.get("class")).startswith("figure")}
+    assert figures == places == tune_figures.pictures(run.found, run.trials).keys()
+    assert parsed.texts["h1"] == [tune_words.headline(run.found)]
+    words = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
+    assert not re.search(r"\b(nan|NaN|None|NaT|inf|Undefined|True|False)\b", re.sub(r"<[^>]*>", " ", words))
+
+
+# --- what it says --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "headline"),
+    [
+        ("usual", "Not recommended."),
+        ("recommended", "Recommended."),
+        ("nothing feasible", "Whether it helps cannot be told."),
+        ("sample", "No verdict."),
+    ],
+)
+def test_the_verdict_comes_first_with_its_tests(
+    kind: str, headline: str, search_of: Callable[[str], Path], parsed_of: Callable[[str], Parsed]
+) -> None:
+    run, parsed = tune_page.recorded(search_of(kind)), parsed_of(kind)
+    assert parsed.texts["h1"] == [headline]
+    tests = run.found["verdict"]["tests"] if run.found["verdict"] else []
+    if tests:
+        assert run.found["verdict"]["why"][0] in parsed.texts["header"][0]
+        assert parsed.texts["h2"][0] == "What it had to pass"
+    rows = tune_tables.tests(run.found).rows
+    assert [row[2].sort for row in rows] == [LOWEST if one["value"] is None else one["value"] for one in tests]
+    assert [row[3].sort for row in rows] == [one["limit"] for one in tests]
+    assert [row[1].text for row in rows] == [{True: "yes", False: "no", None: "not possible"}[one["passed"]] for one in tests]
+
+
+def test_a_search_on_sample_prices_says_so_and_gives_no_p(parsed_of: Callable[[str], Parsed]) -> None:
+    parsed = parsed_of("sample")
+    assert ("body", {"class": "sample"}) in parsed.elements
+    assert parsed.texts["p"][0].startswith("Sample prices: a simulation, not a market. Yahoo cannot be reached")
+    assert "p = " not in parsed.texts["main"][0]
+    assert "On sample prices no p is given." in parsed.texts["main"][0]
+
+
+def test_where_no_set_kept_the_conditions_that_is_said(parsed_of: Callable[[str], Parsed]) -> None:
+    for kind, condition in (("nothing feasible", "at least 10 orders and a drawdown of 30% at most"), ("no best", "at least 10 orders")):
+        parsed = parsed_of(kind)
+        assert f"There is none: no set kept the conditions ({condition})" in parsed.texts["main"][0], kind
+        assert "best.toml" not in parsed.texts["main"][0], kind
+
+
+def test_two_engines_that_disagree_are_an_alarm(parsed_of: Callable[[str], Parsed]) -> None:
+    (alarm,) = [text for text in parsed_of("disagreeing").texts["li"] if text.startswith("Two engines disagree.")]
+    assert "31 orders differ" in alarm
+    assert not [text for text in parsed_of("usual").texts["li"] if text.startswith("Two engines")]
+
+
+# --- files ---------------------------------------------------------------------------------------------------------------
+
+
+def test_writing_twice_gives_the_same_bytes_under_any_name(copy_of: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = copy_of("usual")
+    first = tune_page.write(folder, "final").read_bytes()
+    assert tune_page.write(folder, "final").read_bytes() == first
+    assert tune_page.write(folder.rename(tmp_path / "final")).read_bytes() == first
+
+
+def test_what_comes_from_data_stays_text(usual: Recorded, parsed_of: Callable[[str], Parsed]) -> None:
+    found, plain = usual.found, parsed_of("usual")
+    axis = {"key": EVIL, "values": [EVIL, "off"], "when": {EVIL: [EVIL]}}
+    step = {"first": EVIL, "chosen": {EVIL: EVIL}, "kept_defaults": False, "in_sample": 1.0, "out_of_sample": 1.0, "defaults": 1.0}
+    heat = {"x": EVIL, "y": EVIL, "x_values": [EVIL], "y_values": [EVIL], "median": [[1.0]], "best": [[1.0]]}
+    test = {"name": EVIL, "value": 1.0, "limit": 1.0, "passed": True, "text": EVIL}
+    fold = {"event": EVIL, "first": EVIL, "last": EVIL, "chosen": {EVIL: EVIL}, "in_sample": 1.0, "out_of_sample": 1.0, "defaults": 1.0, "rank": 0.5}
+    harder = {"name": EVIL, "why": EVIL, "sharpe": 1.0, "cagr": 1.0, "max_drawdown": 0.5, "total_return": 1.0}
+    hostile: dict[str, Any] = {
+        "best": found["best"] | {"point": {EVIL: EVIL}, "changed": {EVIL: [EVIL, EVIL]}},
+        "verdict": {"word": EVIL, "why": [EVIL], "tests": [test]},
+        "search": found["search"] | {"method": EVIL, "space": [axis, *found["search"]["space"]]},
+        "walk_forward": {mode: one | {"steps": [step], "drift": {EVIL: 1}} for mode, one in found["walk_forward"].items()},
+        "leave_one_breakout_out": found["leave_one_breakout_out"] | {"folds": [fold]},
+        "robustness": found["robustness"] | {"importance": [{"key": EVIL, "share": 0.5}] * 2, "heat_maps": [heat] * 3, "stress": [harder]},
+        "warnings": [EVIL],
+        "versions": {EVIL: EVIL},
+        "fallback": EVIL,
+    }
+    text = bare(tune_page.html(Recorded(EVIL, found | hostile, usual.trials.assign(**{EVIL: "off"}))))
+    parsed = Parsed(text)
+    assert parsed.stack == []
+    scripts = [attributes for tag, attributes in parsed.elements if tag == "script"]
+    assert scripts == [attributes for tag, attributes in plain.elements if tag == "script"]
+    assert "img" not in {tag for tag, _ in parsed.elements}
+    for content in re.findall(r'data-figure="[\w-]+">(.*?)</script>', text, flags=re.DOTALL):
+        assert "<" not in content
+        json.loads(content)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"best": 1', "\0"])
+def test_a_folder_without_a_search_is_named(text: str, copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("one axis")
+    (folder / "tune.json").write_text(text)
+    with pytest.raises(RunError, match=re.escape(str(folder))):
+        tune_page.write(folder)
+    (folder / "tune.json").unlink()
+    with pytest.raises(RunError, match=r"no folder of a search \(no tune.json\)"):
+        tune_page.write(folder)
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("key", sorted(tune_page.NEEDED))
+def test_figures_of_another_version_are_told_not_guessed(key: str, copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("one axis")
+    content = json.loads((folder / "tune.json").read_text())
+    del content[key]
+    (folder / "tune.json").write_text(json.dumps(content))
+    with pytest.raises(RunError, match=rf"tune\.json.*has no {key}.*run `tune` again"):
+        tune_page.write(folder)
+
+
+def test_a_damaged_table_of_sets_is_named(copy_of: Callable[[str], Path]) -> None:
+    folder = copy_of("one axis")
+    path = folder / "trials.parquet"
+    whole = path.read_bytes()
+    for spoiled in (b"", whole[:100], b"PAR1" + b"\xff" * 200):
+        path.write_bytes(spoiled)
+        with pytest.raises(RunError, match=r"trials\.parquet.*missing or damaged.*run `tune` again"):
+            tune_page.write(folder)
+    path.unlink()
+    with pytest.raises(RunError, match=r"trials\.parquet"):
+        tune_page.write(folder)
+    path.write_bytes(whole)
+    pd.read_parquet(path).drop(columns="gate.base_sessions").to_parquet(path)
+    with pytest.raises(RunError, match=r"trials\.parquet.*has no column gate\.base_sessions"):
+        tune_page.write(folder)
+
+
+# --- in a browser --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(browser: Any, copy_of: Callable[[str], Path]) -> Iterator[Callable[..., Opened]]:
+    contexts: list[Any] = []
+
+    def open_page(kind: str, size: str = "wide") -> Opened:
+        contexts.append(browser.new_context(viewport=SIZES[size]))
+        return Opened(contexts[-1], tune_page.write(copy_of(kind)))
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@NEEDS_CHROMIUM
+@pytest.mark.parametrize("kind", ["usual", *(pytest.param(kind, marks=pytest.mark.proof) for kind in KINDS if kind != "usual")])
+def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(kind: str, opened: Callable[..., Opened]) -> None:
+    found = opened(kind)
+    found.draw()
+    layers = {"bar": ".bars", "heatmap": ".heatmaplayer image", "histogram": ".bars", "scatter": ".scatterlayer .trace"}
+    run = tune_page.recorded(Path(found.page.url.removeprefix("file://")).parent)
+    for name, figure in tune_figures.pictures(run.found, run.trials).items():
+        for trace in figure["data"]:
+            assert found.page.locator(f"#{name} {layers[trace.get('type', 'scatter')]}").count() > 0, name
+    assert [url for url in found.requests if not url.startswith(("data:", "blob:"))] == [found.page.url]
+    assert found.complaints == []
+
+
+@NEEDS_CHROMIUM
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.proof)])
+@pytest.mark.parametrize("size", ["narrow", pytest.param("wide", marks=pytest.mark.proof)])
+@pytest.mark.parametrize("kind", ["sample", pytest.param("usual", marks=pytest.mark.proof)])
+def test_the_page_fits_its_window_and_axe_finds_nothing_serious(kind: str, size: str, scheme: str, opened: Callable[..., Opened]) -> None:
+    found = opened(kind, size)
+    found.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    found.draw("#sets, #heat-0")
+    assert found.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert found.violations(scheme) == []

@@ -1,0 +1,204 @@
+"""Does the verdict of `tune` deserve its words? Searches in worlds where it is known what there is to find.
+
+    python -m tests.proofs.tune_calibration --data FOLDER [--world null|truth|twice|TIMES] [--runs 200] [--first 1996-01-01] [--processes 2]
+
+The gate and its prices are real, the coins drawn (`tests.backtests.tuning.planted`): in the null world the gate says nothing about
+them; in the others it does, by as much as was measured on BTC, by twice that, or by TIMES that. Each run draws coins and goes
+through a random search and all that `tune` asks of it, without files. With --first coins are listed earlier, for more breakouts than real
+coins have lived through. Counted are the words, the same if the breakouts were enough however few they are, which tests were passed,
+and how often one that alone was not passed stood in the way. Beside them: a single test of a gate that is known beforehand, which no
+search can be better than. Exit 1 if in the null world more than 5 % are recommended, whether the breakouts count or not.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from math import sqrt
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+
+from backtests.prepare import Inputs, prepare
+from backtests.tuning import findings
+from backtests.tuning.field import Field
+from backtests.tuning.findings import facts, find
+from backtests.tuning.space import Space, space_of
+from backtests.tuning.study import DEFAULT, judged, partition_of, rule_of
+from backtests.tuning.verdict import Check, judge
+from brokers.prices.load import load_prices
+from config.settings import Settings, load
+from tests.backtests.tuning.planted import LEVEL, Effect, KnownGate, Source, effect, known_gate, source, world
+
+ROOT = Path(__file__).parents[2]
+TIMES = {"truth": 1.0, "twice": 2.0}
+NORMAL_95 = 1.959964
+# What the verdict does not read takes half of the time.
+UNREAD = ("stressed", "agreement", "headline_intervals", "superior_ability", "importance", "_maps")
+
+
+class Scene(NamedTuple):
+    """What all runs of a process share."""
+
+    settings: Settings
+    space: Space
+    inputs: Inputs
+    real: Source
+
+
+class Outcome(NamedTuple):
+    """One run: the verdict, the verdict if the breakouts were enough, the tests, whether the best set is the planted one."""
+
+    seed: int
+    word: str
+    without_count: str
+    tests: tuple[Check, ...]
+    is_default: bool
+    known: KnownGate
+    seconds: float
+
+
+class Job(NamedTuple):
+    """A run to make; `times` None is the null world."""
+
+    seed: int
+    data: str
+    times: float | None
+    first: str | None
+    sets: int
+    gates: int
+
+    @property
+    def planted(self) -> Effect | None:
+        """What the gate says about the coins."""
+        return None if self.times is None else effect(self.times)
+
+
+def scene(settings: Settings, now: pd.Timestamp, first: str | None = None) -> Scene:
+    """The real market."""
+    inputs = prepare(settings, load_prices(settings, now))
+    return Scene(settings, space_of(settings), inputs, source(inputs, None if first is None else pd.Timestamp(first, tz="UTC")))
+
+
+@cache
+def real_scene(data: str, first: str | None) -> Scene:
+    settings = load([ROOT / "config" / "tune.toml"], ["prices.source=folder", f"prices.folder={data}"])
+    return scene(settings, pd.Timestamp.now(tz="UTC"), first)
+
+
+def run(job: Job) -> Outcome:
+    """One run on the real market."""
+    return searched(real_scene(job.data, job.first), job)
+
+
+def searched(place: Scene, job: Job) -> Outcome:
+    """Draw a world, search it, judge the best set: what `tune` does, but for files and for what no test of the verdict reads."""
+    began = time.perf_counter()
+    drawn = world(place.inputs.prices, place.real, job.seed, job.planted)
+    update = {"seed": job.seed, "sets": job.sets, "searched_gates": job.gates, "searched_sets": min(job.sets, 100), "threads": 1}
+    settings = place.settings.model_copy(update={"tune": place.settings.tune.model_copy(update=update)})
+    field = Field(prepare(settings, drawn.prices), place.space, settings.tune.threads)
+    cut = partition_of(field, settings)
+    codes = np.concatenate([field.space.defaults(), field.space.drawn(job.sets, job.seed)])
+    study = judged(field.space, codes, field.sweep(codes, cut.edges), cut, rule_of(settings.tune))
+    with only_what_is_judged():
+        found = find(field, study, settings, lambda *_: None)
+    assert found.verdict is not None
+    uncounted = judge(facts(found), settings.tune.verdict.model_copy(update={"min_events": 0}))
+    known = known_gate(place.real, drawn, job.planted)
+    taken = time.perf_counter() - began
+    return Outcome(job.seed, found.verdict.word, uncounted.word, found.verdict.tests, study.row == DEFAULT, known, taken)
+
+
+@contextmanager
+def only_what_is_judged() -> Iterator[None]:
+    """Let `find` leave out what the verdict does not read."""
+    nothing: Any = {name: lambda *_: [] for name in UNREAD}
+    with patch.multiple(findings, **nothing):
+        yield
+
+
+def outcomes(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
+    """All runs, in order."""
+    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # the processes are the threads
+    if processes == 1:
+        yield from map(run, jobs)
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(run, jobs)
+
+
+def interval(count: int, of: int) -> tuple[float, float]:
+    """A share's 95 % interval (Wilson 1927)."""
+    share, z = count / of, NORMAL_95
+    middle, half = share + z * z / (2 * of), z * sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2)
+    return max((middle - half) / (1 + z * z / of), 0.0), min((middle + half) / (1 + z * z / of), 1.0)
+
+
+def share(count: int, of: int) -> str:
+    low, high = interval(count, of)
+    return f"{count / of:6.1%} ({low:.1%} to {high:.1%})"
+
+
+def alone_in_the_way(found: Sequence[Outcome]) -> Counter[str]:
+    """How often each test was the only one that was not passed."""
+    failed = [[test.name for test in one.tests if not test.passed] for one in found]
+    return Counter(names[0] for names in failed if len(names) == 1)
+
+
+def said(found: Sequence[Outcome], what: str) -> None:
+    """Print what a world's runs came to."""
+    of, words = len(found), ("recommend", "do not recommend", "cannot be told")
+    print(f"{what}; {sum(one.seconds for one in found) / of:.1f} s a run")
+    for name, told in (("as judged", [one.word for one in found]), ("breakouts not counted", [one.without_count for one in found])):
+        print(f"{name:22} " + ", ".join(f"{word} {share(told.count(word), of).strip()}" for word in words))
+    alone = alone_in_the_way(found)
+    print(f"{'test':16} {'passed':>23} {'condemns':>9} {'not possible':>13} {'alone in the way':>17} {'median':>8}")
+    for tests in zip(*(one.tests for one in found), strict=True):
+        passed, condemns, absent = (sum(chosen) for chosen in zip(*((t.passed is True, t.condemns, t.passed is None) for t in tests), strict=True))
+        values = [test.value for test in tests if test.value is not None]
+        median = f"{np.median(values):8.2f}" if values else "       -"
+        name = tests[0].name
+        print(f"{name:16} {share(passed, of):>23} {condemns / of:9.1%} {absent / of:13.1%} {alone[name] / of:17.1%} {median}")
+    print(f"the settings as they stand were best in {sum(one.is_default for one in found) / of:.1%}")
+    powers = f"{share(sum(one.known.found for one in found), of).strip()}, expected of normal returns {found[0].known.power:.0%}"
+    print(f"one test, at {LEVEL:.0%}, of the gate known beforehand finds it in {powers}")
+
+
+def times_of(name: str) -> float | None:
+    """A world's name, or how many times what was measured."""
+    return None if name == "null" else TIMES[name] if name in TIMES else float(name)
+
+
+def main() -> None:
+    """Run all and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--world", default="null", help="null, truth, twice, or a number of times what was measured")
+    parser.add_argument("--first", help="day on which the first coin is listed; without it the real one")
+    for name, value in (("runs", 200), ("processes", 2), ("seed", 20160707), ("sets", 300), ("gates", 100)):
+        parser.add_argument(f"--{name}", type=int, default=value)
+    given = parser.parse_args()
+    times = times_of(given.world)
+    jobs = [Job(given.seed + number, given.data, times, given.first, given.sets, given.gates) for number in range(given.runs)]
+    found = []
+    for one in outcomes(jobs, given.processes):
+        found.append(one)
+        if len(found) % 20 == 0:
+            print(f"{len(found)} runs, {sum(outcome.word == 'recommend' for outcome in found)} recommended", file=sys.stderr, flush=True)
+    said(found, f"{given.world}: {given.runs} runs, each the best of {given.sets} sets, {given.first or 'coins listed as they were'}")
+    most = max(sum(getattr(one, name) == "recommend" for one in found) for name in ("word", "without_count"))
+    sys.exit(times is None and most > LEVEL * len(found))
+
+
+if __name__ == "__main__":
+    main()
