@@ -12,9 +12,10 @@ EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 AS_IT_IS = "as it is"  # the stress that is none
 AFTERWARDS = (("then", True), (DEFAULTS, True), ("ahead", True))
 TOLD = ("total_return", "cagr", "sharpe", "max_drawdown", "volatility", "sortino", "calmar", "exposure", "orders")  # figures of a set
-COLUMNS: tuple[Column, ...] = tuple(column for column in BENCHMARK_COLUMNS if column[1] in TOLD)
-FORMS = {key: form for _, key, form in BENCHMARK_COLUMNS}
-NAMES = {key: heading for heading, key, _ in BENCHMARK_COLUMNS}
+DAYS_IN_COINS = "days in coins"  # of a search: how many of the days; a backtest's exposure is how much of the account
+COLUMNS: tuple[Column, ...] = tuple((DAYS_IN_COINS if key == "exposure" else name, key, form) for name, key, form in BENCHMARK_COLUMNS if key in TOLD)
+FORMS = {key: form for _, key, form in BENCHMARK_COLUMNS} | {"max_drawdown_days": "{:,.0f}"}  # of an interval, no whole number
+NAMES = {key: heading for heading, key, _ in BENCHMARK_COLUMNS} | {"exposure": DAYS_IN_COINS}
 
 
 def tiles(found: Found) -> list[Tile]:
@@ -68,7 +69,8 @@ def unseen(found: Found, mode: str) -> Table:
 
 def tuned_on(found: Found) -> dict[str, Mapping[str, Any]]:
     """Figures on the days tuned on, by the name of what has them."""
-    own = {BEST: at(found, "best", "in_sample"), f"{BEST}, in backtrader": at(found, "best", "backtrader")}
+    again = at(found, "best", "backtrader")
+    own = {BEST: at(found, "best", "in_sample"), f"{BEST}, in backtrader": again and {**again, "exposure": None}}
     return _whole(own | {DEFAULTS: at(found, "defaults", "in_sample")})
 
 

@@ -83,7 +83,7 @@ def why(found: Found) -> str:
 
 def nothing(found: Found) -> bool:
     """Whether no set could be chosen."""
-    return not found["best"] or False
+    return not found["best"] or at(found, "best", "keeps_the_rule") is False
 
 
 def conditions(found: Found) -> str:
@@ -119,9 +119,10 @@ def agreement(found: Found) -> tuple[str, bool]:
     best = found["best"]
     if at(best, "agrees") is None:
         return "The set was not run again in backtrader.", True
-    apart, orders = figure(best["equity_difference"], "{:.1e}"), best["orders_differ"]
+    apart, orders = best["equity_difference"], best["orders_differ"]
+    account = "the account is the same at every bar" if apart == 0 else f"the account differs by {figure(apart, '{:.2g}')} of its value at most"
     differ = "no order differs" if orders == 0 else f"{'an unknown number of' if orders is None else f'{orders:,}'} orders differ"
-    told = f"the account differs by {apart} of its value at most, {differ}"
+    told = f"{account}, {differ}"
     again = "Run again in backtrader, as the command backtest does, this set does"
     if best["agrees"]:
         return f"{again} the same: {told}.", True

@@ -39,7 +39,7 @@ def run_tune(files: list[Path] | None, overrides: list[str] | None, as_json: boo
                 from backtests.report import tune_page
 
                 step("report")
-                tune_page.write(partial)
+                tune_page.write(partial, folder.resolve().name)
             pin(prices, settings)
             step("done")
     if as_json:

@@ -134,3 +134,11 @@ def test_long_lines_are_thinned_between_their_ends(usual: Recorded) -> None:
         assert len(trace["x"]) == tune_figures.MOST
         assert (trace["x"][0], trace["x"][-1]) == (curves["days"][0], curves["days"][-1])
         assert (trace["y"][0], trace["y"][-1]) == pytest.approx((curves[name][0], curves[name][-1]), rel=1e-4)
+
+
+def test_searched_gates_without_a_result_are_not_drawn(usual: Recorded) -> None:
+    gates = usual.found["searched_gates"]
+    assert gates["shifted_best"][0] is None
+    figure = tune_figures.pictures(usual.found, usual.trials)["searched-gates"]
+    assert figure["data"][0]["x"] == gates["shifted_best"][1:]
+    assert {figure["layout"]["shapes"][0][end] for end in ("x0", "x1")} == {gates["own_best"]}

@@ -97,3 +97,22 @@ def test_the_best_are_listed_in_their_order(usual: Recorded) -> None:
     assert numbers == np.argsort(-worth, kind="stable")[:10].tolist()
     place = [name for name, _ in table.headings].index("ceilings")
     assert {row[place].text for row in table.rows} <= {"[0.25, 0.5, 0.75, 1]", "[0, 0, 0, 1]"}
+
+
+def test_a_whole_set_is_told_by_what_it_changes(usual: Recorded) -> None:
+    """Whether a step names all values of what was chosen, or only those that are new, makes no difference."""
+    steps = [{**one, "chosen": STANDING | one["chosen"]} for one in usual.found["walk_forward"]["rolling"]["steps"]]
+    whole = {**usual.found, "walk_forward": {"rolling": {"steps": steps}}}
+    assert tune_tables.steps(whole, "rolling").rows == tune_tables.steps(usual.found, "rolling").rows
+
+
+def test_days_in_coins_are_not_mixed_up_with_the_share_of_the_account_in_coins(usual: Recorded) -> None:
+    table = tune_tables.compared(usual.found)
+    place = [name for name, _ in table.headings].index("days in coins")
+    best, again, standing = (row[place] for row in table.rows)
+    assert (best.sort, standing.sort) == (usual.found["best"]["in_sample"]["exposure"], usual.found["defaults"]["in_sample"]["exposure"])
+    assert again.text == NONE
+
+
+def test_days_of_an_interval_are_whole(usual: Recorded) -> None:
+    assert [cell.text for cell in tune_tables.intervals(usual.found).rows[-1]] == ["days under", "1,746", "599", "3,539"]

@@ -84,6 +84,7 @@ def usual(keys: list[str], trials: pd.DataFrame) -> dict[str, Any]:
                 "volatility": {"estimate": 0.38, "low": 0.29, "high": 0.46},
                 "sharpe": {"estimate": best["sharpe"], "low": 0.31, "high": 1.46},
                 "max_drawdown": {"estimate": best["max_drawdown"], "low": 0.31, "high": 0.8},
+                "max_drawdown_days": {"estimate": 1746.0, "low": 598.9000000000001, "high": 3539.3749999999995},
             },
         },
         "defaults": {"in_sample": _figures(trials.iloc[0])},
