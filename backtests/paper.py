@@ -2,6 +2,7 @@
 
 import gc
 import json
+import math
 import signal
 import sys
 import time
@@ -9,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from backtests.live import functions, remembered, strategy
 from backtests.tuning.best_file import warning_of
@@ -27,7 +28,7 @@ from brokers.problems import Problem
 from brokers.pump import Pump
 from brokers.quiet import Quiet
 from brokers.redaction import redacted
-from brokers.session import Session, TradingAccount, Voice
+from brokers.session import Session, Voice
 from brokers.voice import SessionVoice
 from config.secrets import Secrets, load_secrets
 from config.settings import ConfigError, Settings, load
@@ -59,6 +60,9 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
         try:
             session.run(once)
             outcome = "interrupted" if signal.SIGINT in received else "stopped" if received else "done"
+        except KeyboardInterrupt:  # the second Ctrl-C
+            outcome = "interrupted"
+            raise
         except Exception as error:
             outcome = redacted(f"{type(error).__name__}: {error}", secrets.hidden())
             voice.ended(outcome, bug=not isinstance(error, EXPECTED))
@@ -69,7 +73,7 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
         finally:
             session.end(outcome)
         if as_json:
-            print(json.dumps(said(journal)))
+            print(json.dumps(said(journal), allow_nan=False))
     return 130 if signal.SIGINT in received else 0
 
 
@@ -78,7 +82,7 @@ def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: 
     exchange, prices = settings.exchange, LivePrices(settings)
     public = _client(exchange.prices_id, None, settings, clock, public_prices.QUIET)
     public_prices.QUIET.remember(journal, "pauses of public prices")
-    account: TradingAccount
+    account: TestnetAccount | PaperAccount
     if exchange.mode == "testnet":
         keys = secrets.keys()
         if keys is None:
@@ -92,13 +96,17 @@ def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: 
     else:
         markets = {coin.name: coin.market for coin in settings.coins}
         account = PaperAccount(journal, terms(settings), markets, lambda: _rules(markets, public), lambda coin: public.book(markets[coin]), clock.now)
+        if account.began_with != (asked := terms(settings).cash):
+            text = f"the account on paper began with {account.began_with:,.2f} and goes on with what it has, exchange.amount says {asked:,.2f} now"
+            voice.problem(Problem("account", "warning", f"{text}; for a new one name another journal.folder"))
     pump = Pump(prices, functions(settings), settings, clock, remembered(journal))
     return Session(settings, strategy(settings), pump, account, journal, clock, voice)
 
 
 def terms(settings: Settings) -> Terms:
     """What an account on paper begins with."""
-    return Terms(settings.exchange.amount or settings.backtest.cash, settings.costs.fee, settings.guards.tick_gap)
+    exchange = settings.exchange
+    return Terms(exchange.amount or settings.backtest.cash, settings.costs.fee, settings.guards.tick_gap, exchange.price_guard)
 
 
 def _client(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock, quiet: Quiet) -> Client:
@@ -166,12 +174,20 @@ def ended_by_signals(clock: Clock) -> Iterator[list[int]]:
 
 
 def said(journal: Journal) -> dict[str, Any]:
-    """The newest decision and what became of it, as plain values."""
+    """The newest decision and what became of it, as plain values; None for what is not known, which JSON has no number for."""
     row = journal.last_decision()
     if row is None:
         return {"decision": None}
-    intents = [one._asdict() for one in journal.intents(row.time)]
-    return {"decision": row._asdict(), "intents": intents, "equity": (journal.last_equity() or row)._asdict()}
+    intents = [_plain(one) for one in journal.intents(row.time)]
+    return {"decision": _plain(row), "intents": intents, "equity": _plain(journal.last_equity() or row)}
+
+
+def _plain(row: NamedTuple) -> dict[str, Any]:
+    return {name: [_known(one) for one in value] if isinstance(value, tuple) else _known(value) for name, value in row._asdict().items()}
+
+
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def halt(files: list[Path] | None, overrides: list[str] | None, reason: str) -> None:

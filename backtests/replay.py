@@ -122,7 +122,7 @@ def replay(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None]
     with open_journal(path, clock.now) as journal:
         account = PaperAccount(
             journal,
-            Terms(settings.backtest.cash, settings.costs.fee, 1.0),
+            Terms(settings.backtest.cash, settings.costs.fee, 1.0, 1.0),
             [coin.name for coin in settings.coins],
             lambda: {coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional) for coin in settings.coins},
             NextOpens(inputs, clock).book,

@@ -1,6 +1,7 @@
 """Word to a person who is not looking: notifications through apprise, and an alarm when a decision does not come."""
 
 import logging
+import re
 import threading
 import time
 from collections import deque
@@ -19,6 +20,8 @@ TIMEOUT = 10.0  # seconds to connect to a service, and to wait for each part of 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds between attempts, doubled after each
 PATIENCE = 6 * 3600.0  # seconds after which a message is given up
 QUIET = 3600.0  # seconds in which the same incident is told once
+# What may differ between two reports of the same incident: numbers, the parts of times, and what names one order or object.
+PASSING = re.compile(r"0x[0-9a-f]+|\b(?=\w*\d)\w{16,}\b|[+-]?\d+(?:[.,:]\d+)*(?:e[+-]?\d+)?")
 LOOK = 5.0  # seconds between two looks at the clock: a wait does not count the time a computer sleeps
 
 
@@ -79,7 +82,7 @@ class Notifier:
 
 
 class Repeats:
-    """Which incidents have been told lately."""
+    """Which incidents have been told lately. The same one is a text that differs in numbers and times at most."""
 
     def __init__(self) -> None:
         self._told: dict[str, tuple[float, int]] = {}
@@ -87,6 +90,7 @@ class Repeats:
 
     def since_told(self, text: str, now: float) -> int | None:
         """How often `text` came since it was last told, for it to be told now; None if it is not to be told. `now` in seconds."""
+        text = PASSING.sub("#", text)
         with self._lock:
             told, count = self._told.get(text, (now - QUIET, 0))
             if now - told < QUIET:

@@ -94,6 +94,7 @@ class Pump:
         self._again_at, self._pause = 0.0, PAUSES[0]
         self._table = pd.DataFrame()
         self._lines = remembered
+        self._acted_on = remembered.index[-1] if len(remembered) else EPOCH  # the newest gate row that was handed over
         self._news: tuple[Problem, ...] = ()
 
     def known(self, due: int) -> Known:
@@ -107,6 +108,7 @@ class Pump:
             complete = len(known.coins) == len(self._settings.coins) and all(lines["stale"] == 0 for lines in known.coins.values())
             left = ends - self._clock.now()
             if (complete and not known.problems) or left <= 0.0 or self._clock.stopped:
+                self._acted_on = self._lines.index[-1] if len(self._lines) else EPOCH
                 return known._replace(problems=(*known.problems, *self._news))
             self._clock.sleep(min(next(pauses, PAUSES[-1]), left))
 
@@ -136,8 +138,8 @@ class Pump:
         return bool(self._failed or self._behind) or self._stale()
 
     def _stale(self) -> bool:
-        """Whether the gate could not be read at the newest session."""
-        return not len(self._table) or bool(self._table["stale"].iloc[-1] > 0) or self._missed() > 0
+        """Whether the gate could not be read at the newest session, or was read without all that belongs to it."""
+        return bool(self._behind) or not len(self._table) or bool(self._table["stale"].iloc[-1] > 0) or self._missed() > 0
 
     def _missed(self) -> int:
         """Sessions since the newest gate row."""
@@ -157,7 +159,7 @@ class Pump:
                 self._failed["gate"] = error
             else:
                 lines = self._functions.gate_lines(table)
-                self._news += _revised(self._lines, lines)
+                self._news += _revised(self._lines.loc[: self._acted_on], lines)
                 self._table, self._lines = table, lines
         self._prices = prices
         if not self.final:

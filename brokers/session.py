@@ -33,6 +33,9 @@ class TradingAccount(Account, Protocol):
     def start(self) -> None:
         """Make sure of the account before the first decision."""
 
+    def time(self) -> float:
+        """Now by the exchange's clock, epoch seconds."""
+
     def refresh(self, closes: Mapping[str, float]) -> float:
         """Look at the account; what was put in (quote units at `closes`) since it was looked at last."""
 
@@ -172,6 +175,8 @@ class Session:
     def _decide(self, due: int, feeds: Any) -> Iterator[Step]:
         """Show the strategy what is known at `due`, and write down what it decides."""
         self._abandon_older(due)
+        if (early := due - self._account.time()) > 0.0:
+            raise TryLaterError(f"our clock is ahead of the exchange's: there the bar of {_utc(due)} ends in {early:.0f} s, it is not decided before")
         known = self._pump.known(due)
         if self._clock.stopped:
             return  # with whatever was there so far: the next start looks again

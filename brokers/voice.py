@@ -82,7 +82,8 @@ class SessionVoice:
         if row is None:
             nothing = math.nan
             return Status(settings.exchange.mode, exchange, until, "", nothing, nothing, quote, nothing, (), "", self._last_problem, halted)
-        shares = zip(settings.coins, row.current, row.targets, strict=True)
+        alike = len(row.current) == len(settings.coins)  # not so if a coin came or went since that decision
+        shares = zip(settings.coins, row.current, row.targets, strict=True) if alike else ()
         holdings = tuple(Holding(coin.name, current * row.equity, target * row.equity) for coin, current, target in shares)
         return Status(
             settings.exchange.mode, exchange, until, self._states[row.state], row.ceiling, row.equity, quote, row.drawdown, holdings, row.sentence,

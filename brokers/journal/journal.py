@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -19,6 +19,7 @@ from brokers.journal.records import (
     EquityRow,
     FillRow,
     GateRow,
+    HaltedError,
     Incident,
     Intent,
     IntentState,
@@ -31,6 +32,7 @@ from brokers.journal.records import (
 from brokers.journal.statements import chosen, select_rows
 
 ACCOUNT_ID, HALTED, RESUMED = "account_id", "halted", "resumed"  # keys of the meta table
+FLOW = "flow"  # another: quote units put in since the newest decision
 PAGE = 1000  # rows a transaction reads at most while a caller goes through them
 
 R = TypeVar("R", bound=NamedTuple)
@@ -68,13 +70,17 @@ class Journal:
     def get(self, key: str) -> str | None:
         """What was last put under `key`."""
         with self._database.reading() as connection:
-            value: str | None = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.key == key))
+            value: str | None = connection.scalar(statements.VALUE, {"key": key})
         return value
 
     def put(self, key: str, value: str) -> None:
         """Keep `value` under `key`; "account_id", "halted" and "resumed" are the journal's own."""
+        self.keep({key: value})
+
+    def keep(self, values: Mapping[str, str]) -> None:
+        """Keep several values by key, all or none."""
         with self._writing() as connection:
-            connection.execute(statements.PUT, {"key": key, "value": value})
+            connection.execute(statements.PUT, [{"key": key, "value": value} for key, value in values.items()])
 
     def halt(self, reason: str) -> None:
         """Say that nothing may be ordered until `resume`; from any process."""
@@ -132,6 +138,7 @@ class Journal:
             if bars:
                 connection.execute(statements.KEEP_BAR, [bar._asdict() for bar in bars])
             connection.execute(statements.ADD_EQUITY, equity._asdict())
+            connection.execute(statements.PUT, {"key": FLOW, "value": "0.0"})  # it stands in that row now
             return [intent._replace(id=_inserted(connection, statements.ADD_INTENT, _without_id(intent))) for intent in intents]
 
     def decided(self, time: int) -> bool:
@@ -183,9 +190,13 @@ class Journal:
         ------
         JournalError
             An order of this id, or attempt, is there already, or its intent is settled: it must not be sent.
+        HaltedError
+            Somebody has said `halt`: from then on nothing is written down to be sent.
 
         """
         with self._writing() as connection:
+            if (why := connection.scalar(statements.VALUE, {"key": HALTED})) is not None:
+                raise HaltedError(f"halted: {why}")
             if connection.execute(statements.SENT, {"intent": order.intent}).rowcount != 1:
                 raise JournalError(f"{self._database.path}: order {order.client_id} must not be sent, intent {order.intent} is settled or not there")
             connection.execute(insert(tables.orders), order._asdict())
@@ -196,9 +207,9 @@ class Journal:
         self._change(changed, f"there is no order {client_id}")
 
     def orders(self, intent: int | None = None) -> list[OrderRow]:
-        """The attempts at one intent, or all orders, in the order they were sent."""
+        """The attempts at one intent, or all orders, in the order they were sent (their times may have been stamped by a clock that jumped)."""
         columns = tables.orders.c
-        return self._list(OrderRow, chosen(tables.orders, OrderRow, "intent", intent).order_by(columns.sent_at, columns.intent, columns.attempt))
+        return self._list(OrderRow, chosen(tables.orders, OrderRow, "intent", intent).order_by(columns.intent, columns.attempt))
 
     def order(self, client_id: str) -> OrderRow | None:
         """The order of this id."""

@@ -16,6 +16,10 @@ class JournalError(SafetyError):
     """The journal cannot be read or written, or is another session's: trading stops before the next order. Exit code 5."""
 
 
+class HaltedError(Exception):
+    """Somebody has said `halt`; the message says why. No order may leave."""
+
+
 class DamagedError(JournalError):
     """The file is no whole journal of a version that this program knows."""
 

@@ -45,6 +45,7 @@ def _drawdown() -> Any:
 
 
 PUT = _replacing(meta, "key")
+VALUE = select(meta.c.value).where(meta.c.key == bindparam("key"))
 ADD_DECISION, ADD_EQUITY, ADD_INTENT = insert(decisions), insert(equity), insert(intents)
 KEEP_BAR = upsert(bars).on_conflict_do_nothing()
 KEEP_GATE = _replacing(gate_rows, "known_at", lambda new: new.stale < gate_rows.c.stale)

@@ -16,7 +16,6 @@ from brokers.orders.sandbox import ANY, FACTS, facts_of
 from brokers.orders.venue import Balances, Book, Listing, Permissions, Placed, Side, Trade
 from brokers.quiet import Quiet
 
-WHOLE_ANSWER = 3.0  # times the timeout: connecting, waiting for the first byte, and reading
 BOOK_LEVELS = 100  # every supported exchange gives as many
 LIST_LENGTH = 50  # orders of a list, newest first; Bybit's most
 TRADES = 100  # executions of one order; Bybit's most
@@ -60,7 +59,7 @@ class Client:
         self._facts = facts_of(exchange_id) if keys else FACTS.get(exchange_id, ANY)
         self._keys, self._now = keys, now
         self._exchange = made(exchange_id, self._facts, timeout, sandbox=keys is not None)
-        self._transport = walled_in(self._exchange, self._facts, keys is not None, WHOLE_ANSWER * timeout)
+        self._transport = walled_in(self._exchange, self._facts, keys is not None)
         paced(self._exchange, sleep, now)
         self._exchange.options["recvWindow"] = recv_window
         if keys is not None:

@@ -10,6 +10,7 @@ from brokers.orders.errors import CallAPersonError
 from brokers.orders.sandbox import FACTS, Facts
 from brokers.orders.transport import Transport
 
+WHOLE_ANSWER = 3.0  # times the timeout: connecting, waiting for the first byte, and reading
 BURST = 5.0  # seconds of the pace ccxt keeps for an exchange, whose requests may come at once; a cycle of three coins has about three
 LASTING = 11 / 12  # of that pace when it goes on: burst and a minute's traffic together are what a minute allows
 
@@ -39,10 +40,10 @@ def made(exchange_id: str, facts: Facts, timeout: float, *, sandbox: bool) -> An
     return exchange
 
 
-def walled_in(exchange: Any, facts: Facts, keys: bool, total: float) -> Transport:
+def walled_in(exchange: Any, facts: Facts, keys: bool) -> Transport:
     """The only way out that `exchange` is left with."""
     hosts = facts.sandbox_hosts if keys else facts.public_hosts or set(_hosts(exchange, exchange.urls["api"]))
-    transport = Transport(exchange.id, hosts, keys, total)
+    transport = Transport(exchange.id, hosts, keys, WHOLE_ANSWER * exchange.timeout / 1000)
     exchange.session.mount("https://", transport)
     exchange.session.mount("http://", transport)
     exchange.session.auth = lambda request: request  # else what ~/.netrc has for the host is sent along

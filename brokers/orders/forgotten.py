@@ -10,7 +10,7 @@ DUST = 5.0  # quote units; what fees and steps leave behind
 
 
 def refuse_forgotten(journal: Journal, coins: Collection[str]) -> None:
-    """Make sure that every coin bought and not sold is one of `coins`.
+    """Make sure that every coin bought and not sold, or with an order that is not settled, is one of `coins`.
 
     Raises
     ------
@@ -30,4 +30,9 @@ def refuse_forgotten(journal: Journal, coins: Collection[str]) -> None:
         raise SafetyError(
             f"the account holds {said}, which no [[coins]] table names any more: put it back, if with a small weight, until it is sold; "
             "or begin a new account with another journal.folder"
+        )
+    if unsettled := sorted({intent.symbol for intent in journal.unfinished()} - set(coins)):
+        raise SafetyError(
+            f"an order in {', '.join(unsettled)} is not settled, and no [[coins]] table names that any more: put it back for one session, which "
+            "settles it; or begin a new account with another journal.folder"
         )

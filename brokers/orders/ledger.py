@@ -2,10 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from brokers.journal.journal import Journal
+from brokers.journal.journal import FLOW, Journal
 from brokers.journal.records import FillRow
 from brokers.orders.venue import Listing
 
@@ -32,6 +32,7 @@ class Ledger:
         self._journal = journal
         self._listings = listings
         self._baseline: dict[str, float] | None = json.loads(journal.get(BASELINE) or "null")
+        self._since = float(journal.get(BEGUN) or 0.0)
 
     @property
     def quote(self) -> str:
@@ -43,12 +44,28 @@ class Ledger:
         """Whether there is a baseline."""
         return self._baseline is not None
 
-    def begin(self, totals: Mapping[str, float], cash: float, adopt: bool) -> None:
-        """Take `cash` quote units and, with `adopt`, the coins there are as ours; the rest is somebody else's from now on."""
+    def begin(self, totals: Mapping[str, float], cash: float, adopt: bool, now: float = 0.0, flow: Callable[[], float] = float) -> None:
+        """Take `cash` quote units and, with `adopt`, the coins there are as ours; the rest is somebody else's from `now` on (epoch
+        seconds of the exchange). `flow` tells what has come in since the newest decision, once it is ours.
+        """
         ours = {self.quote: cash} | ({listing.base: totals.get(listing.base, 0.0) for listing in self._listings.values()} if adopt else {})
         self._baseline = {coin: units - ours.get(coin, 0.0) for coin, units in totals.items()}
-        self._journal.put(BASELINE, json.dumps(self._baseline))
-        self.agree(totals)
+        self._since = now
+        kept = {BEGUN: repr(now), BASELINE: json.dumps(self._baseline), SNAPSHOT: self._snapshot(totals)}
+        self._journal.keep(kept | {FLOW: repr(flow())})
+
+    def welcome(self, totals: Mapping[str, float]) -> None:
+        """Of a coin that the settings have named since, what is there now and was not bought by us is somebody else's."""
+        untraded, traded = self._untraded(), self.traded()
+        new = [coin for coin in self._watched() if coin not in untraded]
+        if new and self._baseline is not None:
+            left = {coin: totals.get(coin, 0.0) - traded.get(coin, 0.0) for coin in new}
+            self._baseline |= left
+            self._journal.keep({BASELINE: json.dumps(self._baseline), SNAPSHOT: json.dumps(untraded | left)})
+
+    def flow(self) -> float:
+        """What has been put in (negative: taken out) since the last decision was written down, quote units."""
+        return float(self._journal.get(FLOW) or 0.0)
 
     def owned(self, totals: Mapping[str, float]) -> tuple[float, dict[str, float]]:
         """Our quote units, and our units of each coin."""
@@ -61,21 +78,19 @@ class Ledger:
 
     def _owed(self) -> float:
         """Quote units of fees that were paid in a coin which is not ours: they are a cost all the same."""
-        rows = self._journal.fills(float(self._journal.get(BEGUN) or 0.0))
+        rows = self._journal.fills(self._since)
         ours = {*self._watched(), ""}
         return sum(row.fee_quote for row in rows if row.fee_coin not in ours and not math.isnan(row.fee_quote))
 
     def agree(self, totals: Mapping[str, float]) -> None:
         """From now on expect these balances and what is traded after this."""
-        traded = self.traded()
-        snapshot = json.dumps({coin: totals.get(coin, 0.0) - traded.get(coin, 0.0) for coin in self._watched()})
+        snapshot = self._snapshot(totals)
         if snapshot != self._journal.get(SNAPSHOT):
             self._journal.put(SNAPSHOT, snapshot)
 
     def expect(self, changes: Mapping[str, float]) -> None:
         """Let the balances agreed on take in `changes`, units by coin, which are no trades of this journal and yet nobody else's."""
-        untraded: dict[str, float] = json.loads(self._journal.get(SNAPSHOT) or "{}")
-        self._journal.put(SNAPSHOT, json.dumps({coin: units + changes.get(coin, 0.0) for coin, units in untraded.items()}))
+        self._journal.put(SNAPSHOT, json.dumps({coin: units + changes.get(coin, 0.0) for coin, units in self._untraded().items()}))
 
     def moved(self, totals: Mapping[str, float]) -> list[Moved]:
         """What differs from the balances agreed on and our trades since."""
@@ -84,8 +99,7 @@ class Ledger:
     def expected(self) -> dict[str, float]:
         """The balances agreed on, and our trades since."""
         traded = self.traded()
-        untraded: dict[str, float] = json.loads(self._journal.get(SNAPSHOT) or "{}")
-        return {coin: units + traded.get(coin, 0.0) for coin, units in untraded.items()}
+        return {coin: units + traded.get(coin, 0.0) for coin, units in self._untraded().items()}
 
     def behind(self, totals: Mapping[str, float], since: float) -> bool:
         """Whether these are the balances before some of our trades since then (epoch seconds): the newest are not booked yet."""
@@ -98,11 +112,22 @@ class Ledger:
                 return True
         return False
 
-    def give_up(self, moved: Sequence[Moved], totals: Mapping[str, float]) -> None:
-        """What somebody has taken of what was there before us need not be put back out of ours."""
+    def give_up(self, moved: Sequence[Moved], totals: Mapping[str, float], flow: Callable[[], float] = float) -> None:
+        """Agree on `totals`, which somebody has changed: what was taken of what was there before us need not be put back out of ours.
+
+        `flow` tells what has come in by that; it is kept in the same transaction, so that no crash makes profit of a deposit.
+        """
         taken = {one.coin: totals.get(one.coin, 0.0) for one in moved if one.units < 0.0}
         self._baseline = {coin: min(units, taken.get(coin, units)) for coin, units in (self._baseline or {}).items()}
-        self._journal.put(BASELINE, json.dumps(self._baseline))
+        self._journal.keep({BASELINE: json.dumps(self._baseline), SNAPSHOT: self._snapshot(totals), FLOW: repr(self.flow() + flow())})
+
+    def _snapshot(self, totals: Mapping[str, float]) -> str:
+        traded = self.traded()
+        return json.dumps({coin: totals.get(coin, 0.0) - traded.get(coin, 0.0) for coin in self._watched()})
+
+    def _untraded(self) -> dict[str, float]:
+        untraded: dict[str, float] = json.loads(self._journal.get(SNAPSHOT) or "{}")
+        return untraded
 
     def _watched(self) -> list[str]:
         return [self.quote, *(listing.base for listing in self._listings.values())]

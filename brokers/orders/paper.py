@@ -5,12 +5,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from brokers.journal.journal import Journal
-from brokers.journal.records import FillRow, Intent, OrderRow
+from brokers.journal.records import FillRow, HaltedError, Intent, OrderRow
 from brokers.orders.book import walked
 from brokers.orders.fills import Costs, fill
 from brokers.orders.ids import client_id
 from brokers.orders.units import Units
 from brokers.orders.venue import Book
+
+CASH = "cash"  # journal key: what the account began with, quote units
 
 
 class Rules(NamedTuple):
@@ -21,11 +23,14 @@ class Rules(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What the account began with (quote units), the fee (a fraction of traded value), how far the price may be off the close (a fraction)."""
+    """What the account begins with (quote units), the fee (a fraction of traded value), how far the price may be off the close, and a level
+    of the book off the best one (fractions).
+    """
 
     cash: float
     fee: float
     tick_gap: float
+    price_guard: float
 
 
 class PaperAccount:
@@ -45,13 +50,15 @@ class PaperAccount:
     ) -> None:
         """`rules` tells those of all coins, once asked by `start`; `books` gives the book of a coin now."""
         self._journal = journal
-        self._fee, self._tick_gap = terms.fee, terms.tick_gap
+        self._terms = terms
         self._told = rules
         self._rules: Mapping[str, Rules] = {}
         self._books = books
         self._now = now
         self.units = Units(journal)
-        self.cash = terms.cash
+        if journal.get(CASH) is None:
+            journal.put(CASH, repr(terms.cash))
+        self.cash = self.began_with = float(journal.get(CASH) or terms.cash)
         self.positions = dict.fromkeys(coins, 0.0)
         self._filled: dict[str, FillRow] = {}
         for row in journal.fills():
@@ -69,6 +76,10 @@ class PaperAccount:
 
         """
         self._rules = self._told()
+
+    def time(self) -> float:
+        """Now, epoch seconds."""
+        return self._now()
 
     def refresh(self, closes: Mapping[str, float]) -> float:
         """What was put in since the bar before: on paper nobody does."""
@@ -102,22 +113,27 @@ class PaperAccount:
         """Fill `intent`; why not, "" if so."""
         book = self._books(intent.symbol)
         levels = book.asks if intent.size > 0 else book.bids
-        if levels and (gap := abs(levels[0][0] / intent.price - 1.0)) > self._tick_gap:
-            return f"the price is {gap:.0%} off the close it was decided on; guards.tick_gap allows {self._tick_gap:.0%}"
+        terms, buying = self._terms, intent.size > 0
+        if levels and (gap := abs(levels[0][0] / intent.price - 1.0)) > terms.tick_gap:
+            return f"the price is {gap:.0%} off the close it was decided on; guards.tick_gap allows {terms.tick_gap:.0%}"
+        worst = levels[0][0] * (1.0 + terms.price_guard if buying else 1.0 - terms.price_guard) if levels else 0.0
         wanted = intent.size if intent.size > 0 else -min(-intent.size, self.positions[intent.symbol])
-        there, average = walked(levels, abs(wanted))
+        there, average = walked(levels, abs(wanted), worst, buying)
         if not there:
             return "the book is empty" if wanted else "nothing is left to sell"
         step, min_notional = self._rules[intent.symbol]
-        size, price, fee = fill(math.copysign(there, wanted), average, self.cash, step, Costs(self._fee, 0.0, min_notional))
+        size, price, fee = fill(math.copysign(there, wanted), average, self.cash, step, Costs(terms.fee, 0.0, min_notional))
         if not size:
             return "no cash"
         if abs(size) < there:  # fewer levels, a better price
             price = walked(levels, abs(size))[1]
-            fee = abs(size) * price * self._fee
+            fee = abs(size) * price * terms.fee
         now = self._now()
         if self._journal.order(id_) is None:
-            self._journal.sending(OrderRow(id_, intent.id, 1, intent.symbol, size, None, now, None, "open", 0.0, None, now))
+            try:
+                self._journal.sending(OrderRow(id_, intent.id, 1, intent.symbol, size, None, now, None, "open", 0.0, None, now))
+            except HaltedError as halted:
+                return str(halted)
         row = FillRow(intent.symbol, id_, id_, now, size, price, fee, "", fee)
         self._journal.add_fills([row])
         self._book(row)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from brokers.clock import Clock
 from brokers.journal.journal import Journal
-from brokers.journal.records import FillRow, Intent, OrderRow
+from brokers.journal.records import FillRow, HaltedError, Intent, OrderRow
 from brokers.orders.client import Client
 from brokers.orders.errors import RefusedError, TryLaterError, UnknownOutcomeError
 from brokers.orders.ids import client_id
@@ -45,7 +45,7 @@ class Orders:
         Raises
         ------
         RefusedError
-            The exchange has refused it; written down.
+            The exchange has refused it, which is written down; or somebody has halted the session meanwhile.
         TryLaterError
             It was not looked at; written down.
         UnknownOutcomeError
@@ -55,7 +55,10 @@ class Orders:
         attempt = len(self._journal.orders(intent.id)) + 1
         id_ = client_id(self._journal.account_id, intent.time, intent.symbol, intent.leg, attempt)
         now = self._clock.now() + self._client.clock_offset
-        self._journal.sending(OrderRow(id_, intent.id, attempt, intent.symbol, size, limit, now, None, "sent", 0.0, None, now))
+        try:
+            self._journal.sending(OrderRow(id_, intent.id, attempt, intent.symbol, size, limit, now, None, "sent", 0.0, None, now))
+        except HaltedError as halted:
+            raise RefusedError(str(halted), "other") from None
         market = self._listings[intent.symbol].symbol
         try:
             placed = self._client.place(market, "buy" if size > 0 else "sell", abs(size), id_, limit)
@@ -94,8 +97,10 @@ class Orders:
                 raise UnknownOutcomeError(f"order {order.client_id}: not known yet whether it arrived; the next start finds out")
             if absent < SURE:
                 self._clock.sleep(ASK_EVERY)
-        self._journal.update_order(order.client_id, status="absent")
-        return False
+        # One that the exchange had acknowledged is gone, not absent: a list that ends before it, or a reset. It is not sent again.
+        gone = order.venue_id is not None
+        self._journal.update_order(order.client_id, status="expired" if gone else "absent")
+        return gone
 
     def _follow(self, placed: Placed, sent_at: float) -> None:
         """Look at an order until it has ended; what has not filled in time is cancelled.

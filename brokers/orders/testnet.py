@@ -71,13 +71,15 @@ class TestnetAccount:
         balances = self._client.balances()
         if not self._ledger.begun:
             self._begin(balances)
+        self._ledger.welcome(balances.total)
         self._look_for_strays()
         self._see(balances)
 
     def refresh(self, closes: Mapping[str, float]) -> float:
         """Look at the account; what was put in (negative: taken out) since it was looked at last, quote units at `closes`."""
         if self._clock.now() - self._listed_at >= RELISTED:
-            with suppress(TryLaterError):  # the rules of an hour ago will do
+            with suppress(TryLaterError):  # the rules and the time of an hour ago will do
+                self._client.sync_clock()
                 self._list()
         for order in self._lacking():
             placed = self._client.order(order.client_id, self._market(order))
@@ -90,11 +92,17 @@ class TestnetAccount:
             balances = self._client.balances()
             if not (moved := self._ledger.moved(balances.total)):
                 break
-        self._flow = self._explained(moved, balances, closes) if moved else 0.0
-        if not moved:
+        if moved:
+            self._explain(moved, balances, closes)
+        else:
             self._ledger.agree(balances.total)
         self._see(balances)
+        self._flow = self._ledger.flow()
         return self._flow
+
+    def time(self) -> float:
+        """The exchange's time, epoch seconds: bars end by its clock."""
+        return self._clock.now() + self._client.clock_offset
 
     def limits(self, coin: str) -> tuple[float, float]:
         """Step (coin units) and minimum notional (quote units) of an order."""
@@ -190,8 +198,7 @@ class TestnetAccount:
 
     def _begin(self, balances: Balances) -> None:
         cash = self._granted(balances)
-        self._journal.put(BEGUN, repr(self._time()))
-        self._ledger.begin(balances.total, cash, self._settings.exchange.adopt)
+        self._ledger.begin(balances.total, cash, self._settings.exchange.adopt, self.time(), lambda: 0.0)
         held = ", ".join(sorted(set(balances.total) - {self._ledger.quote})) or "nothing else"
         ours = "theirs too is ours (exchange.adopt)" if self._settings.exchange.adopt else "they are left alone"
         self._tell(Problem("account", "info", f"the account begins with {cash:,.2f} {self._ledger.quote}; there are {held}: {ours}"))
@@ -204,8 +211,8 @@ class TestnetAccount:
             raise CallAPersonError(f"{self._client.id}: there is no {quote} to trade with; a testnet grants some when it is reset")
         return cash
 
-    def _explained(self, moved: Sequence[Moved], balances: Balances, closes: Mapping[str, float]) -> float:
-        """Say what somebody else has done, and what it was worth; or begin anew after a reset.
+    def _explain(self, moved: Sequence[Moved], balances: Balances, closes: Mapping[str, float]) -> None:
+        """Say what somebody else has done, and note what it was worth; or begin anew after a reset.
 
         Raises
         ------
@@ -213,36 +220,42 @@ class TestnetAccount:
             These are the balances before our last trades: positions read off them would be bought again.
 
         """
-        if self._wiped():
-            return self._begin_anew(balances, closes)
-        if self._ledger.behind(balances.total, self._time() - LAGGING):
+        if self._wiped(moved):
+            self._begin_anew(balances, closes)
+            return
+        if self._ledger.behind(balances.total, self.time() - LAGGING):
             raise TryLaterError(f"{self._client.id}: the balances do not show our last trades yet; nothing is decided on old ones")
         if self._lacking():
-            return 0.0  # whose the difference is will be known when all executions are
+            return  # whose the difference is will be known when all executions are
         before = self._worth(self._ledger.expected(), closes)
-        self._ledger.give_up(moved, balances.total)
-        self._ledger.agree(balances.total)
+        self._ledger.give_up(moved, balances.total, lambda: self._worth(balances.total, closes) - before)
         said = ", ".join(f"{one.units:+g} {one.coin}" for one in moved)
         self._tell(Problem("moved", "warning", f"{self._client.id}: somebody else changed the account ({said}); it is no profit of ours"))
-        return self._worth(balances.total, closes) - before
 
-    def _begin_anew(self, balances: Balances, closes: Mapping[str, float]) -> float:
-        """Take what a reset has granted for the account; the flow that makes neither profit nor loss of it."""
-        self._journal.put(BEGUN, repr(self._time()))
-        self._ledger.begin(balances.total, self._granted(balances), adopt=False)
+    def _begin_anew(self, balances: Balances, closes: Mapping[str, float]) -> None:
+        """Take what a reset has granted for the account, with the flow that makes neither profit nor loss of it."""
+        self._ledger.begin(
+            balances.total, self._granted(balances), False, self.time(), lambda: self.units.rebased(self._worth(balances.total, closes))
+        )
         value, quote = self._worth(balances.total, closes), self._ledger.quote
         text = f"the testnet was reset: orders and balances are gone; the account goes on with {value:,.2f} {quote}"
         self._tell(Problem("reset", "critical", f"{self._client.id}: {text}"))
-        return self.units.rebased(value)
 
     def _worth(self, totals: Mapping[str, float], closes: Mapping[str, float]) -> float:
         """What of `totals` is ours, quote units."""
         cash, positions = self._ledger.owned(totals)
         return cash + sum(units * closes.get(coin, 0.0) for coin, units in positions.items())
 
-    def _wiped(self) -> bool:
-        """Whether the exchange has forgotten our last order that arrived: a reset, as testnets have monthly."""
-        listed = self._client.listings()
+    def _wiped(self, moved: Sequence[Moved]) -> bool:
+        """Whether the exchange has forgotten us: a reset, as testnets have monthly.
+
+        Every coin we hold has another balance, and our last order that arrived is not known any more. Neither alone says it: people
+        move balances, and old orders are forgotten by exchanges that were not reset.
+        """
+        listed, elsewhere = self._client.listings(), {one.coin for one in moved}
+        _, positions = self._ledger.owned(self._ledger.expected())
+        if any(units > 0.0 and self._listings[coin].base not in elsewhere for coin, units in positions.items()):
+            return False
         arrived = [
             order
             for order in self._journal.orders()
@@ -255,7 +268,7 @@ class TestnetAccount:
 
     def _lacking(self) -> list[OrderRow]:
         """Orders whose executions are still to be told."""
-        since, listed = max(self._begun(), self._time() - TOLD_WITHIN), self._client.listings()
+        since, listed = max(self._begun(), self.time() - TOLD_WITHIN), self._client.listings()
         return [order for order in self._orders.lacking() if order.sent_at >= since and self._market(order) in listed]
 
     def _market(self, order: OrderRow) -> str:
@@ -265,10 +278,6 @@ class TestnetAccount:
 
     def _begun(self) -> float:
         return float(self._journal.get(BEGUN) or 0.0)
-
-    def _time(self) -> float:
-        """The exchange's time, epoch seconds."""
-        return self._clock.now() + self._client.clock_offset
 
     def _look_for_strays(self) -> None:
         """Open orders under our id that the journal does not know: cancelled, so that nothing fills behind its back."""

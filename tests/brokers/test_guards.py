@@ -115,3 +115,9 @@ def test_turnover_counts_what_was_traded_since_midnight(journal: Journal) -> Non
     intents, problems = guards(journal, guards__largest_turnover=1.1).allowed([SELL, BUY], NOW)
     assert coins(intents) == ["ETH"]
     assert [problem.kind for problem in problems] == ["turnover"]
+
+
+def test_a_way_out_is_never_shut_by_its_size(journal: Journal) -> None:
+    exit_ = Wanted("ETH", -8.0)  # 400 of 1,000
+    for changes in ({"guards__largest_order": 0.3}, {"guards__largest_turnover": 0.3}):
+        assert guards(journal, **changes).allowed([exit_], NOW)[1] == []

@@ -23,7 +23,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def account(journal: Journal, book: Book = BOOK, tick_gap: float = 0.2, cash: float = 1000.0) -> PaperAccount:
-    return started(journal, Terms(cash, 0.001, tick_gap), lambda coin: book)
+    return started(journal, Terms(cash, 0.001, tick_gap, 0.01), lambda coin: book)
 
 
 def started(journal: Journal, terms: Terms, books: Callable[[str], Book]) -> PaperAccount:
@@ -116,7 +116,7 @@ def test_without_a_book_the_intent_waits(journal: Journal) -> None:
     def no_book(coin: str) -> Book:
         raise TryLaterError("no answer")
 
-    paper = started(journal, Terms(1000.0, 0.001, 0.2), no_book)
+    paper = started(journal, Terms(1000.0, 0.001, 0.2, 0.01), no_book)
     with pytest.raises(TryLaterError):
         paper.carry_out(intended(journal, 1.0), may_send=True)
     assert [intent.state for intent in journal.unfinished()] == ["planned"]
