@@ -226,7 +226,7 @@ class Journal:
                 if kept is None:
                     connection.execute(insert(tables.fills), row._asdict())
                     new += 1
-                elif _knows_more(row, FillRow._make(kept)):
+                elif row.knows_more_than(FillRow._make(kept)):
                     connection.execute(update(tables.fills).where(same).values(fee=row.fee, fee_coin=row.fee_coin, fee_quote=row.fee_quote))
         return new
 
@@ -295,13 +295,6 @@ def _inserted(connection: Connection, statement: Any, row: dict[str, Any]) -> in
 
 def _without_id(intent: Intent) -> dict[str, Any]:
     return {name: value for name, value in intent._asdict().items() if name != "id"}
-
-
-def _knows_more(new: FillRow, old: FillRow) -> bool:
-    """Whether the fee of `new` is the better one: a lagging answer says 0 or nothing where an earlier one named a fee."""
-    if math.isnan(old.fee_quote) != math.isnan(new.fee_quote):
-        return math.isnan(old.fee_quote)
-    return bool(not math.isnan(new.fee) and (math.isnan(old.fee) or new.fee != 0.0))
 
 
 def _utc(time: float) -> str:

@@ -4,6 +4,7 @@ Bar times are int epoch seconds (the instant the bar ended), other times float e
 units (negative sells), prices and values quote units. A number that may be unknown is NaN; one that may not exist is None.
 """
 
+import math
 from typing import Literal, NamedTuple, TypedDict
 
 from brokers.orders.errors import SafetyError
@@ -141,6 +142,12 @@ class FillRow(NamedTuple):
     fee: float
     fee_coin: str
     fee_quote: float
+
+    def knows_more_than(self, old: "FillRow") -> bool:
+        """Whether the fee of this one is the better one: a lagging answer says 0 or nothing where an earlier one named a fee."""
+        if math.isnan(old.fee_quote) != math.isnan(self.fee_quote):
+            return math.isnan(old.fee_quote)
+        return bool(not math.isnan(self.fee) and (math.isnan(old.fee) or self.fee != 0.0))
 
 
 class EquityRow(NamedTuple):

@@ -5,16 +5,21 @@ from collections.abc import Callable
 from datetime import date
 from difflib import get_close_matches
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pandas as pd
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
+from brokers.orders.errors import SafetyError
+from brokers.orders.sandbox import ANY, FACTS
 from brokers.prices.quality import SPIKE
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 from brokers.quiet import Quiet
 
-TIMEOUT = 10_000  # milliseconds without a byte of an answer
+if TYPE_CHECKING:
+    from brokers.orders.transport import Transport
+
+TIMEOUT = 10.0  # seconds without a byte of an answer
 STOP = stop_after_attempt(4) | stop_after_delay(20)
 WAIT = wait_random_exponential(multiplier=1, max=5)
 LONGEST_WAIT = 20.0  # seconds; an exchange that asks for a longer pause is left alone
@@ -38,10 +43,17 @@ class _EmptyError(UnreachableError):
     """No candles: the market began later, or the call failed; only asking again can tell."""
 
 
+class _Public(NamedTuple):
+    """An exchange's public endpoints, and the only way there."""
+
+    exchange: Any
+    transport: "Transport"
+
+
 class _Market(NamedTuple):
     """One market's candles; times are milliseconds since 1970, of bar starts."""
 
-    exchange: Any
+    public: _Public
     name: str
     timeframe: str
     length: int
@@ -66,12 +78,7 @@ def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timest
         four attempts.
 
     """
-    exchange = _exchange(exchange_id, request)
-    _retried(partial(_load_markets, exchange))
-    _check_listed(exchange, request)
-    length = exchange.parse_timeframe(request.timeframe) * 1000
-    last = (_milliseconds(now) // length - 1) * length
-    market = _Market(exchange, request.market, request.timeframe, length, last)
+    market = _market(_reached(exchange_id, request), request, now)
     return _frame(_candles(market, _milliseconds(pd.Timestamp(start or FIRST_MARKET, tz="UTC"))), request)
 
 
@@ -82,19 +89,14 @@ class Candles:
         """`count` candles are asked for each time."""
         self._id = exchange_id
         self._count = count
-        self._exchange: Any = None
+        self._public: _Public | None = None
 
     def newest(self, request: Request, now: pd.Timestamp) -> pd.DataFrame:
         """The last candles of `request` that were closed at `now`, rows and errors as `fetch`."""
-        if self._exchange is None:
-            exchange = _exchange(self._id, request)
-            _retried(partial(_load_markets, exchange))
-            self._exchange = exchange
-        _check_listed(self._exchange, request)
-        length = self._exchange.parse_timeframe(request.timeframe) * 1000
-        last = (_milliseconds(now) // length - 1) * length
-        market = _Market(self._exchange, request.market, request.timeframe, length, last)
-        return _frame(_closed(market, _retried(partial(_page, market, last - self._count * length))), request)
+        if self._public is None:
+            self._public = _reached(self._id, request)
+        market = _market(self._public, request, now)
+        return _frame(_closed(market, _retried(partial(_page, market, market.last - self._count * market.length))), request)
 
 
 def address(exchange_id: str, request: Request) -> str:
@@ -106,34 +108,46 @@ def address(exchange_id: str, request: Request) -> str:
         Unknown exchange, or timeframe not offered.
 
     """
-    exchange = _exchange(exchange_id, request)
+    exchange = _public(exchange_id, request).exchange
     urls = exchange.urls["api"]
     while isinstance(urls, dict):
         urls = urls.get("public") or next(iter(urls.values()))
     return str(exchange.implode_hostname(urls))
 
 
-def _exchange(exchange_id: str, request: Request) -> Any:
+def _public(exchange_id: str, request: Request) -> _Public:
     import ccxt
+
+    from brokers.orders.connection import made, walled_in
 
     if exchange_id not in ccxt.exchanges:
         raise DataError(f"exchange.prices_id {exchange_id!r} is no exchange that ccxt knows; {_nearest(exchange_id, ccxt.exchanges)}")
-    # requests_trust_env: through the proxy that HTTPS_PROXY names, as the other sources do.
-    exchange = getattr(ccxt, exchange_id)({"enableRateLimit": True, "timeout": TIMEOUT, "requests_trust_env": True})
+    facts = FACTS.get(exchange_id, ANY)
+    exchange = made(exchange_id, facts, TIMEOUT, sandbox=False)
     offered = exchange.timeframes or {}
     if exchange.has["fetchOHLCV"] is not True or request.timeframe not in offered:
         has = ", ".join(offered) or "none"
         raise DataError(f"{exchange_id}: has no {request.timeframe} candles, only {has}; change exchange.timeframe or prices_id")
-    kinds = exchange.options.get("fetchMarkets")
-    if isinstance(kinds, dict) and isinstance(kinds.get("types"), list):
-        kinds["types"] = ["spot"]  # else an outage of the futures endpoints stops spot prices
-    return exchange
+    return _Public(exchange, walled_in(exchange, facts, keys=False))
 
 
-def _load_markets(exchange: Any) -> None:
-    _ask(exchange, lambda: exchange.load_markets(True))
-    if not exchange.markets:
-        raise _unusable(exchange, "a list of markets without one market")
+def _reached(exchange_id: str, request: Request) -> _Public:
+    """The exchange once it has said which markets it lists."""
+    public = _public(exchange_id, request)
+    _retried(partial(_load_markets, public))
+    return public
+
+
+def _load_markets(public: _Public) -> None:
+    _ask(public, lambda: public.exchange.load_markets(True))
+    if not public.exchange.markets:
+        raise _unusable(public.exchange, "a list of markets without one market")
+
+
+def _market(public: _Public, request: Request, now: pd.Timestamp) -> _Market:
+    _check_listed(public.exchange, request)
+    length = public.exchange.parse_timeframe(request.timeframe) * 1000
+    return _Market(public, request.market, request.timeframe, length, (_milliseconds(now) // length - 1) * length)
 
 
 def _check_listed(exchange: Any, request: Request) -> None:
@@ -169,8 +183,8 @@ def _closed(market: _Market, candles: list[Candle]) -> list[Candle]:
     if _far(close, before) and (after is None or _far(close, after)):
         when, began = pd.Timestamp(closed[-1][0], unit="ms"), "has not begun" if after is None else f"began at {after:g}"
         raise DataError(
-            f"{market.exchange.id}: the {market.timeframe} candle of {market.name} from {when:%Y-%m-%d %H:%M} closed at {close:g}, the one before "
-            f"at {before:g}, and the next {began}: not believed before another one agrees; look at the market"
+            f"{market.public.exchange.id}: the {market.timeframe} candle of {market.name} from {when:%Y-%m-%d %H:%M} closed at {close:g}, the one "
+            f"before at {before:g}, and the next {began}: not believed before another one agrees; look at the market"
         )
     return closed
 
@@ -195,10 +209,10 @@ def _listing(market: _Market, early: int) -> int:
 
 def _page(market: _Market, since: int) -> list[Candle]:
     """One attempt at the candles from `since` on, running ones included."""
-    exchange = market.exchange
+    exchange = market.public.exchange
     spot = (exchange.features or {}).get("spot") or {}
     limit = (spot.get("fetchOHLCV") or {}).get("limit") or PAGE
-    rows = _ask(exchange, lambda: exchange.fetch_ohlcv(market.name, market.timeframe, since, limit))
+    rows = _ask(market.public, lambda: exchange.fetch_ohlcv(market.name, market.timeframe, since, limit))
     if not isinstance(rows, list) or any(not isinstance(row, list) or not _numbers(row[:6]) for row in rows):
         raise _unusable(exchange, "rows that are no candles")
     if not rows:
@@ -211,25 +225,37 @@ def _numbers(row: list[Any]) -> bool:
     return len(row) == 6 and all(isinstance(value, int | float) for value in row)
 
 
-def _ask(exchange: Any, call: Callable[[], Any]) -> Any:
+def _ask(public: _Public, call: Callable[[], Any]) -> Any:
     """One call. ccxt's errors become ours; what it stumbles over in a body it did not expect is no answer."""
     import ccxt
 
+    exchange = public.exchange
     if left := QUIET.left(exchange.id):
         raise _BusyError(exchange.id, left, f"wants to be left alone for another {left:.0f} s")
     try:
         return call()
-    except (ccxt.RateLimitExceeded, ccxt.DDoSProtection) as error:
-        raise _BusyError(exchange.id, _retry_after(exchange.last_response_headers), _short(error)) from error
-    except ccxt.NetworkError as error:
-        message = f"{exchange.id}: {_short(error)}; check the network, or choose another exchange.prices_id if this one is closed to your country"
-        raise UnreachableError(message) from error
     except ccxt.BaseError as error:
-        if type(error) is ccxt.ExchangeError:  # what ccxt has no name for: mostly a body the exchange itself would not send
-            raise _unusable(exchange, _short(error)) from error
-        raise DataError(f"{exchange.id}: {_short(error)}; change the market or exchange.prices_id") from error
+        raise _meant(public, error) from error
+    except SafetyError as error:  # for prices nobody's money is at stake: they are not to be had this way
+        raise UnreachableError(f"{error}, or choose another exchange.prices_id") from error
     except (AttributeError, TypeError, KeyError, IndexError, ValueError) as error:
         raise _unusable(exchange, "a body that cannot be read") from error
+
+
+def _meant(public: _Public, error: Exception) -> DataError:
+    """What an error of ccxt means."""
+    import ccxt
+
+    from brokers.orders.calls import asked_pause
+
+    name, said, pause = public.exchange.id, f"{type(error).__name__}: {str(error)[:200]}", asked_pause(public.transport.reply)
+    if pause or isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
+        return _BusyError(name, pause, said)
+    if isinstance(error, ccxt.NetworkError):
+        return UnreachableError(f"{name}: {said}; check the network, or choose another exchange.prices_id if this one is closed to your country")
+    if type(error) is ccxt.ExchangeError:  # what ccxt has no name for: mostly a body the exchange itself would not send
+        return _unusable(public.exchange, said)
+    return DataError(f"{name}: {said}; change the market or exchange.prices_id")
 
 
 def _retried(call: Callable[[], Answer], attempts: int = 4) -> Answer:
@@ -250,17 +276,8 @@ def _pause(state: RetryCallState) -> float:
     return max(WAIT(state), getattr(error, "seconds", 0.0))
 
 
-def _retry_after(headers: Any) -> float:
-    asked = str(next((value for name, value in (headers or {}).items() if name.lower() == "retry-after"), 0))
-    return float(asked) if asked.isdigit() else 0.0
-
-
 def _unusable(exchange: Any, what: str) -> UnreachableError:
     return UnreachableError(f"{exchange.id}: answered with {what}; is there a login page or a proxy between? Try again later")
-
-
-def _short(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}"
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 import gc
 import json
+import math
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from typer.testing import CliRunner
 
 import main
 from backtests import replay
+from brokers.journal.opening import open_journal
+from brokers.journal.records import DecisionRow, EquityRow, Intent
 from brokers.session import Session
 from tests.exchange.proxy import internet
 from tests.price_folder import options
@@ -60,6 +64,44 @@ def test_a_bug_shows_its_traceback_without_the_secrets_in_it(offline: None, monk
     assert code == 1
     assert "in broken" in said and "ZeroDivisionError" in said
     assert "0123abcdef" not in said and "abc123" not in said
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_ends_the_session_as_interrupted(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The second at once, in whatever is being done: no bug either."""
+
+    def interrupted(self: Session, *_: object) -> None:
+        self._session = self._journal.begin_session("dry-run", "{}", "")
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Session, "run", interrupted)
+    code, said = called("paper")
+    assert code == 130, said
+    with open_journal(tmp_path / "state" / "dry-run-binance.sqlite", lambda: 0.0, locked=False) as journal:
+        assert [one.outcome for one in journal.sessions()] == ["interrupted"]
+
+
+def test_what_is_not_known_is_null_in_json(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coin that is not listed yet has no confirmation that could be missing."""
+
+    def decided(self: Session, *_: object) -> None:
+        self._session = self._journal.begin_session("dry-run", "{}", "")
+        nothing = (0.0, 0.0)
+        row = DecisionRow(
+            86_400, 86_401.0, 0, 0.5, 3, None, 0, 1000.0, 1000.0, 0.0, 0.0, (math.nan, 1.0), nothing, nothing, nothing, "nothing", "", 1
+        )  # fmt: skip
+        intent = Intent(0, 86_400, "BTC", 0, 0.5, 200.0, "planned", "")
+        self._journal.record_decision(row, None, [], EquityRow(86_400, 1000.0, 1000.0, 1000.0, 1.0, 0.0), [intent])
+
+    monkeypatch.setattr(Session, "run", decided)
+    code, said = called("paper", "--once", "--json")
+    assert code == 0, said
+    found = json.loads(said, parse_constant=pytest.fail)
+    assert found["decision"]["missing"] == [None, 1.0]
+    assert found["decision"]["targets"] == [0.0, 0.0]
+    assert (found["decision"]["equity"], found["decision"]["confirmed_at"], found["decision"]["sentence"]) == (1000.0, None, "nothing")
+    assert [(one["symbol"], one["size"], one["price"]) for one in found["intents"]] == [("BTC", 0.5, 200.0)]
 
 
 def test_half_a_pair_of_keys_is_a_slip(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,8 +185,6 @@ def test_a_live_path_that_pays_another_price_is_caught(whole_folder: Path, cache
 
 
 def test_a_halt_and_its_end_are_kept(tmp_path: Path) -> None:
-    from brokers.journal.opening import open_journal
-
     path = tmp_path / "state" / "dry-run-binance.sqlite"
     open_journal(path, lambda: 0.0).close()
     assert called("halt", "--reason", "looking into it")[0] == 0

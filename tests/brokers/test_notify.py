@@ -360,16 +360,59 @@ def test_the_same_incident_is_told_once_an_hour_with_how_often_it_came(receiver:
     assert said == [*incidents, ("info", "no answer"), ("info", "no answer"), ("warning", "no answer (came 2 times more since it was last told)")]
 
 
+def test_of_an_incident_that_goes_on_the_newest_text_is_told(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    notifier = Notifier([receiver.url], EVENTS, Log())
+    for text in ("no bar of 00:01", "no bar of 00:02", "no bar of 00:03"):
+        notifier.send("incident", "exchange", text)
+    monkeypatch.setattr(notify, "QUIET", 0.0)  # an hour later
+    notifier.send("incident", "exchange", "no bar of 01:01")
+    notifier.close(SOON)
+    told = [one["message"].splitlines()[0] for one in receiver.got]
+    assert told == ["no bar of 00:01", "no bar of 01:01 (came 2 times more since it was last told)"]
+
+
 def test_repeats_are_counted_from_the_last_time_they_were_told():
     repeats = Repeats()
     told = [(now, repeats.since_told("no answer", now)) for now in (0.0, 1.0, 3599.9, 3600.0, 3601.0, 7200.0, 20_000.0)]
     assert told == [(0.0, 0), (1.0, None), (3599.9, None), (3600.0, 2), (3601.0, None), (7200.0, 1), (20_000.0, 0)]
 
 
+def test_what_differs_in_numbers_only_is_the_same_incident():
+    def late(minute: int) -> str:
+        return f"no coin has a bar that ended at 2015-10-20 {minute // 60:02}:{minute % 60:02} UTC: nothing is decided on old prices"
+
+    repeats = Repeats()
+    told = [(minute, repeats.since_told(late(minute), minute * 60.0)) for minute in range(121)]
+    assert [one for one in told if one[1] is not None] == [(0, 0), (60, 59), (120, 59)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("sell 0.5 BTC: paid -1.5", "sell 1,200 BTC: paid 2"),
+        ("sell 5e-05 BTC", "sell 0.25 BTC"),
+        ("from 2015-10-20T00:01:00+00:00 on", "from 2016-01-02T10:20:30.5-05:00 on"),
+        ("order a7bqzx2maaaaaaaaaaaaaaaaaa of BTC/USDT", "order a7bqzx2mbcdefghijk34lmnopq of BTC/USDT"),
+        ("<HTTPSConnection object at 0x7f0a1b>: refused", "<HTTPSConnection object at 0x7fe2c3d4>: refused"),
+    ],
+)
+def test_numbers_times_and_ids_make_no_other_incident(one: str, other: str):
+    repeats = Repeats()
+    assert [repeats.since_told(text, 0.0) for text in (one, other)] == [0, None]
+
+
+@pytest.mark.parametrize(
+    "other", ["exchange\nno price of ETH, 0.5 held", "data\nno price of BTC, 0.5 held", "exchange\nno price of BTC, SOL, 0.5 held"]
+)
+def test_other_words_or_another_kind_make_another_incident(other: str):
+    repeats = Repeats()
+    assert [repeats.since_told(text, 0.0) for text in ("exchange\nno price of BTC, 0.5 held", other)] == [0, 0]
+
+
 def test_incidents_are_forgotten():
     repeats = Repeats()
     for number in range(1000):
-        assert repeats.since_told(f"incident {number}", number * 60.0) == 0
+        assert repeats.since_told(f"incident {'i' * number}", number * 60.0) == 0
     assert len(repeats._told) == 2 * 3600 / 60  # those of the last two hours
 
 

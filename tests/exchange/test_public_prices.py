@@ -1,6 +1,8 @@
 """Our own price sources, asking the test exchange and the test Yahoo through the test internet."""
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,12 +10,14 @@ from tenacity import wait_none
 
 from brokers.prices import exchange, yahoo
 from brokers.prices.series import Request, UnreachableError
+from brokers.quiet import Quiet
 from tests.exchange.proxy import Answer, Internet
 from tests.exchange.venue import LIVE, BinanceVenue
 from tests.exchange.yahoo import YahooSite
 
 NOW = pd.Timestamp("2024-01-11 15:30", tz="UTC")  # 10:30 in New York, a session in progress
 RUSSELL = Request("^RUT", "session")
+BITCOIN = Request("BTC-USD", "coin", "BTC/USDT")
 
 
 def bars(first: str, days: int, freq: str) -> pd.DataFrame:
@@ -36,7 +40,7 @@ def test_yahoo_gives_several_symbols_up_to_the_row_in_progress(site: YahooSite) 
     frame = yahoo.fetch(RUSSELL, None)
     assert frame.index.tolist() == pd.date_range("2024-01-02", "2024-01-11", freq="B").tolist()
     assert frame["close"].tolist() == [100.0 + row for row in range(8)]
-    assert yahoo.fetch(Request("BTC-USD", "coin", "BTC/USDT"), None).index.tolist() == pd.date_range("2024-01-10", "2024-01-11").tolist()
+    assert yahoo.fetch(BITCOIN, None).index.tolist() == pd.date_range("2024-01-10", "2024-01-11").tolist()
 
 
 def test_yahoo_stamps_a_row_in_progress_now(site: YahooSite) -> None:
@@ -53,16 +57,59 @@ def test_yahoo_can_fail_for_a_time_or_for_one_symbol(site: YahooSite) -> None:
     site.for_symbol["^RUT"] = Answer(429, b"Too Many Requests")
     with pytest.raises(UnreachableError, match="429"):
         yahoo.fetch(RUSSELL, None)
-    assert len(yahoo.fetch(Request("BTC-USD", "coin", "BTC/USDT"), None)) == 2
+    assert len(yahoo.fetch(BITCOIN, None)) == 2
 
 
-def test_the_live_host_gives_candles_to_the_price_source(venue: BinanceVenue, network: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def candles(venue: BinanceVenue, monkeypatch: pytest.MonkeyPatch) -> BinanceVenue:
+    """Twenty days from 2024-01-01; nobody waits in real time."""
     import ccxt
 
     monkeypatch.setattr(ccxt.Exchange, "throttle", lambda *_: None)
+    monkeypatch.setattr(exchange, "WAIT", wait_none())
+    monkeypatch.setattr(exchange, "QUIET", Quiet())
     starts = pd.date_range("2024-01-01", periods=20, freq="D", tz="UTC")
     rows = [(int(start.timestamp() * 1000), 1.0, 3.0, 0.5, 2.0 + row, 7.0) for row, start in enumerate(starts)]
     venue.candles, venue.now = (lambda symbol, interval: rows), NOW.timestamp
-    frame = exchange.fetch(Request("BTC-USD", "coin", "BTC/USDT"), None, "binance", NOW)
+    return venue
+
+
+def test_the_live_host_gives_candles_to_the_price_source(candles: BinanceVenue, network: Internet) -> None:
+    frame = exchange.fetch(BITCOIN, None, "binance", NOW)
     assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
     assert network.hosts() == {LIVE}
+
+
+def test_a_login_of_the_home_directory_is_not_sent_to_the_price_source(
+    candles: BinanceVenue, network: Internet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password mine\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    exchange.fetch(BITCOIN, None, "binance", NOW)
+    assert {asked.path for asked in network.asked} == {"/api/v3/exchangeInfo", "/api/v3/klines"}
+    assert all("authorization" not in asked.headers for asked in network.asked)
+
+
+@pytest.mark.parametrize("path", ["exchangeInfo", "klines"])
+def test_an_answer_that_trickles_is_not_waited_for(candles: BinanceVenue, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(exchange, "TIMEOUT", 0.1)
+    candles.faults.add("trickled", "GET", path, seconds=0.02)  # some 30 s for the whole of it
+    began = time.perf_counter()
+    assert len(exchange.fetch(BITCOIN, None, "binance", NOW)) == 10
+    assert 0.3 <= time.perf_counter() - began < 10.0
+
+
+def test_candles_come_from_the_exchange_itself_only(candles: BinanceVenue, network: Internet) -> None:
+    rule = candles.faults.add(lambda *_: Answer(302, b"", (("Location", "https://portal.example/login"),)), "GET", "klines", times=4)
+    with pytest.raises(UnreachableError, match=r"stopped a request to https://portal\.example.*, or choose another exchange\.prices_id"):
+        exchange.fetch(BITCOIN, None, "binance", NOW)
+    assert len(rule.met) == 4
+    assert network.hosts() == {LIVE}
+
+
+def test_an_exchange_without_facts_is_asked_at_its_own_hosts(network: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "WAIT", wait_none())
+    with pytest.raises(UnreachableError, match="kraken: "):
+        exchange.fetch(BITCOIN, None, "kraken", NOW)
+    assert network.hosts() == {"api.kraken.com"}

@@ -199,7 +199,7 @@ def waiting_for_nothing() -> Iterator[None]:
     with ExitStack() as stack:
         for place, name, value in (
             (exchange, "WAIT", wait_none()),
-            (exchange, "TIMEOUT", 300),
+            (exchange, "TIMEOUT", 0.3),
             (yahoo, "WAIT", wait_none()),
             (ccxt.Exchange, "throttle", lambda *_: None),
         ):

@@ -186,16 +186,16 @@ def served(site: Site) -> Iterator[Site]:
 
 
 def lead_requests_to(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the requests library (ccxt, FRED) connect to `site`, whatever host it is asked for."""
-    import requests
+    """Make the requests library (ccxt, FRED) connect to `site`, whatever host it is asked for: only then, so that ours still judges the host."""
+    from requests.adapters import HTTPAdapter
 
-    send = requests.Session.send
+    send = HTTPAdapter.send
 
-    def redirected(self: Any, request: Any, **options: Any) -> Any:
+    def redirected(self: Any, request: Any, *arguments: Any, **options: Any) -> Any:
         request.url = site.moved(request.url)
-        return send(self, request, **options)
+        return send(self, request, *arguments, **options)
 
-    monkeypatch.setattr(requests.Session, "send", redirected)
+    monkeypatch.setattr(HTTPAdapter, "send", redirected)
     lead_probes_to(site, monkeypatch)
 
 

@@ -163,6 +163,24 @@ def test_leaves_it_alone_until_the_pause_is_over(site: BinanceSite, monkeypatch:
     assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
 
 
+@pytest.mark.parametrize(
+    ("answer", "pause"),
+    [
+        (Answer(418, b"{}", (("Retry-After", "31536000"),)), 3 * 86_400.0),  # a year: what a proxy may say is bounded by the longest ban there is
+        (Answer(418, b"{}"), 120.0),  # a ban that does not say how long it is: the shortest there is
+        (Answer(503, b"{}", (("Retry-After", "90"),)), 90.0),
+        (Answer(429, b"{}", (("Retry-After", "soon"),)), 0.0),
+    ],
+)
+def test_a_pause_is_what_it_is_for_orders(site: BinanceSite, monkeypatch: pytest.MonkeyPatch, answer: Answer, pause: float) -> None:
+    monkeypatch.setattr(exchange, "QUIET", Quiet(lambda: 1000.0))
+    site.always = answer
+    with pytest.raises(UnreachableError, match="wait, or choose another"):
+        exchange.fetch(DAILY, None, "binance", NOW)
+    assert exchange.QUIET.left("binance") == pause
+    assert len(site.asked) == (1 if pause else 4)
+
+
 def test_connection_refused_is_unreachable(site: BinanceSite) -> None:
     site.port = closed_port()
     with pytest.raises(UnreachableError, match=r"binance: (ExchangeNotAvailable|NetworkError)"):
