@@ -1,7 +1,7 @@
 """The sections of the parameter search: what is searched, what counts as good, and when a result may be recommended."""
 
 from datetime import date
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,7 +21,9 @@ class Axis(Section):
     high: float | None = Field(default=None, description="largest value of a range, included")
     steps: int = Field(default=5, ge=1, le=MOST_VALUES, description="values of a range, evenly spaced")
     log: bool = Field(default=False, description="spaced evenly in the logarithm")
-    when: dict[str, list[Value]] = Field(default_factory=dict, description="tried only where another parameter has one of these values")
+    when: dict[str, Annotated[list[Value], Field(min_length=1)]] = Field(
+        default_factory=dict, description="tried only where another parameter has one of these values"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

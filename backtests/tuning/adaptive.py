@@ -13,7 +13,6 @@ from backtests.tuning.partition import Partition
 from backtests.tuning.search import Progress, digest, searched
 from backtests.tuning.segments import Figures, Rule, Segments, figures, objective
 from backtests.tuning.space import AS_IT_STANDS, Axis, Codes, Space
-from config.settings import ConfigError
 from config.tuning import Tune
 
 BATCH = 20  # sets proposed before any of them is known; each batch is one sweep
@@ -68,26 +67,12 @@ def _directions(tune: Tune) -> Any:
 def _proposed(trial: Any, space: Space) -> list[int]:
     """Codes of a new set: numbers as places in their order, anything else as a choice. A parameter is asked for where its conditions hold."""
     chosen: dict[str, int] = {}
-    for axis in _in_order(space):
+    for axis in space.in_order():
         if _holds(axis, chosen, space):
             places = range(len(axis.values))
             ordered = all(isinstance(value, int | float) and not isinstance(value, bool) for value in axis.values)
             chosen[axis.key] = trial.suggest_int(axis.key, 0, places[-1]) if ordered else trial.suggest_categorical(axis.key, list(places))
     return [chosen.get(key, AS_IT_STANDS) for key in space.keys]
-
-
-def _in_order(space: Space) -> list[Axis]:
-    """Each axis after those its conditions name."""
-    ordered: list[Axis] = []
-    left = list(space.axes)
-    while left:
-        placed = {axis.key for axis in ordered}
-        ready = [axis for axis in left if axis.when.keys() <= placed]
-        if not ready:
-            raise ConfigError(f"tune.space: the conditions of {', '.join(axis.key for axis in left)} wait for one another")
-        ordered += ready
-        left = [axis for axis in left if axis not in ready]
-    return ordered
 
 
 def _holds(axis: Axis, chosen: Mapping[str, int], space: Space) -> bool:

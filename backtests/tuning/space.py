@@ -63,7 +63,8 @@ class Space(NamedTuple):
         random = np.random.default_rng(seed)
         found, idle = self.distinct(self.defaults())[:0], 0
         while len(found) < count and idle < PATIENCE:
-            draws = [random.integers(len(axis.values), size=DRAWS_AT_ONCE, dtype=np.int16) for axis in self.axes]
+            size = max(DRAWS_AT_ONCE, len(found))  # as many again: few rounds, each of which sorts all there are
+            draws = [random.integers(len(axis.values), size=size, dtype=np.int16) for axis in self.axes]
             more = self.distinct(np.concatenate([found, np.column_stack(draws)]))
             idle = idle + 1 if len(more) == len(found) else 0
             found = more
@@ -72,9 +73,8 @@ class Space(NamedTuple):
     def distinct(self, codes: Codes) -> Codes:
         """`codes` with the axes that are not tried taken out, each set once, in order of first appearance, without the settings as they stand."""
         tried = codes.copy()
-        for _ in self.axes:  # a condition may hang on another
-            for place, axis in enumerate(self.axes):
-                tried[~self.tried(axis, tried), place] = AS_IT_STANDS
+        for axis in self.in_order():
+            tried[~self.tried(axis, tried), self.keys.index(axis.key)] = AS_IT_STANDS
         for place, (axis, standing) in enumerate(zip(self.axes, self.standing, strict=True)):
             if standing in axis.values:
                 tried[tried[:, place] == axis.values.index(standing), place] = AS_IT_STANDS
@@ -82,6 +82,26 @@ class Space(NamedTuple):
         kept: Codes = tried[np.sort(first)]
         some: Codes = kept[(kept != AS_IT_STANDS).any(axis=1)]
         return some
+
+    def in_order(self) -> list[Axis]:
+        """Each axis after those its conditions name.
+
+        Raises
+        ------
+        ConfigError
+            Conditions wait for one another.
+
+        """
+        ordered: list[Axis] = []
+        left = list(self.axes)
+        while left:
+            placed = {axis.key for axis in ordered}
+            ready = [axis for axis in left if axis.when.keys() <= placed]
+            if not ready:
+                raise ConfigError(f"tune.space: the conditions of {', '.join(axis.key for axis in left)} wait for one another")
+            ordered += ready
+            left = [axis for axis in left if axis not in ready]
+        return ordered
 
     def tried(self, axis: Axis, codes: Codes) -> NDArray[np.bool_]:
         """In which sets the conditions of `axis` hold."""
@@ -99,19 +119,33 @@ def space_of(settings: Settings) -> Space:
     Raises
     ------
     ConfigError
-        Nothing is searched; a key that is no parameter, a value the settings refuse, a condition on what is not searched.
+        Nothing is searched; a key that is no parameter, a value the settings refuse, a condition that can never hold.
 
     """
     given = settings.tune.space
     if not given:
         raise ConfigError("tune.space: names no parameter; search those of config/tune.toml with --config config/tune.toml, or name your own")
     axes = tuple(_axis(key, one, settings) for key, one in given.items())
-    standing = tuple(_value(settings, axis.key) for axis in axes)
-    for axis in axes:
-        for other in axis.when:
-            if other not in given or other == axis.key:
-                raise ConfigError(f"tune.space.{axis.key}.when: {other} is no other parameter that is searched; searched are {', '.join(given)}")
-    return Space(axes, standing)
+    space = Space(axes, tuple(_value(settings, axis.key) for axis in axes))
+    found = space._replace(axes=tuple(axis._replace(when=_when(axis, space, settings)) for axis in axes))
+    found.in_order()
+    return found
+
+
+def _when(axis: Axis, space: Space, settings: Settings) -> dict[str, tuple[Any, ...]]:
+    """An axis's conditions, their values as the settings have them."""
+    found = {}
+    for other, allowed in axis.when.items():
+        name = f"tune.space.{axis.key}.when"
+        if other not in space.keys or other == axis.key:
+            raise ConfigError(f"{name}: {other} is no other parameter that is searched; searched are {', '.join(space.keys)}")
+        place = space.keys.index(other)
+        values, standing = space.axes[place].values, space.standing[place]
+        found[other] = tuple(_value(changed(settings, {other: value}, name), other) for value in allowed)
+        for value in found[other]:
+            if value not in (*values, standing):
+                raise ConfigError(f"{name}: {other} is never {value}; its values are {', '.join(map(str, values))} and, as it stands, {standing}")
+    return found
 
 
 def variants(settings: Settings, space: Space) -> list[Settings]:

@@ -1,6 +1,6 @@
 """What the sets of a search run on: each array that some parameters change, worked out once for each of their distinct values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from backtests.arrays import as_arrays
 from backtests.prepare import Inputs, decision_rules, gate_rules, market, traded_lines
 from backtests.tuning.space import AS_IT_STANDS, Codes, Space
-from config.settings import ConfigError, Settings
+from config.settings import ConfigError, Settings, changed
 from strategies.confirmations import Measure, measure
 from strategies.decision import DecisionRules
 from strategies.gate import GateRules, index_average
@@ -19,7 +19,7 @@ from strategies.indicators import Floats, Ints
 from strategies.market import Market, in_session
 from strategies.risk_curve import filled_channels, haircut
 
-TREND, CONFIRMATIONS, CURVE, HAIRCUTS = "gate.trend_sessions", "confirmations.", "risk_curve.", "haircuts."
+LEAST, TREND, CONFIRMATIONS, CURVE, HAIRCUTS = "gate.min_confirmations", "gate.trend_sessions", "confirmations.", "risk_curve.", "haircuts."
 CEILINGS = ("risk_curve.ceilings", "risk_curve.dormant_ceilings")
 OWN_AVERAGE, VOLATILITY = "allocation.own_trend_days", "allocation.volatility_days"
 CHANNELS = 6  # room for the ceilings of five channels
@@ -101,6 +101,7 @@ class Features:
             The settings refuse a set.
 
         """
+        self._check_across(codes)
         places = np.empty((len(codes), len(GROUPS)), dtype=np.int32)
         found: dict[str, list[Any]] = {}
         for column, group in enumerate(GROUPS):
@@ -147,9 +148,22 @@ class Features:
         try:
             return type(standing).model_validate(values)
         except ValidationError as error:
-            what = error.errors()[0]["msg"].removeprefix("Value error, ")
-            set_ = ", ".join(f"{key} = {value}" for key, value in changes.items())
-            raise ConfigError(f"tune.space: {name} refuses the set {set_}: {what}; change the values, or tie one to another with `when`") from None
+            raise _refused(f"{name} refuses", changes, error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+    def _check_across(self, codes: Codes) -> None:
+        """The rule that binds two sections: as many confirmations must be enabled as have to hold."""
+        keys = self._space.keys
+        axes = [place for place, key in enumerate(keys) if key == LEAST or (key.startswith(CONFIRMATIONS) and key.endswith(".enabled"))]
+        for codes_of_these in np.unique(codes[:, axes], axis=0):
+            place = ("", tuple(int(code) for code in codes_of_these))
+            tried = [(self._space.axes[axis], code) for axis, code in zip(axes, place[1], strict=True) if code != AS_IT_STANDS]
+            if place not in self._sections and tried:
+                changes = {axis.key: axis.values[code] for axis, code in tried}
+                try:
+                    changed(self._inputs.settings, changes, "tune.space")
+                except ConfigError as error:
+                    raise _refused("the settings refuse", changes, str(error)) from None
+            self._sections[place] = None
 
     def _breakout(self, settings: Settings) -> Floats:
         return np.array([float(value) for value in gate_rules(settings).breakout])
@@ -204,6 +218,11 @@ class Features:
     def _kept(self, values: Array) -> Array:
         kept: Array = values[self._last_known]
         return kept
+
+
+def _refused(who: str, changes: Mapping[str, Any], what: str) -> ConfigError:
+    set_ = ", ".join(f"{key} = {value}" for key, value in changes.items())
+    return ConfigError(f"tune.space: {who} the set {set_}: {what}; change the values, or tie one to another with `when`")
 
 
 assert DecisionRules._fields[:2] == ("weights", "lags")

@@ -31,8 +31,7 @@ from brokers.journal.records import (
 )
 from brokers.journal.statements import chosen, select_rows
 
-ACCOUNT_ID, HALTED, RESUMED = "account_id", "halted", "resumed"  # keys of the meta table
-FLOW = "flow"  # another: quote units put in since the newest decision
+ACCOUNT_ID, HALTED, RESUMED, FLOW = "account_id", "halted", "resumed", "flow"  # keys of the meta table; the last: put in since the newest decision
 PAGE = 1000  # rows a transaction reads at most while a caller goes through them
 
 R = TypeVar("R", bound=NamedTuple)

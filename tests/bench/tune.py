@@ -122,7 +122,7 @@ def growth(market: Market, sets: int, runs: int) -> None:
 
 
 def yardsticks(market: Market, data: str, given: argparse.Namespace) -> None:
-    """Per set beside vectorbt and plain backtrader, in all threads, as `tune` runs, and in one; nothing of ours is worked out before."""
+    """Per set beside vectorbt and plain backtrader."""
     if given.yardsticks is None:
         print("yardsticks: left out, --yardsticks names no folder")
         return
@@ -134,15 +134,20 @@ def yardsticks(market: Market, data: str, given: argparse.Namespace) -> None:
     else:
         print("vectorbt: left out, --vectorbt names no python")
     codes = taken(market.field(1), sets)
-    found: list[dict[str, float]] = []
-    for _ in range(given.runs):
-        theirs = {name: value for measure in measures for name, value in measure().items()}
-        ours = {threads: statistics.median(a_set(market.field(threads), codes) for _ in range(3)) for threads in (0, 1)}
-        found.append(theirs | {"ours": ours[0], "ours, one thread": ours[1]})
+    found = [{name: value for measure in measures for name, value in measure().items()} | ours(market, codes) for _ in range(given.runs)]
+    own = [name for name in found[0] if name.startswith("ours")]
     for name in found[0]:
-        ratios = [[one[name] / one[own] for one in found] for own in ("ours", "ours, one thread")]
-        beside = "" if name.startswith("ours") else f", {spread(ratios[0])} times ours, {spread(ratios[1])} times ours in one thread"
-        print(f"{name:24} {statistics.median(one[name] for one in found):12,.1f} us a set{beside}")
+        beside = [f"{spread([one[name] / one[mine] for one in found])} times {mine}" for mine in own if name not in own]
+        print(f"{name:24} {statistics.median(one[name] for one in found):12,.1f} us a set{'; ' if beside else ''}{'; '.join(beside)}")
+
+
+def ours(market: Market, codes: Codes) -> dict[str, float]:
+    """Microseconds a set, medians of three: as `tune` runs, averages and all worked out anew; without that; in one thread."""
+    fields = [[market.field(threads) for _ in range(3)] for threads in (0, 1)]
+    for field in fields[1]:
+        field.plan(codes)
+    anew, prepared, single = (statistics.median(a_set(field, codes) for field in some) for some in (fields[0], *fields))
+    return {"ours": anew, "ours prepared": prepared, "ours prepared, one thread": single}
 
 
 def swept_by_vectorbt(python: str, folder: Path, data: str, sets: int) -> dict[str, float]:

@@ -72,7 +72,10 @@ def test_values_keep_their_types() -> None:
     assert [type(value) for value in values] == [bool, int, float, str, list, list]
 
 
-@pytest.mark.parametrize("content", [{}, {"low": 1}, {"high": 1}, {"values": [1], "low": 0}, {"values": [1], "high": 2}, {"values": [1], "low": 0, "high": 2}])
+BOTH = {"values": [1], "low": 0, "high": 2}
+
+
+@pytest.mark.parametrize("content", [{}, {"low": 1}, {"high": 1}, {"values": [1], "low": 0}, {"values": [1], "high": 2}, BOTH])
 def test_an_axis_is_a_list_or_a_range_and_not_both(content: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="is either a list of values, or a range with low and high"):
         axis(**content)

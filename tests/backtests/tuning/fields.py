@@ -1,6 +1,7 @@
 """Fields on made-up markets for tests of the search, and whole backtests to hold them against."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,16 @@ def curves(random: np.random.Generator, channels: int) -> dict[str, tuple[Any, .
     return {"risk_curve.channels": tuple(orders), "risk_curve.ceilings": tuple(rows[:2]), "risk_curve.dormant_ceilings": tuple(rows[2:])}
 
 
-def folder_prices(folder: Path, cache: Path, *more: str) -> tuple[Settings, Prices]:
+@cache
+def folder_prices(folder: Path, calendar: Path, *more: str) -> tuple[Settings, Prices]:
     """Settings and prices of the made-up folder of `tests.price_folder`."""
-    settings = load(None, [*overrides(folder, cache), *more])
+    settings = load(None, [*overrides(folder, calendar), *more])
     return settings, load_prices(settings, NOW)
 
 
-def folder_field(folder: Path, cache: Path, values: Mapping[str, tuple[Any, ...]], *more: str, threads: int = 1) -> Field:
+def folder_field(folder: Path, calendar: Path, values: Mapping[str, tuple[Any, ...]], *more: str, threads: int = 1) -> Field:
     """The made-up folder's prices as a field."""
-    settings, prices = folder_prices(folder, cache, *more)
+    settings, prices = folder_prices(folder, calendar, *more)
     return Field(prepare(settings, prices), spaced(settings, values), threads)
 
 

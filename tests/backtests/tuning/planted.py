@@ -6,7 +6,6 @@ open and another while it is shut. The gate's own series stay as they are.
 """
 
 from math import sqrt
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +25,6 @@ Flags = NDArray[np.bool_]
 PRICES = ("open", "high", "low", "close")
 OPEN, SHUT = 0.79, 0.26  # BTC's yearly log return while the gate was open, and while it was shut
 LEVEL = 0.05
-CLEAR = NormalDist().inv_cdf(1.0 - LEVEL)  # of a ratio to its error
 
 
 class Effect(NamedTuple):
@@ -112,50 +110,57 @@ def world(prices: Prices, real: Source, seed: int, planted: Effect | None) -> Wo
 def drawn_rows(real: Source, seed: int) -> Ints:
     """Rows of the source in blocks of geometric length, each row of a day's pool as likely as the next; nothing but the listings is read."""
     random = np.random.default_rng(seed)
-    restart, place = random.random((2, len(real.days)))
-    rows, row, last = np.empty(len(real.days), dtype=np.int64), 0, -1
-    for day, pool in enumerate(real.pool.tolist()):
-        begin, end = real.pools[pool]
-        anew = restart[day] < 1.0 / BLOCK_DAYS or pool != last
-        row = begin + (int(place[day] * (end - begin)) if anew else (row + 1 - begin) % (end - begin))
-        rows[day], last = row, pool
-    return rows
+    ends_before, place = random.random((2, len(real.days))) * np.array([[BLOCK_DAYS], [1.0]])
+    begin, end = np.array(real.pools)[real.pool].T
+    anew = (ends_before < 1.0) | (np.diff(real.pool, prepend=-1) != 0)
+    days = np.arange(len(real.days))
+    since = np.maximum.accumulate(np.where(anew, days, 0))
+    first = (place * (end - begin)).astype(np.int64)
+    return begin + (first[since] + days - since) % (end - begin)
 
 
 class KnownGate(NamedTuple):
-    """One test of the gate that is known beforehand, without any search: its ratio to its error, and what that is expected to be."""
+    """One test, at `LEVEL`, of a gate that is known beforehand: its ratio in drawn worlds without an effect, and what the effect adds to it."""
 
-    ratio: float
-    expected: float
-
-    @property
-    def found(self) -> bool:
-        """Whether chance is below `LEVEL`."""
-        return self.ratio >= CLEAR
+    ratios: Floats
+    added: float
 
     @property
     def power(self) -> float:
-        """How often it is found, where returns are normal."""
-        return 1.0 - NormalDist(self.expected).cdf(CLEAR)
+        """How often the effect is found."""
+        return float(np.mean(self.ratios + self.added > np.quantile(self.ratios, 1.0 - LEVEL)))
 
 
-def known_gate(real: Source, drawn: World, planted: Effect | None) -> KnownGate:
-    """The best test there is of one difference in all coins' means between days with the gate open and shut, the means themselves unknown.
+def known_gate(real: Source, planted: Effect | None, draws: int, seed: int) -> KnownGate:
+    """What can be known at best: no search, the right gate, and coins weighted so that their common difference shows most clearly.
 
-    Generalised least squares: among the days with the same coins, these are weighted by the inverse of their real covariance.
+    The estimate is that of generalised least squares, a mean of their own for coins on days with the same ones listed, over its error
+    were days independent. They are not, so its distribution is drawn.
     """
-    score = information = 0.0
+    weights = _weights(real)
+    information = float(weights.sum(axis=1) @ _apart(real))
+    closes = np.nan_to_num(real.logs[:, :, 3])
+    scores = [float(np.einsum("dc,dc->", weights, closes[drawn_rows(real, seed + draw)])) for draw in range(draws)]
+    difference = 0.0 if planted is None else (planted.open - planted.shut) / DAYS
+    return KnownGate(np.array(scores) / sqrt(information), difference * sqrt(information))
+
+
+def _apart(real: Source) -> Floats:
+    """By day: 1 if the gate was open, else 0, less its mean over the days with the same coins."""
+    is_open = real.is_open.astype(float)
+    return is_open - (np.bincount(real.pool, is_open) / np.bincount(real.pool))[real.pool]
+
+
+def _weights(real: Source) -> Floats:
+    """Of each return in the estimate, days x coins: the inverse of the real coins' covariance times how far the gate is from its mean."""
+    found = np.zeros(real.listed.shape)
     for pool, (begin, end) in enumerate(real.pools):
         here = real.pool == pool
         coins = real.listed[here][0]
-        if not coins.any():
-            continue
-        weights = np.linalg.solve(np.atleast_2d(np.cov(real.logs[begin:end, coins, 3].T)), np.ones(coins.sum()))
-        apart = real.is_open[here] - real.is_open[here].mean()
-        score += float(apart @ (drawn.returns[here][:, coins] @ weights))
-        information += float(weights.sum() * (apart @ apart))
-    difference = 0.0 if planted is None else (planted.open - planted.shut) / DAYS
-    return KnownGate(score / sqrt(information), difference * sqrt(information))
+        if coins.any():
+            covariance = np.atleast_2d(np.cov(real.logs[begin:end, coins, 3].T))
+            found[np.ix_(here, coins)] = np.linalg.solve(covariance, np.ones(coins.sum()))
+    return found * _apart(real)[:, None]
 
 
 def _open_days(inputs: Inputs, days: pd.DatetimeIndex) -> Flags:
