@@ -119,9 +119,13 @@ def gate_rules(settings: Settings) -> GateRules:
         losses_share=cuts.losses.max_share,
         losses_max_age=cuts.losses.max_age,
     )
-    breakout = BreakoutRules(**{name: getattr(gate, name) for name in BreakoutRules._fields})
     channels = CurveRules(curve.channels, curve.ceilings, curve.dormant_ceilings)
-    return GateRules(breakout, gate.trend_sessions, tests.enabled(), measures, channels, haircuts)
+    return GateRules(breakout_rules(settings), gate.trend_sessions, tests.enabled(), measures, channels, haircuts)
+
+
+def breakout_rules(settings: Settings) -> BreakoutRules:
+    """The settings' numbers under the strategy's names."""
+    return BreakoutRules(**{name: getattr(settings.gate, name) for name in BreakoutRules._fields})
 
 
 def decision_rules(settings: Settings) -> DecisionRules:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backtests.tuning.field import Field
 from backtests.tuning.partition import Partition
 from backtests.tuning.search import Progress, digest, searched
 from backtests.tuning.segments import Figures, Rule, Segments, figures, objective
 from backtests.tuning.space import AS_IT_STANDS, Axis, Codes, Space
+from config.settings import ConfigError
 from config.tuning import Tune
 
 BATCH = 20  # sets proposed before any of them is known; each batch is one sweep
@@ -31,18 +33,23 @@ def led(field: Field, partition: Partition, rule: Rule, tune: Tune, cache: Path,
     whole = np.ones(len(partition.lengths), dtype=bool)
     with _quiet():
         kept = _kept(optuna, field, partition, tune, cache)
-        study = optuna.create_study(sampler=_sampler(optuna, tune), directions=_directions(tune))
+        study = optuna.create_study(directions=_directions(tune))
         study.add_trials(kept.get_trials(deepcopy=False))
         while (done := len(study.get_trials(deepcopy=False))) < tune.sets:
             progress(done, tune.sets)
+            study.sampler = _sampler(optuna, tune, done)
             trials = [study.ask() for _ in range(min(BATCH, tune.sets - done))]
             codes = np.array([_proposed(trial, field.space) for trial in trials], dtype=np.int16)
-            found = figures(field.sweep(codes, partition.edges), partition.lengths, whole)
-            for trial, values in zip(trials, _values(found, rule, tune), strict=True):
+            refused = _refused(field, codes)
+            found = figures(field.sweep(np.where(refused[:, None], AS_IT_STANDS, codes), partition.edges), partition.lengths, whole)
+            for trial, values in zip(trials, _values(found, refused, rule, tune), strict=True):
                 study.tell(trial, values)
             kept.add_trials(study.get_trials(deepcopy=False)[done:])
-        tried = np.array([_read(trial.params, field.space) for trial in study.get_trials(deepcopy=False)], dtype=np.int16)
-    codes = np.concatenate([field.space.defaults(), field.space.distinct(tried)])
+        trials = study.get_trials(deepcopy=False)
+    tried = np.array([_read(trial.params, field.space) for trial in trials], dtype=np.int16)
+    doubtful = np.array([trial.values[0] == WORST for trial in trials])
+    allowed = np.concatenate([tried[~doubtful], tried[doubtful][~_refused(field, tried[doubtful])]])
+    codes = np.concatenate([field.space.defaults(), field.space.distinct(allowed)])
     return codes, searched(field, codes, partition, cache, progress)
 
 
@@ -56,8 +63,10 @@ def _kept(optuna: Any, field: Field, partition: Partition, tune: Tune, cache: Pa
     return optuna.create_study(storage=storage, study_name=name, directions=_directions(tune), load_if_exists=True)
 
 
-def _sampler(optuna: Any, tune: Tune) -> Any:
-    return optuna.samplers.TPESampler(seed=tune.seed, n_startup_trials=STARTING, multivariate=True, group=True, constant_liar=True)
+def _sampler(optuna: Any, tune: Tune, done: int) -> Any:
+    """One for each batch: a search that goes on draws what it would have drawn without the interruption, and nothing a second time."""
+    seed = int(np.random.SeedSequence((tune.seed, done)).generate_state(1)[0])
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTING, multivariate=True, group=True, constant_liar=True)
 
 
 def _directions(tune: Tune) -> Any:
@@ -88,10 +97,24 @@ def _read(params: Mapping[str, int], space: Space) -> list[int]:
     return [params.get(key, AS_IT_STANDS) for key in space.keys]
 
 
-def _values(found: Figures, rule: Rule, tune: Tune) -> list[list[float]]:
+def _refused(field: Field, codes: Codes) -> NDArray[np.bool_]:
+    """Which sets the settings refuse."""
+    half = len(codes) // 2
+    if len(codes) <= BATCH:
+        try:
+            if len(codes):
+                field.plan(codes)
+            return np.zeros(len(codes), dtype=bool)
+        except ConfigError:
+            if not half:
+                return np.ones(1, dtype=bool)
+    return np.concatenate([_refused(field, codes[:half]), _refused(field, codes[half:])])
+
+
+def _values(found: Figures, refused: NDArray[np.bool_], rule: Rule, tune: Tune) -> list[list[float]]:
     """What the estimator is told of each set."""
     scores = objective(found, rule)
-    kept = np.isfinite(scores)
+    kept = np.isfinite(scores) & ~refused
     told = (np.where(kept, found.cagr, WORST), np.where(kept, found.max_drawdown, 1.0)) if tune.frontier else (np.where(kept, scores, WORST),)
     values: list[list[float]] = np.column_stack(told).tolist()
     return values

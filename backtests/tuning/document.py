@@ -58,8 +58,10 @@ def document(field: Field, found: Findings, settings: Settings) -> dict[str, Any
 
 def write_trials(study: Study, path: Path) -> None:
     """One row a set: its values, then its figures."""
-    points = [study.point(row) for row in range(len(study.codes))]
-    frame = pd.DataFrame({key: [_cell(point[key]) for point in points] for key in study.space.keys})
+    frame = pd.DataFrame(index=range(len(study.codes)))
+    for place, (axis, standing) in enumerate(zip(study.space.axes, study.space.standing, strict=True)):
+        values = pd.Series([_cell(value) for value in (*axis.values, standing)])  # the last is reached by the code of what is not tried, -1
+        frame[axis.key] = values.to_numpy()[study.codes[:, place]]
     frame["objective"] = study.objective
     for name in NAMES:
         frame[name] = getattr(study.figures, name)

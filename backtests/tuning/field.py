@@ -101,18 +101,26 @@ class Field:
         """
         if len(codes) > MOST_SERIES:
             raise ValueError(f"{len(codes)} return series asked for, at most {MOST_SERIES} are held at once")
-        equity, cash = self.curves(codes)
-        daily, held = equity[:, self._rows], 1.0 - cash[:, self._rows] / equity[:, self._rows]
-        return Series((daily[:, 1:] / daily[:, :-1] - 1.0).T, held[:, 1:].T)
+        returns, exposure = np.empty((2, len(self._rows) - 1, len(codes)))
+        for column, room in enumerate(self._runs(codes)):
+            equity, cash = room.equity[self._rows], room.cash[self._rows]
+            returns[:, column] = equity[1:] / equity[:-1] - 1.0
+            exposure[:, column] = 1.0 - cash[1:] / equity[1:]
+        return Series(returns, exposure)
 
     def curves(self, codes: Codes) -> tuple[Floats, Floats]:
         """Equity and cash by bar of a few sets, sets x bars."""
-        plan, room = self._features.plan(codes), self._room()
         equity, cash = np.empty((2, len(codes), len(self._bars.time)))
-        for row in range(len(codes)):
-            run_one(row, plan.places, plan.stacks, self._sessions, self._bars, self.inputs.costs, self._account, room, 0)
+        for row, room in enumerate(self._runs(codes)):
             equity[row], cash[row] = room.equity, room.cash
         return equity, cash
+
+    def _runs(self, codes: Codes) -> Iterator[Room]:
+        """Run one set after the other, each into the same room."""
+        plan, room = self._features.plan(codes), self._room()
+        for row in range(len(codes)):
+            run_one(row, plan.places, plan.stacks, self._sessions, self._bars, self.inputs.costs, self._account, room, 0)
+            yield room
 
     @property
     def window_sessions(self) -> int:

@@ -1,6 +1,7 @@
 """What the sets of a search run on: each array that some parameters change, worked out once for each of their distinct values."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from backtests.arrays import as_arrays
-from backtests.prepare import Inputs, decision_rules, gate_rules, market, traded_lines
+from backtests.prepare import Inputs, breakout_rules, decision_rules, gate_rules, market, traded_lines
 from backtests.tuning.space import AS_IT_STANDS, Codes, Space
 from config.settings import ConfigError, Settings, changed
 from strategies.confirmations import Measure, measure
@@ -22,6 +23,7 @@ from strategies.risk_curve import filled_channels, haircut
 LEAST, TREND, CONFIRMATIONS, CURVE, HAIRCUTS = "gate.min_confirmations", "gate.trend_sessions", "confirmations.", "risk_curve.", "haircuts."
 CEILINGS = ("risk_curve.ceilings", "risk_curve.dormant_ceilings")
 OWN_AVERAGE, VOLATILITY = "allocation.own_trend_days", "allocation.volatility_days"
+MOST_KEPT = 1000  # of each sort of what was worked out; a line of sessions is a tenth of a megabyte
 CHANNELS = 6  # room for the ceilings of five channels
 
 Places = NDArray[np.int32]
@@ -116,10 +118,8 @@ class Features:
 
     def _entry(self, group: _Group, axes: Sequence[int], codes: Codes) -> Any:
         key = (group.name, tuple(int(codes[axis]) for axis in axes))
-        if key not in self._made:
-            build: Callable[[Settings], Any] = getattr(self, f"_{group.name}")
-            self._made[key] = build(self._settings(axes, codes))
-        return self._made[key]
+        build: Callable[[Settings], Any] = getattr(self, f"_{group.name}")
+        return _remembered(self._made, key, lambda: build(self._settings(axes, codes)))
 
     def _settings(self, axes: Sequence[int], codes: Codes) -> Settings:
         """The settings with the values these axes have; every changed section checked as a whole."""
@@ -131,9 +131,8 @@ class Features:
         for section in sections:
             own = [place for place, key in enumerate(keys) if key.startswith(f"{section}.")]
             place = (section, tuple(int(codes[axis]) for axis in own))
-            if place not in self._sections:
-                self._sections[place] = self._section(section, {keys[axis]: point[keys[axis]] for axis in own if codes[axis] != AS_IT_STANDS})
-            made[section] = self._sections[place]
+            changes = {keys[axis]: point[keys[axis]] for axis in own if codes[axis] != AS_IT_STANDS}
+            made[section] = _remembered(self._sections, place, partial(self._section, section, changes))
         return self._inputs.settings.model_copy(update=made)
 
     def _section(self, name: str, changes: dict[str, Any]) -> Any:
@@ -154,19 +153,19 @@ class Features:
         """The rule that binds two sections: as many confirmations must be enabled as have to hold."""
         keys = self._space.keys
         axes = [place for place, key in enumerate(keys) if key == LEAST or (key.startswith(CONFIRMATIONS) and key.endswith(".enabled"))]
-        for codes_of_these in np.unique(codes[:, axes], axis=0):
-            place = ("", tuple(int(code) for code in codes_of_these))
-            tried = [(self._space.axes[axis], code) for axis, code in zip(axes, place[1], strict=True) if code != AS_IT_STANDS]
-            if place not in self._sections and tried:
-                changes = {axis.key: axis.values[code] for axis, code in tried}
-                try:
-                    changed(self._inputs.settings, changes, "tune.space")
-                except ConfigError as error:
-                    raise _refused("the settings refuse", changes, str(error)) from None
-            self._sections[place] = None
+        for of_these in np.unique(codes[:, axes], axis=0).tolist():
+            tried = [(self._space.axes[axis], code) for axis, code in zip(axes, of_these, strict=True) if code != AS_IT_STANDS]
+            changes = {axis.key: axis.values[code] for axis, code in tried}
+            _remembered(self._sections, ("", tuple(of_these)), partial(self._check_together, changes))
+
+    def _check_together(self, changes: Mapping[str, Any]) -> None:
+        try:
+            changed(self._inputs.settings, changes, "tune.space")
+        except ConfigError as error:
+            raise _refused("the settings refuse", changes, str(error)) from None
 
     def _breakout(self, settings: Settings) -> Floats:
-        return np.array([float(value) for value in gate_rules(settings).breakout])
+        return np.array([float(value) for value in breakout_rules(settings)])
 
     def _average(self, settings: Settings) -> Floats:
         return self._kept(index_average(self._close, settings.gate.trend_sessions))
@@ -210,14 +209,21 @@ class Features:
 
     def _measure(self, name: str, rules: GateRules) -> Measure:
         asked = {field: value for field, value in rules.measures._asdict().items() if field.startswith((name, "max_age"))}
-        key = (name, repr(asked))
-        if key not in self._measures:
-            self._measures[key] = measure(name, self._market, rules.measures)
-        return self._measures[key]
+        found: Measure = _remembered(self._measures, (name, repr(asked)), lambda: measure(name, self._market, rules.measures))
+        return found
 
     def _kept(self, values: Array) -> Array:
         kept: Array = values[self._last_known]
         return kept
+
+
+def _remembered(store: dict[Any, Any], key: Any, build: Callable[[], Any]) -> Any:
+    """What `build` makes, kept for whoever asks again. The oldest is forgotten: a long search has more of them than memory holds."""
+    if key not in store:
+        store[key] = build()
+        if len(store) > MOST_KEPT:
+            del store[next(iter(store))]
+    return store[key]
 
 
 def _refused(who: str, changes: Mapping[str, Any], what: str) -> ConfigError:

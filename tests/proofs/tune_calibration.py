@@ -6,8 +6,8 @@ The gate and its prices are real, the coins drawn (`tests.backtests.tuning.plant
 them; in the others it does, by as much as was measured on BTC, by twice that, or by TIMES that. Each run draws coins and goes
 through a random search and all that `tune` asks of it, without files. With --first coins are listed earlier, for more breakouts than real
 coins have lived through. Counted are the words, the same if the breakouts were enough however few they are, which tests were passed,
-and how often one that alone was not passed stood in the way. Beside them: a single test of a gate that is known beforehand, which no
-search can be better than. Exit 1 if in the null world more than 5 % are recommended, whether the breakouts count or not.
+and how often one that alone was not passed stood in the way. Beside them: a single test of the gate that was planted, which knows more
+than any search does. Exit 1 if in the null world more than 5 % are recommended, whether the breakouts count or not.
 """
 
 import argparse

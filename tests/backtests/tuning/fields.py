@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests import arrays, kernel
+from backtests.arrays import Gate
 from backtests.engine import Run, simulate
 from backtests.metrics import daily_rows
 from backtests.prepare import Inputs, prepare
+from backtests.random_gates import shifted
 from backtests.tuning.field import Field
 from backtests.tuning.partition import Partition
 from backtests.tuning.segments import Segments, from_returns
@@ -90,6 +93,19 @@ def whole_backtest(settings: Settings, prices: Prices, point: Mapping[str, Any],
     run = simulate(inputs)
     lines = (line[:, None] for line in by_day(inputs, run))
     return from_returns(*lines, edges), run
+
+
+def shifted_run(inputs: Inputs, turn: int) -> np.ndarray:
+    """Equity by bar with the whole gate of a prepared backtest shifted as `random_gates` does."""
+    bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, inputs.table.index)
+    first, last = max(int(bars.session[0]), 0), int(bars.session[-1])
+    window = Gate(*(line[first : last + 1] for line in arrays.gate_arrays(inputs.table)))
+    known_at = inputs.table.index.as_unit("s").asi8[first : last + 1].astype(float)
+    own = bars._replace(session=np.where(bars.session < 0, -1, bars.session - first))
+    equity, cash = np.empty((2, len(bars.time)))
+    account = arrays.account_of(inputs)
+    kernel.trade(shifted(window, known_at, turn), own, arrays.as_arrays(inputs.rules), inputs.costs, account, equity, cash, arrays.room(0))
+    return equity
 
 
 def halves(field: Field) -> Partition:
