@@ -44,7 +44,8 @@ lint: $(READY)
 types: $(READY)
 	$(VENV)/bin/mypy
 
-# Long checks: parity and look-ahead on hundreds of cases, kills and faults at every request, a month of minutes, mutated comparisons.
+# Long checks: parity and look-ahead on hundreds of cases, kills and faults at every request, a month of minutes,
+# two hundred searches for what is not there, mutated comparisons.
 proofs: coverage
 	$(RUN) -m tests.backtests.parity --pairs 500 --data $(DATA)
 	$(RUN) -m tests.backtests.lookahead --cuts 200 --data $(DATA)
@@ -54,6 +55,7 @@ proofs: coverage
 	$(RUN) -m tests.proofs.latency
 	$(RUN) -m tests.proofs.start_up --data $(DATA)
 	$(RUN) -m tests.proofs.soak
+	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world null
 	$(RUN) -m pytest -m proof
 	$(RUN) -m tests.proofs.mutants
 
