@@ -39,7 +39,7 @@ def led(field: Field, partition: Partition, rule: Rule, tune: Tune, cache: Path,
             progress(done, tune.sets)
             study.sampler = _sampler(optuna, tune, done)
             trials = [study.ask() for _ in range(min(BATCH, tune.sets - done))]
-            codes = np.array([_proposed(trial, field.space) for trial in ended], dtype=np.int16)
+            codes = np.array([_proposed(trial, field.space) for trial in trials], dtype=np.int16)
             refused = _refused(field, codes)
             found = figures(field.sweep(np.where(refused[:, None], AS_IT_STANDS, codes), partition.edges), partition.lengths, whole)
             for trial, values in zip(trials, _values(found, refused, rule, tune), strict=True):
@@ -55,12 +55,24 @@ def led(field: Field, partition: Partition, rule: Rule, tune: Tune, cache: Path,
 
 def _kept(optuna: Any, field: Field, partition: Partition, tune: Tune, cache: Path) -> Any:
     """The study on disk. Trials are asked for in memory: the estimator reads all of them for each new one, which takes SQLite ten times as long."""
+    from sqlalchemy.exc import DatabaseError, OperationalError
+
     asked = repr((tune.objective, tune.frontier, tune.min_orders, tune.max_drawdown, tune.seed)).encode()
     name = digest(field, np.frombuffer(asked, dtype=np.uint8), partition)
     folder = cache / "tune" / name
     folder.mkdir(parents=True, exist_ok=True)
-    storage = f"sqlite:///{folder / 'optuna.sqlite'}"
-    return optuna.create_study(storage=storage, study_name=name, directions=_directions(tune), load_if_exists=True)
+    file = folder / "optuna.sqlite"
+
+    def opened() -> Any:
+        return optuna.create_study(storage=f"sqlite:///{file}", study_name=name, directions=_directions(tune), load_if_exists=True)
+
+    try:
+        return opened()
+    except DatabaseError as error:
+        if isinstance(error, OperationalError):  # locked, or a full disk
+            raise
+        file.unlink(missing_ok=True)  # damaged: as a batch that cannot be read, it is made again
+        return opened()
 
 
 def _sampler(optuna: Any, tune: Tune, done: int) -> Any:

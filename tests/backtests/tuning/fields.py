@@ -19,7 +19,7 @@ from backtests.tuning.partition import Partition
 from backtests.tuning.segments import Segments, from_returns
 from backtests.tuning.space import Axis, Space
 from brokers.prices.load import Prices, load_prices
-from config.settings import Settings, changed, load
+from config.settings import ConfigError, Settings, changed, load
 from tests.price_folder import overrides
 
 NOW = pd.Timestamp("2017-01-15", tz="UTC")
@@ -93,6 +93,15 @@ def whole_backtest(settings: Settings, prices: Prices, point: Mapping[str, Any],
     run = simulate(inputs)
     lines = (line[:, None] for line in by_day(inputs, run))
     return from_returns(*lines, edges), run
+
+
+def accepted(settings: Settings, point: Mapping[str, Any]) -> bool:
+    """Whether the settings take a set."""
+    try:
+        changed(settings, point, "the set")
+    except ConfigError:
+        return False
+    return True
 
 
 def shifted_run(inputs: Inputs, turn: int) -> np.ndarray:

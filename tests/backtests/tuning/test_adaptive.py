@@ -78,7 +78,7 @@ def test_the_seed_leads_it(field: Field, tmp_path: Path) -> None:
     assert one.shape != other.shape or (one != other).any()
 
 
-@pytest.mark.parametrize("batches", [1, 2])
+@pytest.mark.parametrize("batches", [1, pytest.param(2, marks=pytest.mark.proof)])
 def test_an_interrupted_search_is_as_one_without_interruption(batches: int, field: Field, tmp_path: Path) -> None:
     """Of three batches of 20, those that were finished are not run again, and what comes next is what would have come."""
     whole, _ = run(field, tmp_path / "whole")
@@ -164,19 +164,13 @@ def hill(field: Field) -> Field:
     return field
 
 
-def test_it_finds_more_than_chance(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    """A hill in three of four parameters of 20 values. Of 160 draws the nearest would lie sqrt(7.6) away.
-
-    8,000 sets of three: a ball of radius r holds 4/3 pi r^3 of them, and 160 draws expect one within 8,000 / 160 = 50 of them: r = 2.3.
-    Optuna is asked for one within a step and a half: 14 sets, which 160 draws miss three times in four.
-    """
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(1, 8))])
+def test_it_finds_more_than_chance(seed: int, whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    """A hill in three of four parameters of 20 values, whose top 19 of 8,000 places, within sqrt(2), 120 draws miss three times in four."""
     values = {
         "gate.base_sessions": tuple(range(100, 120)), "gate.trend_sessions": tuple(range(190, 210)), "gate.rearm_sessions": tuple(range(10, 30)),
         "gate.confirm_within": tuple(range(50, 70)),
     }  # fmt: skip
-    distances = []
-    for seed in range(3):
-        field = hill(folder_field(whole_folder, cache, values, "gate.base_sessions=110"))
-        codes, segments = run(field, tmp_path / str(seed), rule=Rule({"cagr": 1.0}, 5, 1.0), sets=160, seed=seed)
-        distances.append(float(np.sqrt(-segments.growth[:, 0].max() * 400.0)))
-    assert max(distances) < 1.5
+    field = hill(folder_field(whole_folder, cache, values, "gate.base_sessions=110"))
+    _, segments = run(field, tmp_path, rule=Rule({"cagr": 1.0}, 5, 1.0), sets=120, seed=seed)
+    assert np.sqrt(-segments.growth[:, 0].max() * 400.0) < 1.42

@@ -21,8 +21,8 @@ from backtests.tuning.field import Field
 from backtests.tuning.segments import Segments, figures, from_returns, of_sets
 from backtests.tuning.space import TUNABLE, Codes, Space
 from brokers.prices.load import Prices, load_prices
-from config.settings import ConfigError, Settings, changed, load
-from tests.backtests.tuning.fields import SMALL, assert_same, curves, folder_field, folder_prices, shifted_run, spaced, whole_backtest
+from config.settings import ConfigError, changed, load
+from tests.backtests.tuning.fields import SMALL, accepted, assert_same, curves, folder_field, folder_prices, shifted_run, spaced, whole_backtest
 from tests.scenes import REAL, configured, random_backtest, real_prices, realdata
 
 SEED = 5
@@ -217,6 +217,24 @@ def test_a_set_is_the_same_alone_and_among_others(usual: tuple[Field, Codes]) ->
         np.testing.assert_array_equal(one[::-1], other)
 
 
+@pytest.mark.parametrize("number", [1, 22])
+def test_sets_that_differ_in_one_value_share_what_is_equal(number: int) -> None:
+    """Each value of each parameter alone: whoever shares a gate, a ceiling or an average with its neighbour must share no more than that."""
+    field, _, edges = world(number)
+    space, random = field.space, np.random.default_rng(number)
+    one_by_one = [(place, code) for place, axis in enumerate(space.axes) for code in range(len(axis.values))]
+    codes = np.full((len(one_by_one), len(space.axes)), -1, dtype=np.int16)
+    for row, (place, code) in enumerate(one_by_one):
+        codes[row, place] = code
+    codes = random.permutation(np.array([row for row in codes if accepted(field.inputs.settings, space.point(row))]))
+    together = field.sweep(codes, edges)
+    for row in range(len(codes)):
+        for one, other in zip(field.sweep(codes[row : row + 1], edges), of_sets(together, slice(row, row + 1)), strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=str(codes[row]))
+    changed_by = {key for key, one in zip(space.keys, codes.T, strict=True) if len(np.unique(together.total[one != -1], axis=0)) > 1}
+    assert len(changed_by) > 20
+
+
 def test_threads_change_nothing(usual: tuple[Field, Codes], whole_folder: Path, cache: Path) -> None:
     one, codes = usual
     edges = np.array([0, 500, len(one.days)])
@@ -341,14 +359,6 @@ def test_sets_are_run_on_turned_gates(number: int) -> None:
             assert_same(one._replace(exposed=expected.exposed, orders=expected.orders), expected)
     for one, other in zip(field.sweep(codes, edges), next(field.turned(codes, [0])), strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def accepted(given_settings: Settings, point: dict[str, Any]) -> bool:
-    try:
-        changed(given_settings, point, "the set")
-    except ConfigError:
-        return False
-    return True
 
 
 def test_a_window_has_its_own_sessions(whole_folder: Path, cache: Path) -> None:
