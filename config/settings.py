@@ -257,7 +257,7 @@ def _siblings(location: list[str | int]) -> list[str]:
     """The keys allowed where `location` ends."""
     model: Any = Settings
     for part in location[:-1]:
-        if isinstance(part, int):
+        if isinstance(part, int) or part not in model.model_fields:  # a place in a list, a key of a dictionary
             continue
         annotation = model.model_fields[part].annotation
         arguments = getattr(annotation, "__args__", ())

@@ -119,20 +119,19 @@ def _claim(file: Path) -> Path:
 @contextmanager
 def _claimed(file: Path) -> Iterator[bool]:
     """Whether a batch is this process's to run; until the end of the block nobody else begins it."""
-    claim = _claim(file)
+    claim, mine = _claim(file), False
     try:
-        with claim.open("x") as opened:
-            opened.write(f"{socket.gethostname()} {os.getpid()}")
-    except FileExistsError:
-        if _forgotten(claim):
-            with suppress(FileNotFoundError):
-                claim.unlink()
-        yield False  # the next round tries again
-        return
-    try:
-        yield True
+        try:
+            with claim.open("x") as opened:
+                mine = True
+                opened.write(f"{socket.gethostname()} {os.getpid()}")
+        except FileExistsError:
+            if _forgotten(claim):  # the next round tries again
+                claim.unlink(missing_ok=True)
+        yield mine
     finally:
-        claim.unlink(missing_ok=True)
+        if mine:
+            claim.unlink(missing_ok=True)
 
 
 def _forgotten(claim: Path) -> bool:

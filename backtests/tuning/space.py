@@ -157,6 +157,8 @@ def variants(settings: Settings, space: Space) -> list[Settings]:
 def _axis(key: str, given: GivenAxis, settings: Settings) -> Axis:
     if key.partition(".")[0] not in TUNABLE or key.rpartition(".")[2] in OF_PRICES:
         raise ConfigError(f"tune.space.{key}: is no parameter of the strategy; searched are keys of {', '.join(TUNABLE)}")
+    if key.startswith("haircuts.") and key.endswith(".enabled"):
+        raise ConfigError(f"tune.space.{key}: its file is read for all sets or for none; enable it and search its factor, of which 1.0 cuts nothing")
     listed = _listed(given, isinstance(_value(settings, key), int))
     values = [_value(changed(settings, {key: value}, f"tune.space.{key}"), key) for value in listed]
     if twice := [value for place, value in enumerate(values) if value in values[:place]]:

@@ -57,7 +57,7 @@ def study(field: Field, settings: Settings, step: Step) -> Study:
     Raises
     ------
     ConfigError
-        The grid is larger than `tune.sets`, the settings refuse a set, or the traded days are too few to be cut.
+        The grid is larger than `tune.sets`, no set differs from the settings, they refuse one, or the traded days are too few to be cut.
 
     """
     tune, cut = settings.tune, partition_of(field, settings)
@@ -74,6 +74,8 @@ def study(field: Field, settings: Settings, step: Step) -> Study:
     else:
         codes = np.concatenate([field.space.defaults(), _chosen(field.space, tune)])
         segments = searched(field, codes, cut, cache, progress)
+    if len(codes) == 1:
+        raise ConfigError("tune.space: holds no set but the settings as they stand; name values that differ from theirs")
     return judged(field.space, codes, segments, cut, rule)
 
 

@@ -19,10 +19,11 @@ from backtests.tuning import field as module
 from backtests.tuning import sweep
 from backtests.tuning.field import Field
 from backtests.tuning.segments import Segments, figures, from_returns, of_sets
-from backtests.tuning.space import TUNABLE, Codes, Space
+from backtests.tuning.space import TUNABLE, Codes, Space, variants
 from brokers.prices.load import Prices, load_prices
 from config.settings import ConfigError, changed, load
-from tests.backtests.tuning.fields import SMALL, accepted, assert_same, curves, folder_field, folder_prices, shifted_run, spaced, whole_backtest
+from tests.backtests.tuning.fields import NOW, SMALL, accepted, assert_same, curves, folder_field, folder_prices, shifted_run, spaced, whole_backtest
+from tests.price_folder import overrides
 from tests.scenes import REAL, configured, random_backtest, real_prices, realdata
 
 SEED = 5
@@ -184,6 +185,23 @@ def test_real_hours(seed: int, cache: Path) -> None:
 @cache
 def real(timeframe: str, cache_folder: Path) -> Prices:
     return real_prices(timeframe, REAL, cache_folder)
+
+
+def test_prices_that_only_some_sets_read(whole_folder: Path, cache: Path) -> None:
+    """Volume and breadth are off and the first channel is another in the settings as they stand: what the sets read is loaded for all."""
+    values = {"confirmations.volume.enabled": (True, False), "confirmations.breadth.enabled": (True, False)}
+    words = [f"{key}=false" for key in values] + ["gate.min_confirmations=1", 'risk_curve.channels=["broad"]', "risk_curve.ceilings=[0.5, 1.0]"]
+    words += ["risk_curve.dormant_ceilings=[0.0, 0.0]", "confirmations.credit.enabled=false"]
+    given_settings = load(None, [*overrides(whole_folder, cache), *words])
+    space = spaced(given_settings, values | {"risk_curve.channels": (("rates",),), "confirmations.credit.enabled": (True,)})
+    field = Field(prepare(given_settings, load_prices(given_settings, NOW, also=variants(given_settings, space))), space, 1)
+    codes = np.concatenate([space.defaults(), space.grid()[[0, 2, -1]]])
+    edges = np.array([0, 700, len(field.days)])
+    for row in range(len(codes)):
+        point = space.point(codes[row])
+        expected, _ = whole_backtest(given_settings, load_prices(changed(given_settings, point, "the set"), NOW), point, edges)
+        assert_same(field.sweep(codes[row : row + 1], edges), expected)
+        assert expected.orders.sum() > 0
 
 
 # Many sets at once

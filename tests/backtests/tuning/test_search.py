@@ -243,6 +243,26 @@ def test_a_batch_that_another_process_finishes_is_read(
     assert field.run == 0
 
 
+def test_a_batch_that_was_finished_just_before_it_was_claimed_is_read(
+    field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process finishes each between the look for the file and the claim."""
+    run(field, codes, tmp_path)
+    finished = {file.name: file.read_bytes() for file in folder.iterdir()}
+    for name in finished:
+        (folder / name).unlink()
+    claimed = module._claimed
+
+    def late(file: Path) -> Any:
+        file.write_bytes(finished[file.name])
+        return claimed(file)
+
+    monkeypatch.setattr(module, "_claimed", late)
+    field.run = 0
+    assert_equal(run(field, codes, tmp_path), once)
+    assert field.run == 0
+
+
 FORGOTTEN: dict[str, Callable[[], tuple[str, float]]] = {
     "dead": lambda: (f"{socket.gethostname()} {dead()}", 0.0),
     "elsewhere, old": lambda: ("elsewhere 1", 601.0),

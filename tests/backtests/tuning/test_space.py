@@ -49,7 +49,8 @@ def test_lists_have_the_types_of_the_settings() -> None:
 
 
 def test_a_range_is_cut_evenly() -> None:
-    """0.1 + 0.05 k, each written with no more digits than were meant."""
+    """0.1 + 0.05 k, and tenths, each with no more digits than were meant: 0.6 / 6 is 0.09999999999999999 in floating point."""
+    assert axes('{"allocation.band" = {low = 0, high = 0.6, steps = 7}}') == {"allocation.band": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)}
     assert axes('{"allocation.band" = {low = 0.1, high = 0.3}}') == {"allocation.band": (0.1, 0.15, 0.2, 0.25, 0.3)}
 
 
@@ -232,6 +233,7 @@ REFUSED = [
     ("the search itself", '{"tune.seed" = [1]}', "tune.space.tune.seed: is no parameter of the strategy"),
     ("prices", '{"confirmations.breadth.symbols" = [["KRE"]]}', "tune.space.confirmations.breadth.symbols: is no parameter of the strategy"),
     ("file", '{"haircuts.flows.file" = ["x.csv"]}', "tune.space.haircuts.flows.file: is no parameter of the strategy"),
+    ("switch of a file", '{"haircuts.flows.enabled" = [true, false]}', "enable it and search its factor, of which 1.0 cuts nothing"),
     ("no whole number", '{"gate.base_sessions" = [126.5]}', "gate.base_sessions: input should be a valid integer, got a number with a fractional"),
     ("no number", '{"gate.base_sessions" = ["many"]}', "gate.base_sessions: input should be a valid integer, unable to parse string"),
     ("no word", '{"allocation.own_trend" = ["of"]}', "'off', 'and' or 'or': got 'of' (in tune.space.allocation.own_trend)"),

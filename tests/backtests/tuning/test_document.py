@@ -1,0 +1,312 @@
+"""What is written of a search: every number against one worked out elsewhere, nothing that is no JSON, and a best.toml that loads."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.backtest import backtest
+from backtests.metrics import Metrics, measure
+from backtests.prepare import prepare
+from backtests.tuning.agreement import agreement
+from backtests.tuning.document import document, write_trials
+from backtests.tuning.field import Field
+from backtests.tuning.findings import Findings, find
+from backtests.tuning.space import space_of
+from backtests.tuning.study import Study, study
+from brokers.prices.load import Prices, load_prices
+from config.settings import Settings, changed, load
+from tests.backtests.tuning.fields import NOW, folder_prices
+from tests.scenes import DAY
+
+SPACE = (
+    'tune.space={"gate.base_sessions" = [126, 252], "risk_curve.ceilings" = [[0.0, 0.0, 0.5, 1.0]], "allocation.own_trend" = ["off", "or"], '
+    '"allocation.own_trend_days" = {values = [50, 100], when = {"allocation.own_trend" = ["or"]}}, "confirmations.volume.enabled" = [true, false]}'
+)
+QUICK = ("tune.searched_gates=6", "tune.searched_sets=4", "tune.walk_forward.step_months=3", "tune.walk_forward.train_months=12")
+SINGLE = 1e-5  # of numbers that are kept in single precision
+
+
+class Written(NamedTuple):
+    """A search, what was found, and its document."""
+
+    settings: Settings
+    field: Field
+    study: Study
+    findings: Findings
+    found: dict[str, Any]
+
+
+def written(settings: Settings, prices: Prices) -> Written:
+    steps: list[str] = []
+
+    def step(text: str, done: int = 0, of: int = 0) -> None:
+        steps.append(text)
+
+    field = Field(prepare(settings, prices), space_of(settings), 1)
+    tried = study(field, settings, step)
+    findings = find(field, tried, settings, step)
+    assert {"searching", "overfitting", "luck", "walk-forward", "robustness"} <= set(steps)
+    return Written(settings, field, tried, findings, document(field, findings, settings))
+
+
+@pytest.fixture(scope="module")
+def place(whole_folder: Path, cache: Path) -> tuple[Path, Path]:
+    return whole_folder, cache
+
+
+@pytest.fixture(scope="module")
+def usual(place: tuple[Path, Path]) -> Written:
+    """A grid of 12 sets on the made-up prices, which count as real ones."""
+    return written(*folder_prices(*place, SPACE, *QUICK))
+
+
+def leaves(value: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict | list):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(one, f"{above}.{key}")
+    else:
+        yield above, value
+
+
+def assert_plain(found: dict[str, Any]) -> None:
+    """Types of JSON, no number that JSON has not, the same after writing and reading."""
+    for key, value in leaves(found):
+        assert value is None or type(value) in (bool, int, float, str), (key, type(value))
+        assert not isinstance(value, float) or math.isfinite(value), key
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+PARTS = {
+    "best", "defaults", "verdict", "search", "trials", "pbo", "deflated_sharpe", "superior_ability", "searched_gates", "walk_forward",
+    "leave_one_breakout_out", "robustness", "kernel", "sample", "window", "events", "warnings", "versions",
+}  # fmt: skip
+
+
+def test_it_has_every_part_in_plain_values(usual: Written) -> None:
+    assert set(usual.found) >= PARTS
+    assert_plain(usual.found)
+
+
+def test_the_best_set_is_what_a_backtest_of_it_finds(usual: Written) -> None:
+    """In the search's figures and in backtrader's, which agree."""
+    best = usual.found["best"]
+    own = changed(usual.settings, {key: value for key, (_, value) in best["changed"].items()}, "the set")
+    expected = backtest(prepare(own, usual.field.inputs.prices), with_benchmarks=False).metrics
+    assert best["backtrader"] == pytest.approx(expected._asdict())
+    for name in ("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "orders"):
+        assert best["in_sample"][name] == pytest.approx(getattr(expected, name), rel=SINGLE), name
+    assert (best["agrees"], best["orders_differ"], best["keeps_the_rule"]) == (True, 0, True)
+    assert best["equity_difference"] <= 1e-9
+    assert {key: value for key, value in best["point"].items() if key in best["changed"]} == {key: new for key, (_, new) in best["changed"].items()}
+    standing = usual.settings.model_dump()
+    for key, (old, _) in best["changed"].items():
+        table: Any = standing
+        for part in key.split("."):
+            table = table[part]
+        assert old == (list(table) if isinstance(table, tuple) else table)
+
+
+def test_the_defaults_are_a_backtest_of_the_settings(usual: Written) -> None:
+    expected = backtest(usual.field.inputs, with_benchmarks=False).metrics
+    for name in ("sharpe", "cagr", "max_drawdown", "orders"):
+        assert usual.found["defaults"]["in_sample"][name] == pytest.approx(getattr(expected, name), rel=SINGLE), name
+
+
+def test_the_search_is_told_as_it_was(usual: Written) -> None:
+    """2 bases x ceilings tried or not, which a grid always tries: 2 x 1 x (1 + 2) x 2 sets, and the settings."""
+    search = usual.found["search"]
+    assert (search["method"], search["sets"], search["possible"], search["seed"]) == ("grid", 13, 2 * 1 * 2 * 2 * 2, 20160707)
+    assert (search["objective"], search["min_orders"], search["max_drawdown"]) == ({"sharpe": 1.0}, 10, 1.0)
+    assert search["feasible"] == sum(orders >= 10 for orders in usual.study.figures.orders)
+    axes = {one["key"]: one for one in search["space"]}
+    assert axes["risk_curve.ceilings"]["values"] == [[0.0, 0.0, 0.5, 1.0]]
+    assert axes["allocation.own_trend_days"]["when"] == {"allocation.own_trend": ["or"]}
+    assert usual.found["trials"]["n"] == 13
+
+
+def test_every_set_is_a_row(usual: Written, tmp_path: Path) -> None:
+    write_trials(usual.study, tmp_path / "trials.parquet")
+    frame = pd.read_parquet(tmp_path / "trials.parquet")
+    assert list(frame.columns[:5]) == list(usual.study.space.keys)
+    assert len(frame) == 13
+    for row in range(13):
+        point = usual.study.point(row)
+        shown = {key: repr(list(value)) if isinstance(value, tuple) else value for key, value in point.items()}
+        assert frame.iloc[row, :5].to_dict() == shown
+    assert frame["objective"].to_numpy() == pytest.approx(np.where(frame["orders"] >= 10, frame["sharpe"], -np.inf))
+    assert frame["objective"].idxmax() == usual.found["best"]["row"]
+    assert frame["orders"].dtype.kind == "i"
+    assert frame["confirmations.volume.enabled"].dtype == bool
+
+
+def path_figures(values: list[float], first: str) -> Metrics:
+    """Of growth that starts at 1 on the day before `first`."""
+    index = pd.date_range(pd.Timestamp(first, tz="UTC"), periods=len(values) + 1, freq="D") + DAY
+    return measure(pd.Series([1.0, *values], index), np.zeros(len(values) + 1), 0.0, 0, 0.0)
+
+
+@pytest.mark.parametrize("name", ["rolling", "anchored"])
+def test_walk_forward_is_the_figures_of_its_curve(name: str, usual: Written) -> None:
+    walked = usual.found["walk_forward"][name]
+    days = walked["equity"]["days"]
+    assert days == [f"{day:%Y-%m-%d}" for day in usual.field.days[-len(days) :]]
+    assert walked["steps"][0]["first"] == days[0] == "2013-06-02"  # after twelve months
+    assert [step["first"] for step in walked["steps"]] == [f"{month:%Y-%m}-02" for month in pd.date_range("2013-06-01", "2016-12-31", freq="3MS")]
+    for curve, figures in (("chosen", "figures"), ("defaults", "defaults")):
+        values = walked["equity"][curve]
+        assert len(values) == len(days)
+        expected = path_figures(values, days[0])
+        for figure in ("total_return", "cagr", "sharpe", "sortino", "calmar", "max_drawdown"):
+            assert walked[figures][figure] == pytest.approx(getattr(expected, figure), rel=SINGLE, abs=1e-6), (curve, figure)
+    plain = usual.field.series(usual.study.codes[:1]).returns[-len(days) :, 0]
+    assert walked["equity"]["defaults"] == pytest.approx(np.cumprod(1 + plain))
+    assert set(walked["drift"]) == set(usual.study.space.keys)
+
+
+def test_a_step_is_traded_with_the_set_chosen_before_it(usual: Written) -> None:
+    """Each step's own return without its first day, which pays for the change."""
+    walked = usual.found["walk_forward"]["anchored"]
+    days, values = walked["equity"]["days"], np.array([1.0, *walked["equity"]["chosen"]])
+    daily = values[1:] / values[:-1] - 1.0
+    borders = [*(days.index(step["first"]) for step in walked["steps"]), len(days)]
+    for step, first, last in zip(walked["steps"], borders, borders[1:], strict=False):
+        changes = {key: tuple(value) if isinstance(value, list) else value for key, value in step["chosen"].items()}
+        row = next(row for row in range(13) if usual.study.changes(row) == changes)
+        own = usual.field.series(usual.study.codes[[row]]).returns[-len(days) :, 0]
+        assert daily[first + 1 : last] == pytest.approx(own[first + 1 : last])
+        assert daily[first] <= own[first] + 1e-12
+
+
+def test_overfitting_is_told_in_counts(usual: Written) -> None:
+    pbo, one = usual.found["pbo"], usual.findings.overfitting
+    assert pbo["splits"] + pbo["dropped"] == math.comb(16, 8)
+    assert sum(pbo["logits_histogram"]["counts"]) == pbo["splits"]
+    assert len(pbo["logits_histogram"]["edges"]) == len(pbo["logits_histogram"]["counts"]) + 1
+    assert len(pbo["scatter"]["in_sample"]) == len(pbo["scatter"]["out_of_sample"]) <= 500
+    assert set(pbo["scatter"]["in_sample"]) <= set(one.in_sample.tolist())
+    assert 0.0 <= pbo["pbo"] <= 1.0
+
+
+def test_luck_is_told_in_years(usual: Written) -> None:
+    """Ratios a year are those a day times sqrt(365); the best set's, without interest, is its own."""
+    luck = usual.found["deflated_sharpe"]
+    assert luck["sharpe_yearly"] == pytest.approx(usual.found["best"]["in_sample"]["sharpe"], rel=SINGLE)
+    assert (luck["days"], usual.found["window"]["days"]) == (1674, 1675)
+    assert 1.0 <= luck["effective_trials"] == usual.found["trials"]["effective"] <= 13
+    assert 0.0 <= luck["value"] <= 1.0
+
+
+def test_shifted_gates_are_told_in_order(usual: Written) -> None:
+    gates = usual.found["searched_gates"]
+    assert (gates["n"], gates["sets"]) == (6, 4)
+    assert gates["shifted_best"] == sorted(gates["shifted_best"])
+    better = sum(one >= gates["own_best"] for one in gates["shifted_best"])
+    assert gates["p"] == pytest.approx((1 + better) / 7)
+
+
+def test_breakouts_are_told_with_their_days(usual: Written) -> None:
+    left_out = usual.found["leave_one_breakout_out"]
+    assert [fold["event"] for fold in left_out["folds"]] == usual.found["events"]
+    assert left_out["of"] == len(left_out["folds"]) == 2
+    assert left_out["won"] == sum(fold["won"] for fold in left_out["folds"])
+    assert (left_out["folds"][0]["first"], left_out["folds"][-1]["last"]) == ("2012-06-02", "2016-12-31")
+    assert pd.Timestamp(left_out["folds"][0]["last"]) + pd.Timedelta(days=1) == pd.Timestamp(left_out["folds"][1]["first"])
+
+
+def test_conditions_and_costs_are_stressed(usual: Written) -> None:
+    """The set as it is, as a backtest finds it; the fee again, 0.1 %, costs less than four times the slippage more, 0.2 %."""
+    stress = {one["name"]: one for one in usual.found["robustness"]["stress"]}
+    best = usual.found["best"]["backtrader"]
+    assert stress["as it is"]["sharpe"] == pytest.approx(best["sharpe"])
+    assert stress["slippage times five"]["total_return"] < stress["fee doubled"]["total_return"] < best["total_return"]
+    assert all(one["sharpe"] is not None or one["why"] for one in stress.values())
+    own = changed(usual.settings, usual.study.changes(usual.study.row) | {"costs.fee": 2 * usual.settings.costs.fee}, "twice the fee")
+    expected = backtest(prepare(own, usual.field.inputs.prices), with_benchmarks=False).metrics
+    for name in ("sharpe", "cagr", "max_drawdown", "total_return"):
+        assert stress["fee doubled"][name] == pytest.approx(getattr(expected, name), rel=1e-9), name
+
+
+def test_engines_that_disagree_are_found_out_and_said_to(usual: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's equity a thousandth too high at one bar."""
+    equity, cash = usual.field.curves(usual.study.codes[[usual.study.row]])
+    wrong = equity.copy()
+    wrong[0, 1000] *= 1.001
+    monkeypatch.setattr(usual.field, "curves", lambda codes: (wrong, cash))
+    found = agreement(usual.field, usual.study, usual.settings)
+    assert (found.agrees, found.equity_difference, found.orders_differ) == (False, pytest.approx(1.0 - 1.0 / 1.001), 0)
+    monkeypatch.undo()
+    told = document(usual.field, usual.findings._replace(agreement=found), usual.settings)
+    assert told["best"]["agrees"] is False
+    assert any("kernel and backtrader disagree" in warning for warning in told["warnings"])
+    assert usual.found["warnings"] == []
+
+
+def test_numbers_on_real_prices_carry_a_verdict(usual: Written) -> None:
+    verdict = usual.found["verdict"]
+    assert verdict["word"] in ("recommend", "do not recommend", "cannot be told")
+    assert verdict["why"] and verdict["tests"]
+    values = [one["value"] for one in verdict["tests"]]
+    assert usual.found["pbo"]["pbo"] in values and usual.found["deflated_sharpe"]["value"] in values
+
+
+# Where little was found
+
+
+def cases() -> dict[str, tuple[str, ...]]:
+    one = 'tune.space={"allocation.band" = [0.5]}'
+    return {
+        "nothing good enough": (SPACE, *QUICK, "tune.min_orders=100000"),
+        "one other set": (one, *QUICK),
+        "a gate that never opens": (one, *QUICK, "backtest.end=2013-05-01", "tune.min_orders=0"),
+        "nothing but interest": (one, *QUICK, "backtest.end=2013-05-01", "tune.min_orders=0", "costs.cash_yield=0.05"),
+        "no shifted gates": (one, "tune.searched_gates=0"),
+        "a window too short to walk": (one, *QUICK, "backtest.start=2013-08-01", "backtest.end=2013-09-30"),
+    }
+
+
+def nothing_is_good_enough(one: Written) -> None:
+    assert one.found["search"]["feasible"] == 0
+    assert one.found["best"]["keeps_the_rule"] is False
+    assert (one.found["best"]["row"], one.found["best"]["changed"]) == (0, {})
+    assert "no set has 100000 orders or more" in one.found["warnings"][0]
+    assert one.found["searched_gates"]["p"] is None
+    assert one.found["verdict"]["word"] != "recommend"
+
+
+def nothing_was_held(one: Written) -> None:
+    assert one.found["best"]["changed"] == {}
+    assert one.found["deflated_sharpe"] is None and one.found["trials"]["effective"] is None
+    assert one.found["pbo"]["pbo"] is None and one.found["pbo"]["splits"] == 0
+    assert one.found["verdict"]["word"] != "recommend"
+
+
+CHECKS: dict[str, Callable[[Written], None]] = {
+    "nothing good enough": nothing_is_good_enough, "a gate that never opens": nothing_was_held, "nothing but interest": nothing_was_held,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", cases())
+def test_little_is_told_without_a_number_that_is_none(case: str, place: tuple[Path, Path]) -> None:
+    one = written(*folder_prices(*place, *cases()[case]))
+    assert_plain(one.found)
+    CHECKS.get(case, lambda _: None)(one)
+    if case == "no shifted gates":
+        assert one.found["searched_gates"] is None
+    if case == "a window too short to walk":
+        assert one.found["walk_forward"]["rolling"]["steps"] == [] and one.found["walk_forward"]["rolling"]["figures"] is None
+
+
+def test_simulated_prices_get_no_verdict_and_no_p(cache: Path) -> None:
+    """Ten months of the sample."""
+    words = ["prices.source=sample", f"prices.cache={cache}", "backtest.start=2025-06-01", 'tune.space={"allocation.band" = [0.5]}', *QUICK]
+    settings = load(None, words)
+    one = written(settings, load_prices(settings, NOW + 4000 * DAY))
+    assert one.found["sample"] is True
+    assert (one.found["verdict"], one.found["superior_ability"], one.found["searched_gates"]) == (None, None, None)
+    assert_plain(one.found)
