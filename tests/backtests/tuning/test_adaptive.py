@@ -72,6 +72,7 @@ def test_a_search_that_is_whole_is_read(field: Field, tmp_path: Path) -> None:
     assert field.run == 0
 
 
+@pytest.mark.proof
 def test_the_seed_leads_it(field: Field, tmp_path: Path) -> None:
     one, same, other = (run(field, tmp_path / name, seed=seed)[0] for name, seed in (("one", 3), ("same", 3), ("other", 4)))
     np.testing.assert_array_equal(one, same)
