@@ -1,5 +1,6 @@
 """The search that is led by what it found: sixty trials, gone on with, along the frontier, under conditions, among sets that are refused."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,25 @@ def test_sixty_trials_and_the_settings(field: Field, tmp_path: Path) -> None:
     assert (codes[~off, days] != AS_IT_STANDS).any()
 
 
+def kept(folder: Path) -> Any:
+    """The study on disk."""
+    import optuna
+
+    (file,) = folder.rglob("optuna.sqlite")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.load_study(study_name=None, storage=f"sqlite:///{file}")
+
+
+def test_a_parameter_is_asked_for_where_its_condition_holds(field: Field, tmp_path: Path) -> None:
+    """Of what is not asked for the estimator must learn nothing."""
+    run(field, tmp_path, sets=20)
+    asked = [trial.params for trial in kept(tmp_path).trials]
+    words = VALUES["allocation.own_trend"]
+    days = {words[params["allocation.own_trend"]]: "allocation.own_trend_days" in params for params in asked}
+    assert days == {"off": False, "and": True, "or": True}
+
+
 def test_a_search_that_is_whole_is_read(field: Field, tmp_path: Path) -> None:
     first, _ = run(field, tmp_path)
     field.run = 0
@@ -121,6 +141,11 @@ def test_the_frontier_is_searched_and_the_objective_chooses(field: Field, tmp_pa
     assert_found(field, codes, segments)
     found = figures(segments, halves(field).lengths, np.array([True, True]))
     assert np.isfinite(objective(found, RULE)).sum() > 10
+    told = kept(tmp_path)
+    assert [direction.name for direction in told.directions] == ["MAXIMIZE", "MINIMIZE"]
+    trial = told.trials[0]
+    row = int(np.flatnonzero((codes == field.space.distinct(np.array([module._read(trial.params, field.space)], dtype=np.int16))).all(axis=1))[0])
+    assert trial.values == pytest.approx([found.cagr[row], found.max_drawdown[row]])
 
 
 def test_the_estimator_is_told_return_and_drawdown_or_the_objective() -> None:

@@ -77,7 +77,7 @@ def twice(whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFact
 def test_a_search_is_printed_and_written(twice: Twice) -> None:
     result = twice.as_text
     assert (result.exit_code, result.stderr) == (0, "")
-    (folder,) = (twice.here / "runs").glob("*-tune-*")  # others run what it found there
+    (folder,) = (twice.here / "runs").glob("*-tune-*")
     assert {one.name for one in folder.iterdir()} == FILES | {"report.html"}
     assert "-tune-" in folder.name
     assert "Sharpe ratio" in result.stdout and f"runs/{folder.name}" in result.stdout
@@ -96,7 +96,7 @@ def test_json_is_one_document_and_nothing_else(twice: Twice) -> None:
 
 def test_a_second_search_reads_the_first(twice: Twice) -> None:
     """Five sets are run once; the neighbour of the best set that no grid has is run each time."""
-    (folder,) = (twice.here / "runs").iterdir()
+    (folder,) = (twice.here / "runs").glob("*-tune-*")
     first, second = (document((one / "tune.json").read_text()) for one in (twice.here / "first", folder))
     assert first.pop("kernel")["sets"] - second.pop("kernel")["sets"] == 5
     assert first == second
@@ -112,6 +112,7 @@ def test_the_best_set_loads_over_the_settings_beside_it(twice: Twice, monkeypatc
     assert best.model_copy(update={"tuned": None}) == expected
     assert best.tuned is not None and (best.tuned.verdict, best.tuned.run) == (found["verdict"]["word"], "first")
     words = ["backtest", "--json", "--no-benchmarks", "--no-report", "--config", "first/settings.toml", "--config", "first/best.toml"]
+    words += ["--output", "again"]  # runs/ is looked into by others
     again = CliRunner().invoke(main.app, words)
     assert again.exit_code == 0, again.output
     assert document(again.stdout)["strategy"]["sharpe"] == pytest.approx(found["best"]["backtrader"]["sharpe"])

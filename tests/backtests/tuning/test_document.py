@@ -171,7 +171,8 @@ def test_walk_forward_is_the_figures_of_its_curve(name: str, usual: Written) -> 
 
 def test_a_step_is_traded_with_the_set_chosen_before_it(usual: Written) -> None:
     """Each step's own return without its first day, which pays for the change."""
-    walked = usual.found["walk_forward"]["anchored"]
+    walked = usual.found["walk_forward"]["rolling"]
+    assert len(set(usual.findings.rolling.chosen.tolist())) > 1
     days, values = walked["equity"]["days"], np.array([1.0, *walked["equity"]["chosen"]])
     daily = values[1:] / values[:-1] - 1.0
     borders = [*(days.index(step["first"]) for step in walked["steps"]), len(days)]
