@@ -77,7 +77,6 @@ GROUPS = (
     _Group("volatility", (VOLATILITY,), ("-",)),
     _Group("decision", ("allocation.", "gate.max_gate_age"), (OWN_AVERAGE, VOLATILITY)),
 )
-GATE_GROUPS = 6  # the first ones: what makes a gate
 
 
 class Features:

@@ -8,11 +8,14 @@ from backtests import arrays, kernel
 from backtests.arrays import Account, Bars, Gate, Orders, Sessions
 from backtests.kernel import compiled, gate_of, trade
 from backtests.tuning.segments import Segments
-from backtests.tuning.stacks import GATE_GROUPS, Places, Stacks
+from backtests.tuning.stacks import Places, Stacks
 from brokers.orders.fills import Costs
 from strategies.breakout import CONFIRMED, BreakoutRules, Changes
 from strategies.decision import DecisionRules
 from strategies.indicators import Floats, Ints
+
+# Of `stacks.GROUPS` the first ones make a gate. It stands here because numba would not notice that another file's constant has changed.
+GATE_GROUPS = 6
 
 
 class Days(NamedTuple):

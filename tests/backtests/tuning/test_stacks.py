@@ -8,7 +8,8 @@ import pytest
 from backtests.prepare import breakout_rules, decision_rules, prepare
 from backtests.tuning import stacks as module
 from backtests.tuning.field import Field
-from backtests.tuning.stacks import GATE_GROUPS, GROUPS
+from backtests.tuning.stacks import GROUPS
+from backtests.tuning.sweep import GATE_GROUPS
 from config.settings import ConfigError, changed
 from strategies.breakout import BreakoutRules
 from strategies.decision import DecisionRules
