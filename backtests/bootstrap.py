@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtests.kernel import compiled
+from backtests.kernel import compiled, inlined
 from backtests.metrics import DAYS, FLAT, sharpe
 from strategies.indicators import Floats
 
@@ -50,6 +50,12 @@ def sharpe_difference(daily_returns: Floats, first: int, second: int, draws: Dra
     return Interval(ratios[0] - ratios[1], *interval(draws.sharpe[:, first] - draws.sharpe[:, second]))
 
 
+@inlined
+def next_day(row: int, days: int, restart: float) -> int:
+    """The day after `row` around the end of the series, or with probability `restart` any (Politis and Romano 1994)."""
+    return np.random.randint(days) if np.random.random() < restart else (row + 1) % days
+
+
 @compiled
 def _draws(daily_returns: Floats, means: Floats, restart: float, draws: int, seed: int) -> tuple[Floats, Floats, Floats]:
     np.random.seed(seed)
@@ -60,7 +66,7 @@ def _draws(daily_returns: Floats, means: Floats, restart: float, draws: int, see
         total[:], squares[:], value[:], peak[:], worst[:] = 0.0, 0.0, 1.0, 1.0, 1.0
         row = np.random.randint(days)
         for _ in range(days):
-            row = np.random.randint(days) if np.random.random() < restart else (row + 1) % days
+            row = next_day(row, days, restart)
             for k in range(curves):
                 gain = daily_returns[row, k]
                 apart = gain - means[k]  # squares of the returns themselves would leave rounding where a curve has no variation

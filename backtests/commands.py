@@ -94,10 +94,14 @@ def _run(
 
 
 def write_page(folder: Path, name: str | None, step: Step) -> Path:
-    """The report of a run folder."""
+    """The report of a run folder, or of that of a search."""
+    step("report")
+    if (folder / "tune.json").exists():
+        from backtests.report import tune_page
+
+        return tune_page.write(folder, name)
     from backtests.report import page
 
-    step("report")
     return page.write(folder, name)
 
 
@@ -119,15 +123,8 @@ def write_report(path: Path, overrides: Texts, as_json: bool) -> None:
     if overrides:
         raise ConfigError(f"--set {overrides[0]}: {path} is no paper session's journal; a run's page shows what its folder holds")
     with progress() as step:
-        page = _tuning_page(path, step) if (path / "tune.json").exists() else write_page(path, None, step)
+        page = write_page(path, None, step)
     print(json.dumps({"report": str(page)}) if as_json else f"Written to {page}")
-
-
-def _tuning_page(folder: Path, step: Step) -> Path:
-    from backtests.report import tune_page
-
-    step("report")
-    return tune_page.write(folder)
 
 
 def _write_session_report(journal: Path, overrides: list[str], as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 import gc
 import json
-import math
 import signal
 import sys
 import time
@@ -10,9 +9,10 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from backtests.live import functions, remembered, strategy
+from backtests.plain import plain
 from backtests.tuning.best_file import warning_of
 from brokers.clock import Clock
 from brokers.journal.journal import Journal
@@ -178,16 +178,9 @@ def said(journal: Journal) -> dict[str, Any]:
     row = journal.last_decision()
     if row is None:
         return {"decision": None}
-    intents = [_plain(one) for one in journal.intents(row.time)]
-    return {"decision": _plain(row), "intents": intents, "equity": _plain(journal.last_equity() or row)}
-
-
-def _plain(row: NamedTuple) -> dict[str, Any]:
-    return {name: [_known(one) for one in value] if isinstance(value, tuple) else _known(value) for name, value in row._asdict().items()}
-
-
-def _known(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    intents = [one._asdict() for one in journal.intents(row.time)]
+    found: dict[str, Any] = plain({"decision": row._asdict(), "intents": intents, "equity": (journal.last_equity() or row)._asdict()})
+    return found
 
 
 def halt(files: list[Path] | None, overrides: list[str] | None, reason: str) -> None:

@@ -15,6 +15,7 @@ from backtests import attribution
 from backtests.backtest import Result
 from backtests.caveats import Caveat
 from backtests.metrics import daily_rows
+from backtests.plain import plain
 from backtests.spells import Spell
 from brokers.orders.simulated import OrderRecord
 from brokers.prices.clean import bar_length
@@ -44,13 +45,13 @@ def summary(result: Result, found: list[Caveat]) -> dict[str, Any]:
     """The content of metrics.json."""
     inputs, happened, beside = result.inputs, result.events, result.comparison
     return {
-        "strategy": _plain(result.metrics._asdict()),
-        "benchmarks": {name: _plain(curve.metrics._asdict()) for name, curve in beside.benchmarks.items()} if beside else {},
+        "strategy": plain(result.metrics._asdict()),
+        "benchmarks": {name: plain(curve.metrics._asdict()) for name, curve in beside.benchmarks.items()} if beside else {},
         "intervals": beside.intervals if beside else {},
         "random_gates": _random_gates(beside.random_gates) if beside and beside.random_gates else None,
-        "without": [{"rule": one.rule, "text": one.text} | _plain(one.metrics._asdict()) for one in beside.without] if beside else [],
+        "without": [{"rule": one.rule, "text": one.text} | plain(one.metrics._asdict()) for one in beside.without] if beside else [],
         "profit": _profit(result),
-        "events": _plain(happened._asdict() | {"spells": [_spell(spell) for spell in happened.spells]}),
+        "events": plain(happened._asdict() | {"spells": [_spell(spell) for spell in happened.spells]}),
         "verdict": beside.verdict._asdict() if beside and beside.verdict else None,
         "warnings": [caveat._asdict() for caveat in found],
         "sample": inputs.prices.sample,
@@ -85,8 +86,8 @@ def _window(result: Result) -> dict[str, str]:
 
 
 def _random_gates(shifted: "RandomGates") -> dict[str, Any]:
-    plain = _plain({name: getattr(shifted, name) for name in ("n", "effective_n", "p_sharpe", "p_return", "own_sharpe")})
-    return plain | {"sharpes": [round(value, 4) for value in np.sort(shifted.sharpes[np.isfinite(shifted.sharpes)]).tolist()]}
+    content: dict[str, Any] = plain({name: getattr(shifted, name) for name in ("n", "effective_n", "p_sharpe", "p_return", "own_sharpe")})
+    return content | {"sharpes": [round(value, 4) for value in np.sort(shifted.sharpes[np.isfinite(shifted.sharpes)]).tolist()]}
 
 
 def _profit(result: Result) -> dict[str, Any]:
@@ -110,13 +111,10 @@ def _curves(result: Result) -> pd.DataFrame:
     return table.iloc[daily_rows(index)]
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """NaN has no place in JSON: a figure that does not exist is null."""
-    return {name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in values.items()}
-
-
 def _spell(spell: Spell) -> dict[str, Any]:
-    return _plain(spell._asdict() | {"opened": spell.opened.isoformat(), "closed": spell.closed.isoformat() if spell.closed else None})
+    instants = {"opened": spell.opened.isoformat(), "closed": spell.closed.isoformat() if spell.closed else None}
+    content: dict[str, Any] = plain(spell._asdict() | instants)
+    return content
 
 
 def _orders(result: Result, reasons: list[str]) -> pd.DataFrame:

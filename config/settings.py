@@ -156,10 +156,7 @@ def changed(settings: Settings, point: Mapping[str, Any], name: str) -> Settings
     """
     layer: dict[str, Any] = {}
     for key, value in point.items():
-        nested = value
-        for part in reversed(key.split(".")):
-            nested = {part: nested}
-        layer = _merge(layer, nested)
+        layer = _merge(layer, _nested(key.split("."), value))
     return _settings([("the settings", settings.model_dump(exclude_none=True)), (name, layer)])
 
 
@@ -214,9 +211,14 @@ def _override(text: str) -> dict[str, Any]:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
+    return _nested(names, parsed)
+
+
+def _nested(names: list[str], value: Any) -> dict[str, Any]:
+    """`value` under `names`, a table in a table."""
     for name in reversed(names):
-        parsed = {name: parsed}
-    return dict(parsed)
+        value = {name: value}
+    return dict(value)
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from backtests.bootstrap import BLOCK_DAYS
+from backtests.bootstrap import BLOCK_DAYS, next_day
 from backtests.kernel import compiled
 from strategies.indicators import Floats, Ints
 
@@ -28,6 +28,6 @@ def _picked(days: int, draws: int, restart: float, seed: int) -> Ints:
     for draw in range(draws):
         row = np.random.randint(days)
         for day in range(days):
-            row = np.random.randint(days) if np.random.random() < restart else (row + 1) % days
+            row = next_day(row, days, restart)
             rows[draw, day] = row
     return rows

@@ -18,7 +18,7 @@ NEEDED = {
     *("best", "defaults", "verdict", "search", "trials", "pbo", "deflated_sharpe", "superior_ability", "searched_gates"),
     *("walk_forward", "leave_one_breakout_out", "robustness", "kernel", "sample", "window", "events", "warnings", "versions"),
 }  # of tune.json
-FIGURES = ("objective", "sharpe", "cagr", "total_return", "max_drawdown", "exposure", "orders")  # columns of trials.parquet, besides the settings
+FIGURES = ("objective", "sharpe", "cagr", "total_return", "max_drawdown", "days_held", "orders")  # columns of trials.parquet, besides the settings
 TABLES = ("tests", "changed", "compared", "folds", "stress", "intervals", "space")  # functions of `tune_tables`
 LUCK = {
     "overfitting": "Does choosing help?",

@@ -11,11 +11,14 @@ BEST, DEFAULTS, ANEW = "this set", "as it stands", "chosen at each step"
 EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 AS_IT_IS = "as it is"  # the stress that is none
 AFTERWARDS = (("then", True), (DEFAULTS, True), ("ahead", True))
-TOLD = ("total_return", "cagr", "sharpe", "max_drawdown", "volatility", "sortino", "calmar", "exposure", "orders")  # figures of a set
+TOLD = ("total_return", "cagr", "sharpe", "max_drawdown", "volatility", "sortino", "calmar", "days_held", "orders")  # figures of a set
 DAYS_IN_COINS = "days in coins"  # of a search: how many of the days; a backtest's exposure is how much of the account
-COLUMNS: tuple[Column, ...] = tuple((DAYS_IN_COINS if key == "exposure" else name, key, form) for name, key, form in BENCHMARK_COLUMNS if key in TOLD)
-FORMS = {key: form for _, key, form in BENCHMARK_COLUMNS} | {"max_drawdown_days": "{:,.0f}"}  # of an interval, no whole number
-NAMES = {key: heading for heading, key, _ in BENCHMARK_COLUMNS} | {"exposure": DAYS_IN_COINS}
+OWN_COLUMNS: tuple[Column, ...] = tuple(
+    (DAYS_IN_COINS, "days_held", form) if key == "exposure" else (name, key, form) for name, key, form in BENCHMARK_COLUMNS
+)
+COLUMNS: tuple[Column, ...] = tuple(column for column in OWN_COLUMNS if column[1] in TOLD)
+FORMS = {key: form for _, key, form in OWN_COLUMNS} | {"max_drawdown_days": "{:,.0f}"}  # of an interval, no whole number
+NAMES = {key: heading for heading, key, _ in OWN_COLUMNS}
 
 
 def tiles(found: Found) -> list[Tile]:
@@ -70,7 +73,7 @@ def unseen(found: Found, mode: str) -> Table:
 def tuned_on(found: Found) -> dict[str, Mapping[str, Any]]:
     """Figures on the days tuned on, by the name of what has them."""
     again = at(found, "best", "backtrader")
-    own = {BEST: at(found, "best", "in_sample"), f"{BEST}, in backtrader": again and {**again, "exposure": None}}
+    own = {BEST: at(found, "best", "in_sample"), f"{BEST}, in backtrader": again}
     return _whole(own | {DEFAULTS: at(found, "defaults", "in_sample")})
 
 
@@ -187,7 +190,7 @@ def space(found: Found) -> Table:
 
 def top(rows: Sequence[Mapping[Any, Any]], found: Found) -> Table:
     """Sets as `rows` of the trials, each with its number, their settings and figures."""
-    figures = ("sharpe", "cagr", "max_drawdown", "exposure", "orders")
+    figures = ("sharpe", "cagr", "max_drawdown", "days_held", "orders")
     keys = [axis["key"] for axis in found["search"]["space"]]
     table = [
         [

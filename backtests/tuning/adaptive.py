@@ -13,7 +13,7 @@ from backtests.tuning.field import Field
 from backtests.tuning.partition import Partition
 from backtests.tuning.search import Progress, digest, searched
 from backtests.tuning.segments import Figures, Rule, Segments, figures, objective
-from backtests.tuning.space import AS_IT_STANDS, Axis, Codes, Space
+from backtests.tuning.space import AS_IT_STANDS, Codes, Space
 from config.settings import ConfigError
 from config.tuning import Tune
 
@@ -87,22 +87,15 @@ def _directions(tune: Tune) -> Any:
 
 def _proposed(trial: Any, space: Space) -> list[int]:
     """Codes of a new set: numbers as places in their order, anything else as a choice. A parameter is asked for where its conditions hold."""
-    chosen: dict[str, int] = {}
+    codes = space.defaults()
     for axis in space.in_order():
-        if _holds(axis, chosen, space):
+        if space.tried(axis, codes)[0]:
             places = range(len(axis.values))
             ordered = all(isinstance(value, int | float) and not isinstance(value, bool) for value in axis.values)
-            chosen[axis.key] = trial.suggest_int(axis.key, 0, places[-1]) if ordered else trial.suggest_categorical(axis.key, list(places))
-    return [chosen.get(key, AS_IT_STANDS) for key in space.keys]
-
-
-def _holds(axis: Axis, chosen: Mapping[str, int], space: Space) -> bool:
-    for key, allowed in axis.when.items():
-        place = space.keys.index(key)
-        value = space.axes[place].values[chosen[key]] if key in chosen else space.standing[place]
-        if value not in allowed:
-            return False
-    return True
+            place = trial.suggest_int(axis.key, 0, places[-1]) if ordered else trial.suggest_categorical(axis.key, list(places))
+            codes[0, space.keys.index(axis.key)] = place
+    proposed: list[int] = codes[0].tolist()
+    return proposed
 
 
 def _read(params: Mapping[str, int], space: Space) -> list[int]:

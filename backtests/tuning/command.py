@@ -9,7 +9,7 @@ import pandas as pd
 import tomli_w
 
 from backtests import runs
-from backtests.commands import logged, pin
+from backtests.commands import logged, pin, write_page
 from backtests.prepare import prepare
 from backtests.report import terminal
 from backtests.report.progress import Step, progress
@@ -36,10 +36,7 @@ def run_tune(files: list[Path] | None, overrides: list[str] | None, as_json: boo
             word = found["verdict"]["word"] if found["verdict"] else "none, prices were simulated"
             log.info("{} sets, best {}, verdict: {}", found["trials"]["n"], found["best"]["changed"], word)
             if with_report:
-                from backtests.report import tune_page
-
-                step("report")
-                tune_page.write(partial, folder.resolve().name)
+                write_page(partial, folder.resolve().name, step)
             pin(prices, settings)
             step("done")
     if as_json:
@@ -61,8 +58,6 @@ def _tuned(settings: Settings, space: Space, prices: Prices, partial: Path, fold
     (partial / "tune.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     (partial / "settings.toml").write_text(tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8")
     write_trials(tried, partial / "trials.parquet")
-    changes = tried.changes(tried.row)
-    standing = dict(zip(tried.space.keys, tried.space.standing, strict=True))
-    pairs = {key: (standing[key], value) for key, value in changes.items()}
-    best_file.write(partial / "best.toml", changed(settings, changes, "the best set"), pairs, findings.verdict, str(folder), datetime.now(UTC).date())
+    best = changed(settings, tried.changes(tried.row), "the best set")
+    best_file.write(partial / "best.toml", best, found["best"]["changed"], findings.verdict, str(folder), datetime.now(UTC).date())
     return found

@@ -1,7 +1,6 @@
 """Findings as plain values: tune.json and trials.parquet, of which page, terminal and best.toml are made."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.metrics import DAYS
+from backtests.plain import plain
 from backtests.tuning.field import Field
-from backtests.tuning.findings import NAMES, Findings, axis_drift, day_texts, stitched_returns, versions
+from backtests.tuning.findings import NAMES, Findings, axis_drift, day_texts, possible, stitched_returns, versions
 from backtests.tuning.leave_one_out import LeaveOneOut
 from backtests.tuning.segments import Figures, from_returns
 from backtests.tuning.segments import figures as figures_of
@@ -26,7 +26,7 @@ BINS = 24
 def document(field: Field, found: Findings, settings: Settings) -> dict[str, Any]:
     """The content of tune.json."""
     study, inputs = found.study, field.inputs
-    plain: dict[str, Any] = _plain({
+    content: dict[str, Any] = plain({
         "best": _best(found),
         "defaults": {"in_sample": _row(study.figures, DEFAULT)},
         "verdict": _verdict(found),
@@ -53,7 +53,7 @@ def document(field: Field, found: Findings, settings: Settings) -> dict[str, Any
         "warnings": _warnings(found),
         "versions": dict(versions()),
     })  # fmt: skip
-    return plain
+    return content
 
 
 def write_trials(study: Study, path: Path) -> None:
@@ -104,7 +104,7 @@ def _verdict(found: Findings) -> dict[str, Any] | None:
 def _search(study: Study, settings: Settings) -> dict[str, Any]:
     tune, space = settings.tune, study.space
     return {
-        "method": tune.method, "sets": len(study.codes), "possible": space.combinations(), "seed": tune.seed,
+        "method": tune.method, "sets": len(study.codes), "possible": possible(study, tune), "seed": tune.seed,
         "objective": tune.weights(), "min_orders": tune.min_orders, "max_drawdown": tune.max_drawdown,
         "feasible": int(np.isfinite(study.objective).sum()),
         "space": [{"key": axis.key, "values": axis.values, "when": axis.when} for axis in space.axes],
@@ -212,14 +212,3 @@ def _warnings(found: Findings) -> list[str]:
     if not found.agreement.agrees:
         said.append(f"kernel and backtrader disagree about the best set (equity by {found.agreement.equity_difference:.1e}): report this")
     return said
-
-
-def _plain(value: Any) -> Any:
-    """Python's own types; what is no finite number is None."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple | np.ndarray | pd.Index):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

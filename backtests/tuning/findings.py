@@ -26,6 +26,7 @@ from backtests.tuning.stressed import Stressed, stressed
 from backtests.tuning.study import DEFAULT, Study, sample_of
 from backtests.tuning.walk_forward import WalkForward, drift, stitched, walk_forward
 from config.settings import ConfigError, Settings
+from config.tuning import Tune
 from strategies.indicators import Floats
 
 NAMES = tuple(name for name in Figures._fields if name != "days")
@@ -74,8 +75,7 @@ def find(field: Field, study: Study, settings: Settings, step: Step) -> Findings
     rolling, anchored = (walk_forward(study.segments, study.partition, study.rule, train, DEFAULT, steps) for train in (steps, None))
     left_out = leave_one_out(study.segments, study.partition, study.rule, DEFAULT)
     step("robustness")
-    possible = max(study.space.combinations(), len(study.codes))
-    effects = importance(study.space, study.codes, study.objective, possible)
+    effects = importance(study.space, study.codes, study.objective, possible(study, tune))
     near = neighbours(study.space, study.codes, study.objective, study.row, lambda codes: _evaluated(field, study, codes))
     found = Findings(
         study, series, sample, overfit, deflation, ability, gates, rolling, anchored, left_out, near, effects, _maps(study, effects),
@@ -85,15 +85,19 @@ def find(field: Field, study: Study, settings: Settings, step: Step) -> Findings
     return found if sampled else found._replace(verdict=judging.judge(facts(found), tune.verdict))
 
 
+def possible(study: Study, tune: Tune) -> int:
+    """How many sets there are to try. Of a grid all were, however many combinations its conditions make alike."""
+    return len(study.codes) if tune.method == "grid" else max(study.space.combinations(), len(study.codes))
+
+
 def facts(found: Findings) -> judging.Facts:
     """What the verdict is about."""
     study, left_out = found.study, found.left_out
-    exposed = figures_exposed(study, left_out)
     return judging.Facts(
         is_default=study.row == DEFAULT,
         sets=len(study.codes),
         objective=None if study.best is None else float(study.objective[study.best]),
-        events=exposed,
+        events=breakouts_held(study),
         pbo=found.overfitting.pbo,
         at_median=found.overfitting.at_median,
         deflated_sharpe=found.deflation.deflated_sharpe if found.deflation else None,
@@ -102,14 +106,14 @@ def facts(found: Findings) -> judging.Facts:
         neighbours=found.neighbours.share_of_best,
         searched_gates_p=found.gates.p if found.gates else None,
         searched_gates=found.gates.n if found.gates else 0,
+        agrees=found.agreement.agrees,
     )
 
 
-def figures_exposed(study: Study, left_out: LeaveOneOut) -> int:
+def breakouts_held(study: Study) -> int:
     """Breakouts in whose folds the best set held coins."""
-    fold = study.partition.fold
-    held = study.segments.exposed[study.row]
-    return sum(bool(held[fold == one].any()) for one in range(len(left_out.events) or int(fold[-1]) + 1))
+    fold, held = study.partition.fold, study.segments.exposed[study.row]
+    return sum(bool(held[fold == one].any()) for one in range(len(study.partition.events)))
 
 
 def stitched_returns(field: Field, found: WalkForward, study: Study, settings: Settings) -> Floats:

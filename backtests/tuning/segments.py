@@ -49,7 +49,7 @@ class Figures(NamedTuple):
     sortino: Floats
     calmar: Floats
     max_drawdown: Floats
-    exposure: Floats  # share of days on which coins were held
+    days_held: Floats  # share of days on which coins were held; a backtest's exposure is a share of equity
     orders: Ints
 
 
@@ -211,6 +211,6 @@ def _figures(days: int, total: Floats, squares: Floats, downside: Floats, growth
         sortino=ratio(mean * np.sqrt(DAYS), below),
         calmar=ratio(cagr, worst),
         max_drawdown=worst,
-        exposure=exposed / days,
+        days_held=exposed / days,
         orders=orders.astype(np.int64),
     )

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from backtests.arrays import as_arrays
 from backtests.prepare import Inputs, breakout_rules, decision_rules, gate_rules, market, traded_lines
 from backtests.tuning.space import AS_IT_STANDS, Codes, Space
 from config.settings import ConfigError, Settings, changed
@@ -202,9 +201,9 @@ class Features:
         return matrix
 
     def _decision(self, settings: Settings) -> tuple[Floats, Floats, Floats]:
-        rules = as_arrays(decision_rules(settings))
+        rules = decision_rules(settings)
         numbers = [float(value) for name, value in rules._asdict().items() if name not in ("weights", "lags")]
-        return rules.weights, rules.lags, np.array(numbers)  # type: ignore[return-value]  # arrays, as as_arrays says
+        return np.array(rules.weights, dtype=float), np.array(rules.lags, dtype=float), np.array(numbers)
 
     def _measure(self, name: str, rules: GateRules) -> Measure:
         asked = {field: value for field, value in rules.measures._asdict().items() if field.startswith((name, "max_age"))}

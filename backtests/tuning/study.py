@@ -10,13 +10,14 @@ from backtests.report.progress import Step
 from backtests.tuning.field import Field
 from backtests.tuning.partition import Partition, breakouts, partition
 from backtests.tuning.search import searched
-from backtests.tuning.segments import Figures, Rule, Segments, best, figures, objective
-from backtests.tuning.space import Codes, Space
+from backtests.tuning.segments import Figures, Rule, Segments, figures, objective
+from backtests.tuning.space import AS_IT_STANDS, Codes, Space
 from config.settings import ConfigError, Settings
 from config.tuning import Tune
 from strategies.indicators import Floats
 
 DEFAULT = 0  # row of the settings as they stand
+BASE = 252  # sessions a record has stood that counts as a breakout, whatever is searched or set: a year, DESIGN's full base
 
 
 class Study(NamedTuple):
@@ -80,18 +81,19 @@ def study(field: Field, settings: Settings, step: Step) -> Study:
 
 
 def judged(space: Space, codes: Codes, segments: Segments, cut: Partition, rule: Rule) -> Study:
-    """The study of sets that have been run."""
+    """The study of sets that have been run. Of several with the highest objective the best is the one that changes least."""
     found = figures(segments, cut.lengths, np.ones(len(cut.lengths), dtype=bool))
     scores = objective(found, rule)
-    row = best(scores, DEFAULT)
+    equal = np.flatnonzero(scores == scores.max())
+    row = int(equal[np.count_nonzero(codes[equal] != AS_IT_STANDS, axis=1).argmin()])  # nothing is changed that changes nothing
     return Study(space, codes, segments, cut, rule, found, scores, row if np.isfinite(scores[row]) else None)
 
 
 def partition_of(field: Field, settings: Settings) -> Partition:
-    """How the traded days are cut: breakouts are those of records as old as the settings' bases, whatever is searched."""
+    """How the traded days are cut. The breakouts are the same for all settings: nobody gets more of them by asking less."""
     table = field.inputs.table
     closes = table["close"].where(table["stale"] == 0)
-    events = breakouts(closes, settings.gate.base_sessions)
+    events = breakouts(closes, BASE)
     try:
         return partition(field.days, events, settings.tune.walk_forward.step_months, settings.tune.purge_days)
     except ValueError as error:
@@ -108,7 +110,7 @@ def _chosen(space: Space, tune: Tune) -> Codes:
     return space.grid()
 
 
-def sample_of(study_: Study, count: int, seed: int, include: Sequence[int] = ()) -> list[int]:
+def sample_of(tried: Study, count: int, seed: int, include: Sequence[int] = ()) -> list[int]:
     """Rows drawn at random without repetition, `include` first."""
-    rows = np.random.default_rng(seed).permutation(len(study_.codes))
+    rows = np.random.default_rng(seed).permutation(len(tried.codes))
     return [*include, *(int(row) for row in rows if row not in include)][:count]

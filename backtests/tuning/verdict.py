@@ -32,6 +32,7 @@ class Facts(NamedTuple):
     neighbours: float | None
     searched_gates_p: float | None
     searched_gates: int
+    agrees: bool = True  # backtrader with the kernel about the best set
 
 
 class Check(NamedTuple):
@@ -73,12 +74,13 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     - deflated Sharpe ratio: below 0.5, luck alone would be expected to bring a higher ratio;
     - breakouts left out: none was won, and so many losses in a row have a chance of 5 % or less if the demanded share were true;
     - neighbours: half of them or more score 0 or less, or break a constraint;
-    - searched gates: half of the searches at wrong times or more found as good a set.
+    - searched gates: half of the searches at wrong times or more found as good a set;
+    - engines, a test only where it is failed: backtrader does something else than the kernel that searched.
 
     A p of too few gates does not exist: 1 / (n + 1) is the smallest there is. Breakouts never condemn: few are few.
     """
     limited = (_events, _overfitting, _luck, _left_out, _neighbours, _wrong_times)
-    tests = (_best(facts), *(make(facts, limits) for make in limited))
+    tests = (_best(facts), *(make(facts, limits) for make in limited), *([] if facts.agrees else [_engines()]))
     enough = facts.events >= limits.min_events and all(test.passed is not None for test in tests)
     word: Word = "cannot be told"
     if all(test.passed for test in tests):
@@ -201,6 +203,11 @@ def _wrong_times(facts: Facts, limits: Limits) -> Check:
     )
     meanings = ("when it opens matters", "when it opens may not matter", "any other times serve as well")
     return _told("searched_gates", value, limit, passed, not passed and value >= EVEN, said, meanings)
+
+
+def _engines() -> Check:
+    said = "Engines: run again in backtrader, as a backtest or a session runs it, the set does something else than in the search: this is a bug."
+    return Check("engines", None, 0.0, False, True, said)
 
 
 def _told(name: str, value: float, limit: float, passed: bool, condemns: bool, said: str, meanings: tuple[str, str, str]) -> Check:

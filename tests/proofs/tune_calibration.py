@@ -30,6 +30,7 @@ import pandas as pd
 
 from backtests.prepare import prepare
 from backtests.tuning import findings
+from backtests.tuning.agreement import Agreement
 from backtests.tuning.field import Field
 from backtests.tuning.findings import facts, find
 from backtests.tuning.searched_gates import searched_gates
@@ -45,7 +46,7 @@ TIMES = {"truth": 1.0, "twice": 2.0}
 NORMAL_95 = 1.959964
 DRAWS = 2000
 # What the verdict does not read takes half of the time.
-UNREAD = ("stressed", "agreement", "headline_intervals", "superior_ability", "importance", "_maps")
+UNREAD = ("stressed", "headline_intervals", "superior_ability", "importance", "_maps")
 
 
 class Scene(NamedTuple):
@@ -121,7 +122,7 @@ def searched(place: Scene, job: Job) -> Outcome:
 @contextmanager
 def only_what_is_judged() -> Iterator[None]:
     """Let `find` leave out what the verdict does not read."""
-    nothing: Any = {name: lambda *_: [] for name in UNREAD}
+    nothing: Any = {name: lambda *_: [] for name in UNREAD} | {"agreement": lambda *_: Agreement(None, 0.0, 0)}
     with patch.multiple(findings, **nothing):
         yield
 

@@ -110,7 +110,7 @@ def test_days_in_coins_are_not_mixed_up_with_the_share_of_the_account_in_coins(u
     table = tune_tables.compared(usual.found)
     place = [name for name, _ in table.headings].index("days in coins")
     best, again, standing = (row[place] for row in table.rows)
-    assert (best.sort, standing.sort) == (usual.found["best"]["in_sample"]["exposure"], usual.found["defaults"]["in_sample"]["exposure"])
+    assert (best.sort, standing.sort) == (usual.found["best"]["in_sample"]["days_held"], usual.found["defaults"]["in_sample"]["days_held"])
     assert again.text == NONE
 
 

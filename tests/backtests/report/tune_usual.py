@@ -30,7 +30,7 @@ VALUES: dict[str, list[Any]] = {
     "allocation.own_trend_days": [100, 150, 250],
 }
 CONDITION = {"allocation.own_trend": ["and", "or"]}  # where own_trend_days is tried
-FIGURES = ("sharpe", "sortino", "calmar", "cagr", "total_return", "volatility", "max_drawdown", "exposure", "orders")
+FIGURES = ("sharpe", "sortino", "calmar", "cagr", "total_return", "volatility", "max_drawdown", "days_held", "orders")
 MIN_ORDERS = 10
 
 
@@ -54,7 +54,7 @@ def trials_of(keys: list[str]) -> pd.DataFrame:
     orders = (40 * np.exp(random.normal(0, 0.5, len(table)))).astype(int)
     cagr, drawdown = 0.35 * sharpe, np.clip(0.75 - 0.25 * sharpe + noise, 0.1, 0.95)
     own = {"sharpe": sharpe, "sortino": 1.4 * sharpe, "calmar": cagr / drawdown, "cagr": cagr, "total_return": (1 + cagr) ** (DAYS / 365) - 1}
-    own |= {"volatility": np.full(len(table), 0.38), "max_drawdown": drawdown, "exposure": np.clip(0.2 + noise, 0.02, 1), "orders": orders}
+    own |= {"volatility": np.full(len(table), 0.38), "max_drawdown": drawdown, "days_held": np.clip(0.2 + noise, 0.02, 1), "orders": orders}
     return table.assign(objective=np.where(orders < MIN_ORDERS, np.nan, sharpe), **own)
 
 
@@ -74,7 +74,7 @@ def usual(keys: list[str], trials: pd.DataFrame) -> dict[str, Any]:
             "point": point,
             "changed": {key: [STANDING[key], point[key]] for key in keys if point[key] != STANDING[key]},
             "in_sample": _figures(best),
-            "backtrader": _figures(best) | {"max_drawdown_days": 1210, "turnover": 3.1, "fees": 1890.0},
+            "backtrader": _of_backtrader(best) | {"max_drawdown_days": 1210, "turnover": 3.1, "fees": 1890.0},
             "agrees": True,
             "equity_difference": 3.1e-13,
             "orders_differ": 0,
@@ -146,6 +146,11 @@ def _figures(row: Any) -> dict[str, Any]:
     return {name: int(row[name]) if name == "orders" else float(row[name]) for name in FIGURES}
 
 
+def _of_backtrader(best: Any) -> dict[str, Any]:
+    """A backtest knows the share of the account in coins, not that of days."""
+    return {"exposure" if name == "days_held" else name: value for name, value in _figures(best).items()}
+
+
 def verdict(word: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """By the limits of the settings, in words much like those of `tune`."""
     pbo, luck, near = found["pbo"]["pbo"], found["deflated_sharpe"]["value"], found["robustness"]["neighbours"]["share_of_best"]
@@ -193,7 +198,7 @@ def _of(path: Any) -> dict[str, Any]:
     cagr, fall = float(path[-1] ** (365 / len(path)) - 1), float((1 - path / np.maximum.accumulate(path)).max())
     sharpe = float(moves.mean() / moves.std(ddof=1) * np.sqrt(365))
     own = {"sharpe": sharpe, "sortino": 1.4 * sharpe, "calmar": cagr / fall, "cagr": cagr, "total_return": float(path[-1] - 1)}
-    return own | {"volatility": float(moves.std(ddof=1) * np.sqrt(365)), "max_drawdown": fall, "exposure": 0.22}
+    return own | {"volatility": float(moves.std(ddof=1) * np.sqrt(365)), "max_drawdown": fall, "days_held": 0.22}
 
 
 def _left_out(keys: list[str], random: np.random.Generator) -> dict[str, Any]:

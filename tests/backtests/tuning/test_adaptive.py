@@ -152,7 +152,7 @@ def test_the_frontier_is_searched_and_the_objective_chooses(field: Field, tmp_pa
 def test_the_estimator_is_told_return_and_drawdown_or_the_objective() -> None:
     """Three sets: one kept, one with too few orders, one refused."""
     numbers = np.array([0.5, 0.9, 0.7])
-    found = Figures(100, *(numbers for _ in range(6)), max_drawdown=np.array([0.1, 0.2, 0.3]), exposure=numbers, orders=np.array([9, 4, 9]))
+    found = Figures(100, *(numbers for _ in range(6)), max_drawdown=np.array([0.1, 0.2, 0.3]), days_held=numbers, orders=np.array([9, 4, 9]))
     refused = np.array([False, False, True])
     assert module._values(found, refused, RULE, tune()) == [[0.5], [-1000.0], [-1000.0]]
     assert module._values(found, refused, RULE, tune(frontier=True)) == [[0.5, 0.1], [-1000.0, 1.0], [-1000.0, 1.0]]

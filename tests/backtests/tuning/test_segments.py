@@ -60,7 +60,7 @@ def test_figures_are_those_of_the_path_of_the_chosen_segments(data: st.DataObjec
     assert found.days == len(path)
     for row in (0, 1):
         assert_measured(found, row, daily[path, row])
-    assert found.exposure.tolist() == exposed[path].mean(axis=0).tolist()
+    assert found.days_held.tolist() == exposed[path].mean(axis=0).tolist()
     assert found.orders.tolist() == orders[path].sum(axis=0).tolist()
 
 
@@ -100,7 +100,7 @@ def test_segments_by_hand() -> None:
     assert both.max_drawdown[0] == pytest.approx(0.2)
     assert both.sortino[0] == pytest.approx(0.0125 / np.sqrt((0.04 + 0.01) / 4) * np.sqrt(365))
     assert both.sharpe[0] == pytest.approx(0.0125 / np.sqrt((0.1225 - 4 * 0.0125**2) / 3) * np.sqrt(365))
-    assert (both.days, both.exposure[0], both.orders[0]) == (4, 0.75, 4)
+    assert (both.days, both.days_held[0], both.orders[0]) == (4, 0.75, 4)
 
 
 def test_numbers_of_segments_do_as_well_and_their_order_is_the_paths() -> None:
@@ -215,7 +215,7 @@ def known() -> Figures:
         sortino=np.array([4.0, 5.0, 6.0]),
         calmar=np.array([0.25, 0.5, 0.75]),
         max_drawdown=np.array([0.5, 0.4, 0.6]),
-        exposure=zero,
+        days_held=zero,
         orders=np.array([10, 9, 30]),
     )
 

@@ -86,7 +86,8 @@ def test_a_set_that_breaks_the_rule_is_not_the_best(place: tuple[Path, Path]) ->
     order = np.argsort(-free.objective, kind="stable")
     more = [row for row in order if free.figures.orders[row] > free.figures.orders[order[0]]]
     found, _, _ = searched(place, f"tune.min_orders={free.figures.orders[order[0]] + 1}")
-    assert found.point(found.row) == free.point(more[0])
+    equal = [row for row in more if free.objective[row] == free.objective[more[0]]]
+    assert found.point(found.row) == free.point(min(equal, key=lambda row: len(free.changes(row))))
     assert found.objective[order[0]] == -np.inf
 
 
@@ -160,12 +161,22 @@ def test_days_are_cut_by_blocks_breakouts_and_half_years(place: tuple[Path, Path
     assert cut.lengths[cut.purged].sum() == settings.tune.purge_days
 
 
-def test_breakouts_are_the_settings_own_whatever_is_searched(place: tuple[Path, Path]) -> None:
-    """Of the same prices, as records of 252 sessions; a search over bases changes nothing in them."""
+def test_breakouts_are_the_same_whatever_is_searched_or_set(place: tuple[Path, Path]) -> None:
+    """Nobody gets more independent breakouts, which the verdict counts, by asking for younger records."""
+    found, _, _ = searched(place)
+    for words in (("gate.base_sessions=21", "gate.rearm_sessions=21"), ("gate.base_sessions=504",)):
+        assert searched(place, *words)[0].partition.events.equals(found.partition.events)
     plain, _, _ = searched(place, space='tune.space={"allocation.band" = [0.5]}')
-    assert searched(place)[0].partition.events.equals(plain.partition.events)
-    shorter, _, _ = searched(place, "gate.base_sessions=126", "tune.purge_days=0")
-    assert len(shorter.partition.events) >= len(plain.partition.events)
+    assert plain.partition.events.equals(found.partition.events)
+
+
+def test_of_equals_the_best_is_what_changes_least(place: tuple[Path, Path]) -> None:
+    """A haircut's factor does nothing while it is off: every set has its twin with one change fewer."""
+    space = 'tune.space={"haircuts.flows.factor" = [0.5, 0.6], "allocation.band" = [0.0, 0.5]}'
+    found, _, _ = searched(place, space=space)
+    assert found.objective[found.row] == found.objective.max() > found.objective[0]
+    assert len(np.flatnonzero(found.objective == found.objective.max())) == 2
+    assert found.changes(found.row).keys() == {"allocation.band"}
 
 
 def test_a_window_that_cannot_be_cut_is_refused(place: tuple[Path, Path]) -> None:

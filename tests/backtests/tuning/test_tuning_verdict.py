@@ -243,3 +243,10 @@ def test_worthless_searches_are_rarely_recommended() -> None:
     p = np.arange(1, 202) / 201
     words = [judged(searched_gates_p=float(one)).word for one in p]
     assert words.count("recommend") / len(p) <= 0.05
+
+
+def test_a_set_that_backtrader_runs_otherwise_is_never_recommended() -> None:
+    found = judge(GOOD._replace(agrees=False), LIMITS)
+    assert judge(GOOD, LIMITS).word == "recommend" and found.word == "do not recommend"
+    assert "this is a bug" in found.why[1]
+    assert judge(GOOD._replace(agrees=False, events=0), LIMITS).word == "do not recommend"
