@@ -55,6 +55,7 @@ class Limits(Section):
     """What a set must pass to be recommended."""
 
     max_pbo: Fraction = Field(description="largest probability of backtest overfitting")
+    max_probability_of_loss: Fraction = Field(description="largest share of splits lost by the chosen set, where max_pbo is exceeded")
     min_deflated_sharpe: Fraction = Field(description="smallest probability that its Sharpe ratio is more than luck")
     min_leave_one_out: Fraction = Field(description="smallest share of breakouts on which the set chosen without them did well")
     min_neighbours: float = Field(ge=0, le=1, description="median of the neighbouring sets over the best")

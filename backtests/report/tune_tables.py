@@ -33,7 +33,7 @@ def tiles(found: Found) -> list[Tile]:
         ("Sharpe ratio, days not seen", number(unseen, "{:.2f}").text, "" if beside is None else f"{DEFAULTS} {beside:.2f}"),
         ("overfitting", number(pbo, "{:.0%}").text, "of choices did not last; half is chance"),
         ("more than luck", number(luck, "{:.0%}").text, "probability, many tries allowed for"),
-        ("breakouts left out", f"{folds['won']} of {folds['of']}" if at(folds, "of") else NONE, "did well without being seen"),
+        ("breakouts left out", f"{folds['won']} of {folds['of']}" if at(folds, "of") else NONE, "made money without being seen"),
         ("sets tried", number(at(found, "trials", "n"), "{:,}").text, "" if effective is None else f"worth {effective:,.0f} independent ones"),
     ]
 

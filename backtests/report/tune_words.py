@@ -211,8 +211,8 @@ def left_out(found: Found) -> str:
     rank = folds["median_rank"]
     ranked = f" Its middle rank among all sets there is {rank:.0%} (0% the worst, 50% the middle, 100% the best)." if rank is not None else ""
     return (
-        f"On {folds['won']} of {folds['of']} breakouts the set chosen without them did at least as well as the settings as they stand, "
-        f"and made money.{ranked}"
+        f"On {folds['won']} of {folds['of']} breakouts the set chosen without them made money, on {folds['ahead']} it did at least as well as the "
+        f"settings as they stand.{ranked}"
     )
 
 

@@ -184,7 +184,8 @@ def _left_out(found: LeaveOneOut, study: Study, field: Field) -> dict[str, Any]:
         }
         for row in range(len(found.events))
     ]  # fmt: skip
-    return {"folds": folds, "won": int(found.won.sum()), "of": len(found.won), "share": found.share, "median_rank": found.median_rank}
+    counts = {"won": int(found.won.sum()), "ahead": found.ahead, "of": len(found.won), "share": found.share}
+    return {"folds": folds, **counts, "median_rank": found.median_rank}
 
 
 def _robustness(found: Findings) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def facts(found: Findings) -> judging.Facts:
         events=breakouts_held(study),
         pbo=found.overfitting.pbo,
         at_median=found.overfitting.at_median,
+        probability_of_loss=found.overfitting.probability_of_loss,
         deflated_sharpe=found.deflation.deflated_sharpe if found.deflation else None,
         won=int(left_out.won.sum()),
         folds=len(left_out.won),
@@ -107,6 +108,7 @@ def facts(found: Findings) -> judging.Facts:
         searched_gates_p=found.gates.p if found.gates else None,
         searched_gates=found.gates.n if found.gates else 0,
         agrees=found.agreement.agrees,
+        superior_p=found.ability.p_consistent if found.ability else None,
     )
 
 

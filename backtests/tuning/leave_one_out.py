@@ -21,7 +21,7 @@ class LeaveOneOut(NamedTuple):
     `in_sample` is the chosen set's objective on the training part, NaN where none could be chosen and the default set was kept.
     `out_of_sample` and `defaults` are the merits of the chosen and of the default set on the fold, the rule's weighted sum alone.
     `rank` is the chosen set's among all sets by that sum, from 0, the worst, to 1, the best, averaged among equals. A fold is
-    `won` if the chosen set is at least as good as the default set and above 0.
+    `won` if the chosen set is above 0, what holding nothing scores.
     """
 
     events: pd.DatetimeIndex
@@ -41,6 +41,11 @@ class LeaveOneOut(NamedTuple):
     def share(self) -> float | None:
         """Share of folds won, None without folds."""
         return float(self.won.mean()) if len(self.won) else None
+
+    @property
+    def ahead(self) -> int:
+        """On how many folds the chosen set was at least as good as the default set."""
+        return int((self.out_of_sample >= self.defaults).sum())
 
     @property
     def median_rank(self) -> float | None:
@@ -75,7 +80,7 @@ def leave_one_out(segments: Segments, partition: Partition, rule: Rule, default:
         out_of_sample=out_of_sample,
         defaults=defaults,
         rank=np.array(rank, dtype=np.float64),
-        won=(out_of_sample >= defaults) & (out_of_sample > 0.0),
+        won=out_of_sample > 0.0,
         figures=own,
         default_figures=plain,
     )

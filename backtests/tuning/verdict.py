@@ -15,9 +15,9 @@ class Facts(NamedTuple):
     """What a search and its tests found about its best set. None, or NaN: a figure that does not exist.
 
     `objective` is of the whole window, None where no set met the constraints. `events` counts the breakouts' folds in which the
-    set held coins; of `folds` that were left out, on `won` the set chosen without them was above 0 and at least as good as the
-    settings as they stand. `pbo` and `at_median` are those of `luck.cscv`, `neighbours` is
-    `robustness.Neighbours.share_of_best`, `searched_gates` the number of shifted gates that were searched.
+    set held coins; of `folds` that were left out, on `won` the set chosen without them was above 0. `pbo`, `at_median` and
+    `probability_of_loss` are those of `luck.cscv`, `neighbours` is `robustness.Neighbours.share_of_best`, `searched_gates` the number
+    of shifted gates that were searched, `superior_p` that of Hansen's test against the settings as they stand.
     """
 
     is_default: bool
@@ -26,6 +26,7 @@ class Facts(NamedTuple):
     events: int
     pbo: float | None
     at_median: float | None
+    probability_of_loss: float | None
     deflated_sharpe: float | None
     won: int
     folds: int
@@ -33,6 +34,7 @@ class Facts(NamedTuple):
     searched_gates_p: float | None
     searched_gates: int
     agrees: bool = True  # backtrader with the kernel about the best set
+    superior_p: float | None = None  # in the words only
 
 
 class Check(NamedTuple):
@@ -70,12 +72,17 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     figure that says that luck, or holding nothing, does as well. A test condemns where, besides being failed,
 
     - objective: the best set scores 0 or less, what holding nothing scores;
-    - pbo: in half of all splits or more the best set fell below the median (splits in which all were alike say nothing);
+    - pbo: in half of all splits or more the best set fell below the median (splits in which all were alike say nothing), and it
+      lost money too often to say that all sets are as good as one another;
     - deflated Sharpe ratio: below 0.5, luck alone would be expected to bring a higher ratio;
     - breakouts left out: none was won, and so many losses in a row have a chance of 5 % or less if the demanded share were true;
     - neighbours: half of them or more score 0 or less, or break a constraint;
     - searched gates: half of the searches at wrong times or more found as good a set;
     - engines, a test only where it is failed: backtrader does something else than the kernel that searched.
+
+    PBO asks whether choosing helps. Where sets are alike it cannot: the best of one half is anywhere in the other, whether all are
+    good or none is. There the probability of loss decides, from the same splits. Recommended is a set that does well, not one that
+    does better than the settings as they stand, which is said beside it.
 
     A p of too few gates does not exist: 1 / (n + 1) is the smallest there is. Breakouts never condemn: few are few.
     """
@@ -99,6 +106,8 @@ def _opening(word: Word, facts: Facts, tests: tuple[Check, ...]) -> list[str]:
     match word:
         case "recommend":
             said.append(f"{best} passes all {len(tests)} tests; they make luck unlikely, they promise nothing.")
+            if not facts.is_default and (facts.superior_p is None or facts.superior_p > RARE):
+                said.append(f"That it is better than {STANDING} is not shown (p of Hansen's test of superior predictive ability: {_p(facts)}).")
         case "do not recommend":
             said.append(f"{counted} What is found speaks {'against relying on it' if facts.is_default else 'for keeping ' + STANDING}.")
         case _:
@@ -137,14 +146,17 @@ def _overfitting(facts: Facts, limits: Limits) -> Check:
     value, limit = _existing(facts.pbo), limits.max_pbo
     if value is None:
         return _absent("pbo", limit, "Overfitting: coins were held too rarely to see what becomes of the best set of one half in the other.")
-    passed = value <= limit
-    condemns = not passed and value - (facts.at_median or 0.0) >= EVEN
+    loss, most = _existing(facts.probability_of_loss), limits.max_probability_of_loss
+    helps, alike = value <= limit, loss is not None and loss <= most
+    condemns = not helps and not alike and value - (facts.at_median or 0.0) >= EVEN
     said = (
         f"Overfitting: the history was cut into two halves in thousands of ways; in {_percent(value, limit)} of them the set that was best "
-        f"in one half did no better than the middle of all sets in the other (PBO; at most {_shown(limit)} is allowed)"
+        f"in one half did no better than the middle of all sets in the other (PBO; at most {_shown(limit)} is allowed"
     )
-    meanings = ("what was best stayed good", "what was best says too little about what comes after", "the past's best is not the future's")
-    return _told("pbo", value, limit, passed, condemns, said, meanings)
+    lost = "" if helps or loss is None else f", or it may lose money there in {_shown(most)}; it did in {_percent(loss, most)}"
+    good = "what was best stayed good" if helps else "choosing is a coin's toss, but of sets that are all good"
+    meanings = (good, "what was best says too little about what comes after", "the past's best is not the future's")
+    return _told("pbo", value, limit, helps or alike, condemns, f"{said}{lost})", meanings)
 
 
 def _luck(facts: Facts, limits: Limits) -> Check:
@@ -168,8 +180,8 @@ def _left_out(facts: Facts, limits: Limits) -> Check:
     passed = value >= limit
     condemns = not passed and not facts.won and (1.0 - limit) ** facts.folds <= RARE
     said = (
-        f"Unseen breakouts: each was left out in turn and the best set chosen without it; on {facts.won} of {facts.folds} left out that set made "
-        f"money and did at least as well as {STANDING} ({_percent(value, limit)}; at least {_shown(limit)} is needed)"
+        f"Unseen breakouts: each was left out in turn and the best set chosen without it; on {facts.won} of {facts.folds} left out that set "
+        f"made money ({_percent(value, limit)}; at least {_shown(limit)} is needed)"
     )
     meanings = ("the choice carries over", "the choice carries over too rarely", "the choice carries over to none")
     return _told("leave_one_out", value, limit, passed, condemns, said, meanings)
@@ -222,6 +234,10 @@ def _absent(name: str, limit: float, text: str) -> Check:
 
 def _existing(value: float | None) -> float | None:
     return None if value is None or isnan(value) else value
+
+
+def _p(facts: Facts) -> str:
+    return "unknown" if facts.superior_p is None else f"{facts.superior_p:.3f}"
 
 
 def _percent(value: float, limit: float) -> str:

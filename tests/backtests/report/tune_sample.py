@@ -75,7 +75,7 @@ def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
     empty = {"days": [], "chosen": [], "defaults": []}
     walked = {"rolling": {"steps": [step], "figures": none, "defaults": none, "equity": empty, "drift": {}}, "anchored": None}
     fold = {"event": "2016-11-11", "first": "2014-09-18", "last": "2026-08-26", "chosen": {}, "in_sample": None, "out_of_sample": None}
-    folds = {"folds": [fold | {"defaults": None, "rank": None}], "won": 0, "of": 1, "share": 0.0, "median_rank": None}
+    folds = {"folds": [fold | {"defaults": None, "rank": None}], "won": 0, "ahead": 0, "of": 1, "share": 0.0, "median_rank": None}
     harder = {"name": "gate on IWM", "why": "no prices of IWM", "sharpe": None, "cagr": None, "max_drawdown": None, "total_return": None}
     near = {"n": 3, "median": None, "worst": None, "best": None, "share_of_best": None}
     robustness = {"neighbours": near, "importance": [], "heat_maps": [], "stress": [harder]}
@@ -94,7 +94,7 @@ def _nothing(found: dict[str, Any]) -> dict[str, Any]:
     verdict = {"word": "cannot be told", "why": ["0 of 1 tests are passed. There is too little to judge by.", text], "tests": tests}
     near = {"n": 9, "median": None, "worst": None, "best": None, "share_of_best": None}
     robustness = found["robustness"] | {"neighbours": near, "importance": [], "heat_maps": []}
-    missing |= {"leave_one_breakout_out": {"folds": [], "won": 0, "of": 0, "share": None, "median_rank": None}, "robustness": robustness}
+    missing |= {"leave_one_breakout_out": {"folds": [], "won": 0, "ahead": 0, "of": 0, "share": None, "median_rank": None}, "robustness": robustness}
     search = {"search": found["search"] | {"feasible": 0, "max_drawdown": 0.3}, "walk_forward": {"rolling": none, "anchored": none}}
     return found | missing | search | {"verdict": verdict, "best": best}
 

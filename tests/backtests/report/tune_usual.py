@@ -160,7 +160,7 @@ def verdict(word: str, found: Mapping[str, Any]) -> dict[str, Any]:
         ("events", 6.0, 5.0, True, "Breakouts: the set held coins in 6 independent breakouts (at least 5 are needed): enough."),
         ("pbo", pbo, 0.2, pbo <= 0.2, f"Overfitting: in {pbo:.0%} of all halvings the best set of one half ranked low in the other (at most 20%)."),
         ("deflated_sharpe", luck, 0.95, luck >= 0.95, f"Luck: the probability that its ratio is more than luck is {luck:.0%} (at least 95%)."),
-        ("leave_one_out", left, 0.6, left >= 0.6, f"Unseen breakouts: it did well on {left:.0%} of those left out (at least 60% is needed)."),
+        ("leave_one_out", left, 0.6, left >= 0.6, f"Unseen breakouts: it made money on {left:.0%} of those left out (at least 60% is needed)."),
         ("neighbours", near, 0.7, near >= 0.7, f"Neighbours: sets one place away reach {near:.0%} of its score (at least 70% is needed)."),
         ("searched_gates", wrong, 0.05, wrong <= 0.05, f"Wrong times: {wrong:.0%} of searches at wrong times found as good a set (at most 5%)."),
     ]
@@ -210,8 +210,8 @@ def _left_out(keys: list[str], random: np.random.Generator) -> dict[str, Any]:
         plain = got + random.normal(0.1, 0.5)
         span = {"event": event, "first": edges[number], "last": edges[number + 1], "chosen": _changes(chosen)}
         folds.append(span | {"in_sample": random.normal(1.2, 0.1), "out_of_sample": got, "defaults": plain, "rank": float(random.random())})
-    won = sum(one["out_of_sample"] >= one["defaults"] and one["out_of_sample"] > 0 for one in folds)
-    return {"folds": folds, "won": won, "of": 6, "share": won / 6, "median_rank": float(np.median([one["rank"] for one in folds]))}
+    won, ahead = sum(one["out_of_sample"] > 0 for one in folds), sum(one["out_of_sample"] >= one["defaults"] for one in folds)
+    return {"folds": folds, "won": won, "ahead": ahead, "of": 6, "share": won / 6, "median_rank": float(np.median([one["rank"] for one in folds]))}
 
 
 def _robustness(keys: list[str], trials: pd.DataFrame, best: Any) -> dict[str, Any]:

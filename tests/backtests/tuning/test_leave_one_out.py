@@ -50,10 +50,11 @@ def test_choices_are_those_of_a_search_over_days() -> None:
         assert found.out_of_sample[fold] == pytest.approx(outside[row], rel=1e-9)
         assert found.defaults[fold] == pytest.approx(outside[3], rel=1e-9)
         assert found.rank[fold] == (outside < outside[row]).sum() / 5
-        assert found.won[fold] == (outside[row] >= outside[3] and outside[row] > 0)
+        assert found.won[fold] == (outside[row] > 0)
         assert found.figures.total_return[fold] == pytest.approx(np.prod(1 + daily[begin:end, row]) - 1, abs=1e-6)
         assert found.default_figures.total_return[fold] == pytest.approx(np.prod(1 + daily[begin:end, 3]) - 1, abs=1e-6)
     assert found.share == found.won.mean()
+    assert found.ahead == sum(found.out_of_sample >= found.defaults)
     assert found.median_rank == np.median(found.rank)
 
 
@@ -85,15 +86,16 @@ def test_ranks_and_wins_by_hand() -> None:
     """By return. Set 3 is best on the whole, and on each training part; the default is set 0."""
     daily = flat_but(
         first=[0.000, -0.002, 0.001, 0.002],  # best of 4: won
-        second=[0.001, -0.001, 0.000, 0.001],  # equal to the default, ranks 2 and 3 of 0 to 3: won
-        third=[0.002, 0.000, -0.001, 0.001],  # behind the default, third best
-        fourth=[-0.004, -0.003, -0.002, -0.001],  # ahead of all, but a loss
+        second=[0.001, -0.001, 0.000, 0.001],  # equal to the default, ranks 2 and 3 of 0 to 3: won and ahead
+        third=[0.002, 0.000, -0.001, 0.001],  # behind the default, third best: won, not ahead
+        fourth=[-0.004, -0.003, -0.002, -0.001],  # ahead of all, but a loss: not won
     )
     found = left_out(daily, BEST_RETURN, cuts=cut(purge_days=0))
     assert found.chosen.tolist() == [3, 3, 3, 3]
-    assert found.won.tolist() == [True, True, False, False]
+    assert found.won.tolist() == [True, True, True, False]
+    assert found.ahead == 3
     assert found.rank.tolist() == [1.0, 2.5 / 3, 2 / 3, 1.0]
-    assert (found.share, found.median_rank) == (0.5, pytest.approx((1.0 + 2.5 / 3) / 2))
+    assert (found.share, found.median_rank) == (0.75, pytest.approx((1.0 + 2.5 / 3) / 2))
 
 
 def test_an_equal_of_the_default_set_is_not_chosen_over_it() -> None:

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from backtests.tuning.verdict import Facts, Verdict, judge
 from config.tuning import Limits
 
-LIMITS = Limits(max_pbo=0.2, min_deflated_sharpe=0.95, min_leave_one_out=0.6, min_neighbours=0.7, min_events=5, max_searched_gates_p=0.05)
+LIMITS = Limits(
+    max_pbo=0.2,
+    max_probability_of_loss=0.05,
+    min_deflated_sharpe=0.95,
+    min_leave_one_out=0.6,
+    min_neighbours=0.7,
+    min_events=5,
+    max_searched_gates_p=0.05,
+)
 GOOD = Facts(
     is_default=False,
     sets=10_000,
@@ -21,6 +29,7 @@ GOOD = Facts(
     events=5,
     pbo=0.2,
     at_median=0.0,
+    probability_of_loss=0.06,
     deflated_sharpe=0.95,
     won=3,
     folds=5,
@@ -125,6 +134,25 @@ def test_splits_in_which_all_sets_were_alike_do_not_condemn() -> None:
     assert judged(**FEW, pbo=0.75, at_median=0.25).word == "do not recommend"
 
 
+def test_where_choosing_is_a_toss_all_sets_have_to_be_good() -> None:
+    """Of sets that are alike the best of one half is anywhere in the other: PBO near a half, whether they are good or not."""
+    alike = judged(pbo=0.5, probability_of_loss=0.05)
+    assert alike.word == "recommend" and passed(alike)["pbo"] is True
+    text = next(test.text for test in alike.tests if test.name == "pbo")
+    assert "50%" in text and "it did in 5%" in text and "all good" in text
+    beyond = judged(pbo=0.5, probability_of_loss=0.05 + 1e-9)
+    assert beyond.word == "do not recommend" and passed(beyond)["pbo"] is False
+    assert judged(pbo=0.5, probability_of_loss=None).word == "do not recommend"
+    assert "lose" not in judged(probability_of_loss=0.9).tests[2].text
+
+
+def test_a_recommended_set_is_not_called_better_than_the_settings() -> None:
+    shown, doubtful, unknown = (judged(superior_p=p) for p in (0.05, 0.0501, None))
+    assert {one.word for one in (shown, doubtful, unknown)} == {"recommend"}
+    assert len(shown.why) == 1 and "0.050)" in doubtful.why[1] and "unknown)" in unknown.why[1]
+    assert len(judged(is_default=True).why) == 2  # there is nothing to compare it with
+
+
 def test_a_p_of_too_few_gates_is_none() -> None:
     """Of 18 gates the smallest p is 1 / 19 = 5.3 %, of 19 it is 1 / 20."""
     for gates, p, word in ((18, 1 / 19, "cannot be told"), (19, 1 / 20, "recommend"), (1, 1.0, "cannot be told"), (0, None, "cannot be told")):
@@ -168,8 +196,7 @@ def test_what_decided_comes_first() -> None:
     assert [line.partition(":")[0] for line in against.why[1:]] == ["Wrong times", "Overfitting", "Breakouts"]
     open_ = judged(**FEW, **MISSED["pbo"] | ABSENT["neighbours"])
     assert [line.partition(":")[0] for line in open_.why[1:]] == ["Breakouts", "Neighbours", "Overfitting"]
-    assert judged().why[0].startswith("The best of 10,000 sets passes all 7 tests")
-    assert len(judged().why) == 1
+    assert judged(superior_p=0.01).why == ("The best of 10,000 sets passes all 7 tests; they make luck unlikely, they promise nothing.",)
 
 
 @pytest.mark.parametrize("name", [*MISSED, "events"])
@@ -204,6 +231,7 @@ ANY = st.builds(
     events=st.integers(0, 9),
     pbo=FIGURES,
     at_median=st.one_of(st.none(), st.just(0.0)),
+    probability_of_loss=FIGURES,
     deflated_sharpe=FIGURES,
     won=st.just(0),
     folds=st.integers(0, 9),
@@ -220,13 +248,15 @@ def test_recommended_is_what_the_limits_say_and_nothing_else(facts: Facts) -> No
     exist = None not in (f.objective, f.pbo, f.deflated_sharpe, f.neighbours, f.searched_gates_p) and f.folds > 0
     within = (
         exist
-        and f.objective > 0 and f.events >= 5 and f.pbo <= 0.2 and f.deflated_sharpe >= 0.95 and f.won / f.folds >= 0.6
+        and f.objective > 0 and f.events >= 5 and (f.pbo <= 0.2 or (f.probability_of_loss is not None and f.probability_of_loss <= 0.05))
+        and f.deflated_sharpe >= 0.95 and f.won / f.folds >= 0.6
         and f.neighbours >= 0.7 and f.searched_gates_p <= 0.05 and f.searched_gates >= 19
     )  # fmt: skip
     assert (judge(facts, LIMITS).word == "recommend") == within
 
 
-WORSE = {"pbo": 1.0, "deflated_sharpe": 0.0, "won": 0, "neighbours": -1.0, "searched_gates_p": 1.0, "objective": -1.0, "events": 0}
+WORSE = {"pbo": 1.0, "probability_of_loss": 1.0, "deflated_sharpe": 0.0, "won": 0, "neighbours": -1.0, "searched_gates_p": 1.0}
+WORSE |= {"objective": -1.0, "events": 0}
 
 
 @given(ANY, st.sampled_from(sorted(WORSE)))
