@@ -20,6 +20,7 @@ TIMEOUT = 10.0  # seconds to connect to a service, and to wait for each part of 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds between attempts, doubled after each
 PATIENCE = 6 * 3600.0  # seconds after which a message is given up
 QUIET = 3600.0  # seconds in which the same incident is told once
+REPEATED = ("incident", "missed")  # events that come again and again while something lasts
 # What may differ between two reports of the same incident: numbers, the parts of times, and what names one order or object.
 PASSING = re.compile(r"0x[0-9a-f]+|\b(?=\w*\d)\w{16,}\b|[+-]?\d+(?:[.,:]\d+)*(?:e[+-]?\d+)?")
 LOOK = 5.0  # seconds between two looks at the clock: a wait does not count the time a computer sleeps
@@ -59,10 +60,10 @@ class Notifier:
         self._services = [_Service(name, post, log, self._secrets) for name, post in list(_posts(urls))]
 
     def send(self, event: str, title: str, text: str) -> None:
-        """Tell `event`; the same incident once in `QUIET` seconds, the next time with how often it has come since."""
+        """Tell `event`; the same incident, or missed decisions, once in `QUIET` seconds, the next time with how often it has come since."""
         if event not in self._events or not self._services:
             return
-        if event == "incident":
+        if event in REPEATED:
             count = self._repeats.since_told(f"{title}\n{text}", time.monotonic())
             if count is None:
                 return

@@ -17,6 +17,7 @@ from brokers.orders.forgotten import refuse_forgotten
 from brokers.orders.live import Account, LiveBroker
 from brokers.orders.units import Units
 from brokers.prices.clean import bar_length
+from brokers.prices.series import DataError
 from brokers.problems import Problem
 from brokers.pump import Known, Pump
 from config.settings import Settings
@@ -100,8 +101,8 @@ class Session:
         ------
         CallAPersonError, SafetyError
             Trading must not go on.
-        TryLaterError
-            With `once`: the bar could not be decided or settled now.
+        DataError, TryLaterError
+            With `once`: the bar could not be decided, for want of prices, or not be decided or settled on the exchange now.
 
         """
         cerebro = Cerebro(lambda feeds: self._steps(feeds, once, until))
@@ -138,9 +139,9 @@ class Session:
                 elif due < self._decided:
                     self._tell_of_clock()
                 self._settle(due)
-            except (TryLaterError, UnknownOutcomeError) as error:
+            except (DataError, TryLaterError, UnknownOutcomeError) as error:
                 failed += 1
-                self._voice.problem(Problem("exchange", "warning", str(error)))
+                self._voice.problem(Problem("data" if isinstance(error, DataError) else "exchange", "warning", str(error)))
                 if once and failed >= PATIENT_ATTEMPTS:
                     raise
                 self._wait(min(self._clock.now() + max(self._pause(failed), getattr(error, "wait", 0.0)), self._next_bar()))
@@ -183,12 +184,12 @@ class Session:
         for problem in known.problems:
             self._voice.problem(problem)
         if not known.fresh:
-            raise TryLaterError(f"no coin has a bar that ended at {_utc(due)}: nothing is decided on old prices; the next look is soon")
+            raise DataError(f"no coin has a bar that ended at {_utc(due)}: nothing is decided on old prices; the next look is soon")
         if not known.gate and not self._pump.final:
-            raise TryLaterError("the gate has never been read: nothing is decided, and nothing sold, for want of data; the next look is soon")
+            raise DataError("the gate has never been read: nothing is decided, and nothing sold, for want of data; the next look is soon")
         closes = {name: lines["close"] for name, lines in known.coins.items()}
         if unpriced := [name for name, units in self._account.positions.items() if units > 0.0 and name not in closes]:
-            raise TryLaterError(f"no price of {', '.join(unpriced)} can be had, which is held: the account's worth is not known, nothing is decided")
+            raise DataError(f"no price of {', '.join(unpriced)} can be had, which is held: the account's worth is not known, nothing is decided")
         flow = self._account.refresh(closes)
         stepping = []
         for feed in feeds:

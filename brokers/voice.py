@@ -34,19 +34,23 @@ class SessionVoice:
         self._states = states
         self._row = journal.last_decision()
         self._last_problem = ""
+        self._since_decided = False  # whether it came after the newest decision
 
     def problem(self, problem: Problem) -> None:
         """Something a person should know: always in journal and log; told where it asks for somebody."""
         self._journal.incident(problem.kind, problem.severity, problem.text)
         self._log.log(LEVELS[problem.severity], "{}: {}", problem.kind, problem.text)
         if problem.severity != "info":
-            self._last_problem = problem.text
+            self._last_problem, self._since_decided = problem.text, True
             self._notifier.send("incident", f"Russell Gate: {problem.kind}", problem.text)
 
     def decided(self, row: DecisionRow, before: DecisionRow | None, intents: list[Intent]) -> None:
         """A decision was written down."""
         self._switch.decided(row.time)
         self._row = row
+        if not self._since_decided:
+            self._last_problem = ""  # a whole bar has passed without it
+        self._since_decided = False
         self._log.info("{} equity {:,.2f}: {}", _utc(row.time), row.equity, row.sentence)
         if before is not None and (row.state, row.ceiling) != (before.state, before.ceiling):
             text = f"{self._states[before.state]} at {before.ceiling:.0%} is now {self._states[row.state]} at {row.ceiling:.0%}. {row.sentence}"

@@ -51,7 +51,7 @@ class Ledger:
         ours = {self.quote: cash} | ({listing.base: totals.get(listing.base, 0.0) for listing in self._listings.values()} if adopt else {})
         self._baseline = {coin: units - ours.get(coin, 0.0) for coin, units in totals.items()}
         self._since = now
-        kept = {BEGUN: repr(now), BASELINE: json.dumps(self._baseline), SNAPSHOT: self._snapshot(totals)}
+        kept = {BEGUN: repr(now), BASELINE: json.dumps(self._baseline), SNAPSHOT: json.dumps(self._snapshot(totals))}
         self._journal.keep(kept | {FLOW: repr(flow())})
 
     def welcome(self, totals: Mapping[str, float]) -> None:
@@ -84,7 +84,7 @@ class Ledger:
 
     def agree(self, totals: Mapping[str, float]) -> None:
         """From now on expect these balances and what is traded after this."""
-        snapshot = self._snapshot(totals)
+        snapshot = json.dumps(self._untraded() | self._snapshot(totals))
         if snapshot != self._journal.get(SNAPSHOT):
             self._journal.put(SNAPSHOT, snapshot)
 
@@ -99,7 +99,8 @@ class Ledger:
     def expected(self) -> dict[str, float]:
         """The balances agreed on, and our trades since."""
         traded = self.traded()
-        return {coin: units + traded.get(coin, 0.0) for coin, units in self._untraded().items()}
+        watched = self._watched()
+        return {coin: units + traded.get(coin, 0.0) for coin, units in self._untraded().items() if coin in watched}
 
     def behind(self, totals: Mapping[str, float], since: float) -> bool:
         """Whether these are the balances before some of our trades since then (epoch seconds): the newest are not booked yet."""
@@ -119,13 +120,15 @@ class Ledger:
         """
         taken = {one.coin: totals.get(one.coin, 0.0) for one in moved if one.units < 0.0}
         self._baseline = {coin: min(units, taken.get(coin, units)) for coin, units in (self._baseline or {}).items()}
-        self._journal.keep({BASELINE: json.dumps(self._baseline), SNAPSHOT: self._snapshot(totals), FLOW: repr(self.flow() + flow())})
+        untraded = self._untraded() | self._snapshot(totals)
+        self._journal.keep({BASELINE: json.dumps(self._baseline), SNAPSHOT: json.dumps(untraded), FLOW: repr(self.flow() + flow())})
 
-    def _snapshot(self, totals: Mapping[str, float]) -> str:
+    def _snapshot(self, totals: Mapping[str, float]) -> dict[str, float]:
         traded = self.traded()
-        return json.dumps({coin: totals.get(coin, 0.0) - traded.get(coin, 0.0) for coin in self._watched()})
+        return {coin: totals.get(coin, 0.0) - traded.get(coin, 0.0) for coin in self._watched()}
 
     def _untraded(self) -> dict[str, float]:
+        """As agreed on last; of a coin that the settings name no more, when they did."""
         untraded: dict[str, float] = json.loads(self._journal.get(SNAPSHOT) or "{}")
         return untraded
 

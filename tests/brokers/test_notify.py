@@ -360,6 +360,18 @@ def test_the_same_incident_is_told_once_an_hour_with_how_often_it_came(receiver:
     assert said == [*incidents, ("info", "no answer"), ("info", "no answer"), ("warning", "no answer (came 2 times more since it was last told)")]
 
 
+def test_decisions_missed_at_every_bar_are_told_once_an_hour(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+    notifier = Notifier([receiver.url], EVENTS, Log())
+    for minute in range(3):
+        notifier.send("missed", "a decision is missed", f"no decision for the bar of 2026-01-01 00:0{minute} UTC")
+    monkeypatch.setattr(notify, "QUIET", 0.0)  # an hour later
+    notifier.send("missed", "a decision is missed", "no decision for the bar of 2026-01-01 01:00 UTC")
+    notifier.close(SOON)
+    first, last = (one["message"].splitlines()[0] for one in receiver.got)
+    assert first == "no decision for the bar of 2026-01-01 00:00 UTC"
+    assert last == "no decision for the bar of 2026-01-01 01:00 UTC (came 2 times more since it was last told)"
+
+
 def test_of_an_incident_that_goes_on_the_newest_text_is_told(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
     notifier = Notifier([receiver.url], EVENTS, Log())
     for text in ("no bar of 00:01", "no bar of 00:02", "no bar of 00:03"):

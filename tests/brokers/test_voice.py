@@ -74,6 +74,21 @@ def test_a_problem_is_in_the_journal_and_the_log_and_told_unless_it_only_informs
     assert heard.sent == [("incident", "late")]
 
 
+def test_a_problem_is_shown_until_a_whole_bar_has_passed_without_one(voice: SessionVoice, heard: Heard) -> None:
+    def shown() -> str:
+        voice.waiting(DAY)
+        return str(heard.shown[-1].incident)
+
+    voice.problem(Problem("data", "warning", "late"))
+    voice.decided(row(DAY), None, [])
+    assert shown() == "late"
+    voice.problem(Problem("exchange", "info", "begins"))
+    voice.decided(row(2 * DAY), row(DAY), [])
+    assert shown() == ""
+    voice.problem(Problem("data", "warning", "late again"))
+    assert shown() == "late again"
+
+
 def test_a_change_of_the_gate_is_told_and_nothing_else_is(voice: SessionVoice, heard: Heard) -> None:
     before = row(10 * DAY)
     voice.decided(before._replace(time=10 * DAY + 60), before, [])

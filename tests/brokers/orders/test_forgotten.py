@@ -11,7 +11,7 @@ from brokers.journal.records import FillRow
 from brokers.orders.errors import SafetyError
 from brokers.orders.forgotten import refuse_forgotten
 from brokers.orders.ledger import BEGUN
-from tests.brokers.worlds import world
+from tests.brokers.worlds import DAY, world
 
 
 @pytest.fixture
@@ -43,6 +43,30 @@ def test_what_a_reset_took_away_is_not_held(journal: Journal) -> None:
     bought_and_sold(journal, 4.0, 0.0)
     journal.put(BEGUN, "15.0")
     refuse_forgotten(journal, ["BTC"])
+
+
+def test_a_coin_that_a_person_sold_may_be_named_no_more(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    """Once a session has seen it: before, the journal knows no better than that it is held, and what it was worth would be a loss."""
+    with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02") as w:
+        w.run()
+        all_three, two = (w.settings.model_copy(update={"coins": w.settings.coins[:count]}) for count in (3, 2))
+        w.venue.person.sell("SOLUSDT", f"{w.owned()['SOL']:.2f}")
+        w.settings = two
+        with pytest.raises(SafetyError, match="if you have sold it yourself, for one bar after `halt`"):
+            w.run()
+        w.settings = all_three
+        with w.journal() as journal:
+            journal.halt("sold by hand")
+        w.clock.sleep(DAY)
+        w.run()
+        with w.journal() as journal:
+            journal.resume()
+        w.settings = two
+        for _ in range(3):  # what is known of it must outlast a session that does not name it
+            w.clock.sleep(DAY)
+            w.run()
+        with w.journal() as journal:
+            assert all(abs(row.unit_value - 1.0) < 0.1 for row in journal.equity())
 
 
 def test_a_session_without_a_coin_it_holds_does_not_begin(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
