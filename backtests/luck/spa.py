@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from backtests.bootstrap import BLOCK_DAYS, DRAWS
-from backtests.luck.stationary import drawn_days, how_often
+from backtests.luck.stationary import Counted, drawn_days, how_often
 from backtests.metrics import FLAT
-from strategies.indicators import Floats, Ints
+from strategies.indicators import Floats
 
 DRAWS_AT_ONCE = 100
 SETS_AT_ONCE = 64
@@ -50,7 +50,7 @@ def superior_ability(differences: Floats, seed: int, block_days: float = BLOCK_D
     return superior_ability_on(drawn_days(len(differences), draws, seed, block_days), differences, block_days)
 
 
-def superior_ability_on(rows: Ints, differences: Floats, block_days: float) -> SuperiorAbility:
+def superior_ability_on(rows: Counted, differences: Floats, block_days: float) -> SuperiorAbility:
     """The same on resamples that have been drawn, as rows of `differences`, draws x days."""
     days = len(differences)
     if days < 3 or not np.isfinite(differences).all():
@@ -86,7 +86,7 @@ def standard_errors(differences: Floats, block_days: float = BLOCK_DAYS) -> Floa
     return np.sqrt(np.maximum(variances, 0.0))
 
 
-def _reached(rows: Ints, scaled: Floats, centres: Floats, statistic: float) -> Floats:
+def _reached(rows: Counted, scaled: Floats, centres: Floats, statistic: float) -> Floats:
     """Draws whose highest ratio is at least `statistic`, by way of centring."""
     reached = np.zeros(len(centres))
     for first in range(0, len(rows), DRAWS_AT_ONCE):

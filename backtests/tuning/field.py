@@ -102,7 +102,7 @@ class Field:
         """
         if len(codes) > MOST_SERIES:
             raise ValueError(f"{len(codes)} return series asked for, at most {MOST_SERIES} are held at once")
-        returns, exposure = np.empty((2, len(self._rows) - 1, len(codes)))
+        returns, exposure = (np.empty((len(self._rows) - 1, len(codes))) for _ in range(2))  # each for itself, to be let go alone
         for column, room in enumerate(self._runs(codes)):
             equity, cash = room.equity[self._rows], room.cash[self._rows]
             returns[:, column] = equity[1:] / equity[:-1] - 1.0

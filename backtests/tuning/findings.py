@@ -17,7 +17,7 @@ from backtests.metrics import DAYS
 from backtests.report.progress import Step
 from backtests.tuning import verdict as judging
 from backtests.tuning.agreement import Agreement, agreement
-from backtests.tuning.field import MOST_SERIES, Field, Series
+from backtests.tuning.field import MOST_SERIES, Field
 from backtests.tuning.leave_one_out import LeaveOneOut, leave_one_out
 from backtests.tuning.robustness import HeatMap, Importance, Neighbours, heat_map, importance, neighbours
 from backtests.tuning.searched_gates import SearchedGates, searched_gates
@@ -39,8 +39,7 @@ class Findings(NamedTuple):
     """Everything that was worked out of a study. None: it does not exist, or, on sample prices, would prove nothing."""
 
     study: Study
-    series: Series  # of `sample`, the best set's and the settings' own first
-    sample: list[int]
+    sample: list[int]  # rows whose daily returns were looked at, the best set and the settings first
     overfitting: Overfitting
     deflation: Deflation | None
     ability: SuperiorAbility | None
@@ -62,13 +61,13 @@ def find(field: Field, study: Study, settings: Settings, step: Step) -> Findings
     tune, sampled = settings.tune, field.inputs.prices.sample
     step("overfitting")
     sample = sample_of(study, MOST_SERIES, tune.seed, list(dict.fromkeys((study.row, DEFAULT))))
-    series = field.series(study.codes[sample])
+    returns = field.series(study.codes[sample]).returns
     paid = (1.0 + settings.costs.cash_yield) ** (1.0 / DAYS) - 1.0  # a day's interest is nobody's skill
     rows = sample_of(study, PBO_SETS, tune.seed, [study.row])
     overfit = overfitting(block_sums(of_sets(study.segments, np.array(rows)), study.partition), field.threads)
     step("luck")
-    deflation = deflate(series.returns[:, 0] - paid, _drawn(series, study, sample) - paid, study.figures.sharpe / np.sqrt(DAYS), tune.seed)
-    ability = None if sampled else superior_ability(series.returns - series.returns[:, [sample.index(DEFAULT)]], tune.seed)
+    deflation = deflate(returns[:, 0] - paid, _drawn(returns, study, sample) - paid, study.figures.sharpe / np.sqrt(DAYS), tune.seed)
+    ability = None if sampled else superior_ability(returns - returns[:, [sample.index(DEFAULT)]], tune.seed)
     gates = _searched(field, study, settings, step) if tune.searched_gates and not sampled else None
     step("walk-forward")
     steps = tune.walk_forward.train_months // tune.walk_forward.step_months
@@ -78,9 +77,9 @@ def find(field: Field, study: Study, settings: Settings, step: Step) -> Findings
     effects = importance(study.space, study.codes, study.objective, possible(study, tune))
     near = neighbours(study.space, study.codes, study.objective, study.row, lambda codes: _evaluated(field, study, codes))
     found = Findings(
-        study, series, sample, overfit, deflation, ability, gates, rolling, anchored, left_out, near, effects, _maps(study, effects),
+        study, sample, overfit, deflation, ability, gates, rolling, anchored, left_out, near, effects, _maps(study, effects),
         stressed(settings, study.changes(study.row), field.inputs.prices), agreement(field, study, settings),
-        headline_intervals(series.returns[:, 0], tune.seed), None,
+        headline_intervals(returns[:, 0], tune.seed), None,
     )  # fmt: skip
     return found if sampled else found._replace(verdict=judging.judge(facts(found), tune.verdict))
 
@@ -138,10 +137,10 @@ def versions() -> Mapping[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
-def _drawn(series: Series, study: Study, sample: list[int]) -> Floats:
+def _drawn(returns: Floats, study: Study, sample: list[int]) -> Floats:
     """Returns of sets drawn at random alone: the best is no random one, unless all were drawn."""
     kept = slice(None) if len(sample) == len(study.codes) else slice(len({study.row, DEFAULT}), None)
-    return series.returns[:, kept]
+    return returns[:, kept]
 
 
 def _searched(field: Field, study: Study, settings: Settings, step: Step) -> SearchedGates:

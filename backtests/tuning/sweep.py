@@ -48,8 +48,7 @@ def room_for(sessions: Sessions, bars: Bars) -> Room:
 
 def empty(sets: int, segments: int) -> Segments:
     """Room for so many."""
-    single, counted = np.float32, np.int32
-    kinds = (np.float64, np.float64, single, single, single, single, single, counted, counted)
+    kinds = (*[np.float64] * 2, *[np.float32] * 5, np.uint16, np.int32)
     return Segments(*(np.zeros((sets, segments), dtype=kind) for kind in kinds))
 
 

@@ -95,7 +95,7 @@ def test_segments_by_hand() -> None:
     for name, values in expected.items():
         assert getattr(found, name).tolist() == [pytest.approx(values, rel=1e-6, abs=1e-7)], name
     kinds = [line.dtype.name for line in found]
-    assert kinds == ["float64"] * 2 + ["float32"] * 5 + ["int32"] * 2
+    assert kinds == ["float64"] * 2 + ["float32"] * 5 + ["uint16", "int32"]
     both = figures(found, np.array([3, 1]), np.array([True, True]))
     assert both.max_drawdown[0] == pytest.approx(0.2)
     assert both.sortino[0] == pytest.approx(0.0125 / np.sqrt((0.04 + 0.01) / 4) * np.sqrt(365))
