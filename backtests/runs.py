@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,31 @@ class RunError(Exception):
 
 
 def run_folder(command: str, settings: Settings, prices: Prices, now: pd.Timestamp) -> Path:
-    """runs/<UTC time>-<command>-<hash of settings and data>, with a number behind it where that is taken."""
+    """runs/<UTC time>-<command>-<hash of settings and data>, with a number behind it where that is taken; made empty, so that it is ours.
+
+    Raises
+    ------
+    RunError
+        It cannot be made.
+
+    """
     content = json.dumps([settings.model_dump(mode="json"), sorted(one.vintage for one in prices.series.values())], sort_keys=True)
     name = f"{now:%Y%m%dT%H%M%S}-{command}-{sha256(content.encode()).hexdigest()[:8]}"
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(path for path in (RUNS / name for name in names) if not path.exists())
+    for path in (RUNS / name for name in names):
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        return path
+    raise AssertionError  # there is no end of numbers
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill that appears as `path` when all is written; whatever interrupts leaves nothing.
+    """A folder to fill that appears as `path`, which may be there if it is empty, when all is written; whatever interrupts leaves nothing.
 
     Raises
     ------
@@ -49,9 +64,15 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror}") from None
+        raise _unwritable(path, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):
+            path.rmdir()  # if it is empty, that is, nothing came of it
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    return RunError(f"{path}: cannot be written: {error.strerror}")
 
 
 def read(folder: Path) -> dict[str, Any]:
