@@ -112,6 +112,20 @@ def tune(
     run_tune(config, set_, json, output, not no_report, refresh)
 
 
+@command(app, "evidence")
+def evidence(
+    config: Config = None,
+    set_: Set = None,
+    json: Json = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-evidence-<hash>.")] = None,
+    refresh: Refresh = False,
+) -> None:
+    """Hold the claims behind the strategy against history: what is so, what is not, what cannot be told."""
+    from backtests.evidence.command import run_evidence
+
+    run_evidence(config, set_, json, output, refresh)
+
+
 @command(app, "paper")
 def paper(
     config: Config = None,

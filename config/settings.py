@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from config import sections, trading, tuning
+from config import evidence, sections, trading, tuning
 
 # Parts of a dotted key; a part in quotes may hold dots.
 KEY_PART = re.compile(r""""[^"]*"|'[^']*'|[^.]+""")
@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     journal: trading.JournalPlace
     notify: trading.Notify
     log: trading.Log
+    evidence: evidence.Evidence
     tune: tuning.Tune
     tuned: tuning.Tuned | None = Field(default=None, description="set by `tune`: what it says of these settings")
 

@@ -66,8 +66,8 @@ def tuning(folder: str, scratch: Path) -> str:
     ratios = ", ".join(f"{walked[name]['figures']['sharpe']:.2f} {name}" for name in ("rolling", "anchored"))
     standing = f"{walked['rolling']['defaults']['sharpe']:.2f}"
     lines += ["", f"Chosen anew every half year on what lay before: Sharpe ratio {ratios}, against {standing} for the settings as they stand"]
-    lines.append(f"on the same days. Of {left['of']} breakouts left out, the set chosen without one made money on {left['won']}, and did as well as")
-    lines.append(f"those on {left['ahead']}.")
+    lines.append(f"on the same days. Of {left['of']} breakouts left out, the set chosen without one made money on {left['won']},")
+    lines.append(f"and did as well as those on {left['ahead']}.")
     return "\n".join(lines) + "\n"
 
 

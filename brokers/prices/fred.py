@@ -44,6 +44,8 @@ RELEASES = {
     "BAMLH0A0HYM2": Release(1, "18:00"),
     # The OFR updates its index once each business day from the day before, at no promised hour; 18:00 for the same reason.
     "OFR_FSI": Release(1, "18:00"),
+    # Not FRED's, but kept beside its series: a UTC day's price of Bitcoin, known when that day has ended (20:00 or 19:00 in New York).
+    "BTC_coinmetrics": Release(0, "20:00", business=False),
     # Friday's value on Wednesday at 08:30; on Thursday after a holiday from Monday to Wednesday (chicagofed.org, NFCI release dates).
     "NFCI": Release(3, "08:30"),
     "ANFCI": Release(3, "08:30"),

@@ -153,7 +153,19 @@ def load_each(
     also: Sequence[Settings] = (),
 ) -> Iterator[tuple[Request, Series | DataError]]:
     """As `load_prices`, one series at a time, with what is wrong in place of a series that cannot be used."""
-    for request in wanted(settings, *also):
+    yield from load_requests(wanted(settings, *also), settings, now, refresh, progress, pinned)
+
+
+def load_requests(
+    requests: Sequence[Request],
+    settings: Settings,
+    now: pd.Timestamp,
+    refresh: bool = False,
+    progress: Progress | None = None,
+    pinned: Mapping[str, str] | None = None,
+) -> Iterator[tuple[Request, Series | DataError]]:
+    """The same for any series, from where `settings` say."""
+    for request in requests:
         source = source_of(request, settings)
         if progress:
             progress(f"{request.name} from {source}")

@@ -1,0 +1,87 @@
+"""The closes that the claims are held against, and what could not be had."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from backtests.evidence.events import every_day
+from backtests.report.progress import Step
+from brokers.prices.load import Prices, load_prices, load_requests, source_of
+from brokers.prices.series import DataError, Request, Series
+from config.settings import Settings
+
+BITCOIN, ETHER, ALTS, INDEX = "BTC", "ETH", "alts", "Russell 2000"
+
+
+class History(NamedTuple):
+    """Prices by the instant they were known (UTC).
+
+    `closes` has one entry a session, NaN where the index has no close. `assets` are daily closes by name: of the coins, of the mean of
+    the alts (each day's mean of the returns of those listed the day before), and of the index itself. `lacking` says why a series
+    could not be had. `series` are all that were read.
+    """
+
+    prices: Prices
+    bars: pd.DataFrame  # of the index
+    closes: pd.Series
+    assets: Mapping[str, pd.Series]
+    lacking: Mapping[str, str]
+    series: tuple[Series, ...]
+
+
+def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Step) -> History:
+    """Everything there is; only the strategy's own series must be.
+
+    Raises
+    ------
+    DataError
+        One of those cannot be used.
+
+    """
+    prices = load_prices(settings, now, refresh, step, may_fall_back=True)
+    index = prices.of(settings.signal.index).frame
+    more, lacking = {} if prices.sample else _more(settings, prices, refresh, step), {}
+    found = {request.symbol: one for request, one in prices.series.items() if request.timeframe == "1d"}
+    for symbol, one in more.items():
+        if isinstance(one, DataError):
+            lacking[symbol] = str(one)
+        else:
+            found[symbol] = one
+    assets = {BITCOIN: _bitcoin(found, settings), INDEX: every_day(index["close"])}
+    if settings.evidence.ether in found:
+        assets[ETHER] = found[settings.evidence.ether].frame["close"]
+    alts = {symbol: found[symbol].frame["close"] for symbol in settings.evidence.alts if symbol in found}
+    if alts:
+        assets[ALTS] = mean_of(alts)
+    closes = index["close"].reindex(prices.sessions.index[prices.sessions.index >= index.index[0]])
+    return History(prices, index, closes, assets, lacking, tuple(found.values()))
+
+
+def mean_of(closes: Mapping[str, pd.Series]) -> pd.Series:
+    """One price, beginning at 1, that each day earns the mean of the returns of the coins that had a price the day before."""
+    days = pd.concat(closes, axis=1).sort_index()
+    returns = days.pct_change(fill_method=None).mean(axis=1).fillna(0.0)
+    return pd.Series(np.cumprod(1.0 + returns.to_numpy()), index=days.index)
+
+
+def _more(settings: Settings, prices: Prices, refresh: bool, step: Step) -> dict[str, Series | DataError]:
+    """Series beside the strategy's own."""
+    wanted, had = settings.evidence, {request.symbol for request in prices.series}
+    requests = [Request(symbol, "coin") for symbol in dict.fromkeys((wanted.ether, *wanted.alts)) if symbol not in had]
+    before = Request(wanted.bitcoin_before, "macro")
+    if wanted.bitcoin_before and source_of(before, settings) == "folder":
+        requests.append(before)
+    return {request.symbol: found for request, found in load_requests(requests, settings, prices.now, refresh, step)}
+
+
+def _bitcoin(found: Mapping[str, Series], settings: Settings) -> pd.Series:
+    """Its closes, before its first bar those of another source."""
+    closes = found[settings.backtest.bitcoin].frame["close"]
+    if settings.evidence.bitcoin_before not in found:
+        return closes
+    before = found[settings.evidence.bitcoin_before].frame["value"]
+    before = before.set_axis(pd.DatetimeIndex(before.index).floor("D"))  # published at midnight UTC, whatever New York's clock says
+    earlier: pd.Series = pd.concat([before[before.index < closes.index[0]], closes])
+    return earlier

@@ -1,0 +1,98 @@
+"""The evidence on the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from backtests.openings import HORIZONS
+from backtests.report import terminal
+
+COLOURS = {"supported": "green", "contradicted": "red", "cannot be told": "yellow", "not testable with prices": "dim"}
+
+
+def show(out: Console, found: Mapping[str, Any], folder: object) -> None:
+    """Words first, then the claims, the breakouts, and how much hangs on their definition."""
+    if found["sample"]:
+        terminal.show_sample(out, found["fallback"])
+    out.print(escape(headline(found)) + "\n")
+    out.print(_claims(found))
+    if found["events"]:
+        out.print(_events(found))
+        out.print(_definitions(found))
+        for text in until(found):
+            out.print(escape(text))
+    for symbol, why in found["lacking"].items():
+        out.print(f"[yellow]without {escape(symbol)}[/]: {escape(why)}")
+    out.print(f"\nWritten to {folder}")
+
+
+def headline(found: Mapping[str, Any]) -> str:
+    """What came of it all, in a sentence."""
+    counts = ", ".join(f"{count} {word}" for word, count in found["verdicts"].items() if count)
+    return f"{sum(found['verdicts'].values())} readings of the claims: {counts}."
+
+
+def until(found: Mapping[str, Any]) -> list[str]:
+    """How long until the breakouts could show what they seem to."""
+    texts = []
+    for one in found["until"]:
+        if one["events"] is None:
+            texts.append(
+                f"Bitcoin over {one['horizon']}: breakouts that did not form the thesis gained no more than any days; no number would show it."
+            )
+        else:
+            wait = f", {one['years']:,.0f} years from now at the rate since the index began" if one["years"] else ""
+            texts.append(
+                f"Bitcoin over {one['horizon']}: were the difference truly what the {one['had']} breakouts that did not form the thesis show, "
+                f"it would take {one['events']:,.0f} of them to see it in 80%{wait}."
+            )
+    return texts
+
+
+def _claims(found: Mapping[str, Any]) -> Table:
+    table = Table(title="The claims", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("", "claim", "verdict", "n", "p", "why"):
+        table.add_column(heading, justify="right" if heading in ("n", "p") else "left", no_wrap=heading in ("", "n", "p"))
+    for one in found["claims"]:
+        claim = f"{one['claim']} ({one['reading']})" if one["reading"] else one["claim"]
+        p = "-" if one["p"] is None else f"{one['p']:.3f}"
+        verdict = f"[{COLOURS[one['verdict']]}]{one['verdict']}[/]"
+        table.add_row(one["id"], escape(claim), verdict, "-" if one["n"] is None else str(one["n"]), p, escape(one["why"]))
+    return table
+
+
+def _events(found: Mapping[str, Any]) -> Table:
+    table = Table(title="What followed the breakouts", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("breakout", no_wrap=True)
+    table.add_column("level", justify="right")
+    table.add_column("", no_wrap=True)
+    for heading in HORIZONS:
+        table.add_column(heading, justify="right")
+    for event in found["events"]:
+        names = [name for name, gains in event["after"].items() if any(value is not None for value in gains.values())]
+        for number, name in enumerate(names):
+            gains = ("-" if event["after"][name][horizon] is None else f"{event['after'][name][horizon]:+,.0%}" for horizon in HORIZONS)
+            table.add_row(*((event["opened"][:10], f"{event['level']:,.2f}") if number == 0 else ("", "")), name, *gains)
+    return table
+
+
+def _definitions(found: Mapping[str, Any]) -> Table:
+    table = Table(title="Bitcoin over 3 months, by what counts as a breakout", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("record stood for", "closes above", "breakouts", "with BTC", "BTC", "other dates", "p"):
+        table.add_column(heading, justify="right")
+    for one in found["definitions"]:
+        figures = ["-"] * 4
+        if "n" in one:
+            figures = [str(one["n"]), *(f"{_share(one[name]):+,.0%}" for name in ("mean", "usual")), f"{one['p']:.3f}"]
+        table.add_row(f"{one['base_sessions']} sessions", str(one["confirm_sessions"]), str(one["breakouts"]), *figures)
+    return table
+
+
+def _share(log_gain: float) -> float:
+    from math import expm1
+
+    return expm1(log_gain)

@@ -1,0 +1,111 @@
+"""The command: on made-up prices, on the sample, without a series, and on the real ones against dates anyone can look up."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.evidence.command import order, run_evidence
+from backtests.evidence.document import holm
+from backtests.evidence.history import mean_of
+from backtests.openings import HORIZONS
+from backtests.report import evidence_terminal, terminal
+from tests.scenes import REAL, realdata
+
+QUICK = ["evidence.draws=200", "evidence.bases=[126, 252]", "evidence.confirms=[1]"]
+
+
+def evidence(place: Path, words: list[str], capsys: pytest.CaptureFixture[str], name: str = "run") -> dict[str, Any]:
+    run_evidence(None, [*QUICK, *words], True, place / name, False)
+    said: dict[str, Any] = json.loads(capsys.readouterr().out)
+    written = json.loads((place / name / "evidence.json").read_text())
+    assert {key: value for key, value in said.items() if key != "folder"} == written
+    return written
+
+
+@pytest.fixture
+def made_up(whole_folder: Path, cache: Path) -> list[str]:
+    return ["prices.source=folder", f"prices.folder={whole_folder}", f"prices.cache={cache}"]
+
+
+def test_what_is_lacking_is_said_and_drops_its_rows(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The folder has neither Bitcoin's early prices nor the alts."""
+    found = evidence(tmp_path, [*made_up, 'evidence.alts=["LTC-USD"]'], capsys)
+    assert {"BTC_coinmetrics", "LTC-USD"} <= found["lacking"].keys()
+    assert all("no such file" in why for why in found["lacking"].values())
+    claims = {(one["id"], one["reading"]): one for one in found["claims"]}
+    assert claims["B7", "alts, 3 months"]["verdict"] == "cannot be told"
+    assert claims["B1", ""]["why"] == "There are no prices of alts or BTC."
+
+
+def test_the_same_seed_gives_the_same_bytes(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        evidence(tmp_path, made_up, capsys, name)
+    one, two = (tmp_path / name / "evidence.json" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_simulated_prices_say_nothing_about_what_happened(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evidence(tmp_path, ["prices.source=sample", f"prices.cache={cache}"], capsys)
+    assert found["sample"] and found["events"] == [] and found["definitions"] == []
+    assert {one["id"] for one in found["claims"]} == {"A7", "A13", "B14"}
+    assert all(one["p"] is None for one in found["claims"])
+
+
+def test_the_terminal_says_words_first_and_every_claim(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evidence(tmp_path, made_up, capsys)
+    evidence_terminal.show(terminal.console(), found, "there")
+    said = capsys.readouterr().out
+    assert said.startswith(f"{len(found['claims'])} readings of the claims: ")
+    for one in found["claims"]:
+        assert f" {one['id']} " in said
+    assert "without LTC-USD" in said and "Written to there" in said
+
+
+def test_claims_stand_in_the_order_of_their_numbers(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [one["id"] for one in evidence(tmp_path, made_up, capsys)["claims"]]
+    assert ids == sorted(ids, key=lambda name: (name[0], int(name[1:]))) and order is not None
+
+
+def test_p_is_corrected_for_all_that_were_looked_at() -> None:
+    """Holm by hand: 3 x 0.01, 2 x 0.02, 0.03 kept at what came before."""
+    assert holm([0.02, None, 0.01, 0.03]) == [pytest.approx(0.04), None, pytest.approx(0.03), pytest.approx(0.04)]
+    assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == []
+
+
+def test_the_mean_of_coins_earns_the_mean_of_those_that_were_there() -> None:
+    """A doubles on the second day and halves on the third; B is listed on the second and triples on the third: (0.5 + 3) / 2 - 1 = 0.75."""
+    days = pd.date_range("2020-01-01", periods=4, freq="D", tz="UTC")
+    a, b = pd.Series([1.0, 2.0, 1.0], index=days[:3]), pd.Series([5.0, 15.0, 15.0], index=days[1:])
+    assert mean_of({"A": a, "B": b}).tolist() == pytest.approx([1.0, 2.0, 3.5, 3.5])
+
+
+@realdata
+def test_the_real_breakouts_are_those_of_record(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = evidence(tmp_path, ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"], capsys)
+    assert [one["opened"][:10] for one in found["events"]] == [
+        *("1989-06-02", "1991-10-16", "1995-05-16", "1999-12-29", "2004-04-05"),
+        *("2011-04-27", "2013-01-02", "2016-11-14", "2020-11-13", "2025-09-18"),
+    ]
+    told = {(one["id"], one["reading"]): one for one in found["claims"]}
+    assert "2,442.03 on 2024-11-25, 0.71 short" in told["A4", "closes"]["why"]
+    assert (told["A4", "closes"]["verdict"], told["A4", "within the day"]["verdict"]) == ("contradicted", "supported")
+    assert told["A12", "the year"]["estimate"] == pytest.approx(0.113, abs=0.001)
+    assert told["B2", ""]["why"].startswith("Its first close above 2,600: 2026-01-08")
+    assert told["A8", ""]["verdict"] == "supported"
+    assert found["lacking"] == {}
+
+
+@realdata
+def test_gains_after_a_real_breakout_are_those_of_the_file(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bitcoin after 2020-11-13: the UTC day's close, and that of so many days later, straight from the vendor's file."""
+    found = evidence(tmp_path, ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"], capsys)
+    closes = pd.read_csv(REAL / "daily" / "BTC-USD.csv", index_col="Date", parse_dates=True)["Close"]
+    after = next(one["after"]["BTC"] for one in found["events"] if one["opened"].startswith("2020-11-13"))
+    for horizon, days in HORIZONS.items():
+        start = pd.Timestamp("2020-11-13")
+        assert after[horizon] == pytest.approx(closes[start + pd.Timedelta(days=days)] / closes[start] - 1.0, rel=1e-9)
+    assert np.isfinite(list(after.values())).all()

@@ -1,0 +1,193 @@
+"""What followed events, against what follows other dates: numbers worked out by hand or by plain loops."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backtests.evidence.events import After, after, any_dates, breakouts, compared, dates_like, dates_near, every_day, rising, without_each
+from backtests.prepare import breakout_rules
+from strategies.breakout import BreakoutRules
+from tests.scenes import configured
+
+RULES: BreakoutRules = breakout_rules(configured({}))._replace(confirm_sessions=1)
+HOUR = pd.Timedelta(hours=1)
+
+
+def daily(values: list[float], first: str = "2020-01-01") -> pd.Series:
+    return pd.Series(values, index=pd.date_range(first, periods=len(values), freq="D", tz="UTC"))
+
+
+def walk(days: int, seed: int) -> pd.Series:
+    return daily(np.exp(np.cumsum(np.random.default_rng(seed).normal(0.001, 0.04, days))).tolist())
+
+
+def sessions(values: list[float]) -> pd.Series:
+    return pd.Series(values, index=pd.bdate_range("2000-01-03", periods=len(values), tz="UTC") + pd.Timedelta(hours=21))
+
+
+# --- gains ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gain_begins_with_the_first_close_known_at_the_event() -> None:
+    """Closes double every day; over two days a log gain is 2 log 2, from whatever day."""
+    closes = daily([1.0, 2.0, 4.0, 8.0, 32.0])
+    found = after(closes, pd.DatetimeIndex([closes.index[1] - HOUR, closes.index[2]]), 2)
+    assert found.rows.tolist() == [1, 2]
+    assert found.gains == pytest.approx(np.log([4.0, 8.0]))
+    assert found.every == pytest.approx(np.log([4.0, 4.0, 8.0]))
+
+
+def test_events_before_the_asset_or_whose_horizon_is_not_over_are_left_out() -> None:
+    closes = daily([1.0] * 10)
+    first, last = closes.index[0], closes.index[-1]
+    events = pd.DatetimeIndex([first - pd.Timedelta(days=40), first - HOUR, last - pd.Timedelta(days=3), last - pd.Timedelta(days=2)])
+    assert after(closes, events, 3).events.tolist() == events[1:3].tolist()
+
+
+def test_sessions_become_days_on_which_the_newest_close_stands() -> None:
+    """Friday's close of 21:00 is Saturday's, Sunday's and Monday's; Monday's own is known at Tuesday's midnight."""
+    closes = sessions([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])  # Monday 3 to Friday 7 January 2000, Monday 10
+    found = every_day(closes)
+    assert found.index[0] == pd.Timestamp("2000-01-04", tz="UTC") and found.index[-1] == pd.Timestamp("2000-01-10", tz="UTC")
+    assert found.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 5.0, 5.0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 60))
+def test_gains_are_those_of_a_plain_loop(seed: int, days: int) -> None:
+    closes = walk(150, seed)
+    events = pd.DatetimeIndex(closes.index[[3, 40, 77, 120]] - 5 * HOUR)
+    found = after(closes, events, days)
+    expected = {}
+    for event in events:
+        start = next(row for row, instant in enumerate(closes.index) if instant >= event)
+        if start + days < len(closes):
+            expected[event] = np.log(closes.iloc[start + days] / closes.iloc[start])
+    assert found.events.tolist() == list(expected)
+    assert found.gains == pytest.approx(list(expected.values()))
+
+
+def test_own_trend_is_known_once_its_mean_is() -> None:
+    closes = daily([5.0, 4.0, 6.0, 5.0, 1.0, 9.0])
+    found = rising(closes, pd.DatetimeIndex(closes.index), days=3)
+    assert found.tolist() == [False, False, True, False, False, True]  # means 5, 5, 4, 5
+
+
+# --- dates ------------------------------------------------------------------------------------------------------------------
+
+
+def scene(rows: list[int], days: int = 10, length: int = 400) -> After:
+    closes = walk(length + days, 5)
+    found = after(closes, pd.DatetimeIndex(closes.index[rows]), days)
+    assert len(found.every) == length
+    return found
+
+
+@pytest.mark.parametrize(("rows", "apart"), [([50, 200, 300], 10), ([50, 54, 300], 4), ([7], 0)])
+def test_dates_are_as_far_apart_as_horizon_and_events_ask(rows: list[int], apart: int) -> None:
+    drawn = any_dates(scene(rows), 5000, 1)
+    assert drawn.shape == (5000, len(rows)) and drawn.min() == 0 and drawn.max() == 399
+    if len(rows) > 1:
+        assert np.diff(drawn, axis=1).min() == apart
+
+
+def test_every_place_is_as_likely() -> None:
+    """Two dates 10 apart at least: the first is even on 0 to 389 or below. Shares of the halves of a symmetric draw are one half."""
+    drawn = any_dates(scene([50, 200]), 40_000, 2)
+    assert np.mean(drawn < 200) == pytest.approx(0.5, abs=0.01)
+    assert any_dates(scene([50, 200]), 10, 2).tolist() == any_dates(scene([50, 200]), 10, 2).tolist()
+
+
+def test_more_events_than_there_is_room_for_still_get_dates() -> None:
+    drawn = any_dates(scene([0, 10, 20, 30], days=10, length=32), 500, 3)
+    assert drawn.min() >= 0 and drawn.max() <= 31
+
+
+def test_matched_dates_are_like_their_event() -> None:
+    found = scene([50, 200])
+    like = np.arange(400) % 3 == 0
+    drawn = dates_like(found, like, 2000, 4)
+    assert (drawn[:, 0] % 3 != 0).all() and (drawn[:, 1] % 3 != 0).all()  # 50 = 2 mod 3, 200 = 2 mod 3
+    found = scene([51, 200])
+    drawn = dates_like(found, like, 2000, 4)
+    assert (drawn[:, 0] % 3 == 0).all() and (drawn[:, 1] % 3 != 0).all()
+
+
+def test_near_dates_lie_around_their_event_and_inside() -> None:
+    drawn = dates_near(scene([5, 200, 398]), 20, 3000, 5)
+    assert (drawn.min(axis=0).tolist(), drawn.max(axis=0).tolist()) == ([0, 180, 378], [25, 220, 399])
+
+
+# --- the comparison -----------------------------------------------------------------------------------------------------------
+
+
+def by_hand(every: list[float], rows: list[int]) -> After:
+    starts = pd.date_range("2020-01-01", periods=len(every), freq="D", tz="UTC")
+    return After(1, starts, np.array(every), starts[rows], np.array(rows))
+
+
+def test_compared_by_hand() -> None:
+    """Gains 0 to 9, events at 8 and 9: mean 8.5. Of four pairs drawn, means 1, 5, 8.5 and 8.5: two of four reach it, p = 3 / 5."""
+    found = compared(by_hand(list(range(10)), [8, 9]), np.array([[0, 2], [4, 6], [8, 9], [8, 9]]))
+    assert (found.n, found.mean, found.usual, found.difference) == (2, 8.5, 5.75, 2.75)
+    assert found.p == 3 / 5
+    assert found.spread_p == 1.0  # variances 1, 1, 0.25, 0.25 against 0.25: four of four
+    assert (found.low, found.high) == (pytest.approx(8.5 - 8.5), pytest.approx(8.5 - np.quantile([1, 5, 8.5, 8.5], 0.025)))
+
+
+def test_power_and_smallest_are_those_of_the_normal_where_gains_are() -> None:
+    """One event among independent standard normals: at 5 % one-sided the bar is 1.645, seen in 80 % is 1.645 + 0.842 = 2.486,
+    and a difference of 2 is seen with chance 1 - Phi(1.645 - 2) = 0.639.
+    """
+    gains = np.random.default_rng(7).normal(0.0, 1.0, 40_000)
+    gains[0] = gains.mean() + 2.0
+    found = compared(by_hand(gains.tolist(), [0]), np.arange(40_000)[:, None])
+    assert found.smallest == pytest.approx(2.486, abs=0.05)
+    assert found.power == pytest.approx(0.639, abs=0.02)
+    assert np.isnan(found.spread_p)
+    assert found.needed() == pytest.approx((2.486 / 2.0) ** 2, rel=0.05)
+
+
+def test_a_difference_that_is_none_is_never_seen() -> None:
+    assert compared(by_hand([1.0, 0.0, 2.0], [1]), np.array([[0], [2]])).needed() is None
+
+
+def test_p_is_even_where_events_mean_nothing() -> None:
+    """Of 300 worlds of four events at random dates 5 % should have a p of 5 % or less; 99.9 % of binomials lie within 2 to 29 of 300."""
+    small = 0
+    for seed in range(300):
+        closes = walk(600, seed)
+        random = np.random.default_rng(seed + 10**6)
+        events = pd.DatetimeIndex(closes.index[np.sort(random.choice(19, 4, replace=False)) * 30])
+        found = after(closes, events, 20)
+        small += compared(found, any_dates(found, 200, seed)).p <= 0.05
+    assert 2 <= small <= 29
+
+
+def test_each_event_in_turn_is_left_out() -> None:
+    assert without_each(by_hand([1.0, 2.0, 6.0], [0, 1, 2])).tolist() == [4.0, 3.5, 1.5]
+    assert without_each(by_hand([1.0], [0])).tolist() == []
+
+
+# --- breakouts ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_breakout_is_a_close_above_a_record_that_stood_for_a_base() -> None:
+    """A record on day 0, 300 days below it, a close above; then a record every day, which is no breakout."""
+    closes = sessions([100.0] + [90.0] * 300 + [101.0, 102.0, 103.0])
+    assert breakouts(closes, RULES, 200).tolist() == [closes.index[301]]
+    assert breakouts(closes, RULES._replace(base_sessions=400), 200).tolist() == []
+    assert breakouts(closes, RULES._replace(confirm_sessions=3), 200).tolist() == [closes.index[303]]
+
+
+def test_re_armed_breakouts_are_no_events_of_their_own() -> None:
+    """After a failure the gate takes a younger record; that is the same event."""
+    failed = [100.0] + [90.0] * 300 + [101.0, 101.0, 50.0, 50.0, 50.0] + [95.0] * 40 + [105.0, 106.0, 107.0]
+    assert len(breakouts(sessions(failed), RULES, 5)) == 1
+
+
+def test_missing_closes_are_no_events() -> None:
+    closes = sessions([100.0] + [90.0] * 300 + [np.nan, 101.0])
+    assert breakouts(closes, RULES, 200).tolist() == [closes.index[302]]
