@@ -1,0 +1,162 @@
+"""The event study on an index that breaks out on days of our choice, and a coin that we know what it did after them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.evidence import breakouts
+from backtests.evidence.breakouts import NAMED, Breakouts, claims, studied
+from backtests.evidence.claim import Claim
+from backtests.evidence.events import every_day
+from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
+from backtests.openings import HORIZONS
+from brokers.prices.load import Prices
+from tests.scenes import configured
+
+DAYS = ("2005-03-01", "2009-06-01", "2013-01-02", "2016-11-14", "2018-09-03", "2020-11-13", "2022-08-01")
+SETTINGS = configured({"evidence.draws": 2000, "evidence.bases": [252, 2000], "evidence.confirms": [1, 3]})
+LISTED = "2012-01-01"
+
+
+def index() -> pd.Series:
+    """Below 100, and on each of `DAYS` a close 10 above the record before it; then a tenth below that record, which ends the spell."""
+    sessions = pd.bdate_range("2000-01-03", "2024-12-31", tz="UTC")
+    closes, level = pd.Series(90.0, index=sessions), 100.0
+    closes.iloc[0] = level
+    for day in DAYS:
+        level += 10.0
+        closes[day:] = 0.9 * (level - 10.0)
+        closes[day] = level
+    return closes.set_axis(sessions + pd.Timedelta(hours=21))
+
+
+def coin(seed: int, boost: dict[str, float]) -> pd.Series:
+    """A walk without drift that after each day of `boost` gains so much more, as a log, in 90 days."""
+    days = pd.date_range(LISTED, "2024-12-31", freq="D", tz="UTC")
+    steps = np.random.default_rng(seed).normal(0.0, 0.02, len(days))
+    for day, gain in boost.items():
+        first = int(days.searchsorted(pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=2)))
+        steps[first : first + 89] += gain / 89
+    return pd.Series(100.0 * np.exp(np.cumsum(steps)), index=days)
+
+
+def history(**coins: pd.Series) -> History:
+    closes = index()
+    nothing = Prices({}, pd.Series(dtype=float), closes.index[-1])
+    assets = {**coins, INDEX: every_day(closes)}
+    return History(nothing, pd.DataFrame({"close": closes, "high": closes}), closes, assets, {}, ())
+
+
+ALWAYS = dict.fromkeys(DAYS, 1.0)
+
+
+@pytest.fixture(scope="module")
+def moved() -> Breakouts:
+    """Bitcoin answers each breakout, Ether none."""
+    return studied(history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}), SETTINGS)
+
+
+def told(found: Breakouts, of: History) -> dict[tuple[str, str], Claim]:
+    return {(one.id, one.reading): one for one in claims(found, of)}
+
+
+def test_breakouts_are_those_of_the_index_with_the_record_they_broke(moved: Breakouts) -> None:
+    assert [f"{event:%Y-%m-%d}" for event in moved.events] == list(DAYS)
+    assert moved.levels.tolist() == [100.0 + 10.0 * number for number in range(7)]
+
+
+def test_a_coin_has_the_breakouts_since_it_was_listed(moved: Breakouts) -> None:
+    assert {(asset, one.after.events.year.tolist()[0]) for (asset, _), one in moved.follows.items()} == {
+        (BITCOIN, 2013),
+        (ETHER, 2013),
+        (INDEX, 2005),
+    }
+    assert all(len(moved.follows[BITCOIN, horizon].after.gains) == 5 for horizon in HORIZONS)
+
+
+def test_what_formed_the_thesis_is_set_apart(moved: Breakouts) -> None:
+    assert moved.unused[NAMED].after.events.year.tolist() == [2013, 2018, 2022]
+
+
+def test_the_least_favourable_dates_count(moved: Breakouts) -> None:
+    for one in moved.follows.values():
+        assert set(one.against) == {"any day", "days with the same trend of its own", "days within a year of it"}
+        assert one.strictest.p == max(each.p for each in one.against.values())
+
+
+def test_a_coin_that_answers_is_told_from_one_that_does_not(moved: Breakouts) -> None:
+    """A gain of 1 in the log over 90 days of 2 % each: five times the noise of a single event."""
+    found = told(moved, history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}))
+    answered, silent = found["B7", "BTC, 3 months; said of ETH and alts"], found["B7", "ETH, 3 months"]
+    assert (answered.verdict, answered.n) == ("supported", 5) and answered.p is not None and answered.p < 0.01
+    assert answered.estimate == pytest.approx(1.0, abs=0.25)
+    assert silent.verdict == "cannot be told" and silent.p is not None and silent.p > 0.05
+
+
+def test_a_coin_that_falls_after_breakouts_contradicts() -> None:
+    falling = history(**{BITCOIN: coin(1, dict.fromkeys(DAYS, -1.0))})
+    found = told(studied(falling, SETTINGS), falling)
+    assert found["B7", "BTC, 3 months; said of ETH and alts"].verdict == "contradicted"
+    assert studied(falling, SETTINGS).until[1].events is None  # of a fall no number of events shows a gain
+
+
+def test_how_long_until_it_would_be_known(moved: Breakouts) -> None:
+    """Seven breakouts in 25 years less 3 days: one every 3.6 years; what is still needed takes so long."""
+    rate = 7 / ((moved.events[0] - moved.events[0]).days + (index().index[-1] - index().index[0]).days) * 365.25
+    for one, follow in zip(moved.until, moved.unused.values(), strict=True):
+        own = follow.strictest
+        assert one.had == 3
+        if own.difference > 0.0:
+            needed = 3 * (own.smallest / own.difference) ** 2
+            assert one.events == pytest.approx(needed)
+            assert one.years == pytest.approx(max(needed - 3, 0.0) / rate)
+
+
+def test_definitions_change_how_many_there_are(moved: Breakouts) -> None:
+    """The first record stood for 1,343 sessions; none of the next for 2,000. A single close above is never confirmed by three."""
+    counts = {(one.base_sessions, one.confirm_sessions): one.breakouts for one in moved.definitions}
+    assert counts == {(252, 1): 7, (252, 3): 0, (2000, 1): 0, (2000, 3): 0}
+    assert [one.found is None for one in moved.definitions] == [False, True, True, True]
+
+
+def test_both_times_is_a_fact_of_two(moved: Breakouts, monkeypatch: pytest.MonkeyPatch) -> None:
+    doubled = history(**{BITCOIN: coin(3, dict.fromkeys(DAYS, 2.0))})
+    one = told(studied(doubled, SETTINGS), doubled)["A1", ""]
+    assert (one.verdict, one.n, one.p) == ("supported", 2, None) and "these two made the thesis" in one.why
+    flat = history(**{BITCOIN: coin(3, {})})
+    assert told(studied(flat, SETTINGS), flat)["A1", ""].verdict == "contradicted"
+
+
+def test_three_breakouts_prove_nothing_however_small_p_is(moved: Breakouts) -> None:
+    one = told(moved, history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}))["A2", ""]
+    assert (one.verdict, one.n) == ("supported", 3) and one.p is not None and one.p < 0.05
+
+
+def test_enough_breakouts_with_power_would_contradict_that_nothing_can_be_concluded(moved: Breakouts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breakouts, "FEWEST", 3)
+    own = moved.unused[NAMED].strictest
+    assert own.power >= 0.8
+    assert breakouts._nothing_can_be_concluded(moved).verdict == "contradicted"
+
+
+def test_altcoins_are_held_against_bitcoin() -> None:
+    ahead = history(**{BITCOIN: coin(1, dict.fromkeys(DAYS, 0.5)), ALTS: coin(1, dict.fromkeys(DAYS, 1.5))})
+    behind = history(**{BITCOIN: coin(1, dict.fromkeys(DAYS, 1.5)), ALTS: coin(1, dict.fromkeys(DAYS, 0.5))})
+    words: list[Any] = [told(studied(one, SETTINGS), one)["B1", ""].verdict for one in (ahead, behind)]
+    assert words == ["supported", "contradicted"]
+
+
+def test_what_is_not_there_is_said(moved: Breakouts) -> None:
+    found = told(moved, history())
+    assert found["B1", ""].verdict == "cannot be told" and "alts" in found["B1", ""].why
+    assert found["B7", "alts, 3 months"].why == "There are no prices of alts at any breakout."
+    late = history(**{BITCOIN: coin(1, {}).iloc[-700:]})
+    assert {one.verdict for one in claims(studied(late, SETTINGS), late) if one.id in ("A1", "A2", "B10")} == {"cannot be told"}
+
+
+def test_events_that_differ_more_than_chance_have_them_contradict_one_engine() -> None:
+    mixed = history(**{BITCOIN: coin(4, {"2013-01-02": 3.0, "2016-11-14": -3.0, "2018-09-03": 0.0, "2020-11-13": 3.0, "2022-08-01": -3.0})})
+    one = told(studied(mixed, SETTINGS), mixed)["B10", ""]
+    assert one.verdict == "contradicted" and one.p is not None and one.p <= 0.05
