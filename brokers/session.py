@@ -176,8 +176,9 @@ class Session:
     def _decide(self, due: int, feeds: Any) -> Iterator[Step]:
         """Show the strategy what is known at `due`, and write down what it decides."""
         self._abandon_older(due)
-        if (early := due - self._account.time()) > 0.0:
+        if (early := due - self._account.time()) > RETRY:
             raise TryLaterError(f"our clock is ahead of the exchange's: there the bar of {_utc(due)} ends in {early:.0f} s, it is not decided before")
+        self._clock.sleep(early)  # a moment, or none
         known = self._pump.known(due)
         if self._clock.stopped:
             return  # with whatever was there so far: the next start looks again

@@ -9,7 +9,7 @@ import tomli_w
 
 from backtests import runs
 from backtests.commands import logged, pin
-from backtests.evidence import breakouts, facts
+from backtests.evidence import breakouts, facts, together
 from backtests.evidence.claim import Claim
 from backtests.evidence.document import document
 from backtests.evidence.history import History, gathered
@@ -46,7 +46,7 @@ def _found(settings: Settings, history: History, step: Step) -> dict[str, Any]:
         return document(list(facts.without_prices()), None, history, settings)
     step("breakouts")
     studied = breakouts.studied(history, settings)
-    claims: list[Claim] = [*facts.facts(history), *breakouts.claims(studied, history)]
+    claims: list[Claim] = [*facts.facts(history), *breakouts.claims(studied, history), *together.claims(history, settings.evidence)]
     return document(sorted(claims, key=order), studied, history, settings)
 
 

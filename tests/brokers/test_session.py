@@ -175,6 +175,16 @@ def test_a_bar_is_decided_when_it_has_ended_by_the_clock_of_the_exchange(whole_f
         assert decisions(w) == [] and bought(w) == []
 
 
+def test_a_clock_a_little_ahead_waits_a_little(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    """Two seconds after the bar by ours, eight before its end by the exchange's."""
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.venue.clock_offset = -10.0
+        voice = w.run()
+        (decided,) = decisions(w)
+        assert 10.0 <= decided.decided_at - decided.time < 12.0
+        assert [problem.kind for problem in voice.problems if problem.severity != "info"] == []
+
+
 @pytest.mark.parametrize("mode", ["testnet", "dry-run"])
 def test_no_order_takes_a_level_beyond_the_price_guard(mode: str, whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"exchange.mode": mode}) as w:

@@ -46,7 +46,7 @@ def history(**coins: pd.Series) -> History:
     closes = index()
     nothing = Prices({}, pd.Series(dtype=float), closes.index[-1])
     assets = {**coins, INDEX: every_day(closes)}
-    return History(nothing, pd.DataFrame({"close": closes, "high": closes}), closes, assets, {}, ())
+    return History(nothing, pd.DataFrame({"close": closes, "high": closes}), closes, closes, assets, {}, ())
 
 
 ALWAYS = dict.fromkeys(DAYS, 1.0)

@@ -1,0 +1,147 @@
+"""How coins move with small caps and large ones, and how wildly: claims about whole series, not about events.
+
+Weeks from Friday's close, because coins trade on when exchanges are shut. Weeks are drawn in blocks for every interval: calm and storm come
+in spells, so weeks are worth fewer than they are.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from backtests.bootstrap import interval
+from backtests.evidence.claim import Claim, Word, lacking
+from backtests.evidence.events import LEVEL, SEEN, every_day
+from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
+from backtests.luck.stationary import drawn_days
+from config.evidence import Evidence
+from strategies.indicators import Floats
+
+ETFS = pd.Timestamp("2024-01-11", tz="UTC")  # the first day on which the spot ETFs traded
+BLOCK_WEEKS = 9.0  # the backtests' 60 days
+FEWEST_WEEKS = 104
+WEEKS_A_YEAR = 365.25 / 7
+DRAWS = 2000
+
+
+class Measured(NamedTuple):
+    """A figure of `n` weeks with its 95 % interval; `power`: how often a one-sided test at 5 % would see it, were it the truth."""
+
+    n: int
+    estimate: float
+    low: float
+    high: float
+    power: float
+
+
+def claims(history: History, evidence: Evidence) -> Iterator[Claim]:
+    """Those about series as a whole."""
+    for reading, years in (("than in all years before", 100), ("than in the four years before", 4)):
+        yield _calmer(history, evidence, reading, years)
+    yield _nearer_to_small_caps(history, evidence)
+    yield from _betas(history, evidence)
+
+
+def weekly(closes: dict[str, pd.Series]) -> pd.DataFrame:
+    """Log returns from one Saturday's midnight UTC to the next, when Friday's closes are known; weeks that all series have."""
+    fridays = pd.DataFrame({name: every_day(one) for name, one in closes.items()}).dropna()
+    saturdays = fridays[pd.DatetimeIndex(fridays.index).dayofweek == 5]
+    return pd.DataFrame(np.log(saturdays.to_numpy()), index=saturdays.index, columns=saturdays.columns).diff().dropna()
+
+
+def measured(weeks: Floats, figure: Callable[[Floats], Floats], seed: int) -> Measured:
+    """A figure of weeks x series. `figure` gets draws x weeks x series and gives one number a draw."""
+    estimate = float(figure(weeks[None])[0])
+    drawn = figure(weeks[drawn_days(len(weeks), DRAWS, seed, BLOCK_WEEKS)])
+    low, high = interval(drawn)
+    apart = np.sort(np.abs(drawn - drawn.mean()))
+    noise = np.concatenate((-apart, apart))
+    power = float(np.mean(noise + abs(estimate) >= np.quantile(noise, 1.0 - LEVEL)))
+    return Measured(len(weeks), estimate, low, high, power)
+
+
+def correlation(pairs: Floats) -> Floats:
+    """Of the first with the last series, by draw."""
+    apart = pairs - pairs.mean(axis=1, keepdims=True)
+    first, last = apart[..., 0], apart[..., -1]
+    return np.asarray((first * last).sum(axis=1) / np.sqrt((first**2).sum(axis=1) * (last**2).sum(axis=1)))
+
+
+def beta(pairs: Floats) -> Floats:
+    """Of the first on the last series, by draw."""
+    apart = pairs - pairs.mean(axis=1, keepdims=True)
+    return np.asarray((apart[..., 0] * apart[..., -1]).sum(axis=1) / (apart[..., -1] ** 2).sum(axis=1))
+
+
+def _word(found: Measured, beside: float, *, above: bool) -> Word:
+    """Whether the whole interval lies on the claim's side of `beside`, or on the other."""
+    sides = (found.low > beside, found.high < beside)
+    holds, fails = sides if above else sides[::-1]
+    return "supported" if holds else "contradicted" if fails else "cannot be told"
+
+
+def _claim(id_: str, said: str, reading: str, test: str, data: str, found: Measured, unit: str, verdict: Word, why: str) -> Claim:
+    missed = (
+        f"; with so few weeks such a figure would be seen in {found.power:.0%} only" if verdict == "cannot be told" and found.power < SEEN else ""
+    )
+    return Claim(id_, said, reading, test, data, found.n, found.estimate, found.low, found.high, unit, None, found.power, verdict, f"{why}{missed}.")
+
+
+def _calmer(history: History, evidence: Evidence, reading: str, years: int) -> Claim:
+    said = "Since the spot ETFs of January 2024 BTC's volatility is lower"
+    weeks = weekly({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
+    before, since = weeks[ETFS - pd.DateOffset(years=years) : ETFS - pd.Timedelta(days=1)], weeks[ETFS:]
+    if min(len(before), len(since)) < FEWEST_WEEKS:
+        return lacking("A6", said, "BTC for two years before and after")._replace(reading=reading)
+    # Both are drawn for themselves: nothing ties a week before to one after.
+    rows = [drawn_days(len(one), DRAWS, evidence.seed + number, BLOCK_WEEKS) for number, one in enumerate((before, since))]
+    drawn = [np.log(one.to_numpy()[row].std(axis=1, ddof=1)) for one, row in zip((before, since), rows, strict=True)]
+    own = [float(one.std(ddof=1)) for one in (before, since)]
+    change, spread = np.log(own[1] / own[0]), drawn[1] - drawn[0]
+    low, high = interval(spread)
+    noise = spread - spread.mean()
+    found = Measured(len(since), float(change), low, high, float(np.mean(noise + change <= np.quantile(noise, LEVEL))))
+    yearly = [one * np.sqrt(WEEKS_A_YEAR) for one in own]
+    why = f"{yearly[0]:.0%} a year before, {yearly[1]:.0%} since; the log of their ratio is {change:+.2f} ({low:+.2f} to {high:+.2f})"
+    test = "log ratio of weekly volatilities, since over before, weeks drawn in blocks"
+    return _claim("A6", said, reading, test, BITCOIN, found, "log", _word(found, 0.0, above=False), why)
+
+
+def _nearer_to_small_caps(history: History, evidence: Evidence) -> Claim:
+    said = "BTC's correlation is highest with small-cap stocks, higher than with large caps"
+    weeks = weekly({BITCOIN: history.assets[BITCOIN], "broad": history.broad, INDEX: history.assets[INDEX]})
+    if len(weeks) < FEWEST_WEEKS:
+        return lacking("A9", said, "BTC and both indices for two years")
+
+    def ahead(drawn: Floats) -> Floats:
+        return correlation(drawn) - correlation(drawn[..., :2])
+
+    values = weeks.to_numpy()
+    found = measured(values, ahead, evidence.seed)
+    small, large = (float(correlation(values[None][..., chosen])[0]) for chosen in ([0, 2], [0, 1]))
+    why = f"{small:.2f} with the Russell 2000, {large:.2f} with the broad index; {found.estimate:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    return _claim(
+        "A9", said, "", "difference of correlations of weekly returns, weeks drawn in blocks", f"{BITCOIN}, {INDEX}, broad index", found,
+        "correlation", _word(found, 0.0, above=True), why,
+    )  # fmt: skip
+
+
+def _betas(history: History, evidence: Evidence) -> Iterator[Claim]:
+    """Each above 1, and growing along the curve."""
+    said = "Crypto's beta to small caps is above 1 and grows along the curve BTC, ETH, alts"
+    test = "slope of weekly returns on the Russell's, weeks drawn in blocks"
+    for asset in (BITCOIN, ETHER, ALTS):
+        weeks = weekly({name: history.assets[name] for name in (asset, INDEX) if name in history.assets})
+        if asset not in history.assets or len(weeks) < FEWEST_WEEKS:
+            yield lacking("B8", said, f"{asset} for two years")._replace(reading=asset)
+            continue
+        found = measured(weeks.to_numpy(), beta, evidence.seed)
+        why = f"The slope is {found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
+        yield _claim("B8", said, f"{asset} above 1", test, f"{asset}, {INDEX}", found, "beta", _word(found, 1.0, above=True), why)
+    if ALTS in history.assets:
+        weeks = weekly({name: history.assets[name] for name in (ALTS, BITCOIN, INDEX)})
+        if len(weeks) >= FEWEST_WEEKS:
+            found = measured(weeks.to_numpy(), lambda drawn: beta(drawn) - beta(drawn[..., 1:]), evidence.seed)
+            why = f"That of alts is {found.estimate:+.2f} above BTC's over the same weeks ({found.low:+.2f} to {found.high:+.2f})"
+            yield _claim("B8", said, "alts above BTC", test, f"{ALTS}, {BITCOIN}, {INDEX}", found, "beta", _word(found, 0.0, above=True), why)
