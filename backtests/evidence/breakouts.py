@@ -7,7 +7,21 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import FEWEST, Claim, lacking, stated, weighed
-from backtests.evidence.events import LEVEL, SEEN, After, Excess, after, any_dates, breakouts, compared, dates_like, dates_near, rising
+from backtests.evidence.events import (
+    LEVEL,
+    SEEN,
+    TREND_DAYS,
+    After,
+    Excess,
+    after,
+    any_dates,
+    breakouts,
+    compared,
+    dates_like,
+    dates_near,
+    every_day,
+    rising,
+)
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.metrics import DAYS
 from backtests.openings import HORIZONS
@@ -18,6 +32,7 @@ from config.settings import Settings
 FORMED = ("2016", "2020")  # years whose breakouts the thesis was made from: they cannot prove it
 NAMED = "3 months"  # of tests that name one horizon: the end of the "one to three months" of claim B7
 YEAR_DAYS = 365.25
+WASHED_OUT = 0.5  # share that is gone of the highest price
 
 
 class Follow(NamedTuple):
@@ -95,6 +110,7 @@ def claims(found: Breakouts, history: History) -> Iterator[Claim]:
         for horizon in ("1 month", "3 months"):
             yield _answer(found, asset, horizon)
     yield _alike(found)
+    yield from _beforehand(found, history.assets[BITCOIN])
 
 
 def _follow(asset: str, horizon: str, values: pd.Series, found: After, evidence: Evidence) -> Follow | None:
@@ -186,6 +202,31 @@ def _answer(found: Breakouts, asset: str, horizon: str) -> Claim:
     )
     return Claim(
         "B7", said, reading, how, f"{asset}, {INDEX}", own.n, own.difference, own.low, own.high, "log", own.p, own.power, weighed(own), why,
+    )  # fmt: skip
+
+
+def _beforehand(found: Breakouts, bitcoin: pd.Series) -> Iterator[Claim]:
+    """What Bitcoin itself looked like at the breakouts: each is a case for the claim or against it, and most decide."""
+    washed = "It happens when crypto is washed out by selling: books thin, sellers exhausted"
+    late = "Whoever waits for crypto's own chart to confirm is late: the signal comes before crypto's own trend turns"
+    daily = every_day(bitcoin)
+    known = daily.index[daily.index.searchsorted(found.events[found.events >= daily.index[TREND_DAYS]])]
+    if not len(known):
+        yield from (lacking(id_, said, "BTC before any breakout") for id_, said in (("B9", washed), ("B11", late)))
+        return
+    falls = (1.0 - daily / daily.cummax())[known]
+    times = f"At {len(known)} breakouts BTC"
+    told = ", ".join(f"{day.year}: {fall:.0%}" for day, fall in falls.items())
+    yield stated(
+        "B9", washed, f"fall of BTC from its highest close at each breakout, {WASHED_OUT:.0%} or more in most", BITCOIN, float(falls.median()),
+        "share",
+        bool((falls >= WASHED_OUT).mean() > 0.5), f"{times} stood below its highest close by: {told}.", n=len(known),
+    )  # fmt: skip
+    above = rising(bitcoin, known)
+    told = ", ".join(f"{day.year}: {'above' if is_above else 'below'}" for day, is_above in zip(known, above, strict=True))
+    yield stated(
+        "B11", late, f"BTC below its own mean of {TREND_DAYS} days in most", BITCOIN, float(1.0 - above.mean()), "share", bool(above.mean() < 0.5),
+        f"{times} stood against its own mean of {TREND_DAYS} days: {told}.", n=len(known),
     )  # fmt: skip
 
 

@@ -9,13 +9,15 @@ import tomli_w
 
 from backtests import runs
 from backtests.commands import logged, pin
-from backtests.evidence import breakouts, facts, together
+from backtests.evidence import breakouts, facts, regime, together
 from backtests.evidence.claim import Claim
 from backtests.evidence.document import document
 from backtests.evidence.history import History, gathered
+from backtests.prepare import gate_rules, market
 from backtests.report import terminal
 from backtests.report.progress import Step, progress
 from config.settings import Settings, load
+from strategies.gate import gate_table
 
 
 def run_evidence(files: list[Path] | None, overrides: list[str] | None, as_json: bool, output: Path | None, refresh: bool) -> None:
@@ -46,7 +48,10 @@ def _found(settings: Settings, history: History, step: Step) -> dict[str, Any]:
         return document(list(facts.without_prices()), None, history, settings)
     step("breakouts")
     studied = breakouts.studied(history, settings)
-    claims: list[Claim] = [*facts.facts(history), *breakouts.claims(studied, history), *together.claims(history, settings.evidence)]
+    step("series")
+    table = gate_table(market(settings, history.prices), gate_rules(settings))
+    series = [*together.claims(history, settings.evidence), *regime.claims(history, table, settings.evidence)]
+    claims: list[Claim] = [*facts.facts(history), *breakouts.claims(studied, history), *series]
     return document(sorted(claims, key=order), studied, history, settings)
 
 

@@ -17,6 +17,7 @@ from strategies.indicators import Floats, Ints, rolling_mean
 LEVEL, SEEN = 0.05, 0.8  # of a one-sided test; share in which an effect should be seen
 SIDES = (0.025, 0.975)  # of an interval
 DAY = pd.Timedelta(days=1)
+TREND_DAYS = 200
 
 
 class After(NamedTuple):
@@ -97,7 +98,7 @@ def after(closes: pd.Series, events: pd.DatetimeIndex, days: int) -> After:
     return After(days, starts, every, events[inside], rows[inside])
 
 
-def rising(closes: pd.Series, starts: pd.DatetimeIndex, days: int = 200) -> NDArray[np.bool_]:
+def rising(closes: pd.Series, starts: pd.DatetimeIndex, days: int = TREND_DAYS) -> NDArray[np.bool_]:
     """Whether an asset stood above its own mean of so many days; False while that is not known."""
     daily = every_day(closes)
     values = daily.to_numpy(dtype=float)

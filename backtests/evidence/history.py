@@ -16,7 +16,7 @@ BITCOIN, ETHER, ALTS, INDEX = "BTC", "ETH", "alts", "Russell 2000"
 
 
 class History(NamedTuple):
-    """Prices by the instant they were known (UTC); `broad` is the broad index's close.
+    """Prices by the instant they were known (UTC); `broad` is the broad index's close, `bonds` have those of bond funds, interest included.
 
     `closes` has one entry a session, NaN where the index has no close. `assets` are daily closes by name: of the coins, of the mean of
     the alts (each day's mean of the returns of those listed the day before), and of the index itself. `lacking` says why a series
@@ -27,6 +27,7 @@ class History(NamedTuple):
     bars: pd.DataFrame  # of the index
     closes: pd.Series
     broad: pd.Series
+    bonds: Mapping[str, pd.Series]
     assets: Mapping[str, pd.Series]
     lacking: Mapping[str, str]
     series: tuple[Series, ...]
@@ -57,7 +58,10 @@ def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Step) -
     if alts:
         assets[ALTS] = mean_of(alts)
     closes = index["close"].reindex(prices.sessions.index[prices.sessions.index >= index.index[0]])
-    return History(prices, index, closes, prices.of(settings.signal.broad).frame["close"], assets, lacking, tuple(found.values()))
+    signal, broad = settings.signal, prices.of(settings.signal.broad).frame["close"]
+    funds = {"risky": signal.risky_credit, "safe": signal.safe_credit}
+    bonds = {name: found[symbol].frame["adj_close"] for name, symbol in funds.items() if symbol in found}
+    return History(prices, index, closes, broad, bonds, assets, lacking, tuple(found.values()))
 
 
 def mean_of(closes: Mapping[str, pd.Series]) -> pd.Series:

@@ -5,12 +5,12 @@ in spells, so weeks are worth fewer than they are.
 """
 
 from collections.abc import Callable, Iterator
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from backtests.bootstrap import interval
 from backtests.evidence.claim import Claim, Word, lacking
 from backtests.evidence.events import LEVEL, SEEN, every_day
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
@@ -23,6 +23,7 @@ BLOCK_WEEKS = 9.0  # the backtests' 60 days
 FEWEST_WEEKS = 104
 WEEKS_A_YEAR = 365.25 / 7
 DRAWS = 2000
+NORMAL = NormalDist()
 
 
 class Measured(NamedTuple):
@@ -41,24 +42,36 @@ def claims(history: History, evidence: Evidence) -> Iterator[Claim]:
         yield _calmer(history, evidence, reading, years)
     yield _nearer_to_small_caps(history, evidence)
     yield from _betas(history, evidence)
+    yield from _small_against_large(history, evidence)
 
 
 def weekly(closes: dict[str, pd.Series]) -> pd.DataFrame:
     """Log returns from one Saturday's midnight UTC to the next, when Friday's closes are known; weeks that all series have."""
     fridays = pd.DataFrame({name: every_day(one) for name, one in closes.items()}).dropna()
-    saturdays = fridays[pd.DatetimeIndex(fridays.index).dayofweek == 5]
+    saturdays = fridays[pd.DatetimeIndex(fridays.index).day_of_week == 5]
     return pd.DataFrame(np.log(saturdays.to_numpy()), index=saturdays.index, columns=saturdays.columns).diff().dropna()
 
 
 def measured(weeks: Floats, figure: Callable[[Floats], Floats], seed: int) -> Measured:
     """A figure of weeks x series. `figure` gets draws x weeks x series and gives one number a draw."""
-    estimate = float(figure(weeks[None])[0])
     drawn = figure(weeks[drawn_days(len(weeks), DRAWS, seed, BLOCK_WEEKS)])
-    low, high = interval(drawn)
-    apart = np.sort(np.abs(drawn - drawn.mean()))
-    noise = np.concatenate((-apart, apart))
-    power = float(np.mean(noise + abs(estimate) >= np.quantile(noise, 1.0 - LEVEL)))
-    return Measured(len(weeks), estimate, low, high, power)
+    return _measured(len(weeks), float(figure(weeks[None])[0]), float(drawn.std()))
+
+
+def _measured(n: int, estimate: float, error: float) -> Measured:
+    """With Student's interval for as many free blocks as the weeks hold: quantiles of so few draws would lie too near."""
+    blocks = n / BLOCK_WEEKS - 1.0
+    reach = students(0.975, blocks) * error
+    power = NORMAL.cdf(abs(estimate) / error - students(1.0 - LEVEL, blocks)) if error > 0.0 else 1.0
+    return Measured(n, estimate, estimate - reach, estimate + reach, power)
+
+
+def students(share: float, freedom: float) -> float:
+    """Quantile of Student's distribution from the normal's; to 3 digits from 5 degrees of freedom on (Abramowitz and Stegun, 26.7.5)."""
+    z = NORMAL.inv_cdf(share)
+    first, second = (z**3 + z) / 4.0, (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
+    third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
+    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def correlation(pairs: Floats) -> Floats:
@@ -82,9 +95,8 @@ def _word(found: Measured, beside: float, *, above: bool) -> Word:
 
 
 def _claim(id_: str, said: str, reading: str, test: str, data: str, found: Measured, unit: str, verdict: Word, why: str) -> Claim:
-    missed = (
-        f"; with so few weeks such a figure would be seen in {found.power:.0%} only" if verdict == "cannot be told" and found.power < SEEN else ""
-    )
+    hidden = verdict == "cannot be told" and found.power < SEEN
+    missed = f"; were that the truth, weeks as many would show it in {found.power:.0%}" if hidden else ""
     return Claim(id_, said, reading, test, data, found.n, found.estimate, found.low, found.high, unit, None, found.power, verdict, f"{why}{missed}.")
 
 
@@ -98,12 +110,10 @@ def _calmer(history: History, evidence: Evidence, reading: str, years: int) -> C
     rows = [drawn_days(len(one), DRAWS, evidence.seed + number, BLOCK_WEEKS) for number, one in enumerate((before, since))]
     drawn = [np.log(one.to_numpy()[row].std(axis=1, ddof=1)) for one, row in zip((before, since), rows, strict=True)]
     own = [float(one.std(ddof=1)) for one in (before, since)]
-    change, spread = np.log(own[1] / own[0]), drawn[1] - drawn[0]
-    low, high = interval(spread)
-    noise = spread - spread.mean()
-    found = Measured(len(since), float(change), low, high, float(np.mean(noise + change <= np.quantile(noise, LEVEL))))
+    found = _measured(min(len(before), len(since)), float(np.log(own[1] / own[0])), float((drawn[1] - drawn[0]).std()))
     yearly = [one * np.sqrt(WEEKS_A_YEAR) for one in own]
-    why = f"{yearly[0]:.0%} a year before, {yearly[1]:.0%} since; the log of their ratio is {change:+.2f} ({low:+.2f} to {high:+.2f})"
+    ratio = f"the log of their ratio is {found.estimate:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    why = f"{yearly[0]:.0%} a year before, {yearly[1]:.0%} since; {ratio}"
     test = "log ratio of weekly volatilities, since over before, weeks drawn in blocks"
     return _claim("A6", said, reading, test, BITCOIN, found, "log", _word(found, 0.0, above=False), why)
 
@@ -125,6 +135,33 @@ def _nearer_to_small_caps(history: History, evidence: Evidence) -> Claim:
         "A9", said, "", "difference of correlations of weekly returns, weeks drawn in blocks", f"{BITCOIN}, {INDEX}, broad index", found,
         "correlation", _word(found, 0.0, above=True), why,
     )  # fmt: skip
+
+
+def _small_against_large(history: History, evidence: Evidence) -> Iterator[Claim]:
+    """What moves small caps against large ones: lenders' appetite, and rates."""
+    risky, safe = (history.bonds.get(name) for name in ("risky", "safe"))
+    tested = (
+        ("B3", "Small caps collapse when credit tightens, and run first when risk appetite returns", "high-yield bonds over government bonds"),
+        (
+            "A14",
+            "Small caps borrow from banks: rising rates hurt them first, falling rates help them first",
+            "government bonds, which gain when rates fall",
+        ),
+    )
+    for id_, said, what in tested:
+        if safe is None or risky is None:
+            yield lacking(id_, said, "bond funds")
+            continue
+        weeks = weekly({INDEX: history.assets[INDEX], "broad": history.broad, "risky": risky, "safe": safe})
+        if len(weeks) < FEWEST_WEEKS:
+            yield lacking(id_, said, "bond funds for two years")
+            continue
+        bonds = weeks["risky"] - weeks["safe"] if id_ == "B3" else weeks["safe"]
+        pairs = np.column_stack((weeks[INDEX] - weeks["broad"], bonds))
+        found = measured(pairs, correlation, evidence.seed)
+        why = f"The Russell over the broad index goes with {what}: correlation {found.estimate:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+        test = f"correlation of weekly returns, the Russell less the broad index with {what}; weeks drawn in blocks"
+        yield _claim(id_, said, "", test, f"{INDEX}, broad index, bond funds", found, "correlation", _word(found, 0.0, above=True), why)
 
 
 def _betas(history: History, evidence: Evidence) -> Iterator[Claim]:

@@ -46,7 +46,7 @@ def history(**coins: pd.Series) -> History:
     closes = index()
     nothing = Prices({}, pd.Series(dtype=float), closes.index[-1])
     assets = {**coins, INDEX: every_day(closes)}
-    return History(nothing, pd.DataFrame({"close": closes, "high": closes}), closes, closes, assets, {}, ())
+    return History(nothing, pd.DataFrame({"close": closes, "high": closes}), closes, closes, {}, assets, {}, ())
 
 
 ALWAYS = dict.fromkeys(DAYS, 1.0)
@@ -149,11 +149,22 @@ def test_altcoins_are_held_against_bitcoin() -> None:
 
 
 def test_what_is_not_there_is_said(moved: Breakouts) -> None:
-    found = told(moved, history())
+    found = told(moved, history(**{BITCOIN: coin(1, ALWAYS)}))
     assert found["B1", ""].verdict == "cannot be told" and "alts" in found["B1", ""].why
     assert found["B7", "alts, 3 months"].why == "There are no prices of alts at any breakout."
     late = history(**{BITCOIN: coin(1, {}).iloc[-700:]})
     assert {one.verdict for one in claims(studied(late, SETTINGS), late) if one.id in ("A1", "A2", "B10")} == {"cannot be told"}
+
+
+def test_what_bitcoin_was_like_at_the_breakouts() -> None:
+    """Falling all the time it is far below its highest close and below its mean; rising all the time it is neither."""
+    days = pd.date_range(LISTED, "2024-12-31", freq="D", tz="UTC")
+    words = {}
+    for step in (-0.002, 0.002):
+        of = history(**{BITCOIN: pd.Series(np.exp(step * np.arange(len(days))), index=days)})
+        found = told(studied(of, SETTINGS), of)
+        words[step] = (found["B9", ""].verdict, found["B11", ""].verdict, found["B9", ""].n)
+    assert words == {-0.002: ("supported", "supported", 5), 0.002: ("contradicted", "contradicted", 5)}
 
 
 def test_events_that_differ_more_than_chance_have_them_contradict_one_engine() -> None:

@@ -13,6 +13,7 @@ from backtests.evidence.document import holm
 from backtests.evidence.history import mean_of
 from backtests.openings import HORIZONS
 from backtests.report import evidence_terminal, terminal
+from tests.price_folder import HISTORY_FROM
 from tests.scenes import REAL, realdata
 
 QUICK = ["evidence.draws=200", "evidence.bases=[126, 252]", "evidence.confirms=[1]"]
@@ -28,7 +29,7 @@ def evidence(place: Path, words: list[str], capsys: pytest.CaptureFixture[str], 
 
 @pytest.fixture
 def made_up(whole_folder: Path, cache: Path) -> list[str]:
-    return ["prices.source=folder", f"prices.folder={whole_folder}", f"prices.cache={cache}"]
+    return ["prices.source=folder", f"prices.folder={whole_folder}", f"prices.cache={cache}", f"signal.history_from={HISTORY_FROM}"]
 
 
 def test_what_is_lacking_is_said_and_drops_its_rows(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ def history(index: dict[str, float], bitcoin: dict[str, float], highs: dict[str,
     closes = line(index, 21)
     bars = pd.DataFrame({"close": closes, "high": line(highs, 21) if highs else closes})
     nothing = Prices({}, pd.Series(dtype=float), bars.index[-1])
-    return History(nothing, bars, closes, closes, {BITCOIN: line(bitcoin, 24), INDEX_NAME: every_day(closes)}, {}, ())
+    return History(nothing, bars, closes, closes, {}, {BITCOIN: line(bitcoin, 24), INDEX_NAME: every_day(closes)}, {}, ())
 
 
 INDEX = {

@@ -1,0 +1,119 @@
+"""The gate as a whole: what Bitcoin earned while it was open, and whether Bitcoin's own clock tells the same.
+
+The gate of a week is the one known when it begins. That it was open in weeks of its own, not of chance, is asked of gates with the same
+spells at other times: the whole gate moved around the window (as `random_gates` does for the strategy).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from backtests.evidence.claim import Claim, Word, lacking
+from backtests.evidence.events import LEVEL, SEEN
+from backtests.evidence.halvings import HALVINGS
+from backtests.evidence.history import BITCOIN, History
+from backtests.evidence.together import FEWEST_WEEKS, WEEKS_A_YEAR, Measured, measured, weekly
+from config.evidence import Evidence
+from strategies.breakout import CONFIRMED, STATES
+from strategies.indicators import Floats
+
+CLOCK = pd.DateOffset(months=18)  # for so long after a halving the rival rule holds Bitcoin
+
+
+class Weeks(NamedTuple):
+    """By week: Bitcoin's log return, whether the gate was open, whether a halving lay less than 18 months back."""
+
+    starts: pd.DatetimeIndex
+    returns: Floats
+    gate: Floats
+    clock: Floats
+
+
+def claims(history: History, table: pd.DataFrame, evidence: Evidence) -> Iterator[Claim]:
+    """Those about the gate and about the clock; `table` is the gate's."""
+    signal, rival = (
+        "The breakout is a condition to observe, not a trading signal",
+        "Nobody can say which of the two leads: BTC has its own halving cycle, and the Russell may merely have appeared at the same time",
+    )
+    weeks = of(history, table)
+    if len(weeks.returns) < FEWEST_WEEKS or not 0.0 < weeks.gate.mean() < 1.0:
+        yield lacking("A11", rival, "BTC with the gate open and shut")
+        yield lacking("A15", signal, "BTC with the gate open and shut")
+        return
+    yield from _rivals(rival, weeks, evidence)
+    yield _signal(signal, weeks, evidence)
+
+
+def of(history: History, table: pd.DataFrame) -> Weeks:
+    """All weeks for which there is a gate and a price."""
+    returns = weekly({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
+    ends = pd.DatetimeIndex(returns.index)
+    starts = ends - pd.Timedelta(days=7)
+    is_open = (table["state"] == STATES[CONFIRMED]).reindex(starts, method="ffill")
+    known = is_open.notna().to_numpy()
+    days = [pd.Timestamp(one.day, tz="UTC") for one in HALVINGS]
+    clock = np.zeros(len(starts))
+    for day in days:
+        clock[(starts >= day) & (starts < day + CLOCK)] = 1.0
+    return Weeks(starts[known], returns.to_numpy()[known], np.asarray(is_open[known], dtype=np.float64), clock[known])
+
+
+def slopes(draws: Floats) -> Floats:
+    """Of the first column on all others, 0 and 1, by draw: how much is added by each, the others known. NaN where that is not determined."""
+    first, others = draws[..., 0], draws[..., 1:]
+    columns = np.concatenate((np.ones_like(others[..., :1]), others), axis=-1)
+    products = np.einsum("dwi,dwj->dij", columns, columns)
+    determined = np.abs(np.linalg.det(products)) > 0.5  # of counts: a whole number, but for rounding
+    products[~determined] = np.eye(columns.shape[-1])
+    found = np.linalg.solve(products, np.einsum("dwi,dw->di", columns, first)[..., None])[..., 1:, 0]
+    found[~determined] = np.nan
+    return np.asarray(found)
+
+
+def shifted_p(returns: Floats, gate: Floats) -> float:
+    """Share of all moves of the gate around the window, its own place included, that earn as much more while open as it does."""
+    total, opened, n = returns.sum(), gate.sum(), len(gate)
+    inside = np.fft.irfft(np.fft.rfft(returns) * np.conj(np.fft.rfft(gate)), n)  # summed while open, by how far it is moved
+    apart = inside / opened - (total - inside) / (n - opened)
+    return float(np.mean(apart >= apart[0] - 1e-12))
+
+
+def _yearly(found: Measured) -> Measured:
+    return found._replace(estimate=found.estimate * WEEKS_A_YEAR, low=found.low * WEEKS_A_YEAR, high=found.high * WEEKS_A_YEAR)
+
+
+def _told(found: Measured) -> str:
+    return f"{found.estimate:+.2f} a year in logs ({found.low:+.2f} to {found.high:+.2f})"
+
+
+def _signal(said: str, weeks: Weeks, evidence: Evidence) -> Claim:
+    found = _yearly(measured(np.column_stack((weeks.returns, weeks.gate)), lambda draws: slopes(draws)[:, 0], evidence.seed))
+    p = shifted_p(weeks.returns, weeks.gate)
+    shown = found.low > 0.0 and p <= LEVEL
+    word: Word = "contradicted" if shown else "supported" if found.power >= SEEN else "cannot be told"
+    why = (
+        f"With the gate open ({weeks.gate.mean():.0%} of {len(weeks.gate)} weeks) BTC earned {_told(found)} more than with it shut; "
+        f"{p:.0%} of the same gate's places in time do as well."
+    )
+    return Claim(
+        "A15", said, "", "BTC's weekly returns with the gate open less those with it shut; p by moving the gate around the window", BITCOIN,
+        len(weeks.gate), found.estimate, found.low, found.high, "log a year", p, found.power, word, why,
+    )  # fmt: skip
+
+
+def _rivals(said: str, weeks: Weeks, evidence: Evidence) -> Iterator[Claim]:
+    """What each tells once the other is known."""
+    values = np.column_stack((weeks.returns, weeks.gate, weeks.clock))
+    together = float(np.mean(weeks.gate == weeks.clock))
+    for column, reading in enumerate(("the gate, the clock known", "the clock, the gate known")):
+        found = _yearly(measured(values, lambda draws, one=column: slopes(draws)[:, one], evidence.seed))  # type: ignore[misc]
+        of_gate = column == 0
+        word: Word = "cannot be told" if found.low <= 0.0 <= found.high else "contradicted" if of_gate == (found.low > 0.0) else "supported"
+        while_so = "with the gate open" if of_gate else "within 18 months of a halving"
+        why = f"Whatever the other said, BTC earned {_told(found)} more {while_so}; both said the same in {together:.0%} of weeks."
+        yield Claim(
+            "A11", said, reading, "BTC's weekly returns on the gate and on the 18 months after a halving, weeks drawn in blocks", BITCOIN,
+            len(weeks.gate), found.estimate, found.low, found.high, "log a year", None, found.power, word, why,
+        )  # fmt: skip

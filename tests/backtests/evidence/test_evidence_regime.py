@@ -1,0 +1,124 @@
+"""The gate against Bitcoin's weeks and its clock: slopes against numpy's, moves against a plain loop, claims on planted worlds."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backtests.evidence.claim import Claim
+from backtests.evidence.events import every_day
+from backtests.evidence.history import BITCOIN, History
+from backtests.evidence.regime import claims, of, shifted_p, slopes
+from brokers.prices.load import Prices
+from config.settings import load
+
+EVIDENCE = load().evidence
+WEEKS = pd.date_range("2012-01-07", "2026-01-03", freq="W-SAT", tz="UTC")
+GATE = (np.arange(len(WEEKS) - 1) // 40) % 3 == 1  # open for 40 weeks of 120
+
+
+def history(log_returns: np.ndarray) -> History:
+    closes = pd.Series(100.0 * np.exp(np.concatenate(([0.0], np.cumsum(log_returns)))), index=WEEKS)
+    nothing = Prices({}, pd.Series(dtype=float), WEEKS[-1])
+    return History(nothing, pd.DataFrame(), closes, closes, {}, {BITCOIN: every_day(closes)}, {}, ())
+
+
+def table(is_open: np.ndarray = GATE) -> pd.DataFrame:
+    """Known at Friday's close, three hours before the week begins."""
+    return pd.DataFrame({"state": np.where(is_open, "confirmed", "dormant")}, index=WEEKS[:-1] - pd.Timedelta(hours=3))
+
+
+def told(log_returns: np.ndarray, is_open: np.ndarray = GATE) -> dict[tuple[str, str], Claim]:
+    return {(one.id, one.reading): one for one in claims(history(log_returns), table(is_open), EVIDENCE)}
+
+
+def noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0.0, 0.02, len(WEEKS) - 1)
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_slopes_are_those_of_least_squares(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    draws = np.concatenate((random.normal(size=(3, 40, 1)), random.integers(0, 2, (3, 40, 2)).astype(float)), axis=-1)
+    for draw, found in zip(draws, slopes(draws), strict=True):
+        columns = np.column_stack((np.ones(40), draw[:, 1:]))
+        assert found == pytest.approx(np.linalg.lstsq(columns, draw[:, 0], rcond=None)[0][1:], abs=1e-9)
+
+
+def test_a_gate_that_never_changes_has_no_slope() -> None:
+    draws = np.zeros((2, 10, 2))
+    draws[0, :5, 1] = draws[0, :5, 0] = 1.0
+    found = slopes(draws)[:, 0]
+    assert found[0] == pytest.approx(1.0) and np.isnan(found[1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(5, 40))
+def test_moves_are_those_of_a_plain_loop(seed: int, n: int) -> None:
+    random = np.random.default_rng(seed)
+    returns, gate = random.normal(size=n), np.zeros(n)
+    gate[: int(random.integers(1, n))] = 1.0
+    gate = np.roll(gate, int(random.integers(0, n)))
+
+    def apart(moved: np.ndarray) -> float:
+        return float(returns[moved == 1.0].mean() - returns[moved == 0.0].mean())
+
+    own = apart(gate)
+    expected = np.mean([apart(np.roll(gate, by)) >= own - 1e-9 for by in range(n)])
+    assert shifted_p(returns, gate) == pytest.approx(expected)
+
+
+def test_a_week_has_the_gate_that_was_known_when_it_began() -> None:
+    """A row known one second after the week's beginning is the next week's."""
+    late = table()
+    late.index = late.index + pd.Timedelta(hours=3, seconds=1)
+    moved = of(history(noise(1)), late)
+    assert moved.gate.tolist() == GATE[:-1].astype(float).tolist()
+    assert of(history(noise(1)), table()).gate.tolist() == GATE.astype(float).tolist()
+
+
+def test_the_clock_runs_for_18_months_after_each_halving() -> None:
+    found = of(history(noise(1)), table())
+    running = found.starts[found.clock == 1.0]
+    for first, last in (("2012-11-28", "2014-05-28"), ("2016-07-09", "2018-01-09"), ("2020-05-11", "2021-11-11"), ("2024-04-20", "2025-10-20")):
+        assert ((running >= pd.Timestamp(first, tz="UTC")) & (running < pd.Timestamp(last, tz="UTC"))).sum() in (78, 79)
+    assert len(running) == pytest.approx(4 * 78.3, abs=2)
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gate_that_pays_is_a_signal() -> None:
+    found = told(noise(2) + 0.02 * GATE)
+    assert found["A15", ""].verdict == "contradicted" and found["A15", ""].p is not None and found["A15", ""].p <= 0.05
+    assert found["A15", ""].estimate == pytest.approx(0.02 * 365.25 / 7, rel=0.3)
+    assert found["A11", "the gate, the clock known"].verdict == "contradicted"
+    assert found["A11", "the clock, the gate known"].verdict == "cannot be told"
+
+
+def test_a_gate_that_pays_nothing_is_none() -> None:
+    found = told(noise(3))
+    assert found["A15", ""].verdict == "cannot be told"
+    assert found["A11", "the gate, the clock known"].verdict == "cannot be told"
+
+
+def test_what_the_clock_explains_is_not_the_gates() -> None:
+    """Bitcoin pays by its clock alone; the gate was open in most of these weeks and in few others."""
+    clock = of(history(noise(4)), table()).clock == 1.0
+    mostly = clock ^ (np.random.default_rng(1).random(len(clock)) < 0.1)
+    found: dict[Any, Claim] = told(noise(4) + 0.02 * clock, mostly)
+    assert found["A11", "the gate, the clock known"].verdict == "cannot be told"
+    assert found["A11", "the clock, the gate known"].verdict == "supported"
+    assert found["A15", ""].verdict == "contradicted"  # alone the gate looks like a signal
+
+
+def test_a_gate_that_is_never_open_says_nothing() -> None:
+    found = told(noise(5), np.zeros(len(WEEKS) - 1, dtype=bool))
+    assert {one.verdict for one in found.values()} == {"cannot be told"} and len(found) == 2

@@ -1,0 +1,155 @@
+"""Coins and indices together: figures against numpy's, claims on series of which it is known how they move."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.evidence import together
+from backtests.evidence.claim import Claim
+from backtests.evidence.events import every_day
+from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
+from backtests.evidence.together import Measured, beta, claims, correlation, measured, students, weekly
+from brokers.prices.load import Prices
+from config.settings import load
+from strategies.indicators import Floats
+
+EVIDENCE = load().evidence
+WEEKS = pd.date_range("2014-01-04", "2026-01-03", freq="W-SAT", tz="UTC")
+
+
+def series(log_returns: Floats) -> pd.Series:
+    """Prices that move at Saturday's midnight only."""
+    return pd.Series(100.0 * np.exp(np.cumsum(log_returns)), index=WEEKS)
+
+
+def noise(seed: int, deviation: float = 0.02) -> Floats:
+    return np.random.default_rng(seed).normal(0.0, deviation, len(WEEKS))
+
+
+def history(index: Floats, broad: Floats, bonds: dict[str, Floats] | None = None, **coins: Floats) -> History:
+    bonds = bonds or {}
+    assets = {name: every_day(series(moves)) for name, moves in coins.items()} | {INDEX: every_day(series(index))}
+    nothing = Prices({}, pd.Series(dtype=float), WEEKS[-1])
+    return History(nothing, pd.DataFrame(), series(index), series(broad), {name: series(moves) for name, moves in bonds.items()}, assets, {}, ())
+
+
+def told(index: Floats, broad: Floats, bonds: dict[str, Floats] | None = None, **coins: Floats) -> dict[tuple[str, str], Claim]:
+    return {(one.id, one.reading): one for one in claims(history(index, broad, bonds, **coins), EVIDENCE)}
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_week_ends_when_fridays_closes_are_known() -> None:
+    """Friday 2020-01-10 closes at 21:00; the coin's Friday ends at Saturday's midnight. Monday's close is the next week's."""
+    known = ["2020-01-03 21:00", "2020-01-10 21:00", "2020-01-13 21:00", "2020-01-17 21:00"]
+    sessions = pd.Series([100.0, 110.0, 999.0, 121.0], index=pd.to_datetime(known, utc=True))
+    days = pd.date_range("2020-01-04", "2020-01-18", freq="D", tz="UTC")
+    coin = pd.Series(np.exp(np.arange(15.0)), index=days)
+    found = weekly({"coin": coin, "index": sessions})
+    assert found.index.tolist() == [pd.Timestamp("2020-01-11", tz="UTC")]  # Friday the 17th's close is known after the last midnight here
+    assert found["coin"].tolist() == pytest.approx([7.0])
+    assert found["index"].tolist() == pytest.approx([np.log(1.1)])
+
+
+def test_figures_are_numpys() -> None:
+    pairs = np.random.default_rng(1).normal(size=(3, 50, 3))
+    for draw, own, slope in zip(pairs, correlation(pairs), beta(pairs), strict=True):
+        assert own == pytest.approx(np.corrcoef(draw[:, 0], draw[:, 2])[0, 1])
+        assert slope == pytest.approx(np.polyfit(draw[:, 2], draw[:, 0], 1)[0])
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """Of 100 worlds with a slope of 1.5, 95 % hold it: 99.9 % of binomials lie within 87 to 100."""
+    held = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        index = random.normal(0.0, 0.03, 150)
+        coin = 1.5 * index + random.normal(0.0, 0.05, 150)
+        found = measured(np.column_stack((coin, index)), beta, seed)
+        held += found.low <= 1.5 <= found.high
+    assert 87 <= held < 100
+
+
+def test_intervals_of_two_years_hold_it_too() -> None:
+    """104 weeks are a dozen blocks. Log ratios of deviations in 100 worlds without any change; 99.9 % of binomials lie within 87 to 100."""
+    held = 0
+    for seed in range(100):
+        moves = np.random.default_rng(seed).normal(0.0, 0.05, len(WEEKS))
+        found = together._calmer(history(noise(2), noise(3), **{BITCOIN: moves}), EVIDENCE, "", 4)
+        assert found.low is not None and found.high is not None
+        held += found.low <= 0.0 <= found.high
+    assert 87 <= held < 100
+
+
+@pytest.mark.parametrize("freedom", [5.0, 10.6, 40.0, 1000.0])
+def test_students_quantiles_are_scipys(freedom: float) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for share in (0.95, 0.975):
+        assert students(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), abs=5e-3)
+
+
+def test_power_is_that_of_the_normal() -> None:
+    """The mean of 400 values of deviation 1 has an error of 0.05: a mean of 0.1 is seen with chance 1 - Phi(1.645 - 2) = 0.64."""
+    values = np.random.default_rng(5).normal(0.0, 1.0, 400)
+    values += 0.1 - values.mean()
+    found = measured(values[:, None], lambda drawn: drawn[..., 0].mean(axis=1), 1)
+    assert isinstance(found, Measured) and found.estimate == pytest.approx(0.1) and found.n == 400
+    assert found.power == pytest.approx(0.64, abs=0.08)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.05, rel=0.15)
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("since", "word"), [(0.03, "supported"), (0.06, "cannot be told"), (0.12, "contradicted")])
+def test_volatility_before_and_since_the_etfs(since: float, word: str) -> None:
+    moves = noise(7, 1.0) * np.where(pd.Timestamp("2024-01-12", tz="UTC") > WEEKS, 0.06, since)
+    found = told(noise(2), noise(3), **{BITCOIN: moves})
+    assert {found["A6", reading].verdict for reading in ("than in all years before", "than in the four years before")} == {word}
+    assert found["A6", "than in all years before"].estimate == pytest.approx(np.log(since / 0.06), abs=0.2)
+
+
+def test_the_four_years_before_are_looked_at_alone() -> None:
+    """Wild until 2019, calm ever since: calmer than all years before, not than the four before."""
+    moves = noise(7, 1.0) * np.where(pd.Timestamp("2019-06-01", tz="UTC") > WEEKS, 0.15, 0.05)
+    found = told(noise(2), noise(3), **{BITCOIN: moves})
+    assert (found["A6", "than in all years before"].verdict, found["A6", "than in the four years before"].verdict) == ("supported", "cannot be told")
+
+
+@pytest.mark.parametrize(("small", "large", "word"), [(1.0, 0.0, "supported"), (0.0, 1.0, "contradicted"), (0.5, 0.5, "cannot be told")])
+def test_what_bitcoin_moves_with(small: float, large: float, word: str) -> None:
+    index, broad = noise(2), noise(3)
+    found = told(index, broad, **{BITCOIN: small * index + large * broad + noise(4)})["A9", ""]
+    assert found.verdict == word
+    assert ("weeks as many would show it in" in found.why) == (word == "cannot be told")
+
+
+def test_betas_above_one_and_growing() -> None:
+    index = noise(2)
+    coins = {BITCOIN: 2.0 * index + noise(4), ETHER: 0.3 * index + noise(5), ALTS: 3.0 * index + noise(6)}
+    found = told(index, noise(3), **coins)
+    assert found["B8", "BTC above 1"].verdict == "supported" and found["B8", "BTC above 1"].estimate == pytest.approx(2.0, abs=0.2)
+    assert found["B8", "ETH above 1"].verdict == "contradicted"
+    assert found["B8", "alts above BTC"].verdict == "supported" and found["B8", "alts above BTC"].estimate == pytest.approx(1.0, abs=0.3)
+
+
+@pytest.mark.parametrize(("credit", "rates", "words"), [(1.0, 0.0, ("supported", "contradicted")), (0.0, 1.0, ("contradicted", "supported"))])
+def test_what_moves_small_caps_against_large(credit: float, rates: float, words: tuple[str, str]) -> None:
+    """High-yield bonds are government bonds and a premium of their own. With rates alone, those over these fall where rates help."""
+    broad, premium, safe = noise(3), noise(4), noise(5)
+    index = broad + credit * (premium - safe) + rates * safe
+    found = told(index, broad, {"risky": premium, "safe": safe}, **{BITCOIN: noise(6)})
+    assert (found["B3", ""].verdict, found["A14", ""].verdict) == words
+
+
+def test_without_bond_funds_nothing_is_said_of_credit_and_rates() -> None:
+    found = told(noise(2), noise(3), **{BITCOIN: noise(4)})
+    assert {found[id_, ""].why for id_ in ("B3", "A14")} == {"There are no prices of bond funds."}
+
+
+def test_coins_without_prices_or_with_few_say_so() -> None:
+    found = told(noise(2), noise(3), **{BITCOIN: noise(4)})
+    assert found["B8", "ETH"].why == "There are no prices of ETH for two years."
+    assert found["B8", "alts"].verdict == "cannot be told" and ("B8", "alts above BTC") not in found
+    assert all(one.data for one in found.values() if one.estimate is not None)
