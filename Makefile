@@ -56,6 +56,7 @@ proofs: coverage
 	$(RUN) -m tests.proofs.start_up --data $(DATA)
 	$(RUN) -m tests.proofs.soak
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world null
+	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world twice
 	$(RUN) -m pytest -m proof
 	$(RUN) -m tests.proofs.mutants
 

@@ -118,12 +118,13 @@ def evidence(
     set_: Set = None,
     json: Json = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-evidence-<hash>.")] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
     refresh: Refresh = False,
 ) -> None:
     """Hold the claims behind the strategy against history: what is so, what is not, what cannot be told."""
     from backtests.evidence.command import run_evidence
 
-    run_evidence(config, set_, json, output, refresh)
+    run_evidence(config, set_, json, output, not no_report, refresh)
 
 
 @command(app, "paper")

@@ -94,8 +94,12 @@ def _run(
 
 
 def write_page(folder: Path, name: str | None, step: Step) -> Path:
-    """The report of a run folder, or of that of a search."""
+    """The report of a run folder, of that of a search, or of the evidence."""
     step("report")
+    if (folder / "evidence.json").exists():
+        from backtests.report import evidence_page
+
+        return evidence_page.write(folder, name)
     if (folder / "tune.json").exists():
         from backtests.report import tune_page
 

@@ -8,7 +8,7 @@ import pandas as pd
 import tomli_w
 
 from backtests import runs
-from backtests.commands import logged, pin
+from backtests.commands import logged, pin, write_page
 from backtests.evidence import breakouts, facts, regime, together
 from backtests.evidence.claim import Claim
 from backtests.evidence.document import document
@@ -20,7 +20,7 @@ from config.settings import Settings, load
 from strategies.gate import gate_table
 
 
-def run_evidence(files: list[Path] | None, overrides: list[str] | None, as_json: bool, output: Path | None, refresh: bool) -> None:
+def run_evidence(files: list[Path] | None, overrides: list[str] | None, as_json: bool, output: Path | None, with_report: bool, refresh: bool) -> None:
     """Measure, print, write the run folder."""
     settings = load(files, overrides)
     now = pd.Timestamp.now(tz="UTC")
@@ -32,6 +32,8 @@ def run_evidence(files: list[Path] | None, overrides: list[str] | None, as_json:
             log.info("{} claims: {}", len(found["claims"]), found["verdicts"])
             (partial / "evidence.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
             (partial / "settings.toml").write_text(tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8")
+            if with_report:
+                write_page(partial, folder.resolve().name, step)
             pin(history.prices, settings)
             step("done")
     if as_json:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from backtests.evidence import paths
 from backtests.evidence.breakouts import Breakouts, Follow
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import without_each
@@ -28,6 +29,8 @@ def document(claims: Sequence[Claim], found: Breakouts | None, history: History,
             | ({} if one.found is None else _excess(one.found))
             for one in (found.definitions if found else ())
         ],
+        "paths": paths.around(history, found.events) if found else [],
+        "cycles": paths.cycles(history) if found else [],
         "until": [one._asdict() for one in (found.until if found else ())],
         "lacking": history.lacking,
         "sample": history.prices.sample,

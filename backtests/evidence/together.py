@@ -55,7 +55,7 @@ def weekly(closes: dict[str, pd.Series]) -> pd.DataFrame:
 def measured(weeks: Floats, figure: Callable[[Floats], Floats], seed: int) -> Measured:
     """A figure of weeks x series. `figure` gets draws x weeks x series and gives one number a draw."""
     drawn = figure(weeks[drawn_days(len(weeks), DRAWS, seed, BLOCK_WEEKS)])
-    return _measured(len(weeks), float(figure(weeks[None])[0]), float(drawn.std()))
+    return _measured(len(weeks), float(figure(weeks[None])[0]), float(np.nanstd(drawn)))
 
 
 def _measured(n: int, estimate: float, error: float) -> Measured:
@@ -75,16 +75,20 @@ def students(share: float, freedom: float) -> float:
 
 
 def correlation(pairs: Floats) -> Floats:
-    """Of the first with the last series, by draw."""
+    """Of the first with the last series, by draw; 0 where one does not move."""
     apart = pairs - pairs.mean(axis=1, keepdims=True)
     first, last = apart[..., 0], apart[..., -1]
-    return np.asarray((first * last).sum(axis=1) / np.sqrt((first**2).sum(axis=1) * (last**2).sum(axis=1)))
+    return _over((first * last).sum(axis=1), np.sqrt((first**2).sum(axis=1) * (last**2).sum(axis=1)))
 
 
 def beta(pairs: Floats) -> Floats:
-    """Of the first on the last series, by draw."""
+    """Of the first on the last series, by draw; 0 where that does not move."""
     apart = pairs - pairs.mean(axis=1, keepdims=True)
-    return np.asarray((apart[..., 0] * apart[..., -1]).sum(axis=1) / (apart[..., -1] ** 2).sum(axis=1))
+    return _over((apart[..., 0] * apart[..., -1]).sum(axis=1), (apart[..., -1] ** 2).sum(axis=1))
+
+
+def _over(values: Floats, spread: Floats) -> Floats:
+    return np.divide(values, spread, out=np.zeros_like(values), where=spread > 0.0)
 
 
 def _word(found: Measured, beside: float, *, above: bool) -> Word:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from backtests.openings import HORIZONS
-from backtests.report import terminal
+from backtests.report import evidence_words, terminal
 
 COLOURS = {"supported": "green", "contradicted": "red", "cannot be told": "yellow", "not testable with prices": "dim"}
 
@@ -18,39 +18,16 @@ def show(out: Console, found: Mapping[str, Any], folder: object) -> None:
     """Words first, then the claims, the breakouts, and how much hangs on their definition."""
     if found["sample"]:
         terminal.show_sample(out, found["fallback"])
-    out.print(escape(headline(found)) + "\n")
+    out.print(escape(evidence_words.headline(found)) + "\n")
     out.print(_claims(found))
     if found["events"]:
         out.print(_events(found))
         out.print(_definitions(found))
-        for text in until(found):
+        for text in evidence_words.until(found):
             out.print(escape(text))
     for symbol, why in found["lacking"].items():
         out.print(f"[yellow]without {escape(symbol)}[/]: {escape(why)}")
     out.print(f"\nWritten to {folder}")
-
-
-def headline(found: Mapping[str, Any]) -> str:
-    """What came of it all, in a sentence."""
-    counts = ", ".join(f"{count} {word}" for word, count in found["verdicts"].items() if count)
-    return f"{sum(found['verdicts'].values())} readings of the claims: {counts}."
-
-
-def until(found: Mapping[str, Any]) -> list[str]:
-    """How long until the breakouts could show what they seem to."""
-    texts = []
-    for one in found["until"]:
-        if one["events"] is None:
-            texts.append(
-                f"Bitcoin over {one['horizon']}: breakouts that did not form the thesis gained no more than any days; no number would show it."
-            )
-        else:
-            wait = f", {one['years']:,.0f} years from now at the rate since the index began" if one["years"] else ""
-            texts.append(
-                f"Bitcoin over {one['horizon']}: were the difference truly what the {one['had']} breakouts that did not form the thesis show, "
-                f"it would take {one['events']:,.0f} of them to see it in 80%{wait}."
-            )
-    return texts
 
 
 def _claims(found: Mapping[str, Any]) -> Table:

@@ -160,6 +160,8 @@ def main() -> None:
             outcomes.append(outcome)
             if outcome.ended not in ("on target", "stopped"):
                 print(f"{outcome.seed}: {outcome.ended}; it met {outcome.met}", flush=True)
+            if len(outcomes) % 50 == 0:
+                print(f"{len(outcomes)} of {len(jobs)} in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     said(outcomes, time.perf_counter() - began)
 
 

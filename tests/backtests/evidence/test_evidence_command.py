@@ -20,7 +20,7 @@ QUICK = ["evidence.draws=200", "evidence.bases=[126, 252]", "evidence.confirms=[
 
 
 def evidence(place: Path, words: list[str], capsys: pytest.CaptureFixture[str], name: str = "run") -> dict[str, Any]:
-    run_evidence(None, [*QUICK, *words], True, place / name, False)
+    run_evidence(None, [*QUICK, *words], True, place / name, name == "run", False)
     said: dict[str, Any] = json.loads(capsys.readouterr().out)
     written = json.loads((place / name / "evidence.json").read_text())
     assert {key: value for key, value in said.items() if key != "folder"} == written

@@ -1,0 +1,126 @@
+"""The evidence as one self-contained HTML page."""
+
+import json
+from collections.abc import Mapping
+from math import expm1
+from pathlib import Path
+from typing import Any
+
+from backtests.openings import HORIZONS
+from backtests.report import evidence_figures, evidence_words, shell
+from backtests.report.tables import Cell, Table, gain, number
+from backtests.runs import RunError
+
+NAME = "evidence.html"
+NEEDED = {"verdicts", "claims", "events", "definitions", "paths", "cycles", "until", "lacking", "sample", "fallback", "seed", "draws", "data"}
+KINDS = {"supported": "good", "contradicted": "bad"}
+Found = Mapping[str, Any]
+
+
+def write(folder: Path, name: str | None = None) -> Path:
+    """Write the page of the evidence in `folder` into it; `name` is what to call it, the folder's own name if None.
+
+    Raises
+    ------
+    RunError
+        `folder` holds no evidence, or a damaged one, or the page cannot be written.
+
+    """
+    return shell.written(folder / NAME, html(read(folder), name or folder.resolve().name))
+
+
+def read(folder: Path) -> Found:
+    """The evidence.json of a run.
+
+    Raises
+    ------
+    RunError
+        There is none, or it lacks what the page tells.
+
+    """
+    path = folder / "evidence.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or (missing := NEEDED - found.keys()):
+        why = f"has no {', '.join(sorted(missing))}" if isinstance(found, dict) else "is no evidence"
+        raise RunError(f"{path}: is missing or damaged ({why}); run `evidence` again")
+    return found
+
+
+def html(found: Found, name: str) -> str:
+    """The page; everything it needs is inside."""
+    return shell.html(
+        "evidence.html",
+        evidence_figures.pictures(found),
+        found=found,
+        name=name,
+        sample=found["sample"],
+        numbers_stand="in evidence.json",
+        words=evidence_words,
+        tiles=tiles(found),
+        claims=claims(found),
+        events=events(found),
+        definitions=definitions(found),
+    )
+
+
+def tiles(found: Found) -> list[tuple[str, str, str]]:
+    """How many readings came to which word."""
+    return [(word, str(count), f"of {len(found['claims'])}") for word, count in found["verdicts"].items()]
+
+
+def claims(found: Found) -> Table:
+    """Every reading of every claim."""
+    headings = (
+        ("", False),
+        ("claim", False),
+        ("verdict", False),
+        ("n", True),
+        ("estimate", True),
+        ("95 % interval", True),
+        ("p", True),
+        ("why", False),
+    )
+    rows = []
+    for one in found["claims"]:
+        said = one["claim"] + (f"\n{one['reading']}" if one["reading"] else "")
+        between = "-" if one["low"] is None else f"{one['low']:+.2f} to {one['high']:+.2f}"
+        told = number(one["estimate"], "{:,.2f}")
+        rows.append([
+            Cell(one["id"]), Cell(said, kind="sentence"), Cell(one["verdict"], kind=KINDS.get(one["verdict"], "")), number(one["n"], "{:,}"),
+            told._replace(text=f"{told.text}\n{one['unit']}") if one["estimate"] is not None else told,
+            Cell(between, one["low"], "number"), number(one["p"], "{:.3f}"), Cell(f"{one['why']}\n{one['test']}", kind="sentence"),
+        ])  # fmt: skip
+    return Table(headings, rows)
+
+
+def events(found: Found) -> Table:
+    """What followed each breakout, one row an asset."""
+    headings = (("breakout", False), ("level", True), ("", False), *((horizon, True) for horizon in HORIZONS))
+    rows = []
+    for event in found["events"]:
+        for asset, gains in event["after"].items():
+            if any(value is not None for value in gains.values()):
+                opened = [Cell(event["opened"][:10]), number(event["level"], "{:,.2f}"), Cell(asset)]
+                rows.append([*opened, *(gain(gains[horizon], "{:+,.0%}") for horizon in HORIZONS)])
+    return Table(headings, rows)
+
+
+def definitions(found: Found) -> Table:
+    """Bitcoin over 3 months, by what counts as a breakout."""
+    named = ("record stood for", "closes above", "breakouts", "with BTC", "BTC", "other dates", "p")
+    rows = []
+    for one in found["definitions"]:
+        figures = [
+            number(one.get("n"), "{:,}"),
+            *(gain(_share(one.get(name)), "{:+,.0%}") for name in ("mean", "usual")),
+            number(one.get("p"), "{:.3f}"),
+        ]
+        rows.append([*(number(one[name], "{:,}") for name in ("base_sessions", "confirm_sessions", "breakouts")), *figures])
+    return Table([(name, True) for name in named], rows)
+
+
+def _share(log_gain: float | None) -> float | None:
+    return None if log_gain is None else expm1(log_gain)
