@@ -77,22 +77,18 @@ def claims(found: Found) -> Table:
         ("", False),
         ("claim", False),
         ("verdict", False),
-        ("n", True),
-        ("estimate", True),
-        ("95 % interval", True),
-        ("p", True),
         ("why", False),
+        *((name, True) for name in ("n", "estimate", "95 % interval", "p")),
     )
     rows = []
     for one in found["claims"]:
         said = one["claim"] + (f"\n{one['reading']}" if one["reading"] else "")
         between = "-" if one["low"] is None else f"{one['low']:+.2f} to {one['high']:+.2f}"
         told = number(one["estimate"], "{:,.2f}")
-        rows.append([
-            Cell(one["id"]), Cell(said, kind="sentence"), Cell(one["verdict"], kind=KINDS.get(one["verdict"], "")), number(one["n"], "{:,}"),
-            told._replace(text=f"{told.text}\n{one['unit']}") if one["estimate"] is not None else told,
-            Cell(between, one["low"], "number"), number(one["p"], "{:.3f}"), Cell(f"{one['why']}\n{one['test']}", kind="sentence"),
-        ])  # fmt: skip
+        words = [Cell(one["id"]), Cell(said, kind="sentence"), Cell(one["verdict"], kind=KINDS.get(one["verdict"], ""))]
+        words.append(Cell(f"{one['why']}\n{one['test']}", kind="sentence"))
+        told = told._replace(text=f"{told.text}\n{one['unit']}") if one["estimate"] is not None else told
+        rows.append([*words, number(one["n"], "{:,}"), told, Cell(between, one["low"], "number"), number(one["p"], "{:.3f}")])
     return Table(headings, rows)
 
 

@@ -19,6 +19,8 @@ def show(out: Console, found: Mapping[str, Any], folder: object) -> None:
     if found["sample"]:
         terminal.show_sample(out, found["fallback"])
     out.print(escape(evidence_words.headline(found)) + "\n")
+    for text in evidence_words.in_short(found):
+        out.print(escape(text))
     out.print(_claims(found))
     if found["events"]:
         out.print(_events(found))

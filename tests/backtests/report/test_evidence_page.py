@@ -54,8 +54,8 @@ def test_every_claim_is_a_row_with_its_numbers(found: dict[str, Any]) -> None:
     rows = evidence_page.claims(found).rows
     assert [row[0].text for row in rows] == [one["id"] for one in found["claims"]]
     for row, one in zip(rows, found["claims"], strict=True):
-        assert row[2].text == one["verdict"] and row[7].text.startswith(one["why"])
-        assert row[6].text == ("-" if one["p"] is None else f"{one['p']:.3f}")
+        assert row[2].text == one["verdict"] and row[3].text.startswith(one["why"])
+        assert row[7].text == ("-" if one["p"] is None else f"{one['p']:.3f}")
 
 
 def test_paths_begin_at_the_price_of_the_breakout(found: dict[str, Any]) -> None:
