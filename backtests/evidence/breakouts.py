@@ -29,7 +29,7 @@ from backtests.prepare import breakout_rules
 from config.evidence import Evidence
 from config.settings import Settings
 
-FORMED = ("2016", "2020")  # years whose breakouts the thesis was made from: they cannot prove it
+FORMED = (2016, 2020)  # years whose breakouts the thesis was made from: they cannot prove it
 NAMED = "3 months"  # of tests that name one horizon: the end of the "one to three months" of claim B7
 YEAR_DAYS = 365.25
 WASHED_OUT = 0.5  # share that is gone of the highest price
@@ -50,7 +50,7 @@ class Follow(NamedTuple):
 
 
 class Definition(NamedTuple):
-    """The same question, Bitcoin after `HORIZON_DAYS`, of another definition of a breakout."""
+    """The same question, Bitcoin over `NAMED`, of another definition of a breakout."""
 
     base_sessions: int
     confirm_sessions: int
@@ -83,7 +83,7 @@ def studied(history: History, settings: Settings) -> Breakouts:
     rules, evidence, closes = breakout_rules(settings)._replace(confirm_sessions=1), settings.evidence, history.closes
     trend = settings.gate.trend_sessions
     events = breakouts(closes, rules, trend)
-    own = events[[str(event.year) not in FORMED for event in events]]
+    own = events[[event.year not in FORMED for event in events]]
 
     def follow(asset: str, horizon: str, some: pd.DatetimeIndex) -> Follow | None:
         values = history.assets[asset]
@@ -144,7 +144,7 @@ def _times(log_gain: float) -> float:
 def _both_times(found: Breakouts) -> Claim:
     said = "In 2016 and in 2020 the Russell 2000 broke above its record and a BTC bull market began"
     one = found.follows.get((BITCOIN, "12 months"))
-    rows = [] if one is None else [row for row, event in enumerate(one.after.events) if str(event.year) in FORMED]
+    rows = [] if one is None else [row for row, event in enumerate(one.after.events) if event.year in FORMED]
     if one is None or len(rows) < len(FORMED):
         return lacking("A1", said, "BTC in 2016 and 2020")
     gains = [_times(gain) for gain in one.after.gains[rows]]
@@ -176,7 +176,7 @@ def _altcoins(found: Breakouts) -> Claim:
     if alts is None or bitcoin is None:
         return lacking("B1", said, "alts or BTC")
     by_year = [{event.year: _times(gain) for event, gain in zip(one.after.events, one.after.gains, strict=True)} for one in (alts, bitcoin)]
-    years = [year for year in (2016, 2020) if all(year in gains for gains in by_year)]
+    years = [year for year in FORMED if all(year in gains for gains in by_year)]
     if len(years) < len(FORMED):
         return lacking("B1", said, "alts in 2016 and 2020")
     told = ", ".join(f"{year}: alts {by_year[0][year]:+,.0%}, BTC {by_year[1][year]:+,.0%}" for year in years)
@@ -210,7 +210,8 @@ def _beforehand(found: Breakouts, bitcoin: pd.Series) -> Iterator[Claim]:
     washed = "It happens when crypto is washed out by selling: books thin, sellers exhausted"
     late = "Whoever waits for crypto's own chart to confirm is late: the signal comes before crypto's own trend turns"
     daily = every_day(bitcoin)
-    known = daily.index[daily.index.searchsorted(found.events[found.events >= daily.index[TREND_DAYS]])]
+    covered = found.events[(found.events >= daily.index[min(TREND_DAYS, len(daily) - 1)]) & (found.events <= daily.index[-1])]
+    known = daily.index[daily.index.searchsorted(covered)]
     if not len(known):
         yield from (lacking(id_, said, "BTC before any breakout") for id_, said in (("B9", washed), ("B11", late)))
         return
@@ -219,8 +220,7 @@ def _beforehand(found: Breakouts, bitcoin: pd.Series) -> Iterator[Claim]:
     told = ", ".join(f"{day.year}: {fall:.0%}" for day, fall in falls.items())
     yield stated(
         "B9", washed, f"fall of BTC from its highest close at each breakout, {WASHED_OUT:.0%} or more in most", BITCOIN, float(falls.median()),
-        "share",
-        bool((falls >= WASHED_OUT).mean() > 0.5), f"{times} stood below its highest close by: {told}.", n=len(known),
+        "share", bool((falls >= WASHED_OUT).mean() > 0.5), f"{times} stood below its highest close by: {told}.", n=len(known),
     )  # fmt: skip
     above = rising(bitcoin, known)
     told = ", ".join(f"{day.year}: {'above' if is_above else 'below'}" for day, is_above in zip(known, above, strict=True))

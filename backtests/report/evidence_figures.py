@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backtests.evidence.breakouts import FORMED
 from backtests.report.figures import Figure
 
 Found = Mapping[str, Any]
-FORMED = ("2016", "2020")
 COLOURS = ("--line-1", "--line-2", "--line-3", "--line-4", "--strategy")
 START: Figure = {"type": "line", "x0": 0, "x1": 0, "yref": "y domain", "y0": 0, "y1": 1, "line": {"color": "--ink", "width": 1.5, "dash": "dot"}}
 USUAL = 0.05
@@ -27,7 +27,7 @@ def pictures(found: Found) -> dict[str, Figure]:
 def paths(lines: Sequence[Mapping[str, Any]]) -> Figure:
     """Bitcoin around each breakout; those that formed the thesis are dashed."""
     traces = [
-        _line(one, one["opened"][:10], COLOURS[number % len(COLOURS)], "dash" if one["opened"][:4] in FORMED else "solid")
+        _line(one, one["opened"][:10], COLOURS[number % len(COLOURS)], "dash" if int(one["opened"][:4]) in FORMED else "solid")
         for number, one in enumerate(lines)
     ]
     return {"data": traces, "layout": _axes("days from the breakout") | {"shapes": [START]}}

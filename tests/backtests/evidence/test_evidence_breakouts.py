@@ -129,6 +129,15 @@ def test_what_bitcoin_was_like_at_the_breakouts() -> None:
     assert words == {-0.002: ("supported", "supported", 5), 0.002: ("contradicted", "contradicted", 5)}
 
 
+def test_breakouts_before_and_after_a_coins_prices_are_not_asked_about() -> None:
+    """Listed in 2012 and gone in 2019: three of seven."""
+    of = history(**{BITCOIN: coin(1, {})[: pd.Timestamp("2019-01-01", tz="UTC")]})
+    found = told(studied(of, SETTINGS), of)
+    assert found["B9", ""].n == found["B11", ""].n == 3
+    short = history(**{BITCOIN: coin(1, {}).iloc[:50]})
+    assert told(studied(short, SETTINGS), short)["B11", ""].verdict == "cannot be told"
+
+
 def test_events_that_differ_more_than_chance_have_them_contradict_one_engine() -> None:
     mixed = history(**{BITCOIN: coin(4, {"2013-01-02": 3.0, "2016-11-14": -3.0, "2018-09-03": 0.0, "2020-11-13": 3.0, "2022-08-01": -3.0})})
     one = told(studied(mixed, SETTINGS), mixed)["B10", ""]
