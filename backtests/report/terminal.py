@@ -71,7 +71,7 @@ def show_sample(out: Console, why: str) -> None:
     """What must be known before any figure that follows."""
     out.print("[bold black on yellow] SAMPLE PRICES [/] A simulation pinned to a few dozen published closes, not a market: no verdict, no p.")
     if why:
-        out.print(f"[yellow]{why[0].upper()}{why[1:]}.[/]")
+        out.print(f"[yellow]{why[0].upper()}{why[1:].rstrip('.')}.[/]")
     out.print()
 
 
