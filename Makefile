@@ -57,6 +57,7 @@ proofs: coverage
 	$(RUN) -m tests.proofs.soak
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world null
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world twice
+	$(RUN) -m tests.proofs.evidence_calibration --data $(DATA)
 	$(RUN) -m pytest -m proof
 	$(RUN) -m tests.proofs.mutants
 
