@@ -178,7 +178,8 @@ class Session:
         self._abandon_older(due)
         if (early := due - self._account.time()) > RETRY:
             raise TryLaterError(f"our clock is ahead of the exchange's: there the bar of {_utc(due)} ends in {early:.0f} s, it is not decided before")
-        self._clock.sleep(early)  # a moment, or none
+        if early > 0.0:
+            self._clock.sleep(early)
         known = self._pump.known(due)
         if self._clock.stopped:
             return  # with whatever was there so far: the next start looks again

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from brokers.orders.errors import ExchangeError, TryLaterError
+from brokers.prices.series import DataError
 from main import EXCHANGE, exit_code
 from tests.brokers.misfortunes import (
     OUT,
@@ -215,7 +216,7 @@ def test_fault_13_nothing_is_decided_while_a_held_coin_has_no_price_at_all(whole
             file.unlink()
         w.clock.sleep(DAY)
         w.venue.faults.add("503_before", "GET", "klines", times=1000, where=_about("ETHUSDT"))
-        with pytest.raises(TryLaterError, match="ETH"):
+        with pytest.raises(DataError, match="no price of ETH can be had, which is held"):
             w.run()
         w.venue.faults.clear()
         w.run()
