@@ -4,7 +4,7 @@ The gate of a week is the one known when it begins. That it was open in weeks of
 spells at other times: the whole gate moved around the window (as `random_gates` does for the strategy).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +72,11 @@ def slopes(draws: Floats) -> Floats:
     return np.asarray(found)
 
 
+def _slope(column: int) -> Callable[[Floats], Floats]:
+    """That of one column beside the first."""
+    return lambda draws: np.asarray(slopes(draws)[:, column])
+
+
 def shifted_p(returns: Floats, gate: Floats) -> float:
     """Share of all moves of the gate around the window, its own place included, that earn as much more while open as it does."""
     total, opened, n = returns.sum(), gate.sum(), len(gate)
@@ -89,7 +94,7 @@ def _told(found: Measured) -> str:
 
 
 def _signal(said: str, weeks: Weeks, evidence: Evidence) -> Claim:
-    found = _yearly(measured(np.column_stack((weeks.returns, weeks.gate)), lambda draws: slopes(draws)[:, 0], evidence.seed))
+    found = _yearly(measured(np.column_stack((weeks.returns, weeks.gate)), _slope(0), evidence.seed))
     p = shifted_p(weeks.returns, weeks.gate)
     shown = found.low > 0.0 and p <= LEVEL
     word: Word = "contradicted" if shown else "supported" if found.power >= SEEN else "cannot be told"
@@ -108,7 +113,7 @@ def _rivals(said: str, weeks: Weeks, evidence: Evidence) -> Iterator[Claim]:
     values = np.column_stack((weeks.returns, weeks.gate, weeks.clock))
     together = float(np.mean(weeks.gate == weeks.clock))
     for column, reading in enumerate(("the gate, the clock known", "the clock, the gate known")):
-        found = _yearly(measured(values, lambda draws, one=column: slopes(draws)[:, one], evidence.seed))  # type: ignore[misc]
+        found = _yearly(measured(values, _slope(column), evidence.seed))
         of_gate = column == 0
         word: Word = "cannot be told" if found.low <= 0.0 <= found.high else "contradicted" if of_gate == (found.low > 0.0) else "supported"
         while_so = "with the gate open" if of_gate else "within 18 months of a halving"

@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evidence.command import order, run_evidence
+from backtests.evidence.command import run_evidence
 from backtests.evidence.document import holm
-from backtests.evidence.history import mean_of
+from backtests.evidence.history import _bitcoin, mean_of
 from backtests.openings import HORIZONS
 from backtests.report import evidence_terminal, terminal
+from brokers.prices.fred import published
+from brokers.prices.series import Request, Series
+from config.settings import load
 from tests.price_folder import HISTORY_FROM
 from tests.scenes import REAL, realdata
 
@@ -68,7 +71,7 @@ def test_the_terminal_says_words_first_and_every_claim(made_up: list[str], tmp_p
 
 def test_claims_stand_in_the_order_of_their_numbers(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ids = [one["id"] for one in evidence(tmp_path, made_up, capsys)["claims"]]
-    assert ids == sorted(ids, key=lambda name: (name[0], int(name[1:]))) and order is not None
+    assert ids == sorted(ids, key=lambda name: (name[0], int(name[1:]))) and len(set(ids)) > 10
 
 
 def test_p_is_corrected_for_all_that_were_looked_at() -> None:
@@ -82,6 +85,21 @@ def test_the_mean_of_coins_earns_the_mean_of_those_that_were_there() -> None:
     days = pd.date_range("2020-01-01", periods=4, freq="D", tz="UTC")
     a, b = pd.Series([1.0, 2.0, 1.0], index=days[:3]), pd.Series([5.0, 15.0, 15.0], index=days[1:])
     assert mean_of({"A": a, "B": b}).tolist() == pytest.approx([1.0, 2.0, 3.5, 3.5])
+
+
+@pytest.mark.parametrize("day", ["2012-01-10", "2012-07-10"])
+def test_bitcoins_early_price_is_known_when_its_day_is_over(day: str) -> None:
+    """At midnight UTC, in New York's winter as in its summer; from its first bar on the other source counts."""
+    early, late = pd.Timestamp(day), pd.Timestamp(day) + pd.Timedelta(days=1)
+    before = pd.Series([5.0, 6.0], index=published("BTC_coinmetrics", pd.DatetimeIndex([early, late])))
+    bars = pd.Series([7.0], index=pd.DatetimeIndex([late + pd.Timedelta(days=1)], tz="UTC"))
+
+    def series(name: str, column: str, values: pd.Series) -> Series:
+        return Series(Request(name, "coin"), "folder", name, values.to_frame(column), "", ())
+
+    settings = load()
+    found = _bitcoin({"BTC-USD": series("BTC-USD", "close", bars), "BTC_coinmetrics": series("BTC_coinmetrics", "value", before)}, settings)
+    assert found.to_dict() == {late.tz_localize("UTC"): 5.0, bars.index[0]: 7.0}
 
 
 @realdata
