@@ -61,8 +61,9 @@ proofs: coverage
 	$(RUN) -m pytest -m proof
 	$(RUN) -m tests.proofs.mutants
 
+# `make lock UPGRADE=--upgrade` takes the newest of everything.
 lock: $(READY)
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --group dev pyproject.toml -o requirements.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header $(UPGRADE) --group dev pyproject.toml -o requirements.lock
 	grep -A 100 '^uv==' requirements.lock | awk 'NR > 1 && !/^ /{exit} {print}' > bootstrap.lock
 
 clean:

@@ -32,6 +32,7 @@ from config.settings import Settings
 FORMED = (2016, 2020)  # years whose breakouts the thesis was made from: they cannot prove it
 NAMED = "3 months"  # of tests that name one horizon: the end of the "one to three months" of claim B7
 YEAR_DAYS = 365.25
+ANSWER = "BTC and ETH often stay quiet while small caps rise; ETH and altcoins answer within one to three months of a sustained Russell uptrend"
 WASHED_OUT = 0.5  # share that is gone of the highest price
 
 
@@ -188,12 +189,11 @@ def _altcoins(found: Breakouts) -> Claim:
 
 
 def _answer(found: Breakouts, asset: str, horizon: str) -> Claim:
-    said = "ETH and altcoins answer within one to three months of a sustained Russell uptrend"
     reading = f"{asset}, {horizon}" if asset != BITCOIN else f"{asset}, {horizon}; said of ETH and alts"
     how = "mean log gain after breakouts against dates drawn in three ways; the least favourable counts"
     one = found.follows.get((asset, horizon))
     if one is None:
-        return lacking("B7", said, f"{asset} at any breakout")._replace(reading=reading)
+        return lacking("B7", ANSWER, f"{asset} at any breakout")._replace(reading=reading)
     own = one.strictest
     told = ", ".join(f"{each.p:.3f} against {name}" for name, each in one.against.items())
     why = (
@@ -201,7 +201,7 @@ def _answer(found: Breakouts, asset: str, horizon: str) -> Claim:
         f"(p {told}); a difference below {_times(own.smallest):.0%} would rarely have been seen."
     )
     return Claim(
-        "B7", said, reading, how, f"{asset}, {INDEX}", own.n, own.difference, own.low, own.high, "log", own.p, own.power, weighed(own), why,
+        "B7", ANSWER, reading, how, f"{asset}, {INDEX}", own.n, own.difference, own.low, own.high, "log", own.p, own.power, weighed(own), why,
     )  # fmt: skip
 
 

@@ -9,9 +9,9 @@ import tomli_w
 
 from backtests import runs
 from backtests.commands import logged, pin, write_page
-from backtests.evidence import breakouts, facts, regime, together
+from backtests.evidence import breakouts, causes, facts, lag_scan, leads, regime, together, turns
 from backtests.evidence.claim import Claim
-from backtests.evidence.document import document
+from backtests.evidence.document import Lags, document
 from backtests.evidence.history import History, gathered
 from backtests.prepare import gate_rules, market
 from backtests.report import terminal
@@ -50,11 +50,14 @@ def _found(settings: Settings, history: History, step: Step) -> dict[str, Any]:
         return document(list(facts.without_prices()), None, history, settings)
     step("breakouts")
     studied = breakouts.studied(history, settings)
-    step("series")
-    table = gate_table(market(settings, history.prices), gate_rules(settings))
-    series = [*together.claims(history, settings.evidence), *regime.claims(history, table, settings.evidence)]
+    step("whole series")
+    table, evidence = gate_table(market(settings, history.prices), gate_rules(settings)), settings.evidence
+    series = [*together.claims(history, evidence), *regime.claims(history, table, evidence), *causes.claims(history, table), *turns.claims(history)]
+    step("lags")
+    scans, led = lag_scan.scanned(history, table, evidence), leads.led(history)
+    series += [*lag_scan.claims(scans), *leads.claims(history, led)]
     claims: list[Claim] = [*facts.facts(history), *breakouts.claims(studied, history), *series]
-    return document(sorted(claims, key=order), studied, history, settings)
+    return document(sorted(claims, key=order), studied, history, settings, Lags(scans, led, leads.crossed(history, evidence)))
 
 
 def order(claim: Claim) -> tuple[str, int]:

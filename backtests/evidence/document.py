@@ -1,7 +1,7 @@
 """evidence.json: every claim with its numbers, the breakouts, and what hangs on how they are defined."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from backtests.evidence.breakouts import Breakouts, Follow
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import without_each
 from backtests.evidence.history import History
+from backtests.evidence.lag_scan import Scan
+from backtests.evidence.leads import Cross, Lead
+from backtests.evidence.turns import LAYERS, ordered
 from backtests.openings import HORIZONS
 from backtests.plain import plain
 from config.settings import Settings
@@ -17,7 +20,15 @@ from config.settings import Settings
 WORDS = ("supported", "contradicted", "cannot be told", "not testable with prices")
 
 
-def document(claims: Sequence[Claim], found: Breakouts | None, history: History, settings: Settings) -> dict[str, Any]:
+class Lags(NamedTuple):
+    """What was found about who comes first."""
+
+    scans: list[Scan]
+    leads: list[Lead]
+    crosses: list[Cross]
+
+
+def document(claims: Sequence[Claim], found: Breakouts | None, history: History, settings: Settings, lags: Lags | None = None) -> dict[str, Any]:
     """The content of evidence.json; the same prices and seed make the same bytes."""
     content: dict[str, Any] = plain({
         "verdicts": {word: sum(one.verdict == word for one in claims) for word in WORDS},
@@ -29,6 +40,16 @@ def document(claims: Sequence[Claim], found: Breakouts | None, history: History,
             | ({} if one.found is None else _excess(one.found))
             for one in (found.definitions if found else ())
         ],
+        "gate_test": [
+            {"asset": one.asset, "days": one.days, "apart": np.round(one.apart, 6), "best_lag": one.best, "p_moved": one.p_moved}
+            | {"p_drawn": one.p_drawn, "p": one.p, "band": one.band, "power": one.power}
+            for one in (lags.scans if lags else ())
+        ],
+        "leads": [
+            {"leader": one.leader, "follower": one.follower, "weeks": one.weeks} | one.found._asdict() for one in (lags.leads if lags else ())
+        ],
+        "crosses": [one._asdict() | {"correlation": np.round(one.correlation, 4)} for one in (lags.crosses if lags else ())],
+        "turns": turned(history) if found else [],
         "paths": paths.around(history, found.events) if found else [],
         "cycles": paths.cycles(history) if found else [],
         "until": [one._asdict() for one in (found.until if found else ())],
@@ -46,6 +67,16 @@ def document(claims: Sequence[Claim], found: Breakouts | None, history: History,
         },
     })  # fmt: skip
     return content
+
+
+def turned(history: History) -> list[dict[str, Any]]:
+    """Bitcoin's turns with the days of the layers about them."""
+    layers = LAYERS["B5"] if "risky" in history.bonds else LAYERS["B5"][1:]
+    return [
+        {"day": one.turn.day.isoformat(), "kind": one.turn.kind, "price": one.turn.price, "layers": one.days}
+        for kind in ("low", "high")
+        for one in ordered(history, layers, kind)
+    ]  # fmt: skip
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:

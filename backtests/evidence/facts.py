@@ -1,14 +1,17 @@
 """Claims about what happened: dates, levels, the protocol. No sample, no luck; prices or the schedule say whether it was so."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
 import pandas as pd
 
-from backtests.evidence.claim import Claim, about, lacking, stated, untestable
+from backtests.evidence import owned
+from backtests.evidence.claim import Claim, about, lacking, stated
+from backtests.evidence.events import every_day
 from backtests.evidence.halvings import HALVINGS, share_mined, yearly_issuance
-from backtests.evidence.history import BITCOIN, INDEX, History
+from backtests.evidence.history import BITCOIN, INDEX, NONE, History
+from backtests.evidence.together import CALMER, ETFS
 
 PEAK_YEAR = 2021
 TOLD_ON = "2026-01-23"  # of the articles, at the latest
@@ -39,21 +42,18 @@ def facts(history: History) -> Iterator[Claim]:
             yield from fact.tell(fact, history)
         else:
             yield lacking(fact.id, fact.said, f"{fact.asset} from {fact.first} to {fact.last}")
-    yield from without_prices()
+    yield from without_prices(history.macro, history.assets[BITCOIN])
 
 
-def without_prices() -> Iterator[Claim]:
-    """Those that no price decides."""
+def without_prices(macro: Mapping[str, pd.Series] = NONE, bitcoin: pd.Series | None = None) -> Iterator[Claim]:
+    """Those that no price decides: the protocol does, or what the user has of his own."""
     height = HALVINGS[3].height
     before, since, share = yearly_issuance(height - 1), yearly_issuance(height), share_mined(height)
     why = f"By the protocol's schedule {before:.2%} before block {height:,} and {since:.2%} since; {share:.2%} of all coins were mined by then."
     issuance = "The halving took yearly issuance from 1.7 % to 0.85 % of supply, and 94 % of all BTC is mined"
     holds = about(before, 0.017) and about(since, 0.0085) and about(share, 0.94)
     yield stated("A7", issuance, "the protocol's schedule", "none", since, "share", holds, why)
-    losses = "About 40 % of Russell 2000 companies reported losses for Q3 2025, near the highest ever, twice the share of 2007"
-    yield untestable("A13", losses, "the share of its members with losses, by quarter")
-    rails = "The rails are better: clear rules, custody, ETFs that keep absorbing supply, less leverage"
-    yield untestable("B14", rails, "ETF flows, open interest and funding rates over years")
+    yield from owned.claims(macro, bitcoin)
 
 
 def _end(day: str | date) -> pd.Timestamp:
@@ -131,12 +131,12 @@ def _record_before_halving(fact: Fact, history: History) -> Iterator[Claim]:
 
 
 def _year_2025(fact: Fact, history: History) -> Iterator[Claim]:
-    closes, flows = history.bars["close"], "Flows of funds are not in prices"
+    closes = history.bars["close"]
     year = closes[_end(fact.first) : _end(fact.last)]
     calendar, climb = _on(closes, fact.last) / _on(closes, fact.first) - 1.0, float(year[_highest(-year) :].max() / year.min() - 1.0)
-    why = f"It rose {calendar:.1%}. {flows}."
+    why = f"It rose {calendar:.1%}."
     yield fact.claim("closes of the last days of 2024 and 2025", calendar, "share", calendar > 0.4, why, "the year")
-    why = f"From its lowest close, on {_day(_highest(-year))}, to its highest after it rose {climb:.1%}. {flows}."
+    why = f"From its lowest close, on {_day(_highest(-year))}, to its highest after it rose {climb:.1%}."
     yield fact.claim("lowest close of 2025 to the highest after it", climb, "share", climb > 0.4, why, "from the low")
 
 
@@ -149,6 +149,15 @@ def _above_2600(fact: Fact, history: History) -> Iterator[Claim]:
     yield fact.claim("first close above 2,600", gain, "share", holds, f"Its first close above 2,600: {_day(first)}{above}.")
 
 
+def _no_such_advance(fact: Fact, history: History) -> Iterator[Claim]:
+    """The highest gain within a year since the ETFs, and that of 2017."""
+    daily = every_day(history.assets[BITCOIN])
+    gains = daily / daily.shift(YEAR.days) - 1.0
+    then, since = float(gains[_end("2016-12-31") : _end("2017-12-31")].max()), float(gains[ETFS:].max())
+    why = f"The most it gained within a year was {since:,.0%} since, in 2017 {then:,.0%}."
+    yield fact.claim("highest gain over 365 days since the ETFs and in 2017", since, "share", since < then, why, "no advance like 2017's")
+
+
 FACTS = (
     Fact("A3", "In the first three weeks of 2026 the Russell 2000 rose 9 % and passed 2,700", INDEX, "2025-12-31", "2026-01-22", _january),
     Fact(
@@ -159,12 +168,13 @@ FACTS = (
         "A5", "Since the April 2024 halving BTC rose about 50 %; in the two previous rounds about 5 and 27 times", BITCOIN, "2016-07-09", TOLD_ON,
         _rounds,
     ),
+    Fact("A6", CALMER, BITCOIN, "2016-01-01", "2025-01-11", _no_such_advance),
     Fact(
         "A8", "In March 2024 BTC passed its record before the halving, for the first time", BITCOIN, "2022-04-20", "2024-04-20",
         _record_before_halving,
     ),
     Fact(
-        "A12", "In 2025 the Russell 2000 rose more than 40 %, yet small-cap ETFs lost almost 20 billion USD", INDEX, "2024-12-31", "2025-12-31",
+        "A12", owned.FLOWS, INDEX, "2024-12-31", "2025-12-31",
         _year_2025,
     ),
     Fact("B2", "In January 2026 the Russell 2000 passed 2,600 for the first time, up about 15 %", INDEX, "2024-12-31", "2026-01-31", _above_2600),

@@ -4,13 +4,14 @@ The subsidy of a block begins at 50 coins and is cut in half every 210,000 block
 `GetBlockSubsidy`). The days of the halvings are those of the blocks' own time stamps (UTC).
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 
 INTERVAL = 210_000  # blocks from one halving to the next
 UNITS = 100_000_000  # in a coin
 FIRST_SUBSIDY = 50 * UNITS
-BLOCKS_A_YEAR = 365.25 * 24 * 6  # at one block every ten minutes, which the difficulty aims at
+BLOCKS_A_DAY = 24 * 6
+BLOCKS_A_YEAR = 365.25 * BLOCKS_A_DAY  # at one block every ten minutes, which the difficulty aims at
 
 
 class Halving(NamedTuple):
@@ -39,6 +40,13 @@ def mined(height: int) -> int:
     cuts, rest = divmod(height, INTERVAL)
     whole = sum(subsidy(INTERVAL * before) for before in range(min(cuts, 64)))
     return INTERVAL * whole + rest * subsidy(height)
+
+
+def height_on(instant: datetime) -> int:
+    """The height at an instant at ten minutes a block since the halving before, 2009-01-03 before all; within two weeks of the true one."""
+    known = [(one.height, one.day) for one in HALVINGS if one.day <= instant.date()]
+    height, day = known[-1] if known else (0, date(2009, 1, 3))
+    return height + (instant.date() - day).days * BLOCKS_A_DAY
 
 
 def supply() -> int:

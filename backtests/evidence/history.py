@@ -8,19 +8,22 @@ import pandas as pd
 
 from backtests.evidence.events import every_day
 from backtests.report.progress import Step
-from brokers.prices.load import Prices, load_prices, load_requests, source_of
+from brokers.prices.load import OWN_COLUMNS, Prices, load_prices, load_requests, own_file, source_of
 from brokers.prices.series import DataError, Request, Series
 from config.settings import Settings
 
 BITCOIN, ETHER, ALTS, INDEX = "BTC", "ETH", "alts", "Russell 2000"
+NONE: Mapping[str, pd.Series] = {}
 
 
 class History(NamedTuple):
     """Prices by the instant they were known (UTC); `broad` is the broad index's close, `bonds` have those of bond funds, interest included.
 
     `closes` has one entry a session, NaN where the index has no close. `assets` are daily closes by name: of the coins, of the mean of
-    the alts (each day's mean of the returns of those listed the day before), and of the index itself. `lacking` says why a series
-    could not be had. `series` are all that were read.
+    the alts (each day's mean of the returns of those listed the day before), and of the index itself; `alts` are their own closes.
+    `lacking` says why a series could not be had. `series` are all that were read. `macro` are published values: "assets" and "treasury"
+    (millions of USD), "reverse_repos" (billions of USD), "spread" (percent), and what the user has: "flows" of small-cap funds (USD),
+    "losses" (share of companies), "bitcoin_flows" (USD), "open_interest" (USD).
     """
 
     prices: Prices
@@ -31,6 +34,8 @@ class History(NamedTuple):
     assets: Mapping[str, pd.Series]
     lacking: Mapping[str, str]
     series: tuple[Series, ...]
+    alts: Mapping[str, pd.Series] = NONE
+    macro: Mapping[str, pd.Series] = NONE
 
 
 def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Step) -> History:
@@ -44,13 +49,10 @@ def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Step) -
     """
     prices = load_prices(settings, now, refresh, step, may_fall_back=True)
     index = prices.of(settings.signal.index).frame
-    more, lacking = {} if prices.sample else _more(settings, prices, refresh, step), {}
+    more = {} if prices.sample else _more(settings, prices, refresh, step)
     found = {request.symbol: one for request, one in prices.series.items() if request.timeframe == "1d"}
-    for symbol, one in more.items():
-        if isinstance(one, DataError):
-            lacking[symbol] = str(one)
-        else:
-            found[symbol] = one
+    lacking = {symbol: str(one) for symbol, one in more.items() if isinstance(one, DataError)}
+    found |= {symbol: one for symbol, one in more.items() if not isinstance(one, DataError)}
     assets = {BITCOIN: _bitcoin(found, settings), INDEX: every_day(index["close"])}
     if settings.evidence.ether in found:
         assets[ETHER] = found[settings.evidence.ether].frame["close"]
@@ -61,7 +63,8 @@ def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Step) -
     signal, broad = settings.signal, prices.of(settings.signal.broad).frame["close"]
     funds = {"risky": signal.risky_credit, "safe": signal.safe_credit}
     bonds = {name: found[symbol].frame["adj_close"] for name, symbol in funds.items() if symbol in found}
-    return History(prices, index, closes, broad, bonds, assets, lacking, tuple(found.values()))
+    macro = {name: found[symbol].frame["value"] for name, symbol in _macro(settings).items() if symbol in found}
+    return History(prices, index, closes, broad, bonds, assets, lacking, tuple(found.values()), alts, macro)
 
 
 def mean_of(closes: Mapping[str, pd.Series]) -> pd.Series:
@@ -75,10 +78,20 @@ def _more(settings: Settings, prices: Prices, refresh: bool, step: Step) -> dict
     """Series beside the strategy's own."""
     wanted, had = settings.evidence, {request.symbol for request in prices.series}
     requests = [Request(symbol, "coin") for symbol in dict.fromkeys((wanted.ether, *wanted.alts)) if symbol not in had]
+    signal = settings.signal
+    requests += [Request(symbol, "session") for symbol in (signal.risky_credit, signal.safe_credit) if symbol not in had]
     before = Request(wanted.bitcoin_before, "macro")
     if wanted.bitcoin_before and source_of(before, settings) == "folder":
         requests.append(before)
+    requests += [Request(symbol, "macro") for symbol in _macro(settings).values() if symbol not in had]
     return {request.symbol: found for request, found in load_requests(requests, settings, prices.now, refresh, step)}
+
+
+def _macro(settings: Settings) -> dict[str, str]:
+    """Published values by what they are; the user's own where a file of them is named."""
+    parts, wanted = settings.confirmations.liquidity, settings.evidence
+    symbols = {"assets": parts.assets, "treasury": parts.treasury, "reverse_repos": parts.reverse_repos, "spread": wanted.credit_spread}
+    return {name: symbol for name, symbol in symbols.items() if symbol} | {name: name for name in OWN_COLUMNS if own_file(name, settings)}
 
 
 def _bitcoin(found: Mapping[str, Series], settings: Settings) -> pd.Series:

@@ -19,6 +19,7 @@ from config.evidence import Evidence
 from strategies.breakout import CONFIRMED, STATES
 from strategies.indicators import Floats
 
+RIVAL = "Nobody can say which of the two leads: BTC has its own halving cycle, and the Russell may merely have appeared at the same time"
 CLOCK = pd.DateOffset(months=18)  # for so long after a halving the rival rule holds Bitcoin
 
 
@@ -33,16 +34,13 @@ class Weeks(NamedTuple):
 
 def claims(history: History, table: pd.DataFrame, evidence: Evidence) -> Iterator[Claim]:
     """Those about the gate and about the clock; `table` is the gate's."""
-    signal, rival = (
-        "The breakout is a condition to observe, not a trading signal",
-        "Nobody can say which of the two leads: BTC has its own halving cycle, and the Russell may merely have appeared at the same time",
-    )
+    signal = "The breakout is a condition to observe, not a trading signal"
     weeks = of(history, table)
     if len(weeks.returns) < FEWEST_WEEKS or not 0.0 < weeks.gate.mean() < 1.0:
-        yield lacking("A11", rival, "BTC with the gate open and shut")
+        yield lacking("A11", RIVAL, "BTC with the gate open and shut")
         yield lacking("A15", signal, "BTC with the gate open and shut")
         return
-    yield from _rivals(rival, weeks, evidence)
+    yield from _rivals(RIVAL, weeks, evidence)
     yield _signal(signal, weeks, evidence)
 
 
@@ -51,13 +49,19 @@ def of(history: History, table: pd.DataFrame) -> Weeks:
     returns = weekly({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
     ends = pd.DatetimeIndex(returns.index)
     starts = ends - pd.Timedelta(days=7)
-    is_open = (table["state"] == STATES[CONFIRMED]).reindex(starts, method="ffill")
-    known = is_open.notna().to_numpy()
+    is_open = open_at(table, starts)
+    known = np.isfinite(is_open)
     days = [pd.Timestamp(one.day, tz="UTC") for one in HALVINGS]
     clock = np.zeros(len(starts))
     for day in days:
         clock[(starts >= day) & (starts < day + CLOCK)] = 1.0
-    return Weeks(starts[known], returns.to_numpy()[known], np.asarray(is_open[known], dtype=np.float64), clock[known])
+    return Weeks(starts[known], returns.to_numpy()[known], is_open[known], clock[known])
+
+
+def open_at(table: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
+    """Whether the gate was open by what was known at each instant, 1 or 0; NaN before its first row. `table` is the gate's."""
+    found: pd.Series = (table["state"] == STATES[CONFIRMED]).reindex(at, method="ffill")
+    return found.to_numpy(dtype=float)
 
 
 def slopes(draws: Floats) -> Floats:
@@ -77,11 +81,16 @@ def _slope(column: int) -> Callable[[Floats], Floats]:
     return lambda draws: np.asarray(slopes(draws)[:, column])
 
 
+def moved(returns: Floats, gate: Floats) -> Floats:
+    """Mean return while a gate moved so many steps later, around the end, is open less that while it is shut; by steps, from 0 on."""
+    total, opened, n = returns.sum(axis=-1, keepdims=True), gate.sum(), returns.shape[-1]
+    inside = np.fft.irfft(np.fft.rfft(returns) * np.conj(np.fft.rfft(gate)), n)
+    return np.asarray(inside / opened - (total - inside) / (n - opened))
+
+
 def shifted_p(returns: Floats, gate: Floats) -> float:
     """Share of all moves of the gate around the window, its own place included, that earn as much more while open as it does."""
-    total, opened, n = returns.sum(), gate.sum(), len(gate)
-    inside = np.fft.irfft(np.fft.rfft(returns) * np.conj(np.fft.rfft(gate)), n)  # summed while open, by how far it is moved
-    apart = inside / opened - (total - inside) / (n - opened)
+    apart = moved(returns, gate)
     return float(np.mean(apart >= apart[0] - 1e-12))
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from backtests.evidence.claim import Claim, Word, lacking
 from backtests.evidence.events import LEVEL, SEEN, every_day
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.luck.stationary import drawn_days
+from backtests.luck.stationary import Counted, drawn_days
 from config.evidence import Evidence
 from strategies.indicators import Floats
 
@@ -23,6 +23,8 @@ BLOCK_WEEKS = 9.0  # the backtests' 60 days
 FEWEST_WEEKS = 104
 WEEKS_A_YEAR = 365.25 / 7
 DRAWS = 2000
+CALMER = "Since the spot ETFs of January 2024 institutions have lowered BTC's volatility: shallower falls, and no advance like 2017's"
+CREDIT = "Small caps collapse when credit tightens, and run first when risk appetite returns"
 NORMAL = NormalDist()
 
 
@@ -40,6 +42,7 @@ def claims(history: History, evidence: Evidence) -> Iterator[Claim]:
     """Those about series as a whole."""
     for reading, years in (("than in all years before", 100), ("than in the four years before", 4)):
         yield _calmer(history, evidence, reading, years)
+    yield _shallower(history, evidence)
     yield _nearer_to_small_caps(history, evidence)
     yield from _betas(history, evidence)
     yield from _small_against_large(history, evidence)
@@ -60,18 +63,12 @@ def measured(weeks: Floats, figure: Callable[[Floats], Floats], seed: int) -> Me
 
 def _measured(n: int, estimate: float, error: float) -> Measured:
     """With Student's interval for as many free blocks as the weeks hold: quantiles of so few draws would lie too near."""
+    from scipy.stats import t as students  # as long to load as all the rest
+
     blocks = n / BLOCK_WEEKS - 1.0
-    reach = students(0.975, blocks) * error
-    power = NORMAL.cdf(abs(estimate) / error - students(1.0 - LEVEL, blocks)) if error > 0.0 else 1.0
+    reach = float(students.ppf(0.975, blocks)) * error
+    power = NORMAL.cdf(abs(estimate) / error - float(students.ppf(1.0 - LEVEL, blocks))) if error > 0.0 else 1.0
     return Measured(n, estimate, estimate - reach, estimate + reach, power)
-
-
-def students(share: float, freedom: float) -> float:
-    """Quantile of Student's distribution from the normal's; to 3 digits from 5 degrees of freedom on (Abramowitz and Stegun, 26.7.5)."""
-    z = NORMAL.inv_cdf(share)
-    first, second = (z**3 + z) / 4.0, (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
-    third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
-    return z + first / freedom + second / freedom**2 + third / freedom**3
 
 
 def correlation(pairs: Floats) -> Floats:
@@ -105,21 +102,53 @@ def _claim(id_: str, said: str, reading: str, test: str, data: str, found: Measu
 
 
 def _calmer(history: History, evidence: Evidence, reading: str, years: int) -> Claim:
-    said = "Since the spot ETFs of January 2024 BTC's volatility is lower"
-    weeks = weekly({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
-    before, since = weeks[ETFS - pd.DateOffset(years=years) : ETFS - pd.Timedelta(days=1)], weeks[ETFS:]
+    before, since = _about_etfs(history, years)
     if min(len(before), len(since)) < FEWEST_WEEKS:
-        return lacking("A6", said, "BTC for two years before and after")._replace(reading=reading)
+        return lacking("A6", CALMER, "BTC for two years before and after")._replace(reading=reading)
     # Both are drawn for themselves: nothing ties a week before to one after.
-    rows = [drawn_days(len(one), DRAWS, evidence.seed + number, BLOCK_WEEKS) for number, one in enumerate((before, since))]
-    drawn = [np.log(one.to_numpy()[row].std(axis=1, ddof=1)) for one, row in zip((before, since), rows, strict=True)]
+    drawn = [np.log(one[_drawn(len(one), evidence, number)].std(axis=1, ddof=1)) for number, one in enumerate((before, since))]
     own = [float(one.std(ddof=1)) for one in (before, since)]
     found = _measured(min(len(before), len(since)), float(np.log(own[1] / own[0])), float((drawn[1] - drawn[0]).std()))
     yearly = [one * np.sqrt(WEEKS_A_YEAR) for one in own]
     ratio = f"the log of their ratio is {found.estimate:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
     why = f"{yearly[0]:.0%} a year before, {yearly[1]:.0%} since; {ratio}"
     test = "log ratio of weekly volatilities, since over before, weeks drawn in blocks"
-    return _claim("A6", said, reading, test, BITCOIN, found, "log", _word(found, 0.0, above=False), why)
+    return _claim("A6", CALMER, reading, test, BITCOIN, found, "log", _word(found, 0.0, above=False), why)
+
+
+def _about_etfs(history: History, years: int) -> tuple[Floats, Floats]:
+    """Bitcoin's weeks before, so many years back, and since."""
+    weeks = weekly({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
+    return weeks[ETFS - pd.DateOffset(years=years) : ETFS - pd.Timedelta(days=1)].to_numpy(), weeks[ETFS:].to_numpy()
+
+
+def _drawn(weeks: int, evidence: Evidence, stream: int) -> Counted:
+    return drawn_days(weeks, DRAWS, evidence.seed + stream, BLOCK_WEEKS)
+
+
+def deepest(weeks: Floats) -> Floats:
+    """The deepest fall of each path of log returns from an earlier point of it, the start included, as a share; paths x weeks."""
+    levels = np.cumsum(np.concatenate((np.zeros((len(weeks), 1)), weeks), axis=1), axis=1)
+    return np.asarray(-np.expm1(-(np.maximum.accumulate(levels, axis=1) - levels).max(axis=1)))
+
+
+def _shallower(history: History, evidence: Evidence) -> Claim:
+    """Against all spans before that were as long: the longer one looks, the deeper the deepest."""
+    reading = "shallower falls"
+    before, since = _about_etfs(history, 100)
+    long = len(since)
+    if min(len(before), long) < FEWEST_WEEKS or len(before) < long:
+        return lacking("A6", CALMER, "BTC for two years before and after")._replace(reading=reading)
+    spans = deepest(np.lib.stride_tricks.sliding_window_view(before, long))
+    drawn = [deepest(one[_drawn(len(one), evidence, number)][:, :long]) for number, one in enumerate((before, since))]
+    own = float(deepest(since[None])[0])
+    found = _measured(long, own - float(spans.mean()), float((drawn[1] - drawn[0]).std()))
+    why = (
+        f"{own:.0%} was its deepest fall since, week by week; in {len(spans)} spans before as long it was {spans.min():.0%} to {spans.max():.0%}; "
+        f"{found.estimate:+.2f} beside their mean ({found.low:+.2f} to {found.high:+.2f})"
+    )
+    test = "deepest fall since less the mean of that in all spans before as long, weeks drawn in blocks"
+    return _claim("A6", CALMER, reading, test, BITCOIN, found, "share", _word(found, 0.0, above=False), why)
 
 
 def _nearer_to_small_caps(history: History, evidence: Evidence) -> Claim:
@@ -143,29 +172,25 @@ def _nearer_to_small_caps(history: History, evidence: Evidence) -> Claim:
 
 def _small_against_large(history: History, evidence: Evidence) -> Iterator[Claim]:
     """What moves small caps against large ones: lenders' appetite, and rates."""
-    risky, safe = (history.bonds.get(name) for name in ("risky", "safe"))
-    tested = (
-        ("B3", "Small caps collapse when credit tightens, and run first when risk appetite returns", "high-yield bonds over government bonds"),
-        (
-            "A14",
-            "Small caps borrow from banks: rising rates hurt them first, falling rates help them first",
-            "government bonds, which gain when rates fall",
-        ),
-    )
-    for id_, said, what in tested:
-        if safe is None or risky is None:
-            yield lacking(id_, said, "bond funds")
+    closes = {INDEX: history.assets[INDEX], "broad": history.broad, **history.bonds}
+    if "spread" in history.macro:
+        closes["spread"] = history.macro["spread"]
+    rates = "Small caps borrow from banks: rising rates hurt them first, falling rates help them first"
+    for id_, said, reading, needs, what in (
+        ("B3", CREDIT, "by bond funds", ("risky", "safe"), "high-yield bonds over government bonds"),
+        ("B3", CREDIT, "by the spread", ("spread",), "a falling spread of high-yield bonds"),
+        ("A14", rates, "", ("safe",), "government bonds, which gain when rates fall"),
+    ):
+        weeks = weekly({name: closes[name] for name in (INDEX, "broad", *needs)}) if set(needs) <= closes.keys() else None
+        if weeks is None or len(weeks) < FEWEST_WEEKS:
+            yield lacking(id_, said, "bond funds or spreads for two years")._replace(reading=reading)
             continue
-        weeks = weekly({INDEX: history.assets[INDEX], "broad": history.broad, "risky": risky, "safe": safe})
-        if len(weeks) < FEWEST_WEEKS:
-            yield lacking(id_, said, "bond funds for two years")
-            continue
-        bonds = weeks["risky"] - weeks["safe"] if id_ == "B3" else weeks["safe"]
-        pairs = np.column_stack((weeks[INDEX] - weeks["broad"], bonds))
-        found = measured(pairs, correlation, evidence.seed)
+        first = weeks[needs[0]]
+        cause = first - weeks["safe"] if len(needs) == 2 else -first if needs == ("spread",) else first
+        found = measured(np.column_stack((weeks[INDEX] - weeks["broad"], cause)), correlation, evidence.seed)
         why = f"The Russell over the broad index goes with {what}: correlation {found.estimate:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
         test = f"correlation of weekly returns, the Russell less the broad index with {what}; weeks drawn in blocks"
-        yield _claim(id_, said, "", test, f"{INDEX}, broad index, bond funds", found, "correlation", _word(found, 0.0, above=True), why)
+        yield _claim(id_, said, reading, test, f"{INDEX}, broad index, bonds", found, "correlation", _word(found, 0.0, above=True), why)
 
 
 def _betas(history: History, evidence: Evidence) -> Iterator[Claim]:

@@ -9,7 +9,7 @@ from brokers.doctor.finding import Finding
 from brokers.prices import folder
 from brokers.prices.cache import Cache
 from brokers.prices.live import daily
-from brokers.prices.load import OWN_COLUMNS, closes_and_delay, source_of, wanted
+from brokers.prices.load import OWN_COLUMNS, closes_and_delay, own_file, source_of, wanted
 from brokers.prices.series import DataError, Request
 from config.settings import Settings
 
@@ -93,7 +93,7 @@ def newest(request: Request, settings: Settings) -> pd.Timestamp | None:
     if source == "folder":
         rows, _ = folder.fetch(request, Path(settings.prices.folder))
     elif source == "file":
-        rows, _ = folder.own_values(Path(getattr(settings.haircuts, request.symbol).file), OWN_COLUMNS[request.symbol])
+        rows, _ = folder.own_values(Path(own_file(request.symbol, settings)), OWN_COLUMNS[request.symbol])
     else:
         place = settings.exchange.prices_id if source == "exchange" else source
         # Not by Cache.read, which moves a damaged file aside: whoever only looks changes nothing.

@@ -51,7 +51,7 @@ def own_values(path: Path, column: str) -> tuple[pd.DataFrame, str]:
 
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file; [haircuts] names it")
+        raise DataError(f"{path}: no such file, but the settings name it")
     table = _read(path)
     if column not in table:
         raise DataError(f"{path}: has no column {column}; it has {', '.join(table.columns)}")

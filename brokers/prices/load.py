@@ -14,7 +14,7 @@ from brokers.prices.series import DataError, Request, Series, UnreachableError
 from config.settings import Settings
 
 LEAD = timedelta(days=400)  # averages of the other series need a year before the index history begins
-OWN_COLUMNS = {"flows": "flow", "losses": "share"}  # the user's own series and their column
+OWN_COLUMNS = {"flows": "flow", "losses": "share", "bitcoin_flows": "flow", "open_interest": "value"}  # the user's own series and their column
 Progress = Callable[[str], None]
 Known = TypeVar("Known", pd.DataFrame, pd.Series)
 
@@ -79,7 +79,7 @@ def _wanted(settings: Settings) -> list[Request]:
     for coin in settings.coins_and_bitcoin():
         timeframes = dict.fromkeys(("1d", settings.exchange.timeframe))
         requests += [Request(coin.history, "coin", coin.market, timeframe) for timeframe in timeframes]
-    requests += [Request(name, "macro") for name in OWN_COLUMNS if getattr(settings.haircuts, name).enabled]
+    requests += [Request(name, "macro") for name, cut in settings.haircuts if cut.enabled]
     if "exhaustion" in used:
         requests.append(Request(confirmations.exhaustion.symbol, "coin", settings.backtest.bitcoin_market))
     return requests
@@ -120,7 +120,7 @@ def load_prices(
 def _real_or_sample(settings: Settings) -> bool:
     """Whether the settings leave it open: nothing in them names a source, or reads a file of the user's."""
     prices, haircuts = settings.prices, settings.haircuts
-    return prices.source == "auto" and not prices.sources and not any(getattr(haircuts, name).enabled for name in OWN_COLUMNS)
+    return prices.source == "auto" and not prices.sources and not any(cut.enabled for _, cut in haircuts)
 
 
 def _sample_instead(settings: Settings, now: pd.Timestamp, progress: Progress | None, why: UnreachableError, also: Sequence[Settings]) -> Prices:
@@ -223,7 +223,7 @@ def _one(request: Request, source: str, settings: Settings, now: pd.Timestamp, r
         return finished(request, source, origin, raw, closes, delay, now)
 
     if source == "file":
-        return usable(*folder.own_values(Path(getattr(settings.haircuts, request.symbol).file), OWN_COLUMNS[request.symbol]))
+        return usable(*folder.own_values(Path(own_file(request.symbol, settings)), OWN_COLUMNS[request.symbol]))
     if source == "folder":
         return usable(*folder.fetch(request, Path(settings.prices.folder)))
     if source == "sample":
@@ -243,10 +243,16 @@ def _simulated(request: Request, settings: Settings, now: pd.Timestamp) -> Serie
     return found._replace(frame=found.frame[found.frame.index <= now])
 
 
+def own_file(name: str, settings: Settings) -> str:
+    """The user's own file of one of `OWN_COLUMNS`; empty where none is named."""
+    file: str = getattr(settings.haircuts, name).file if name in type(settings.haircuts).model_fields else getattr(settings.evidence, name)
+    return file
+
+
 def source_of(request: Request, settings: Settings) -> str:
     """Which source `request` comes from.
 
-    A haircut's figures are the user's file. "auto" is FRED for macro, the exchange for intraday bars, Yahoo for the rest.
+    Figures of the user's own are a file. "auto" is FRED for macro, the exchange for intraday bars, Yahoo for the rest.
     """
     if request.symbol in OWN_COLUMNS:
         return "file"
