@@ -161,13 +161,15 @@ def logged(path: Path) -> Iterator[Any]:
 def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, refresh: bool) -> None:
     """Today's reading, a past day's, or a run's."""
     from backtests import reading
+    from backtests.evidence import quoted
 
     settings = load(files, overrides)
     with progress() as step:
         prices = _prices_as_of(settings, as_of, refresh, step)
         found = reading.read(settings, prices)
+    evidence = None if prices.sample else quoted.newest()
     if as_json:
-        print(json.dumps(reading.as_json(found) | {"sample": prices.sample}))
+        print(json.dumps(reading.as_json(found) | {"evidence": evidence, "sample": prices.sample}))
         return
     out = terminal.console()
     if prices.sample:
@@ -178,6 +180,8 @@ def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, 
         out.print(terminal.openings_table(found.openings, list(found.openings[0].after)))
         events = len({one.spell.family for one in found.openings})
         out.print(f"{events} independent breakouts, the later ones not over yet where a dash stands: a story, not a statistic.", style="dim")
+    if evidence:
+        terminal.show_evidence(out, evidence)
     out.print(f"As known at {found.as_of:%Y-%m-%d %H:%M} UTC.", style="dim")
 
 

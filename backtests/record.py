@@ -14,6 +14,7 @@ import tomli_w
 from backtests import attribution
 from backtests.backtest import Result
 from backtests.caveats import Caveat
+from backtests.evidence.quoted import newest
 from backtests.metrics import daily_rows
 from backtests.plain import plain
 from backtests.spells import Spell
@@ -54,6 +55,7 @@ def summary(result: Result, found: list[Caveat]) -> dict[str, Any]:
         "events": plain(happened._asdict() | {"spells": [_spell(spell) for spell in happened.spells]}),
         "verdict": beside.verdict._asdict() if beside and beside.verdict else None,
         "warnings": [caveat._asdict() for caveat in found],
+        "evidence": None if inputs.prices.sample else newest(),
         "sample": inputs.prices.sample,
         "fallback": inputs.prices.fallback,
         "window": _window(result),

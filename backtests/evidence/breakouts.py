@@ -32,6 +32,7 @@ from config.settings import Settings
 FORMED = (2016, 2020)  # years whose breakouts the thesis was made from: they cannot prove it
 NAMED = "3 months"  # of tests that name one horizon: the end of the "one to three months" of claim B7
 YEAR_DAYS = 365.25
+MOST_EVENTS = 30  # of the curve of power: more than a century of them
 ANSWER = "BTC and ETH often stay quiet while small caps rise; ETH and altcoins answer within one to three months of a sustained Russell uptrend"
 WASHED_OUT = 0.5  # share that is gone of the highest price
 
@@ -60,12 +61,13 @@ class Definition(NamedTuple):
 
 
 class Until(NamedTuple):
-    """How long until a difference as measured would be seen in 80 %; None: it never would be."""
+    """How long until a difference as measured would be seen in 80 %; None: it never would be. `power` is by events, from 1 on."""
 
     horizon: str
     had: int
     events: float | None
     years: float | None
+    power: list[float]
 
 
 class Breakouts(NamedTuple):
@@ -134,7 +136,8 @@ def _until(unused: Mapping[str, Follow], events: pd.DatetimeIndex, closes: pd.Se
     for horizon, one in unused.items():
         own = one.strictest
         needed = own.needed()
-        found.append(Until(horizon, own.n, needed, None if needed is None else max(needed - own.n, 0.0) / rate))
+        years = None if needed is None else max(needed - own.n, 0.0) / rate
+        found.append(Until(horizon, own.n, needed, years, [round(own.power_with(events), 4) for events in range(1, MOST_EVENTS + 1)]))
     return found
 
 

@@ -1,6 +1,6 @@
 """evidence.json: every claim with its numbers, the breakouts, and what hangs on how they are defined."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,8 +30,10 @@ class Lags(NamedTuple):
 
 def document(claims: Sequence[Claim], found: Breakouts | None, history: History, settings: Settings, lags: Lags | None = None) -> dict[str, Any]:
     """The content of evidence.json; the same prices and seed make the same bytes."""
+    verdicts = {word: sum(one.verdict == word for one in claims) for word in WORDS}
     content: dict[str, Any] = plain({
-        "verdicts": {word: sum(one.verdict == word for one in claims) for word in WORDS},
+        "line": line(claims, verdicts),
+        "verdicts": verdicts,
         "claims": [one._asdict() | {"p_holm": corrected} for one, corrected in zip(claims, holm([one.p for one in claims]), strict=True)],
         "events": _events(found, settings) if found else [],
         "follows": _follows(found) if found else [],
@@ -67,6 +69,12 @@ def document(claims: Sequence[Claim], found: Breakouts | None, history: History,
         },
     })  # fmt: skip
     return content
+
+
+def line(claims: Sequence[Claim], verdicts: Mapping[str, int]) -> str:
+    """All of it in one line, to be quoted elsewhere: the counts, and the word on the sentence that matters most to a trader."""
+    signal = [f' "{one.claim}": {one.verdict}.' for one in claims if one.id == "A15"]
+    return f"Of {len(claims)} readings of the claims {', '.join(f'{count} {word}' for word, count in verdicts.items() if count)}.{''.join(signal)}"
 
 
 def turned(history: History) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ There are few breakouts, so nothing here rests on a limit theorem: what a mean o
 history, at dates drawn at random as far apart as the breakouts are. All gains are logs of price ratios.
 """
 
+from math import sqrt
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from strategies.indicators import Floats, Ints, rolling_mean
 
 LEVEL, SEEN = 0.05, 0.8  # of a one-sided test; share in which an effect should be seen
 SIDES = (0.025, 0.975)  # of an interval
+NORMAL = NormalDist()
 DAY = pd.Timedelta(days=1)
 TREND_DAYS = 200
 
@@ -66,6 +69,11 @@ class Excess(NamedTuple):
     def needed(self) -> float | None:
         """Events after which a difference as measured would be seen in 80 %, chance falling with the root of their number; None if there is none."""
         return self.n * (self.smallest / self.difference) ** 2 if self.difference > 0.0 else None
+
+    def power_with(self, events: int) -> float:
+        """How often so many events would show the difference, were it what was measured; chance falls with the root of their number."""
+        seen, usual = NORMAL.inv_cdf(SEEN), NORMAL.inv_cdf(1.0 - LEVEL)
+        return NORMAL.cdf((seen + usual) * self.difference / self.smallest * sqrt(events / self.n) - usual)
 
 
 def breakouts(closes: pd.Series, rules: BreakoutRules, trend_sessions: int) -> pd.DatetimeIndex:

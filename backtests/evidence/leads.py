@@ -9,7 +9,7 @@ import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Claim, Word, lacking
-from backtests.evidence.events import LEVEL
+from backtests.evidence.events import LEVEL, SEEN
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.evidence.predictive import Slope, ahead, change, hidden, saturdays, told_of, weighed
 from backtests.evidence.regime import RIVAL
@@ -108,7 +108,7 @@ def _who(lead: Lead | None, reading: str, pair: tuple[str, str]) -> Claim:
     if lead is None:
         return lacking("A11", RIVAL, f"{pair[0]} and {pair[1]} for two years")._replace(reading=reading)
     found = lead.found
-    shown = found.low > 0.0
+    shown = found.low > 0.0 and found.power >= SEEN  # forty pairs were tried
     word: Word = "contradicted" if shown else "cannot be told"
     why = f"After {lead.weeks} weeks in which {pair[0]} was up by a deviation more, {pair[1]}'s next earned {_told(found)} more{hidden(found, word)}."
     return _row("A11", RIVAL, reading, f"{pair[0]}, {pair[1]}", found, word, why)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Word
-from backtests.evidence.events import LEVEL, SEEN, every_day
-from backtests.evidence.together import FEWEST_WEEKS, NORMAL
+from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day
+from backtests.evidence.together import FEWEST_WEEKS
 from strategies.indicators import Floats
 from strategies.market import latest
 

@@ -5,14 +5,13 @@ in spells, so weeks are worth fewer than they are.
 """
 
 from collections.abc import Callable, Iterator
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Claim, Word, lacking
-from backtests.evidence.events import LEVEL, SEEN, every_day
+from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.luck.stationary import Counted, drawn_days
 from config.evidence import Evidence
@@ -25,7 +24,6 @@ WEEKS_A_YEAR = 365.25 / 7
 DRAWS = 2000
 CALMER = "Since the spot ETFs of January 2024 institutions have lowered BTC's volatility: shallower falls, and no advance like 2017's"
 CREDIT = "Small caps collapse when credit tightens, and run first when risk appetite returns"
-NORMAL = NormalDist()
 
 
 class Measured(NamedTuple):

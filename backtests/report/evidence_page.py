@@ -12,7 +12,10 @@ from backtests.report.tables import Cell, Table, gain, number
 from backtests.runs import RunError
 
 NAME = "evidence.html"
-NEEDED = {"verdicts", "claims", "events", "definitions", "paths", "cycles", "until", "lacking", "sample", "fallback", "seed", "draws", "data"}
+NEEDED = {
+    *("line", "verdicts", "claims", "events", "definitions", "gate_test", "leads", "crosses", "turns", "paths", "cycles", "until"),
+    *("lacking", "sample", "fallback", "seed", "draws", "data"),
+}
 KINDS = {"supported": "good", "contradicted": "bad"}
 Found = Mapping[str, Any]
 
@@ -63,6 +66,7 @@ def html(found: Found, name: str) -> str:
         claims=claims(found),
         events=events(found),
         definitions=definitions(found),
+        leads=leads(found),
     )
 
 
@@ -72,23 +76,19 @@ def tiles(found: Found) -> list[tuple[str, str, str]]:
 
 
 def claims(found: Found) -> Table:
-    """Every reading of every claim."""
-    headings = (
-        ("", False),
-        ("claim", False),
-        ("verdict", False),
-        ("why", False),
-        *((name, True) for name in ("n", "estimate", "95 % interval", "p")),
-    )
+    """Every reading of every claim; small under the verdict n, under the estimate its unit and interval, under p what is left of it."""
+    headings = [("", False), ("claim", False), ("verdict", False), ("why", False), ("estimate", True), ("p", True)]
     rows = []
     for one in found["claims"]:
         said = one["claim"] + (f"\n{one['reading']}" if one["reading"] else "")
-        between = "-" if one["low"] is None else f"{one['low']:+.2f} to {one['high']:+.2f}"
-        told = number(one["estimate"], "{:,.2f}")
-        words = [Cell(one["id"]), Cell(said, kind="sentence"), Cell(one["verdict"], kind=KINDS.get(one["verdict"], ""))]
+        verdict = one["verdict"] + (f"\nn {one['n']:,}" if one["n"] else "")
+        words = [Cell(one["id"]), Cell(said, kind="sentence"), Cell(verdict, kind=KINDS.get(one["verdict"], ""))]
         words.append(Cell(f"{one['why']}\n{one['test']}", kind="sentence"))
-        told = told._replace(text=f"{told.text}\n{one['unit']}") if one["estimate"] is not None else told
-        rows.append([*words, number(one["n"], "{:,}"), told, Cell(between, one["low"], "number"), number(one["p"], "{:.3f}")])
+        between = "" if one["low"] is None else f" {one['low']:+.2f} to {one['high']:+.2f}"
+        told, p = number(one["estimate"], "{:,.2f}"), number(one["p"], "{:.3f}")
+        told = told._replace(text=f"{told.text}\n{one['unit']}{between}") if one["estimate"] is not None else told
+        p = p._replace(text=f"{p.text}\n{one['p_holm']:.3f} of all") if one["p"] is not None else p
+        rows.append([*words, told, p])
     return Table(headings, rows)
 
 
@@ -116,6 +116,17 @@ def definitions(found: Found) -> Table:
         ]
         rows.append([*(number(one[name], "{:,}") for name in ("base_sessions", "confirm_sessions", "breakouts")), *figures])
     return Table([(name, True) for name in named], rows)
+
+
+def leads(found: Found) -> Table:
+    """Who tells of whose next week, pair by pair."""
+    headings = (("leader", False), ("follower", False), *((name, True) for name in ("weeks before", "n", "a year in logs", "95 % interval", "p")))
+    rows = []
+    for one in found["leads"]:
+        between = Cell(f"{one['low']:+.2f} to {one['high']:+.2f}", one["low"], "number")
+        figures = [number(one["weeks"], "{:,}"), number(one["n"], "{:,}"), number(one["estimate"], "{:+.2f}"), between, number(one["p"], "{:.3f}")]
+        rows.append([Cell(one["leader"]), Cell(one["follower"]), *figures])
+    return Table(headings, rows)
 
 
 def _share(log_gain: float | None) -> float | None:

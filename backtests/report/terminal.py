@@ -61,10 +61,17 @@ def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> N
         f"{events['closed_events']} over"
     )
     out.print(spells_table(events["spells"]))
+    if quoted := summary.get("evidence"):
+        show_evidence(out, quoted)
     for caveat in summary["warnings"]:
         colour = COLOURS[caveat["severity"]]
         out.print(f"[{colour}]{caveat['severity']}: {caveat['about']}[/]: {caveat['text']}; {caveat['remedy']}")
     out.print(f"\nWritten to {folder}")
+
+
+def show_evidence(out: Console, quoted: Mapping[str, Any]) -> None:
+    """The newest word on the thesis itself."""
+    out.print(escape(f"The thesis on trial ({quoted['folder']}): {quoted['line']}"))
 
 
 def show_sample(out: Console, why: str) -> None:
