@@ -82,7 +82,8 @@ def asked(job: Job) -> list[Found]:
             kinds = [*one.against.items(), ("least favourable", one.strictest)]
             found += [Found(f"{horizon}, {name}", each.p, None if job.times else each.low <= 0.0 <= each.high) for name, each in kinds]
     scans = lag_scan.scanned(history, table, evidence)
-    claims = [*regime.claims(history, table, evidence), *together.claims(history, evidence), *causes.claims(history, table)]
+    coins_only = history._replace(bonds={}, macro={})  # what is asked of indices alone is the same in every world
+    claims = [*regime.claims(history, table, evidence), *together.claims(coins_only, evidence), *causes.claims(history, table)]
     claims += [*leads.claims(history, leads.led(history)), *lag_scan.claims(scans), *turns.claims(history)]
     for claim in claims:
         if (claim.p is not None or claim.low is not None) and any(coin in claim.data for coin in coins):
