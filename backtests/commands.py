@@ -167,7 +167,7 @@ def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, 
     with progress() as step:
         prices = _prices_as_of(settings, as_of, refresh, step)
         found = reading.read(settings, prices)
-    evidence = None if prices.sample else quoted.newest()
+    evidence = None if prices.sample or as_of is not None else quoted.newest()  # then nobody knew of it
     if as_json:
         print(json.dumps(reading.as_json(found) | {"evidence": evidence, "sample": prices.sample}))
         return

@@ -1,6 +1,7 @@
 """What the README shows, made by commands: `python -m tests.readme [--data FOLDER]`.
 
-Takes the screenshot of the report on the embedded sample, and with a folder of real prices writes the result and what a search finds.
+Takes the screenshot of the report on the embedded sample, and with a folder of real prices writes the result, what a search finds, and
+what became of the claims.
 """
 
 import argparse
@@ -15,8 +16,9 @@ import pandas as pd
 from backtests import record, runs
 from backtests.backtest import backtest
 from backtests.caveats import caveats
+from backtests.evidence.command import run_evidence
 from backtests.prepare import prepare
-from backtests.report import page
+from backtests.report import evidence_words, page
 from backtests.report.terminal import COLUMNS, NARROW
 from backtests.tuning.command import run_tune
 from brokers.prices.load import load_prices
@@ -24,7 +26,7 @@ from config.settings import DEFAULT, load
 
 ROOT = Path(__file__).parents[1]
 README, PICTURE = ROOT / "README.md", ROOT / "backtests/report/sample.png"
-BEGIN, TUNING, END = "<!-- result -->\n", "<!-- tuning -->\n", "<!-- end -->"
+BEGIN, TUNING, EVIDENCE, END = "<!-- result -->\n", "<!-- tuning -->\n", "<!-- evidence -->\n", "<!-- end -->"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # Without these it asks for sites of its own at every start.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -71,6 +73,15 @@ def tuning(folder: str, scratch: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def evidence(folder: str, scratch: Path) -> str:
+    """What became of the claims on real prices as the README has it."""
+    words = ["prices.source=folder", f"prices.folder={folder}", f"prices.cache={scratch}/cache"]
+    run_evidence([], words, False, scratch / "evidence", False, False)
+    found = json.loads((scratch / "evidence/evidence.json").read_text(encoding="utf-8"))
+    texts = [*evidence_words.in_short(found), *evidence_words.leads(found), *evidence_words.until(found)[1:2]]
+    return f"> **{evidence_words.headline(found)}**\n\n" + "".join(f"- {text}\n" for text in texts)
+
+
 def screenshot(scratch: Path) -> None:
     """The head of the sample's report as a picture."""
     from playwright.sync_api import sync_playwright
@@ -87,17 +98,16 @@ def screenshot(scratch: Path) -> None:
 
 
 def main() -> None:
-    """Make both."""
+    """Make all of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="folder of real prices")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         screenshot(Path(folder))
         if given.data:
-            before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-            README.write_text(before + BEGIN + result(given.data, Path(folder)) + END + rest.partition(END)[2], encoding="utf-8")
-            before, _, rest = README.read_text(encoding="utf-8").partition(TUNING)
-            README.write_text(before + TUNING + tuning(given.data, Path(folder)) + END + rest.partition(END)[2], encoding="utf-8")
+            for begin, text in ((BEGIN, result), (TUNING, tuning), (EVIDENCE, evidence)):
+                before, _, rest = README.read_text(encoding="utf-8").partition(begin)
+                README.write_text(before + begin + text(given.data, Path(folder)) + END + rest.partition(END)[2], encoding="utf-8")
 
 
 if __name__ == "__main__":

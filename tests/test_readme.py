@@ -111,6 +111,12 @@ def test_its_tuning_is_what_a_search_gives(tmp_path: Path) -> None:
 
 
 @realdata
+def test_its_evidence_is_what_the_command_finds(tmp_path: Path) -> None:
+    shown = TEXT.partition(readme.EVIDENCE)[2].partition(readme.END)[0]
+    assert shown == readme.evidence(str(REAL), tmp_path)
+
+
+@realdata
 def test_its_table_is_what_a_run_gives(tmp_path: Path) -> None:
     shown = TEXT.partition(readme.BEGIN)[2].partition(readme.END)[0]
     assert shown == readme.result(str(REAL), tmp_path)

@@ -55,7 +55,7 @@ def _found(settings: Settings, history: History, step: Step) -> dict[str, Any]:
     series = [*together.claims(history, evidence), *regime.claims(history, table, evidence), *causes.claims(history, table), *turns.claims(history)]
     step("lags")
     scans, led = lag_scan.scanned(history, table, evidence), leads.led(history)
-    series += [*lag_scan.claims(scans), *leads.claims(history, led)]
+    series += [*lag_scan.claims(scans), *leads.claims(history, led), regime.behind_the_move(table)]
     claims: list[Claim] = [*facts.facts(history), *breakouts.claims(studied, history), *series]
     return document(sorted(claims, key=order), studied, history, settings, Lags(scans, led, leads.crossed(history, evidence)))
 

@@ -13,6 +13,8 @@ from backtests.evidence.halvings import HALVINGS, share_mined, yearly_issuance
 from backtests.evidence.history import BITCOIN, INDEX, NONE, History
 from backtests.evidence.together import CALMER, ETFS
 
+PASSED = "In January 2026 the Russell 2000 passed 2,600 for the first time, up about 15 %, on heavy volume and broad participation"
+MARK = 2600.0
 PEAK_YEAR = 2021
 TOLD_ON = "2026-01-23"  # of the articles, at the latest
 BREAKOUTS_TOLD_OF = ("2016-11-14", "2020-11-13")
@@ -109,10 +111,15 @@ def _rounds(fact: Fact, history: History) -> Iterator[Claim]:
     halvings = [_end(one.day) for one in HALVINGS]
     ends = [start + 2 * YEAR for start in halvings[1:3]]  # by then both rounds were over
     now = _on(bitcoin, TOLD_ON) / _on(bitcoin, HALVINGS[3].day) - 1.0
+    as_long = _end(TOLD_ON) - halvings[3]
     test = "highest close within two years of the halving over the first"
     for reading, starts in (("from the halving", halvings[1:3]), ("from the breakout", [_end(day) for day in BREAKOUTS_TOLD_OF])):
         times = [float(bitcoin[start:end].max() / bitcoin[start:end].iloc[0]) for start, end in zip(starts, ends, strict=True)]
-        why = f"To the peak of its round BTC rose {times[0]:.1f} and {times[1]:.1f} times; from the halving of 2024 to {TOLD_ON} by {now:.0%}."
+        then = [_on(bitcoin, (start + as_long - DAY).date()) / _on(bitcoin, (start - DAY).date()) for start in starts]
+        why = (
+            f"To the peak of its round BTC rose {times[0]:.1f} and {times[1]:.1f} times; from the halving of 2024 to {TOLD_ON} by {now:.0%}, "
+            f"after as many days those rounds stood at {then[0]:.1f} and {then[1]:.1f} times."
+        )
         holds = about(times[0], 27.0) and abs(times[1] / 5.0 - 1.0) <= 0.2 and about(now, 0.5)  # "about 5" is a rounder number
         yield fact.claim(test, now, "share", holds, why, reading)
 
@@ -142,7 +149,7 @@ def _year_2025(fact: Fact, history: History) -> Iterator[Claim]:
 
 def _above_2600(fact: Fact, history: History) -> Iterator[Claim]:
     closes = history.bars["close"]
-    first = _first(closes > 2600.0)
+    first = _first(closes > MARK)
     gain = None if first is None else float(closes[first] / closes[first - YEAR :].iloc[0] - 1.0)
     above = "" if gain is None else f", {gain:.1%} above that of a year before"
     holds = gain is not None and _day(first)[:7] == "2026-01" and about(gain, 0.15)
@@ -177,5 +184,5 @@ FACTS = (
         "A12", owned.FLOWS, INDEX, "2024-12-31", "2025-12-31",
         _year_2025,
     ),
-    Fact("B2", "In January 2026 the Russell 2000 passed 2,600 for the first time, up about 15 %", INDEX, "2024-12-31", "2026-01-31", _above_2600),
+    Fact("B2", PASSED, INDEX, "2024-12-31", "2026-01-31", _above_2600),
 )  # fmt: skip

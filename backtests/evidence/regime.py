@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.claim import Claim, Word, lacking
+from backtests.evidence.claim import Claim, Word, lacking, stated
 from backtests.evidence.events import LEVEL, SEEN
+from backtests.evidence.facts import MARK, PASSED
 from backtests.evidence.halvings import HALVINGS
 from backtests.evidence.history import BITCOIN, History
 from backtests.evidence.together import FEWEST_WEEKS, WEEKS_A_YEAR, Measured, measured, weekly
@@ -42,6 +43,19 @@ def claims(history: History, table: pd.DataFrame, evidence: Evidence) -> Iterato
         return
     yield from _rivals(RIVAL, weeks, evidence)
     yield _signal(signal, weeks, evidence)
+
+
+def behind_the_move(table: pd.DataFrame) -> Claim:
+    """Volume and breadth, as the gate measures them, at the first close above the mark of claim B2; `table` is the gate's."""
+    reading, needed = "on heavy volume and broad participation", ("volume", "breadth")
+    above = table[table["close"] > MARK]
+    row = above.iloc[0] if len(above) and all(f"confirmation_{name}" in table for name in needed) else None
+    if row is None or any(pd.isna(row[f"confirmation_{name}"]) for name in needed):
+        return lacking("B2", PASSED, "volume and breadth at the first close above 2,600")._replace(reading=reading)
+    volume, breadth = (float(row[f"measure_{name}"]) for name in needed)
+    holds = all(bool(row[f"confirmation_{name}"]) for name in needed)
+    why = f"On {row.name:%Y-%m-%d} volume was {volume:.2f} times its longer mean, and {breadth:.0%} of the funds for breadth stood above their own."
+    return stated("B2", PASSED, "the gate's own measures and limits", "volume, breadth", volume, "times", holds, why, reading)
 
 
 def of(history: History, table: pd.DataFrame) -> Weeks:

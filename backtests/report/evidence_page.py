@@ -13,7 +13,7 @@ from backtests.runs import RunError
 
 NAME = "evidence.html"
 NEEDED = {
-    *("line", "verdicts", "claims", "events", "definitions", "gate_test", "leads", "crosses", "turns", "paths", "cycles", "until"),
+    *("line", "verdicts", "claims", "events", "follows", "definitions", "gate_test", "leads", "crosses", "turns", "paths", "cycles", "until"),
     *("lacking", "sample", "fallback", "seed", "draws", "data"),
 }
 KINDS = {"supported": "good", "contradicted": "bad"}
@@ -65,6 +65,7 @@ def html(found: Found, name: str) -> str:
         tiles=tiles(found),
         claims=claims(found),
         events=events(found),
+        follows=follows(found),
         definitions=definitions(found),
         leads=leads(found),
     )
@@ -102,6 +103,19 @@ def events(found: Found) -> Table:
                 opened = [Cell(event["opened"][:10]), number(event["level"], "{:,.2f}"), Cell(asset)]
                 rows.append([*opened, *(gain(gains[horizon], "{:+,.0%}") for horizon in HORIZONS)])
     return Table(headings, rows)
+
+
+def follows(found: Found) -> Table:
+    """Gains after breakouts beside those at other dates, and how far their mean hangs on one breakout."""
+    named = ("breakouts", "mean", "other dates", "without one of them", "p", "p that events differ so much")
+    rows = []
+    for one in found["follows"]:
+        left = [expm1(gain_) for gain_ in one["without_each"]]
+        between = Cell(f"{min(left):+,.0%} to {max(left):+,.0%}" if left else "-", min(left, default=None), "number")
+        means = (gain(_share(one[name]), "{:+,.0%}") for name in ("mean", "usual"))
+        ps = (number(one[name], "{:.3f}") for name in ("p", "spread_p"))
+        rows.append([Cell(one["asset"]), Cell(one["horizon"]), number(one["n"], "{:,}"), *means, between, *ps])
+    return Table([("", False), ("over", False), *((name, True) for name in named)], rows)
 
 
 def definitions(found: Found) -> Table:

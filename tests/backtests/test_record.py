@@ -33,7 +33,7 @@ FIGURES = [
 ]
 TOP = {
     *("strategy", "benchmarks", "intervals", "random_gates", "without", "profit", "events", "verdict", "warnings"),
-    *("sample", "fallback", "window", "data", "order_list_hash", "versions"),
+    *("evidence", "sample", "fallback", "window", "data", "order_list_hash", "versions"),
 }
 ORDER_COLUMNS = ["decided", "filled", "symbol", "side", "size", "price", "value", "fee", "status", "reason"]
 GATE_COLUMNS = ["session_close", "close", "record", "base_age", "level", "state", "reason"]

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_bytes(made_up: list[str], tmp_path: Path, 
 def test_simulated_prices_say_nothing_about_what_happened(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evidence(tmp_path, ["prices.source=sample", f"prices.cache={cache}"], capsys)
     assert found["sample"] and found["events"] == [] and found["definitions"] == []
-    assert {one["id"] for one in found["claims"]} == {"A7", "A13", "B14"}
+    assert {one["id"] for one in found["claims"]} == {"A7", "A12", "A13", "B14"}
     assert all(one["p"] is None for one in found["claims"])
 
 
@@ -63,7 +63,7 @@ def test_the_terminal_says_words_first_and_every_claim(made_up: list[str], tmp_p
     found = evidence(tmp_path, made_up, capsys)
     evidence_terminal.show(terminal.console(), found, "there")
     said = capsys.readouterr().out
-    assert said.startswith(f"{len(found['claims'])} readings of the claims: ")
+    assert said.startswith(f"Of {len(found['claims'])} readings of the claims ")
     for one in found["claims"]:
         assert f" {one['id']} " in said
     assert "without LTC-USD" in said and "Written to there" in said

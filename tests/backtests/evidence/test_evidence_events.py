@@ -6,7 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.evidence.events import After, after, any_dates, breakouts, compared, dates_like, dates_near, every_day, rising, without_each
+from backtests.evidence.events import (
+    NORMAL,
+    After,
+    Excess,
+    after,
+    any_dates,
+    breakouts,
+    compared,
+    dates_like,
+    dates_near,
+    every_day,
+    rising,
+    without_each,
+)
 from backtests.prepare import breakout_rules
 from strategies.breakout import BreakoutRules
 from tests.scenes import configured
@@ -191,3 +204,15 @@ def test_re_armed_breakouts_are_no_events_of_their_own() -> None:
 def test_missing_closes_are_no_events() -> None:
     closes = sessions([100.0] + [90.0] * 300 + [np.nan, 101.0])
     assert breakouts(closes, RULES, 200).tolist() == [closes.index[302]]
+
+
+@pytest.mark.parametrize("difference", [0.3, -0.2])
+def test_power_grows_with_the_root_of_the_number_of_events(difference: float) -> None:
+    """A normal test: with an error of s / sqrt(n) it sees d with Phi(d sqrt(n) / s - 1.645); `smallest` is what 4 events see in 80 %."""
+    error = 0.5
+    smallest = (NORMAL.inv_cdf(0.95) + NORMAL.inv_cdf(0.8)) * error / 2.0
+    found = Excess(4, difference, 0.0, 0.0, 0.0, 0.5, 0.5, smallest, 0.5)
+    for events in (1, 4, 9, 100):
+        assert found.power_with(events) == pytest.approx(NORMAL.cdf(difference * events**0.5 / error - NORMAL.inv_cdf(0.95)))
+    if needed := found.needed():
+        assert found.power_with(round(needed)) == pytest.approx(0.8, abs=0.01)

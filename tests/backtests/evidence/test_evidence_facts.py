@@ -86,9 +86,9 @@ def test_days_that_prices_do_not_cover_are_named() -> None:
     short = history(
         {day: price for day, price in INDEX.items() if day < "2022"}, {day: price for day, price in BITCOIN_PRICES.items() if day < "2020-06"}
     )
-    found = {one.id: one for one in facts(short)}
-    assert {name for name, one in found.items() if one.verdict == "cannot be told"} == {"A3", "A4", "A5", "A8", "A12", "B2"}
-    assert found["A12"].why == "There are no prices of Russell 2000 from 2024-12-31 to 2025-12-31."
+    found = {(one.id, one.reading): one for one in facts(short)}
+    assert {name for (name, _), one in found.items() if one.verdict == "cannot be told"} == {"A3", "A4", "A5", "A6", "A8", "A12", "B2"}
+    assert found["A12", ""].why == "There are no prices of Russell 2000 from 2024-12-31 to 2025-12-31."
 
 
 def test_a_year_and_its_climb_from_the_low_are_two_readings(told: dict[tuple[str, str], Claim]) -> None:

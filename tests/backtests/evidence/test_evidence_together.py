@@ -8,7 +8,7 @@ from backtests.evidence import together
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import every_day
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.evidence.together import Measured, beta, claims, correlation, measured, students, weekly
+from backtests.evidence.together import Measured, beta, claims, correlation, measured, weekly
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats
@@ -82,13 +82,6 @@ def test_intervals_of_two_years_hold_it_too() -> None:
     assert 87 <= held < 100
 
 
-@pytest.mark.parametrize("freedom", [5.0, 10.6, 40.0, 1000.0])
-def test_students_quantiles_are_scipys(freedom: float) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    for share in (0.95, 0.975):
-        assert students(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), abs=5e-3)
-
-
 def test_power_is_that_of_the_normal() -> None:
     """The mean of 400 values of deviation 1 has an error of 0.05: a mean of 0.1 is seen with chance 1 - Phi(1.645 - 2) = 0.64."""
     values = np.random.default_rng(5).normal(0.0, 1.0, 400)
@@ -140,12 +133,22 @@ def test_what_moves_small_caps_against_large(credit: float, rates: float, words:
     broad, premium, safe = noise(3), noise(4), noise(5)
     index = broad + credit * (premium - safe) + rates * safe
     found = told(index, broad, {"risky": premium, "safe": safe}, **{BITCOIN: noise(6)})
-    assert (found["B3", ""].verdict, found["A14", ""].verdict) == words
+    assert (found["B3", "by bond funds"].verdict, found["A14", ""].verdict) == words
 
 
 def test_without_bond_funds_nothing_is_said_of_credit_and_rates() -> None:
     found = told(noise(2), noise(3), **{BITCOIN: noise(4)})
-    assert {found[id_, ""].why for id_ in ("B3", "A14")} == {"There are no prices of bond funds."}
+    whys = {found[key].why for key in (("B3", "by bond funds"), ("B3", "by the spread"), ("A14", ""))}
+    assert whys == {"There are no prices of bond funds or spreads for two years."}
+
+
+def test_a_falling_spread_is_a_returning_appetite() -> None:
+    index, broad = noise(2), noise(3)
+    of = history(index, broad, **{BITCOIN: noise(6)})
+    spread = series(-(index - broad))
+    found = {(one.id, one.reading): one for one in claims(of._replace(macro={"spread": spread}), EVIDENCE)}
+    assert found["B3", "by the spread"].estimate == pytest.approx(1.0) and found["B3", "by the spread"].verdict == "supported"
+    assert found["B3", "by bond funds"].verdict == "cannot be told"
 
 
 def test_coins_without_prices_or_with_few_say_so() -> None:
