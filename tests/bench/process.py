@@ -1,4 +1,4 @@
-"""Whole processes, paired in one run: our backtest against a plain backtrader script, and the time of --help.
+"""Whole processes, paired in one run: our backtest against a plain backtrader script, and the times of `evidence` and --help.
 
     python -m tests.bench.process --data FOLDER --yardstick SCRIPT [--runs 3]
 
@@ -40,10 +40,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         fresh = iter(range(1_000_000))
 
+        def command(*words: str) -> list[str]:
+            return [python, "main.py", *words, *prices, "--output", f"{folder}/{next(fresh)}"]
+
         def ours(*options: str) -> list[str]:
-            return [python, "main.py", "backtest", "--no-report", *options, *prices, "--output", f"{folder}/{next(fresh)}"]
+            return command("backtest", "--no-report", *options)
 
         timed(ours())  # compiles the kernel and fills file caches
+        told = [timed(command("evidence")) for _ in range(given.runs)]
         found: dict[str, list[tuple[float, float]]] = {"yardstick": [], "strategy alone": [], "all benchmarks": []}
         for _ in range(given.runs):
             found["yardstick"].append(timed([python, given.yardstick, given.data]))
@@ -54,6 +58,7 @@ def main() -> None:
         seconds, memory = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
         span = f"{min(ratios):.3f} to {max(ratios):.3f}"
         print(f"{name:15} {seconds:6.2f} s, {statistics.median(ratios):.3f} times the yardstick ({span}), {memory:.0f} MB")
+    print(f"evidence        {statistics.median(run[0] for run in told):6.2f} s with its page, {max(run[1] for run in told):.0f} MB")
     helps = [timed([python, "main.py", "--help"])[0] for _ in range(10)]
     empty = [timed([python, "-c", "pass"])[0] for _ in range(10)]
     print(f"--help          {statistics.median(helps):6.3f} s, an empty python {statistics.median(empty):.3f} s")
