@@ -78,11 +78,10 @@ def _liquidity(history: History, at: pd.DatetimeIndex) -> Iterator[Claim]:
     for name, text in PARTS.items():
         told = told_of(target, {name: parts[name]}) if name in parts else None
         yield _liquidity_row(text, BITCOIN, told[name] if told else None)
-    if len(parts) < len(PARTS):
-        return
-    net, joint = np.asarray(sum(parts.values())), fit_of(target, parts)
+    whole = len(parts) == len(PARTS)
+    net, joint = np.asarray(sum(parts.values())), fit_of(target, parts) if whole else None
     for asset in (BITCOIN, INDEX):
-        told = told_of(ahead(history.assets[asset], at), {"net": net})
+        told = told_of(ahead(history.assets[asset], at), {"net": net}) if whole else None
         more = f" All three by themselves, jointly: p {joint.joint_p:.2f}." if joint and asset == BITCOIN else ""
         yield _liquidity_row(f"together, {asset}", asset, told["net"] if told else None, more)
 
