@@ -10,6 +10,7 @@ from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.predictive import STALE, Slope, ahead, change, fit_of, hidden, saturdays, told_of, weighed
 from backtests.evidence.regime import open_at
 from backtests.evidence.together import WEEKS_A_YEAR
+from config.evidence import Evidence
 from strategies.indicators import Floats
 from strategies.market import latest
 
@@ -23,11 +24,11 @@ RISK_CURVE = (
 LIQUIDITY = "Liquidity builds under the move: the Fed buys, the Treasury draws its account down; each alone is weak, together strong"
 
 
-def claims(history: History, table: pd.DataFrame) -> Iterator[Claim]:
+def claims(history: History, table: pd.DataFrame, evidence: Evidence) -> Iterator[Claim]:
     """Those about causes; `table` is the gate's."""
     at = saturdays(history.assets[BITCOIN])
-    yield from _beside_causes(history, table, at)
-    yield from _liquidity(history, at)
+    yield from _beside_causes(history, table, at, evidence.seed)
+    yield from _liquidity(history, at, evidence.seed)
 
 
 def liquidity(macro: Mapping[str, pd.Series], at: pd.DatetimeIndex) -> dict[str, Floats]:
@@ -49,11 +50,11 @@ def causes(history: History, at: pd.DatetimeIndex) -> dict[str, Floats]:
     return found
 
 
-def _beside_causes(history: History, table: pd.DataFrame, at: pd.DatetimeIndex) -> Iterator[Claim]:
+def _beside_causes(history: History, table: pd.DataFrame, at: pd.DatetimeIndex, seed: int) -> Iterator[Claim]:
     """The gate alone, and with all causes known, over the same weeks."""
     target, gate, others = ahead(history.assets[BITCOIN], at), open_at(table, at), causes(history, at)
     over = np.isfinite(np.column_stack(list(others.values()))).all(axis=1)
-    alone, beside = told_of(np.where(over, target, np.nan), {"gate": gate}), told_of(target, {"gate": gate, **others})
+    alone, beside = told_of(np.where(over, target, np.nan), {"gate": gate}, seed), told_of(target, {"gate": gate, **others}, seed)
     if alone is None or beside is None or len(others) < 2:
         yield lacking("A10", RISK_CURVE, "the gate with credit, rates or liquidity for two years")
         return
@@ -71,17 +72,17 @@ def _gate_row(reading: str, found: Slope, word: Word, begin: str) -> Claim:
     return _row("A10", RISK_CURVE, reading, f"{BITCOIN}, gate, bonds, broad index, liquidity", found, word, why)
 
 
-def _liquidity(history: History, at: pd.DatetimeIndex) -> Iterator[Claim]:
+def _liquidity(history: History, at: pd.DatetimeIndex, seed: int) -> Iterator[Claim]:
     """Each part by itself, and their sum, of Bitcoin; their sum of the index."""
     parts = liquidity(history.macro, at)
     target = ahead(history.assets[BITCOIN], at)
     for name, text in PARTS.items():
-        told = told_of(target, {name: parts[name]}) if name in parts else None
+        told = told_of(target, {name: parts[name]}, seed) if name in parts else None
         yield _liquidity_row(text, BITCOIN, told[name] if told else None)
     whole = len(parts) == len(PARTS)
-    net, joint = np.asarray(sum(parts.values())), fit_of(target, parts) if whole else None
+    net, joint = np.asarray(sum(parts.values())), fit_of(target, parts, seed) if whole else None
     for asset in (BITCOIN, INDEX):
-        told = told_of(ahead(history.assets[asset], at), {"net": net}) if whole else None
+        told = told_of(ahead(history.assets[asset], at), {"net": net}, seed) if whole else None
         more = f" All three by themselves, jointly: p {joint.joint_p:.2f}." if joint and asset == BITCOIN else ""
         yield _liquidity_row(f"together, {asset}", asset, told["net"] if told else None, more)
 
@@ -97,5 +98,5 @@ def _liquidity_row(reading: str, asset: str, slope: Slope | None, more: str = ""
 
 
 def _row(id_: str, said: str, reading: str, data: str, found: Slope, word: Word, why: str) -> Claim:
-    test = "next week's return on what was known; errors of Newey and West"
+    test = "next week's return on what was known; the larger error of Newey and West's and of weeks drawn in blocks"
     return Claim(id_, said, reading, test, data, found.n, found.estimate, found.low, found.high, "log a year", found.p, found.power, word, why)

@@ -52,10 +52,15 @@ def _found(settings: Settings, history: History, step: Step) -> dict[str, Any]:
     studied = breakouts.studied(history, settings)
     step("whole series")
     table, evidence = gate_table(market(settings, history.prices), gate_rules(settings)), settings.evidence
-    series = [*together.claims(history, evidence), *regime.claims(history, table, evidence), *causes.claims(history, table), *turns.claims(history)]
+    series = [
+        *together.claims(history, evidence),
+        *regime.claims(history, table, evidence),
+        *causes.claims(history, table, evidence),
+        *turns.claims(history),
+    ]
     step("lags")
-    scans, led = lag_scan.scanned(history, table, evidence), leads.led(history)
-    series += [*lag_scan.claims(scans), *leads.claims(history, led), regime.behind_the_move(table)]
+    scans, led = lag_scan.scanned(history, table, evidence), leads.led(history, evidence)
+    series += [*lag_scan.claims(scans), *leads.claims(history, led, evidence), regime.behind_the_move(table)]
     claims: list[Claim] = [*facts.facts(history), *breakouts.claims(studied, history), *series]
     return document(sorted(claims, key=order), studied, history, settings, Lags(scans, led, leads.crossed(history, evidence)))
 

@@ -7,6 +7,8 @@ The subsidy of a block begins at 50 coins and is cut in half every 210,000 block
 from datetime import date, datetime
 from typing import NamedTuple
 
+import numpy as np
+
 INTERVAL = 210_000  # blocks from one halving to the next
 UNITS = 100_000_000  # in a coin
 FIRST_SUBSIDY = 50 * UNITS
@@ -27,6 +29,7 @@ HALVINGS = (
     Halving(630_000, date(2020, 5, 11)),
     Halving(840_000, date(2024, 4, 20)),
 )
+FIRST_BLOCK = Halving(0, date(2009, 1, 3))
 
 
 def subsidy(height: int) -> int:
@@ -43,10 +46,14 @@ def mined(height: int) -> int:
 
 
 def height_on(instant: datetime) -> int:
-    """The height at an instant at ten minutes a block since the halving before, 2009-01-03 before all; within two weeks of the true one."""
-    known = [(one.height, one.day) for one in HALVINGS if one.day <= instant.date()]
-    height, day = known[-1] if known else (0, date(2009, 1, 3))
-    return height + (instant.date() - day).days * BLOCKS_A_DAY
+    """The height on a UTC day, all days between two halvings being alike, and ten minutes a block since the last."""
+    known = (FIRST_BLOCK, *HALVINGS)
+    last = known[-1]
+    since = (instant.date() - last.day).days
+    if since >= 0:
+        return last.height + since * BLOCKS_A_DAY
+    days = [one.day.toordinal() for one in known]
+    return round(float(np.interp(instant.date().toordinal(), days, [one.height for one in known])))
 
 
 def supply() -> int:

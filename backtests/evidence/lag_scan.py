@@ -24,7 +24,7 @@ from strategies.indicators import Floats, Ints
 LONGEST = 120  # days
 SAID = (30, 91)  # one to three months, in days
 DRAWS = 1000
-FEWEST_DAYS = 3 * DAYS
+FEWEST_DAYS = round((LONGEST + 1) / LEVEL)  # the places about the best one are as high as it: of fewer no share is small
 
 
 class Scan(NamedTuple):

@@ -50,14 +50,14 @@ def named(history: History) -> dict[str, pd.Series]:
     return {BROAD: history.broad, **{name: history.assets[name] for name in (INDEX, BITCOIN, ETHER, ALTS) if name in history.assets}}
 
 
-def led(history: History) -> list[Lead]:
+def led(history: History, evidence: Evidence) -> list[Lead]:
     """All pairs both ways, coins and indices."""
     found = []
     for leader, follower in permutations(closes := named(history), 2):
         at = saturdays(closes[follower])
         for weeks in SPANS:
             past = {name: change(closes[name], at, weeks) for name in (leader, follower)}
-            told = told_of(ahead(closes[follower], at), past)
+            told = told_of(ahead(closes[follower], at), past, evidence.seed)
             found += [Lead(leader, follower, weeks, told[leader].times(WEEKS_A_YEAR))] if told else []
     return found
 
@@ -68,7 +68,7 @@ def crossed(history: History, evidence: Evidence) -> list[Cross]:
     return [found for pair in combinations(closes, 2) if (found := _cross(*pair, closes, evidence))]
 
 
-def claims(history: History, leads: list[Lead]) -> Iterator[Claim]:
+def claims(history: History, leads: list[Lead], evidence: Evidence) -> Iterator[Claim]:
     """Those about who comes first."""
     by_pair = {(one.leader, one.follower, one.weeks): one for one in leads}
     weeks = SPANS[-1]
@@ -78,7 +78,7 @@ def claims(history: History, leads: list[Lead]) -> Iterator[Claim]:
         for weeks in SPANS:
             yield _answers(by_pair.get((INDEX, asset, weeks)), f"{asset}, the week after the Russell's last {weeks}", asset)
     for asset in (BITCOIN, ETHER, ALTS):
-        yield _after_outrunning(history, asset, SPANS[-1])
+        yield _after_outrunning(history, asset, SPANS[-1], evidence.seed)
 
 
 def _cross(first: str, second: str, closes: dict[str, pd.Series], evidence: Evidence) -> Cross | None:
@@ -122,14 +122,14 @@ def _answers(lead: Lead | None, reading: str, asset: str) -> Claim:
     return _row("B7", ANSWER, reading, f"{asset}, {INDEX}", lead.found, word, why)
 
 
-def _after_outrunning(history: History, asset: str, weeks: int) -> Claim:
+def _after_outrunning(history: History, asset: str, weeks: int, seed: int) -> Claim:
     reading = f"{asset}, {weeks} weeks"
     closes = history.assets.get(asset)
     told = None
     if closes is not None:
         at = saturdays(closes)
         ahead_of = change(history.assets[INDEX], at, weeks) - change(history.broad, at, weeks)
-        told = told_of(ahead(closes, at), {INDEX: ahead_of, asset: change(closes, at, weeks)})
+        told = told_of(ahead(closes, at), {INDEX: ahead_of, asset: change(closes, at, weeks)}, seed)
     if told is None:
         return lacking("B6", OUTRUN, f"{asset} for two years")._replace(reading=reading)
     found = told[INDEX].times(WEEKS_A_YEAR)
@@ -141,5 +141,5 @@ def _after_outrunning(history: History, asset: str, weeks: int) -> Claim:
 
 
 def _row(id_: str, said: str, reading: str, data: str, found: Slope, word: Word, why: str) -> Claim:
-    test = "next week's return on what was known, the follower's own change beside it; errors of Newey and West"
+    test = "next week's return on what was known and the own change; the larger error of Newey and West's and of weeks drawn in blocks"
     return Claim(id_, said, reading, test, data, found.n, found.estimate, found.low, found.high, "log a year", found.p, found.power, word, why)

@@ -28,9 +28,15 @@ def _lacks(id_: str, said: str, reading: str, figures: str, setting: str) -> Cla
     return untestable(id_, said, f"{figures}; name a CSV of them in {setting}")._replace(reading=reading)
 
 
+def _of_year(values: pd.Series, year: int) -> pd.Series:
+    """Those dated in a year: each is known when its day is over."""
+    known_at = pd.DatetimeIndex(values.index)
+    return values[(known_at > pd.Timestamp(year, 1, 1, tz="UTC")) & (known_at <= pd.Timestamp(year + 1, 1, 1, tz="UTC"))]
+
+
 def _flows(flows: pd.Series | None) -> Claim:
     reading = "money out"
-    of_2025 = None if flows is None else flows[pd.Timestamp("2025-01-01", tz="UTC") : pd.Timestamp("2026-01-01", tz="UTC")]
+    of_2025 = None if flows is None else _of_year(flows, 2025)
     if of_2025 is None or of_2025.empty:
         return _lacks("A12", FLOWS, reading, "flows of small-cap funds by day over 2025", "haircuts.flows.file")
     total = float(of_2025.sum())
@@ -39,8 +45,8 @@ def _flows(flows: pd.Series | None) -> Claim:
 
 
 def _losses(losses: pd.Series | None) -> Claim:
-    told = None if losses is None else losses[pd.Timestamp("2025-10-01", tz="UTC") : pd.Timestamp("2026-03-31", tz="UTC")]
-    of_2007 = None if losses is None else losses[pd.Timestamp("2007-01-01", tz="UTC") : pd.Timestamp("2008-01-01", tz="UTC")]
+    told = None if losses is None else losses[pd.Timestamp("2025-10-01", tz="UTC") : pd.Timestamp("2026-03-31", tz="UTC")]  # dated 2025-09-30 on
+    of_2007 = None if losses is None else _of_year(losses, 2007)
     if losses is None or told is None or of_2007 is None or told.empty or of_2007.empty:
         return _lacks("A13", LOSSES, "", "the share of its members with losses by quarter, 2007 and 2025 among them", "haircuts.losses.file")
     share, before, highest = float(told.iloc[0]), float(of_2007.mean()), float(losses.max())
@@ -51,7 +57,7 @@ def _losses(losses: pd.Series | None) -> Claim:
 
 def _absorbed(flows: pd.Series | None, bitcoin: pd.Series | None) -> Claim:
     reading = "ETFs keep absorbing supply"
-    if flows is None or bitcoin is None or flows.index[-1] - flows.index[0] < YEAR:
+    if flows is None or bitcoin is None or flows.index[-1] - flows.index[0] < YEAR or bitcoin.index[0] > flows.index[-1] - YEAR:
         return _lacks("B14", RAILS, reading, "flows into Bitcoin's spot ETFs by day over a year", "evidence.bitcoin_flows")
     last = flows.index[-1]
     year = flows[last - YEAR + pd.Timedelta(seconds=1) :]
@@ -65,12 +71,13 @@ def _absorbed(flows: pd.Series | None, bitcoin: pd.Series | None) -> Claim:
 
 def _leverage(interest: pd.Series | None, bitcoin: pd.Series | None) -> Claim:
     reading = "less leverage"
-    if interest is None or bitcoin is None or interest.index[-1] - interest.index[0] < (1 + LEVERAGE_YEARS) * YEAR:
+    years = (1 + LEVERAGE_YEARS) * YEAR
+    if interest is None or bitcoin is None or max(interest.index[0], bitcoin.index[0]) > interest.index[-1] - years:
         return _lacks("B14", RAILS, reading, "open interest in Bitcoin's futures by day over five years", "evidence.open_interest")
     days = pd.DatetimeIndex(interest.index)
     supply = pd.Series([mined(height_on(day)) / 1e8 for day in days], days)
     share = interest / (supply * every_day(bitcoin).reindex(days.floor("D"), method="ffill").to_numpy(dtype=float))
-    now, before = float(share[days[-1] - YEAR :].mean()), float(share[days[-1] - (1 + LEVERAGE_YEARS) * YEAR : days[-1] - YEAR].mean())
+    now, before = float(share[days > days[-1] - YEAR].mean()), float(share[(days >= days[-1] - years) & (days <= days[-1] - YEAR)].mean())
     why = f"Open interest was {now:.2%} of all coins' value over the last year, {before:.2%} over the {LEVERAGE_YEARS} before."
     test = f"open interest over the value of all coins, the last year against the {LEVERAGE_YEARS} before"
     return stated("B14", RAILS, test, f"your open interest, {BITCOIN}", now / before, "times", now < before, why, reading, len(interest))

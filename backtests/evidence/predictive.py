@@ -1,6 +1,7 @@
 """Does one thing tell next week's return of another? Regressions on what was known when the week began."""
 
 from collections.abc import Mapping
+from math import ceil, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -8,13 +9,15 @@ import pandas as pd
 
 from backtests.evidence.claim import Word
 from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day
-from backtests.evidence.together import FEWEST_WEEKS
+from backtests.evidence.together import BLOCK_WEEKS, FEWEST_WEEKS
+from backtests.luck.stationary import drawn_days
 from strategies.indicators import Floats
 from strategies.market import latest
 
 WEEK = pd.Timedelta(days=7)
 STALE = pd.Timedelta(days=10)  # a value older than that is not known any more
-TAILS = 0.05  # both of an interval together
+DRAWS = 1000
+TAIL = 0.025  # on each side of an interval
 
 
 class Slope(NamedTuple):
@@ -32,7 +35,7 @@ class Slope(NamedTuple):
 
     def times(self, factor: float) -> "Slope":
         """In another unit; `factor` above 0."""
-        return self._replace(estimate=self.estimate * factor, low=self.low * factor, high=self.high * factor)
+        return self._replace(estimate=float(self.estimate * factor), low=float(self.low * factor), high=float(self.high * factor))
 
 
 class Fit(NamedTuple):
@@ -42,21 +45,47 @@ class Fit(NamedTuple):
     joint_p: float
 
 
-def fitted(target: Floats, columns: Floats) -> Fit:
-    """Least squares of `target` on weeks x columns and a constant.
+def fitted(target: Floats, columns: Floats, seed: int) -> Fit:
+    """Least squares of `target` on weeks x columns and a constant; of two errors the larger one counts.
 
-    Errors allow for what is left of a week in the next ones (Newey and West 1987, with as many lags as their rule of 1994 gives).
-    Student's distribution stands in for the normal one.
+    One allows for what is left of a week in the next ones (Newey and West 1987). What is looked at changes slowly, so lags are many (1.3 times
+    the root of the weeks) and errors widened by what that costs (Lazarus, Lewis, Stock and Watson 2018; `widened`). It is too small where a few
+    weeks of a column stand out, as those of 2020 do. The other is what slopes come to when what the columns do not tell of is drawn in blocks.
     """
+    from scipy.stats import f as fishers
     from statsmodels.regression.linear_model import OLS  # two seconds to load
 
     n, count = columns.shape
-    lags = {"maxlags": int(4.0 * (n / 100.0) ** (2.0 / 9.0)), "use_correction": True}
-    fit = OLS(target, np.column_stack((np.ones(n), columns))).fit(cov_type="HAC", cov_kwds=lags, use_t=True)
-    between, power = fit.conf_int(TAILS), [NORMAL.cdf(abs(t) - NORMAL.inv_cdf(1.0 - LEVEL)) for t in fit.tvalues]
-    numbers = zip(fit.params, *between.T, fit.pvalues, power, strict=True)
-    slopes = tuple(Slope(n, *(float(number) for number in column)) for column in numbers)[1:]
-    return Fit(slopes, float(fit.f_test(np.eye(count + 1)[1:]).pvalue))
+    lags = ceil(1.3 * sqrt(n))
+    design = np.column_stack((np.ones(n), columns))
+    fit = OLS(target, design).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True})
+    errors, estimates = np.asarray(fit.bse[1:]) * widened(lags / n), np.asarray(fit.params[1:])
+    drawn = np.asarray(fit.resid)[drawn_days(n, DRAWS, seed, BLOCK_WEEKS)] @ np.linalg.pinv(design)[1:].T
+    slopes = tuple(_slope(n, float(estimates[k]), float(errors[k]), drawn[:, k]) for k in range(count))
+    wald = float(fit.f_test(np.eye(count + 1)[1:]).fvalue) / widened(lags / n) ** 2
+    inverse = np.linalg.inv(np.cov(drawn.T).reshape(count, count))
+    far, own = np.einsum("di,ij,dj->d", drawn, inverse, drawn), float(estimates @ inverse @ estimates)
+    return Fit(slopes, max(float(fishers.sf(wald, count, n - count - 1)), _share(far, own)))
+
+
+def widened(share: float) -> float:
+    """Times by which the 97.5 % point of a slope over its error lies above the normal one, where lags are such a share of all weeks.
+
+    Kiefer and Vogelsang 2005, table 1, Bartlett's kernel.
+    """
+    return (1.96 + 2.9694 * share + 0.4160 * share**2 - 0.5324 * share**3) / 1.96
+
+
+def _slope(n: int, estimate: float, error: float, drawn: Floats) -> Slope:
+    reach = NORMAL.inv_cdf(1.0 - TAIL) * error
+    low, high = estimate - np.quantile(drawn, (1.0 - TAIL, TAIL))
+    seen = abs(estimate) / max(error, float(drawn.std()))
+    p, power = max(2.0 * NORMAL.cdf(-abs(estimate) / error), _share(np.abs(drawn), abs(estimate))), NORMAL.cdf(seen - NORMAL.inv_cdf(1.0 - LEVEL))
+    return Slope(n, estimate, min(estimate - reach, float(low)), max(estimate + reach, float(high)), p, power)
+
+
+def _share(drawn: Floats, own: float) -> float:
+    return float((1 + (drawn >= own).sum()) / (1 + len(drawn)))
 
 
 def saturdays(closes: pd.Series) -> pd.DatetimeIndex:
@@ -77,23 +106,23 @@ def ahead(closes: pd.Series, at: pd.DatetimeIndex) -> Floats:
     return found
 
 
-def told_of(target: Floats, columns: Mapping[str, Floats]) -> dict[str, Slope] | None:
+def told_of(target: Floats, columns: Mapping[str, Floats], seed: int) -> dict[str, Slope] | None:
     """What each of the columns tells of `target`, all others known, by name; NaNs are left out. None: too few weeks, or one that never changes.
 
     Columns are put on a deviation of 1, so that slopes compare.
     """
-    fit = fit_of(target, columns)
+    fit = fit_of(target, columns, seed)
     return None if fit is None else dict(zip(columns, fit.slopes, strict=True))
 
 
-def fit_of(target: Floats, columns: Mapping[str, Floats]) -> Fit | None:
+def fit_of(target: Floats, columns: Mapping[str, Floats], seed: int) -> Fit | None:
     """As `told_of`, with the p of all together."""
     values = np.column_stack(list(columns.values()))
     known = np.isfinite(target) & np.isfinite(values).all(axis=1)
     values = values[known]
-    if known.sum() < FEWEST_WEEKS or (spread := values.std(axis=0)).min() == 0.0:
+    if known.sum() < FEWEST_WEEKS or np.ptp(values, axis=0).min() == 0.0:
         return None
-    return fitted(target[known], values / spread)
+    return fitted(target[known], values / values.std(axis=0), seed)
 
 
 def weighed(found: Slope, *, rises: bool = True) -> Word:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Claim, Word, lacking
-from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day
+from backtests.evidence.events import LEVEL, NORMAL, SEEN, SIDES, every_day
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.luck.stationary import Counted, drawn_days
 from config.evidence import Evidence
@@ -103,14 +103,18 @@ def _calmer(history: History, evidence: Evidence, reading: str, years: int) -> C
     before, since = _about_etfs(history, years)
     if min(len(before), len(since)) < FEWEST_WEEKS:
         return lacking("A6", CALMER, "BTC for two years before and after")._replace(reading=reading)
-    # Both are drawn for themselves: nothing ties a week before to one after.
-    drawn = [np.log(one[_drawn(len(one), evidence, number)].std(axis=1, ddof=1)) for number, one in enumerate((before, since))]
+    # Both are drawn from all weeks: a short time mostly misses the few wild weeks that a long one has, and seems calm without being it.
+    every = np.concatenate((since, before))
+    rows = _drawn(len(every), evidence, 0)
+    by_chance = np.log(every[rows[:, : len(since)]].std(axis=1, ddof=1) / every[rows[:, len(since) :]].std(axis=1, ddof=1))
     own = [float(one.std(ddof=1)) for one in (before, since)]
-    found = _measured(min(len(before), len(since)), float(np.log(own[1] / own[0])), float((drawn[1] - drawn[0]).std()))
+    estimate, n = float(np.log(own[1] / own[0])), min(len(before), len(since))
+    low, high = (estimate - float(np.quantile(by_chance, side)) for side in SIDES[::-1])
+    found = Measured(n, estimate, low, high, float(np.mean(by_chance + estimate <= np.quantile(by_chance, LEVEL))))
     yearly = [one * np.sqrt(WEEKS_A_YEAR) for one in own]
     ratio = f"the log of their ratio is {found.estimate:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
     why = f"{yearly[0]:.0%} a year before, {yearly[1]:.0%} since; {ratio}"
-    test = "log ratio of weekly volatilities, since over before, weeks drawn in blocks"
+    test = "log ratio of weekly volatilities, since over before, against that of weeks drawn in blocks from both"
     return _claim("A6", CALMER, reading, test, BITCOIN, found, "log", _word(found, 0.0, above=False), why)
 
 

@@ -83,8 +83,8 @@ def asked(job: Job) -> list[Found]:
             found += [Found(f"{horizon}, {name}", each.p, None if job.times else each.low <= 0.0 <= each.high) for name, each in kinds]
     scans = lag_scan.scanned(history, table, evidence)
     coins_only = history._replace(bonds={}, macro={})  # what is asked of indices alone is the same in every world
-    claims = [*regime.claims(history, table, evidence), *together.claims(coins_only, evidence), *causes.claims(history, table)]
-    claims += [*leads.claims(history, leads.led(history)), *lag_scan.claims(scans), *turns.claims(history)]
+    claims = [*regime.claims(history, table, evidence), *together.claims(coins_only, evidence), *causes.claims(history, table, evidence)]
+    claims += [*leads.claims(history, leads.led(history, evidence), evidence), *lag_scan.claims(scans), *turns.claims(history)]
     for claim in claims:
         if (claim.p is not None or claim.low is not None) and any(coin in claim.data for coin in coins):
             found.append(judged(claim, job))

@@ -9,14 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests.evidence.predictive import Slope, ahead, change, fit_of, fitted, hidden, saturdays, told_of, weighed
+from backtests.evidence.predictive import DRAWS, Slope, ahead, change, fit_of, fitted, hidden, saturdays, told_of, weighed, widened
+from backtests.evidence.together import BLOCK_WEEKS
+from backtests.luck.stationary import drawn_days
 from strategies.indicators import Floats
 
 SATURDAYS = pd.date_range("2020-01-04", "2020-06-27", freq="W-SAT", tz="UTC")
 
 
 def instants(*days: str) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(days, utc=True))
+    return pd.DatetimeIndex([pd.Timestamp(day, tz="UTC") for day in days])
 
 
 def closes(values: dict[str, float]) -> pd.Series:
@@ -56,47 +58,72 @@ def slope(low: float, high: float, power: float = 1.0) -> Slope:
 # --- regressions ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("n", "lags"), [(104, 4), (272, 4), (274, 5), (700, 6)])
-def test_slopes_errors_and_ps_are_those_of_newey_and_west(n: int, lags: int) -> None:
-    """4 (n / 100)^(2 / 9) reaches 5 at n = 100 * 1.25^4.5 = 272.98."""
+def by_draws(target: Floats, values: Floats) -> Floats:
+    """Slopes of drawn residuals, by numpy's least squares."""
+    rows, x = drawn_days(len(target), DRAWS, 1, BLOCK_WEEKS), np.column_stack((np.ones(len(target)), values))
+    rest = target - x @ np.linalg.lstsq(x, target)[0]
+    return np.linalg.lstsq(x, rest[rows].T)[0][1:].T
+
+
+def scene(n: int, leaning: float) -> tuple[Floats, Floats]:
+    """Three columns, one that lasts and one that stands out in 5 weeks by `leaning`, and a target that lasts."""
     values = columns(1, n, 3)
     values[:, 0] = lasting(2, n)
-    target = 1.0 + 0.05 * values[:, 0] - 0.1 * values[:, 2] + lasting(3, n)
+    values[50:55, 1] += leaning
+    return 1.0 + 0.05 * values[:, 0] - 0.1 * values[:, 2] + lasting(3, n), values
+
+
+@pytest.mark.parametrize(("n", "lags", "leaning"), [(104, 14, 0.0), (106, 14, 20.0), (700, 35, 0.0)])
+def test_of_two_errors_the_larger_one_counts(n: int, lags: int, leaning: float) -> None:
+    """1.3 sqrt(104) = 13.3, 1.3 sqrt(106) = 13.4, 1.3 sqrt(700) = 34.4 lags; Kiefer and Vogelsang's point over the normal one widens."""
+    target, values = scene(n, leaning)
     slopes, covariance = newey_west(target, values, lags)
-    fit = fitted(target, values)
-    reach, seen = stats.t.ppf(0.975, n - 4), stats.norm.ppf(0.95)
-    for found, expected, error in zip(fit.slopes, slopes[1:], np.sqrt(np.diag(covariance))[1:], strict=True):
-        assert found.n == n and found.estimate == pytest.approx(expected)
-        assert (found.low, found.high) == pytest.approx((expected - reach * error, expected + reach * error))
-        assert found.p == pytest.approx(2.0 * stats.t.sf(abs(expected / error), n - 4))
-        assert found.power == pytest.approx(stats.norm.cdf(abs(expected / error) - seen))
-    wald = slopes[1:] @ np.linalg.inv(covariance[1:, 1:]) @ slopes[1:] / 3.0
-    assert fit.joint_p == pytest.approx(stats.f.sf(wald, 3, n - 4))
+    wide, drawn, fit = widened(lags / n), by_draws(target, values), fitted(target, values, 1)
+    for k, found in enumerate(fit.slopes):
+        own, error = slopes[1 + k], wide * math.sqrt(covariance[1 + k, 1 + k])
+        reach = stats.norm.ppf(0.975) * error
+        assert found.n == n and found.estimate == pytest.approx(own)
+        assert found.low == pytest.approx(min(own - reach, own - np.quantile(drawn[:, k], 0.975)))
+        assert found.high == pytest.approx(max(own + reach, own - np.quantile(drawn[:, k], 0.025)))
+        share = (1 + (np.abs(drawn[:, k]) >= abs(own)).sum()) / (1 + DRAWS)
+        assert found.p == pytest.approx(max(2.0 * stats.norm.sf(abs(own) / error), share))
+        assert found.power == pytest.approx(stats.norm.cdf(abs(own) / max(error, drawn[:, k].std()) - stats.norm.ppf(0.95)))
+    wald = slopes[1:] @ np.linalg.inv(covariance[1:, 1:]) @ slopes[1:] / 3.0 / wide**2
+    inverse = np.linalg.inv(np.cov(drawn.T))
+    as_far = (1 + sum(one @ inverse @ one >= slopes[1:] @ inverse @ slopes[1:] for one in drawn)) / (1 + DRAWS)
+    assert fit.joint_p == pytest.approx(max(stats.f.sf(wald, 3, n - 4), as_far))
+
+
+def test_the_scene_needs_both_errors() -> None:
+    """Of a column with five weeks that stand out draws give the larger error, of one that lasts Newey and West do in one scene or the other."""
+    larger = set()
+    for n, lags, leaning in ((106, 14, 20.0), (700, 35, 0.0)):
+        target, values = scene(n, leaning)
+        errors = widened(lags / n) * np.sqrt(np.diag(newey_west(target, values, lags)[1]))[1:]
+        larger |= set((errors > by_draws(target, values).std(axis=0)).tolist())
+    assert larger == {True, False}
+
+
+@pytest.mark.parametrize(("share", "point"), [(0.02, 2.019), (0.1, 2.260), (0.5, 3.482)])
+def test_critical_values_are_kiefer_and_vogelsangs(share: float, point: float) -> None:
+    """1.96 + 2.9694 b + 0.4160 b^2 - 0.5324 b^3 for Bartlett's kernel: at b = 0.5 1.96 + 1.4847 + 0.1040 - 0.0666."""
+    assert 1.96 * widened(share) == pytest.approx(point, abs=1e-3)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.floats(-10.0, 10.0))
 def test_a_constant_of_the_target_changes_no_slope(seed: int, constant: float) -> None:
     values, target = columns(seed, 120, 2), columns(seed + 1, 120, 1)[:, 0]
-    for one, other in zip(fitted(target, values).slopes, fitted(target + constant, values).slopes, strict=True):
+    for one, other in zip(fitted(target, values, 1).slopes, fitted(target + constant, values, 1).slopes, strict=True):
         assert tuple(one) == pytest.approx(tuple(other), abs=1e-9)
 
 
 def test_what_lasts_from_week_to_week_makes_intervals_wider() -> None:
     """Both sides keep 0.7: the variance of the slope is (1 + 0.49) / (1 - 0.49) = 2.9 times as large as were weeks independent."""
     column, target = lasting(4, 2000), lasting(5, 2000)
-    found = fitted(target, column[:, None]).slopes[0]
+    found = fitted(target, column[:, None], 1).slopes[0]
     independent = 2.0 * 1.96 * target.std() / column.std() / math.sqrt(2000)
-    assert 1.25 * independent < found.high - found.low < 1.8 * independent
-
-
-def test_power_is_a_half_where_a_one_sided_test_just_sees_it() -> None:
-    """Of slopes scaled so that they are 1.645 errors."""
-    column, noise = columns(6, 200, 1), columns(7, 200, 1)[:, 0]
-    free = noise - np.column_stack((np.ones(200), column)) @ newey_west(noise, column, 4)[0]
-    error = math.sqrt(newey_west(free, column, 4)[1][1, 1])
-    found = fitted(free - stats.norm.ppf(0.95) * error * column[:, 0], column).slopes[0]
-    assert found.estimate < 0.0 and found.power == pytest.approx(0.5)
+    assert 1.25 * independent < found.high - found.low < 2.0 * independent
 
 
 def test_a_slope_in_another_unit_keeps_n_p_and_power() -> None:
@@ -141,6 +168,13 @@ def test_a_close_of_more_than_ten_days_ago_is_known_no_more() -> None:
     assert np.isnan(change(series, instants("2020-01-15"), 3)[0])  # nothing was known three weeks before
 
 
+def test_a_close_that_was_too_old_then_is_none_to_begin_with() -> None:
+    series = closes({"2020-01-01": 100.0, "2020-02-01": 120.0})
+    at = pd.Timestamp("2020-01-18", tz="UTC") + pd.Timedelta(weeks=3)
+    found = change(series, pd.DatetimeIndex([at - pd.Timedelta(days=7), at - pd.Timedelta(days=6)]), 3)
+    assert found[0] == pytest.approx(math.log(1.2)) and np.isnan(found[1])  # 10 and 11 days old three weeks before
+
+
 def test_the_week_ahead_is_the_one_that_begins() -> None:
     series = pd.Series([100.0, 110.0, 99.0], index=SATURDAYS[:3])
     found = ahead(series, SATURDAYS[:3])
@@ -171,7 +205,7 @@ def test_slopes_are_by_a_deviation_of_each_column_the_others_known() -> None:
     values = columns(9, 300, 2) * [5.0, 0.01] + 3.0
     values[:, 1] += 0.001 * values[:, 0]
     target = 0.02 * values[:, 0] + 4.0 * values[:, 1] + 0.1 * columns(10, 300, 1)[:, 0]
-    found = told_of(target, {"one": values[:, 0], "other": values[:, 1]})
+    found = told_of(target, {"one": values[:, 0], "other": values[:, 1]}, 1)
     assert found is not None and list(found) == ["one", "other"]
     plain = np.linalg.lstsq(np.column_stack((np.ones(300), values)), target, rcond=None)[0]
     assert found["one"].estimate == pytest.approx(plain[1] * values[:, 0].std())
@@ -180,16 +214,16 @@ def test_slopes_are_by_a_deviation_of_each_column_the_others_known() -> None:
 
 def test_the_unit_of_a_column_does_not_matter() -> None:
     one, target = columns(11, 150, 1)[:, 0], columns(12, 150, 1)[:, 0]
-    found, scaled = told_of(target, {"x": one}), told_of(target, {"x": 1e6 * one - 5.0})
+    found, scaled = told_of(target, {"x": one}, 1), told_of(target, {"x": 1e6 * one - 5.0}, 1)
     assert found is not None and scaled is not None and tuple(found["x"]) == pytest.approx(tuple(scaled["x"]))
 
 
 def test_weeks_that_lack_anything_are_left_out() -> None:
     one, two, target = columns(13, 200, 1)[:, 0], columns(14, 200, 1)[:, 0], columns(15, 200, 1)[:, 0]
     gone = np.arange(200) % 50
-    expected = fitted(target[gone > 2], np.column_stack([column[gone > 2] / column[gone > 2].std() for column in (one, two)]))
+    expected = fitted(target[gone > 2], np.column_stack([column[gone > 2] / column[gone > 2].std() for column in (one, two)]), 1)
     one[gone == 0], two[gone == 1], target[gone == 2] = np.nan, np.inf, np.nan
-    found = fit_of(target, {"one": one, "two": two})
+    found = fit_of(target, {"one": one, "two": two}, 1)
     assert found is not None and found.slopes[0].n == 188
     assert [tuple(slope) for slope in found.slopes] == [pytest.approx(tuple(slope)) for slope in expected.slopes]
     assert found.joint_p == pytest.approx(expected.joint_p)
@@ -199,19 +233,24 @@ def test_weeks_that_lack_anything_are_left_out() -> None:
 def test_two_years_of_weeks_are_the_fewest(known: int, enough: bool) -> None:
     one, target = columns(16, 150, 1)[:, 0], columns(17, 150, 1)[:, 0]
     target[known:] = np.nan
-    assert (told_of(target, {"x": one}) is not None) == enough
-    assert (fit_of(target, {"x": one}) is not None) == enough
+    assert (told_of(target, {"x": one}, 1) is not None) == enough
+    assert (fit_of(target, {"x": one}, 1) is not None) == enough
 
 
 def test_a_column_that_never_changes_tells_nothing() -> None:
     target = columns(18, 150, 1)[:, 0]
-    assert told_of(target, {"x": columns(19, 150, 1)[:, 0], "gate": np.ones(150)}) is None
+    assert told_of(target, {"x": columns(19, 150, 1)[:, 0], "gate": np.ones(150)}, 1) is None
+
+
+def test_a_column_that_never_changes_tells_nothing_whatever_its_mean_is_rounded_to() -> None:
+    """The mean of 150 times 0.1 is not 0.1, so that numpy's deviation of it is 3e-17."""
+    assert told_of(columns(18, 150, 1)[:, 0], {"x": columns(19, 150, 1)[:, 0], "gate": np.full(150, 0.1)}, 1) is None
 
 
 def test_a_column_that_changes_only_where_there_is_no_target_tells_nothing() -> None:
     target, gate = columns(20, 150, 1)[:, 0], np.zeros(150)
     target[120:], gate[120:] = np.nan, 1.0
-    assert told_of(target, {"gate": gate}) is None
+    assert told_of(target, {"gate": gate}, 1) is None
 
 
 # --- words ------------------------------------------------------------------------------------------------------------------

@@ -30,9 +30,14 @@ def found() -> dict[str, Any]:
     from backtests.evidence.document import Lags, document
 
     of, evidence = history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}), SETTINGS.evidence
-    study, led = studied(of, SETTINGS), leads.led(of)
+    study, led = studied(of, SETTINGS), leads.led(of, evidence)
     scans = lag_scan.scanned(of, open_after(DAYS), evidence)
-    whole = [*together.claims(of, evidence), *regime.claims(of, open_after(DAYS), evidence), *lag_scan.claims(scans), *leads.claims(of, led)]
+    whole = [
+        *together.claims(of, evidence),
+        *regime.claims(of, open_after(DAYS), evidence),
+        *lag_scan.claims(scans),
+        *leads.claims(of, led, evidence),
+    ]
     claims = [*facts.facts(of), *breakouts.claims(study, of), *whole]
     lags = Lags(scans, led, leads.crossed(of, evidence))
     made: dict[str, Any] = json.loads(json.dumps(document(claims, study, of, SETTINGS, lags), allow_nan=False))
