@@ -150,8 +150,8 @@ def compared(found: After, rows: Ints) -> Excess:
     bar = float(np.quantile(means, 1.0 - LEVEL))
     power = float(np.mean(means + mean - usual >= bar))
     smallest = bar - float(np.quantile(means, 1.0 - SEEN))
-    spread = _share(drawn.var(axis=1), float(gains.var())) if len(gains) > 1 else float("nan")
-    return Excess(len(gains), mean, usual, float(low), float(high), _share(means, mean), power, smallest, spread)
+    spread = share_as_high(drawn.var(axis=1), float(gains.var())) if len(gains) > 1 else float("nan")
+    return Excess(len(gains), mean, usual, float(low), float(high), share_as_high(means, mean), power, smallest, spread)
 
 
 def without_each(found: After) -> Floats:
@@ -160,5 +160,6 @@ def without_each(found: After) -> Floats:
     return (gains.sum() - gains) / (len(gains) - 1) if len(gains) > 1 else np.empty(0)
 
 
-def _share(drawn: Floats, own: float) -> float:
+def share_as_high(drawn: Floats, own: float) -> float:
+    """The p of a statistic against draws of it: (1 + those as high) / (1 + draws)."""
     return float((1 + (drawn >= own).sum()) / (1 + len(drawn)))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Claim, Word, lacking
-from backtests.evidence.events import LEVEL, every_day
+from backtests.evidence.events import LEVEL, every_day, share_as_high
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, History
 from backtests.evidence.regime import moved, open_at
 from backtests.luck.stationary import drawn_days
@@ -82,8 +82,9 @@ def _scan(asset: str, closes: pd.Series, table: pd.DataFrame, evidence: Evidence
     band = float(np.quantile(by_chance, 1.0 - LEVEL))
     there = drawn.copy()
     there[:, int(apart.argmax())] += top
-    p_drawn = float((1 + (by_chance >= top).sum()) / (1 + len(by_chance)))
-    return Scan(asset, len(gate), apart, float(np.mean(highest >= top - 1e-9)), p_drawn, band, float(np.mean(there.max(axis=1) >= band)))
+    return Scan(
+        asset, len(gate), apart, float(np.mean(highest >= top - 1e-9)), share_as_high(by_chance, top), band, float(np.mean(there.max(axis=1) >= band))
+    )
 
 
 def _highest_from(everywhere: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Word
-from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day
+from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day, share_as_high
 from backtests.evidence.together import BLOCK_WEEKS, FEWEST_WEEKS
 from backtests.luck.stationary import drawn_days
 from strategies.indicators import Floats
@@ -63,9 +63,9 @@ def fitted(target: Floats, columns: Floats, seed: int) -> Fit:
     drawn = np.asarray(fit.resid)[drawn_days(n, DRAWS, seed, BLOCK_WEEKS)] @ np.linalg.pinv(design)[1:].T
     slopes = tuple(_slope(n, float(estimates[k]), float(errors[k]), drawn[:, k]) for k in range(count))
     wald = float(fit.f_test(np.eye(count + 1)[1:]).fvalue) / widened(lags / n) ** 2
-    inverse = np.linalg.inv(np.cov(drawn.T).reshape(count, count))
+    inverse = np.linalg.pinv(np.cov(drawn.T).reshape(count, count))
     far, own = np.einsum("di,ij,dj->d", drawn, inverse, drawn), float(estimates @ inverse @ estimates)
-    return Fit(slopes, max(float(fishers.sf(wald, count, n - count - 1)), _share(far, own)))
+    return Fit(slopes, max(float(fishers.sf(wald, count, n - count - 1)), share_as_high(far, own)))
 
 
 def widened(share: float) -> float:
@@ -80,12 +80,11 @@ def _slope(n: int, estimate: float, error: float, drawn: Floats) -> Slope:
     reach = NORMAL.inv_cdf(1.0 - TAIL) * error
     low, high = estimate - np.quantile(drawn, (1.0 - TAIL, TAIL))
     seen = abs(estimate) / max(error, float(drawn.std()))
-    p, power = max(2.0 * NORMAL.cdf(-abs(estimate) / error), _share(np.abs(drawn), abs(estimate))), NORMAL.cdf(seen - NORMAL.inv_cdf(1.0 - LEVEL))
+    p, power = (
+        max(2.0 * NORMAL.cdf(-abs(estimate) / error), share_as_high(np.abs(drawn), abs(estimate))),
+        NORMAL.cdf(seen - NORMAL.inv_cdf(1.0 - LEVEL)),
+    )
     return Slope(n, estimate, min(estimate - reach, float(low)), max(estimate + reach, float(high)), p, power)
-
-
-def _share(drawn: Floats, own: float) -> float:
-    return float((1 + (drawn >= own).sum()) / (1 + len(drawn)))
 
 
 def saturdays(closes: pd.Series) -> pd.DatetimeIndex:
