@@ -45,7 +45,7 @@ def causes(history: History, at: pd.DatetimeIndex) -> dict[str, Floats]:
     if {"risky", "safe"} <= history.bonds.keys():
         found["rates"] = change(history.bonds["safe"], at, PAST)
         found["credit"] = change(history.bonds["risky"], at, PAST) - found["rates"]
-    if parts := liquidity(history.macro, at):
+    if len(parts := liquidity(history.macro, at)) == len(PARTS):
         found["liquidity"] = np.asarray(sum(parts.values()))
     return found
 
@@ -61,8 +61,9 @@ def _beside_causes(history: History, table: pd.DataFrame, at: pd.DatetimeIndex, 
     opened = gate[over & np.isfinite(target) & np.isfinite(gate)].std()  # from a deviation to open against shut
     first, then = (one["gate"].times(WEEKS_A_YEAR / opened) for one in (alone, beside))
     yield _gate_row("the gate alone, over the weeks for which causes are known", first, weighed(first), "With the gate open")
-    # It adds nothing only where there was something to add, and it is gone.
-    word: Word = "contradicted" if then.low > 0.0 else "supported" if first.low > 0.0 else "cannot be told"
+    # The causes explain it only where there was something to explain, and less than that is left.
+    gone = first.low > 0.0 and then.low <= 0.0 and then.high < first.estimate
+    word: Word = "contradicted" if then.low > 0.0 else "supported" if gone else "cannot be told"
     yield _gate_row(f"the gate, {', '.join(others)} known", then, word, "With these known, and the gate open")
 
 
@@ -89,7 +90,7 @@ def _liquidity(history: History, at: pd.DatetimeIndex, seed: int) -> Iterator[Cl
 
 def _liquidity_row(reading: str, asset: str, slope: Slope | None, more: str = "") -> Claim:
     if slope is None:
-        return lacking("B4", LIQUIDITY, "the Federal Reserve's balance sheet for two years")._replace(reading=reading)
+        return lacking("B4", LIQUIDITY, f"{asset} with the Federal Reserve's balance sheet for two years")._replace(reading=reading)
     found = slope.times(WEEKS_A_YEAR)
     word = weighed(found)
     told = f"{found.estimate:+.2f} a year in logs ({found.low:+.2f} to {found.high:+.2f})"

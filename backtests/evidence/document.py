@@ -43,9 +43,7 @@ def document(claims: Sequence[Claim], found: Breakouts | None, history: History,
             for one in (found.definitions if found else ())
         ],
         "gate_test": [
-            {"asset": one.asset, "days": one.days, "apart": np.round(one.apart, 6), "best_lag": one.best, "p_moved": one.p_moved}
-            | {"p_drawn": one.p_drawn, "p": one.p, "band": one.band, "power": one.power}
-            for one in (lags.scans if lags else ())
+            one._asdict() | {"apart": np.round(one.apart, 6), "best_lag": one.best, "p": one.p} for one in (lags.scans if lags else ())
         ],
         "leads": [
             {"leader": one.leader, "follower": one.follower, "weeks": one.weeks} | one.found._asdict() for one in (lags.leads if lags else ())

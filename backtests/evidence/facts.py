@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -44,10 +45,12 @@ def facts(history: History) -> Iterator[Claim]:
             yield from fact.tell(fact, history)
         else:
             yield lacking(fact.id, fact.said, f"{fact.asset} from {fact.first} to {fact.last}")
-    yield from without_prices(history.macro, history.assets[BITCOIN])
+    yield from without_prices(history.macro, history.assets[BITCOIN], history.lacking)
 
 
-def without_prices(macro: Mapping[str, pd.Series] = NONE, bitcoin: pd.Series | None = None) -> Iterator[Claim]:
+def without_prices(
+    macro: Mapping[str, pd.Series] = NONE, bitcoin: pd.Series | None = None, lacking_: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Claim]:
     """Those that no price decides: the protocol does, or what the user has of his own."""
     height = HALVINGS[3].height
     before, since, share = yearly_issuance(height - 1), yearly_issuance(height), share_mined(height)
@@ -55,7 +58,7 @@ def without_prices(macro: Mapping[str, pd.Series] = NONE, bitcoin: pd.Series | N
     issuance = "The halving took yearly issuance from 1.7 % to 0.85 % of supply, and 94 % of all BTC is mined"
     holds = about(before, 0.017) and about(since, 0.0085) and about(share, 0.94)
     yield stated("A7", issuance, "the protocol's schedule", "none", since, "share", holds, why)
-    yield from owned.claims(macro, bitcoin)
+    yield from owned.claims(macro, bitcoin, lacking_)
 
 
 def _end(day: str | date) -> pd.Timestamp:
@@ -115,11 +118,10 @@ def _rounds(fact: Fact, history: History) -> Iterator[Claim]:
     test = "highest close within two years of the halving over the first"
     for reading, starts in (("from the halving", halvings[1:3]), ("from the breakout", [_end(day) for day in BREAKOUTS_TOLD_OF])):
         times = [float(bitcoin[start:end].max() / bitcoin[start:end].iloc[0]) for start, end in zip(starts, ends, strict=True)]
-        then = [_on(bitcoin, (start + as_long - DAY).date()) / _on(bitcoin, (start - DAY).date()) for start in starts]
-        why = (
-            f"To the peak of its round BTC rose {times[0]:.1f} and {times[1]:.1f} times; from the halving of 2024 to {TOLD_ON} by {now:.0%}, "
-            f"after as many days those rounds stood at {then[0]:.1f} and {then[1]:.1f} times."
-        )
+        why = f"To the peak of its round BTC rose {times[0]:.1f} and {times[1]:.1f} times; from the halving of 2024 to {TOLD_ON} by {now:.0%}."
+        if starts[0] == halvings[1]:
+            then = [_on(bitcoin, (start + as_long - DAY).date()) / _on(bitcoin, (start - DAY).date()) for start in starts]
+            why += f" After as many days those rounds stood at {then[0]:.1f} and {then[1]:.1f} times."
         holds = about(times[0], 27.0) and abs(times[1] / 5.0 - 1.0) <= 0.2 and about(now, 0.5)  # "about 5" is a rounder number
         yield fact.claim(test, now, "share", holds, why, reading)
 
@@ -160,8 +162,8 @@ def _no_such_advance(fact: Fact, history: History) -> Iterator[Claim]:
     """The highest gain within a year since the ETFs, and that of 2017."""
     daily = every_day(history.assets[BITCOIN])
     gains = daily / daily.shift(YEAR.days) - 1.0
-    then, since = float(gains[_end("2016-12-31") : _end("2017-12-31")].max()), float(gains[ETFS:].max())
-    why = f"The most it gained within a year was {since:,.0%} since, in 2017 {then:,.0%}."
+    then, since = float(gains[_end("2016-12-31") : _end("2017-12-31")].max()), float(gains[ETFS + YEAR :].max())
+    why = f"The most it gained in a year begun since was {since:,.0%}, in one that ended in 2017 {then:,.0%}."
     yield fact.claim("highest gain over 365 days since the ETFs and in 2017", since, "share", since < then, why, "no advance like 2017's")
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Claim, Word, lacking
-from backtests.evidence.events import LEVEL, every_day, share_as_high
+from backtests.evidence.events import LEVEL, SIDES, every_day, share_as_high
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, History
 from backtests.evidence.regime import moved, open_at
 from backtests.luck.stationary import drawn_days
@@ -31,7 +31,7 @@ class Scan(NamedTuple):
     """Of one coin: by lag in days, the difference in log return a year; `band` the 95 % point of the highest by chance, by drawn days.
 
     `p_moved`, `p_drawn`: share of the gate's places, and of draws, whose highest is as high. `power`: how often the highest would lie above
-    the band, were the difference at the best lag the truth.
+    the band, were the difference at the best lag the truth. `low` to `high`: 95 % of the best lags when chance is added to the curve.
     """
 
     asset: str
@@ -41,6 +41,8 @@ class Scan(NamedTuple):
     p_drawn: float
     band: float
     power: float
+    low: int
+    high: int
 
     @property
     def best(self) -> int:
@@ -63,7 +65,11 @@ def claims(scans: list[Scan]) -> Iterator[Claim]:
     by_asset = {one.asset: one for one in scans}
     for asset in (ETHER, ALTS, BITCOIN):
         reading = f"{asset}, best lag of 0 to {LONGEST} days" + ("; said of ETH and alts" if asset == BITCOIN else "")
-        yield _claim(by_asset[asset], reading) if asset in by_asset else lacking("B7", ANSWER, f"{asset} for long")._replace(reading=reading)
+        yield (
+            _claim(by_asset[asset], reading)
+            if asset in by_asset
+            else lacking("B7", ANSWER, f"{asset} over {FEWEST_DAYS:,} days with the gate open and shut")._replace(reading=reading)
+        )
 
 
 def _scan(asset: str, closes: pd.Series, table: pd.DataFrame, evidence: Evidence) -> Scan | None:
@@ -80,11 +86,11 @@ def _scan(asset: str, closes: pd.Series, table: pd.DataFrame, evidence: Evidence
     drawn = np.concatenate([moved(returns[part], gate)[:, : LONGEST + 1] * DAYS for part in np.array_split(rows, 10)])
     by_chance, top = drawn.max(axis=1), float(apart.max())
     band = float(np.quantile(by_chance, 1.0 - LEVEL))
+    low, high = np.quantile((drawn + apart).argmax(axis=1), SIDES, method="nearest")
     there = drawn.copy()
     there[:, int(apart.argmax())] += top
-    return Scan(
-        asset, len(gate), apart, float(np.mean(highest >= top - 1e-9)), share_as_high(by_chance, top), band, float(np.mean(there.max(axis=1) >= band))
-    )
+    seen, as_high = float(np.mean(there.max(axis=1) >= band)), float(np.mean(highest >= top - 1e-9))
+    return Scan(asset, len(gate), apart, as_high, share_as_high(by_chance, top), band, seen, int(low), int(high))
 
 
 def _highest_from(everywhere: Floats) -> Floats:
@@ -94,12 +100,27 @@ def _highest_from(everywhere: Floats) -> Floats:
 
 
 def _claim(found: Scan, reading: str) -> Claim:
-    inside = SAID[0] <= found.best <= SAID[1]
-    word: Word = "cannot be told" if found.p > LEVEL else "supported" if inside else "contradicted"
+    inside, outside = SAID[0] <= found.low and found.high <= SAID[1], found.high < SAID[0] or found.low > SAID[1]
+    word: Word = "cannot be told" if found.p > LEVEL or not (inside or outside) else "supported" if inside else "contradicted"
     top = float(found.apart.max())
     why = (
-        f"It earned most beside other days {found.best} days after the gate was open, {top:+.2f} a year in logs; the best of all lags is as high at "
-        f"{found.p_moved:.0%} of the gate's other places and in {found.p_drawn:.0%} of draws of its days."
+        f"It earned most beside other days {found.best} days after the gate was open ({found.low} to {found.high}), {top:+.2f} a year in logs; the "
+        f"best of all lags is as high at {found.p_moved:.0%} of the gate's places and in {found.p_drawn:.0%} of draws of its days."
     )
     test = f"highest of {LONGEST + 1} lags against that of the gate moved in time and of days drawn in blocks; p is the larger"
-    return Claim("B7", ANSWER, reading, test, found.asset, found.days, float(found.best), None, None, "days", found.p, found.power, word, why)
+    return Claim(
+        "B7",
+        ANSWER,
+        reading,
+        test,
+        found.asset,
+        found.days,
+        float(found.best),
+        float(found.low),
+        float(found.high),
+        "days",
+        found.p,
+        found.power,
+        word,
+        why,
+    )

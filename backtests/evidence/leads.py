@@ -9,7 +9,7 @@ import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Claim, Word, lacking
-from backtests.evidence.events import LEVEL, SEEN
+from backtests.evidence.events import LEVEL
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.evidence.predictive import Slope, ahead, change, hidden, saturdays, told_of, weighed
 from backtests.evidence.regime import RIVAL
@@ -71,9 +71,9 @@ def crossed(history: History, evidence: Evidence) -> list[Cross]:
 def claims(history: History, leads: list[Lead], evidence: Evidence) -> Iterator[Claim]:
     """Those about who comes first."""
     by_pair = {(one.leader, one.follower, one.weeks): one for one in leads}
-    weeks = SPANS[-1]
     for pair in ((INDEX, BITCOIN), (BITCOIN, INDEX)):
-        yield _who(by_pair.get((*pair, weeks)), f"{pair[0]} ahead of {pair[1]}, {weeks} weeks", pair)
+        for weeks in SPANS:
+            yield _who(by_pair.get((*pair, weeks)), f"{pair[0]} ahead of {pair[1]}, {weeks} weeks", pair)
     for asset in (ETHER, ALTS):
         for weeks in SPANS:
             yield _answers(by_pair.get((INDEX, asset, weeks)), f"{asset}, the week after the Russell's last {weeks}", asset)
@@ -108,8 +108,7 @@ def _who(lead: Lead | None, reading: str, pair: tuple[str, str]) -> Claim:
     if lead is None:
         return lacking("A11", RIVAL, f"{pair[0]} and {pair[1]} for two years")._replace(reading=reading)
     found = lead.found
-    shown = found.low > 0.0 and found.power >= SEEN  # forty pairs were tried
-    word: Word = "contradicted" if shown else "cannot be told"
+    word: Word = "contradicted" if weighed(found) == "supported" else "cannot be told"
     why = f"After {lead.weeks} weeks in which {pair[0]} was up by a deviation more, {pair[1]}'s next earned {_told(found)} more{hidden(found, word)}."
     return _row("A11", RIVAL, reading, f"{pair[0]}, {pair[1]}", found, word, why)
 

@@ -17,6 +17,7 @@ from strategies.market import latest
 WEEK = pd.Timedelta(days=7)
 STALE = pd.Timedelta(days=10)  # a value older than that is not known any more
 DRAWS = 1000
+ALIKE = 1e-6  # deviations by which columns must differ from what the others say
 TAIL = 0.025  # on each side of an interval
 
 
@@ -106,7 +107,7 @@ def ahead(closes: pd.Series, at: pd.DatetimeIndex) -> Floats:
 
 
 def told_of(target: Floats, columns: Mapping[str, Floats], seed: int) -> dict[str, Slope] | None:
-    """What each of the columns tells of `target`, all others known, by name; NaNs are left out. None: too few weeks, or one that never changes.
+    """What each of the columns tells of `target`, all others known, by name; NaNs are left out. None: too few weeks, or one says nothing new.
 
     Columns are put on a deviation of 1, so that slopes compare.
     """
@@ -121,12 +122,17 @@ def fit_of(target: Floats, columns: Mapping[str, Floats], seed: int) -> Fit | No
     values = values[known]
     if known.sum() < FEWEST_WEEKS or np.ptp(values, axis=0).min() == 0.0:
         return None
-    return fitted(target[known], values / values.std(axis=0), seed)
+    scaled = (values - values.mean(axis=0)) / values.std(axis=0)
+    return fitted(target[known], scaled, seed) if np.linalg.matrix_rank(scaled, tol=ALIKE * sqrt(len(scaled))) == scaled.shape[1] else None
 
 
 def weighed(found: Slope, *, rises: bool = True) -> Word:
-    """By the interval: all of it on the claim's side supports, all of it on the other contradicts."""
-    sides = (found.low > 0.0, found.high < 0.0)
+    """By interval and power: all of it on the claim's side supports, all of it on the other contradicts.
+
+    Where so many are tried, one that just about clears zero shows nothing: weeks as many must be likely to show what was measured.
+    """
+    seen = found.power >= SEEN
+    sides = (seen and found.low > 0.0, seen and found.high < 0.0)
     holds, fails = sides if rises else sides[::-1]
     return "supported" if holds else "contradicted" if fails else "cannot be told"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Claim, Word, lacking, stated
-from backtests.evidence.events import LEVEL, SEEN
+from backtests.evidence.events import LEVEL
 from backtests.evidence.facts import MARK, PASSED
 from backtests.evidence.halvings import HALVINGS
 from backtests.evidence.history import BITCOIN, History
@@ -21,6 +21,8 @@ from strategies.breakout import CONFIRMED, STATES
 from strategies.indicators import Floats
 
 RIVAL = "Nobody can say which of the two leads: BTC has its own halving cycle, and the Russell may merely have appeared at the same time"
+STALE, MOST_STALE = pd.Timedelta(days=10), 5  # age of the gate's last row, and sessions since its index had a close
+WORTH = 0.1  # log a year: less is eaten by costs and slips
 CLOCK = pd.DateOffset(months=18)  # for so long after a halving the rival rule holds Bitcoin
 
 
@@ -54,7 +56,10 @@ def behind_the_move(table: pd.DataFrame) -> Claim:
         return lacking("B2", PASSED, "volume and breadth at the first close above 2,600")._replace(reading=reading)
     volume, breadth = (float(row[f"measure_{name}"]) for name in needed)
     holds = all(bool(row[f"confirmation_{name}"]) for name in needed)
-    why = f"On {row.name:%Y-%m-%d} volume was {volume:.2f} times its longer mean, and {breadth:.0%} of the funds for breadth stood above their own."
+    why = (
+        f"Up to {row.name:%Y-%m-%d} the shorter mean of volume was {volume:.2f} times the longer one; "
+        f"{breadth:.0%} of the funds for breadth stood above their own means."
+    )
     return stated("B2", PASSED, "the gate's own measures and limits", "volume, breadth", volume, "times", holds, why, reading)
 
 
@@ -73,9 +78,12 @@ def of(history: History, table: pd.DataFrame) -> Weeks:
 
 
 def open_at(table: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
-    """Whether the gate was open by what was known at each instant, 1 or 0; NaN before its first row. `table` is the gate's."""
-    found: pd.Series = (table["state"] == STATES[CONFIRMED]).reindex(at, method="ffill")
-    return found.to_numpy(dtype=float)
+    """Whether the gate was open by what was known at each instant, 1 or 0; `table` is the gate's.
+
+    NaN before its first row, and where its index or the table itself has had nothing new for a week.
+    """
+    is_open = (table["state"] == STATES[CONFIRMED]).astype(float).where(table["stale"] <= MOST_STALE)
+    return np.asarray(is_open.reindex(at, method="ffill", tolerance=STALE), dtype=np.float64)
 
 
 def slopes(draws: Floats) -> Floats:
@@ -120,7 +128,7 @@ def _signal(said: str, weeks: Weeks, evidence: Evidence) -> Claim:
     found = _yearly(measured(np.column_stack((weeks.returns, weeks.gate)), _slope(0), evidence.seed))
     p = shifted_p(weeks.returns, weeks.gate)
     shown = found.low > 0.0 and p <= LEVEL
-    word: Word = "contradicted" if shown else "supported" if found.power >= SEEN else "cannot be told"
+    word: Word = "contradicted" if shown else "supported" if found.high < WORTH else "cannot be told"
     why = (
         f"With the gate open ({weeks.gate.mean():.0%} of {len(weeks.gate)} weeks) BTC earned {_told(found)} more than with it shut; "
         f"{p:.0%} of the same gate's places in time do as well."

@@ -53,19 +53,19 @@ def weekly(closes: dict[str, pd.Series]) -> pd.DataFrame:
     return pd.DataFrame(np.log(saturdays.to_numpy()), index=saturdays.index, columns=saturdays.columns).diff().dropna()
 
 
-def measured(weeks: Floats, figure: Callable[[Floats], Floats], seed: int) -> Measured:
-    """A figure of weeks x series. `figure` gets draws x weeks x series and gives one number a draw."""
+def measured(weeks: Floats, figure: Callable[[Floats], Floats], seed: int, beside: float = 0.0) -> Measured:
+    """A figure of weeks x series, to be told from `beside`. `figure` gets draws x weeks x series and gives one number a draw."""
     drawn = figure(weeks[drawn_days(len(weeks), DRAWS, seed, BLOCK_WEEKS)])
-    return _measured(len(weeks), float(figure(weeks[None])[0]), float(np.nanstd(drawn)))
+    return _measured(len(weeks), float(figure(weeks[None])[0]), float(np.nanstd(drawn)), beside)
 
 
-def _measured(n: int, estimate: float, error: float) -> Measured:
+def _measured(n: int, estimate: float, error: float, beside: float = 0.0) -> Measured:
     """With Student's interval for as many free blocks as the weeks hold: quantiles of so few draws would lie too near."""
     from scipy.stats import t as students  # as long to load as all the rest
 
     blocks = n / BLOCK_WEEKS - 1.0
     reach = float(students.ppf(0.975, blocks)) * error
-    power = NORMAL.cdf(abs(estimate) / error - float(students.ppf(1.0 - LEVEL, blocks))) if error > 0.0 else 1.0
+    power = NORMAL.cdf(abs(estimate - beside) / error - float(students.ppf(1.0 - LEVEL, blocks))) if error > 0.0 else 1.0
     return Measured(n, estimate, estimate - reach, estimate + reach, power)
 
 
@@ -204,7 +204,7 @@ def _betas(history: History, evidence: Evidence) -> Iterator[Claim]:
         if asset not in history.assets or len(weeks) < FEWEST_WEEKS:
             yield lacking("B8", said, f"{asset} for two years")._replace(reading=asset)
             continue
-        found = measured(weeks.to_numpy(), beta, evidence.seed)
+        found = measured(weeks.to_numpy(), beta, evidence.seed, 1.0)
         why = f"The slope is {found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
         yield _claim("B8", said, f"{asset} above 1", test, f"{asset}, {INDEX}", found, "beta", _word(found, 1.0, above=True), why)
     if ALTS in history.assets:

@@ -19,6 +19,7 @@ from strategies.indicators import Floats, Ints
 
 FALL, RISE = 0.5, 2.0  # share lost, and times gained, that make a turn
 AROUND = 182  # days before and after a turn: it counts if it is the lowest or highest of them, and other layers turn with it inside
+FEWEST_TO_COMPARE = 2  # advances: of two one is always the shallower
 DIP = 0.3  # share lost on the way up
 LAYERS = {
     "B5": ("high-yield bonds", "broad index", INDEX, BITCOIN),
@@ -147,9 +148,9 @@ def _in_order(history: History, id_: str, layers: tuple[str, ...], kind: Kind) -
         return lacking(id_, SAID[id_], "bonds, indices and BTC around two of its turns")._replace(reading=reading)
     days = np.array([[one.days[name] for name in layers] for one in found])
     own = agreement(days)
-    low, high = mean_between(own)
+    low, high = mean_between(own) if len(found) >= FEWEST else (0.0, 1.0)
     as_well = np.mean([agreement(days[:, order]).mean() >= own.mean() - 1e-12 for order in map(list, permutations(range(len(layers))))])
-    word: Word = "cannot be told" if len(found) < FEWEST or low <= 0.5 <= high else "supported" if low > 0.5 else "contradicted"
+    word: Word = "cannot be told" if low <= 0.5 <= high else "supported" if low > 0.5 else "contradicted"
     when = ", ".join(f"{name} {int(np.median(column)):+d}" for name, column in zip(layers, days.T, strict=True))
     why = (
         f"About its {len(found)} {kind}s {own.mean():.0%} of pairs turned in that order ({low:.0%} to {high:.0%}; half by chance); "
@@ -162,11 +163,11 @@ def _in_order(history: History, id_: str, layers: tuple[str, ...], kind: Kind) -
 
 
 def mean_between(values: Floats) -> tuple[float, float]:
-    """Student's 95 % interval of a mean, values independent; two at least."""
+    """Student's 95 % interval of a mean of shares, values independent; two at least."""
     from scipy import stats
 
     reach = float(stats.t.ppf(0.975, len(values) - 1)) * float(values.std(ddof=1)) / np.sqrt(len(values))
-    return float(values.mean() - reach), float(values.mean() + reach)
+    return max(float(values.mean() - reach), 0.0), min(float(values.mean() + reach), 1.0)
 
 
 def _dispersed(history: History, rises: list[Advance]) -> Iterator[Claim]:
@@ -211,17 +212,21 @@ def _supercycle(history: History, rises: list[Advance]) -> Iterator[Claim]:
     name = f"the latest, from {last.low.day:%Y-%m-%d} to {last.high.day:%Y-%m-%d}{'' if last.finished else ' so far'},"
     longest = max(before, key=lambda one: one.days)
     why = f"Of {len(rises)} advances {name} took {last.days} days; the longest before, from {longest.low.day:%Y-%m-%d}, {longest.days}."
-    yield stated(
+    longer = stated(
         "B13", SUPERCYCLE, "the latest advance of BTC is the longest", BITCOIN, float(last.days), "days", last.days > longest.days, why, "longer",
         len(rises),
     )  # fmt: skip
+    # One that is not over may still become longer, and may still fall.
+    yield longer if last.finished or longer.verdict == "supported" else longer._replace(verdict="cannot be told")
     as_long = [fall for one, fall in zip(before, falls, strict=False) if one.days >= last.days / 2]
     if not as_long:
         yield lacking("B13", SUPERCYCLE, "BTC over another advance half as long")._replace(reading="shallower dips")
         return
     listed = ", ".join(f"{fall:.0%}" for fall in as_long)
     why = f"On the way it fell by {falls[-1]:.0%} at most; in those before that were at least half as long by {listed}."
-    yield stated(
+    shallower = stated(
         "B13", SUPERCYCLE, "the deepest fall within the latest advance is shallower than in all others at least half as long", BITCOIN, falls[-1],
         "share", falls[-1] < min(as_long), why, "shallower dips", 1 + len(as_long),
     )  # fmt: skip
+    sure = shallower.verdict == "contradicted" or (last.finished and len(as_long) >= FEWEST_TO_COMPARE)
+    yield shallower if sure else shallower._replace(verdict="cannot be told")

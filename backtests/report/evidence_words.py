@@ -22,7 +22,7 @@ def corrected(found: Found) -> str:
         return ""
     left = f"still so: {', '.join(kept)}" if kept else "none"
     low = f"p is {LEVEL:.0%} or less in {', '.join(small) or 'none'}"
-    return f"Of {len(tested)} tests with a p, {low}; corrected for all that were looked at (Holm), {left}."
+    return f"Of {len(tested)} tests with a p, {low}; corrected for all in the table (Holm), {left}."
 
 
 def leads(found: Found) -> list[str]:
