@@ -25,7 +25,7 @@ def spells(days: int = len(DAYS) - 1, seed: int = 1) -> Floats:
 
 def table(gate: Floats, late: str = "0s") -> pd.DataFrame:
     """A row a day, known at the day's beginning or so much later."""
-    return pd.DataFrame({"state": np.where(gate == 1.0, "confirmed", "testing")}, index=DAYS[: len(gate)] + pd.Timedelta(late))
+    return pd.DataFrame({"state": np.where(gate == 1.0, "confirmed", "testing"), "stale": 0}, index=DAYS[: len(gate)] + pd.Timedelta(late))
 
 
 def coin(returns: Floats) -> pd.Series:
@@ -53,10 +53,10 @@ def told(found: Scan) -> Claim:
     return {one.data: one for one in claims([found])}[found.asset]
 
 
-def made(best: int, p_moved: float, p_drawn: float) -> Scan:
+def made(best: int, p_moved: float, p_drawn: float, low: int | None = None, high: int | None = None) -> Scan:
     apart = np.linspace(0.0, 0.1, lag_scan.LONGEST + 1)[::-1].copy()
     apart[best] = 2.0
-    return Scan(ETHER, 4000, apart, p_moved, p_drawn, 1.0, 0.9)
+    return Scan(ETHER, 4000, apart, p_moved, p_drawn, 1.0, 0.9, best if low is None else low, best if high is None else high)
 
 
 def apart_at(returns: Floats, gate: Floats, lag: int) -> float:
@@ -84,6 +84,8 @@ def test_figures_are_those_of_plain_loops() -> None:
     highest = by_lag.max(axis=1)
     assert found.p_drawn == pytest.approx((1 + (highest >= top).sum()) / 1001)
     assert found.band == pytest.approx(np.quantile(highest, 0.95))
+    where = (by_lag + found.apart).argmax(axis=1)
+    assert (found.low, found.high) == tuple(np.quantile(where, (0.025, 0.975), method="nearest"))
     by_lag[:, found.best] += top
     assert found.power == pytest.approx((by_lag.max(axis=1) >= found.band).mean())
     assert 0.05 < found.p_drawn < 0.95 and 0.05 < found.power < 0.95  # so that all of this could come out otherwise
@@ -182,6 +184,15 @@ def test_a_plain_effect_in_as_few_days_as_are_scanned_is_seen() -> None:
     assert told(found).verdict == "supported"
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(30, 91, "supported"), (29, 91, "cannot be told"), (30, 92, "cannot be told"), (0, 29, "contradicted"), (92, 120, "contradicted")],
+)
+def test_the_whole_interval_of_the_lag_decides(low: int, high: int, word: str) -> None:
+    claim = told(made(45, 0.01, 0.01, low, high))
+    assert (claim.verdict, claim.low, claim.high) == (word, float(low), float(high))
+
+
 @pytest.mark.parametrize(("best", "word"), [(0, "contradicted"), (29, "contradicted"), (30, "supported"), (91, "supported"), (92, "contradicted")])
 def test_one_to_three_months_are_30_to_91_days(best: int, word: str) -> None:
     assert told(made(best, 0.04, 0.04)).verdict == word
@@ -198,11 +209,15 @@ def test_both_ps_must_be_small(p_moved: float, p_drawn: float, word: str) -> Non
 def test_the_row_says_what_was_found() -> None:
     claim = told(made(45, 0.02, 0.31))
     assert (claim.id, claim.reading, claim.unit, claim.n, claim.power) == ("B7", "ETH, best lag of 0 to 120 days", "days", 4000, 0.9)
-    assert "45 days after the gate was open, +2.00 a year in logs" in claim.why and "2% of the gate's other places and in 31% of draws" in claim.why
+    assert (
+        "45 days after the gate was open (45 to 45), +2.00 a year in logs" in claim.why and "2% of the gate's places and in 31% of draws" in claim.why
+    )
 
 
 def test_coins_that_were_not_scanned_say_so() -> None:
     found = list(claims([]))
     assert [one.reading.partition(",")[0] for one in found] == [ETHER, ALTS, BITCOIN]
-    assert {one.verdict for one in found} == {"cannot be told"} and found[0].why == "There are no prices of ETH for long."
+    assert {one.verdict for one in found} == {"cannot be told"} and found[
+        0
+    ].why == "There are no prices of ETH over 2,420 days with the gate open and shut."
     assert found[2].reading.endswith("said of ETH and alts")

@@ -185,7 +185,7 @@ def test_one_that_goes_the_other_way_afterwards_leads_nobody() -> None:
     [(slope(0.1, 0.9, 0.8), "contradicted"), (slope(0.1, 0.9, 0.79), "cannot be told"), (slope(0.0, 0.9, 0.9), "cannot be told")],
 )
 def test_of_so_many_pairs_only_a_lead_that_weeks_as_many_would_show_counts(found: Slope, word: str) -> None:
-    one = Lead(INDEX, BITCOIN, 13, found)
+    one = Lead(INDEX, BITCOIN, 4, found)
     claim = next(iter(claims(history(noise(42)[:60], noise(43)[:60], **{BITCOIN: noise(44)[:60]}), [one], EVIDENCE)))
     assert (claim.verdict, claim.estimate, claim.low, claim.high, claim.p, claim.power, claim.n) == (word, *found[1:4], *found[4:], 300)
     assert ("weeks as many would show it in" in claim.why) == (word == "cannot be told" and found.power < 0.8)

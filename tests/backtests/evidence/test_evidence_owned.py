@@ -24,11 +24,13 @@ def daily(first: str, last: str, *values: float) -> pd.Series:
 
 
 def told(macro: Mapping[str, pd.Series], bitcoin: pd.Series | None = None) -> dict[tuple[str, str], Claim]:
-    return {(one.id, one.reading): one for one in claims(macro, bitcoin)}
+    return {(one.id, one.reading): one for one in claims(macro, bitcoin, {})}
 
 
 def flows(values: Mapping[str, float]) -> Claim:
-    return told({"flows": dated(values)})["A12", "money out"]
+    """Nothing flowed on the other days of 2025 that have a figure, one a month."""
+    months = dict.fromkeys((f"2025-{month:02}-15" for month in range(1, 13)), 0.0)
+    return told({"flows": dated(dict(sorted((months | dict(values)).items())))})["A12", "money out"]
 
 
 def losses(values: Mapping[str, float]) -> Claim:
@@ -52,7 +54,7 @@ def test_without_figures_it_is_said_which_would_do() -> None:
     assert {one.verdict for one in found.values()} == {"not testable with prices"} and {one.estimate for one in found.values()} == {None}
     settings = ("haircuts.flows.file", "haircuts.losses.file", "evidence.bitcoin_flows", "evidence.open_interest")
     for one, setting in zip(found.values(), settings, strict=True):
-        assert one.why.startswith("What would decide: ") and one.why.endswith(f"name a CSV of them in {setting}.")
+        assert one.why.startswith("What would decide: ") and one.why.endswith(f", in a CSV named by {setting}.")
 
 
 def test_without_bitcoin_its_flows_and_futures_decide_nothing() -> None:
@@ -77,7 +79,7 @@ def test_as_much_money_in_contradicts_it() -> None:
 
 
 def test_the_row_tells_how_many_figures_there_were() -> None:
-    assert flows({"2025-02-03": -9e9, "2025-11-28": -11.5e9}).why == "2 figures published in 2025 sum to -20.5 billion USD."
+    assert flows({"2025-02-03": -9e9, "2025-11-28": -11.5e9}).why == "14 figures published in 2025 sum to -20.5 billion USD."
 
 
 def test_flows_of_other_years_do_not_count() -> None:
@@ -90,8 +92,23 @@ def test_a_flow_published_on_the_last_day_of_2024_is_none_of_2025() -> None:
     assert flows({"2024-12-31": -5e9, "2025-06-30": -20e9}).estimate == pytest.approx(-20.0)
 
 
-def test_flows_of_other_years_alone_decide_nothing() -> None:
-    assert flows({"2024-06-30": -20e9, "2026-06-30": -20e9}).verdict == "not testable with prices"
+@pytest.mark.parametrize("gone", [(1, 2), (6, 7), (11, 12), tuple(range(1, 13))])
+def test_flows_that_do_not_cover_the_year_decide_nothing(gone: tuple[int, ...]) -> None:
+    """Two months without a figure, at its beginning, in its middle or at its end."""
+    months = {f"2025-{month:02}-15": -20e9 / 12 for month in range(1, 13) if month not in gone}
+    found = told({"flows": dated({"2024-06-30": -20e9, **months, "2026-06-30": -20e9})})["A12", "money out"]
+    assert found.verdict == "not testable with prices"
+
+
+def test_a_file_that_cannot_be_read_is_told() -> None:
+    found = {(one.id, one.reading): one for one in claims({}, None, {"flows": "mine.csv: no such file"})}
+    assert found["A12", "money out"].why.endswith(" Yours cannot be read: mine.csv: no such file.")
+    assert "cannot be read" not in found["A13", ""].why
+
+
+@pytest.mark.parametrize("before", [0.0, -0.1])
+def test_losses_of_nobody_in_2007_decide_nothing(before: float) -> None:
+    assert losses({"2007-02-15": before, "2025-11-15": 0.4}).verdict == "not testable with prices"
 
 
 # --- companies with losses --------------------------------------------------------------------------------------------------
@@ -241,8 +258,19 @@ def test_as_much_interest_on_dearer_coins_is_less_leverage() -> None:
 @pytest.mark.parametrize(("days", "enough"), [(5 * 365, True), (5 * 365 - 1, False)])
 def test_open_interest_must_span_five_years(days: int, enough: bool) -> None:
     last = pd.Timestamp("2026-01-03", tz="UTC")
-    interest = pd.Series([1e10, 1e10, 1e9], index=pd.DatetimeIndex([last - days * DAY, last - 700 * DAY, last]))
+    interest = pd.Series(1e10, index=pd.date_range(end=last, periods=days + 1, freq="D"))
+    interest["2025-06-01":] = 1e9
     assert (leverage(interest, PRICES).verdict == "supported") == enough
+
+
+def test_interest_of_nobody_before_decides_nothing() -> None:
+    assert leverage(weekly(0.0), PRICES).verdict == "not testable with prices"
+
+
+def test_two_figures_years_apart_are_none_of_the_years_between() -> None:
+    far = pd.DatetimeIndex([pd.Timestamp("2019-01-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")])
+    for find in (absorbed, leverage):
+        assert find(pd.Series([1e9, 1e9], index=far), PRICES).verdict == "not testable with prices"
 
 
 def test_interest_without_prices_of_its_days_is_no_number() -> None:

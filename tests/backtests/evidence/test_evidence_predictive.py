@@ -274,3 +274,12 @@ def test_how_rarely_it_would_be_seen_is_said_where_nothing_can_be_told_for_want_
     assert hidden(slope(-1.0, 1.0, 0.25), "cannot be told") == "; were that the truth, weeks as many would show it in 25%"
     assert hidden(slope(-1.0, 1.0, 0.8), "cannot be told") == ""
     assert hidden(slope(1.0, 2.0, 0.25), "supported") == ""
+
+
+@pytest.mark.parametrize("twin", [(1.0, 0.0), (-3.0, 0.0), (0.5, 0.5)])
+def test_a_column_that_says_what_the_others_do_is_refused(twin: tuple[float, float]) -> None:
+    values = columns(21, 200, 3)
+    same = np.column_stack((values[:, :2], values[:, :2] @ np.array(twin)))
+    assert fit_of(values[:, 2], dict(zip("abc", same.T, strict=True)), 1) is None
+    nearly = same + 0.01 * columns(22, 200, 3)
+    assert fit_of(values[:, 2], dict(zip("abc", nearly.T, strict=True)), 1) is not None

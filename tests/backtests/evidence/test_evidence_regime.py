@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import every_day
 from backtests.evidence.history import BITCOIN, History
-from backtests.evidence.regime import claims, of, shifted_p, slopes
+from backtests.evidence.regime import behind_the_move, claims, of, open_at, shifted_p, slopes
 from brokers.prices.load import Prices
 from config.settings import load
 
@@ -28,7 +28,7 @@ def history(log_returns: np.ndarray) -> History:
 
 def table(is_open: np.ndarray = GATE) -> pd.DataFrame:
     """Known at Friday's close, three hours before the week begins."""
-    return pd.DataFrame({"state": np.where(is_open, "confirmed", "dormant")}, index=WEEKS[:-1] - pd.Timedelta(hours=3))
+    return pd.DataFrame({"state": np.where(is_open, "confirmed", "dormant"), "stale": 0}, index=WEEKS[:-1] - pd.Timedelta(hours=3))
 
 
 def told(log_returns: np.ndarray, is_open: np.ndarray = GATE) -> dict[tuple[str, str], Claim]:
@@ -122,3 +122,36 @@ def test_what_the_clock_explains_is_not_the_gates() -> None:
 def test_a_gate_that_is_never_open_says_nothing() -> None:
     found = told(noise(5), np.zeros(len(WEEKS) - 1, dtype=bool))
     assert {one.verdict for one in found.values()} == {"cannot be told"} and len(found) == 2
+
+
+@pytest.mark.parametrize(("days", "known"), [(6, True), (10, True), (11, False)])
+def test_a_gate_without_a_row_for_long_is_not_known(days: int, known: bool) -> None:
+    rows = pd.DatetimeIndex(["2020-01-03 21:00"], tz="UTC")
+    table = pd.DataFrame({"state": ["confirmed"], "stale": [0]}, index=rows)
+    found = open_at(table, rows + pd.Timedelta(days=days))
+    assert (found.tolist() == [1.0]) == known and np.isnan(found[0]) == (not known)
+
+
+@pytest.mark.parametrize(("stale", "known"), [(5, True), (6, False)])
+def test_a_gate_whose_index_has_no_close_for_a_week_is_not_known(stale: int, known: bool) -> None:
+    rows = pd.date_range("2020-01-03", periods=3, freq="D", tz="UTC")
+    table = pd.DataFrame({"state": "confirmed", "stale": [0, 0, stale]}, index=rows)
+    assert (open_at(table, rows)[-1] == 1.0) == known
+
+
+@pytest.mark.parametrize(("volume", "breadth", "word"), [(True, True, "supported"), (False, True, "contradicted"), (True, False, "contradicted")])
+def test_what_stood_behind_the_first_close_above_the_mark(volume: bool, breadth: bool, word: str) -> None:
+    rows = pd.date_range("2026-01-06", periods=3, freq="D", tz="UTC")
+    held = {"confirmation_volume": [True, volume, True], "confirmation_breadth": [True, breadth, True]}
+    table = pd.DataFrame(
+        {"close": [2600.0, 2601.0, 2700.0], **held, "measure_volume": [9.0, 0.77, 9.0], "measure_breadth": [0.1, 0.9, 0.1]}, index=rows
+    )
+    found = behind_the_move(table)
+    assert found.verdict == word and found.estimate == 0.77
+    assert (
+        found.why
+        == "Up to 2026-01-07 the shorter mean of volume was 0.77 times the longer one; 90% of the funds for breadth stood above their own means."
+    )
+    assert behind_the_move(table.drop(columns="confirmation_volume")).verdict == "cannot be told"
+    assert behind_the_move(table.iloc[:1]).verdict == "cannot be told"
+    assert behind_the_move(table.assign(confirmation_breadth=[None, None, None])).verdict == "cannot be told"

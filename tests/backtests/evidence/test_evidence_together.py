@@ -156,3 +156,19 @@ def test_coins_without_prices_or_with_few_say_so() -> None:
     assert found["B8", "ETH"].why == "There are no prices of ETH for two years."
     assert found["B8", "alts"].verdict == "cannot be told" and ("B8", "alts above BTC") not in found
     assert all(one.data for one in found.values() if one.estimate is not None)
+
+
+def test_power_of_a_beta_is_that_of_telling_it_from_1() -> None:
+    """A slope of 1.05 is far from 0 and near to 1: it is almost never told from that."""
+    index = noise(2)
+    found = told(index, noise(3), **{BITCOIN: 1.05 * index + noise(4, 0.05)})["B8", "BTC above 1"]
+    assert found.verdict == "cannot be told" and found.power is not None and found.power < 0.5
+    assert "weeks as many would show it in" in found.why
+
+
+def test_a_short_calm_time_after_wild_weeks_that_come_rarely_is_no_calm() -> None:
+    """A handful of weeks in twelve years are ten times as wild as the rest, none of them in the last two: most short times have none."""
+    moves = noise(7, 0.03)
+    moves[50:400:70] *= 10.0
+    found = told(noise(2), noise(3), **{BITCOIN: moves})["A6", "than in all years before"]
+    assert found.estimate is not None and found.estimate < -0.2 and found.verdict == "cannot be told"

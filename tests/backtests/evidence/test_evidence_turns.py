@@ -207,9 +207,10 @@ def test_agreement_is_the_share_of_pairs_in_their_order() -> None:
 
 @pytest.mark.parametrize("count", [2, 5, 9])
 def test_the_interval_of_a_mean_is_students(count: int) -> None:
-    values = np.random.default_rng(count).normal(0.3, 2.0, count)
+    """As far as shares go."""
+    values = np.random.default_rng(count).uniform(0.2, 0.5, count)
     expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
-    assert mean_between(values) == pytest.approx((expected.low, expected.high))
+    assert mean_between(values) == pytest.approx((max(expected.low, 0.0), min(expected.high, 1.0)))
 
 
 @pytest.mark.parametrize("kind", ["low", "high"])
@@ -242,7 +243,7 @@ def test_an_interval_that_holds_a_half_decides_nothing() -> None:
     claim = told(wave(6, 0.01), **layers)["B5", "the order at Bitcoin's lows"]
     reach = stats.t.ppf(0.975, 5) * math.sqrt(0.3 / 6.0)  # of 0, 0, 0, 1, 1, 1
     assert claim.verdict == "cannot be told" and claim.estimate == pytest.approx(0.5)
-    assert (claim.low, claim.high) == (pytest.approx(0.5 - reach), pytest.approx(0.5 + reach))
+    assert (claim.low, claim.high) == (max(0.5 - reach, 0.0), min(0.5 + reach, 1.0))
 
 
 def test_fewer_than_five_turns_decide_nothing() -> None:
@@ -343,8 +344,26 @@ def test_a_latest_advance_that_is_longer_and_calmer() -> None:
     assert (longer.verdict, longer.estimate, longer.n, longer.unit) == ("supported", 5.0, 2, "days")
     assert "from 2012-01-07 to 2012-01-12 so far, took 5 days; the longest before, from 2012-01-02, 3." in longer.why
     calmer = found["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == ("supported", 2) and calmer.estimate == pytest.approx(0.1)
+    assert (calmer.verdict, calmer.n) == ("cannot be told", 2) and calmer.estimate == pytest.approx(0.1)
     assert "fell by 10% at most; in those before that were at least half as long by 30%." in calmer.why
+
+
+CALM = (30, 60, 57, 100, 160)  # a fall of a twentieth
+WILD = (20, 40, 30, 60, 100)  # of a quarter
+
+
+@pytest.mark.parametrize(
+    ("rises", "longer", "calmer"),
+    [
+        ((WILD, WILD, CALM, (40,)), "contradicted", "supported"),  # over, as long as those before, calmer than both
+        ((WILD, WILD, CALM), "cannot be told", "cannot be told"),  # so far
+        ((WILD, CALM, (40,)), "contradicted", "cannot be told"),  # of two one is always the calmer
+        ((CALM, CALM, WILD), "cannot be told", "contradicted"),  # it has fallen already
+    ],
+)
+def test_an_advance_that_is_not_over_may_become_longer_and_may_fall(rises: Sequence[Sequence[float]], longer: str, calmer: str) -> None:
+    found = told(path(100, *(price for rise in rises for price in rise)))
+    assert (found["B13", "longer"].verdict, found["B13", "shallower dips"].verdict) == (longer, calmer)
 
 
 def test_a_latest_advance_that_is_as_long_and_as_wild() -> None:

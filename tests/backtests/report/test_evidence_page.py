@@ -48,7 +48,7 @@ def open_after(days: tuple[str, ...]) -> pd.DataFrame:
     """A gate that is open for 120 days after each of them."""
     sessions = index().index
     opened = [any(pd.Timestamp(day, tz="UTC") <= one < pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=120) for day in days) for one in sessions]
-    return pd.DataFrame({"state": np.where(opened, "confirmed", "dormant")}, index=sessions)
+    return pd.DataFrame({"state": np.where(opened, "confirmed", "dormant"), "stale": 0}, index=sessions)
 
 
 def bare(text: str) -> str:
@@ -79,7 +79,7 @@ def test_every_claim_is_a_row_with_its_numbers(found: dict[str, Any]) -> None:
 
 def test_pairs_of_leaders_are_rows(found: dict[str, Any]) -> None:
     rows = evidence_page.leads(found).rows
-    assert len(rows) == len(found["leads"]) == 4 * 3 * 2  # four series, ordered pairs, two spans
+    assert len(rows) == len(found["leads"]) == (4 * 3 - 2) * 2  # four series, ordered pairs, two spans; index and broad index are one here
     for row, one in zip(rows, found["leads"], strict=True):
         assert [cell.text for cell in row[:3]] == [one["leader"], one["follower"], str(one["weeks"])]
         assert row[5].text == f"{one['low']:+.2f} to {one['high']:+.2f}" and row[6].text == f"{one['p']:.3f}"
@@ -114,8 +114,8 @@ def test_what_is_left_of_p_is_said(found: dict[str, Any]) -> None:
 
     assert told(("A1", None, None)) == ""
     some = told(("A1", None, None), ("B2", 0.04, 0.08), ("B7", 0.001, 0.002), ("B7", 0.5, 0.5))
-    assert some == "Of 3 tests with a p, p is 5% or less in B2, B7; corrected for all that were looked at (Holm), still so: B7."
-    assert told(("B2", 0.5, 0.5)).endswith("p is 5% or less in none; corrected for all that were looked at (Holm), none.")
+    assert some == "Of 3 tests with a p, p is 5% or less in B2, B7; corrected for all in the table (Holm), still so: B7."
+    assert told(("B2", 0.5, 0.5)).endswith("p is 5% or less in none; corrected for all in the table (Holm), none.")
     assert evidence_words.corrected(found) in evidence_words.in_short(found)
 
 
