@@ -1,6 +1,5 @@
 """What the strategy must be compared with: holdings without a gate, other gates, and its own gate at the wrong time."""
 
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from backtests import arrays, kernel
 from backtests.arrays import Bars, Gate
+from backtests.evidence.halvings import HALVINGS
 from backtests.metrics import Metrics, measure
 from backtests.prepare import Inputs
 from strategies.breakout import CONFIRMED
@@ -16,13 +16,6 @@ from strategies.decision import TREND_OFF, TREND_OR, DecisionRules
 from strategies.indicators import Floats, excess
 from strategies.market import latest
 
-# Protocol facts: time of the first block with the halved subsidy (heights 210000, 420000, 630000, 840000), UTC.
-HALVINGS = (
-    datetime(2012, 11, 28, 15, 24, 38, tzinfo=UTC),
-    datetime(2016, 7, 9, 16, 46, 13, tzinfo=UTC),
-    datetime(2020, 5, 11, 19, 23, 43, tzinfo=UTC),
-    datetime(2024, 4, 20, 0, 9, 27, tzinfo=UTC),
-)
 HALVING_MONTHS = 18
 OPEN = float(CONFIRMED)
 TREND_SESSIONS = 200
@@ -92,8 +85,8 @@ def after_halving(seconds: Floats) -> Floats:
     """1 within 18 months after a halving, else 0, for instants in epoch seconds."""
     within = np.zeros(len(seconds))
     for halving in HALVINGS:
-        end = pd.Timestamp(halving) + pd.DateOffset(months=HALVING_MONTHS)
-        within[(seconds >= halving.timestamp()) & (seconds < end.timestamp())] = 1.0
+        end = pd.Timestamp(halving.time) + pd.DateOffset(months=HALVING_MONTHS)
+        within[(seconds >= halving.time.timestamp()) & (seconds < end.timestamp())] = 1.0
     return within
 
 

@@ -1,10 +1,10 @@
 """Bitcoin's issuance as its protocol has it: no price in it, and nothing that could be revised.
 
 The subsidy of a block begins at 50 coins and is cut in half every 210,000 blocks, in whole units of 1e-8 coins (validation rule
-`GetBlockSubsidy`). The days of the halvings are those of the blocks' own time stamps (UTC).
+`GetBlockSubsidy`).
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -17,19 +17,24 @@ BLOCKS_A_YEAR = 365.25 * BLOCKS_A_DAY  # at one block every ten minutes, which t
 
 
 class Halving(NamedTuple):
-    """The block from which the subsidy was half as large."""
+    """The block from which the subsidy was half as large, and its own time stamp (UTC)."""
 
     height: int
-    day: date
+    time: datetime
+
+    @property
+    def day(self) -> date:
+        """The UTC day of it."""
+        return self.time.date()
 
 
 HALVINGS = (
-    Halving(210_000, date(2012, 11, 28)),
-    Halving(420_000, date(2016, 7, 9)),
-    Halving(630_000, date(2020, 5, 11)),
-    Halving(840_000, date(2024, 4, 20)),
+    Halving(210_000, datetime(2012, 11, 28, 15, 24, 38, tzinfo=UTC)),
+    Halving(420_000, datetime(2016, 7, 9, 16, 46, 13, tzinfo=UTC)),
+    Halving(630_000, datetime(2020, 5, 11, 19, 23, 43, tzinfo=UTC)),
+    Halving(840_000, datetime(2024, 4, 20, 0, 9, 27, tzinfo=UTC)),
 )
-FIRST_BLOCK = Halving(0, date(2009, 1, 3))
+FIRST_BLOCK = Halving(0, datetime(2009, 1, 3, 18, 15, 5, tzinfo=UTC))
 
 
 def subsidy(height: int) -> int:

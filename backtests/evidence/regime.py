@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from backtests.benchmarks import after_halving
 from backtests.evidence.claim import Claim, Word, lacking, stated
 from backtests.evidence.events import LEVEL
 from backtests.evidence.facts import MARK, PASSED
-from backtests.evidence.halvings import HALVINGS
 from backtests.evidence.history import BITCOIN, History
 from backtests.evidence.together import FEWEST_WEEKS, WEEKS_A_YEAR, Measured, measured, weekly
 from config.evidence import Evidence
@@ -23,7 +23,6 @@ from strategies.indicators import Floats
 RIVAL = "Nobody can say which of the two leads: BTC has its own halving cycle, and the Russell may merely have appeared at the same time"
 STALE, MOST_STALE = pd.Timedelta(days=10), 5  # age of the gate's last row, and sessions since its index had a close
 WORTH = 0.1  # log a year: less is eaten by costs and slips
-CLOCK = pd.DateOffset(months=18)  # for so long after a halving the rival rule holds Bitcoin
 
 
 class Weeks(NamedTuple):
@@ -70,10 +69,7 @@ def of(history: History, table: pd.DataFrame) -> Weeks:
     starts = ends - pd.Timedelta(days=7)
     is_open = open_at(table, starts)
     known = np.isfinite(is_open)
-    days = [pd.Timestamp(one.day, tz="UTC") for one in HALVINGS]
-    clock = np.zeros(len(starts))
-    for day in days:
-        clock[(starts >= day) & (starts < day + CLOCK)] = 1.0
+    clock = after_halving(starts.as_unit("s").asi8.astype(np.float64))
     return Weeks(starts[known], returns.to_numpy()[known], is_open[known], clock[known])
 
 

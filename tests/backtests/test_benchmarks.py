@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.benchmarks import HALVINGS, Arena, Curve, after_halving, arena, benchmarks, plain_gate, run
+from backtests.benchmarks import Arena, Curve, after_halving, arena, benchmarks, plain_gate, run
 from backtests.prepare import Inputs
 from brokers.prices.series import Request
 from tests.scenes import FIRST, bars, ends, gate_rows, written
@@ -68,11 +68,6 @@ def test_a_gate_always_shut_ends_with_the_cash_it_began_with() -> None:
     assert (shut.equity == 1000.0).all()
     assert (shut.exposure == 0.0).all()
     assert (shut.metrics.orders, shut.metrics.sharpe, shut.metrics.total_return) == (0, None, 0.0)
-
-
-def test_halvings_are_the_protocols() -> None:
-    """Blocks 210000, 420000, 630000 and 840000: dates as block explorers give them."""
-    assert [f"{halving:%Y-%m-%d}" for halving in HALVINGS] == ["2012-11-28", "2016-07-09", "2020-05-11", "2024-04-20"]
 
 
 def test_halving_windows_last_18_months() -> None:
