@@ -61,12 +61,16 @@ def measured(weeks: Floats, figure: Callable[[Floats], Floats], seed: int, besid
 
 def _measured(n: int, estimate: float, error: float, beside: float = 0.0) -> Measured:
     """With Student's interval for as many free blocks as the weeks hold: quantiles of so few draws would lie too near."""
-    from scipy.stats import t as students  # as long to load as all the rest
-
     blocks = n / BLOCK_WEEKS - 1.0
-    reach = float(students.ppf(0.975, blocks)) * error
-    power = NORMAL.cdf(abs(estimate - beside) / error - float(students.ppf(1.0 - LEVEL, blocks))) if error > 0.0 else 1.0
+    reach = _students(SIDES[1], blocks) * error
+    power = NORMAL.cdf(abs(estimate - beside) / error - _students(1.0 - LEVEL, blocks)) if error > 0.0 else 1.0
     return Measured(n, estimate, estimate - reach, estimate + reach, power)
+
+
+def _students(share: float, freedom: float) -> float:
+    from scipy.stats import t  # as long to load as all the rest
+
+    return float(t.ppf(share, freedom))
 
 
 def correlation(pairs: Floats) -> Floats:
@@ -109,7 +113,10 @@ def _calmer(history: History, evidence: Evidence, reading: str, years: int) -> C
     by_chance = np.log(every[rows[:, : len(since)]].std(axis=1, ddof=1) / every[rows[:, len(since) :]].std(axis=1, ddof=1))
     own = [float(one.std(ddof=1)) for one in (before, since)]
     estimate, n = float(np.log(own[1] / own[0])), min(len(before), len(since))
-    low, high = (estimate - float(np.quantile(by_chance, side)) for side in SIDES[::-1])
+    wider = _students(SIDES[1], n / BLOCK_WEEKS - 1.0) / NORMAL.inv_cdf(
+        SIDES[1]
+    )  # the shorter time holds few blocks, and rows drawn from few vary too little
+    low, high = (estimate - wider * float(np.quantile(by_chance, side)) for side in SIDES[::-1])
     found = Measured(n, estimate, low, high, float(np.mean(by_chance + estimate <= np.quantile(by_chance, LEVEL))))
     yearly = [one * np.sqrt(WEEKS_A_YEAR) for one in own]
     ratio = f"the log of their ratio is {found.estimate:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
