@@ -111,6 +111,7 @@ def test_its_tuning_is_what_a_search_gives(tmp_path: Path) -> None:
 
 
 @realdata
+@pytest.mark.proof
 def test_its_evidence_is_what_the_command_finds(tmp_path: Path) -> None:
     shown = TEXT.partition(readme.EVIDENCE)[2].partition(readme.END)[0]
     assert shown == readme.evidence(str(REAL), tmp_path)

@@ -102,28 +102,36 @@ def test_bitcoins_early_price_is_known_when_its_day_is_over(day: str) -> None:
     assert found.to_dict() == {late.tz_localize("UTC"): 5.0, bars.index[0]: 7.0}
 
 
+@pytest.fixture(scope="module")
+def real(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """On the real prices, once."""
+    folder = tmp_path_factory.mktemp("evidence") / "run"
+    words = [*QUICK, "prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"]
+    run_evidence(None, words, True, folder, True, False)
+    found: dict[str, Any] = json.loads((folder / "evidence.json").read_text())
+    return found
+
+
 @realdata
-def test_the_real_breakouts_are_those_of_record(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = evidence(tmp_path, ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"], capsys)
-    assert [one["opened"][:10] for one in found["events"]] == [
+def test_the_real_breakouts_are_those_of_record(real: dict[str, Any]) -> None:
+    assert [one["opened"][:10] for one in real["events"]] == [
         *("1989-06-02", "1991-10-16", "1995-05-16", "1999-12-29", "2004-04-05"),
         *("2011-04-27", "2013-01-02", "2016-11-14", "2020-11-13", "2025-09-18"),
     ]
-    told = {(one["id"], one["reading"]): one for one in found["claims"]}
+    told = {(one["id"], one["reading"]): one for one in real["claims"]}
     assert "2,442.03 on 2024-11-25, 0.71 short" in told["A4", "closes"]["why"]
     assert (told["A4", "closes"]["verdict"], told["A4", "within the day"]["verdict"]) == ("contradicted", "supported")
     assert told["A12", "the year"]["estimate"] == pytest.approx(0.113, abs=0.001)
     assert told["B2", ""]["why"].startswith("Its first close above 2,600: 2026-01-08")
     assert told["A8", ""]["verdict"] == "supported"
-    assert found["lacking"] == {}
+    assert real["lacking"] == {}
 
 
 @realdata
-def test_gains_after_a_real_breakout_are_those_of_the_file(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_gains_after_a_real_breakout_are_those_of_the_file(real: dict[str, Any]) -> None:
     """Bitcoin after 2020-11-13: the UTC day's close, and that of so many days later, straight from the vendor's file."""
-    found = evidence(tmp_path, ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"], capsys)
     closes = pd.read_csv(REAL / "daily" / "BTC-USD.csv", index_col="Date", parse_dates=True)["Close"]
-    after = next(one["after"]["BTC"] for one in found["events"] if one["opened"].startswith("2020-11-13"))
+    after = next(one["after"]["BTC"] for one in real["events"] if one["opened"].startswith("2020-11-13"))
     for horizon, days in HORIZONS.items():
         start = pd.Timestamp("2020-11-13")
         assert after[horizon] == pytest.approx(closes[start + pd.Timedelta(days=days)] / closes[start] - 1.0, rel=1e-9)

@@ -149,7 +149,7 @@ def test_own_figures_of_a_haircut_come_from_the_named_file(whole_folder: Path, c
 
 
 def test_a_haircut_whose_file_is_missing_says_so(whole_folder: Path, cache: Path, tmp_path: Path):
-    with pytest.raises(DataError, match=r"none\.csv: no such file; \[haircuts\] names it"):
+    with pytest.raises(DataError, match=r"none\.csv: no such file, but the settings name it"):
         loaded(whole_folder, cache, "haircuts.losses.enabled=true", f"haircuts.losses.file={tmp_path / 'none.csv'}")
 
 
