@@ -9,6 +9,7 @@ import pandas as pd
 from strategies.indicators import Floats, excess, rolling_max, rolling_mean
 from strategies.market import Market, carried, in_session, latest
 
+LIQUIDITY_PARTS = {"assets": 1.0, "treasury": -1.0, "reverse_repos": -1000.0}  # what a rise adds, in millions of USD
 HOLDS, FAILS, UNKNOWN = 1.0, 0.0, np.nan
 
 
@@ -103,7 +104,7 @@ def _liquidity(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, 
 
     def net(at: pd.DatetimeIndex) -> Floats:
         part = {name: latest(series, at, max_age) for name, series in market.liquidity.items()}
-        return part["assets"] - part["treasury"] - 1000.0 * part["reverse_repos"]
+        return np.asarray(sum(unit * part[name] for name, unit in LIQUIDITY_PARTS.items()))
 
     change = net(known_at) - net(known_at - pd.Timedelta(weeks=rules.liquidity_weeks))
     return _passes(change, change > 0)

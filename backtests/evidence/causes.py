@@ -7,16 +7,16 @@ import pandas as pd
 
 from backtests.evidence.claim import Claim, Word, lacking
 from backtests.evidence.history import BITCOIN, INDEX, History
-from backtests.evidence.predictive import STALE, Slope, ahead, change, fit_of, hidden, saturdays, told_of, weighed
+from backtests.evidence.predictive import Slope, ahead, change, fit_of, hidden, row, saturdays, told_of, weighed
 from backtests.evidence.regime import open_at
-from backtests.evidence.together import WEEKS_A_YEAR
+from backtests.evidence.together import STALE, WEEKS_A_YEAR
 from config.evidence import Evidence
+from strategies.confirmations import LIQUIDITY_PARTS
 from strategies.indicators import Floats
 from strategies.market import latest
 
 PAST = 13  # weeks over which a cause is looked at
 PARTS = {"assets": "the Fed's assets", "treasury": "the Treasury's account drawn down", "reverse_repos": "reverse repos drawn down"}
-UNITS = {"assets": 1.0, "treasury": -1.0, "reverse_repos": -1000.0}  # what a rise does to liquidity, in millions of USD
 RISK_CURVE = (
     "When the Fed eases, money flows to Treasuries, then blue chips, then small caps, then crypto, all on the same macro signal; "
     "the Russell breaking out is the green light half way"
@@ -35,7 +35,7 @@ def liquidity(macro: Mapping[str, pd.Series], at: pd.DatetimeIndex) -> dict[str,
     """Change over `PAST` weeks of each part in the direction in which it adds liquidity, millions of USD, as published by each instant."""
     before = at - pd.Timedelta(weeks=PAST)
     return {
-        name: UNITS[name] * (latest(macro[name], at, STALE) - latest(macro[name], before, STALE)) for name in PARTS if name in macro
+        name: LIQUIDITY_PARTS[name] * (latest(macro[name], at, STALE) - latest(macro[name], before, STALE)) for name in PARTS if name in macro
     }  # fmt: skip
 
 
@@ -68,9 +68,8 @@ def _beside_causes(history: History, table: pd.DataFrame, at: pd.DatetimeIndex, 
 
 
 def _gate_row(reading: str, found: Slope, word: Word, begin: str) -> Claim:
-    told = f"{found.estimate:+.2f} a year in logs ({found.low:+.2f} to {found.high:+.2f})"
-    why = f"{begin} BTC's next week earned {told} more than with it shut{hidden(found, word)}."
-    return _row("A10", RISK_CURVE, reading, f"{BITCOIN}, gate, bonds, broad index, liquidity", found, word, why)
+    why = f"{begin} BTC's next week earned {found.told} more than with it shut{hidden(found, word)}."
+    return row("A10", RISK_CURVE, reading, f"{BITCOIN}, gate, bonds, broad index, liquidity", found, word, why, "what was known")
 
 
 def _liquidity(history: History, at: pd.DatetimeIndex, seed: int) -> Iterator[Claim]:
@@ -93,11 +92,5 @@ def _liquidity_row(reading: str, asset: str, slope: Slope | None, more: str = ""
         return lacking("B4", LIQUIDITY, f"{asset} with the Federal Reserve's balance sheet for two years")._replace(reading=reading)
     found = slope.times(WEEKS_A_YEAR)
     word = weighed(found)
-    told = f"{found.estimate:+.2f} a year in logs ({found.low:+.2f} to {found.high:+.2f})"
-    why = f"After {PAST} weeks with a deviation more of it, as published, {asset}'s next earned {told} more{hidden(found, word)}.{more}"
-    return _row("B4", LIQUIDITY, reading, f"{asset}, Federal Reserve", found, word, why)
-
-
-def _row(id_: str, said: str, reading: str, data: str, found: Slope, word: Word, why: str) -> Claim:
-    test = "next week's return on what was known; the larger error of Newey and West's and of weeks drawn in blocks"
-    return Claim(id_, said, reading, test, data, found.n, found.estimate, found.low, found.high, "log a year", found.p, found.power, word, why)
+    why = f"After {PAST} weeks with a deviation more of it, as published, {asset}'s next earned {found.told} more{hidden(found, word)}.{more}"
+    return row("B4", LIQUIDITY, reading, f"{asset}, Federal Reserve", found, word, why, "what was known")

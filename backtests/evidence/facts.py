@@ -1,8 +1,7 @@
 """Claims about what happened: dates, levels, the protocol. No sample, no luck; prices or the schedule say whether it was so."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import date
-from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,7 +10,7 @@ from backtests.evidence import owned
 from backtests.evidence.claim import Claim, about, lacking, stated
 from backtests.evidence.events import every_day
 from backtests.evidence.halvings import HALVINGS, share_mined, yearly_issuance
-from backtests.evidence.history import BITCOIN, INDEX, NONE, History
+from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.together import CALMER, ETFS
 
 PASSED = "In January 2026 the Russell 2000 passed 2,600 for the first time, up about 15 %, on heavy volume and broad participation"
@@ -45,20 +44,18 @@ def facts(history: History) -> Iterator[Claim]:
             yield from fact.tell(fact, history)
         else:
             yield lacking(fact.id, fact.said, f"{fact.asset} from {fact.first} to {fact.last}")
-    yield from without_prices(history.macro, history.assets[BITCOIN], history.lacking)
+    yield from without_prices(history)
 
 
-def without_prices(
-    macro: Mapping[str, pd.Series] = NONE, bitcoin: pd.Series | None = None, lacking_: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[Claim]:
-    """Those that no price decides: the protocol does, or what the user has of his own."""
+def without_prices(history: History | None = None) -> Iterator[Claim]:
+    """Those that no price decides: the protocol does, or what the user has of his own; None: nothing."""
     height = HALVINGS[3].height
     before, since, share = yearly_issuance(height - 1), yearly_issuance(height), share_mined(height)
     why = f"By the protocol's schedule {before:.2%} before block {height:,} and {since:.2%} since; {share:.2%} of all coins were mined by then."
     issuance = "The halving took yearly issuance from 1.7 % to 0.85 % of supply, and 94 % of all BTC is mined"
     holds = about(before, 0.017) and about(since, 0.0085) and about(share, 0.94)
     yield stated("A7", issuance, "the protocol's schedule", "none", since, "share", holds, why)
-    yield from owned.claims(macro, bitcoin, lacking_)
+    yield from owned.claims(history.macro, history.assets[BITCOIN], history.lacking) if history else owned.claims({}, None, {})
 
 
 def _end(day: str | date) -> pd.Timestamp:

@@ -11,7 +11,7 @@ from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Claim, Word, lacking
 from backtests.evidence.events import LEVEL
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.evidence.predictive import Slope, ahead, change, hidden, saturdays, told_of, weighed
+from backtests.evidence.predictive import Slope, ahead, change, hidden, row, saturdays, told_of, weighed
 from backtests.evidence.regime import RIVAL
 from backtests.evidence.together import BLOCK_WEEKS, WEEKS_A_YEAR, weekly
 from backtests.luck.stationary import drawn_days
@@ -20,6 +20,7 @@ from strategies.indicators import Floats
 
 BROAD = "broad index"
 SPANS = (4, 13)  # weeks: the "one to three months" of claim B7
+KNOWN = "the leader's change and its own"
 REACH = 26  # weeks both ways
 DRAWS = 500
 OUTRUN = "Small caps beginning to outperform the broad market is the moment just before alternative assets wake"
@@ -100,25 +101,21 @@ def _correlations(one: Floats, others: Floats) -> Floats:
     return np.asarray(np.concatenate((products[:, -REACH:], products[:, : REACH + 1]), axis=1))
 
 
-def _told(found: Slope) -> str:
-    return f"{found.estimate:+.2f} a year in logs ({found.low:+.2f} to {found.high:+.2f})"
-
-
 def _who(lead: Lead | None, reading: str, pair: tuple[str, str]) -> Claim:
     if lead is None:
         return lacking("A11", RIVAL, f"{pair[0]} and {pair[1]} for two years")._replace(reading=reading)
     found = lead.found
     word: Word = "contradicted" if weighed(found) == "supported" else "cannot be told"
-    why = f"After {lead.weeks} weeks in which {pair[0]} was up by a deviation more, {pair[1]}'s next earned {_told(found)} more{hidden(found, word)}."
-    return _row("A11", RIVAL, reading, f"{pair[0]}, {pair[1]}", found, word, why)
+    why = f"After {lead.weeks} weeks in which {pair[0]} was up by a deviation more, {pair[1]}'s next earned {found.told} more{hidden(found, word)}."
+    return row("A11", RIVAL, reading, f"{pair[0]}, {pair[1]}", found, word, why, KNOWN)
 
 
 def _answers(lead: Lead | None, reading: str, asset: str) -> Claim:
     if lead is None:
         return lacking("B7", ANSWER, f"{asset} for two years")._replace(reading=reading)
     word = weighed(lead.found)
-    why = f"After {lead.weeks} weeks with the Russell up by a deviation more the next earned {_told(lead.found)} more{hidden(lead.found, word)}."
-    return _row("B7", ANSWER, reading, f"{asset}, {INDEX}", lead.found, word, why)
+    why = f"After {lead.weeks} weeks with the Russell up by a deviation more the next earned {lead.found.told} more{hidden(lead.found, word)}."
+    return row("B7", ANSWER, reading, f"{asset}, {INDEX}", lead.found, word, why, KNOWN)
 
 
 def _after_outrunning(history: History, asset: str, weeks: int, seed: int) -> Claim:
@@ -133,12 +130,5 @@ def _after_outrunning(history: History, asset: str, weeks: int, seed: int) -> Cl
         return lacking("B6", OUTRUN, f"{asset} for two years")._replace(reading=reading)
     found = told[INDEX].times(WEEKS_A_YEAR)
     word = weighed(found)
-    why = (
-        f"After {weeks} weeks with the Russell ahead of the broad index by a deviation more the next earned {_told(found)} more{hidden(found, word)}."
-    )
-    return _row("B6", OUTRUN, reading, f"{asset}, {INDEX}, {BROAD}", found, word, why)
-
-
-def _row(id_: str, said: str, reading: str, data: str, found: Slope, word: Word, why: str) -> Claim:
-    test = "next week's return on what was known and the own change; the larger error of Newey and West's and of weeks drawn in blocks"
-    return Claim(id_, said, reading, test, data, found.n, found.estimate, found.low, found.high, "log a year", found.p, found.power, word, why)
+    why = f"After {weeks} weeks with the Russell ahead of the broad index by a deviation more the next earned {found.told} more{hidden(found, word)}."
+    return row("B6", OUTRUN, reading, f"{asset}, {INDEX}, {BROAD}", found, word, why, KNOWN)

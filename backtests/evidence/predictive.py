@@ -7,15 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.claim import Word
+from backtests.evidence.claim import Claim, Word
 from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day, share_as_high
-from backtests.evidence.together import BLOCK_WEEKS, FEWEST_WEEKS
+from backtests.evidence.together import BLOCK_WEEKS, FEWEST_WEEKS, STALE
 from backtests.luck.stationary import drawn_days
 from strategies.indicators import Floats
 from strategies.market import latest
 
 WEEK = pd.Timedelta(days=7)
-STALE = pd.Timedelta(days=10)  # a value older than that is not known any more
 DRAWS = 1000
 ALIKE = 1e-6  # deviations by which columns must differ from what the others say
 TAIL = 0.025  # on each side of an interval
@@ -33,6 +32,11 @@ class Slope(NamedTuple):
     high: float
     p: float
     power: float
+
+    @property
+    def told(self) -> str:
+        """Slope and interval in words, where they are in logs a year."""
+        return f"{self.estimate:+.2f} a year in logs ({self.low:+.2f} to {self.high:+.2f})"
 
     def times(self, factor: float) -> "Slope":
         """In another unit; `factor` above 0."""
@@ -135,6 +139,12 @@ def weighed(found: Slope, *, rises: bool = True) -> Word:
     sides = (seen and found.low > 0.0, seen and found.high < 0.0)
     holds, fails = sides if rises else sides[::-1]
     return "supported" if holds else "contradicted" if fails else "cannot be told"
+
+
+def row(id_: str, said: str, reading: str, data: str, found: Slope, word: Word, why: str, known: str) -> Claim:
+    """The claim that a slope, in logs a year, decides; `known`: what the return was held against."""
+    test = f"next week's return on {known}; the larger error of Newey and West's and of weeks drawn in blocks"
+    return Claim(id_, said, reading, test, data, found.n, found.estimate, found.low, found.high, "log a year", found.p, found.power, word, why)
 
 
 def hidden(found: Slope, word: Word) -> str:

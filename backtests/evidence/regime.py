@@ -15,13 +15,13 @@ from backtests.evidence.claim import Claim, Word, lacking, stated
 from backtests.evidence.events import LEVEL
 from backtests.evidence.facts import MARK, PASSED
 from backtests.evidence.history import BITCOIN, History
-from backtests.evidence.together import FEWEST_WEEKS, WEEKS_A_YEAR, Measured, measured, weekly
+from backtests.evidence.together import FEWEST_WEEKS, STALE, WEEKS_A_YEAR, Measured, measured, weekly
 from config.evidence import Evidence
 from strategies.breakout import CONFIRMED, STATES
 from strategies.indicators import Floats
 
 RIVAL = "Nobody can say which of the two leads: BTC has its own halving cycle, and the Russell may merely have appeared at the same time"
-STALE, MOST_STALE = pd.Timedelta(days=10), 5  # age of the gate's last row, and sessions since its index had a close
+MOST_STALE = 5  # sessions since the gate's index had a close
 WORTH = 0.1  # log a year: less is eaten by costs and slips
 
 

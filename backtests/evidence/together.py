@@ -20,6 +20,7 @@ from strategies.indicators import Floats
 ETFS = pd.Timestamp("2024-01-11", tz="UTC")  # the first day on which the spot ETFs traded
 BLOCK_WEEKS = 9.0  # the backtests' 60 days
 FEWEST_WEEKS = 104
+STALE = pd.Timedelta(days=10)  # what is older, a price, a published value or a row of the gate, is not known any more
 WEEKS_A_YEAR = 365.25 / 7
 DRAWS = 2000
 CALMER = "Since the spot ETFs of January 2024 institutions have lowered BTC's volatility: shallower falls, and no advance like 2017's"
@@ -113,9 +114,8 @@ def _calmer(history: History, evidence: Evidence, reading: str, years: int) -> C
     by_chance = np.log(every[rows[:, : len(since)]].std(axis=1, ddof=1) / every[rows[:, len(since) :]].std(axis=1, ddof=1))
     own = [float(one.std(ddof=1)) for one in (before, since)]
     estimate, n = float(np.log(own[1] / own[0])), min(len(before), len(since))
-    wider = _students(SIDES[1], n / BLOCK_WEEKS - 1.0) / NORMAL.inv_cdf(
-        SIDES[1]
-    )  # the shorter time holds few blocks, and rows drawn from few vary too little
+    # The shorter time holds few blocks, and rows drawn from few vary too little.
+    wider = _students(SIDES[1], n / BLOCK_WEEKS - 1.0) / NORMAL.inv_cdf(SIDES[1])
     low, high = (estimate - wider * float(np.quantile(by_chance, side)) for side in SIDES[::-1])
     found = Measured(n, estimate, low, high, float(np.mean(by_chance + estimate <= np.quantile(by_chance, LEVEL))))
     yearly = [one * np.sqrt(WEEKS_A_YEAR) for one in own]
