@@ -34,7 +34,7 @@ def examined(settings: Settings, now: float) -> Iterator[Finding]:
 
 def horizon(settings: Settings, now: pd.Timestamp) -> Finding:
     """How long the sessions of New York are known ahead."""
-    closes, _ = closes_and_delay(settings)
+    closes, _ = closes_and_delay(settings, now)
     left = (closes.iloc[-1] - now).days
     text = f"sessions are known until {closes.index[-1]:%Y-%m-%d}, {left} days ahead"
     if left < SHORT:
@@ -110,7 +110,7 @@ def newest(request: Request, settings: Settings) -> pd.Timestamp | None:
 def _behind(request: Request, last: pd.Timestamp, settings: Settings, now: pd.Timestamp) -> int:
     """Sessions that were known at `now` or days that had ended since `last`."""
     if request.kind == "session":
-        closes, delay = closes_and_delay(settings)
+        closes, delay = closes_and_delay(settings, now)
         return int((closes.index[closes + delay <= now] > last).sum())
     finished = now.floor("D").tz_localize(None) - (DAY if request.kind == "coin" else pd.Timedelta(0))
     return max((finished - last).days, 0)

@@ -340,8 +340,10 @@ def test_a_folder_of_prices_is_read_as_it_is(w: World, changed: Callable[..., No
     assert "query2.finance.yahoo.com" not in w.network.hosts()
 
 
-def test_a_calendar_that_ends_soon_is_a_warning(w: World) -> None:
-    closes, _ = prices.closes_and_delay(w.settings)
+def test_a_calendar_that_ends_soon_and_is_not_renewed_is_a_warning(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = pd.Timestamp(w.clock.now(), unit="s", tz="UTC")
+    closes, delay = prices.closes_and_delay(w.settings, now)
+    monkeypatch.setattr(prices, "closes_and_delay", lambda settings, now: (closes, delay))
     assert prices.horizon(w.settings, closes.iloc[-1] - pd.Timedelta(days=60)).state == "ok"
     soon = prices.horizon(w.settings, closes.iloc[-1] - pd.Timedelta(days=59))
     assert soon.state == "warning"

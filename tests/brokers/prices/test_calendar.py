@@ -9,6 +9,7 @@ import pytest
 
 from brokers.prices import calendar
 from brokers.prices.calendar import session_closes
+from brokers.prices.series import DataError
 
 START = date(1987, 9, 10)
 
@@ -21,9 +22,9 @@ def closes(tmp_path_factory: pytest.TempPathFactory) -> pd.Series:
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
     """Each test reads its own cache folder."""
-    session_closes.cache_clear()
+    calendar._in_memory.clear()
     yield
-    session_closes.cache_clear()
+    calendar._in_memory.clear()
 
 
 def close_of(closes: pd.Series, day: str) -> str:
@@ -88,7 +89,7 @@ def worked_out(monkeypatch: pytest.MonkeyPatch, closes: pd.Series) -> list[date]
     """The starts for which the calendar is worked out anew from now on."""
     asked: list[date] = []
 
-    def instead(start: date) -> pd.Series:
+    def instead(start: date, end: pd.Timestamp) -> pd.Series:
         asked.append(start)
         return closes.rename("close")
 
@@ -99,7 +100,7 @@ def worked_out(monkeypatch: pytest.MonkeyPatch, closes: pd.Series) -> list[date]
 def test_what_was_worked_out_once_is_read_from_the_file(closes: pd.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     asked = worked_out(monkeypatch, closes)
     first = session_closes(START, tmp_path)
-    session_closes.cache_clear()
+    calendar._in_memory.clear()
     again = session_closes(START, tmp_path)
     assert asked == [START]
     assert len(list(tmp_path.iterdir())) == 1
@@ -120,7 +121,7 @@ def test_a_damaged_file_is_worked_out_again(content: bytes, closes: pd.Series, t
     session_closes(START, tmp_path)
     (path,) = tmp_path.iterdir()
     path.write_bytes(content)
-    session_closes.cache_clear()
+    calendar._in_memory.clear()
     assert close_of(session_closes(START, tmp_path), "2020-11-27") == "18:00"
     assert asked == [START, START]
     assert pd.read_parquet(path)["close"].size == len(closes)
@@ -131,7 +132,7 @@ def test_a_file_without_its_column_is_worked_out_again(closes: pd.Series, tmp_pa
     session_closes(START, tmp_path)
     (path,) = tmp_path.iterdir()
     closes.to_frame("open").to_parquet(path)
-    session_closes.cache_clear()
+    calendar._in_memory.clear()
     session_closes(START, tmp_path)
     assert len(asked) == 2
 
@@ -139,6 +140,41 @@ def test_a_file_without_its_column_is_worked_out_again(closes: pd.Series, tmp_pa
 def test_a_file_whose_year_has_run_out_is_worked_out_again(closes: pd.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     asked = worked_out(monkeypatch, closes[closes.index < pd.Timestamp.now() + pd.Timedelta(days=10)])
     session_closes(START, tmp_path)
-    session_closes.cache_clear()
+    calendar._in_memory.clear()
     session_closes(START, tmp_path)
     assert len(asked) == 2
+
+
+def test_a_calendar_in_memory_is_renewed_before_it_ends(closes: pd.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A process of a year: the same folder asked again and again, the file beside it growing old as well."""
+    ends: list[pd.Timestamp] = []
+
+    def instead(start: date, end: pd.Timestamp) -> pd.Series:
+        ends.append(end)
+        return pd.Series(pd.bdate_range(start, end, tz="UTC"), pd.bdate_range(start, end), name="close")
+
+    monkeypatch.setattr(calendar, "_worked_out", instead)
+    for month in range(24):
+        now = pd.Timestamp("2030-01-15 12:00", tz="UTC") + pd.DateOffset(months=month)
+        assert session_closes(START, tmp_path, now).index[-1] >= now.tz_convert(None) + 2 * calendar.AHEAD / 3
+    assert 2 <= len(ends) <= 4
+
+
+def test_the_library_works_out_a_later_end_when_asked_a_second_time(tmp_path: Path):
+    first = session_closes(START, tmp_path)
+    later = session_closes(START, tmp_path, pd.Timestamp(first.index[-1], tz="UTC"))
+    assert later.index[-1] > first.index[-1] + pd.Timedelta(days=300)
+    pd.testing.assert_series_equal(later[: len(first)], first, check_freq=False, check_index_type=False)
+
+
+def test_a_folder_that_cannot_be_written_stops_a_start_but_no_running_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(path: Path, write: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    first = session_closes(START, tmp_path)
+    monkeypatch.setattr(calendar, "replace_file", full)
+    assert session_closes(START, tmp_path, pd.Timestamp(first.index[-1], tz="UTC")).index[-1] > first.index[-1]
+    calendar._in_memory.clear()
+    (tmp_path / "other").mkdir()
+    with pytest.raises(DataError, match="cannot be written"):
+        session_closes(START, tmp_path / "other")
