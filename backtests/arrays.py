@@ -62,7 +62,8 @@ class Orders(NamedTuple):
 class Sessions(NamedTuple):
     """What the gate's state machine reads, one entry a session, and when each was known (epoch seconds).
 
-    `filled`, `haircut` and `stale` are the gate table's: where a close is missing they repeat the last known ones.
+    Each entry is from the session's own closes (`strategies.gate.session_rows`); where `lines.stale` is above zero `gate_of` repeats the
+    lines of the last session whose closes count.
     """
 
     known_at: Floats
@@ -76,18 +77,17 @@ class Sessions(NamedTuple):
     changes: Changes  # room
 
 
-def sessions_of(table: pd.DataFrame) -> Sessions:
-    """What the state machine read to make this gate table, which shows the last known row where a close is missing.
+def sessions_of(rows: pd.DataFrame) -> Sessions:
+    """What the state machine reads, out of `strategies.gate.session_rows`.
 
     Copies, because a frame's own arrays are read-only: another type, for which numba would compile everything again.
     """
-    close, average, haircut = (table[name].to_numpy(dtype=float, copy=True) for name in ("close", "average", "haircut"))
-    close[table["stale"].to_numpy() > 0] = np.nan
-    confirming, filled = (table[name].to_numpy(dtype=np.int64, copy=True) for name in ("confirmations", "filled"))
-    lines = Gate(*(np.empty(len(table)) for _ in Gate._fields))
-    lines = lines._replace(filled=filled.astype(float), stale=table["stale"].to_numpy(dtype=float, copy=True))
-    room = Changes(*(np.empty(len(table), float if name == "level" else np.int64) for name in Changes._fields))
-    return Sessions(_seconds(pd.DatetimeIndex(table.index)), close, records_of(close), average, confirming, filled, haircut, lines, room)
+    close, average, haircut = (rows[name].to_numpy(dtype=float, copy=True) for name in ("close", "average", "haircut"))
+    confirming, filled = (rows[name].to_numpy(dtype=np.int64, copy=True) for name in ("confirmations", "filled"))
+    lines = Gate(*(np.empty(len(rows)) for _ in Gate._fields))
+    lines = lines._replace(filled=filled.astype(float), stale=rows["stale"].to_numpy(dtype=float, copy=True))
+    room = Changes(*(np.empty(len(rows), float if name == "level" else np.int64) for name in Changes._fields))
+    return Sessions(_seconds(pd.DatetimeIndex(rows.index)), close, records_of(close), average, confirming, filled, haircut, lines, room)
 
 
 def _seconds(index: pd.DatetimeIndex) -> Floats:

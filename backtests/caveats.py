@@ -88,9 +88,16 @@ def _about_data(inputs: Inputs) -> Iterator[Caveat]:
             yield Caveat("medium", "coin ended", text, "get newer data or set backtest.end")
         for note in one.notes:
             yield Caveat("low", "data mended", f"{one.origin}: {note}", "see `check data`")
+    yield from _about_held_closes(inputs)
     for when, names in ended.items():
         text = f"{', '.join(names)} end {when}; what needs them is unknown since"
         yield Caveat("medium", "series ended", text, "get newer data, or read nothing into the gate after that day")
+
+
+def _about_held_closes(inputs: Inputs) -> Iterator[Caveat]:
+    table = inputs.table[(inputs.table.index >= inputs.grid[0]) & (inputs.table.index <= inputs.grid[-1])]
+    for note in table["closes_note"][table["held"] != ""]:
+        yield Caveat("medium", "held close", f"{note}; the gate kept the row of the session before", "compare that close with another source")
 
 
 def _gain(spell: Spell, equity: pd.Series) -> float:

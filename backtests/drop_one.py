@@ -40,7 +40,7 @@ def drop_one(place: Arena) -> list[Without]:
     inputs = place.inputs
     rules, curve = gate_rules(inputs.settings), inputs.settings.risk_curve
     ceilings = np.array(curve.ceilings), np.array(curve.dormant_ceilings)
-    whole = Variant(arrays.sessions_of(inputs.table), rules.breakout, inputs.rules)
+    whole = Variant(arrays.sessions_of(inputs.rows), rules.breakout, inputs.rules)
     found = []
     for rule, text, variant in (("", "all rules", whole), *_gate_rules(place, whole), *_trading_rules(whole)):
         kernel.gate_of(variant.sessions, variant.breakouts, *ceilings, 0)
@@ -50,7 +50,7 @@ def drop_one(place: Arena) -> list[Without]:
 
 def _gate_rules(place: Arena, whole: Variant) -> Iterator[tuple[str, str, Variant]]:
     """Each rule of the gate, with the variant that lacks it."""
-    table, settings = place.inputs.table, place.inputs.settings
+    table, settings = place.inputs.rows, place.inputs.settings
     gate, sessions = settings.gate, whole.sessions
 
     def broken(**changes: Any) -> Variant:

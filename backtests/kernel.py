@@ -222,7 +222,8 @@ def gate_of(sessions: Sessions, breakouts: BreakoutRules, confirmed: Floats, dor
     changes, out = sessions.changes, sessions.lines
     rows, states, confirmed_rows = changes.row, changes.state, changes.confirmed_row
     known_at, filled, haircut = sessions.known_at, sessions.filled, sessions.haircut
-    state, allowed, confirmed_at = out.state, out.ceiling, out.confirmed_at
+    state, allowed, confirmed_at, shown, stale = out.state, out.ceiling, out.confirmed_at, out.filled, out.stale
+    first = max(first - int(stale[first]), 0)  # the session whose row the first one repeats
     count = find_breakouts(sessions.close, sessions.records, sessions.average, sessions.confirming, breakouts, changes)
     now, since, start = DORMANT, np.nan, first
     for change in range(count + 1):
@@ -234,6 +235,9 @@ def gate_of(sessions: Sessions, breakouts: BreakoutRules, confirmed: Floats, dor
         if change < count:
             now = states[change]
             since = known_at[confirmed_rows[change]] if confirmed_rows[change] >= 0 else np.nan
+    for row in range(first + 1, len(known_at)):
+        if stale[row] > 0.0:
+            state[row], confirmed_at[row], allowed[row], shown[row] = state[row - 1], confirmed_at[row - 1], allowed[row - 1], shown[row - 1]
 
 
 @compiled

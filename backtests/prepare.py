@@ -8,13 +8,13 @@ import pandas as pd
 from brokers.orders.fills import Costs
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
-from brokers.prices.series import DataError
+from brokers.prices.series import SIBLINGS, DataError
 from config.settings import Settings
 from strategies.breakout import BreakoutRules
 from strategies.coins import coin_lines
 from strategies.confirmations import MeasureRules
 from strategies.decision import OWN_TREND, DecisionRules
-from strategies.gate import GateRules, gate_table
+from strategies.gate import GateRules, published, session_rows
 from strategies.market import Market
 from strategies.risk_curve import CurveRules, HaircutRules
 
@@ -24,11 +24,15 @@ MAX_MISSING = 3  # bars after which a coin counts as ended
 
 
 class Inputs(NamedTuple):
-    """A backtest's inputs. `coins` holds the traded coins' lines by name, `bitcoin` the benchmark's, its average over 200 days; all on `grid`."""
+    """A backtest's inputs. `coins` holds the traded coins' lines by name, `bitcoin` the benchmark's, its average over 200 days; all on `grid`.
+
+    `table` is the gate as each session showed it, `rows` what each session's own closes say (`strategies.gate.session_rows`).
+    """
 
     settings: Settings
     prices: Prices
     table: pd.DataFrame
+    rows: pd.DataFrame
     grid: pd.DatetimeIndex
     coins: Mapping[str, pd.DataFrame]
     bitcoin: pd.DataFrame
@@ -46,10 +50,10 @@ def prepare(settings: Settings, prices: Prices) -> Inputs:
 
     """
     grid = _grid(settings, prices)
-    table = gate_table(market(settings, prices), gate_rules(settings))
+    rows = session_rows(market(settings, prices), gate_rules(settings))
     coins = traded_lines(settings, prices, grid)
     bitcoin = _lines(settings.backtest.bitcoin, settings, prices, grid, BITCOIN_TREND_DAYS)
-    return Inputs(settings, prices, table, grid, coins, bitcoin, decision_rules(settings), costs(settings))
+    return Inputs(settings, prices, published(rows), rows, grid, coins, bitcoin, decision_rules(settings), costs(settings))
 
 
 def traded_lines(settings: Settings, prices: Prices, grid: pd.DatetimeIndex) -> dict[str, pd.DataFrame]:
@@ -77,6 +81,8 @@ def market(settings: Settings, prices: Prices) -> Market:
     liquidity = confirmations.liquidity
     macro = {"assets": liquidity.assets, "treasury": liquidity.treasury, "reverse_repos": liquidity.reverse_repos}
     coin = confirmations.exhaustion.symbol
+    names = {"small_caps": signal.index, "broad": signal.broad, "risky_credit": signal.risky_credit, "safe_credit": signal.safe_credit}
+    siblings = {field: column(sibling, "adj_close") for field, symbol in names.items() if (sibling := SIBLINGS.get(symbol)) in frames}
     return Market(
         sessions=prices.sessions[prices.sessions.index >= index.index[0]],
         small_caps=index,
@@ -89,6 +95,8 @@ def market(settings: Settings, prices: Prices) -> Market:
         coin=column(coin, "close") if coin in frames else None,
         flows=column("flows", "value") if "flows" in frames else None,
         losses=column("losses", "value") if "losses" in frames else None,
+        siblings=siblings,
+        names=names,
     )
 
 

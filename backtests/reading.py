@@ -75,11 +75,16 @@ def sentences(reading: Reading) -> Iterator[str]:
     shut = stale > reading.max_gate_age or row["ceiling"] == 0
     allowed = "nothing" if shut else f"at most {row['ceiling']:.0%} of equity"
     yield f"The gate is {_state(row)}. {allowed[0].upper()}{allowed[1:]} may be held in coins."
-    if stale:
+    consequence = f"no holding may rise on it, and after {reading.max_gate_age} sessions all are sold."
+    if stale and row["held"]:
+        yield f"{_capital(row['closes_note'])}: the row is that of the session before, {consequence}"
+    elif stale:
         yield (
-            f"The last close of {reading.symbol} is of {reading.last_close_on:%Y-%m-%d}, {stale} sessions ago: "
-            f"the row is the last one there is, no holding may rise on it, and after {reading.max_gate_age} sessions all are sold. Get newer prices."
+            f"The last close of {reading.symbol} is of {reading.last_close_on:%Y-%m-%d}, {_times(stale, 'session')} ago: "
+            f"the row is the last one there is, {consequence} Get newer prices."
         )
+    elif row["closes_note"]:
+        yield f"{_capital(row['closes_note'])}."
     yield f"{reading.symbol} closed at {row['close']:,.2f}; {_against_record(row)}."
     if reading.coins_since:
         gains = ", ".join(f"{name} {gain:+.0%}" for name, gain in reading.coins_since.items())
@@ -106,7 +111,15 @@ def _in_window(days: int) -> str:
 
 
 def _counted(days: int) -> str:
-    return f"{days} day{'' if days == 1 else 's'}"
+    return _times(days, "day")
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _away(close: float, price: float) -> str:

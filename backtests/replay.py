@@ -1,6 +1,6 @@
 """History through the live path: the pump, the live feeds, the paper account and the journal, as fast as it goes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -37,7 +37,7 @@ class History:
         self._prices = prices
         self._timeframe = timeframe
 
-    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
         """All series as they were known at `now`."""
         return self._prices.until(now), {}
 

@@ -1,15 +1,16 @@
 """What is known when a coin's bar closes: the newest gate row and the newest bar of every coin, and what could not be had."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import pandas as pd
 
 from brokers.clock import Clock
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.quality import missing
-from brokers.prices.series import BAR_COLUMNS, DataError, Series
+from brokers.prices.series import BAR_COLUMNS, SIBLINGS, DataError, Series
 from brokers.problems import Problem
 from config.settings import Settings
 
@@ -21,6 +22,7 @@ LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missin
 TOLD = 10  # bars for which a silent coin is told of; by then it has long counted as ended
 DAY = pd.Timedelta(days=1)
 YEAR = 366 * DAY  # no average reaches further back
+LONGEST_CLOSURE = 8 * DAY  # between two sessions' closes in New York; in 2001 it were 7: a calendar that has none for longer is blind
 EPOCH = pd.Timestamp(0, tz="UTC")
 NO_BARS = pd.DataFrame(columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
 
@@ -50,8 +52,8 @@ class Source(Protocol):
 
     final: bool
 
-    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
-        """All daily series up to `now`, and why the others could not be had, by symbol."""
+    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
+        """All daily series up to `now`, and why the others could not be had, by symbol; those in `again` as the source has them now."""
 
     def sessions(self, now: pd.Timestamp) -> int:
         """How many US sessions' closes were known at `now`."""
@@ -142,14 +144,16 @@ class Pump:
         return bool(self._behind) or not len(self._table) or bool(self._table["stale"].iloc[-1] > 0) or self._missed() > 0
 
     def _missed(self) -> int:
-        """Sessions since the newest gate row."""
+        """Sessions since the newest gate row; weekdays where the calendar has none for longer than New York was ever closed."""
         if self._prices is None or not len(self._lines):
             return 0
-        closes = self._prices.sessions.index
-        return len(closes) - int(closes.searchsorted(self._lines.index[-1], side="right"))
+        newest, closes, now = self._lines.index[-1], self._prices.sessions.index, self._prices.now
+        if now - max(newest, *closes[-1:]) > LONGEST_CLOSURE:
+            return int(np.busday_count(newest.date(), now.date()))
+        return len(closes) - int(closes.searchsorted(newest, side="right"))
 
     def _refresh(self, now: pd.Timestamp) -> None:
-        prices, failed = self._source.history(now)
+        prices, failed = self._source.history(now, self._doubted())
         coins = {coin.history for coin in self._settings.coins_and_bitcoin()}
         self._failed = dict(failed)
         if failed.keys() <= coins and (self._prices is None or len(prices.sessions) != len(self._prices.sessions) or self._stale()):
@@ -161,11 +165,17 @@ class Pump:
                 lines = self._functions.gate_lines(table)
                 self._news += _revised(self._lines.loc[: self._acted_on], lines)
                 self._table, self._lines = table, lines
+                self._tell_once(_settled(table))
         self._prices = prices
         if not self.final:
             self._look_over(prices)
         self._pause = min(self._pause * 2.0, LONGEST_PAUSE) if self._lacking() else PAUSES[0]
         self._again_at = self._clock.now() + self._pause
+
+    def _doubted(self) -> set[str]:
+        """The series whose newest close is held, and those that speak against it: their vendors may have mended it."""
+        held = str(self._table["held"].iloc[-1]).split(", ") if len(self._table) else []
+        return {symbol for name in held if name for symbol in (name, SIBLINGS.get(name, name))}
 
     def _look_over(self, prices: Prices) -> None:
         """See which series lack their newest row; what else is odd about one is said once."""
@@ -174,9 +184,12 @@ class Pump:
             lacking = missing(one, prices.sessions, prices.now)
             if request.kind == "session" and request.symbol not in self._failed and len(lacking) and lacking[-1] > one.frame.index[-1]:
                 self._behind.append(request.symbol)
-            odd = [problem for problem in _oddities(one, lacking, prices.now, self._warm_up) if problem not in self._told]
-            self._told.update(odd)
-            self._news += tuple(odd)
+            self._tell_once(_oddities(one, lacking, prices.now, self._warm_up))
+
+    def _tell_once(self, problems: Iterable[Problem]) -> None:
+        fresh = [problem for problem in problems if problem not in self._told]
+        self._told.update(fresh)
+        self._news += tuple(fresh)
 
     def _gate(self, problems: list[Problem]) -> tuple[float, Mapping[str, float], Mapping[str, Any]]:
         """The newest row; where the newest session could not be worked out, the last one that could, marked stale."""
@@ -184,13 +197,18 @@ class Pump:
             return 0.0, {}, {}
         lines = {str(name): float(value) for name, value in self._lines.iloc[-1].items()}
         lines["stale"] += self._missed()
-        if lines["stale"] > 0:
-            read = self._lines.index[self._lines["stale"] == 0]
-            kept = f"its row of {read[-1]:%Y-%m-%d} is kept" if len(read) else "its last row is kept"
-            rule = f"nothing may rise, and beyond gate.max_gate_age ({self._settings.gate.max_gate_age}) everything is sold"
-            problems.append(Problem("gate stale", "critical", f"the gate could not be read for {lines['stale']:.0f} sessions; {kept}: {rule}"))
         row = dict(self._table.iloc[-1]) if len(self._table) else {}
+        if lines["stale"] > 0:
+            problems.append(self._stale_problem(int(lines["stale"]), row))
         return float(self._lines.index[-1].timestamp()), lines, row
+
+    def _stale_problem(self, stale: int, row: Mapping[str, Any]) -> Problem:
+        read = self._lines.index[self._lines["stale"] == 0]
+        kept = f"its row of {read[-1]:%Y-%m-%d} is kept" if len(read) else "its last row is kept"
+        rule = f"nothing may rise, and beyond gate.max_gate_age ({self._settings.gate.max_gate_age}) everything is sold"
+        if row.get("held") and not self._missed():
+            return Problem("held close", "critical", f"{row['closes_note']}; of the gate {kept}: {rule}")
+        return Problem("gate stale", "critical", f"the gate could not be read for {stale} session{'s' if stale > 1 else ''}; {kept}: {rule}")
 
     def _coin(self, history: str, now: pd.Timestamp, problems: list[Problem]) -> Mapping[str, float] | None:
         """A coin's lines at `now`; None before it is listed. Without its bars, its last daily close as many bars old as have passed."""
@@ -236,6 +254,12 @@ def _oddities(one: Series, lacking: pd.DatetimeIndex, now: pd.Timestamp, warm_up
     if one.request.kind == "coin" and len(one.frame) < warm_up:
         text = f"{one.origin}: has {len(one.frame)} daily closes, allocation asks for {warm_up}"
         yield Problem("short history", "warning", f"{text}: its own average or volatility is not known, and counts as a no")
+
+
+def _settled(table: pd.DataFrame) -> Iterator[Problem]:
+    """What the newest session says of closes that were held before it."""
+    if len(table) and not table["held"].iloc[-1] and (note := table["closes_note"].iloc[-1]):
+        yield Problem("held close", "warning", note)
 
 
 def _revised(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Problem, ...]:

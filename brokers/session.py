@@ -92,7 +92,7 @@ class Session:
         self._decision: Any = None
         self._decided = -1  # the newest bar that has its decision
         self._session = 0
-        self._gate_seen = 0.0
+        self._gate_seen = (0.0, 0.0)
 
     def run(self, once: bool = False, until: float = math.inf) -> None:
         """Decide at every bar until the clock is stopped, `until` has passed, or, with `once`, the newest bar is decided and settled.
@@ -234,9 +234,10 @@ class Session:
     def _gate_row(self, known: Known) -> GateRow | None:
         """The gate's row where it is a new one."""
         row, gate = known.row, known.gate
-        if not row or known.gate_known_at == self._gate_seen:
+        seen = (known.gate_known_at, gate.get("stale", 0.0))  # a close that comes late or is corrected makes the same session's row a better one
+        if not row or seen == self._gate_seen:
             return None
-        self._gate_seen = known.gate_known_at
+        self._gate_seen = seen
         return GateRow(
             int(known.gate_known_at), float(row["close"]), float(row["record"]), float(row["base_age"]), float(row["level"]), int(gate["state"]),
             gate["ceiling"], int(gate["filled"]), _number(gate["confirmed_at"]), int(gate["stale"]), str(row["reason"]),

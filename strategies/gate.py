@@ -7,6 +7,7 @@ import pandas as pd
 
 from strategies.breakout import REASONS, STATES, BreakoutRules, breakout_table
 from strategies.confirmations import Measure, MeasureRules, measure
+from strategies.held_closes import check_market
 from strategies.indicators import Floats, Ints, rolling_mean
 from strategies.market import Market, in_session
 from strategies.risk_curve import CurveRules, HaircutRules, ceiling, filled_channels, haircut
@@ -32,9 +33,16 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     `average`; `state`, `reason` of its last change, the `level` broken, `confirmed_at` (instant the latest confirmation was
     known), `after_base` (the latest breakout came out of a full base); `confirmations` (how many hold);
     `confirmation_<name>` and `channel_<name>` (True, False, or missing where unknown) with the number behind them in
-    `measure_<name>`; `filled` channels; `haircut`; `ceiling`; `stale` (sessions since the last close of the index: the
-    row then repeats the last one with a close).
+    `measure_<name>`; `filled` channels; `haircut`; `ceiling`; `stale` (sessions since the last one whose closes count: the index
+    has none, or a close is held; the row then repeats that session's); `held` (names of the series whose close is), `closes_note`
+    (what was held, confirmed or rejected there, as a sentence; "" for nothing).
     """
+    return published(session_rows(market, rules))
+
+
+def session_rows(market: Market, rules: GateRules) -> pd.DataFrame:
+    """The rows before `published`: each from its own session's closes that count by now, NaN where the index has none."""
+    market, held, notes = check_market(market)
     known_at = pd.DatetimeIndex(market.sessions.index)
     close = in_session(market.small_caps, known_at)
     names = dict.fromkeys((*rules.confirmations, *rules.curve.channels))
@@ -60,8 +68,21 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     table["filled"] = filled
     table["haircut"] = cut
     table["ceiling"] = _ceilings(states.state, filled, rules.curve) * cut
-    table["stale"] = states.stale
-    return _keep_last_known(table)
+    table["stale"] = _sessions_since(~np.isnan(close) & (held == ""))
+    table["held"] = held
+    table["closes_note"] = notes
+    return table
+
+
+def published(rows: pd.DataFrame) -> pd.DataFrame:
+    """`session_rows` as each session showed them: a stale one repeats the last that was not; the instants stay the session's own."""
+    if not (rows["stale"] > 0).any():
+        return rows
+    sources = np.arange(len(rows)) - rows["stale"].to_numpy()
+    table: pd.DataFrame = rows.iloc[np.maximum(sources, 0)].set_axis(rows.index)
+    for name in ("stale", "session_close", "held", "closes_note"):
+        table[name] = rows[name]
+    return table
 
 
 def gate_lines(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,12 +118,7 @@ def _shown(holds: Floats) -> Any:
     return pd.arrays.BooleanArray(holds == 1.0, np.isnan(holds))
 
 
-def _keep_last_known(table: pd.DataFrame) -> pd.DataFrame:
-    """Where the index has no close, the last row that has one, marked stale; the instants stay the session's own."""
-    if not (table["stale"] > 0).any():
-        return table
-    rows = np.arange(len(table)) - table["stale"].to_numpy()
-    kept: pd.DataFrame = table.iloc[np.maximum(rows, 0)].set_axis(table.index)
-    kept["stale"] = table["stale"]
-    kept["session_close"] = table["session_close"]
-    return kept
+def _sessions_since(counts: np.ndarray) -> Ints:
+    """Sessions since the last one that counts; since before the first where none does yet."""
+    rows = np.arange(len(counts))
+    return rows - np.maximum.accumulate(np.where(counts, rows, -1))

@@ -9,6 +9,7 @@ import pandas as pd
 from strategies.indicators import Floats
 
 NOTHING: Mapping[str, pd.Series] = {}
+NO_NAMES: Mapping[str, str] = {}
 
 
 class Market(NamedTuple):
@@ -17,7 +18,8 @@ class Market(NamedTuple):
     `sessions` has one entry a US session: index the instant its closes were known, values the session's close.
     `small_caps` (the index) and `broad` are closes; `risky_credit`, `safe_credit` and `breadth` total-return closes; `volume` is shares;
     `liquidity` holds "assets", "treasury" (millions of USD) and "reverse_repos" (billions of USD); `coin` is the daily
-    close `exhaustion` looks at; `flows` (USD) and `losses` (share of companies) are the user's own.
+    close `exhaustion` looks at; `flows` (USD) and `losses` (share of companies) are the user's own. `siblings` has closes that move with
+    those of a field ("small_caps", "broad") and are read for nothing else; `names` says what a person calls a field's series.
     """
 
     sessions: pd.Series
@@ -31,6 +33,8 @@ class Market(NamedTuple):
     coin: pd.Series | None = None
     flows: pd.Series | None = None
     losses: pd.Series | None = None
+    siblings: Mapping[str, pd.Series] = NOTHING
+    names: Mapping[str, str] = NO_NAMES
 
     def until(self, instant: pd.Timestamp) -> "Market":
         """The same as it was known at `instant` (UTC, included)."""

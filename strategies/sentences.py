@@ -32,7 +32,7 @@ def _gate(one: Decision, channels: Sequence[str], rules: DecisionRules) -> str:
     text = f"Gate {STATES[int(gate.state)]}{since}, {held}: at most {gate.ceiling:.0%} in coins."
     if gate.stale:
         consequence = "all is sold" if gate.stale > rules.max_gate_age else "nothing may rise"
-        text += f" The index has had no close for {int(gate.stale)} sessions: {consequence}."
+        text += f" The gate's row is {int(gate.stale)} session{'s' if gate.stale > 1 else ''} old: {consequence}."
     if _stopped(one, rules):
         text += f" The drawdown since the confirmation has reached {rules.drawdown_stop:.0%}: out until the next one."
     return text

@@ -99,7 +99,7 @@ def gate_rows(
     row = np.maximum.accumulate(opens)
     since = known_at[np.maximum(row, 0)].where(row >= 0) if confirmed_at is None else pd.DatetimeIndex(confirmed_at)
     table = pd.DataFrame({"state": np.where(is_open, "confirmed", "dormant"), "ceiling": ceiling, "filled": 0}, index=known_at)
-    return table.assign(confirmed_at=since, stale=list(stale) or 0, close=100.0)
+    return table.assign(confirmed_at=since, stale=list(stale) or 0, close=100.0, held="", closes_note="")
 
 
 def written(frames: Mapping[str, pd.DataFrame], table: pd.DataFrame, changes: Mapping[str, Any] | None = None, length: pd.Timedelta = DAY) -> Inputs:
@@ -118,7 +118,7 @@ def written(frames: Mapping[str, pd.DataFrame], table: pd.DataFrame, changes: Ma
     flat = bars([100.0] * len(table), pd.DatetimeIndex(table.index))
     series |= {request: _series(request, flat) for request in session}
     prices = Prices(series, sessions, max(grid[-1], table.index[-1]))
-    return Inputs(settings, prices, table, grid, lines, next(iter(lines.values())), decision_rules(settings), costs(settings))
+    return Inputs(settings, prices, table, table, grid, lines, next(iter(lines.values())), decision_rules(settings), costs(settings))
 
 
 def random_backtest(random: np.random.Generator) -> Inputs:

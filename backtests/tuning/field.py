@@ -39,7 +39,7 @@ class Field:
         self.inputs, self.space = inputs, space
         self.threads = threads or len(os.sched_getaffinity(0))
         self._features = Features(inputs, space)
-        self._sessions = arrays.sessions_of(inputs.table)
+        self._sessions = arrays.sessions_of(inputs.rows)
         self._bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, pd.DatetimeIndex(inputs.table.index))
         self._account = arrays.account_of(inputs)
         self._rows = daily_rows(inputs.grid).astype(np.int64)

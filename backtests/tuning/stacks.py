@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -15,8 +14,9 @@ from config.settings import ConfigError, Settings, changed
 from strategies.confirmations import Measure, measure
 from strategies.decision import DecisionRules
 from strategies.gate import GateRules, index_average
+from strategies.held_closes import check_market
 from strategies.indicators import Floats, Ints
-from strategies.market import Market, in_session
+from strategies.market import Market
 from strategies.risk_curve import filled_channels, haircut
 
 LEAST, TREND, CONFIRMATIONS, CURVE, HAIRCUTS = "gate.min_confirmations", "gate.trend_sessions", "confirmations.", "risk_curve.", "haircuts."
@@ -26,7 +26,6 @@ MOST_KEPT = 1000  # of each sort of what was worked out; a line of sessions is a
 CHANNELS = 6  # room for the ceilings of five channels
 
 Places = NDArray[np.int32]
-Array = TypeVar("Array", Floats, Ints)
 
 
 class Stacks(NamedTuple):
@@ -83,11 +82,8 @@ class Features:
 
     def __init__(self, inputs: Inputs, space: Space) -> None:
         self._inputs, self._space = inputs, space
-        self._market: Market = market(inputs.settings, inputs.prices)
-        self._known_at = pd.DatetimeIndex(self._market.sessions.index)
-        self._close = in_session(self._market.small_caps, self._known_at)
-        stale = inputs.table["stale"].to_numpy()
-        self._last_known = np.maximum(np.arange(len(stale)) - stale.astype(int), 0)  # a missing session repeats the last row
+        self._market: Market = check_market(market(inputs.settings, inputs.prices)).market
+        self._close = inputs.rows["close"].to_numpy()
         self._made: dict[tuple[str, tuple[int, ...]], Any] = {}
         self._measures: dict[tuple[str, str], Measure] = {}
         self._sections: dict[tuple[str, tuple[int, ...]], Any] = {}
@@ -166,17 +162,17 @@ class Features:
         return np.array([float(value) for value in breakout_rules(settings)])
 
     def _average(self, settings: Settings) -> Floats:
-        return self._kept(index_average(self._close, settings.gate.trend_sessions))
+        return index_average(self._close, settings.gate.trend_sessions)
 
     def _confirming(self, settings: Settings) -> Ints:
         rules = gate_rules(settings)
         holds = [self._measure(name, rules).holds == 1.0 for name in rules.confirmations]
         count: Ints = np.sum(holds, axis=0, dtype=np.int64) if holds else np.zeros(len(self._close), np.int64)
-        return self._kept(count)
+        return count
 
     def _filled(self, settings: Settings) -> Ints:
         rules = gate_rules(settings)
-        return self._kept(filled_channels([self._measure(name, rules).holds for name in rules.curve.channels], len(self._close)))
+        return filled_channels([self._measure(name, rules).holds for name in rules.curve.channels], len(self._close))
 
     def _ceilings(self, settings: Settings) -> Floats:
         room = np.zeros((2, CHANNELS))
@@ -185,9 +181,9 @@ class Features:
         return room
 
     def _haircut(self, settings: Settings) -> Floats:
-        table = self._inputs.table
-        at_record = table["close"].to_numpy() > table["record"].to_numpy()
-        return self._kept(haircut(self._market, table["base_age"].to_numpy(), at_record, gate_rules(settings).haircuts))
+        rows = self._inputs.rows
+        at_record = self._close > rows["record"].to_numpy()
+        return haircut(self._market, rows["base_age"].to_numpy(), at_record, gate_rules(settings).haircuts)
 
     def _own_average(self, settings: Settings) -> Floats:
         return self._coin_lines(settings, "own_average")
@@ -209,10 +205,6 @@ class Features:
         asked = {field: value for field, value in rules.measures._asdict().items() if field.startswith((name, "max_age"))}
         found: Measure = _remembered(self._measures, (name, repr(asked)), lambda: measure(name, self._market, rules.measures))
         return found
-
-    def _kept(self, values: Array) -> Array:
-        kept: Array = values[self._last_known]
-        return kept
 
 
 def _remembered(store: dict[Any, Any], key: Any, build: Callable[[], Any]) -> Any:

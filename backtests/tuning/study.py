@@ -91,9 +91,7 @@ def judged(space: Space, codes: Codes, segments: Segments, cut: Partition, rule:
 
 def partition_of(field: Field, settings: Settings) -> Partition:
     """How the traded days are cut. The breakouts are the same for all settings: nobody gets more of them by asking less."""
-    table = field.inputs.table
-    closes = table["close"].where(table["stale"] == 0)
-    events = breakouts(closes, BASE)
+    events = breakouts(field.inputs.rows["close"], BASE)
     try:
         return partition(field.days, events, settings.tune.walk_forward.step_months, settings.tune.purge_days)
     except ValueError as error:

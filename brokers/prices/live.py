@@ -1,6 +1,6 @@
 """Prices of now: daily history by way of the cache, the newest bars straight from the exchange."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -27,11 +27,14 @@ class LivePrices:
         self._markets = {coin.history: coin.market for coin in settings.coins_and_bitcoin()}
         self._candles = Candles(settings.exchange.prices_id, NEWEST)
 
-    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
-        """All daily series up to `now`, and which of them could not be had, and why: of those there is what was kept when they last could."""
+    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
+        """All daily series up to `now`, and which of them could not be had, and why: of those there is what was kept when they last could.
+
+        The symbols in `again` are downloaded even if the cache has their newest row.
+        """
         series: dict[Request, Series] = {}
         failed: dict[str, DataError] = {}
-        for request, found in load_each(self._daily, now):
+        for request, found in load_each(self._daily, now, again=again):
             if isinstance(found, DataError):
                 failed[request.symbol] = found
             usable = kept(self._daily, request, now) if isinstance(found, DataError) else found
@@ -48,7 +51,7 @@ class LivePrices:
         request = Request(history, "coin", self._markets[history], self._timeframe)
         rows = self._candles.newest(request, now)
         origin = f"{self._daily.exchange.prices_id} {request.market}"
-        return finished(request, "exchange", origin, rows, *closes_and_delay(self._daily), now).frame
+        return finished(request, "exchange", origin, rows, *closes_and_delay(self._daily, now), now).frame
 
 
 def daily(settings: Settings) -> Settings:

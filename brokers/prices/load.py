@@ -1,6 +1,6 @@
 """Every series a configuration needs, from the source it names."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -151,9 +151,13 @@ def load_each(
     progress: Progress | None = None,
     pinned: Mapping[str, str] | None = None,
     also: Sequence[Settings] = (),
+    again: Collection[str] = (),
 ) -> Iterator[tuple[Request, Series | DataError]]:
-    """As `load_prices`, one series at a time, with what is wrong in place of a series that cannot be used."""
-    yield from load_requests(wanted(settings, *also), settings, now, refresh, progress, pinned)
+    """As `load_prices`, one series at a time, with what is wrong in place of a series that cannot be used; the symbols in `again` are
+    downloaded even where the cache has all that is due.
+    """
+    for request in wanted(settings, *also):
+        yield from load_requests([request], settings, now, refresh or request.symbol in again, progress, pinned)
 
 
 def load_requests(
@@ -189,7 +193,7 @@ def kept(settings: Settings, request: Request, now: pd.Timestamp) -> Series | No
     source = source_of(request, settings)
     rows = download.kept(request, source, settings)
     try:
-        return None if rows is None else finished(request, source, f"cache of {source} {request.name}", rows, *closes_and_delay(settings), now)
+        return None if rows is None else finished(request, source, f"cache of {source} {request.name}", rows, *closes_and_delay(settings, now), now)
     except DataError:
         return None
 
@@ -205,19 +209,19 @@ def known_until(settings: Settings, now: pd.Timestamp) -> pd.Timestamp:
 
 def sessions(settings: Settings, now: pd.Timestamp) -> pd.Series:
     """New York sessions whose closes were known at `now`, or at the sample's end: instant known -> the close (UTC)."""
-    closes, delay = closes_and_delay(settings)
+    closes, delay = closes_and_delay(settings, now)
     known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
     return known[known.index <= known_until(settings, now)]
 
 
-def closes_and_delay(settings: Settings) -> tuple[pd.Series, pd.Timedelta]:
-    """Closes of all New York sessions by date, and how long after one its price is known."""
-    closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache))
+def closes_and_delay(settings: Settings, now: pd.Timestamp) -> tuple[pd.Series, pd.Timedelta]:
+    """Closes of all New York sessions by date, some of them after `now`, and how long after one its price is known."""
+    closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache), now)
     return closes, pd.Timedelta(minutes=settings.prices.publication_delay)
 
 
 def _one(request: Request, source: str, settings: Settings, now: pd.Timestamp, refresh: bool, pinned: Mapping[str, str] | None) -> Series:
-    closes, delay = closes_and_delay(settings)
+    closes, delay = closes_and_delay(settings, now)
 
     def usable(raw: pd.DataFrame, origin: str) -> Series:
         return finished(request, source, origin, raw, closes, delay, now)
@@ -239,7 +243,7 @@ def _simulated(request: Request, settings: Settings, now: pd.Timestamp) -> Serie
 
     days = pd.DatetimeIndex(session_closes(sample.FIRST_SESSION, Path(settings.prices.cache)).index)
     rows = sample.fetch(request, days)
-    found = finished(request, "sample", f"embedded sample of {request.name}", rows, *closes_and_delay(settings), sample.END)
+    found = finished(request, "sample", f"embedded sample of {request.name}", rows, *closes_and_delay(settings, now), sample.END)
     return found._replace(frame=found.frame[found.frame.index <= now])
 
 

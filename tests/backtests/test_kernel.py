@@ -68,7 +68,7 @@ def test_the_kernels_gate_is_the_gate_table(seed: int) -> None:
     rules = gate_rules(inputs.settings)
     expected = arrays.gate_arrays(inputs.table)
     for first in (0, len(inputs.table) // 2):
-        sessions = arrays.sessions_of(inputs.table)
+        sessions = arrays.sessions_of(inputs.rows)
         kernel.gate_of(sessions, rules.breakout, np.array(rules.curve.ceilings), np.array(rules.curve.dormant_ceilings), first)
         for name, got, line in zip(arrays.Gate._fields, sessions.lines, expected, strict=True):
             np.testing.assert_array_equal(got[first:], line[first:], err_msg=name)
@@ -88,7 +88,7 @@ def test_a_whole_set_is_the_gates_trading(seed: int) -> None:
             count = kernel.trade(gate, *traded, *room)
         else:
             ceilings = np.array(rules.curve.ceilings), np.array(rules.curve.dormant_ceilings)
-            count = kernel.run_set(arrays.sessions_of(inputs.table), rules.breakout, *ceilings, *traded, *room)
+            count = kernel.run_set(arrays.sessions_of(inputs.rows), rules.breakout, *ceilings, *traded, *room)
         found.append((room[0].tolist(), room[1].tolist(), [column[:count].tolist() for column in room[2]]))
     assert found[0] == found[1]
     assert found[0][2], "nothing was traded"

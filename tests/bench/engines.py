@@ -38,7 +38,7 @@ def whole_set(inputs: Inputs) -> tuple[Any, ...]:
     """The arguments of `kernel.run_set`: one parameter set on prepared measures."""
     curve, size = inputs.settings.risk_curve, len(inputs.grid)
     bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, pd.DatetimeIndex(inputs.table.index))
-    gate = arrays.sessions_of(inputs.table), gate_rules(inputs.settings).breakout, np.array(curve.ceilings), np.array(curve.dormant_ceilings)
+    gate = arrays.sessions_of(inputs.rows), gate_rules(inputs.settings).breakout, np.array(curve.ceilings), np.array(curve.dormant_ceilings)
     trading = bars, arrays.as_arrays(inputs.rules), inputs.costs, arrays.account_of(inputs)
     return *gate, *trading, np.empty(size), np.empty(size), arrays.room(0)
 

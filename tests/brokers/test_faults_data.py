@@ -17,13 +17,15 @@ from tenacity import stop_after_attempt
 
 from brokers.clock import SimulatedClock
 from brokers.journal.records import DecisionRow, GateRow
-from brokers.prices import yahoo
+from brokers.prices import calendar, yahoo
 from brokers.prices.series import DataError
+from brokers.problems import Problem
 from main import MARKET_DATA, exit_code
 from tests.brokers.misfortunes import START, asked_for, bought, disturbed, said
 from tests.brokers.worlds import DAY, World, epoch
 from tests.exchange.proxy import DROPPED, Answer, Asked
 from tests.exchange.venue import LIVE, TESTNET, BinanceVenue
+from tests.price_folder import FUNDS
 
 AT_ONCE = {"paper.patience": 0.0}  # nothing missing is waited for
 FEWER = {"confirmations.breadth.enabled": "false"}  # series to download: without the four funds of the sectors
@@ -259,6 +261,129 @@ def test_fault_41_what_is_held_and_has_no_price_at_all_stops_the_decision(whole_
         w.run()
         assert [row.time for row in decisions(w)] == [FIRST, SECOND]
         assert bought(w) == ALL
+
+
+US_SERIES = ("^RUT", "^GSPC", "IWM", "HYG", "IEF", *FUNDS)
+BENT = {"half": 0.5, "twice": 2.0, "ten times": 10.0, "missing": float("nan"), "zero": 0.0}
+
+
+def bent(factor: float, day: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """All prices of one day times `factor`."""
+
+    def change(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[day, ["open", "high", "low", "close", "adj_close"]] *= factor
+        return rows
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("symbol", "kinds"),
+    [
+        *[(symbol, tuple(BENT) if symbol == "^RUT" else ("half",)) for symbol in US_SERIES],
+        *[pytest.param(symbol, tuple(BENT), marks=pytest.mark.proof) for symbol in US_SERIES[1:]],
+    ],
+)
+def test_fault_41_a_bent_close_of_a_us_series_orders_nothing(
+    whole_folder: Path, cache: Path, tmp_path: Path, symbol: str, kinds: tuple[str, ...]
+) -> None:
+    """Session by session a bent close of one kind, mended by the next one."""
+    sessions = pd.bdate_range("2015-10-20", periods=2 * len(kinds))
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE | {"confirmations.breadth.enabled": "true"}) as w:
+        w.run()
+        usual = decisions(w)[0]
+
+        def after(session: pd.Timestamp) -> tuple[list[Problem], DecisionRow]:
+            w.clock.sleep((session + pd.Timedelta(days=1, seconds=2)).timestamp() - w.clock.now())
+            return w.run().problems, decisions(w)[-1]
+
+        for kind, bad, good in zip(kinds, sessions[::2], sessions[1::2], strict=True):
+            whole = change_rows(w, symbol, bent(BENT[kind], f"{bad:%Y-%m-%d}"))
+            told, row = after(bad)
+            assert [getattr(row, name) for name in GATE] == [getattr(usual, name) for name in GATE], kind
+            held = kind in ("half", "twice", "ten times") and symbol != "IWM"  # whose close only vouches for the index's
+            assert len(said(told, "held close")) == held, kind
+            assert row.gate_stale == (held or kind == "zero" or (symbol, kind) == ("^RUT", "missing")), kind  # of a zero the whole answer is refused
+            assert bool(told) == (held or kind in ("missing", "zero")), kind
+            w.yahoo.frames[symbol] = whole
+            told, row = after(good)
+            assert (told, row.gate_stale) == ([], 0), "the vendor has mended the row: it counts as if it had never been bent"
+        assert bought(w) == ALL
+
+
+def test_fault_41_a_bent_close_that_stays_counts_as_missing_when_the_next_one_does_not_confirm_it(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        w.run()
+        change_rows(w, "HYG", bent(0.5, "2015-10-20"))
+        (text,) = said(next_day(w).problems, "held close")
+        assert text.startswith("the close of HYG of 2015-10-20 (-50.")
+        assert "is held until the next one confirms it; of the gate its row of 2015-10-19 is kept: nothing may rise" in text
+        problems = next_day(w).problems
+        assert said(problems, "held close") == ["the close of HYG of 2015-10-20 was held and is not confirmed: it counts as missing"]
+        assert [row.gate_stale for row in decisions(w)] == [0, 1, 0]
+        assert [row.stale for row in gate_rows(w)] == [0, 1, 0]
+        assert said(next_day(w).problems, "held close") == []
+        assert bought(w) == ALL
+
+
+def test_fault_41_a_close_that_the_vendor_mends_is_used_within_the_session(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with downloading(whole_folder, cache, tmp_path, cold=True) as w:
+        whole = change_rows(w, "^RUT", bent(0.5, "2015-10-19"))
+        in_time(w, "^RUT", ("2015-10-20 00:00:12", whole))
+        assert said(w.run().problems, "held close") == []
+        assert decisions(w)[0].decided_at >= epoch("2015-10-20 00:00:12")
+        (row,) = gate_rows(w)
+        assert (row.close, row.stale) == (whole["close"]["2015-10-19"], 0)
+        assert bought(w) == ALL
+
+
+def test_fault_41_a_mended_close_replaces_the_held_row_in_the_journal(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    """On a Saturday the newest row is still Friday's: the better one of the same session."""
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, start="2015-10-24 00:00:02") as w:
+        whole = change_rows(w, "HYG", bent(0.5, "2015-10-23"))
+        in_time(w, "HYG", ("2015-10-24 12:00:00", whole))
+        w.run(once=False, until="2015-10-25 00:00:10")
+        assert [row.gate_stale for row in decisions(w)] == [1, 0]
+        assert [row.stale for row in gate_rows(w)] == [0]
+
+
+def test_fault_41_at_a_first_start_a_held_close_buys_nothing(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
+        whole = change_rows(w, "IEF", bent(2.0, "2015-10-19"))
+        assert len(said(w.run().problems, "held close")) == 1
+        assert (decisions(w)[0].gate_stale, w.venue.orders) == (1, [])
+        w.yahoo.frames["IEF"] = whole
+        next_day(w)
+        assert bought(w) == ALL
+
+
+def test_fault_47_a_session_that_outlives_its_calendar_file_renews_it(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    """The kept file ends on 2015-10-20: the process goes on, reads every later session, and sells when the index has fallen."""
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
+        (file,) = (tmp_path / "cache").glob("XNYS*")
+        closes = pd.read_parquet(file)
+        closes[closes.index <= "2015-10-20"].to_parquet(file)
+        calendar._in_memory.clear()
+        rows = w.yahoo.frames["^RUT"]
+        fallen = rows.index >= "2015-10-21"
+        prices = ["open", "high", "low", "close", "adj_close"]
+        for symbol in ("^RUT", "IWM"):
+            w.yahoo.frames[symbol] = w.yahoo.frames[symbol].copy()
+            w.yahoo.frames[symbol].loc[fallen, prices] *= 0.7
+        w.run(once=False, until="2015-10-31 00:00:10")
+        assert [row.known_at for row in gate_rows(w)] == expected_instants()
+        assert decisions(w)[-1].gate_stale == 0
+        assert decisions(w)[-1].state == 0
+        assert [order.side for order in w.venue.orders][3:].count("SELL") == len(w.venue.orders) - 3
+        assert {coin: units for coin, units in w.owned().items() if coin in ALL} == pytest.approx(dict.fromkeys(ALL, 0.0), abs=1e-3)
+
+
+def expected_instants() -> list[int]:
+    """Half past four in New York, 20:30 UTC until the clocks change on 2015-11-01, from Monday the 19th to Friday the 30th."""
+    days = pd.bdate_range("2015-10-19", "2015-10-30", tz="UTC")
+    return [int((day + pd.Timedelta(hours=20, minutes=30)).timestamp()) for day in days]
 
 
 def test_fault_42_a_fresh_testnet_has_no_history_and_none_is_asked_of_it(whole_folder: Path, cache: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a live session is shown: complete, of now, and honest about what is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ class Source:
         self.downloads = 0
         self.looks = 0
 
-    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
         self.downloads += 1
         frames = {Request(name, "coin"): frame[frame.index <= now] for name, frame in self.bars_of.items()}
         series = {request: Series(request, "", "", frame, "", ()) for request, frame in frames.items()}
@@ -58,7 +58,7 @@ def bars(last: int, count: int) -> pd.DataFrame:
 
 def gate_of(prices: Prices) -> pd.DataFrame:
     """Confirmed, with a ceiling that tells how many sessions were known."""
-    row = {"state": 2.0, "ceiling": len(prices.sessions) / 100, "filled": 3, "confirmed_at": 5.0, "stale": 0}
+    row = {"state": 2.0, "ceiling": len(prices.sessions) / 100, "filled": 3, "confirmed_at": 5.0, "stale": 0, "held": "", "closes_note": ""}
     return pd.DataFrame(row, index=prices.sessions.index)
 
 
@@ -71,7 +71,7 @@ def made(source: Source, remembered: pd.DataFrame | None = None, **changes: Any)
     coins = [{"name": name, "history": f"{name}-USD", "market": f"{name}/USDT", "weight": 0.5, "lag_days": 0} for name in ("BTC", "ETH")]
     settings: Settings = changed(load(), {"coins": coins, "paper.grace": 5.0, "paper.patience": 60.0, **changes})
     clock = SimulatedClock(DUE + 5.0)
-    functions = Functions(gate_of, lambda table: table.astype(float), coin_of)
+    functions = Functions(gate_of, lambda table: table[list(NOTHING)].astype(float), coin_of)
     return Pump(source, functions, settings, clock, NOTHING if remembered is None else remembered), clock
 
 
@@ -158,6 +158,24 @@ def test_without_the_index_the_last_gate_row_is_kept_and_grows_stale() -> None:
     known = pump.known(DUE + 3 * DAY)
     assert known.gate["stale"] == 0
     assert known.gate["ceiling"] == pytest.approx(first.gate["ceiling"] + 0.03)
+
+
+def test_a_calendar_without_a_session_for_longer_than_new_york_was_ever_closed_makes_the_gate_stale() -> None:
+    """Seven days were the longest, in September 2001; from the ninth on the weekdays since the newest row count."""
+    source = Source()
+    pump, clock = made(source)
+    pump.known(DUE)
+    ends, known = source.known(pd.Timestamp(DUE, unit="s", tz="UTC")).index[-1], source.known
+    source.known = lambda now: known(min(now, ends))  # type: ignore[method-assign]
+    stale = []
+    for day in range(6, 12):
+        clock.sleep(DUE + day * DAY + 5 - clock.now())
+        source.bars_of = {name: bars(DUE + day * DAY, 30) for name in source.bars_of}
+        stale.append(pump.known(DUE + day * DAY).gate["stale"])
+    first = pd.Timestamp(DUE, unit="s", tz="UTC").date()
+    weekdays = [int(np.busday_count(SESSION.date(), first + pd.Timedelta(days=day))) for day in range(6, 12)]
+    assert stale == [0.0 if day < 8 else float(count) for day, count in zip(range(6, 12), weekdays, strict=True)]
+    assert min(stale[2:]) > 5
 
 
 def test_what_failed_is_not_downloaded_again_at_every_bar() -> None:

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class FromMemory(LivePrices):
         super().__init__(settings)
         self._prices, self._missing = prices, missing
 
-    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
         found = self._prices.until(now)
         failed = {request.symbol: DataError(f"{request.symbol}: HTTP 500") for request in found.series if self._missing()}
         return found._replace(series={request: one for request, one in found.series.items() if request.symbol not in failed}), failed

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,7 +67,7 @@ class Minutes:
     def __init__(self, daily: Prices, bars: Mapping[str, pd.DataFrame]) -> None:
         self._daily, self._bars = daily, bars
 
-    def history(self, now: pd.Timestamp) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
         return self._daily.until(now), {}
 
     def sessions(self, now: pd.Timestamp) -> int:
