@@ -78,7 +78,7 @@ def backtest(
     refresh: Refresh = False,
 ) -> None:
     """Run the strategy on history, print the table, write the run folder."""
-    from backtests.commands import run_backtest
+    from backtests.commands.runs import run_backtest
 
     run_backtest(config, set_, json, output, not no_benchmarks, not no_report, refresh)
 
@@ -92,7 +92,7 @@ def gate(
     refresh: Refresh = False,
 ) -> None:
     """Today's reading of the gate, and why."""
-    from backtests.commands import read_gate
+    from backtests.commands.runs import read_gate
 
     read_gate(config, set_, json, as_of, refresh)
 
@@ -107,7 +107,7 @@ def tune(
     refresh: Refresh = False,
 ) -> None:
     """Search the parameters named in [tune.space], and say how much of the result is luck."""
-    from backtests.tuning.command import run_tune
+    from backtests.commands.tune import run_tune
 
     run_tune(config, set_, json, output, not no_report, refresh)
 
@@ -122,7 +122,7 @@ def evidence(
     refresh: Refresh = False,
 ) -> None:
     """Hold the claims behind the strategy against history: what is so, what is not, what cannot be told."""
-    from backtests.evidence.command import run_evidence
+    from backtests.commands.evidence import run_evidence
 
     run_evidence(config, set_, json, output, not no_report, refresh)
 
@@ -138,11 +138,11 @@ def paper(
 ) -> None:
     """Trade on paper: live prices with local fills, or an exchange's testnet."""
     if replay is not None:
-        from backtests.commands import run_replay
+        from backtests.commands.runs import run_replay
 
         run_replay(config, set_, json, replay, output)
         return
-    from backtests.paper import run_paper
+    from brokers.commands.paper import run_paper
 
     raise typer.Exit(run_paper(config, set_, json, once))
 
@@ -154,7 +154,7 @@ def halt(
     reason: Annotated[str, typer.Option("--reason", help="What is told and written down.")] = "by hand",
 ) -> None:
     """Stop a paper session's trading at once, whether it runs or not."""
-    from backtests.paper import halt
+    from brokers.commands.paper import halt
 
     halt(config, set_, reason)
 
@@ -162,7 +162,7 @@ def halt(
 @command(app, "resume")
 def resume(config: Config = None, set_: Set = None) -> None:
     """Let a halted session trade again."""
-    from backtests.paper import resume
+    from brokers.commands.paper import resume
 
     resume(config, set_)
 
@@ -175,7 +175,7 @@ def doctor(
     drill: Annotated[bool, typer.Option("--drill", help="Also buy and sell the smallest lot on the testnet, and tell what it cost.")] = False,
 ) -> None:
     """Versions, network, clock, keys, coins, prices, disk, journal: what is wrong and how to mend it."""
-    from backtests.doctor import run_doctor
+    from brokers.commands.doctor import run_doctor
 
     raise typer.Exit(run_doctor(config, set_, json, drill))
 
@@ -183,7 +183,7 @@ def doctor(
 @command(check, "data")
 def check_data(config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False) -> None:
     """Each series: source, span, gaps, odd rows, stale end."""
-    from backtests.checks import check_data
+    from backtests.commands.check import check_data
 
     check_data(config, set_, json, refresh)
 
@@ -198,7 +198,7 @@ def check_lookahead(
     refresh: Refresh = False,
 ) -> None:
     """Nothing from the future: cut every series, and see whether an earlier decision moves."""
-    from backtests.checks import check_lookahead
+    from backtests.commands.check import check_lookahead
 
     check_lookahead(config, set_, json, cuts, seed, refresh)
 
@@ -212,7 +212,7 @@ def check_parity(
     refresh: Refresh = False,
 ) -> None:
     """One strategy: drive history through the live path, and hold every decision and order against the backtest."""
-    from backtests.checks import check_parity
+    from backtests.commands.check import check_parity
 
     check_parity(config, set_, json, window, refresh)
 
@@ -220,7 +220,7 @@ def check_parity(
 @command(config, "show")
 def config_show(config: Config = None, set_: Set = None, json: Json = False) -> None:
     """The merged settings as TOML."""
-    from backtests.commands import show_config
+    from backtests.commands.runs import show_config
 
     show_config(config, set_, json)
 
@@ -228,7 +228,7 @@ def config_show(config: Config = None, set_: Set = None, json: Json = False) -> 
 @command(config, "schema")
 def config_schema() -> None:
     """The JSON schema of all settings: units, bounds, meaning."""
-    from backtests.commands import show_schema
+    from backtests.commands.runs import show_schema
 
     show_schema()
 
@@ -249,7 +249,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the HTML report of a run again, or of a paper session: live against the backtest of the same days."""
-    from backtests.commands import write_report
+    from backtests.commands.runs import write_report
 
     write_report(path, set_, json)
 
@@ -263,7 +263,7 @@ def init(
     prices: Annotated[str | None, typer.Option("--prices", help="Folder of price files; without it prices come from Yahoo.")] = None,
 ) -> None:
     """Write a starting configuration, from flags or a few questions."""
-    from backtests.commands import start_config
+    from backtests.commands.runs import start_config
 
     start_config(output, coins, style, timeframe, prices)
 
@@ -274,7 +274,7 @@ def runs(
     json: Json = False,
 ) -> None:
     """List and compare finished runs."""
-    from backtests.commands import list_runs
+    from backtests.commands.runs import list_runs
 
     list_runs(folders, json)
 

@@ -13,14 +13,15 @@ from typing import Any
 
 import pandas as pd
 
-from backtests import record, runs
-from backtests.backtest import backtest
-from backtests.caveats import caveats
-from backtests.evidence.command import run_evidence
-from backtests.prepare import prepare
-from backtests.report import evidence_words, page
+from backtests.runs import writer as record, folder as runs
+from backtests.runs.backtest import backtest
+from backtests.runs.caveats import caveats
+from backtests.commands.evidence import run_evidence
+from backtests.engine.inputs import prepare
+from backtests.report.evidence import words as evidence_words
+from backtests.report.run import page
 from backtests.report.terminal import COLUMNS, NARROW
-from backtests.tuning.command import run_tune
+from backtests.commands.tune import run_tune
 from brokers.prices.load import load_prices
 from config.settings import DEFAULT, load
 

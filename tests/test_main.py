@@ -436,7 +436,7 @@ def test_a_bug_shows_its_traceback(sets: list[str], monkeypatch: pytest.MonkeyPa
 
 
 def test_a_bug_in_a_run_leaves_no_half_written_folder(sets: list[str], here: Path, monkeypatch: pytest.MonkeyPatch):
-    from backtests import record
+    from backtests.runs import writer as record
 
     monkeypatch.setattr(record, "order_list_hash", lambda orders: 1 / 0)
     assert isinstance(run("backtest", *QUICK, *sets).exception, ZeroDivisionError)

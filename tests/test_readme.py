@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import main
-from backtests.tuning.space import space_of
+from backtests.tuning.search.space import space_of
 from config.settings import DEFAULT, load
 from tests import readme
 from tests.brokers.children import children, config

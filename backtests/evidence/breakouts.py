@@ -23,9 +23,9 @@ from backtests.evidence.events import (
     rising,
 )
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.metrics import DAYS
-from backtests.openings import HORIZONS
-from backtests.prepare import breakout_rules
+from backtests.performance.metrics import DAYS
+from backtests.performance.forward_returns import HORIZONS
+from backtests.engine.inputs import breakout_rules
 from config.evidence import Evidence
 from config.settings import Settings
 

@@ -5,16 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backtests.evidence import paths
+from backtests.evidence import event_paths as paths
 from backtests.evidence.breakouts import Breakouts, Follow
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import without_each
 from backtests.evidence.history import History
 from backtests.evidence.lag_scan import Scan
-from backtests.evidence.leads import Cross, Lead
-from backtests.evidence.turns import LAYERS, ordered
-from backtests.openings import HORIZONS
-from backtests.plain import plain
+from backtests.evidence.lead_lag import Cross, Lead
+from backtests.evidence.turning_points import LAYERS, ordered
+from backtests.performance.forward_returns import HORIZONS
+from brokers.json_values import plain
 from config.settings import Settings
 
 WORDS = ("supported", "contradicted", "cannot be told", "not testable with prices")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.events import every_day
-from backtests.report.progress import Step
+from backtests.progress import Step
 from brokers.prices.load import OWN_COLUMNS, Prices, load_prices, load_requests, own_file, source_of
 from brokers.prices.series import DataError, Request, Series
 from config.settings import Settings

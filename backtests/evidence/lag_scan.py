@@ -15,9 +15,9 @@ from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Claim, Word, lacking
 from backtests.evidence.events import LEVEL, SIDES, every_day, share_as_high
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, History
-from backtests.evidence.regime import moved, open_at
-from backtests.luck.stationary import drawn_days
-from backtests.metrics import DAYS
+from backtests.evidence.gate_test import moved, open_at
+from backtests.statistics.stationary_bootstrap import drawn_days
+from backtests.performance.metrics import DAYS
 from config.evidence import Evidence
 from strategies.indicators import Floats, Ints
 

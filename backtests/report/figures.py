@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.attribution import OUTSIDE
-from backtests.metrics import drawdowns
+from backtests.performance.attribution import OUTSIDE
+from backtests.performance.metrics import drawdowns
 
 Figure = dict[str, Any]
 COIN_COLOURS = ("--coin-1", "--coin-2", "--coin-3", "--coin-4", "--coin-5", "--coin-6")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.report.figures import Figure
-from backtests.runs import RunError
+from backtests.runs.folder import RunError
 
 HERE = Path(__file__).parent
 COMPRESSION = 4  # of the chart library: more takes longer than it saves

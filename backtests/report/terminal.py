@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from backtests.openings import HORIZONS, Opening
+from backtests.performance.forward_returns import HORIZONS, Opening
 from brokers.prices.quality import Quality
 
 if TYPE_CHECKING:  # cost the journal's start-up, and backtrader's
-    from backtests.report.tables import Table as Content
-    from backtests.session_report import SessionReport
+    from backtests.report.run.tables import Table as Content
+    from backtests.paper_sessions.summary import SessionReport
 
 COLUMNS = (
     ("total return", "total_return", "{:+,.0%}"),
@@ -134,8 +134,8 @@ def openings_table(found: Sequence[Opening], coins: Sequence[str]) -> Table:
 
 def show_session(out: Console, report: "SessionReport", page: object) -> None:
     """How far a paper session is from the backtest of its days, what it cost, what needs a look."""
-    from backtests.report import session_tables
-    from backtests.session_report import attention, headline, sentence
+    from backtests.report.session import tables as session_tables
+    from backtests.paper_sessions.summary import attention, headline, sentence
 
     if report.beside is not None and report.beside.prices.sample:
         show_sample(out, "")

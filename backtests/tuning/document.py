@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.metrics import DAYS
-from backtests.plain import plain
-from backtests.tuning.field import Field
-from backtests.tuning.findings import NAMES, Findings, axis_drift, day_texts, possible, stitched_returns, versions
-from backtests.tuning.leave_one_out import LeaveOneOut
-from backtests.tuning.segments import Figures, from_returns
-from backtests.tuning.segments import figures as figures_of
-from backtests.tuning.study import DEFAULT, Study
-from backtests.tuning.walk_forward import WalkForward
+from backtests.performance.metrics import DAYS
+from brokers.json_values import plain
+from backtests.tuning.search.evaluator import Field
+from backtests.tuning.validation.findings import NAMES, Findings, axis_drift, day_texts, possible, stitched_returns, versions
+from backtests.tuning.validation.leave_one_out import LeaveOneOut
+from backtests.tuning.search.segment_stats import Figures, from_returns
+from backtests.tuning.search.segment_stats import figures as figures_of
+from backtests.tuning.search.study import DEFAULT, Study
+from backtests.tuning.validation.walk_forward import WalkForward
 from config.settings import Settings
 from strategies.indicators import Floats
 

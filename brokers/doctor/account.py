@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from brokers.doctor.finding import Finding
 from brokers.journal.journal import Journal
 from brokers.orders.ledger import Ledger
-from brokers.orders.venue import Listing
+from brokers.exchange.types import Listing
 from config.settings import Settings
 
 SMALL = 0.02  # share of the account that should still be an order

@@ -14,13 +14,13 @@ from brokers.doctor.finding import Finding
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, FillRow, Intent
-from brokers.orders.client import Client, Keys
-from brokers.orders.errors import CallAPersonError, ExchangeError, SafetyError, TryLaterError, UnknownOutcomeError
-from brokers.orders.ids import is_ours
+from brokers.exchange.client import Client, Keys
+from brokers.exchange.errors import CallAPersonError, ExchangeError, SafetyError, TryLaterError, UnknownOutcomeError
+from brokers.journal.client_ids import is_ours
 from brokers.orders.ledger import Ledger
 from brokers.orders.testnet import TestnetAccount
-from brokers.orders.venue import Listing
-from brokers.problems import Problem
+from brokers.exchange.types import Listing
+from brokers.journal.incident import Problem
 from config.settings import Settings
 
 ROOM = 1.05  # times the exchange's smallest order: the price may fall between buying and selling

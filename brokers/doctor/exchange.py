@@ -10,12 +10,12 @@ from brokers.clock import Clock
 from brokers.doctor.account import balances, size, sizes
 from brokers.doctor.finding import Finding
 from brokers.journal.journal import Journal
-from brokers.orders.client import Client, Keys
-from brokers.orders.errors import CallAPersonError, ExchangeError, NotServedError, SafetyError
-from brokers.orders.sandbox import FACTS
-from brokers.orders.venue import Listing
+from brokers.exchange.client import Client, Keys
+from brokers.exchange.errors import CallAPersonError, ExchangeError, NotServedError, SafetyError
+from brokers.exchange.sandboxes import FACTS
+from brokers.exchange.types import Listing
 from brokers.prices import fred, probe, yahoo
-from brokers.prices.exchange import address
+from brokers.prices.candles import address
 from brokers.prices.live import daily
 from brokers.prices.load import source_of, wanted
 from brokers.prices.series import DataError, Request

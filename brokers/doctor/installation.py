@@ -48,7 +48,7 @@ def notifications(settings: "Settings", secrets: "Secrets") -> Finding:
     """Whether somebody is told; nothing is sent."""
     from loguru import logger
 
-    from brokers.notify import Notifier
+    from brokers.live.notify import Notifier
     from config.settings import ConfigError
 
     urls, events = secrets.urls(), settings.notify.events

@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from brokers.journal.records import JournalError
-from brokers.prices.files import replace_file
+from brokers.atomic_files import replace_file
 
 
 class SessionLock:

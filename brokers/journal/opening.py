@@ -19,8 +19,8 @@ from brokers.journal.journal import ACCOUNT_ID, Journal
 from brokers.journal.lock import SessionLock
 from brokers.journal.records import DamagedError, JournalError
 from brokers.journal.tables import APPLICATION_ID, METADATA, meta
-from brokers.orders.ids import new_account_id
-from brokers.prices.files import replace_file
+from brokers.journal.client_ids import new_account_id
+from brokers.atomic_files import replace_file
 
 # What brings a file from version 1 to 2, from 2 to 3 and so on: in order, each in its transaction, none ever changed later.
 # Whoever adds one changes tables.py as well: a new file is made in the newest version at once.

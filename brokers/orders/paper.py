@@ -8,9 +8,9 @@ from brokers.journal.journal import Journal
 from brokers.journal.records import FillRow, HaltedError, Intent, OrderRow
 from brokers.orders.book import walked
 from brokers.orders.fills import Costs, fill
-from brokers.orders.ids import client_id
-from brokers.orders.units import Units
-from brokers.orders.venue import Book
+from brokers.journal.client_ids import client_id
+from brokers.orders.nav import Units
+from brokers.exchange.types import Book
 
 CASH = "cash"  # journal key: what the account began with, quote units
 

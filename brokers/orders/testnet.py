@@ -7,15 +7,15 @@ from contextlib import suppress
 from brokers.clock import Clock
 from brokers.journal.journal import Journal
 from brokers.journal.records import Intent, IntentState, OrderRow
-from brokers.orders.client import Client
-from brokers.orders.errors import CallAPersonError, RefusedError, TryLaterError
-from brokers.orders.ids import is_ours
+from brokers.exchange.client import Client
+from brokers.exchange.errors import CallAPersonError, RefusedError, TryLaterError
+from brokers.journal.client_ids import is_ours
 from brokers.orders.ledger import BEGUN, Ledger, Moved
-from brokers.orders.plans import Means, Plan, planned
-from brokers.orders.sending import ATTEMPTS, ENDED, NEVER_WAS, TURNED_AWAY, Orders
-from brokers.orders.units import Units
-from brokers.orders.venue import Balances, Listing
-from brokers.problems import Problem
+from brokers.orders.pricing import Means, Plan, planned
+from brokers.orders.submission import ATTEMPTS, ENDED, NEVER_WAS, TURNED_AWAY, Orders
+from brokers.orders.nav import Units
+from brokers.exchange.types import Balances, Listing
+from brokers.journal.incident import Problem
 from config.settings import Settings
 
 LOOKS = 4  # at balances that do not agree: after a fill they may lag

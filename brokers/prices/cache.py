@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from brokers.prices.files import replace_file
+from brokers.atomic_files import replace_file
 from brokers.prices.series import DataError, Request, UnreachableError
 
 OVERLAP = 10  # rows downloaded again, to see whether the source has changed them

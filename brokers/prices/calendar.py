@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from brokers.prices.files import replace_file
+from brokers.atomic_files import replace_file
 from brokers.prices.series import DataError
 
 NEW_YORK = ZoneInfo("America/New_York")

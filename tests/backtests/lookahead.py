@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from backtests.instants import instants
-from backtests.lookahead import SEED, moved_by_cut, moved_by_rescaling
-from backtests.outcome import Outcome, difference, outcome
-from backtests.stamps import NEW_YORK, Finding, check_stamps, half_day
+from backtests.checks.cut_points import instants
+from backtests.checks.lookahead import SEED, moved_by_cut, moved_by_rescaling
+from backtests.checks.snapshots import Outcome, difference, outcome
+from backtests.checks.timestamps import NEW_YORK, Finding, check_stamps, half_day
 from brokers.prices.load import load_prices
 from config.settings import Settings, load
 from tests.scenes import REAL

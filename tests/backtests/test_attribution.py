@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.attribution import OUTSIDE, by_spell, exposures, monthly_returns, profits, units_held
-from backtests.backtest import Result, backtest
-from backtests.engine import Run
-from backtests.prepare import Inputs
-from backtests.spells import Spell
+from backtests.performance.attribution import OUTSIDE, by_spell, exposures, monthly_returns, profits, units_held
+from backtests.runs.backtest import Result, backtest
+from backtests.engine.simulation import Run
+from backtests.engine.inputs import Inputs
+from backtests.performance.gate_periods import Spell
 from brokers.orders.fills import interest
 from brokers.orders.simulated import OrderRecord
 from tests.scenes import FIRST, bars, ends, gate_rows, random_backtest, written

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.benchmarks import Arena, Curve, after_halving, arena, benchmarks, plain_gate, run
-from backtests.prepare import Inputs
+from backtests.benchmarks.benchmarks import Arena, Curve, after_halving, arena, benchmarks, plain_gate, run
+from backtests.engine.inputs import Inputs
 from brokers.prices.series import Request
 from tests.scenes import FIRST, bars, ends, gate_rows, written
 
@@ -148,7 +148,7 @@ def test_bitcoin_own_trend_is_200_days_whatever_the_strategys_own_trend_days_are
     """DESIGN section 6 names the benchmark: BTC above its own 200-day average."""
     results = []
     for days in (5, 200):
-        from backtests.prepare import prepare
+        from backtests.engine.inputs import prepare
 
         inputs = prepared(days)
         assert prepare(inputs.settings, inputs.prices).settings.allocation.own_trend_days == days
@@ -158,7 +158,7 @@ def test_bitcoin_own_trend_is_200_days_whatever_the_strategys_own_trend_days_are
 
 def prepared(own_trend_days: int) -> Inputs:
     """A random market through `prepare`, whose features depend on the settings."""
-    from backtests.prepare import prepare
+    from backtests.engine.inputs import prepare
     from tests.scenes import configured, random_backtest
 
     drawn = next(one for one in (random_backtest(np.random.default_rng((12, seed))) for seed in range(50)) if len(one.grid) > 210)

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.backtest import Result
-from backtests.benchmarks import Curve
-from backtests.caveats import Caveat, caveats
-from backtests.comparison import Comparison
-from backtests.engine import Run
-from backtests.metrics import Metrics
-from backtests.prepare import Inputs
-from backtests.spells import Events, Spell
+from backtests.runs.backtest import Result
+from backtests.benchmarks.benchmarks import Curve
+from backtests.runs.caveats import Caveat, caveats
+from backtests.benchmarks.comparison import Comparison
+from backtests.engine.simulation import Run
+from backtests.performance.metrics import Metrics
+from backtests.engine.inputs import Inputs
+from backtests.performance.gate_periods import Events, Spell
 from brokers.prices.series import Request
 from tests.scenes import bars, ends, gate_rows, written
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.backtest import equity_frame
-from backtests.benchmarks import arena
-from backtests.drop_one import Without, drop_one
-from backtests.engine import simulate
-from backtests.metrics import Metrics, measure
-from backtests.prepare import Inputs, prepare
+from backtests.runs.backtest import equity_frame
+from backtests.benchmarks.benchmarks import arena
+from backtests.benchmarks.ablation import Without, drop_one
+from backtests.engine.simulation import simulate
+from backtests.performance.metrics import Metrics, measure
+from backtests.engine.inputs import Inputs, prepare
 from config.settings import Settings
 from tests.scenes import changed, random_backtest
 

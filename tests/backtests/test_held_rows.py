@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests import arrays, kernel
-from backtests.caveats import _about_data
-from backtests.engine import simulate
-from backtests.lookahead import check, moved_by_cut
-from backtests.outcome import outcome
-from backtests.parity import compare
-from backtests.prepare import Inputs, gate_rules, prepare
-from backtests.reading import read, sentences
-from backtests.record import order_list_hash
-from backtests.replay import replayed_run
-from backtests.tuning.field import Field
+from backtests.engine import arrays, kernel
+from backtests.runs.caveats import _about_data
+from backtests.engine.simulation import simulate
+from backtests.checks.lookahead import check, moved_by_cut
+from backtests.checks.snapshots import outcome
+from backtests.checks.parity import compare
+from backtests.engine.inputs import Inputs, gate_rules, prepare
+from backtests.report.gate_reading import read, sentences
+from backtests.runs.writer import order_list_hash
+from backtests.runs.replay import replayed_run
+from backtests.tuning.search.evaluator import Field
 from brokers.prices.load import Prices, load_prices
 from config.settings import Settings, changed, load
 from tests.backtests.tuning.fields import spaced

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.metrics import Metrics, daily_rows, drawdowns, longest_drawdown, measure, returns, sharpe, sortino
+from backtests.performance.metrics import Metrics, daily_rows, drawdowns, longest_drawdown, measure, returns, sharpe, sortino
 from tests.scenes import ends
 
 with warnings.catch_warnings():

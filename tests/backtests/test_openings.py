@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.openings import HORIZONS, Opening, as_json, gain_since, openings
-from backtests.spells import spells
+from backtests.performance.forward_returns import HORIZONS, Opening, as_json, gain_since, openings
+from backtests.performance.gate_periods import spells
 from tests.scenes import ends
 
 DAY = pd.Timedelta(days=1)

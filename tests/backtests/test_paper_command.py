@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 import main
-from backtests import replay
+from backtests.runs import replay
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, Intent
-from brokers.session import Session
+from brokers.live.session import Session
 from tests.exchange.proxy import internet
 from tests.price_folder import options
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.arrays import Gate, gate_arrays
-from backtests.benchmarks import arena
-from backtests.prepare import Inputs
-from backtests.random_gates import effective_shifts, random_gates, shifted
+from backtests.engine.arrays import Gate, gate_arrays
+from backtests.benchmarks.benchmarks import arena
+from backtests.engine.inputs import Inputs
+from backtests.benchmarks.random_gates import effective_shifts, random_gates, shifted
 from strategies.breakout import CONFIRMED
 from tests.scenes import bars, ends, gate_rows, written
 
@@ -77,7 +77,7 @@ def test_p_counts_the_gates_at_least_as_good_and_the_own_one() -> None:
     inputs = scene(random)
     got = random_gates(arena(inputs), 50, seed=1)
     assert (got.n, len(got.sharpes), len(got.total_returns)) == (50, 50, 50)
-    from backtests.engine import simulate
+    from backtests.engine.simulation import simulate
 
     values = np.array([one.equity for one in simulate(inputs).decisions])
     own_return = values[-1] / values[0] - 1

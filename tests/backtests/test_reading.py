@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backtests.reading import Reading, as_json, read, sentences
+from backtests.report.gate_reading import Reading, as_json, read, sentences
 from brokers.prices.load import Prices, load_prices
 from config.settings import load
 from tests.price_folder import edit, overrides

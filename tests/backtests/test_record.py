@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests import attribution, record, runs
-from backtests.backtest import Result, backtest
-from backtests.caveats import caveats
+from backtests.performance import attribution
+from backtests.runs import writer as record, folder as runs
+from backtests.runs.backtest import Result, backtest
+from backtests.runs.caveats import caveats
 from brokers.orders.simulated import OrderRecord
 from config.settings import Settings
 from tests.scenes import bars, ends, gate_rows, random_backtest, written
@@ -155,7 +156,7 @@ def test_every_curve_has_intervals_that_are_intervals(folder: Path) -> None:
 
 
 def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(folder: Path, result: Result) -> None:
-    from backtests.bootstrap import interval, resampled
+    from backtests.statistics.bootstrap import interval, resampled
 
     curves = pd.read_csv(folder / "curves.csv")
     found = strict(folder / "metrics.json")["intervals"]

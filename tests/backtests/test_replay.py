@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine import simulate
-from backtests.parity import compare
-from backtests.prepare import Inputs, prepare
-from backtests.replay import replayed_run
+from backtests.engine.simulation import simulate
+from backtests.checks.parity import compare
+from backtests.engine.inputs import Inputs, prepare
+from backtests.runs.replay import replayed_run
 from brokers.journal.opening import open_journal
 from brokers.prices.load import load_prices
 from tests.price_folder import overrides

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests import runs
+from backtests.runs import folder as runs
 from tests.scenes import random_backtest
 
 # --- whole or not at all -------------------------------------------------------------------------------------------------

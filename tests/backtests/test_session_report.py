@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from backtests import runs
-from backtests.attendance import Missed, attendance
-from backtests.execution import Nothing
-from backtests.kept import read
-from backtests.replay import replay
-from backtests.same_days import _tracking, same_days, session_settings
-from backtests.session_report import SessionReport, as_json, attention, headline, sentence
+from backtests.runs import folder as runs
+from backtests.paper_sessions.uptime import Missed, attendance
+from backtests.paper_sessions.execution import Nothing
+from backtests.paper_sessions.recording import read
+from backtests.runs.replay import replay
+from backtests.paper_sessions.tracking import _tracking, same_days, session_settings
+from backtests.paper_sessions.summary import SessionReport, as_json, attention, headline, sentence
 from brokers.journal.opening import open_journal
 from brokers.prices import probe
 from brokers.prices.load import source_of, wanted

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.spells import Events, Spell, events, spells
+from backtests.performance.gate_periods import Events, Spell, events, spells
 from tests.scenes import FIRST, ends
 
 SESSIONS = pd.date_range("2020-01-01 21:30", periods=40, freq="D", tz="UTC")

@@ -14,9 +14,9 @@ import numba
 import numpy as np
 import pandas as pd
 
-from backtests import arrays, kernel
-from backtests.engine import simulate
-from backtests.prepare import Inputs, gate_rules, prepare
+from backtests.engine import arrays, kernel
+from backtests.engine.simulation import simulate
+from backtests.engine.inputs import Inputs, gate_rules, prepare
 from brokers.prices.load import load_prices
 from config.settings import load
 

@@ -24,9 +24,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.prepare import prepare
-from backtests.tuning.field import Field
-from backtests.tuning.space import AS_IT_STANDS, Codes, space_of
+from backtests.engine.inputs import prepare
+from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.space import AS_IT_STANDS, Codes, space_of
 from brokers.prices.load import Prices, load_prices
 from config.settings import Settings, load
 from strategies.indicators import Ints

@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from backtests import paper
+from brokers.commands import paper
 from brokers.journal.records import Intent
 from brokers.prices.load import Prices
-from brokers.problems import Problem
+from brokers.journal.incident import Problem
 from tests.brokers.worlds import World, settings_for, world
 from tests.exchange.proxy import Answer, Asked
 from tests.exchange.venue import TESTNET

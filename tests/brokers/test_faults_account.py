@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.orders.errors import CallAPersonError
+from brokers.exchange.errors import CallAPersonError
 from main import EXCHANGE, exit_code
 from tests.brokers.misfortunes import (
     OUT,

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import main
-from backtests.engine import simulate
-from backtests.parity import compare
-from backtests.prepare import prepare
-from backtests.record import order_list_hash
-from backtests.replay import replayed_run
-from brokers.orders.errors import CallAPersonError, TryLaterError
+from backtests.engine.simulation import simulate
+from backtests.checks.parity import compare
+from backtests.engine.inputs import prepare
+from backtests.runs.writer import order_list_hash
+from backtests.runs.replay import replayed_run
+from brokers.exchange.errors import CallAPersonError, TryLaterError
 from brokers.prices.load import load_prices
 from config.secrets import Secrets
 from config.settings import load

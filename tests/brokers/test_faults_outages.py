@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.orders.errors import ExchangeError, TryLaterError
+from brokers.exchange.errors import ExchangeError, TryLaterError
 from brokers.prices.series import DataError
 from main import EXCHANGE, exit_code
 from tests.brokers.misfortunes import (

@@ -22,7 +22,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import main
-from backtests.paper import journal_path, put_together, voices
+from brokers.commands.paper import journal_path, put_together, voices
 from brokers.clock import SimulatedClock
 from brokers.journal import database
 from brokers.journal.records import DecisionRow, JournalError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.orders.errors import CallAPersonError, TryLaterError
+from brokers.exchange.errors import CallAPersonError, TryLaterError
 from tests.brokers.misfortunes import (
     OUT,
     STEPS,

@@ -14,7 +14,7 @@ import requests
 from loguru import logger
 from requests.adapters import HTTPAdapter
 
-from brokers import logs
+from brokers.live import logs
 from brokers.redaction import redacted
 from config.settings import ConfigError
 from tests.brokers.prices.servers import closed_port

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from brokers import notify
-from brokers.notify import EVENTS, DeadMansSwitch, Notifier, Repeats, secrets_in
+from brokers.live import notify
+from brokers.live.notify import EVENTS, DeadMansSwitch, Notifier, Repeats, secrets_in
 from config.settings import ConfigError
 from tests.brokers.prices.servers import closed_port
 

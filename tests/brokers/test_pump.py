@@ -10,7 +10,7 @@ import pytest
 from brokers.clock import SimulatedClock
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError, Request, Series
-from brokers.pump import Functions, Pump
+from brokers.live.data_provider import Functions, Pump
 from config.settings import Settings, load
 from tests.scenes import changed
 

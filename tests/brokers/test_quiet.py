@@ -1,6 +1,6 @@
 """Pauses are kept by host, and end when they should."""
 
-from brokers.quiet import Quiet
+from brokers.exchange.rate_limits import Quiet
 
 
 def test_a_pause_is_as_long_as_it_was_asked_for() -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from backtests import paper
-from backtests.paper import journal_path, put_together, voices
+from brokers.commands import paper
+from brokers.commands.paper import journal_path, put_together, voices
 from brokers.journal.opening import open_journal
-from brokers.orders.errors import ExchangeError, SafetyError
+from brokers.exchange.errors import ExchangeError, SafetyError
 from tests.brokers.worlds import DAY, SECRETS, World, world
 from tests.exchange.account import KEY, SECRET, Key
 from tests.exchange.faults import CHANGES, EXECUTED, FAULTS, SLOW, TURNED_AWAY, UNEXECUTED, Rule

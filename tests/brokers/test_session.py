@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from backtests.paper import put_together, voices
+from brokers.commands.paper import put_together, voices
 from brokers.clock import SimulatedClock
 from brokers.journal.journal import Journal
 from brokers.journal.records import JournalError
-from brokers.orders.errors import SafetyError, TryLaterError
+from brokers.exchange.errors import SafetyError, TryLaterError
 from tests.brokers.misfortunes import OUT, START, assert_as_undisturbed, attempts, bought, change, disturbed, intents, said, undisturbed
 from tests.brokers.test_faults_data import AT_ONCE, decisions, downloading
 from tests.brokers.worlds import DAY, SECRETS, epoch

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.status import Holding, Status, shown
+from brokers.live.status import Holding, Status, shown
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals exist on Unix only")
 

@@ -9,9 +9,9 @@ import pytest
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
-from brokers.problems import Problem
-from brokers.status import Status
-from brokers.voice import SessionVoice
+from brokers.journal.incident import Problem
+from brokers.live.status import Status
+from brokers.live.observer import SessionVoice
 from config.settings import load
 
 DAY = 86_400

@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 from pydantic import SecretStr
 
-from backtests.paper import journal_path, put_together
-from backtests.replay import Counted
+from brokers.commands.paper import journal_path, put_together
+from backtests.runs.replay import Counted
 from brokers.clock import SimulatedClock
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
-from brokers.prices import exchange
-from brokers.quiet import Quiet
+from brokers.prices import candles as exchange
+from brokers.exchange.rate_limits import Quiet
 from config.secrets import Secrets
 from config.settings import Settings, load
 from tests.exchange.account import KEY, SECRET

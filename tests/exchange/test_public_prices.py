@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from tenacity import wait_none
 
-from brokers.prices import exchange, yahoo
+from brokers.prices import candles as exchange, yahoo
 from brokers.prices.series import Request, UnreachableError
-from brokers.quiet import Quiet
+from brokers.exchange.rate_limits import Quiet
 from tests.exchange.proxy import Answer, Internet
 from tests.exchange.venue import LIVE, BinanceVenue
 from tests.exchange.yahoo import YahooSite

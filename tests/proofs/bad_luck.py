@@ -12,8 +12,8 @@ import ccxt
 import pandas as pd
 from tenacity import wait_none
 
-from brokers.orders.transport import Transport
-from brokers.prices import exchange, yahoo
+from brokers.exchange.transport import Transport
+from brokers.prices import candles as exchange, yahoo
 from brokers.prices.live import LivePrices
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError

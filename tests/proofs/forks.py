@@ -22,12 +22,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from backtests.paper import journal_path, put_together
-from backtests.replay import Counted
+from brokers.commands.paper import journal_path, put_together
+from backtests.runs.replay import Counted
 from brokers.clock import Clock
 from brokers.journal.database import Database
 from brokers.journal.opening import open_journal
-from brokers.orders.errors import ExchangeError, SafetyError
+from brokers.exchange.errors import ExchangeError, SafetyError
 from config.settings import Settings
 from tests.brokers.worlds import SECRETS
 
@@ -178,8 +178,8 @@ def warm_up(folder: Path, cache: Path) -> None:
     import pandas as pd
     import yfinance  # noqa: F401  # for the children
 
-    from backtests.prepare import prepare
-    from backtests.replay import replay
+    from backtests.engine.inputs import prepare
+    from backtests.runs.replay import replay
     from brokers.prices.load import load_prices
     from config.settings import load
     from tests.price_folder import overrides

@@ -24,7 +24,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backtests.paper import journal_path
+from brokers.commands.paper import journal_path
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.prices.calendar import session_closes

@@ -28,10 +28,10 @@ from unittest.mock import patch
 
 import pandas as pd
 
-from backtests import paper
+from brokers.commands import paper
 from brokers.clock import SimulatedClock
 from brokers.journal.journal import Journal
-from brokers.orders.errors import CallAPersonError, ExchangeError, SafetyError
+from brokers.exchange.errors import CallAPersonError, ExchangeError, SafetyError
 from brokers.prices.calendar import session_closes
 from brokers.prices.live import LivePrices
 from brokers.prices.load import LEAD, Prices

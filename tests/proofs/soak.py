@@ -18,19 +18,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.live import functions, remembered, strategy
-from backtests.paper import voices
+from backtests.engine.live import functions, remembered, strategy
+from brokers.commands.paper import voices
 from brokers.clock import SimulatedClock
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
 from brokers.orders.paper import PaperAccount, Rules, Terms
-from brokers.orders.venue import Book
+from brokers.exchange.types import Book
 from brokers.prices.calendar import session_closes
 from brokers.prices.load import LEAD, Prices, load_prices
 from brokers.prices.series import DataError
-from brokers.problems import Problem
-from brokers.pump import Pump
-from brokers.session import Session, Voice
+from brokers.journal.incident import Problem
+from brokers.live.data_provider import Pump
+from brokers.live.session import Session, Voice
 from config.secrets import Secrets
 from config.settings import Settings, load
 from tests.price_folder import HISTORY_FROM, overrides, write_folder

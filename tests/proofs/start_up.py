@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.paper import journal_path
+from brokers.commands.paper import journal_path
 from brokers.clock import Clock, SimulatedClock
 from brokers.journal.opening import open_journal
 from brokers.prices.calendar import session_closes

@@ -66,7 +66,7 @@ def run_until(place: PaperWorld, until: str, events: Events | None = None) -> No
 def stopped_at(place: PaperWorld, name: str, *words: str) -> None:
     """Run `halt` or `resume` at the world's time; by themselves they ask the machine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("backtests.paper.time.time", place.clock.now)
+        patch.setattr("brokers.commands.paper.time.time", place.clock.now)
         print(name, place.command(name, *words))
 
 

@@ -10,7 +10,7 @@ from backtests.evidence import breakouts
 from backtests.evidence.breakouts import NAMED, Breakouts, claims, studied
 from backtests.evidence.claim import Claim
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.openings import HORIZONS
+from backtests.performance.forward_returns import HORIZONS
 from tests.backtests.evidence.scene import ALWAYS, DAYS, LISTED, SETTINGS, coin, history, index
 
 

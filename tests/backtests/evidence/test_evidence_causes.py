@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from statsmodels.regression.linear_model import OLS
 
-from backtests.evidence.causes import PARTS, causes, claims, liquidity
+from backtests.evidence.macro_drivers import PARTS, causes, claims, liquidity
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import every_day
 from backtests.evidence.history import BITCOIN, INDEX, History

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evidence.command import run_evidence
+from backtests.commands.evidence import run_evidence
 from backtests.evidence.document import holm
 from backtests.evidence.history import _bitcoin, mean_of
-from backtests.openings import HORIZONS
-from backtests.report import evidence_terminal, terminal
+from backtests.performance.forward_returns import HORIZONS
+from backtests.report.evidence import terminal as evidence_terminal
+from backtests.report import terminal
 from brokers.prices.fred import published
 from brokers.prices.series import Request, Series
 from config.settings import load

@@ -20,7 +20,7 @@ from backtests.evidence.events import (
     rising,
     without_each,
 )
-from backtests.prepare import breakout_rules
+from backtests.engine.inputs import breakout_rules
 from strategies.breakout import BreakoutRules
 from tests.scenes import configured
 

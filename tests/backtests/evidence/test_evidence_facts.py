@@ -9,7 +9,7 @@ import pytest
 
 from backtests.evidence.claim import FEWEST, Claim, about, weighed
 from backtests.evidence.events import Excess, every_day
-from backtests.evidence.facts import facts, without_prices
+from backtests.evidence.historical_facts import facts, without_prices
 from backtests.evidence.history import BITCOIN, History
 from backtests.evidence.history import INDEX as INDEX_NAME
 from brokers.prices.load import Prices

@@ -8,7 +8,7 @@ from backtests.evidence import lag_scan
 from backtests.evidence.claim import Claim
 from backtests.evidence.history import ALTS, BITCOIN, ETHER
 from backtests.evidence.lag_scan import Scan, claims, scanned
-from backtests.luck.stationary import drawn_days
+from backtests.statistics.stationary_bootstrap import drawn_days
 from config.settings import load
 from strategies.indicators import Floats
 from tests.backtests.evidence import scene

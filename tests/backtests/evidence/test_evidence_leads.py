@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from scipy import signal
 
-from backtests.evidence import leads
+from backtests.evidence import lead_lag as leads
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import every_day
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.evidence.leads import BROAD, Lead, claims, crossed, led, named
-from backtests.evidence.predictive import Slope
-from backtests.luck.stationary import drawn_days
+from backtests.evidence.lead_lag import BROAD, Lead, claims, crossed, led, named
+from backtests.evidence.predictive_regression import Slope
+from backtests.statistics.stationary_bootstrap import drawn_days
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from backtests.evidence.claim import Claim
-from backtests.evidence.owned import claims
+from backtests.evidence.user_series import claims
 
 DAY = pd.Timedelta(days=1)
 

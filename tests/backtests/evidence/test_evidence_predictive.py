@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests.evidence.predictive import DRAWS, Slope, ahead, change, fit_of, fitted, hidden, saturdays, told_of, weighed, widened
-from backtests.evidence.together import BLOCK_WEEKS
-from backtests.luck.stationary import drawn_days
+from backtests.evidence.predictive_regression import DRAWS, Slope, ahead, change, fit_of, fitted, hidden, saturdays, told_of, weighed, widened
+from backtests.evidence.comovement import BLOCK_WEEKS
+from backtests.statistics.stationary_bootstrap import drawn_days
 from strategies.indicators import Floats
 
 SATURDAYS = pd.date_range("2020-01-04", "2020-06-27", freq="W-SAT", tz="UTC")

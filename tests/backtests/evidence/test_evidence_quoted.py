@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from backtests import commands, runs
-from backtests.evidence.quoted import newest
+from backtests.commands import runs as commands
+from backtests.runs import folder as runs
+from backtests.runs.latest_evidence import newest
 from backtests.report import terminal
 from tests.price_folder import HISTORY_FROM
 

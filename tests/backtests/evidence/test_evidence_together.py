@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evidence import together
+from backtests.evidence import comovement as together
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import every_day
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.evidence.together import Measured, beta, claims, correlation, measured, weekly
+from backtests.evidence.comovement import Measured, beta, claims, correlation, measured, weekly
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats

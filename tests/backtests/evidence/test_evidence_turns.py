@@ -13,7 +13,7 @@ from scipy import stats
 
 from backtests.evidence.claim import Claim
 from backtests.evidence.history import BITCOIN, INDEX, History
-from backtests.evidence.turns import AROUND, LAYERS, _day_of, advances, agreement, claims, mean_between, ordered, turns
+from backtests.evidence.turning_points import AROUND, LAYERS, _day_of, advances, agreement, claims, mean_between, ordered, turns
 from brokers.prices.load import Prices
 from strategies.indicators import Floats
 

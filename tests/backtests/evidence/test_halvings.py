@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from backtests.evidence.halvings import HALVINGS, INTERVAL, UNITS, mined, share_mined, subsidy, supply, yearly_issuance
+from backtests.benchmarks.halvings import HALVINGS, INTERVAL, UNITS, mined, share_mined, subsidy, supply, yearly_issuance
 
 
 @pytest.mark.parametrize(("height", "coins"), [(0, 50), (209_999, 50), (210_000, 25), (420_000, 12.5), (630_000, 6.25), (840_000, 3.125)])

@@ -8,19 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtests.luck import deflated
-from backtests.luck.deflated import (
-    Deflation,
-    TrackRecord,
-    deflate,
-    deflated_sharpe,
-    effective_trials,
-    expected_maximum,
-    minimum_track_record,
-    probabilistic_sharpe,
-    track_record,
-)
-from backtests.metrics import sharpe
+from backtests.statistics import deflated_sharpe as deflated
+from backtests.statistics.deflated_sharpe import Deflation, TrackRecord, deflate, deflated_sharpe, effective_trials, expected_maximum, minimum_track_record, probabilistic_sharpe, track_record
+from backtests.performance.metrics import sharpe
 
 PHI, QUANTILE = NormalDist().cdf, NormalDist().inv_cdf
 

@@ -5,8 +5,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from backtests.luck.spa import standard_errors, superior_ability, superior_ability_on
-from backtests.luck.stationary import drawn_days
+from backtests.statistics.spa import standard_errors, superior_ability, superior_ability_on
+from backtests.statistics.stationary_bootstrap import drawn_days
 
 BINOMIAL_99 = 2.5758
 

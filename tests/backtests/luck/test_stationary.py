@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from backtests.bootstrap import DRAWS, resampled
-from backtests.luck.stationary import drawn_days, how_often
+from backtests.statistics.bootstrap import DRAWS, resampled
+from backtests.statistics.stationary_bootstrap import drawn_days, how_often
 
 SEED = 3
 

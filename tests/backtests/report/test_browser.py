@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from backtests.report import page as report
+from backtests.report.run import page as report
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened, cells, channels, number
 
 FIRST_PAINT_MS = 1500

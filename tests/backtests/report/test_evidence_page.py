@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evidence import paths
+from backtests.evidence import event_paths as paths
 from backtests.evidence.breakouts import studied
 from backtests.evidence.history import BITCOIN, ETHER
-from backtests.report import evidence_figures, evidence_page, evidence_words
-from backtests.runs import RunError
+from backtests.report.evidence import figures as evidence_figures, page as evidence_page, words as evidence_words
+from backtests.runs.folder import RunError
 from tests.backtests.evidence.scene import ALWAYS, DAYS, SETTINGS, coin, history, index
 from tests.backtests.report.test_page import EVIL, Parsed
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened
@@ -26,7 +26,7 @@ PICTURES = ("paths", "definitions", "power", "lags", "crosses", "turns", "cycles
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
     """As the command writes it."""
-    from backtests.evidence import breakouts, facts, lag_scan, leads, regime, together
+    from backtests.evidence import breakouts, historical_facts as facts, lag_scan, lead_lag as leads, gate_test as regime, comovement as together
     from backtests.evidence.document import Lags, document
 
     of, evidence = history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}), SETTINGS.evidence

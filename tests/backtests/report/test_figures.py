@@ -10,8 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from backtests.attribution import OUTSIDE
-from backtests.report import figures, page
+from backtests.performance.attribution import OUTSIDE
+from backtests.report import figures
+from backtests.report.run import page
 from tests.backtests.report.conftest import KINDS
 
 CSS = (Path(page.__file__).parent / "page.css").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backtests import runs
-from backtests.report import page
+from backtests.runs import folder as runs
+from backtests.report.run import page
 from tests.backtests.report.conftest import FALLBACK, KINDS
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -129,7 +129,7 @@ def test_warnings_are_all_there_the_high_ones_in_sight(run_of: Callable[[str], P
 
 
 def test_the_note_on_intervals_has_the_bootstraps_own_numbers(run_of: Callable[[str], Path]) -> None:
-    from backtests.bootstrap import BLOCK_DAYS, DRAWS, LEVEL
+    from backtests.statistics.bootstrap import BLOCK_DAYS, DRAWS, LEVEL
 
     assert f"{LEVEL:.0%}".replace("%", " %") + " intervals by the stationary bootstrap" in html(run_of("usual"))
     assert f"(blocks of {BLOCK_DAYS} days on average, {DRAWS:,} draws," in html(run_of("usual"))

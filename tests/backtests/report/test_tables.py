@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.attribution import OUTSIDE, monthly_returns
-from backtests.report import page, tables
-from backtests.report.page import Recorded
-from backtests.report.tables import LOWEST, NONE, Cell, Table
+from backtests.performance.attribution import OUTSIDE, monthly_returns
+from backtests.report.run import page, tables
+from backtests.report.run.page import Recorded
+from backtests.report.run.tables import LOWEST, NONE, Cell, Table
 from strategies.sentences import UNCHANGED
 from tests.backtests.report.conftest import KINDS
 

@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from backtests.report import tune_figures, tune_page, tune_sets
-from backtests.report.tune_page import Recorded
+from backtests.report.tune import figures as tune_figures, page as tune_page, parallel_sets as tune_sets
+from backtests.report.tune.page import Recorded
 from tests.backtests.report.test_figures import coloured
 from tests.backtests.report.tune_sample import KINDS
 from tests.backtests.report.tune_usual import STANDING, VALUES

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from backtests.report import tune_figures, tune_page, tune_tables, tune_words
-from backtests.report.tables import LOWEST
-from backtests.report.tune_page import Recorded
-from backtests.runs import RunError
+from backtests.report.tune import figures as tune_figures, page as tune_page, tables as tune_tables, words as tune_words
+from backtests.report.run.tables import LOWEST
+from backtests.report.tune.page import Recorded
+from backtests.runs.folder import RunError
 from tests.backtests.report.test_page import EVIL, Parsed
 from tests.backtests.report.tune_sample import KINDS
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.arrays import gate_arrays
-from backtests.bootstrap import BLOCK_DAYS
-from backtests.metrics import DAYS
-from backtests.prepare import Inputs
+from backtests.engine.arrays import gate_arrays
+from backtests.statistics.bootstrap import BLOCK_DAYS
+from backtests.performance.metrics import DAYS
+from backtests.engine.inputs import Inputs
 from brokers.prices.load import Prices
 from brokers.prices.series import BAR_COLUMNS, Request
 from strategies.breakout import CONFIRMED

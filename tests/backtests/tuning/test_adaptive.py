@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.prepare import prepare
-from backtests.tuning import adaptive as module
-from backtests.tuning.adaptive import led
-from backtests.tuning.field import Field
-from backtests.tuning.segments import Figures, Rule, Segments, figures, objective
-from backtests.tuning.space import AS_IT_STANDS, Codes
-from backtests.tuning.sweep import empty
+from backtests.engine.inputs import prepare
+from backtests.tuning.search import tpe as module
+from backtests.tuning.search.tpe import led
+from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.segment_stats import Figures, Rule, Segments, figures, objective
+from backtests.tuning.search.space import AS_IT_STANDS, Codes
+from backtests.tuning.search.sweep import empty
 from config.settings import changed
 from config.tuning import Tune
 from tests.backtests.tuning.fields import folder_field, folder_prices, halves, spaced

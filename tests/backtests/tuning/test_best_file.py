@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tomli_w
 
-from backtests.tuning.best_file import fingerprint, text, warning_of, write
-from backtests.tuning.verdict import Check, Verdict
+from backtests.tuning.overlay import fingerprint, text, warning_of, write
+from backtests.tuning.validation.verdict import Check, Verdict
 from config.settings import ConfigError, Settings, changed, load, restored
 
 WHEN = date(2026, 3, 1)

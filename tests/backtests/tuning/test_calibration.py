@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from backtests.prepare import Inputs, prepare
-from backtests.tuning.space import space_of
-from backtests.tuning.verdict import Check
+from backtests.engine.inputs import Inputs, prepare
+from backtests.tuning.search.space import space_of
+from backtests.tuning.validation.verdict import Check
 from brokers.prices.load import load_prices
 from config.settings import load
 from tests.backtests.tuning.fields import NOW

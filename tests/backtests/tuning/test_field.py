@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.arrays import Gate
-from backtests.engine import Run
-from backtests.prepare import prepare
-from backtests.random_gates import shifted
-from backtests.tuning import field as module
-from backtests.tuning import sweep
-from backtests.tuning.field import Field
-from backtests.tuning.segments import Segments, figures, from_returns, of_sets
-from backtests.tuning.space import TUNABLE, Codes, Space, variants
+from backtests.engine.arrays import Gate
+from backtests.engine.simulation import Run
+from backtests.engine.inputs import prepare
+from backtests.benchmarks.random_gates import shifted
+from backtests.tuning.search import evaluator as module
+from backtests.tuning.search import sweep
+from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.segment_stats import Segments, figures, from_returns, of_sets
+from backtests.tuning.search.space import TUNABLE, Codes, Space, variants
 from brokers.prices.load import Prices, load_prices
 from config.settings import ConfigError, changed, load
 from tests.backtests.tuning.fields import NOW, SMALL, accepted, assert_same, curves, folder_field, folder_prices, shifted_run, spaced, whole_backtest
@@ -278,7 +278,7 @@ def test_series_are_what_segments_are_sums_of(usual: tuple[Field, Codes]) -> Non
 
 def test_figures_of_the_whole_window_are_those_of_a_backtest(usual: tuple[Field, Codes]) -> None:
     """Of the settings as they stand; but for the exposure, which a backtest takes by share and a search by day."""
-    from backtests.backtest import backtest
+    from backtests.runs.backtest import backtest
 
     field, _ = usual
     lengths = np.array([400, len(field.days) - 400])

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.luck.cscv import block_edges
-from backtests.tuning.partition import Partition, breakouts, partition
+from backtests.statistics.cscv import block_edges
+from backtests.tuning.search.splits import Partition, breakouts, partition
 
 
 def days_from(first: str, count: int) -> pd.DatetimeIndex:

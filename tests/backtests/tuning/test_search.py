@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.prepare import prepare
-from backtests.tuning import search as module
-from backtests.tuning.field import Field
-from backtests.tuning.search import digest, searched
-from backtests.tuning.segments import Segments
-from backtests.tuning.space import Codes
+from backtests.engine.inputs import prepare
+from backtests.tuning.search import batches as module
+from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.batches import digest, searched
+from backtests.tuning.search.segment_stats import Segments
+from backtests.tuning.search.space import Codes
 from brokers.prices.load import Prices
 from config.settings import ConfigError, Settings, changed
 from tests.backtests.tuning.fields import folder_field, folder_prices, halves, spaced
@@ -293,7 +293,7 @@ def test_a_claim_is_young_while_its_batch_is_run(field: Field, codes: Codes, tmp
             os.utime(one, (0, 0))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("backtests.tuning.field.AT_ONCE", 2)
+        patch.setattr("backtests.tuning.search.evaluator.AT_ONCE", 2)
         run(field, codes[:8], tmp_path, progress)
     assert len(ages) == 4
     assert max(ages) < 60.0

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import main
-from backtests.tuning import space as module
-from backtests.tuning.space import AS_IT_STANDS, Axis, Space, space_of, variants
+from backtests.tuning.search import space as module
+from backtests.tuning.search.space import AS_IT_STANDS, Axis, Space, space_of, variants
 from config.settings import ConfigError, Settings, load
 from tests.price_folder import overrides
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backtests.prepare import breakout_rules, decision_rules, prepare
-from backtests.tuning import stacks as module
-from backtests.tuning.field import Field
-from backtests.tuning.stacks import GROUPS
-from backtests.tuning.sweep import GATE_GROUPS
+from backtests.engine.inputs import breakout_rules, decision_rules, prepare
+from backtests.tuning.search import precomputed as module
+from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.precomputed import GROUPS
+from backtests.tuning.search.sweep import GATE_GROUPS
 from config.settings import ConfigError, changed
 from strategies.breakout import BreakoutRules
 from strategies.decision import DecisionRules

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.backtest import backtest
-from backtests.luck.cscv import block_edges
-from backtests.metrics import Metrics
-from backtests.prepare import prepare
-from backtests.tuning.field import Field
-from backtests.tuning.segments import Rule
-from backtests.tuning.space import space_of
-from backtests.tuning.study import Study, partition_of, rule_of, sample_of, study
+from backtests.runs.backtest import backtest
+from backtests.statistics.cscv import block_edges
+from backtests.performance.metrics import Metrics
+from backtests.engine.inputs import prepare
+from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.segment_stats import Rule
+from backtests.tuning.search.space import space_of
+from backtests.tuning.search.study import Study, partition_of, rule_of, sample_of, study
 from config.settings import ConfigError, Settings, changed
 from tests.backtests.tuning.fields import folder_prices
 

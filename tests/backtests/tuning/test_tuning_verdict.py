@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtests.tuning.verdict import Facts, Verdict, judge
+from backtests.tuning.validation.verdict import Facts, Verdict, judge
 from config.tuning import Limits
 
 LIMITS = Limits(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.metrics import sharpe
-from backtests.tuning.partition import Partition, partition
-from backtests.tuning.segments import Rule, Segments, from_returns
-from backtests.tuning.walk_forward import Columns, WalkForward, drift, stitched, walk_forward
+from backtests.performance.metrics import sharpe
+from backtests.tuning.search.splits import Partition, partition
+from backtests.tuning.search.segment_stats import Rule, Segments, from_returns
+from backtests.tuning.validation.walk_forward import Columns, WalkForward, drift, stitched, walk_forward
 
 BEST_SHARPE = Rule({"sharpe": 1.0}, 0, 1.0)
 EVENTS = pd.DatetimeIndex(["2020-02-10 21:00", "2020-08-20 21:00"], tz="UTC")

@@ -15,7 +15,7 @@ from brokers.journal import records, tables
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import Incident, JournalError, Session
-from brokers.orders.errors import SafetyError
+from brokers.exchange.errors import SafetyError
 from tests.brokers.journal.samples import (
     MINUTE,
     START,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from brokers.clock import SimulatedClock
-from brokers.orders.client import Client, Keys
+from brokers.exchange.client import Client, Keys
 from tests.exchange.account import KEY, SECRET
 from tests.exchange.proxy import Internet, internet
 from tests.exchange.venue import LIVE, TESTNET, BinanceVenue

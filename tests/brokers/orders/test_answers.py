@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from brokers.orders import answers
-from brokers.orders.answers import STUMBLES, UnusableError
-from brokers.orders.sandbox import ANY, FACTS
-from brokers.orders.venue import Balances, Book, Placed, Trade
+from brokers.exchange import responses as answers
+from brokers.exchange.responses import STUMBLES, UnusableError
+from brokers.exchange.sandboxes import ANY, FACTS
+from brokers.exchange.types import Balances, Book, Placed, Trade
 from tests.exchange.markets import listed_markets
 
 BINANCE = FACTS["binance"]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from brokers.clock import SimulatedClock
-from brokers.orders.client import Client, Keys
-from brokers.orders.errors import CallAPersonError, ExchangeError, RefusedError, TryLaterError, UnknownOutcomeError
-from brokers.orders.venue import Balances, Book, Listing, Permissions, Placed, Trade
+from brokers.exchange.client import Client, Keys
+from brokers.exchange.errors import CallAPersonError, ExchangeError, RefusedError, TryLaterError, UnknownOutcomeError
+from brokers.exchange.types import Balances, Book, Listing, Permissions, Placed, Trade
 from tests.brokers.orders.conftest import NOW
 from tests.exchange.account import KEY, SECRET
 from tests.exchange.faults import EXECUTED, UNUSABLE, refusal

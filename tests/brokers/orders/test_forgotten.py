@@ -8,8 +8,8 @@ import pytest
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import FillRow
-from brokers.orders.errors import SafetyError
-from brokers.orders.forgotten import refuse_forgotten
+from brokers.exchange.errors import SafetyError
+from brokers.orders.orphaned_coins import refuse_forgotten
 from brokers.orders.ledger import BEGUN
 from tests.brokers.worlds import DAY, world
 

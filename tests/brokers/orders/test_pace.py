@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from brokers.clock import SimulatedClock
-from brokers.orders.client import Client
+from brokers.exchange.client import Client
 from tests.exchange.venue import BinanceVenue
 
 BTC = "BTC/USDT"

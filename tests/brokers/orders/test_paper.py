@@ -8,9 +8,9 @@ import pytest
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, Intent
-from brokers.orders.errors import TryLaterError
+from brokers.exchange.errors import TryLaterError
 from brokers.orders.paper import PaperAccount, Rules, Terms
-from brokers.orders.venue import Book
+from brokers.exchange.types import Book
 
 BOOK = Book(bids=((99.0, 2.0), (98.0, 50.0)), asks=((101.0, 2.0), (102.0, 50.0)))
 

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from brokers.orders.client import Client, Keys
-from brokers.orders.errors import CallAPersonError, RefusedError, SafetyError, TryLaterError, UnknownOutcomeError
-from brokers.orders.ids import LENGTH
-from brokers.orders.sandbox import FACTS
-from brokers.orders.venue import Balances, Permissions
+from brokers.exchange.client import Client, Keys
+from brokers.exchange.errors import CallAPersonError, RefusedError, SafetyError, TryLaterError, UnknownOutcomeError
+from brokers.journal.client_ids import LENGTH
+from brokers.exchange.sandboxes import FACTS
+from brokers.exchange.types import Balances, Permissions
 from tests.exchange.proxy import Answer, Asked, Internet
 
 BTC = "BTC/USDT"

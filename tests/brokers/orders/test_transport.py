@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from brokers.orders.client import Client
-from brokers.orders.errors import SafetyError, TryLaterError, UnknownOutcomeError
-from brokers.orders.transport import within
+from brokers.exchange.client import Client
+from brokers.exchange.errors import SafetyError, TryLaterError, UnknownOutcomeError
+from brokers.exchange.transport import within
 from tests.brokers.orders.conftest import KEYS
 from tests.exchange.proxy import Answer, Internet
 from tests.exchange.venue import LIVE, TESTNET, BinanceVenue

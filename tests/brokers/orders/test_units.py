@@ -8,7 +8,7 @@ import pytest
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow
-from brokers.orders.units import Units
+from brokers.orders.nav import Units
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.prices.files import replace_file
+from brokers.atomic_files import replace_file
 
 
 def names(folder: Path) -> list[str]:

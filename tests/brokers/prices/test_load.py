@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from servers import Site, closed_port, lead_probes_to, served
 
-from backtests.prepare import prepare
-from brokers.prices import exchange, fred, probe, sample, yahoo
+from backtests.engine.inputs import prepare
+from brokers.prices import candles as exchange, fred, probe, sample, yahoo
 from brokers.prices import folder as folder_source
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import session_closes

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.prepare import gate_rules, market
-from backtests.spells import spells
+from backtests.engine.inputs import gate_rules, market
+from backtests.performance.gate_periods import spells
 from brokers.prices import sample
 from brokers.prices.calendar import session_closes
 from brokers.prices.clean import finished, vintage

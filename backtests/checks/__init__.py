@@ -1,0 +1,1 @@
+"""The promises, checked on the user's own configuration and data."""

@@ -1,0 +1,1 @@
+"""From settings and prices to a run: in backtrader, or in the compiled kernel."""

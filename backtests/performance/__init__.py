@@ -1,0 +1,1 @@
+"""What a run earned: metrics, gate periods, forward returns, attribution."""

@@ -1,0 +1,1 @@
+"""One backtest or replay as a folder of documents."""

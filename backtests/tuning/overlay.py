@@ -1,0 +1,127 @@
+"""`best.toml`: the set a search found, as an overlay that carries its verdict, and what is said where one is used."""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from hashlib import blake2b
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import tomli_w
+
+from backtests.tuning.search.space import TUNABLE
+from backtests.tuning.validation.verdict import Verdict
+from config.settings import ConfigError, Settings
+
+WIDTH = 118
+SIMULATED = "no verdict"  # what stands in place of a word where prices were simulated
+MARKS = {True: "passed", False: "not passed", None: "not possible"}
+# What the strategy does hangs on these, and so does what a verdict says; where coins are traded, and with how much, is the user's.
+JUDGED: Any = {"signal": True, **dict.fromkeys(TUNABLE, True), "coins": True, "costs": True, "exchange": {"timeframe"}}
+UNJUDGED: Any = {"coins": {"__all__": {"market"}}}
+
+
+def write(path: Path, best: Settings, changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date) -> None:
+    """Write the overlay.
+
+    Parameters
+    ----------
+    best : the settings of the best set, whole.
+    changed : dotted key -> (value of the settings as they stand, value of the best set).
+    verdict : None where prices were simulated.
+    where : the search's run folder, which holds its `settings.toml` too.
+    when : day of the search, UTC.
+
+    Raises
+    ------
+    ConfigError
+        A key is no parameter of the strategy, or the file cannot be written.
+
+    """
+    content = text(best, changed, verdict, where, when)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(content, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}; name another folder with --output") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def text(best: Settings, changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date) -> str:
+    """The file's content: the verdict in words, the verdict for programs, the values."""
+    tables: dict[str, Any] = {}
+    for key, (_, value) in changed.items():
+        *above, name = key.split(".")
+        if not above or above[0] not in TUNABLE:
+            raise ConfigError(f"{key}: is no parameter of the strategy, best.toml cannot hold it; it holds keys of {', '.join(TUNABLE)}")
+        table = tables
+        for part in above:
+            table = table.setdefault(part, {})
+        table[name] = _plain(value)
+    tuned = {
+        "verdict": verdict.word if verdict else SIMULATED,
+        "why": " ".join(verdict.why if verdict else ["The search was made on simulated prices, which say nothing about any market."]),
+        "run": where,
+        "on": when,
+        "judged": fingerprint(best),
+    }
+    return f"{_comments(changed, verdict, where, when)}\n{tomli_w.dumps({'tuned': tuned} | tables)}"
+
+
+def warning_of(settings: Settings) -> str | None:
+    """What to say before these settings are used, None if nothing: they come from no search, or are what one recommends."""
+    tuned = settings.tuned
+    if tuned is None:
+        return None
+    source = f"the search of {tuned.on} ({tuned.run})"
+    if tuned.judged != fingerprint(settings):
+        return (
+            f'These settings carry the verdict "{tuned.verdict}" of {source}, but are not the set it judged, so it says nothing about them: '
+            "lay best.toml over that run's settings.toml and leave rules, coins and costs as they are, or take [tuned] out of it"
+        )
+    match tuned.verdict:
+        case "recommend":
+            return None
+        case "do not recommend":
+            return f"These settings are the best of {source}, which advises against them: {tuned.why}"
+        case "cannot be told":
+            return f"These settings are the best of {source}, which cannot tell whether they are any good: {tuned.why}"
+        case _:
+            return f"These settings are the best of {source}. {tuned.why}"
+
+
+def fingerprint(settings: Settings) -> str:
+    """Equal for settings with which the strategy decides alike at the same costs: all that a verdict hangs on but prices and window."""
+    content = settings.model_dump(mode="json", include=JUDGED, exclude=UNJUDGED)
+    return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _comments(changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date) -> str:
+    said = [f"The best set of the search of {when} ({where}): {verdict.word if verdict else SIMULATED}."]
+    said += verdict.why if verdict else []
+    said.append("Every test:" if verdict else "Prices were simulated: nothing here says anything about any market.")
+    said += [f"- {MARKS[test.passed]}: {test.text}" for test in verdict.tests] if verdict else []
+    said.append("What differs from the settings that were searched:" if changed else "It is the settings as they stand: nothing differs.")
+    said += [f"- {key}: {_shown(value)}, was {_shown(old)}" for key, (old, value) in changed.items()]
+    said.append("The verdict holds for this file over the settings.toml that lies beside it: --config settings.toml --config best.toml")
+    return "\n".join(f"# {line}" for one in said for line in _lines(one)) + "\n"
+
+
+def _lines(said: str) -> list[str]:
+    """One sentence as lines of a comment, in which TOML allows no control characters."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in said)
+    return wrap(printable, WIDTH, subsequent_indent="  " if said.startswith("- ") else "", break_long_words=False, break_on_hyphens=False)
+
+
+def _shown(value: Any) -> str:
+    return " ".join(tomli_w.dumps({"v": _plain(value)}).removeprefix("v = ").split())
+
+
+def _plain(value: Any) -> Any:
+    """A value that TOML can hold: numpy's numbers as Python's."""
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,1 @@
+"""Parameter sets: where they come from, and how they are run."""

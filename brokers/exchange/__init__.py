@@ -1,0 +1,1 @@
+"""The ccxt client: connection, transport, calls, responses, rate limits, errors."""

@@ -1,0 +1,1 @@
+"""A paper session: data provider, strategy, guards, observer, status."""
