@@ -78,7 +78,7 @@ def backtest(
     refresh: Refresh = False,
 ) -> None:
     """Run the strategy on history, print the table, write the run folder."""
-    from backtests.commands.runs import run_backtest
+    from backtests.commands.backtest import run_backtest
 
     run_backtest(config, set_, json, output, not no_benchmarks, not no_report, refresh)
 
@@ -92,7 +92,7 @@ def gate(
     refresh: Refresh = False,
 ) -> None:
     """Today's reading of the gate, and why."""
-    from backtests.commands.runs import read_gate
+    from backtests.commands.gate import read_gate
 
     read_gate(config, set_, json, as_of, refresh)
 
@@ -138,7 +138,7 @@ def paper(
 ) -> None:
     """Trade on paper: live prices with local fills, or an exchange's testnet."""
     if replay is not None:
-        from backtests.commands.runs import run_replay
+        from backtests.commands.backtest import run_replay
 
         run_replay(config, set_, json, replay, output)
         return
@@ -154,7 +154,7 @@ def halt(
     reason: Annotated[str, typer.Option("--reason", help="What is told and written down.")] = "by hand",
 ) -> None:
     """Stop a paper session's trading at once, whether it runs or not."""
-    from brokers.commands.paper import halt
+    from brokers.commands.halt import halt
 
     halt(config, set_, reason)
 
@@ -162,7 +162,7 @@ def halt(
 @command(app, "resume")
 def resume(config: Config = None, set_: Set = None) -> None:
     """Let a halted session trade again."""
-    from brokers.commands.paper import resume
+    from brokers.commands.resume import resume
 
     resume(config, set_)
 
@@ -220,7 +220,7 @@ def check_parity(
 @command(config, "show")
 def config_show(config: Config = None, set_: Set = None, json: Json = False) -> None:
     """The merged settings as TOML."""
-    from backtests.commands.runs import show_config
+    from backtests.commands.settings import show_config
 
     show_config(config, set_, json)
 
@@ -228,7 +228,7 @@ def config_show(config: Config = None, set_: Set = None, json: Json = False) -> 
 @command(config, "schema")
 def config_schema() -> None:
     """The JSON schema of all settings: units, bounds, meaning."""
-    from backtests.commands.runs import show_schema
+    from backtests.commands.settings import show_schema
 
     show_schema()
 
@@ -249,7 +249,7 @@ def report(
     ] = None,
 ) -> None:
     """Write the HTML report of a run again, or of a paper session: live against the backtest of the same days."""
-    from backtests.commands.runs import write_report
+    from backtests.commands.report import write_report
 
     write_report(path, set_, json)
 
@@ -263,7 +263,7 @@ def init(
     prices: Annotated[str | None, typer.Option("--prices", help="Folder of price files; without it prices come from Yahoo.")] = None,
 ) -> None:
     """Write a starting configuration, from flags or a few questions."""
-    from backtests.commands.runs import start_config
+    from backtests.commands.settings import start_config
 
     start_config(output, coins, style, timeframe, prices)
 

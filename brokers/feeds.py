@@ -80,11 +80,11 @@ class FrameFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no ty
         self._place.row = -1
 
     def advance(self, size: int = 1, datamaster: object = None, ticks: bool = True) -> None:
-        """Step to a later bar; no tick attributes, since a finished bar has no ticks."""
+        """Progress to a later bar; no tick attributes, since a finished bar has no ticks."""
         self._place.row += size
 
     def rewind(self, size: int = 1) -> None:
-        """Step back."""
+        """Progress back."""
         self._place.row -= size
 
     def advance_peek(self) -> float:

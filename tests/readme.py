@@ -13,15 +13,16 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.runs import writer as record, folder as runs
-from backtests.runs.backtest import backtest
-from backtests.runs.caveats import caveats
 from backtests.commands.evidence import run_evidence
+from backtests.commands.tune import run_tune
 from backtests.engine.inputs import prepare
 from backtests.report.evidence import words as evidence_words
 from backtests.report.run import page
 from backtests.report.terminal import COLUMNS, NARROW
-from backtests.commands.tune import run_tune
+from backtests.runs import folder as runs
+from backtests.runs import writer as record
+from backtests.runs.backtest import backtest
+from backtests.runs.caveats import caveats
 from brokers.prices.load import load_prices
 from config.settings import DEFAULT, load
 

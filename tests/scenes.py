@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.inputs import Inputs, costs, decision_rules, prepare
+from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.rules import costs, decision_rules
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import Request, Series

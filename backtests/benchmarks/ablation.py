@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from backtests.benchmarks.benchmarks import Arena, run
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Sessions
-from backtests.benchmarks.benchmarks import Arena, run
+from backtests.engine.rules import gate_rules
 from backtests.performance.metrics import Metrics
-from backtests.engine.inputs import gate_rules
 from strategies.breakout import BreakoutRules
 from strategies.decision import TREND_OFF, DecisionRules
 from strategies.indicators import Floats

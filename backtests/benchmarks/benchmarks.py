@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtests.benchmarks.halvings import HALVINGS
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Bars, Gate
-from backtests.benchmarks.halvings import HALVINGS
-from backtests.performance.metrics import Metrics, measure
 from backtests.engine.inputs import Inputs
+from backtests.performance.metrics import Metrics, measure
 from strategies.breakout import CONFIRMED
 from strategies.decision import TREND_OFF, TREND_OR, DecisionRules
 from strategies.indicators import Floats, excess

@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.runs.backtest import Progress, Result
-from backtests.benchmarks.benchmarks import Curve, arena, benchmarks
-from backtests.statistics.bootstrap import FIGURES, Draws, interval, resampled, sharpe_difference
 from backtests.benchmarks.ablation import Without, drop_one
-from backtests.performance.metrics import daily_rows, returns
+from backtests.benchmarks.benchmarks import Curve, arena, benchmarks
 from backtests.benchmarks.random_gates import RandomGates, random_gates
 from backtests.benchmarks.verdict import RIVALS, Verdict, verdict
+from backtests.performance.metrics import daily_rows, returns
+from backtests.performance.result import Result
+from backtests.statistics.bootstrap import FIGURES, Draws, interval, resampled, sharpe_difference
+from brokers.progress import Progress
 from strategies.indicators import Floats
 
 Intervals = Mapping[str, Mapping[str, tuple[float, float]]]

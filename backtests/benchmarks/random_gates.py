@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from backtests.benchmarks.benchmarks import Arena
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Gate
-from backtests.benchmarks.benchmarks import Arena
 from backtests.performance.metrics import daily_rows, returns, sharpe
 from strategies.breakout import CONFIRMED
 from strategies.indicators import Floats

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtests.statistics.bootstrap import Interval
 from backtests.performance.gate_periods import Events
+from backtests.statistics.bootstrap import Interval
 
 MIN_EVENTS = 5
 SIGNIFICANCE = 0.05

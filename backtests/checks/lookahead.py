@@ -5,7 +5,7 @@ line and decision up to it the same? Rescale the adjusted prices up to it, as a 
 """
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,6 +15,7 @@ from backtests.checks.snapshots import Outcome, difference, outcome
 from backtests.checks.timestamps import CALENDAR, Finding, check_stamps
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError, Request, Series
+from brokers.progress import Progress
 from config.settings import Settings
 
 SEED = 20160707
@@ -22,8 +23,6 @@ DIVIDEND = 0.97  # what a dividend of 3 % makes of every adjusted price before i
 SPLIT = 2.0  # shares for one; a power of two, so that ratios keep their last bit
 CUT, RESCALED = "cut at", "rescaled at"  # how a finding begins
 TOGETHER = "several series together"
-
-Progress = Callable[[str, int, int], object]
 
 
 class Lookahead(NamedTuple):

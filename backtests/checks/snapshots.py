@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.engine.simulation import simulate
 from backtests.engine.inputs import prepare
+from backtests.engine.simulation import simulate
 from brokers.prices.load import Prices
 from config.settings import Settings
 from strategies.decision import Decision

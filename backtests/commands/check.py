@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from backtests.report import terminal
-from backtests.progress import progress
+from backtests.report.progress import progress
+from brokers.console import console
 from brokers.prices.load import known_until, load_each, load_prices, sessions
 from brokers.prices.series import DataError
 from config.settings import load
@@ -30,7 +31,7 @@ def check_data(files: list[Path] | None, overrides: list[str] | None, as_json: b
     if as_json:
         print(json.dumps({one.name: quality.as_json(one) for one in found} | {name: {"refused": why} for name, why in refused.items()}))
     else:
-        terminal.show_quality(terminal.console(), found)
+        terminal.show_quality(console(), found)
     if refused:
         raise DataError("\n".join(f"{name}: refused: {why}" for name, why in refused.items()))
 
@@ -48,7 +49,7 @@ def check_lookahead(files: list[Path] | None, overrides: list[str] | None, as_js
     if as_json:
         print(json.dumps(lookahead.as_json(found) | {"sample": prices.sample}))
     elif not found.moved:
-        out = terminal.console()
+        out = console()
         if prices.sample:
             terminal.show_sample(out, prices.fallback)
         for number, sentence in enumerate(said):
@@ -62,9 +63,9 @@ def check_parity(files: list[Path] | None, overrides: list[str] | None, as_json:
     from tempfile import TemporaryDirectory
 
     from backtests.checks import parity
-    from backtests.commands.runs import window
-    from backtests.engine.simulation import simulate
+    from backtests.commands.backtest import window
     from backtests.engine.inputs import prepare
+    from backtests.engine.simulation import simulate
     from backtests.runs.replay import replayed_run
 
     # Nobody pays interest on a paper account's cash.
@@ -77,7 +78,7 @@ def check_parity(files: list[Path] | None, overrides: list[str] | None, as_json:
     if as_json:
         print(json.dumps(parity.as_json(found) | {"sample": prices.sample}))
     elif not found.differences:
-        out = terminal.console()
+        out = console()
         if prices.sample:
             terminal.show_sample(out, prices.fallback)
         out.print(said[0], style="bold")

@@ -7,15 +7,24 @@ from typing import Any
 import pandas as pd
 import tomli_w
 
-from backtests.runs import folder as runs
-from backtests.commands.runs import logged, pin, write_page
-from backtests.evidence import breakouts, macro_drivers as causes, historical_facts as facts, lag_scan, lead_lag as leads, gate_test as regime, comovement as together, turning_points as turns
+from backtests.commands.pages import write_page
+from backtests.commands.run_scope import logged, pin
+from backtests.engine.inputs import market
+from backtests.engine.rules import gate_rules
+from backtests.evidence import breakouts, lag_scan
+from backtests.evidence import comovement as together
+from backtests.evidence import gate_test as regime
+from backtests.evidence import historical_facts as facts
+from backtests.evidence import lead_lag as leads
+from backtests.evidence import macro_drivers as causes
+from backtests.evidence import turning_points as turns
 from backtests.evidence.claim import Claim
 from backtests.evidence.document import Lags, document
 from backtests.evidence.history import History, gathered
-from backtests.engine.inputs import gate_rules, market
-from backtests.report import terminal
-from backtests.progress import Step, progress
+from backtests.report.progress import progress
+from backtests.runs import folder as runs
+from brokers.console import console
+from brokers.progress import Progress
 from config.settings import Settings, load
 from strategies.gate import gate_table
 
@@ -41,10 +50,10 @@ def run_evidence(files: list[Path] | None, overrides: list[str] | None, as_json:
     else:
         from backtests.report.evidence import terminal as evidence_terminal
 
-        evidence_terminal.show(terminal.console(), found, folder)
+        evidence_terminal.show(console(), found, folder)
 
 
-def _found(settings: Settings, history: History, step: Step) -> dict[str, Any]:
+def _found(settings: Settings, history: History, step: Progress) -> dict[str, Any]:
     """The content of evidence.json. Simulated prices say nothing about what happened: only what needs none is told then."""
     if history.prices.sample:
         return document(list(facts.without_prices()), None, history, settings)

@@ -8,18 +8,20 @@ from typing import Any
 import pandas as pd
 import tomli_w
 
-from backtests.runs import folder as runs
-from backtests.commands.runs import logged, pin, write_page
+from backtests.commands.pages import write_page
+from backtests.commands.run_scope import logged, pin
 from backtests.engine.inputs import prepare
-from backtests.report import terminal
-from backtests.progress import Step, progress
+from backtests.report.progress import progress
+from backtests.runs import folder as runs
 from backtests.tuning import overlay as best_file
 from backtests.tuning.document import document, write_trials
 from backtests.tuning.search.evaluator import Field
-from backtests.tuning.validation.findings import find
 from backtests.tuning.search.space import Space, space_of, variants
 from backtests.tuning.search.study import study
+from backtests.tuning.validation.findings import find
+from brokers.console import console
 from brokers.prices.load import Prices, load_prices
+from brokers.progress import Progress
 from config.settings import Settings, changed, load
 
 
@@ -44,10 +46,10 @@ def run_tune(files: list[Path] | None, overrides: list[str] | None, as_json: boo
     else:
         from backtests.report.tune import terminal as tune_terminal
 
-        tune_terminal.show(terminal.console(), found, folder)
+        tune_terminal.show(console(), found, folder)
 
 
-def _tuned(settings: Settings, space: Space, prices: Prices, partial: Path, folder: Path, step: Step) -> dict[str, Any]:
+def _tuned(settings: Settings, space: Space, prices: Prices, partial: Path, folder: Path, step: Progress) -> dict[str, Any]:
     """Everything but page and log, written into `partial`; the content of tune.json."""
     step("gate and coins")
     field = Field(prepare(settings, prices), space, settings.tune.threads)

@@ -5,22 +5,18 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from backtests.engine.rules import costs, decision_rules, gate_rules
 from brokers.orders.fills import Costs
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.series import SIBLINGS, DataError
 from config.settings import Settings
-from strategies.breakout import BreakoutRules
 from strategies.coins import coin_lines
-from strategies.confirmations import MeasureRules
-from strategies.decision import OWN_TREND, DecisionRules
-from strategies.gate import GateRules, published, session_rows
+from strategies.decision import DecisionRules
+from strategies.gate import published, session_rows
 from strategies.market import Market
-from strategies.risk_curve import CurveRules, HaircutRules
 
-DAY_SECONDS = 86_400
 BITCOIN_TREND_DAYS = 200  # of the benchmark's own average, whatever the strategy's is
-MAX_MISSING = 3  # bars after which a coin counts as ended
 
 
 class Inputs(NamedTuple):
@@ -98,64 +94,6 @@ def market(settings: Settings, prices: Prices) -> Market:
         siblings=siblings,
         names=names,
     )
-
-
-def gate_rules(settings: Settings) -> GateRules:
-    """The settings' numbers under the strategy's names."""
-    gate, curve, cuts, tests = settings.gate, settings.risk_curve, settings.haircuts, settings.confirmations
-    measures = MeasureRules(
-        volume_fast=tests.volume.fast_sessions,
-        volume_slow=tests.volume.slow_sessions,
-        volume_ratio=tests.volume.min_ratio,
-        breadth_sessions=tests.breadth.sessions,
-        breadth_share=tests.breadth.min_share,
-        leadership_sessions=tests.leadership.sessions,
-        credit_sessions=tests.credit.sessions,
-        broad_sessions=curve.broad_sessions,
-        rates_sessions=curve.rates_sessions,
-        liquidity_weeks=tests.liquidity.weeks,
-        exhaustion_drawdown=tests.exhaustion.drawdown,
-        exhaustion_days=tests.exhaustion.days,
-        max_age_sessions=settings.prices.max_age_sessions,
-        max_age_macro_days=settings.prices.max_age_macro,
-    )
-    haircuts = HaircutRules(
-        flows_factor=cuts.flows.factor,
-        flows_days=cuts.flows.days,
-        flows_record_sessions=cuts.flows.record_sessions,
-        losses_factor=cuts.losses.factor,
-        losses_share=cuts.losses.max_share,
-        losses_max_age=cuts.losses.max_age,
-    )
-    channels = CurveRules(curve.channels, curve.ceilings, curve.dormant_ceilings)
-    return GateRules(breakout_rules(settings), gate.trend_sessions, tests.enabled(), measures, channels, haircuts)
-
-
-def breakout_rules(settings: Settings) -> BreakoutRules:
-    """The settings' numbers under the strategy's names."""
-    return BreakoutRules(**{name: getattr(settings.gate, name) for name in BreakoutRules._fields})
-
-
-def decision_rules(settings: Settings) -> DecisionRules:
-    """The settings' numbers under the strategy's names, one entry a coin."""
-    rules = settings.allocation
-    return DecisionRules(
-        weights=tuple(coin.weight for coin in settings.coins),
-        lags=tuple(float(coin.lag_days * DAY_SECONDS) for coin in settings.coins),
-        spread=rules.unready == "spread",
-        own_trend=OWN_TREND.index(rules.own_trend),
-        target_volatility=rules.target_volatility,
-        drawdown_stop=rules.drawdown_stop,
-        cash_reserve=rules.cash_reserve,
-        band=rules.band,
-        max_gate_age=settings.gate.max_gate_age,
-        max_missing=MAX_MISSING,
-    )
-
-
-def costs(settings: Settings) -> Costs:
-    """What a simulated fill costs."""
-    return Costs(settings.costs.fee, settings.costs.slippage, settings.costs.min_notional)
 
 
 def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:

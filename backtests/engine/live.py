@@ -4,14 +4,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
-
-from backtests.engine.inputs import decision_rules, gate_rules, market
-from brokers.journal.journal import Journal
-from brokers.live.data_provider import Functions
-from brokers.live.session import Strategy
+from backtests.engine.inputs import market
+from backtests.engine.rules import decision_rules, gate_rules
+from brokers.live.strategy import Functions, LiveStrategy
 from config.settings import Settings
-from strategies.breakout import CONFIRMED
+from strategies.breakout import CONFIRMED, STATES
 from strategies.coins import coin_lines
 from strategies.decision import Decision
 from strategies.gate import gate_lines, gate_table
@@ -19,7 +16,7 @@ from strategies.russell_gate import RussellGate
 from strategies.sentences import sentences
 
 
-def functions(settings: Settings) -> Functions:
+def _functions(settings: Settings) -> Functions:
     """The functions of market data that a backtest applies once and a session again and again."""
     rules, average, volatility = gate_rules(settings), settings.allocation.own_trend_days, settings.allocation.volatility_days
     needed = max(average, volatility) + 1  # closes; what a window says does not depend on what lies before it
@@ -30,9 +27,9 @@ def functions(settings: Settings) -> Functions:
     )
 
 
-def strategy(settings: Settings) -> Strategy:
-    """The strategy's class, with the rules the settings give it."""
-    return Strategy(RussellGate, decision_rules(settings), CONFIRMED, _describer(settings))
+def live_strategy(settings: Settings) -> LiveStrategy:
+    """Everything of the strategy that a session needs, with the rules the settings give it."""
+    return LiveStrategy(RussellGate, decision_rules(settings), STATES, CONFIRMED, _functions(settings), _describer(settings))
 
 
 def _describer(settings: Settings) -> Callable[[Any], str]:
@@ -45,11 +42,3 @@ def _describer(settings: Settings) -> Callable[[Any], str]:
         return next(told)
 
     return describe
-
-
-def remembered(journal: Journal) -> pd.DataFrame:
-    """The gate rows earlier sessions acted on, as `strategies.gate.gate_lines` makes them."""
-    rows = list(journal.gate_rows())
-    index = pd.DatetimeIndex([row.known_at * 10**9 for row in rows], tz="UTC")
-    columns = ("state", "ceiling", "filled", "confirmed_at", "stale")
-    return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from backtests.engine.rules import breakout_rules
 from backtests.evidence.claim import FEWEST, Claim, lacking, stated, weighed
 from backtests.evidence.events import (
     LEVEL,
@@ -23,9 +24,8 @@ from backtests.evidence.events import (
     rising,
 )
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.performance.metrics import DAYS
 from backtests.performance.forward_returns import HORIZONS
-from backtests.engine.inputs import breakout_rules
+from backtests.performance.metrics import DAYS
 from config.evidence import Evidence
 from config.settings import Settings
 

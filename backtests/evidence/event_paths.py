@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.events import every_day
 from backtests.benchmarks.halvings import HALVINGS
+from backtests.evidence.events import every_day
 from backtests.evidence.history import BITCOIN, History
 
 BEFORE, AFTER, STEP = 90, 365, 5  # days around a breakout, and between two points of a path

@@ -12,10 +12,10 @@ import pandas as pd
 
 from backtests.benchmarks.benchmarks import after_halving
 from backtests.evidence.claim import Claim, Word, lacking, stated
+from backtests.evidence.comovement import FEWEST_WEEKS, STALE, WEEKS_A_YEAR, Measured, measured, weekly
 from backtests.evidence.events import LEVEL
 from backtests.evidence.historical_facts import MARK, PASSED
 from backtests.evidence.history import BITCOIN, History
-from backtests.evidence.comovement import FEWEST_WEEKS, STALE, WEEKS_A_YEAR, Measured, measured, weekly
 from config.evidence import Evidence
 from strategies.breakout import CONFIRMED, STATES
 from strategies.indicators import Floats

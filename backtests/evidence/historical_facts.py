@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from backtests.benchmarks.halvings import HALVINGS, share_mined, yearly_issuance
 from backtests.evidence import user_series as owned
 from backtests.evidence.claim import Claim, about, lacking, stated
-from backtests.evidence.events import every_day
-from backtests.benchmarks.halvings import HALVINGS, share_mined, yearly_issuance
-from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.comovement import CALMER, ETFS
+from backtests.evidence.events import every_day
+from backtests.evidence.history import BITCOIN, INDEX, History
 
 PASSED = "In January 2026 the Russell 2000 passed 2,600 for the first time, up about 15 %, on heavy volume and broad participation"
 MARK = 2600.0

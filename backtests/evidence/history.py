@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.events import every_day
-from backtests.progress import Step
 from brokers.prices.load import OWN_COLUMNS, Prices, load_prices, load_requests, own_file, source_of
 from brokers.prices.series import DataError, Request, Series
+from brokers.progress import Progress
 from config.settings import Settings
 
 BITCOIN, ETHER, ALTS, INDEX = "BTC", "ETH", "alts", "Russell 2000"
@@ -38,7 +38,7 @@ class History(NamedTuple):
     macro: Mapping[str, pd.Series] = NONE
 
 
-def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Step) -> History:
+def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Progress) -> History:
     """Everything there is; only the strategy's own series must be.
 
     Raises
@@ -74,7 +74,7 @@ def mean_of(closes: Mapping[str, pd.Series]) -> pd.Series:
     return pd.Series(np.cumprod(1.0 + returns.to_numpy()), index=days.index)
 
 
-def _more(settings: Settings, prices: Prices, refresh: bool, step: Step) -> dict[str, Series | DataError]:
+def _more(settings: Settings, prices: Prices, refresh: bool, step: Progress) -> dict[str, Series | DataError]:
     """Series beside the strategy's own."""
     wanted, had = settings.evidence, {request.symbol for request in prices.series}
     requests = [Request(symbol, "coin") for symbol in dict.fromkeys((wanted.ether, *wanted.alts)) if symbol not in had]

@@ -14,10 +14,10 @@ import pandas as pd
 from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Claim, Word, lacking
 from backtests.evidence.events import LEVEL, SIDES, every_day, share_as_high
-from backtests.evidence.history import ALTS, BITCOIN, ETHER, History
 from backtests.evidence.gate_test import moved, open_at
-from backtests.statistics.stationary_bootstrap import drawn_days
+from backtests.evidence.history import ALTS, BITCOIN, ETHER, History
 from backtests.performance.metrics import DAYS
+from backtests.statistics.stationary_bootstrap import drawn_days
 from config.evidence import Evidence
 from strategies.indicators import Floats, Ints
 

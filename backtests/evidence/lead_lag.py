@@ -9,11 +9,11 @@ import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Claim, Word, lacking
+from backtests.evidence.comovement import BLOCK_WEEKS, WEEKS_A_YEAR, weekly
 from backtests.evidence.events import LEVEL
+from backtests.evidence.gate_test import RIVAL
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.evidence.predictive_regression import Slope, ahead, change, hidden, row, saturdays, told_of, weighed
-from backtests.evidence.gate_test import RIVAL
-from backtests.evidence.comovement import BLOCK_WEEKS, WEEKS_A_YEAR, weekly
 from backtests.statistics.stationary_bootstrap import drawn_days
 from config.evidence import Evidence
 from strategies.indicators import Floats

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Claim, Word, lacking
+from backtests.evidence.comovement import STALE, WEEKS_A_YEAR
+from backtests.evidence.gate_test import open_at
 from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.predictive_regression import Slope, ahead, change, fit_of, hidden, row, saturdays, told_of, weighed
-from backtests.evidence.gate_test import open_at
-from backtests.evidence.comovement import STALE, WEEKS_A_YEAR
 from config.evidence import Evidence
 from strategies.confirmations import LIQUIDITY_PARTS
 from strategies.indicators import Floats

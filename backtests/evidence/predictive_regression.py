@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Claim, Word
-from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day, share_as_high
 from backtests.evidence.comovement import BLOCK_WEEKS, FEWEST_WEEKS, STALE
+from backtests.evidence.events import LEVEL, NORMAL, SEEN, every_day, share_as_high
 from backtests.statistics.stationary_bootstrap import drawn_days
 from strategies.indicators import Floats
 from strategies.market import latest

@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.macro_drivers import RISK_CURVE
 from backtests.evidence.claim import FEWEST, Claim, Word, lacking, stated
 from backtests.evidence.events import every_day
 from backtests.evidence.history import BITCOIN, INDEX, History
+from backtests.evidence.macro_drivers import RISK_CURVE
 from strategies.indicators import Floats, Ints
 
 FALL, RISE = 0.5, 2.0  # share lost, and times gained, that make a turn

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from backtests.benchmarks.halvings import height_on, mined
 from backtests.evidence.claim import Claim, about, stated, untestable
 from backtests.evidence.events import every_day
-from backtests.benchmarks.halvings import height_on, mined
 from backtests.evidence.history import BITCOIN
 
 YEAR = pd.Timedelta(days=365)

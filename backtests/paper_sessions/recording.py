@@ -6,14 +6,14 @@ from pathlib import Path
 from time import time
 from typing import Any, NamedTuple
 
-from backtests.engine.simulation import Run
 from backtests.engine.journal_run import run_of
+from backtests.engine.simulation import Run
 from brokers.journal.journal import RESUMED, Journal
 from brokers.journal.lock import holder
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, FillRow, Incident, Intent, OrderRow, Session
-from brokers.prices.clean import bar_length
 from brokers.live.observer import MARGIN
+from brokers.prices.clean import bar_length
 from strategies.decision import Decision
 
 REPLAYED = "replayed"  # outcome of a session that was history through the live path

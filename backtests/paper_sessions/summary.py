@@ -1,6 +1,6 @@
 """A paper session in numbers: what it did, what it cost, and how far it is from the backtest of the same days."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -8,12 +8,13 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from backtests.paper_sessions import recording as journals
-from backtests.paper_sessions.uptime import Attendance, Ran, attendance, ran
 from backtests.paper_sessions.execution import Fees, Filled, Nothing, Slippage, came_to_nothing, fees, filled, slippage, strays
 from backtests.paper_sessions.recording import Kept
 from backtests.paper_sessions.tracking import SameDays, prices_of, same_days, session_settings
+from backtests.paper_sessions.uptime import Attendance, Ran, attendance, ran
 from brokers.journal.records import EquityRow, Severity
 from brokers.prices.series import DataError
+from brokers.progress import Progress
 from config.settings import ConfigError
 
 ORDER = ("critical", "warning", "info")
@@ -87,7 +88,7 @@ class SessionReport(NamedTuple):
         return "otherwise" if any(self.otherwise) else "alike"
 
 
-def session_report(path: Path, overrides: Sequence[str], now: pd.Timestamp, progress: Callable[..., None] | None = None) -> SessionReport:
+def session_report(path: Path, overrides: Sequence[str], now: pd.Timestamp, progress: Progress | None = None) -> SessionReport:
     """Read the journal at `path`, and compare it with the backtest of its days as far as prices known at `now` can be had.
 
     Raises
@@ -113,7 +114,7 @@ def session_report(path: Path, overrides: Sequence[str], now: pd.Timestamp, prog
     )
 
 
-def _compared(kept: Kept, overrides: Sequence[str], now: pd.Timestamp, progress: Callable[..., None] | None) -> tuple[SameDays | None, str]:
+def _compared(kept: Kept, overrides: Sequence[str], now: pd.Timestamp, progress: Progress | None) -> tuple[SameDays | None, str]:
     if not kept.decisions:
         return None, "nothing was decided yet"
     try:

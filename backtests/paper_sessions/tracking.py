@@ -1,7 +1,7 @@
 """The backtest of the days a session has traded, and how far the session is from it."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 
 from backtests.checks import parity
-from backtests.runs.backtest import equity_frame
+from backtests.engine.inputs import Inputs, prepare
 from backtests.engine.simulation import Run, simulate
 from backtests.paper_sessions.recording import REPLAYED, Kept
 from backtests.performance.metrics import DAYS, Metrics, daily_rows, measure, returns
-from backtests.engine.inputs import Inputs, prepare
+from backtests.performance.result import equity_frame
 from brokers.prices import download
 from brokers.prices.live import daily
 from brokers.prices.load import Prices, load_prices, source_of, wanted
 from brokers.prices.series import DataError
+from brokers.progress import Progress
 from config.settings import ConfigError, Settings, restored
 
 SERVICES = ("yahoo", "exchange", "fred")
 PRIVATE = ("notify", "log", "journal")  # sections of the settings that decide nothing
-Progress = Callable[..., None]
 
 
 class Differing(NamedTuple):

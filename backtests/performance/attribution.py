@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from backtests.engine.simulation import Run
-from backtests.performance.metrics import daily_rows
 from backtests.engine.inputs import Inputs
+from backtests.engine.simulation import Run
 from backtests.performance.gate_periods import Spell
+from backtests.performance.metrics import daily_rows
 
 OUTSIDE = "outside"
 

@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from backtests.engine.inputs import market
+from backtests.engine.rules import gate_rules
 from backtests.performance.forward_returns import Opening, gain_since, openings
 from backtests.performance.forward_returns import as_json as openings_as_json
-from backtests.engine.inputs import gate_rules, market
 from brokers.prices.load import Prices
 from config.settings import Settings
 from strategies.gate import GateRules, gate_table

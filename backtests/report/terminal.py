@@ -12,8 +12,8 @@ from backtests.performance.forward_returns import HORIZONS, Opening
 from brokers.prices.quality import Quality
 
 if TYPE_CHECKING:  # cost the journal's start-up, and backtrader's
-    from backtests.report.run.tables import Table as Content
     from backtests.paper_sessions.summary import SessionReport
+    from backtests.report.run.tables import Table as Content
 
 COLUMNS = (
     ("total return", "total_return", "{:+,.0%}"),
@@ -33,12 +33,6 @@ NARROW = ("total_return", "cagr", "sharpe", "max_drawdown", "exposure")
 STALE_BARS = 5
 TOLD = 8  # rows of a session's table; the page has them all
 COLOURS = {"high": "red", "medium": "yellow", "low": "dim"}
-
-
-def console(error: bool = False) -> Console:
-    """Where people read; wide enough for the table when there is no terminal to ask."""
-    found = Console(stderr=error, highlight=False)
-    return found if found.is_terminal else Console(stderr=error, highlight=False, width=160)
 
 
 def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> None:
@@ -134,8 +128,8 @@ def openings_table(found: Sequence[Opening], coins: Sequence[str]) -> Table:
 
 def show_session(out: Console, report: "SessionReport", page: object) -> None:
     """How far a paper session is from the backtest of its days, what it cost, what needs a look."""
-    from backtests.report.session import tables as session_tables
     from backtests.paper_sessions.summary import attention, headline, sentence
+    from backtests.report.session import tables as session_tables
 
     if report.beside is not None and report.beside.prices.sample:
         show_sample(out, "")

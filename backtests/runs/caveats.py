@@ -5,12 +5,13 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from backtests.runs.backtest import Result
-from backtests.performance.metrics import Metrics
-from backtests.engine.inputs import MAX_MISSING, Inputs
+from backtests.engine.inputs import Inputs
+from backtests.engine.rules import MAX_MISSING
 from backtests.performance.gate_periods import Events, Spell
-from backtests.tuning.overlay import warning_of
+from backtests.performance.metrics import Metrics
+from backtests.runs.backtest import Backtest
 from brokers.prices.clean import bar_length
+from config.tuned import warning_of
 
 FEW_EVENTS = 10
 LITTLE_EXPOSURE = 0.02
@@ -26,7 +27,7 @@ class Caveat(NamedTuple):
     remedy: str
 
 
-def caveats(result: Result) -> list[Caveat]:
+def caveats(result: Backtest) -> list[Caveat]:
     """Every caveat that applies, worst first."""
     beside = result.comparison.benchmarks if result.comparison else {}
     figures = {name: curve.metrics for name, curve in beside.items()}

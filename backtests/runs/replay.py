@@ -1,26 +1,28 @@
 """History through the live path: the pump, the live feeds, the paper account and the journal, as fast as it goes."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from backtests.runs.backtest import Result, judged
-from backtests.engine.simulation import Run
+from backtests.engine.inputs import Inputs
 from backtests.engine.journal_run import run_of
-from backtests.engine.live import functions, remembered, strategy
-from backtests.engine.inputs import MAX_MISSING, Inputs
+from backtests.engine.live import live_strategy
+from backtests.engine.rules import MAX_MISSING
+from backtests.engine.simulation import Run
+from backtests.runs.backtest import Backtest, compare_run
 from brokers.clock import SimulatedClock
+from brokers.exchange.types import Book
+from brokers.journal.incident import Problem
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
+from brokers.live.data_provider import Pump, remembered
+from brokers.live.session import Session
 from brokers.orders.paper import PaperAccount, Rules, Terms
-from brokers.exchange.types import Book
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError
-from brokers.journal.incident import Problem
-from brokers.live.data_provider import Pump
-from brokers.live.session import Session
+from brokers.progress import Progress
 from config.settings import Settings
 
 SHUT = Book((), ())
@@ -73,7 +75,7 @@ class NextOpens:
 class Counted:
     """Nobody is told anything but how far it is."""
 
-    def __init__(self, total: int, progress: Callable[[str, int, int], None] | None) -> None:
+    def __init__(self, total: int, progress: Progress | None) -> None:
         self._total, self._progress, self._done = total, progress, 0
         self.problems: list[Problem] = []
 
@@ -102,21 +104,22 @@ def replayable(settings: Settings) -> Settings:
     return settings.model_copy(update={"paper": paper, "guards": guards, "exchange": exchange})
 
 
-def replayed(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None] | None = None) -> Result:
+def replayed(inputs: Inputs, path: Path, progress: Progress | None = None) -> Backtest:
     """A replay's result, in a backtest's form."""
-    return judged(inputs, replayed_run(inputs, path, progress), True, progress)
+    return compare_run(inputs, replayed_run(inputs, path, progress), True, progress)
 
 
-def replayed_run(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None] | None = None) -> Run:
+def replayed_run(inputs: Inputs, path: Path, progress: Progress | None = None) -> Run:
     """A replay's decisions and orders, read back from the journal it leaves at `path`."""
     replay(inputs, path, progress)
     with open_journal(path, lambda: 0.0, locked=False) as journal:
         return run_of(journal, int(bar_length(inputs.settings.exchange.timeframe).total_seconds()))
 
 
-def replay(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None] | None = None) -> list[Problem]:
+def replay(inputs: Inputs, path: Path, progress: Progress | None = None) -> list[Problem]:
     """Run the inputs' grid through the live path into a new journal at `path`; what a person would have been told."""
     settings = replayable(inputs.settings)
+    strategy = live_strategy(settings)
     clock = SimulatedClock(inputs.grid[0].timestamp())
     voice = Counted(len(inputs.grid), progress)
     with open_journal(path, clock.now) as journal:
@@ -128,8 +131,8 @@ def replay(inputs: Inputs, path: Path, progress: Callable[[str, int, int], None]
             NextOpens(inputs, clock).book,
             clock.now,
         )
-        pump = Pump(History(inputs.prices, settings.exchange.timeframe), functions(settings), settings, clock, remembered(journal))
-        session = Session(settings, strategy(settings), pump, account, journal, clock, voice)
+        pump = Pump(History(inputs.prices, settings.exchange.timeframe), strategy.functions, settings, clock, remembered(journal))
+        session = Session(settings, strategy, pump, account, journal, clock, voice)
         session.run(until=inputs.grid[-1].timestamp() + bar_length(settings.exchange.timeframe).total_seconds())
         session.end("replayed")
     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)

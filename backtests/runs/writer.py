@@ -12,12 +12,12 @@ import pandas as pd
 import tomli_w
 
 from backtests.performance import attribution
-from backtests.runs.backtest import Result
+from backtests.performance.gate_periods import Spell
+from backtests.performance.metrics import daily_rows
+from backtests.runs.backtest import Backtest
 from backtests.runs.caveats import Caveat
 from backtests.runs.latest_evidence import newest
-from backtests.performance.metrics import daily_rows
 from brokers.json_values import plain
-from backtests.performance.gate_periods import Spell
 from brokers.orders.simulated import OrderRecord
 from brokers.prices.clean import bar_length
 from strategies.breakout import STATES
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # costs numba's start-up
 LIBRARIES = ("backtrader", "numpy", "pandas", "numba", "yfinance", "ccxt")
 
 
-def write(result: Result, found: list[Caveat], folder: Path) -> None:
+def write(result: Backtest, found: list[Caveat], folder: Path) -> None:
     """Put everything but the report and the log into `folder`."""
     inputs, settings = result.inputs, result.inputs.settings
     (folder / "settings.toml").write_text(tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8")
@@ -42,7 +42,7 @@ def write(result: Result, found: list[Caveat], folder: Path) -> None:
     _write_csv(_decisions(result, reasons), folder / "decisions.csv")
 
 
-def summary(result: Result, found: list[Caveat]) -> dict[str, Any]:
+def summary(result: Backtest, found: list[Caveat]) -> dict[str, Any]:
     """The content of metrics.json."""
     inputs, happened, beside = result.inputs, result.events, result.comparison
     return {
@@ -82,7 +82,7 @@ def order_list_hash(orders: list[OrderRecord]) -> str:
     return sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _window(result: Result) -> dict[str, str]:
+def _window(result: Backtest) -> dict[str, str]:
     first, last = (result.equity.index[row].isoformat() for row in (0, -1))
     return {"first": first, "last": last, "timeframe": str(result.inputs.settings.exchange.timeframe)}
 
@@ -92,7 +92,7 @@ def _random_gates(shifted: "RandomGates") -> dict[str, Any]:
     return content | {"sharpes": [round(value, 4) for value in np.sort(shifted.sharpes[np.isfinite(shifted.sharpes)]).tolist()]}
 
 
-def _profit(result: Result) -> dict[str, Any]:
+def _profit(result: Backtest) -> dict[str, Any]:
     """Quote units by spell and coin, and what no coin earned: interest on cash."""
     gained = attribution.profits(result.run, result.inputs)
     values = result.equity["value"]
@@ -101,7 +101,7 @@ def _profit(result: Result) -> dict[str, Any]:
     return {"coins": list(table.columns), "spells": {str(name): row.tolist() for name, row in table.iterrows()}, "interest": interest}
 
 
-def _curves(result: Result) -> pd.DataFrame:
+def _curves(result: Backtest) -> pd.DataFrame:
     """One row a UTC day: value of the strategy and of each benchmark, share of equity in each coin."""
     index = pd.DatetimeIndex(result.equity.index)
     table = pd.DataFrame({"time": index, "strategy": result.equity["value"].to_numpy()})
@@ -119,7 +119,7 @@ def _spell(spell: Spell) -> dict[str, Any]:
     return content
 
 
-def _orders(result: Result, reasons: list[str]) -> pd.DataFrame:
+def _orders(result: Backtest, reasons: list[str]) -> pd.DataFrame:
     texts = dict(zip((one.time for one in result.run.decisions), reasons, strict=True))
     length = bar_length(result.inputs.settings.exchange.timeframe)
     rows = [
@@ -140,7 +140,7 @@ def _orders(result: Result, reasons: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["decided", "filled", "symbol", "side", "size", "price", "value", "fee", "status", "reason"])
 
 
-def _gate(result: Result) -> pd.DataFrame:
+def _gate(result: Backtest) -> pd.DataFrame:
     """The sessions of the traded window and the one known before it."""
     table, grid = result.inputs.table, result.inputs.grid
     first = max(int(table.index.searchsorted(grid[0], side="right")) - 1, 0)
@@ -149,7 +149,7 @@ def _gate(result: Result) -> pd.DataFrame:
     return window[[*order, *(name for name in window.columns if name not in order)]]
 
 
-def _decisions(result: Result, reasons: list[str]) -> pd.DataFrame:
+def _decisions(result: Backtest, reasons: list[str]) -> pd.DataFrame:
     decisions = result.run.decisions
     frame = pd.DataFrame({"time": result.equity.index, "state": [STATES[int(one.gate.state)] for one in decisions]})
     frame["ceiling"] = [one.gate.ceiling for one in decisions]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtests.engine.kernel import compiled, inlined
+from backtests.engine.compiled import compiled, inlined
 from backtests.performance.metrics import DAYS, FLAT, sharpe
 from strategies.indicators import Floats
 

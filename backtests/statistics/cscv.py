@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.engine.kernel import compiled
+from backtests.engine.compiled import compiled
 from backtests.performance.metrics import DAYS, FLAT
 from strategies.indicators import Floats, Ints
 

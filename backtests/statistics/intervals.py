@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from backtests.performance.metrics import DAYS, FLAT, drawdowns, longest_drawdown, sharpe, sortino
 from backtests.statistics.bootstrap import DRAWS, Interval, interval, resampled
 from backtests.statistics.stationary_bootstrap import drawn_days
-from backtests.performance.metrics import DAYS, FLAT, drawdowns, longest_drawdown, sharpe, sortino
 from strategies.indicators import Floats
 
 DRAWS_AT_ONCE = 100

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backtests.performance.metrics import FLAT
 from backtests.statistics.bootstrap import BLOCK_DAYS, DRAWS
 from backtests.statistics.stationary_bootstrap import Counted, drawn_days, how_often
-from backtests.performance.metrics import FLAT
 from strategies.indicators import Floats
 
 DRAWS_AT_ONCE = 100

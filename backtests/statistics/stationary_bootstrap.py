@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from backtests.engine.compiled import compiled
 from backtests.statistics.bootstrap import BLOCK_DAYS, next_day
-from backtests.engine.kernel import compiled
 from strategies.indicators import Floats
 
 Counted = NDArray[np.int32]

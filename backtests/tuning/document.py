@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from backtests.performance.metrics import DAYS
-from brokers.json_values import plain
 from backtests.tuning.search.evaluator import Field
-from backtests.tuning.validation.findings import NAMES, Findings, axis_drift, day_texts, possible, stitched_returns, versions
-from backtests.tuning.validation.leave_one_out import LeaveOneOut
 from backtests.tuning.search.segment_stats import Figures, from_returns
 from backtests.tuning.search.segment_stats import figures as figures_of
 from backtests.tuning.search.study import DEFAULT, Study
+from backtests.tuning.validation.findings import NAMES, Findings, axis_drift, day_texts, possible, stitched_returns, versions
+from backtests.tuning.validation.leave_one_out import LeaveOneOut
 from backtests.tuning.validation.walk_forward import WalkForward
+from brokers.json_values import plain
 from config.settings import Settings
 from strategies.indicators import Floats
 

@@ -1,25 +1,19 @@
 """`best.toml`: the set a search found, as an overlay that carries its verdict, and what is said where one is used."""
 
-import json
 from collections.abc import Mapping
 from datetime import date
-from hashlib import blake2b
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
 import tomli_w
 
-from backtests.tuning.search.space import TUNABLE
 from backtests.tuning.validation.verdict import Verdict
 from config.settings import ConfigError, Settings
+from config.tuned import SIMULATED, TUNABLE, fingerprint
 
 WIDTH = 118
-SIMULATED = "no verdict"  # what stands in place of a word where prices were simulated
 MARKS = {True: "passed", False: "not passed", None: "not possible"}
-# What the strategy does hangs on these, and so does what a verdict says; where coins are traded, and with how much, is the user's.
-JUDGED: Any = {"signal": True, **dict.fromkeys(TUNABLE, True), "coins": True, "costs": True, "exchange": {"timeframe"}}
-UNJUDGED: Any = {"coins": {"__all__": {"market"}}}
 
 
 def write(path: Path, best: Settings, changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date) -> None:
@@ -69,34 +63,6 @@ def text(best: Settings, changed: Mapping[str, tuple[Any, Any]], verdict: Verdic
         "judged": fingerprint(best),
     }
     return f"{_comments(changed, verdict, where, when)}\n{tomli_w.dumps({'tuned': tuned} | tables)}"
-
-
-def warning_of(settings: Settings) -> str | None:
-    """What to say before these settings are used, None if nothing: they come from no search, or are what one recommends."""
-    tuned = settings.tuned
-    if tuned is None:
-        return None
-    source = f"the search of {tuned.on} ({tuned.run})"
-    if tuned.judged != fingerprint(settings):
-        return (
-            f'These settings carry the verdict "{tuned.verdict}" of {source}, but are not the set it judged, so it says nothing about them: '
-            "lay best.toml over that run's settings.toml and leave rules, coins and costs as they are, or take [tuned] out of it"
-        )
-    match tuned.verdict:
-        case "recommend":
-            return None
-        case "do not recommend":
-            return f"These settings are the best of {source}, which advises against them: {tuned.why}"
-        case "cannot be told":
-            return f"These settings are the best of {source}, which cannot tell whether they are any good: {tuned.why}"
-        case _:
-            return f"These settings are the best of {source}. {tuned.why}"
-
-
-def fingerprint(settings: Settings) -> str:
-    """Equal for settings with which the strategy decides alike at the same costs: all that a verdict hangs on but prices and window."""
-    content = settings.model_dump(mode="json", include=JUDGED, exclude=UNJUDGED)
-    return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def _comments(changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date) -> str:

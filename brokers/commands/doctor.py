@@ -50,10 +50,10 @@ def _examined(files: list[Path] | None, overrides: list[str] | None, drill: bool
     installed = versions()
     yield "configuration", installed
     try:
-        from brokers.commands.paper import journal_path
         from brokers.clock import Clock
         from brokers.doctor.checks import examined
         from brokers.journal.lock import holder
+        from brokers.journal.opening import journal_path
         from config.settings import ConfigError, load
     except ImportError:
         if installed.state == "wrong":
@@ -110,7 +110,7 @@ def _show(finding: Finding) -> None:
     try:
         from rich.text import Text
 
-        from backtests.report.terminal import console
+        from brokers.console import console
     except ImportError:  # that a package is missing must be said without it
         print(f"{finding.state:<8}{finding.name:<{NAME}} {text}")
         return

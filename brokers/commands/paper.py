@@ -1,61 +1,57 @@
-"""What `paper`, `halt` and `resume` do: a session is put together, run, and always ended in writing."""
+"""`paper`: a session is put together, run, and always ended in writing."""
 
 import gc
 import json
 import signal
 import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from backtests.engine.live import functions, remembered, strategy
-from brokers.json_values import plain
-from backtests.tuning.overlay import warning_of
 from brokers.clock import Clock
-from brokers.journal.journal import Journal
-from brokers.journal.opening import open_journal
+from brokers.errors import SafetyError
 from brokers.exchange.client import Client, Keys
-from brokers.exchange.errors import CallAPersonError, ExchangeError, SafetyError
+from brokers.exchange.errors import CallAPersonError, ExchangeError
+from brokers.exchange.rate_limits import Quiet
+from brokers.journal.incident import Problem
+from brokers.journal.journal import Journal
+from brokers.journal.opening import journal_path, open_journal
+from brokers.json_values import plain
+from brokers.live.data_provider import Pump, remembered
+from brokers.live.observer import SessionVoice
+from brokers.live.session import Session, Voice
+from brokers.live.strategy import LiveStrategy
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.orders.testnet import TestnetAccount
 from brokers.prices import candles as public_prices
 from brokers.prices.live import LivePrices
 from brokers.prices.series import DataError
-from brokers.journal.incident import Problem
-from brokers.live.data_provider import Pump
-from brokers.exchange.rate_limits import Quiet
 from brokers.redaction import redacted
-from brokers.live.session import Session, Voice
-from brokers.live.observer import SessionVoice
 from config.secrets import Secrets, load_secrets
 from config.settings import ConfigError, Settings, load
-from strategies.breakout import STATES
+from config.tuned import warning_of
 
 FLUSH = 5.0  # seconds for notifications that still wait at the end
 EXPECTED = (ConfigError, DataError, ExchangeError, SafetyError)  # how a session may end; anything else is a bug
 
 
-def journal_path(settings: Settings) -> Path:
-    """The journal of the account these settings trade."""
-    exchange = settings.exchange
-    name = f"testnet-{exchange.id}" if exchange.mode == "testnet" else f"dry-run-{exchange.prices_id}"
-    return Path(settings.journal.folder) / f"{name}.sqlite"
+StrategyOf = Callable[[Settings], LiveStrategy]
 
 
-def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bool, once: bool) -> int:
-    """Trade on paper until told to stop; the exit code."""
+def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bool, once: bool, strategy_of: StrategyOf) -> int:
+    """Trade what `strategy_of` the settings decides on paper until told to stop; the exit code."""
     gc.enable()  # which a backtest does without: a session lives for months
     settings, secrets = load(files, overrides), load_secrets()
+    strategy = strategy_of(settings)
     clock = Clock()
     with ended_by_signals(clock) as received, ExitStack() as parts:
         journal = parts.enter_context(open_journal(journal_path(settings), clock.now))
-        voice = parts.enter_context(voices(settings, secrets, journal, console=not as_json))
+        voice = parts.enter_context(voices(settings, secrets, journal, strategy.states, console=not as_json))
         if advice := warning_of(settings):
             voice.problem(Problem("tuned", "warning", advice))
-        session = put_together(settings, secrets, journal, clock, voice)
+        session = put_together(settings, secrets, strategy, journal, clock, voice)
         outcome = "bug"
         try:
             session.run(once)
@@ -77,7 +73,7 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
     return 130 if signal.SIGINT in received else 0
 
 
-def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: Clock, voice: Voice) -> Session:
+def put_together(settings: Settings, secrets: Secrets, strategy: LiveStrategy, journal: Journal, clock: Clock, voice: Voice) -> Session:
     """A session of these settings: which account it trades is decided here, and nowhere else."""
     exchange, prices = settings.exchange, LivePrices(settings)
     public = _client(exchange.prices_id, None, settings, clock, public_prices.QUIET)
@@ -99,8 +95,8 @@ def put_together(settings: Settings, secrets: Secrets, journal: Journal, clock: 
         if account.began_with != (asked := terms(settings).cash):
             text = f"the account on paper began with {account.began_with:,.2f} and goes on with what it has, exchange.amount says {asked:,.2f} now"
             voice.problem(Problem("account", "warning", f"{text}; for a new one name another journal.folder"))
-    pump = Pump(prices, functions(settings), settings, clock, remembered(journal))
-    return Session(settings, strategy(settings), pump, account, journal, clock, voice)
+    pump = Pump(prices, strategy.functions, settings, clock, remembered(journal))
+    return Session(settings, strategy, pump, account, journal, clock, voice)
 
 
 def terms(settings: Settings) -> Terms:
@@ -123,14 +119,14 @@ def _rules(markets: Mapping[str, str], public: Client) -> dict[str, Rules]:
 
 
 @contextmanager
-def voices(settings: Settings, secrets: Secrets, journal: Journal, console: bool) -> Iterator[SessionVoice]:
+def voices(settings: Settings, secrets: Secrets, journal: Journal, states: Sequence[str], console: bool) -> Iterator[SessionVoice]:
     """Log, notifications, status line and dead man's switch, for as long as the session lasts."""
     from loguru import logger
 
     from brokers.live import logs
     from brokers.live.notify import DeadMansSwitch, Notifier, secrets_in
-    from brokers.prices.clean import bar_length
     from brokers.live.status import shown
+    from brokers.prices.clean import bar_length
 
     hidden = [*secrets.hidden(), *secrets_in(secrets.urls())]
     logs.start(Path(settings.log.folder), settings.log.level, settings.log.rotation, settings.log.keep, console, hidden)
@@ -140,7 +136,7 @@ def voices(settings: Settings, secrets: Secrets, journal: Journal, console: bool
         switch = DeadMansSwitch(seconds, lambda text: notifier.send("missed", "Russell Gate: a decision is missed", text), logger)
         try:
             with shown(logger) if console else silent() as show:
-                yield SessionVoice(settings, journal, logger, notifier, switch, show, STATES)
+                yield SessionVoice(settings, journal, logger, notifier, switch, show, states)
         finally:
             switch.close()
             notifier.close(FLUSH)
@@ -181,28 +177,3 @@ def said(journal: Journal) -> dict[str, Any]:
     intents = [one._asdict() for one in journal.intents(row.time)]
     found: dict[str, Any] = plain({"decision": row._asdict(), "intents": intents, "equity": (journal.last_equity() or row)._asdict()})
     return found
-
-
-def halt(files: list[Path] | None, overrides: list[str] | None, reason: str) -> None:
-    """Stop a session's trading at once, whether it runs or not."""
-    path = _existing(load(files, overrides))
-    with open_journal(path, time.time, locked=False) as journal:
-        journal.halt(reason)
-        journal.incident("halt", "warning", f"halted: {reason}")
-    print(f"halted: nothing is ordered for {path} until `resume`; what is held stays held")
-
-
-def resume(files: list[Path] | None, overrides: list[str] | None) -> None:
-    """Let a session trade again; the drawdown guard starts anew from what the account is worth now."""
-    path = _existing(load(files, overrides))
-    with open_journal(path, time.time, locked=False) as journal:
-        journal.resume()
-        journal.incident("resume", "info", "resumed")
-    print(f"resumed: {path} trades again from its next bar")
-
-
-def _existing(settings: Settings) -> Path:
-    path = journal_path(settings)
-    if not path.exists():
-        raise ConfigError(f"{path}: there is no such journal; name the config the session runs with, as in --config config/testnet.toml")
-    return path

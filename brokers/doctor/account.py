@@ -4,9 +4,9 @@ import math
 from collections.abc import Callable, Mapping
 
 from brokers.doctor.finding import Finding
+from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
 from brokers.orders.ledger import Ledger
-from brokers.exchange.types import Listing
 from config.settings import Settings
 
 SMALL = 0.02  # share of the account that should still be an order

@@ -11,16 +11,17 @@ from brokers.clock import Clock
 from brokers.doctor.account import markets
 from brokers.doctor.exchange import connected
 from brokers.doctor.finding import Finding
+from brokers.errors import SafetyError
+from brokers.exchange.client import Client, Keys
+from brokers.exchange.errors import CallAPersonError, ExchangeError, TryLaterError, UnknownOutcomeError
+from brokers.exchange.types import Listing
+from brokers.journal.client_ids import is_ours
+from brokers.journal.incident import Problem
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, FillRow, Intent
-from brokers.exchange.client import Client, Keys
-from brokers.exchange.errors import CallAPersonError, ExchangeError, SafetyError, TryLaterError, UnknownOutcomeError
-from brokers.journal.client_ids import is_ours
 from brokers.orders.ledger import Ledger
 from brokers.orders.testnet import TestnetAccount
-from brokers.exchange.types import Listing
-from brokers.journal.incident import Problem
 from config.settings import Settings
 
 ROOM = 1.05  # times the exchange's smallest order: the price may fall between buying and selling

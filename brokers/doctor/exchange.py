@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 from brokers.clock import Clock
 from brokers.doctor.account import balances, size, sizes
 from brokers.doctor.finding import Finding
-from brokers.journal.journal import Journal
+from brokers.errors import SafetyError
 from brokers.exchange.client import Client, Keys
-from brokers.exchange.errors import CallAPersonError, ExchangeError, NotServedError, SafetyError
+from brokers.exchange.errors import CallAPersonError, ExchangeError, NotServedError
 from brokers.exchange.sandboxes import FACTS
 from brokers.exchange.types import Listing
+from brokers.journal.journal import Journal
 from brokers.prices import fred, probe, yahoo
 from brokers.prices.candles import address
 from brokers.prices.live import daily

@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from brokers.exchange.responses import STUMBLES, UnusableError
 from brokers.exchange.errors import CallAPersonError, NotServedError, RefusedError, TryLaterError, UnknownOutcomeError
+from brokers.exchange.rate_limits import Quiet
+from brokers.exchange.responses import STUMBLES, UnusableError
 from brokers.exchange.sandboxes import Facts, Kind, Unsettled
 from brokers.exchange.transport import Reply, Transport
-from brokers.exchange.rate_limits import Quiet
 from brokers.redaction import redacted
 
 ATTEMPTS = 4

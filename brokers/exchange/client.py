@@ -12,9 +12,9 @@ from brokers.exchange import responses as answers
 from brokers.exchange.calls import Calls, MissingError
 from brokers.exchange.connection import made, paced, walled_in
 from brokers.exchange.errors import CallAPersonError, RefusedError, UnknownOutcomeError
+from brokers.exchange.rate_limits import Quiet
 from brokers.exchange.sandboxes import ANY, FACTS, facts_of
 from brokers.exchange.types import Balances, Book, Listing, Permissions, Placed, Side, Trade
-from brokers.exchange.rate_limits import Quiet
 
 BOOK_LEVELS = 100  # every supported exchange gives as many
 LIST_LENGTH = 50  # orders of a list, newest first; Bybit's most

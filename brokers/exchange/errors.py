@@ -42,7 +42,3 @@ class CallAPersonError(ExchangeError):
 
 class NotServedError(CallAPersonError):
     """The exchange does not serve the place that the request came from."""
-
-
-class SafetyError(Exception):
-    """Trading was stopped to keep something safe; the message says what, and how to go on. Exit code 5."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from requests import PreparedRequest, ReadTimeout, Response, TooManyRedirects
 from requests.adapters import HTTPAdapter
 
-from brokers.exchange.errors import SafetyError
+from brokers.errors import SafetyError
 
 SIGNED_HEADERS = ("key", "sign", "passphrase", "authorization")  # parts of a header's name
 SIGNED_PARAMETERS = ("signature=", "sign=", "apikey=", "api_key=")

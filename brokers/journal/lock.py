@@ -5,8 +5,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from brokers.journal.records import JournalError
 from brokers.atomic_files import replace_file
+from brokers.journal.records import JournalError
 
 
 class SessionLock:

@@ -14,13 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, insert
 from sqlalchemy.exc import SQLAlchemyError
 
+from brokers.atomic_files import replace_file
+from brokers.journal.client_ids import new_account_id
 from brokers.journal.database import Database
 from brokers.journal.journal import ACCOUNT_ID, Journal
 from brokers.journal.lock import SessionLock
 from brokers.journal.records import DamagedError, JournalError
 from brokers.journal.tables import APPLICATION_ID, METADATA, meta
-from brokers.journal.client_ids import new_account_id
-from brokers.atomic_files import replace_file
+from config.settings import ConfigError, Settings
 
 # What brings a file from version 1 to 2, from 2 to 3 and so on: in order, each in its transaction, none ever changed later.
 # Whoever adds one changes tables.py as well: a new file is made in the newest version at once.
@@ -182,3 +183,18 @@ def _migrate(path: Path, now: float, lock: SessionLock | None) -> None:
         except (OSError, SQLAlchemyError, JournalError) as error:
             failed = f"{path}: cannot be brought to version {1 + len(MIGRATIONS)} ({error})"
             raise JournalError(f"{failed}. It is as it was; go on with the version of the program that wrote it") from error
+
+
+def journal_path(settings: Settings) -> Path:
+    """The journal of the account these settings trade."""
+    exchange = settings.exchange
+    name = f"testnet-{exchange.id}" if exchange.mode == "testnet" else f"dry-run-{exchange.prices_id}"
+    return Path(settings.journal.folder) / f"{name}.sqlite"
+
+
+def existing_journal(settings: Settings) -> Path:
+    """`journal_path`, which must be there."""
+    path = journal_path(settings)
+    if not path.exists():
+        raise ConfigError(f"{path}: there is no such journal; name the config the session runs with, as in --config config/testnet.toml")
+    return path

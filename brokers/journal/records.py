@@ -7,7 +7,7 @@ units (negative sells), prices and values quote units. A number that may be unkn
 import math
 from typing import Literal, NamedTuple, TypedDict
 
-from brokers.exchange.errors import SafetyError
+from brokers.errors import SafetyError
 
 IntentState = Literal["planned", "sent", "done", "abandoned", "refused"]
 Severity = Literal["info", "warning", "critical"]

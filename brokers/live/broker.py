@@ -31,7 +31,7 @@ class Account(Protocol):
         """Coin units held."""
 
     def limits(self, coin: str) -> tuple[float, float]:
-        """Step (coin units) and minimum notional (quote units) of an order."""
+        """Progress (coin units) and minimum notional (quote units) of an order."""
 
     def largest_drawdown(self, since: float, value: float) -> float:
         """Largest fall of the unit value from a peak, both since `since` (epoch seconds), the account being worth `value` now."""
@@ -67,7 +67,7 @@ class LiveBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no type
         return Held(self._account.positions.get(data._name, 0.0))
 
     def limits(self, data: Any) -> tuple[float, float]:
-        """Step (coin units) and minimum notional (quote units) of `data`."""
+        """Progress (coin units) and minimum notional (quote units) of `data`."""
         return self._account.limits(data._name)
 
     def largest_drawdown(self, since: float) -> float:

@@ -1,21 +1,21 @@
 """What is known when a coin's bar closes: the newest gate row and the newest bar of every coin, and what could not be had."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from brokers.clock import Clock
+from brokers.journal.incident import Problem
+from brokers.journal.journal import Journal
+from brokers.live.strategy import Functions
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.quality import missing
 from brokers.prices.series import BAR_COLUMNS, SIBLINGS, DataError, Series
-from brokers.journal.incident import Problem
 from config.settings import Settings
 
-GateFunction = Callable[[Prices], pd.DataFrame]
-LinesFunction = Callable[[pd.DataFrame, pd.Series, pd.DatetimeIndex], pd.DataFrame]
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks for what should be there
 MOST_OF_A_BAR = 0.25  # of a bar may be spent waiting: the next one must not find the session still busy
 LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missing
@@ -60,18 +60,6 @@ class Source(Protocol):
 
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """The newest bars of one coin at the session's timeframe that ended by `now`, at least the last few."""
-
-
-class Functions(NamedTuple):
-    """The strategy's pure functions of market data: a session is handed them and knows nothing about rules.
-
-    `gate` makes the gate's table out of prices, `gate_lines` its numbers; `coin` a coin's lines out of its bars and daily closes
-    at the instants of a grid.
-    """
-
-    gate: GateFunction
-    gate_lines: Callable[[pd.DataFrame], pd.DataFrame]
-    coin: LinesFunction
 
 
 class Pump:
@@ -237,6 +225,14 @@ class Pump:
         series = self._prices.series.items() if self._prices else ()
         found = (one.frame for request, one in series if (request.symbol, request.timeframe) == (history, "1d"))
         return next(found, NO_BARS)
+
+
+def remembered(journal: Journal) -> pd.DataFrame:
+    """The gate rows earlier sessions acted on, as `strategies.gate.gate_lines` makes them."""
+    rows = list(journal.gate_rows())
+    index = pd.DatetimeIndex([row.known_at * 10**9 for row in rows], tz="UTC")
+    columns = ("state", "ceiling", "filled", "confirmed_at", "stale")
+    return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float)
 
 
 def _warm_up(settings: Settings) -> int:

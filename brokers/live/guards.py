@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from brokers.journal.incident import Problem
 from brokers.journal.journal import RESUMED, Journal
 from brokers.journal.records import Intent
 from brokers.live.broker import Wanted
-from brokers.journal.incident import Problem
 from config.settings import Settings
 
 DAY = 86_400

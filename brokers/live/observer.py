@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from brokers.journal.incident import Problem
 from brokers.journal.journal import Journal
 from brokers.journal.records import DecisionRow, Intent
 from brokers.live.notify import DeadMansSwitch, Notifier
-from brokers.journal.incident import Problem
 from brokers.live.status import Holding, Status
 from config.settings import Settings
 

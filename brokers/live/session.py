@@ -2,24 +2,25 @@
 
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from brokers.cerebro import Cerebro, Step
 from brokers.clock import Clock
+from brokers.exchange.errors import TryLaterError, UnknownOutcomeError
 from brokers.feeds import LiveCoinFeed, LiveGateFeed, backtrader_time
-from brokers.live.guards import Guards, Situation
+from brokers.journal.incident import Problem
 from brokers.journal.journal import Journal
 from brokers.journal.records import Bar, DecisionRow, GateRow, Intent
-from brokers.exchange.errors import TryLaterError, UnknownOutcomeError
-from brokers.orders.orphaned_coins import refuse_forgotten
 from brokers.live.broker import Account, LiveBroker
+from brokers.live.data_provider import Known, Pump
+from brokers.live.guards import Guards, Situation
+from brokers.live.strategy import LiveStrategy
 from brokers.orders.nav import Units
+from brokers.orders.orphaned_coins import refuse_forgotten
 from brokers.prices.clean import bar_length
 from brokers.prices.series import DataError
-from brokers.journal.incident import Problem
-from brokers.live.data_provider import Known, Pump
 from config.settings import Settings
 
 RETRY, LONGEST_RETRY = 30.0, 900.0  # seconds between two attempts at what could not be settled; doubled each time
@@ -60,15 +61,6 @@ class Voice(Protocol):
         """The next decision is due at `until` (epoch seconds)."""
 
 
-class Strategy(NamedTuple):
-    """The strategy as the session runs it: its class and rules, and its decision in words."""
-
-    kind: type
-    rules: Any
-    confirmed: int
-    describe: Callable[[Any], str]
-
-
 class Session:
     """One Cerebro over live feeds.
 
@@ -77,7 +69,7 @@ class Session:
     """
 
     def __init__(
-        self, settings: Settings, strategy: Strategy, pump: Pump, account: TradingAccount, journal: Journal, clock: Clock, voice: Voice
+        self, settings: Settings, strategy: LiveStrategy, pump: Pump, account: TradingAccount, journal: Journal, clock: Clock, voice: Voice
     ) -> None:
         self._settings = settings
         self._strategy = strategy

@@ -5,9 +5,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from brokers.exchange.types import Listing
 from brokers.journal.journal import FLOW, Journal
 from brokers.journal.records import FillRow
-from brokers.exchange.types import Listing
 
 BEGUN = "begun"  # journal key: when the account began, at first or after a reset (epoch seconds of the exchange)
 BASELINE, SNAPSHOT = "baseline", "untraded"  # journal keys: balances before us; balances less our trades

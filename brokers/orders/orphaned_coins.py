@@ -3,8 +3,8 @@
 import json
 from collections.abc import Collection
 
+from brokers.errors import SafetyError
 from brokers.journal.journal import Journal
-from brokers.exchange.errors import SafetyError
 from brokers.orders.ledger import BASELINE, BEGUN, SNAPSHOT
 
 DUST = 5.0  # quote units; what fees and steps leave behind

@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from brokers.exchange.types import Book
+from brokers.journal.client_ids import client_id
 from brokers.journal.journal import Journal
 from brokers.journal.records import FillRow, HaltedError, Intent, OrderRow
 from brokers.orders.book import walked
 from brokers.orders.fills import Costs, fill
-from brokers.journal.client_ids import client_id
 from brokers.orders.nav import Units
-from brokers.exchange.types import Book
 
 CASH = "cash"  # journal key: what the account began with, quote units
 
@@ -86,7 +86,7 @@ class PaperAccount:
         return 0.0
 
     def limits(self, coin: str) -> tuple[float, float]:
-        """Step (coin units) and minimum notional (quote units) of an order."""
+        """Progress (coin units) and minimum notional (quote units) of an order."""
         return self._rules[coin]
 
     def largest_drawdown(self, since: float, value: float) -> float:

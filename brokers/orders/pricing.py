@@ -3,10 +3,10 @@
 import math
 from typing import NamedTuple
 
+from brokers.exchange.types import Book, Listing
 from brokers.journal.records import Intent
 from brokers.orders.book import walked
 from brokers.orders.fills import Costs, fill
-from brokers.exchange.types import Book, Listing
 from config.settings import Settings
 
 

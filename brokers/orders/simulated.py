@@ -76,7 +76,7 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         return self._positions[data]
 
     def limits(self, data: Any) -> tuple[float, float]:
-        """Step (coin units) and minimum notional (quote units) of `data`."""
+        """Progress (coin units) and minimum notional (quote units) of `data`."""
         return self._steps[data._name], self._costs.min_notional
 
     def largest_drawdown(self, since: float) -> float:

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 
 from brokers.clock import Clock
-from brokers.journal.journal import Journal
-from brokers.journal.records import FillRow, HaltedError, Intent, OrderRow
 from brokers.exchange.client import Client
 from brokers.exchange.errors import RefusedError, TryLaterError, UnknownOutcomeError
-from brokers.journal.client_ids import client_id
 from brokers.exchange.types import Listing, Placed, Trade
+from brokers.journal.client_ids import client_id
+from brokers.journal.journal import Journal
+from brokers.journal.records import FillRow, HaltedError, Intent, OrderRow
 
 ATTEMPTS = 2  # an order that never arrived is sent a second time, and no third
 LATE = 10.0  # seconds an exchange may take over a request, beyond its receive window

@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from brokers.clock import Clock
-from brokers.journal.journal import Journal
-from brokers.journal.records import Intent, IntentState, OrderRow
 from brokers.exchange.client import Client
 from brokers.exchange.errors import CallAPersonError, RefusedError, TryLaterError
+from brokers.exchange.types import Balances, Listing
 from brokers.journal.client_ids import is_ours
+from brokers.journal.incident import Problem
+from brokers.journal.journal import Journal
+from brokers.journal.records import Intent, IntentState, OrderRow
 from brokers.orders.ledger import BEGUN, Ledger, Moved
+from brokers.orders.nav import Units
 from brokers.orders.pricing import Means, Plan, planned
 from brokers.orders.submission import ATTEMPTS, ENDED, NEVER_WAS, TURNED_AWAY, Orders
-from brokers.orders.nav import Units
-from brokers.exchange.types import Balances, Listing
-from brokers.journal.incident import Problem
 from config.settings import Settings
 
 LOOKS = 4  # at balances that do not agree: after a fill they may lag
@@ -105,7 +105,7 @@ class TestnetAccount:
         return self._clock.now() + self._client.clock_offset
 
     def limits(self, coin: str) -> tuple[float, float]:
-        """Step (coin units) and minimum notional (quote units) of an order."""
+        """Progress (coin units) and minimum notional (quote units) of an order."""
         listing = self._listings[coin]
         return listing.step, listing.min_notional
 

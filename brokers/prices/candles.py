@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import pandas as pd
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from brokers.exchange.errors import SafetyError
+from brokers.errors import SafetyError
+from brokers.exchange.rate_limits import Quiet
 from brokers.exchange.sandboxes import ANY, FACTS
 from brokers.prices.quality import SPIKE
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
-from brokers.exchange.rate_limits import Quiet
 
 if TYPE_CHECKING:
     from brokers.exchange.transport import Transport

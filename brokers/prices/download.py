@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from brokers.prices import candles as exchange, fred, probe, yahoo
+from brokers.prices import candles as exchange
+from brokers.prices import fred, probe, yahoo
 from brokers.prices.cache import Cache
 from brokers.prices.clean import bar_length
 from brokers.prices.series import DataError, Request, Series, UnreachableError

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 
 import pandas as pd
 
-from brokers.prices.clean import finished
 from brokers.prices.candles import Candles
+from brokers.prices.clean import finished
 from brokers.prices.load import Prices, closes_and_delay, kept, known_until, load_each, sessions
 from brokers.prices.series import DataError, Request, Series
 from config.settings import ConfigError, Settings

@@ -1,6 +1,6 @@
 """Every series a configuration needs, from the source it names."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -11,11 +11,11 @@ from brokers.prices import folder
 from brokers.prices.calendar import session_closes
 from brokers.prices.clean import finished
 from brokers.prices.series import DataError, Request, Series, UnreachableError
+from brokers.progress import Progress
 from config.settings import Settings
 
 LEAD = timedelta(days=400)  # averages of the other series need a year before the index history begins
 OWN_COLUMNS = {"flows": "flow", "losses": "share", "bitcoin_flows": "flow", "open_interest": "value"}  # the user's own series and their column
-Progress = Callable[[str], None]
 Known = TypeVar("Known", pd.DataFrame, pd.Series)
 
 

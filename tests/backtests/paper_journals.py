@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from backtests.engine.inputs import prepare
-from backtests.runs.replay import replay
 from backtests.paper_sessions.summary import SessionReport, session_report
+from backtests.runs.replay import replay
 from brokers.prices.load import load_prices
 from config.settings import load
 from tests.price_folder import overrides

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from backtests.engine import arrays, kernel
-from backtests.engine.simulation import simulate
 from backtests.engine.inputs import Inputs
+from backtests.engine.simulation import simulate
 from brokers.orders.simulated import OrderRecord
 from brokers.prices.load import Prices
 from tests.scenes import REAL, random_backtest, random_real_backtest, real_prices

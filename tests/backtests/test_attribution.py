@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.performance.attribution import OUTSIDE, by_spell, exposures, monthly_returns, profits, units_held
-from backtests.runs.backtest import Result, backtest
-from backtests.engine.simulation import Run
 from backtests.engine.inputs import Inputs
+from backtests.engine.simulation import Run
+from backtests.performance.attribution import OUTSIDE, by_spell, exposures, monthly_returns, profits, units_held
 from backtests.performance.gate_periods import Spell
+from backtests.runs.backtest import Backtest, backtest
 from brokers.orders.fills import interest
 from brokers.orders.simulated import OrderRecord
 from tests.scenes import FIRST, bars, ends, gate_rows, random_backtest, written
@@ -20,11 +20,11 @@ SEEDS = range(14)
 
 
 @cache
-def drawn(seed: int) -> Result:
+def drawn(seed: int) -> Backtest:
     return backtest(random_backtest(np.random.default_rng((77, seed))), with_benchmarks=False)
 
 
-def paid_interest(result: Result) -> float:
+def paid_interest(result: Backtest) -> float:
     """Interest by the account's rule, from the cash the decisions report: what was held since the bar before earns until this one."""
     decisions, yearly = result.run.decisions, result.inputs.settings.costs.cash_yield
     return sum(interest(before.cash, yearly, now.time - before.time) for before, now in pairwise(decisions)) if yearly else 0.0

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from backtests.performance.metrics import sharpe
 from backtests.statistics.bootstrap import DRAWS, LEVEL, Interval, interval, resampled
 from backtests.statistics.bootstrap import sharpe_difference as difference_of
-from backtests.performance.metrics import sharpe
 
 
 def drawn(seed: int, days: int = 500, mean: float = 0.001) -> np.ndarray:

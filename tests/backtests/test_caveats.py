@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.runs.backtest import Result
 from backtests.benchmarks.benchmarks import Curve
-from backtests.runs.caveats import Caveat, caveats
 from backtests.benchmarks.comparison import Comparison
-from backtests.engine.simulation import Run
-from backtests.performance.metrics import Metrics
 from backtests.engine.inputs import Inputs
+from backtests.engine.simulation import Run
 from backtests.performance.gate_periods import Events, Spell
+from backtests.performance.metrics import Metrics
+from backtests.runs.backtest import Backtest
+from backtests.runs.caveats import Caveat, caveats
 from brokers.prices.series import Request
 from tests.scenes import bars, ends, gate_rows, written
 
@@ -38,11 +38,11 @@ def told(
     return caveats(outcome(inputs or scene(), metrics, benchmarks or {}, events or many(), np.full(DAYS, 1000.0)))
 
 
-def outcome(inputs: Inputs, metrics: Metrics, benchmarks: dict[str, Metrics], events: Events, values: np.ndarray) -> Result:
+def outcome(inputs: Inputs, metrics: Metrics, benchmarks: dict[str, Metrics], events: Events, values: np.ndarray) -> Backtest:
     """A run's result, of which caveats read the figures, the events and what it stands beside."""
     equity = pd.DataFrame({"value": values, "cash": values, "exposure": 0.0}, ends(len(values)))
     curves = {name: Curve(equity["value"], equity["exposure"].to_numpy(), figures) for name, figures in benchmarks.items()}
-    return Result(inputs, Run([], []), equity, metrics, events, Comparison(curves, {}, [], None, None))
+    return Backtest(inputs, Run([], []), equity, metrics, events, Comparison(curves, {}, [], None, None))
 
 
 def about(found: list[Caveat]) -> set[str]:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.runs.backtest import equity_frame
-from backtests.benchmarks.benchmarks import arena
 from backtests.benchmarks.ablation import Without, drop_one
+from backtests.benchmarks.benchmarks import arena
+from backtests.engine.inputs import Inputs, prepare
 from backtests.engine.simulation import simulate
 from backtests.performance.metrics import Metrics, measure
-from backtests.engine.inputs import Inputs, prepare
+from backtests.performance.result import equity_frame
 from config.settings import Settings
 from tests.scenes import changed, random_backtest
 

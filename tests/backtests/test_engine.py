@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.simulation import Run, simulate
 from backtests.engine.inputs import Inputs
+from backtests.engine.simulation import Run, simulate
 from strategies.decision import Decision
 from strategies.gate import GATE_LINES, gate_lines
 from strategies.russell_gate import RussellGate

@@ -7,16 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine import arrays, kernel
-from backtests.runs.caveats import _about_data
-from backtests.engine.simulation import simulate
 from backtests.checks.lookahead import check, moved_by_cut
-from backtests.checks.snapshots import outcome
 from backtests.checks.parity import compare
-from backtests.engine.inputs import Inputs, gate_rules, prepare
+from backtests.checks.snapshots import outcome
+from backtests.engine import arrays, kernel
+from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.rules import gate_rules
+from backtests.engine.simulation import simulate
 from backtests.report.gate_reading import read, sentences
-from backtests.runs.writer import order_list_hash
+from backtests.runs.caveats import _about_data
 from backtests.runs.replay import replayed_run
+from backtests.runs.writer import order_list_hash
 from backtests.tuning.search.evaluator import Field
 from brokers.prices.load import Prices, load_prices
 from config.settings import Settings, changed, load

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from backtests.engine import arrays, kernel
+from backtests.engine.rules import gate_rules
 from backtests.engine.simulation import simulate
-from backtests.engine.inputs import gate_rules
 from strategies.coins import coin_lines
 from tests.backtests.parity import SEED, compare, real, same, synthetic
 from tests.scenes import REAL, bars, ends, gate_rows, random_backtest, realdata, written

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine import inputs as prepare
 from backtests.checks.cut_points import NEAR, instants
 from backtests.checks.lookahead import Lookahead, as_json, check, moved_by_cut, moved_by_rescaling, sentences
 from backtests.checks.snapshots import Outcome, outcome
 from backtests.checks.timestamps import CALENDAR, NEW_YORK, check_stamps, half_day
+from backtests.engine import inputs as prepare
 from brokers.prices import clean
 from brokers.prices.cache import Cache
 from brokers.prices.load import Prices, known_until, load_prices

@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.rules import MAX_MISSING, costs, decision_rules, gate_rules
 from backtests.engine.simulation import simulate
-from backtests.engine.inputs import MAX_MISSING, Inputs, costs, decision_rules, gate_rules, prepare
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError
 from config.settings import Settings, load

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.arrays import Gate, gate_arrays
 from backtests.benchmarks.benchmarks import arena
-from backtests.engine.inputs import Inputs
 from backtests.benchmarks.random_gates import effective_shifts, random_gates, shifted
+from backtests.engine.arrays import Gate, gate_arrays
+from backtests.engine.inputs import Inputs
 from strategies.breakout import CONFIRMED
 from tests.scenes import bars, ends, gate_rows, written
 

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from backtests.performance import attribution
-from backtests.runs import writer as record, folder as runs
-from backtests.runs.backtest import Result, backtest
+from backtests.runs import folder as runs
+from backtests.runs import writer as record
+from backtests.runs.backtest import Backtest, backtest
 from backtests.runs.caveats import caveats
 from brokers.orders.simulated import OrderRecord
 from config.settings import Settings
@@ -41,7 +42,7 @@ GATE_COLUMNS = ["session_close", "close", "record", "base_age", "level", "state"
 
 
 @pytest.fixture(scope="module")
-def result() -> Result:
+def result() -> Backtest:
     """A random market with many orders; few random gates, to be quick."""
     for seed in range(50):
         inputs = random_backtest(np.random.default_rng((31, seed)))
@@ -54,7 +55,7 @@ def result() -> Result:
 
 
 @pytest.fixture(scope="module")
-def folder(result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(result: Backtest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs") / "run"
     with runs.new_folder(place) as partial:
         record.write(result, caveats(result), partial)
@@ -86,7 +87,7 @@ def test_all_files_of_a_run_are_there(folder: Path) -> None:
     assert {"settings.toml", "metrics.json", "equity.csv", "curves.csv", "orders.csv", "gate.csv", "decisions.csv"} == names
 
 
-def test_metrics_have_every_field(folder: Path, result: Result) -> None:
+def test_metrics_have_every_field(folder: Path, result: Backtest) -> None:
     found = strict(folder / "metrics.json")
     assert found.keys() == TOP
     assert list(found["strategy"]) == FIGURES
@@ -104,23 +105,23 @@ def test_metrics_have_every_field(folder: Path, result: Result) -> None:
     assert found["strategy"]["total_return"] == pytest.approx(result.run.decisions[-1].equity / result.inputs.settings.backtest.cash - 1)
 
 
-def test_a_run_without_benchmarks_has_no_verdict_and_no_p(result: Result) -> None:
+def test_a_run_without_benchmarks_has_no_verdict_and_no_p(result: Backtest) -> None:
     found = record.summary(backtest(result.inputs, with_benchmarks=False), [])
     assert (found["benchmarks"], found["random_gates"], found["verdict"]) == ({}, None, None)
     assert found["strategy"] == record.summary(result, [])["strategy"]
 
 
-def test_settings_are_written_so_that_they_give_the_run_again(folder: Path, result: Result) -> None:
+def test_settings_are_written_so_that_they_give_the_run_again(folder: Path, result: Backtest) -> None:
     content = tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))
     assert Settings.model_validate(content) == result.inputs.settings
 
 
-def test_reading_gives_what_was_written(folder: Path, result: Result) -> None:
+def test_reading_gives_what_was_written(folder: Path, result: Backtest) -> None:
     assert runs.read(folder)["order_list_hash"] == record.order_list_hash(result.run.orders)
     assert runs.listed(folder.parent) == [folder]
 
 
-def test_an_interrupt_in_the_middle_of_writing_leaves_nothing(result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_in_the_middle_of_writing_leaves_nothing(result: Backtest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     whole = record._write_csv
 
@@ -155,7 +156,7 @@ def test_every_curve_has_intervals_that_are_intervals(folder: Path) -> None:
         assert 0.0 <= one["max_drawdown"][0] <= one["max_drawdown"][1] <= 1.0
 
 
-def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(folder: Path, result: Result) -> None:
+def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(folder: Path, result: Backtest) -> None:
     from backtests.statistics.bootstrap import interval, resampled
 
     curves = pd.read_csv(folder / "curves.csv")
@@ -167,7 +168,7 @@ def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(folder: Path, re
             assert bounds == pytest.approx(interval(getattr(draws, figure)[:, column]), rel=1e-9, abs=1e-12), f"{name}: {figure}"
 
 
-def test_without_each_rule_has_the_figures_of_the_kernel(folder: Path, result: Result) -> None:
+def test_without_each_rule_has_the_figures_of_the_kernel(folder: Path, result: Backtest) -> None:
     found = strict(folder / "metrics.json")
     assert result.comparison
     assert [(one["rule"], one["text"]) for one in found["without"]] == [(one.rule, one.text) for one in result.comparison.without]
@@ -179,7 +180,7 @@ def test_without_each_rule_has_the_figures_of_the_kernel(folder: Path, result: R
         assert whole[name] == pytest.approx(found["strategy"][name], rel=1e-9), name
 
 
-def test_profit_and_interest_add_up_to_what_was_gained(folder: Path, result: Result) -> None:
+def test_profit_and_interest_add_up_to_what_was_gained(folder: Path, result: Backtest) -> None:
     found = strict(folder / "metrics.json")
     profit = found["profit"]
     assert profit["coins"] == list(result.inputs.coins)
@@ -201,7 +202,7 @@ def test_interest_is_what_cash_earned_and_nothing_else(cash_yield: float) -> Non
     assert cash_yield or profit["interest"] == 0.0
 
 
-def test_random_gates_are_written_from_worst_to_best(folder: Path, result: Result) -> None:
+def test_random_gates_are_written_from_worst_to_best(folder: Path, result: Backtest) -> None:
     found = strict(folder / "metrics.json")["random_gates"]
     assert result.comparison and result.comparison.random_gates
     drawn = result.comparison.random_gates.sharpes
@@ -212,7 +213,7 @@ def test_random_gates_are_written_from_worst_to_best(folder: Path, result: Resul
     assert found["own_sharpe"] == pytest.approx(strict(folder / "metrics.json")["strategy"]["sharpe"], rel=1e-9)
 
 
-def test_gates_without_a_ratio_are_left_out_and_do_not_spoil_the_order(result: Result) -> None:
+def test_gates_without_a_ratio_are_left_out_and_do_not_spoil_the_order(result: Backtest) -> None:
     assert result.comparison and result.comparison.random_gates
     spoiled = result.comparison.random_gates._replace(sharpes=np.array([2.0, np.nan, 0.5, np.nan, 1.0, -1.0]), own_sharpe=float("nan"), p_sharpe=None)
     found = record.summary(result._replace(comparison=result.comparison._replace(random_gates=spoiled)), [])["random_gates"]
@@ -227,7 +228,7 @@ def test_real_prices_are_no_sample(folder: Path) -> None:
     assert {one["sample"] for one in found["data"].values()} == {False}
 
 
-def test_a_sample_run_says_so_everywhere_and_has_neither_verdict_nor_p(result: Result) -> None:
+def test_a_sample_run_says_so_everywhere_and_has_neither_verdict_nor_p(result: Backtest) -> None:
     prices = result.inputs.prices._replace(sample=True, fallback="Yahoo cannot be reached")
     found = record.summary(backtest(result.inputs._replace(prices=prices)), [])
     assert (found["sample"], found["fallback"]) == (True, "Yahoo cannot be reached")
@@ -237,7 +238,7 @@ def test_a_sample_run_says_so_everywhere_and_has_neither_verdict_nor_p(result: R
     assert found["strategy"] == record.summary(result, [])["strategy"]
 
 
-def test_curves_are_the_last_bars_of_the_days(folder: Path, result: Result) -> None:
+def test_curves_are_the_last_bars_of_the_days(folder: Path, result: Backtest) -> None:
     found = pd.read_csv(folder / "curves.csv")
     assert result.comparison
     coins = [f"exposure_{name}" for name in result.inputs.coins]
@@ -266,7 +267,7 @@ def test_an_intraday_run_has_a_curve_row_a_day(tmp_path: Path) -> None:
     assert len(rows(tmp_path / "equity.csv")) == 49
 
 
-def test_a_run_without_benchmarks_writes_its_own_curve(result: Result, tmp_path: Path) -> None:
+def test_a_run_without_benchmarks_writes_its_own_curve(result: Backtest, tmp_path: Path) -> None:
     record.write(backtest(result.inputs, with_benchmarks=False), [], tmp_path)
     assert columns(tmp_path / "curves.csv") == ["time", "strategy", *(f"exposure_{name}" for name in result.inputs.coins)]
     found = strict(tmp_path / "metrics.json")
@@ -277,7 +278,7 @@ def test_a_run_without_benchmarks_writes_its_own_curve(result: Result, tmp_path:
 # --- CSV -----------------------------------------------------------------------------------------------------------------
 
 
-def test_columns_and_their_order(folder: Path, result: Result) -> None:
+def test_columns_and_their_order(folder: Path, result: Backtest) -> None:
     coins = [f"target_{name}" for name in result.inputs.coins]
     assert columns(folder / "equity.csv") == ["time", "value", "cash", "exposure"]
     assert columns(folder / "orders.csv") == ORDER_COLUMNS
@@ -289,7 +290,7 @@ def test_columns_and_their_order(folder: Path, result: Result) -> None:
     assert {*gate} >= wanted | {"filled", "ceiling"}
 
 
-def test_equity_rows_are_the_bars(folder: Path, result: Result) -> None:
+def test_equity_rows_are_the_bars(folder: Path, result: Backtest) -> None:
     found = rows(folder / "equity.csv")
     assert [row["time"] for row in found] == [f"{end:%Y-%m-%dT%H:%M:%S}Z" for end in result.inputs.grid]
     assert [float(row["value"]) for row in found] == [one.equity for one in result.run.decisions]
@@ -297,7 +298,7 @@ def test_equity_rows_are_the_bars(folder: Path, result: Result) -> None:
         assert float(row["exposure"]) == pytest.approx(1 - float(row["cash"]) / float(row["value"]), abs=1e-12)
 
 
-def test_order_rows_are_the_orders(folder: Path, result: Result) -> None:
+def test_order_rows_are_the_orders(folder: Path, result: Backtest) -> None:
     found = rows(folder / "orders.csv")
     assert len(found) == len(result.run.orders)
     length = (result.inputs.grid[1] - result.inputs.grid[0]).total_seconds()
@@ -315,7 +316,7 @@ def test_order_rows_are_the_orders(folder: Path, result: Result) -> None:
         assert float(row["value"]) == pytest.approx(float(row["size"]) * float(row["price"]), rel=1e-12)
 
 
-def test_decision_rows_add_up(folder: Path, result: Result) -> None:
+def test_decision_rows_add_up(folder: Path, result: Backtest) -> None:
     for row, one in zip(rows(folder / "decisions.csv"), result.run.decisions, strict=True):
         assert pd.Timestamp(row["time"]).timestamp() == one.time
         assert float(row["ceiling"]) == one.gate.ceiling
@@ -324,7 +325,7 @@ def test_decision_rows_add_up(folder: Path, result: Result) -> None:
         assert row["reason"]
 
 
-def test_gate_rows_are_the_sessions_known_in_the_window_and_the_one_before(folder: Path, result: Result) -> None:
+def test_gate_rows_are_the_sessions_known_in_the_window_and_the_one_before(folder: Path, result: Backtest) -> None:
     table, grid = result.inputs.table, result.inputs.grid
     known = [instant for instant in table.index if instant <= grid[-1]]
     before = [instant for instant in known if instant <= grid[0]]

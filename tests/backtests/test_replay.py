@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.simulation import simulate
 from backtests.checks.parity import compare
 from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.simulation import simulate
 from backtests.runs.replay import replayed_run
 from brokers.journal.opening import open_journal
 from brokers.prices.load import load_prices

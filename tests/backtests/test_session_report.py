@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from backtests.runs import folder as runs
-from backtests.paper_sessions.uptime import Missed, attendance
 from backtests.paper_sessions.execution import Nothing
 from backtests.paper_sessions.recording import read
-from backtests.runs.replay import replay
-from backtests.paper_sessions.tracking import _tracking, same_days, session_settings
 from backtests.paper_sessions.summary import SessionReport, as_json, attention, headline, sentence
+from backtests.paper_sessions.tracking import _tracking, same_days, session_settings
+from backtests.paper_sessions.uptime import Missed, attendance
+from backtests.runs import folder as runs
+from backtests.runs.replay import replay
 from brokers.journal.opening import open_journal
 from brokers.prices import probe
 from brokers.prices.load import source_of, wanted

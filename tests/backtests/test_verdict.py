@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.statistics.bootstrap import Interval
-from backtests.performance.gate_periods import Events, Spell
 from backtests.benchmarks.verdict import more_events, verdict
+from backtests.performance.gate_periods import Events, Spell
+from backtests.statistics.bootstrap import Interval
 
 NAN = float("nan")
 DAY0 = pd.Timestamp("2020-01-01 21:30", tz="UTC")

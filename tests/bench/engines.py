@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine import arrays, kernel
+from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.rules import gate_rules
 from backtests.engine.simulation import simulate
-from backtests.engine.inputs import Inputs, gate_rules, prepare
 from brokers.prices.load import load_prices
 from config.settings import load
 

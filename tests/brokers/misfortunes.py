@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from brokers.commands import paper
+from brokers.journal.incident import Problem
 from brokers.journal.records import Intent
 from brokers.prices.load import Prices
-from brokers.journal.incident import Problem
 from tests.brokers.worlds import World, settings_for, world
 from tests.exchange.proxy import Answer, Asked
 from tests.exchange.venue import TESTNET

@@ -16,16 +16,15 @@ from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
 import main
-from brokers.commands.paper import journal_path
 from brokers.clock import Clock
 from brokers.doctor import exchange, installation, prices, records
-from brokers.doctor.drill import drilled
 from brokers.doctor.checks import examined
+from brokers.doctor.drill import drilled
 from brokers.doctor.finding import Finding, span
-from brokers.journal.opening import open_journal
 from brokers.exchange.client import Keys
-from brokers.orders.testnet import TestnetAccount
 from brokers.journal.incident import Problem
+from brokers.journal.opening import journal_path, open_journal
+from brokers.orders.testnet import TestnetAccount
 from config.secrets import Secrets
 from config.settings import Settings
 from tests.brokers.journal.samples import decide, intent

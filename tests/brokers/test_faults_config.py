@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import main
-from backtests.engine.simulation import simulate
 from backtests.checks.parity import compare
 from backtests.engine.inputs import prepare
-from backtests.runs.writer import order_list_hash
+from backtests.engine.simulation import simulate
 from backtests.runs.replay import replayed_run
+from backtests.runs.writer import order_list_hash
 from brokers.exchange.errors import CallAPersonError, TryLaterError
 from brokers.prices.load import load_prices
 from config.secrets import Secrets

@@ -16,10 +16,10 @@ import pytest
 from tenacity import stop_after_attempt
 
 from brokers.clock import SimulatedClock
+from brokers.journal.incident import Problem
 from brokers.journal.records import DecisionRow, GateRow
 from brokers.prices import calendar, yahoo
 from brokers.prices.series import DataError
-from brokers.journal.incident import Problem
 from main import MARKET_DATA, exit_code
 from tests.brokers.misfortunes import START, asked_for, bought, disturbed, said
 from tests.brokers.worlds import DAY, World, epoch

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from brokers.clock import SimulatedClock
-from brokers.prices import candles as exchange
 from brokers.exchange.rate_limits import Quiet
+from brokers.prices import candles as exchange
 from tests.brokers.misfortunes import (
     START,
     assert_adopted,

@@ -22,10 +22,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import main
-from brokers.commands.paper import journal_path, put_together, voices
+from backtests.engine.live import live_strategy
 from brokers.clock import SimulatedClock
+from brokers.commands.paper import put_together, voices
 from brokers.journal import database
+from brokers.journal.opening import journal_path
 from brokers.journal.records import DecisionRow, JournalError
+from strategies.breakout import STATES
 from tests.brokers.children import Children, RealPace, children, config
 from tests.brokers.misfortunes import (
     START,
@@ -465,8 +468,8 @@ def test_fault_59_many_bars_leave_nothing_behind(whole_folder: Path, cache: Path
                 state = journal_path(w.settings).stat().st_size
                 seen.append((kept_in_memory() if len(seen) in (10, 30) else Counter(), threading.active_count(), open_files(), state))
 
-        with w.journal(locked=True) as journal, voices(w.settings, SECRETS, journal, console=False) as voice:
-            session = put_together(w.settings, SECRETS, journal, w.clock, voice)
+        with w.journal(locked=True) as journal, voices(w.settings, SECRETS, journal, STATES, console=False) as voice:
+            session = put_together(w.settings, SECRETS, live_strategy(w.settings), journal, w.clock, voice)
             w.venue.after_request = look
             session.run(False, epoch("2015-10-20 00:42"))
             session.end("done")

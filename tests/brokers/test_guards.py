@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from brokers.live.guards import Guards, Situation
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, FillRow, Intent, OrderRow
 from brokers.live.broker import Wanted
+from brokers.live.guards import Guards, Situation
 from config.settings import load
 from tests.scenes import changed
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from brokers.clock import SimulatedClock
+from brokers.live.data_provider import Functions, Pump
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError, Request, Series
-from brokers.live.data_provider import Functions, Pump
 from config.settings import Settings, load
 from tests.scenes import changed
 

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from backtests.engine.live import live_strategy
 from brokers.commands import paper
-from brokers.commands.paper import journal_path, put_together, voices
-from brokers.journal.opening import open_journal
-from brokers.exchange.errors import ExchangeError, SafetyError
+from brokers.commands.paper import put_together, voices
+from brokers.errors import SafetyError
+from brokers.exchange.errors import ExchangeError
+from brokers.journal.opening import journal_path, open_journal
+from strategies.breakout import STATES
 from tests.brokers.worlds import DAY, SECRETS, World, world
 from tests.exchange.account import KEY, SECRET, Key
 from tests.exchange.faults import CHANGES, EXECUTED, FAULTS, SLOW, TURNED_AWAY, UNEXECUTED, Rule
@@ -78,8 +81,11 @@ def recovered(scene: World) -> None:
 
 def cycle(scene: World) -> str:
     """A `--once` cycle that logs to files and console; its error as Python would print it, with all that came before it."""
-    with open_journal(journal_path(scene.settings), scene.clock.now) as journal, voices(scene.settings, SECRETS, journal, console=True) as voice:
-        session = put_together(scene.settings, SECRETS, journal, scene.clock, voice)
+    with (
+        open_journal(journal_path(scene.settings), scene.clock.now) as journal,
+        voices(scene.settings, SECRETS, journal, STATES, console=True) as voice,
+    ):
+        session = put_together(scene.settings, SECRETS, live_strategy(scene.settings), journal, scene.clock, voice)
         outcome = "done"
         try:
             session.run(once=True)

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from brokers.commands.paper import put_together, voices
+from backtests.engine.live import live_strategy
 from brokers.clock import SimulatedClock
+from brokers.commands.paper import put_together, voices
+from brokers.errors import SafetyError
+from brokers.exchange.errors import TryLaterError
 from brokers.journal.journal import Journal
 from brokers.journal.records import JournalError
-from brokers.exchange.errors import SafetyError, TryLaterError
+from strategies.breakout import STATES
 from tests.brokers.misfortunes import OUT, START, assert_as_undisturbed, attempts, bought, change, disturbed, intents, said, undisturbed
 from tests.brokers.test_faults_data import AT_ONCE, decisions, downloading
 from tests.brokers.worlds import DAY, SECRETS, epoch
@@ -76,8 +79,8 @@ def test_a_coin_may_be_added_within_a_bar(whole_folder: Path, cache: Path, tmp_p
         w.run()
         change(w, whole_folder, cache, {})
         w.clock.sleep(3600.0)
-        with w.journal(locked=True) as journal, voices(w.settings, SECRETS, journal, console=False) as voice:
-            put_together(w.settings, SECRETS, journal, w.clock, voice).run(until=w.clock.now() + 60.0)
+        with w.journal(locked=True) as journal, voices(w.settings, SECRETS, journal, STATES, console=False) as voice:
+            put_together(w.settings, SECRETS, live_strategy(w.settings), journal, w.clock, voice).run(until=w.clock.now() + 60.0)
 
 
 def test_what_a_coin_was_there_before_it_was_named_is_not_ours(whole_folder: Path, cache: Path, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from brokers.journal.incident import Problem
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
-from brokers.journal.incident import Problem
-from brokers.live.status import Status
 from brokers.live.observer import SessionVoice
+from brokers.live.status import Status
 from config.settings import load
 
 DAY = 86_400

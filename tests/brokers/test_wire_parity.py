@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backtests.engine.simulation import Run, simulate
-from backtests.engine.journal_run import run_of
 from backtests.checks.parity import compare
 from backtests.engine.inputs import prepare
+from backtests.engine.journal_run import run_of
+from backtests.engine.simulation import Run, simulate
 from brokers.prices.load import load_prices
 from config.settings import load
 from tests.brokers.worlds import DAY, World, world

@@ -14,13 +14,14 @@ from typing import Any
 import pandas as pd
 from pydantic import SecretStr
 
-from brokers.commands.paper import journal_path, put_together
+from backtests.engine.live import live_strategy
 from backtests.runs.replay import Counted
 from brokers.clock import SimulatedClock
-from brokers.journal.journal import Journal
-from brokers.journal.opening import open_journal
-from brokers.prices import candles as exchange
+from brokers.commands.paper import put_together
 from brokers.exchange.rate_limits import Quiet
+from brokers.journal.journal import Journal
+from brokers.journal.opening import journal_path, open_journal
+from brokers.prices import candles as exchange
 from config.secrets import Secrets
 from config.settings import Settings, load
 from tests.exchange.account import KEY, SECRET
@@ -79,7 +80,7 @@ class World:
         """One session in this process, from its start to its end; what it had to say."""
         voice = Counted(0, None)
         with self.journal(locked=True) as journal:
-            session = put_together(self.settings, SECRETS, journal, self.clock, voice)
+            session = put_together(self.settings, SECRETS, live_strategy(self.settings), journal, self.clock, voice)
             outcome = "bug"
             try:
                 session.run(once, epoch(until) if until else float("inf"))

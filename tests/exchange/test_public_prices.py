@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from tenacity import wait_none
 
-from brokers.prices import candles as exchange, yahoo
-from brokers.prices.series import Request, UnreachableError
 from brokers.exchange.rate_limits import Quiet
+from brokers.prices import candles as exchange
+from brokers.prices import yahoo
+from brokers.prices.series import Request, UnreachableError
 from tests.exchange.proxy import Answer, Internet
 from tests.exchange.venue import LIVE, BinanceVenue
 from tests.exchange.yahoo import YahooSite

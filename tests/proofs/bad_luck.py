@@ -13,7 +13,8 @@ import pandas as pd
 from tenacity import wait_none
 
 from brokers.exchange.transport import Transport
-from brokers.prices import candles as exchange, yahoo
+from brokers.prices import candles as exchange
+from brokers.prices import yahoo
 from brokers.prices.live import LivePrices
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError

@@ -22,12 +22,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.evidence import macro_drivers as causes, lag_scan, lead_lag as leads, gate_test as regime, comovement as together, turning_points as turns
+from backtests.engine.inputs import prepare
+from backtests.evidence import comovement as together
+from backtests.evidence import gate_test as regime
+from backtests.evidence import lag_scan
+from backtests.evidence import lead_lag as leads
+from backtests.evidence import macro_drivers as causes
+from backtests.evidence import turning_points as turns
 from backtests.evidence.breakouts import studied
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import LEVEL
 from backtests.evidence.history import BITCOIN, ETHER, History, gathered
-from backtests.engine.inputs import prepare
 from config.settings import Settings, load
 from tests.backtests.tuning.planted import OPEN, SHUT, Effect, Source, effect, source, world
 

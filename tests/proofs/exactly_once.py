@@ -3,8 +3,8 @@
 from collections import Counter
 from decimal import Decimal
 
-from brokers.journal.journal import Journal
 from brokers.journal.client_ids import is_ours
+from brokers.journal.journal import Journal
 from tests.exchange.matching import Order
 from tests.exchange.venue import BinanceVenue
 

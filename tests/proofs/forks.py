@@ -22,12 +22,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from brokers.commands.paper import journal_path, put_together
+from backtests.engine.live import live_strategy
 from backtests.runs.replay import Counted
 from brokers.clock import Clock
+from brokers.commands.paper import put_together
+from brokers.errors import SafetyError
+from brokers.exchange.errors import ExchangeError
 from brokers.journal.database import Database
-from brokers.journal.opening import open_journal
-from brokers.exchange.errors import ExchangeError, SafetyError
+from brokers.journal.opening import journal_path, open_journal
 from config.settings import Settings
 from tests.brokers.worlds import SECRETS
 
@@ -133,7 +135,7 @@ def forks(folder: Path, cache: Path) -> Iterator[Forks]:
 def session(settings: Settings, clock: Clock, until: float | None) -> int:
     """One `--once` cycle in this process, or all `until` then; the exit code the command would have."""
     with open_journal(journal_path(settings), clock.now) as journal:
-        made = put_together(settings, SECRETS, journal, clock, Counted(0, None))
+        made = put_together(settings, SECRETS, live_strategy(settings), journal, clock, Counted(0, None))
         outcome = "bug"
         try:
             made.run(once=until is None, until=until or math.inf)

@@ -24,9 +24,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brokers.commands.paper import journal_path
 from brokers.journal.journal import Journal
-from brokers.journal.opening import open_journal
+from brokers.journal.opening import journal_path, open_journal
 from brokers.prices.calendar import session_closes
 from brokers.prices.load import LEAD
 from config.settings import Settings

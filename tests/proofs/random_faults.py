@@ -28,10 +28,11 @@ from unittest.mock import patch
 
 import pandas as pd
 
-from brokers.commands import paper
 from brokers.clock import SimulatedClock
+from brokers.commands import paper
+from brokers.errors import SafetyError
+from brokers.exchange.errors import CallAPersonError, ExchangeError
 from brokers.journal.journal import Journal
-from brokers.exchange.errors import CallAPersonError, ExchangeError, SafetyError
 from brokers.prices.calendar import session_closes
 from brokers.prices.live import LivePrices
 from brokers.prices.load import LEAD, Prices

@@ -18,21 +18,22 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.engine.live import functions, remembered, strategy
-from brokers.commands.paper import voices
+from backtests.engine.live import live_strategy
 from brokers.clock import SimulatedClock
+from brokers.commands.paper import voices
+from brokers.exchange.types import Book
+from brokers.journal.incident import Problem
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
+from brokers.live.data_provider import Pump, remembered
+from brokers.live.session import Session, Voice
 from brokers.orders.paper import PaperAccount, Rules, Terms
-from brokers.exchange.types import Book
 from brokers.prices.calendar import session_closes
 from brokers.prices.load import LEAD, Prices, load_prices
 from brokers.prices.series import DataError
-from brokers.journal.incident import Problem
-from brokers.live.data_provider import Pump
-from brokers.live.session import Session, Voice
 from config.secrets import Secrets
 from config.settings import Settings, load
+from strategies.breakout import STATES
 from tests.price_folder import HISTORY_FROM, overrides, write_folder
 
 START = pd.Timestamp("2015-10-20", tz="UTC")
@@ -135,12 +136,13 @@ def soaked(settings: Settings, daily: Prices, count: int, settled: int = SETTLED
     path = Path(settings.journal.folder) / "soak.sqlite"
     rules = {coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional) for coin in settings.coins}
     began = time.perf_counter()
-    with open_journal(path, clock.now) as journal, voices(settings, Secrets(), journal, console=False) as voice:
+    strategy = live_strategy(settings)
+    with open_journal(path, clock.now) as journal, voices(settings, Secrets(), journal, STATES, console=False) as voice:
         watched = Watched(voice, settled)
         terms = Terms(settings.exchange.amount, settings.costs.fee, settings.guards.tick_gap, settings.exchange.price_guard)
         account = PaperAccount(journal, terms, rules, lambda: rules, lambda coin: source.book(histories[coin], clock.now()), clock.now)
-        pump = Pump(source, functions(settings), settings, clock, remembered(journal))
-        session = Session(settings, strategy(settings), pump, account, journal, clock, watched)
+        pump = Pump(source, strategy.functions, settings, clock, remembered(journal))
+        session = Session(settings, strategy, pump, account, journal, clock, watched)
         session.run(until=clock.now() + 60.0 * (count - 1) + 1.0)
         session.end("soaked")
         fills = len(journal.fills())

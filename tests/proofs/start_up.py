@@ -24,9 +24,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from brokers.commands.paper import journal_path
 from brokers.clock import Clock, SimulatedClock
-from brokers.journal.opening import open_journal
+from brokers.journal.opening import journal_path, open_journal
 from brokers.prices.calendar import session_closes
 from brokers.prices.load import LEAD
 from config.settings import Settings

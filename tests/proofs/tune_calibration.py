@@ -29,13 +29,13 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine.inputs import prepare
-from backtests.tuning.validation import findings
-from backtests.tuning.validation.engine_check import Agreement
 from backtests.tuning.search.evaluator import Field
-from backtests.tuning.validation.findings import facts, find
-from backtests.tuning.validation.searched_gates import searched_gates
 from backtests.tuning.search.space import Space, space_of
 from backtests.tuning.search.study import DEFAULT, judged, partition_of, rule_of
+from backtests.tuning.validation import findings
+from backtests.tuning.validation.engine_check import Agreement
+from backtests.tuning.validation.findings import facts, find
+from backtests.tuning.validation.searched_gates import searched_gates
 from backtests.tuning.validation.verdict import Check, judge
 from brokers.prices.load import Prices, load_prices
 from config.settings import Settings, load

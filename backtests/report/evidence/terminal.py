@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from backtests.report.evidence import page as evidence_page, words as evidence_words
 from backtests.report import terminal
+from backtests.report.evidence import page as evidence_page
+from backtests.report.evidence import words as evidence_words
 from backtests.report.terminal import plain_table
 
 COLOURS = {"supported": "green", "contradicted": "red", "cannot be told": "yellow", "not testable with prices": "dim"}

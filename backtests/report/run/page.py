@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from backtests.runs import folder as runs
 from backtests.performance.attribution import monthly_returns
 from backtests.report import figures, shell
 from backtests.report.run import tables
+from backtests.runs import folder as runs
 
 NAME = "report.html"
 HEADLINES = {

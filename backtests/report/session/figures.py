@@ -6,8 +6,8 @@ import pandas as pd
 
 from backtests.paper_sessions.execution import Filled
 from backtests.paper_sessions.recording import Kept
-from backtests.report.figures import COIN_COLOURS, Figure, spread_rows
 from backtests.paper_sessions.summary import SessionReport
+from backtests.report.figures import COIN_COLOURS, Figure, spread_rows
 
 MOST = 2_000  # points of a line: more than a screen has, and a page of minute bars would not end
 LIVE, BACKTEST = {"width": 2.5, "color": "--strategy"}, {"width": 1.6, "color": "--line-1", "dash": "dash"}

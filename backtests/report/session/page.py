@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from backtests.report.session import figures as session_figures, tables as session_tables
-from backtests.report import shell
 from backtests.paper_sessions.summary import SessionReport, attention, headline, sentence, utc
+from backtests.report import shell
+from backtests.report.session import figures as session_figures
+from backtests.report.session import tables as session_tables
 
 TABLES = (
     *("against_backtest", "causes", "differences", "costs", "fills", "fees", "nothing"),

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.report.tune import parallel_sets as tune_sets
 from backtests.report.figures import HOLDS_COLOURS, Figure, marked_histogram, rounded, spread_rows
+from backtests.report.tune import parallel_sets as tune_sets
 from backtests.report.tune.parallel_sets import broken
 from backtests.report.tune.words import MODES, Found, at, measure, shown, standing
 

@@ -9,8 +9,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from backtests.report import shell
-from backtests.report.tune import figures as tune_figures, parallel_sets as tune_sets, tables as tune_tables, words as tune_words
 from backtests.report.run.tables import Table
+from backtests.report.tune import figures as tune_figures
+from backtests.report.tune import parallel_sets as tune_sets
+from backtests.report.tune import tables as tune_tables
+from backtests.report.tune import words as tune_words
 from backtests.report.tune.words import Found
 from backtests.runs.folder import RunError
 

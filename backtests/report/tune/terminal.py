@@ -4,9 +4,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from backtests.report import terminal
-from backtests.report.tune import tables as tune_tables, words as tune_words
 from backtests.report.run.tables import Table
 from backtests.report.terminal import plain_table
+from backtests.report.tune import tables as tune_tables
+from backtests.report.tune import words as tune_words
 from backtests.report.tune.words import Found, at
 
 COLOURS = {"recommend": "green", "do not recommend": "red"}

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backtests.statistics.cscv import BLOCKS
 from backtests.report.run.tables import NONE, number
+from backtests.statistics.cscv import BLOCKS
 
 Found = Mapping[str, Any]  # the content of tune.json
 HEADLINES = {

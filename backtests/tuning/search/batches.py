@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.tuning.search.evaluator import Field
-from backtests.tuning.search.splits import Partition
 from backtests.tuning.search.segment_stats import Segments
 from backtests.tuning.search.space import Codes
+from backtests.tuning.search.splits import Partition
 from backtests.tuning.search.sweep import empty
 from strategies.indicators import Ints
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from backtests.engine import arrays
-from backtests.performance.metrics import daily_rows
 from backtests.engine.inputs import Inputs
+from backtests.performance.metrics import daily_rows
+from backtests.tuning.search.precomputed import Features, Plan
 from backtests.tuning.search.segment_stats import Segments
 from backtests.tuning.search.space import Codes, Space
-from backtests.tuning.search.precomputed import Features, Plan
 from backtests.tuning.search.sweep import Days, Room, empty, room_for, run_one, sweep_sets
 from strategies.indicators import Floats, Ints
 

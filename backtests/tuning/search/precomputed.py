@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from backtests.engine.inputs import Inputs, breakout_rules, decision_rules, gate_rules, market, traded_lines
+from backtests.engine.inputs import Inputs, market, traded_lines
+from backtests.engine.rules import breakout_rules, decision_rules, gate_rules
 from backtests.tuning.search.space import AS_IT_STANDS, Codes, Space
 from config.settings import ConfigError, Settings, changed
 from strategies.confirmations import Measure, measure

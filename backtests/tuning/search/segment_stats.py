@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.statistics.cscv import NO_SPREAD, BlockSums
 from backtests.performance.metrics import DAYS, FLAT
+from backtests.statistics.cscv import NO_SPREAD, BlockSums
 from backtests.tuning.search.splits import Partition
 from strategies.indicators import Floats, Ints
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import ConfigError, Settings, changed
+from config.tuned import TUNABLE
 from config.tuning import Axis as GivenAxis
 
-TUNABLE = ("gate", "confirmations", "risk_curve", "haircuts", "allocation")  # sections; the others are no parameters of the strategy
 AS_IT_STANDS = -1  # the code of a parameter that is not tried: the settings' own value
 OF_PRICES = ("symbols", "symbol", "assets", "treasury", "reverse_repos", "file")  # keys that name what is read, not how
 DIGITS = 12  # of the values of a range; more is rounding

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from backtests.progress import Step
-from backtests.tuning.search.evaluator import Field
-from backtests.tuning.search.splits import Partition, breakouts, partition
 from backtests.tuning.search.batches import searched
+from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, figures, objective
 from backtests.tuning.search.space import AS_IT_STANDS, Codes, Space
+from backtests.tuning.search.splits import Partition, breakouts, partition
+from brokers.progress import Progress
 from config.settings import ConfigError, Settings
 from config.tuning import Tune
 from strategies.indicators import Floats
@@ -52,7 +52,7 @@ def rule_of(tune: Tune) -> Rule:
     return Rule(weights, tune.min_orders, tune.max_drawdown)
 
 
-def study(field: Field, settings: Settings, step: Step) -> Study:
+def study(field: Field, settings: Settings, step: Progress) -> Study:
     """Search as the settings say; sets that an earlier process has run are read.
 
     Raises

@@ -6,9 +6,10 @@ import numpy as np
 
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Account, Bars, Gate, Orders, Sessions
-from backtests.engine.kernel import compiled, gate_of, trade
-from backtests.tuning.search.segment_stats import Segments
+from backtests.engine.compiled import compiled
+from backtests.engine.kernel import gate_of, trade
 from backtests.tuning.search.precomputed import Places, Stacks
+from backtests.tuning.search.segment_stats import Segments
 from brokers.orders.fills import Costs
 from strategies.breakout import CONFIRMED, BreakoutRules, Changes
 from strategies.decision import DecisionRules

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.tuning.search.evaluator import Field
-from backtests.tuning.search.splits import Partition
 from backtests.tuning.search.batches import Progress, digest, searched
+from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, figures, objective
 from backtests.tuning.search.space import AS_IT_STANDS, Codes, Space
+from backtests.tuning.search.splits import Partition
 from config.settings import ConfigError
 from config.tuning import Tune
 

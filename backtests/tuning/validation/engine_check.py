@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backtests.runs.backtest import backtest
-from backtests.performance.metrics import Metrics
 from backtests.engine.inputs import prepare
+from backtests.performance.metrics import Metrics
+from backtests.runs.backtest import backtest
 from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.study import Study
 from config.settings import Settings, changed

@@ -8,23 +8,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from backtests.performance.metrics import DAYS
 from backtests.statistics.bootstrap import Interval
 from backtests.statistics.cscv import Overfitting, overfitting
 from backtests.statistics.deflated_sharpe import Deflation, deflate
 from backtests.statistics.intervals import headline_intervals
 from backtests.statistics.spa import SuperiorAbility, superior_ability
-from backtests.performance.metrics import DAYS
-from backtests.progress import Step
+from backtests.tuning.search.evaluator import MOST_SERIES, Field
+from backtests.tuning.search.segment_stats import Figures, block_sums, figures, objective, of_sets
+from backtests.tuning.search.study import DEFAULT, Study, sample_of
 from backtests.tuning.validation import verdict as judging
 from backtests.tuning.validation.engine_check import Agreement, agreement
-from backtests.tuning.search.evaluator import MOST_SERIES, Field
 from backtests.tuning.validation.leave_one_out import LeaveOneOut, leave_one_out
 from backtests.tuning.validation.robustness import HeatMap, Importance, Neighbours, heat_map, importance, neighbours
 from backtests.tuning.validation.searched_gates import SearchedGates, searched_gates
-from backtests.tuning.search.segment_stats import Figures, block_sums, figures, objective, of_sets
 from backtests.tuning.validation.stress import Stressed, stressed
-from backtests.tuning.search.study import DEFAULT, Study, sample_of
 from backtests.tuning.validation.walk_forward import WalkForward, drift, stitched, walk_forward
+from brokers.progress import Progress
 from config.settings import ConfigError, Settings
 from config.tuning import Tune
 from strategies.indicators import Floats
@@ -56,7 +56,7 @@ class Findings(NamedTuple):
     verdict: judging.Verdict | None
 
 
-def find(field: Field, study: Study, settings: Settings, step: Step) -> Findings:
+def find(field: Field, study: Study, settings: Settings, step: Progress) -> Findings:
     """Ask everything that a person should know before using the best set."""
     tune, sampled = settings.tune, field.inputs.prices.sample
     step("overfitting")
@@ -143,7 +143,7 @@ def _drawn(returns: Floats, study: Study, sample: list[int]) -> Floats:
     return returns[:, kept]
 
 
-def _searched(field: Field, study: Study, settings: Settings, step: Step) -> SearchedGates:
+def _searched(field: Field, study: Study, settings: Settings, step: Progress) -> SearchedGates:
     tune = settings.tune
     rows = sample_of(study, tune.searched_sets, tune.seed)
 

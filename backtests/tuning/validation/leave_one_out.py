@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.tuning.search.splits import Partition
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, choose, figures, figures_by_part, merit
+from backtests.tuning.search.splits import Partition
 from strategies.indicators import Floats, Ints
 
 

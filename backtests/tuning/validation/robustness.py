@@ -9,8 +9,8 @@ import pandas as pd
 import tomli_w
 from numpy.typing import NDArray
 
-from backtests.performance.metrics import FLAT
 from backtests.engine.inputs import Inputs
+from backtests.performance.metrics import FLAT
 from backtests.tuning.search.space import AS_IT_STANDS, Axis, Codes, Space
 from brokers.prices.clean import bar_length
 from config.settings import ConfigError, Settings, changed

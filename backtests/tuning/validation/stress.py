@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from backtests.engine import arrays
 from backtests.benchmarks.benchmarks import arena, run
-from backtests.performance.metrics import Metrics
+from backtests.engine import arrays
 from backtests.engine.inputs import Inputs, prepare
+from backtests.performance.metrics import Metrics
 from backtests.tuning.validation.robustness import delayed, stress
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError

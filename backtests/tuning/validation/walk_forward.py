@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.tuning.search.splits import Partition
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, choose, figures_by_part, merit
+from backtests.tuning.search.splits import Partition
 from strategies.indicators import Floats, Ints
 
 Columns = Callable[[Ints], Floats]  # rows of sets -> days x sets
 
 
 class WalkForward(NamedTuple):
-    """One entry a tested step. Step i has daily returns edges[i] to edges[i + 1] - 1; `edges` has one entry more.
+    """One entry a tested step. Progress i has daily returns edges[i] to edges[i + 1] - 1; `edges` has one entry more.
 
     `in_sample` is the chosen set's objective on the training part, NaN where none could be chosen and the default set was kept.
     `out_of_sample` and `defaults` are the merits of the chosen and of the default set on the step, the rule's weighted sum alone:

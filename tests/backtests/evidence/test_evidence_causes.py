@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from statsmodels.regression.linear_model import OLS
 
-from backtests.evidence.macro_drivers import PARTS, causes, claims, liquidity
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import every_day
 from backtests.evidence.history import BITCOIN, INDEX, History
+from backtests.evidence.macro_drivers import PARTS, causes, claims, liquidity
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats

@@ -13,7 +13,7 @@ from backtests.evidence.document import holm
 from backtests.evidence.history import _bitcoin, mean_of
 from backtests.performance.forward_returns import HORIZONS
 from backtests.report.evidence import terminal as evidence_terminal
-from backtests.report import terminal
+from brokers.console import console
 from brokers.prices.fred import published
 from brokers.prices.series import Request, Series
 from config.settings import load
@@ -62,7 +62,7 @@ def test_simulated_prices_say_nothing_about_what_happened(cache: Path, tmp_path:
 
 def test_the_terminal_says_words_first_and_every_claim(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = evidence(tmp_path, made_up, capsys)
-    evidence_terminal.show(terminal.console(), found, "there")
+    evidence_terminal.show(console(), found, "there")
     said = capsys.readouterr().out
     assert said.startswith(f"Of {len(found['claims'])} readings of the claims ")
     for one in found["claims"]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backtests.engine.rules import breakout_rules
 from backtests.evidence.events import (
     NORMAL,
     After,
@@ -20,7 +21,6 @@ from backtests.evidence.events import (
     rising,
     without_each,
 )
-from backtests.engine.inputs import breakout_rules
 from strategies.breakout import BreakoutRules
 from tests.scenes import configured
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backtests.benchmarks.halvings import HALVINGS, Halving, height_on
 from backtests.evidence import comovement as together
 from backtests.evidence.claim import Claim
-from backtests.evidence.events import every_day
-from backtests.benchmarks.halvings import HALVINGS, Halving, height_on
-from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.comovement import ETFS, deepest
+from backtests.evidence.events import every_day
+from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.statistics.stationary_bootstrap import drawn_days
 from brokers.prices.load import Prices
 from config.settings import load

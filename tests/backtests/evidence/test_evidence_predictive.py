@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests.evidence.predictive_regression import DRAWS, Slope, ahead, change, fit_of, fitted, hidden, saturdays, told_of, weighed, widened
 from backtests.evidence.comovement import BLOCK_WEEKS
+from backtests.evidence.predictive_regression import DRAWS, Slope, ahead, change, fit_of, fitted, hidden, saturdays, told_of, weighed, widened
 from backtests.statistics.stationary_bootstrap import drawn_days
 from strategies.indicators import Floats
 

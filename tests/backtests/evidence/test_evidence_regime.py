@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from backtests.evidence.claim import Claim
 from backtests.evidence.events import every_day
-from backtests.evidence.history import BITCOIN, History
 from backtests.evidence.gate_test import behind_the_move, claims, of, open_at, shifted_p, slopes
+from backtests.evidence.history import BITCOIN, History
 from brokers.prices.load import Prices
 from config.settings import load
 

@@ -6,9 +6,9 @@ import pytest
 
 from backtests.evidence import comovement as together
 from backtests.evidence.claim import Claim
+from backtests.evidence.comovement import Measured, beta, claims, correlation, measured, weekly
 from backtests.evidence.events import every_day
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.evidence.comovement import Measured, beta, claims, correlation, measured, weekly
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backtests.performance.metrics import sharpe
 from backtests.statistics import cscv
 from backtests.statistics.cscv import BlockSums, Overfitting, all_splits, block_edges, block_sums, overfitting
-from backtests.performance.metrics import sharpe
 
 BINOMIAL_99 = 2.5758
 

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtests.statistics import deflated_sharpe as deflated
-from backtests.statistics.deflated_sharpe import Deflation, TrackRecord, deflate, deflated_sharpe, effective_trials, expected_maximum, minimum_track_record, probabilistic_sharpe, track_record
 from backtests.performance.metrics import sharpe
+from backtests.statistics import deflated_sharpe as deflated
+from backtests.statistics.deflated_sharpe import (
+    Deflation,
+    TrackRecord,
+    deflate,
+    deflated_sharpe,
+    effective_trials,
+    expected_maximum,
+    minimum_track_record,
+    probabilistic_sharpe,
+    track_record,
+)
 
 PHI, QUANTILE = NormalDist().cdf, NormalDist().inv_cdf
 

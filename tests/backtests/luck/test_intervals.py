@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.performance.metrics import Metrics, measure
 from backtests.statistics.bootstrap import DRAWS, interval, resampled
 from backtests.statistics.intervals import headline_intervals
 from backtests.statistics.stationary_bootstrap import drawn_days
-from backtests.performance.metrics import Metrics, measure
 
 SEED = 2
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backtests.engine.inputs import Inputs, prepare
 from backtests.runs import writer as record
 from backtests.runs.backtest import backtest
 from backtests.runs.caveats import caveats
-from backtests.engine.inputs import Inputs, prepare
 from tests.backtests.report import tune_sample
 from tests.scenes import changed, coin_settings, random_backtest
 

@@ -14,7 +14,9 @@ import pytest
 from backtests.evidence import event_paths as paths
 from backtests.evidence.breakouts import studied
 from backtests.evidence.history import BITCOIN, ETHER
-from backtests.report.evidence import figures as evidence_figures, page as evidence_page, words as evidence_words
+from backtests.report.evidence import figures as evidence_figures
+from backtests.report.evidence import page as evidence_page
+from backtests.report.evidence import words as evidence_words
 from backtests.runs.folder import RunError
 from tests.backtests.evidence.scene import ALWAYS, DAYS, SETTINGS, coin, history, index
 from tests.backtests.report.test_page import EVIL, Parsed
@@ -26,7 +28,11 @@ PICTURES = ("paths", "definitions", "power", "lags", "crosses", "turns", "cycles
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
     """As the command writes it."""
-    from backtests.evidence import breakouts, historical_facts as facts, lag_scan, lead_lag as leads, gate_test as regime, comovement as together
+    from backtests.evidence import breakouts, lag_scan
+    from backtests.evidence import comovement as together
+    from backtests.evidence import gate_test as regime
+    from backtests.evidence import historical_facts as facts
+    from backtests.evidence import lead_lag as leads
     from backtests.evidence.document import Lags, document
 
     of, evidence = history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}), SETTINGS.evidence

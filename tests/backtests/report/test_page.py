@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from backtests.runs import folder as runs
 from backtests.report.run import page
+from backtests.runs import folder as runs
 from tests.backtests.report.conftest import FALLBACK, KINDS
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}

@@ -8,7 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from backtests.report.tune import figures as tune_figures, page as tune_page, parallel_sets as tune_sets
+from backtests.report.tune import figures as tune_figures
+from backtests.report.tune import page as tune_page
+from backtests.report.tune import parallel_sets as tune_sets
 from backtests.report.tune.page import Recorded
 from tests.backtests.report.test_figures import coloured
 from tests.backtests.report.tune_sample import KINDS

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.report.tune import page as tune_page, tables as tune_tables, words as tune_words
 from backtests.report.run.tables import LOWEST, NONE
+from backtests.report.tune import page as tune_page
+from backtests.report.tune import tables as tune_tables
+from backtests.report.tune import words as tune_words
 from backtests.report.tune.page import Recorded
 from tests.backtests.report.tune_sample import KINDS
 from tests.backtests.report.tune_usual import STANDING, VALUES

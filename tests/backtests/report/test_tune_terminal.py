@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from backtests.report.tune import terminal as tune_terminal, words as tune_words
+from backtests.report.tune import terminal as tune_terminal
+from backtests.report.tune import words as tune_words
 from tests.backtests.report import tune_sample
 from tests.backtests.report.tune_sample import KINDS
 

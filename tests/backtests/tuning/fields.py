@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.benchmarks.random_gates import shifted
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Gate
+from backtests.engine.inputs import Inputs, prepare
 from backtests.engine.simulation import Run, simulate
 from backtests.performance.metrics import daily_rows
-from backtests.engine.inputs import Inputs, prepare
-from backtests.benchmarks.random_gates import shifted
 from backtests.tuning.search.evaluator import Field
-from backtests.tuning.search.splits import Partition
 from backtests.tuning.search.segment_stats import Segments, from_returns
 from backtests.tuning.search.space import Axis, Space
+from backtests.tuning.search.splits import Partition
 from brokers.prices.load import Prices, load_prices
 from config.settings import ConfigError, Settings, changed, load
 from tests.price_folder import overrides

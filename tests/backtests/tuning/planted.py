@@ -13,9 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.engine.arrays import gate_arrays
-from backtests.statistics.bootstrap import BLOCK_DAYS
-from backtests.performance.metrics import DAYS
 from backtests.engine.inputs import Inputs
+from backtests.performance.metrics import DAYS
+from backtests.statistics.bootstrap import BLOCK_DAYS
 from brokers.prices.load import Prices
 from brokers.prices.series import BAR_COLUMNS, Request
 from strategies.breakout import CONFIRMED

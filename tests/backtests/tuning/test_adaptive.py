@@ -10,11 +10,11 @@ import pytest
 
 from backtests.engine.inputs import prepare
 from backtests.tuning.search import tpe as module
-from backtests.tuning.search.tpe import led
 from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, figures, objective
 from backtests.tuning.search.space import AS_IT_STANDS, Codes
 from backtests.tuning.search.sweep import empty
+from backtests.tuning.search.tpe import led
 from config.settings import changed
 from config.tuning import Tune
 from tests.backtests.tuning.fields import folder_field, folder_prices, halves, spaced

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tomli_w
 
-from backtests.tuning.overlay import fingerprint, text, warning_of, write
+from backtests.tuning.overlay import text, write
 from backtests.tuning.validation.verdict import Check, Verdict
 from config.settings import ConfigError, Settings, changed, load, restored
+from config.tuned import fingerprint, warning_of
 
 WHEN = date(2026, 3, 1)
 WHERE = "runs/20260301T120000-tune-abcdef01"

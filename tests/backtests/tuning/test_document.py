@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.runs.backtest import backtest
-from backtests.performance.metrics import Metrics, measure
 from backtests.engine.inputs import prepare
-from backtests.tuning.validation.engine_check import agreement
+from backtests.performance.metrics import Metrics, measure
+from backtests.runs.backtest import backtest
 from backtests.tuning.document import document, write_trials
 from backtests.tuning.search.evaluator import Field
-from backtests.tuning.validation.findings import Findings, find
 from backtests.tuning.search.space import space_of
 from backtests.tuning.search.study import Study, study
+from backtests.tuning.validation.engine_check import agreement
+from backtests.tuning.validation.findings import Findings, find
 from brokers.prices.load import Prices, load_prices
 from config.settings import Settings, changed, load
 from tests.backtests.tuning.fields import NOW, folder_prices

@@ -11,17 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.engine.arrays import Gate
-from backtests.engine.simulation import Run
-from backtests.engine.inputs import prepare
 from backtests.benchmarks.random_gates import shifted
+from backtests.engine.arrays import Gate
+from backtests.engine.inputs import prepare
+from backtests.engine.simulation import Run
 from backtests.tuning.search import evaluator as module
 from backtests.tuning.search import sweep
 from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.segment_stats import Segments, figures, from_returns, of_sets
-from backtests.tuning.search.space import TUNABLE, Codes, Space, variants
+from backtests.tuning.search.space import Codes, Space, variants
 from brokers.prices.load import Prices, load_prices
 from config.settings import ConfigError, changed, load
+from config.tuned import TUNABLE
 from tests.backtests.tuning.fields import NOW, SMALL, accepted, assert_same, curves, folder_field, folder_prices, shifted_run, spaced, whole_backtest
 from tests.price_folder import overrides
 from tests.scenes import REAL, configured, random_backtest, real_prices, realdata

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.performance.metrics import sharpe
-from backtests.tuning.validation.leave_one_out import LeaveOneOut, leave_one_out
-from backtests.tuning.search.splits import Partition, partition
 from backtests.tuning.search.segment_stats import Rule, from_returns
+from backtests.tuning.search.splits import Partition, partition
+from backtests.tuning.validation.leave_one_out import LeaveOneOut, leave_one_out
 
 BEST_SHARPE = Rule({"sharpe": 1.0}, 0, 1.0)
 BEST_RETURN = Rule({"cagr": 1.0}, 0, 1.0)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.engine.simulation import simulate
 from backtests.engine.inputs import Inputs, prepare
-from backtests.tuning.validation.robustness import Neighbours, around, delayed, heat_map, importance, neighbours, stress
+from backtests.engine.simulation import simulate
 from backtests.tuning.search.space import AS_IT_STANDS, Axis, Codes, Space
+from backtests.tuning.validation.robustness import Neighbours, around, delayed, heat_map, importance, neighbours, stress
 from config.settings import DEFAULT, Settings, changed, load
 from strategies.gate import gate_lines
 from tests.scenes import configured, random_backtest, real_prices, realdata

@@ -16,8 +16,8 @@ import pytest
 
 from backtests.engine.inputs import prepare
 from backtests.tuning.search import batches as module
-from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.batches import digest, searched
+from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.segment_stats import Segments
 from backtests.tuning.search.space import Codes
 from brokers.prices.load import Prices

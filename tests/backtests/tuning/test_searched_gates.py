@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.performance.metrics import daily_rows, returns, sharpe
 from backtests.engine.inputs import prepare
+from backtests.performance.metrics import daily_rows, returns, sharpe
 from backtests.tuning.search.evaluator import Field
-from backtests.tuning.validation.searched_gates import SearchedGates, searched_gates
 from backtests.tuning.search.segment_stats import Rule, Segments
 from backtests.tuning.search.sweep import empty
+from backtests.tuning.validation.searched_gates import SearchedGates, searched_gates
 from brokers.prices.load import Prices
 from config.settings import changed
 from tests.backtests.tuning.fields import folder_field, folder_prices, shifted_run, spaced

@@ -8,11 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.statistics import cscv
 from backtests.performance.metrics import Metrics, measure
+from backtests.statistics import cscv
 from backtests.tuning.search import segment_stats as module
+from backtests.tuning.search.segment_stats import (
+    Figures,
+    Rule,
+    Segments,
+    best,
+    block_sums,
+    choose,
+    figures,
+    figures_by_part,
+    from_returns,
+    merit,
+    objective,
+)
 from backtests.tuning.search.splits import partition
-from backtests.tuning.search.segment_stats import Figures, Rule, Segments, best, block_sums, choose, figures, figures_by_part, from_returns, merit, objective
 from tests.scenes import ends
 
 SINGLE = 1e-5  # float32 keeps 6e-8 of a number; what is exponential in it over a year loses more

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backtests.engine.inputs import breakout_rules, decision_rules, prepare
+from backtests.engine.inputs import prepare
+from backtests.engine.rules import breakout_rules, decision_rules
 from backtests.tuning.search import precomputed as module
 from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.precomputed import GROUPS

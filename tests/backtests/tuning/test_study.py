@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.engine.inputs import prepare
+from backtests.performance.metrics import Metrics
 from backtests.runs.backtest import backtest
 from backtests.statistics.cscv import block_edges
-from backtests.performance.metrics import Metrics
-from backtests.engine.inputs import prepare
 from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.segment_stats import Rule
 from backtests.tuning.search.space import space_of

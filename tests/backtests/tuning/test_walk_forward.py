@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.performance.metrics import sharpe
-from backtests.tuning.search.splits import Partition, partition
 from backtests.tuning.search.segment_stats import Rule, Segments, from_returns
+from backtests.tuning.search.splits import Partition, partition
 from backtests.tuning.validation.walk_forward import Columns, WalkForward, drift, stitched, walk_forward
 
 BEST_SHARPE = Rule({"sharpe": 1.0}, 0, 1.0)

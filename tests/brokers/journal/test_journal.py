@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brokers.errors import SafetyError
 from brokers.journal import journal as module
 from brokers.journal import records, tables
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import Incident, JournalError, Session
-from brokers.exchange.errors import SafetyError
 from tests.brokers.journal.samples import (
     MINUTE,
     START,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from brokers.errors import SafetyError
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import FillRow
-from brokers.exchange.errors import SafetyError
-from brokers.orders.orphaned_coins import refuse_forgotten
 from brokers.orders.ledger import BEGUN
+from brokers.orders.orphaned_coins import refuse_forgotten
 from tests.brokers.worlds import DAY, world
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import FillRow
 from brokers.orders.ledger import Ledger, Moved
-from brokers.exchange.types import Listing
 
 LISTINGS = {name: Listing(f"{name}/USDT", name, "USDT", True, 0.001, 0.0, 5.0, 0.01) for name in ("BTC", "BNB")}
 GRANTED = {"USDT": 10_000.0, "BTC": 1.0, "BNB": 3.0, "TRX": 500.0}

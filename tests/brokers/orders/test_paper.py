@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from brokers.exchange.errors import TryLaterError
+from brokers.exchange.types import Book
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, Intent
-from brokers.exchange.errors import TryLaterError
 from brokers.orders.paper import PaperAccount, Rules, Terms
-from brokers.exchange.types import Book
 
 BOOK = Book(bids=((99.0, 2.0), (98.0, 50.0)), asks=((101.0, 2.0), (102.0, 50.0)))
 

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from brokers.errors import SafetyError
 from brokers.exchange.client import Client, Keys
-from brokers.exchange.errors import CallAPersonError, RefusedError, SafetyError, TryLaterError, UnknownOutcomeError
-from brokers.journal.client_ids import LENGTH
+from brokers.exchange.errors import CallAPersonError, RefusedError, TryLaterError, UnknownOutcomeError
 from brokers.exchange.sandboxes import FACTS
 from brokers.exchange.types import Balances, Permissions
+from brokers.journal.client_ids import LENGTH
 from tests.exchange.proxy import Answer, Asked, Internet
 
 BTC = "BTC/USDT"

@@ -15,7 +15,7 @@ NAN = float("nan")
 FREE = Costs(0.0, 0.0, 0.0)
 DAYS = pd.date_range("2020-01-02", periods=10, freq="D", tz="UTC")
 AT = [int(day.timestamp()) for day in DAYS]
-Step = Callable[[Any, int], None]
+Progress = Callable[[Any, int], None]
 
 
 def coin(closes: list[float], stale: list[float] | None = None, opens: list[float] | None = None, index: pd.DatetimeIndex = DAYS) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def coin(closes: list[float], stale: list[float] | None = None, opens: list[floa
 
 
 def play(
-    step: Step,
+    step: Progress,
     frames: dict[str, pd.DataFrame],
     cash: float = 1000.0,
     costs: Costs = FREE,
@@ -62,7 +62,7 @@ def play(
     return broker, told
 
 
-def orders(plan: dict[int, float]) -> Step:
+def orders(plan: dict[int, float]) -> Progress:
     """Trade `plan[bar]` units of the first coin."""
 
     def step(strategy: Any, bar: int) -> None:

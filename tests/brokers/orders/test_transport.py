@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from brokers.errors import SafetyError
 from brokers.exchange.client import Client
-from brokers.exchange.errors import SafetyError, TryLaterError, UnknownOutcomeError
+from brokers.exchange.errors import TryLaterError, UnknownOutcomeError
 from brokers.exchange.transport import within
 from tests.brokers.orders.conftest import KEYS
 from tests.exchange.proxy import Answer, Internet

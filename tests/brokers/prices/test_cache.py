@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brokers.prices import cache as module
 from brokers import atomic_files as files
+from brokers.prices import cache as module
 from brokers.prices.cache import Cache
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 

@@ -9,9 +9,9 @@ import pytest
 from servers import GONE_WRONG, Answer, BinanceSite, closed_port, lead_requests_to, served
 from tenacity import wait_none
 
+from brokers.exchange.rate_limits import Quiet
 from brokers.prices import candles as exchange
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
-from brokers.exchange.rate_limits import Quiet
 
 DAILY = Request("BTC-USD", "coin", "BTC/USDT")
 HOURLY = DAILY._replace(timeframe="1h")

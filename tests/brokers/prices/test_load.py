@@ -14,8 +14,9 @@ import pytest
 from servers import Site, closed_port, lead_probes_to, served
 
 from backtests.engine.inputs import prepare
-from brokers.prices import candles as exchange, fred, probe, sample, yahoo
+from brokers.prices import candles as exchange
 from brokers.prices import folder as folder_source
+from brokers.prices import fred, probe, sample, yahoo
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import session_closes
 from brokers.prices.load import LEAD, Prices, load_prices, source_of, wanted

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.inputs import gate_rules, market
+from backtests.engine.inputs import market
+from backtests.engine.rules import gate_rules
 from backtests.performance.gate_periods import spells
 from brokers.prices import sample
 from brokers.prices.calendar import session_closes

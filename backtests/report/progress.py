@@ -5,13 +5,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from backtests.report import terminal
-
-Step = Callable[..., None]
+from brokers.console import console
+from brokers.progress import Progress
 
 
 @contextmanager
-def progress() -> Iterator[Step]:
+def progress() -> Iterator[Progress]:
     """A line on standard error that says what is being done, silent where that is no terminal; each step lets Ctrl-C through.
 
     An interruption that falls into one of numba's callbacks is swallowed there: the next step raises it again.
@@ -41,9 +40,10 @@ def _shown() -> Iterator[Callable[[str, int, int], object]]:
     if not sys.stderr.isatty():
         yield lambda *_: None
         return
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.console(error=True), transient=True) as bar:
+    with Bar(*columns, console=console(error=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda text, done, of: bar.update(task, description=text, completed=done, total=of or None)

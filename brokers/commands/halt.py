@@ -1,0 +1,16 @@
+"""`halt`."""
+
+import time
+from pathlib import Path
+
+from brokers.journal.opening import existing_journal, open_journal
+from config.settings import load
+
+
+def halt(files: list[Path] | None, overrides: list[str] | None, reason: str) -> None:
+    """Stop a session's trading at once, whether it runs or not."""
+    path = existing_journal(load(files, overrides))
+    with open_journal(path, time.time, locked=False) as journal:
+        journal.halt(reason)
+        journal.incident("halt", "warning", f"halted: {reason}")
+    print(f"halted: nothing is ordered for {path} until `resume`; what is held stays held")
