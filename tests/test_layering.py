@@ -1,102 +1,170 @@
-"""Imports point one way, names say what things are, modules stay small, help comes at once."""
+"""Imports point one way, folder by folder; names say what things are; modules stay small; help comes at once."""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("config", "strategies", "brokers", "backtests")
+PURE = "config strategies"
+MARKET = f"{PURE} brokers brokers.prices"
+# What each folder may import of ours beside itself. The order is that of the flow: a folder stands below all it imports.
 MAY_IMPORT = {
-    "config": {"config"},
-    "strategies": {"strategies"},
-    "brokers": {"brokers", "config"},
-    "backtests": {"backtests", "brokers", "config", "strategies"},
+    "config": "",
+    "strategies": "",
+    "brokers": "",
+    "brokers.exchange": "brokers",
+    "brokers.journal": "brokers config",
+    "brokers.prices": "brokers brokers.exchange config",
+    "brokers.orders": "brokers brokers.exchange brokers.journal config",
+    "brokers.live": "brokers brokers.exchange brokers.journal brokers.orders brokers.prices config",
+    "brokers.doctor": "brokers brokers.exchange brokers.journal brokers.live brokers.orders brokers.prices config",
+    "brokers.commands": "brokers brokers.doctor brokers.exchange brokers.journal brokers.live brokers.orders brokers.prices config",
+    "backtests": "",
+    "backtests.engine": f"{MARKET} brokers.journal brokers.live brokers.orders",
+    "backtests.performance": "strategies backtests.engine",
+    "backtests.statistics": "strategies backtests.engine backtests.performance",
+    "backtests.benchmarks": "strategies brokers backtests.engine backtests.performance backtests.statistics",
+    "backtests.runs": f"{MARKET} brokers.exchange brokers.journal brokers.live brokers.orders"
+    " backtests.benchmarks backtests.engine backtests.performance",
+    "backtests.checks": f"{MARKET} brokers.orders backtests.engine",
+    "backtests.tuning.search": f"{PURE} brokers brokers.orders backtests.engine backtests.performance backtests.statistics",
+    "backtests.tuning.validation": f"{MARKET}"
+    " backtests.benchmarks backtests.engine backtests.performance backtests.runs backtests.statistics backtests.tuning.search",
+    "backtests.tuning": f"{PURE} brokers backtests.performance backtests.tuning.search backtests.tuning.validation",
+    "backtests.evidence": f"{MARKET} backtests.benchmarks backtests.engine backtests.performance backtests.statistics",
+    "backtests.paper_sessions": f"{MARKET} brokers.journal brokers.live backtests.checks backtests.engine backtests.performance",
+    "backtests.report": f"{MARKET} backtests.engine backtests.performance backtests.runs",
+    "backtests.report.run": "strategies backtests.performance backtests.report backtests.runs",
+    "backtests.report.session": "strategies brokers.journal backtests.paper_sessions backtests.report",
+    "backtests.report.tune": "backtests.report backtests.runs backtests.statistics",
+    "backtests.report.evidence": "backtests.evidence backtests.performance backtests.report backtests.runs",
+    "backtests.commands": f"{MARKET} backtests.checks backtests.engine backtests.evidence backtests.paper_sessions backtests.report"
+    " backtests.report.evidence backtests.report.run backtests.report.session backtests.report.tune"
+    " backtests.runs backtests.tuning backtests.tuning.search backtests.tuning.validation",
 }
 STRATEGY_LIBRARIES = {"numpy", "pandas", "numba"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "core", "misc", "tools"}
 HEAVY = ("pandas", "numpy", "backtrader", "numba", "ccxt", "yfinance", "pydantic", "exchange_calendars", "rich", "loguru")
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+OUTSIDE = {"os", "pathlib", "socket", "urllib", "http", "requests", "time", "random", "subprocess", "shutil", "tempfile", "sqlite3", "logging"}
+LARGEST = 350  # lines of a module
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+@cache
+def modules() -> Mapping[str, Path]:
+    """Every module of ours by its dotted name, a package's `__init__` under the package's."""
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
 
 
-def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Every module a file imports anywhere, with the line; a relative import as the package it is in."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def folder(module: str) -> str:
+    return module if modules()[module].name == "__init__.py" else module.rpartition(".")[0]
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    """Every module a module imports anywhere, foreign ones too."""
+    found = set()
+    for node in ast.walk(tree(modules()[module])):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            package = ".".join(path.relative_to(ROOT).parts[: -node.level]) if node.level else ""
-            yield node.lineno, ".".join(part for part in (package, node.module) if part)
+            assert node.level == 0, f"{module}, line {node.lineno}: a relative import"
+            found |= {name if (name := f"{node.module}.{alias.name}") in modules() else str(node.module) for alias in node.names}
+    return frozenset(found)
 
 
-def defines_a_strategy(path: Path) -> bool:
-    classes = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ClassDef))
-    return any(ast.unparse(parent) in ("bt.Strategy", "backtrader.Strategy") for one in classes for parent in one.bases)
+def ours(module: str) -> set[str]:
+    return {name for name in imports(module) if name.partition(".")[0] in {*PACKAGES, "main", "tests"}}
 
 
-def test_there_is_something_to_look_at():
-    assert len(MODULES) > 25
-    assert {path.relative_to(ROOT).parts[0] for path in MODULES} == set(PACKAGES)
+def of_folders() -> dict[str, set[str]]:
+    """The folders each folder imports beside itself."""
+    found: dict[str, set[str]] = {folder(module): set() for module in modules()}
+    for module in modules():
+        found[folder(module)] |= {folder(name) if name in modules() else name for name in ours(module)} - {folder(module)}
+    return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
-def test_imports_point_one_way(path: Path):
-    allowed = MAY_IMPORT[path.relative_to(ROOT).parts[0]]
-    ours = {*PACKAGES, "main", "tests"}
-    wrong = [f"line {line}: {name}" for line, name in imported(path) if name.partition(".")[0] in ours - allowed]
-    assert wrong == []
+def circles(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.is_relative_to(ROOT / "strategies")], ids=named)
-def test_strategies_use_numbers_only_and_backtrader_where_a_strategy_is(path: Path):
-    allowed = STRATEGY_LIBRARIES | {"strategies"} | ({"backtrader"} if defines_a_strategy(path) else set())
-    wrong = [f"line {line}: {name}" for line, name in imported(path) if name.partition(".")[0] not in allowed | sys.stdlib_module_names]
-    assert wrong == []
+def test_every_folder_has_its_row_and_stands_below_all_it_may_import() -> None:
+    assert set(MAY_IMPORT) == set(of_folders())
+    above: set[str] = set()
+    for name, row in MAY_IMPORT.items():
+        assert set(row.split()) <= above, name
+        above.add(name)
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.is_relative_to(ROOT / "strategies")], ids=named)
-def test_strategies_know_no_network_no_files_and_no_clock(path: Path):
-    outside = {"os", "pathlib", "socket", "urllib", "http", "requests", "time", "random", "subprocess", "shutil", "tempfile", "sqlite3", "logging"}
-    assert [name for _, name in imported(path) if name.partition(".")[0] in outside] == []
-    calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    assert [name for name in calls if name == "open" or name.endswith((".now", ".today", ".utcnow"))] == []
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_a_folder_imports_what_its_row_allows_and_nothing_is_allowed_in_vain(name: str) -> None:
+    assert of_folders()[name] == set(MAY_IMPORT[name].split())
 
 
-def test_backtrader_stays_where_strategies_feeds_and_brokers_are():
-    users = {named(path) for path in MODULES if any(name.partition(".")[0] == "backtrader" for _, name in imported(path))}
-    assert {Path(name).parts[0] for name in users} <= {"strategies", "brokers", "backtests"}
-    assert {name for name in users if name.startswith("brokers/prices")} == set()
+def test_there_is_no_circle_of_files_or_of_folders() -> None:
+    assert circles({module: ours(module) - {module} for module in modules()}) == []
+    assert circles(of_folders()) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=named)
-def test_no_module_is_named_after_nothing(path: Path):
-    assert VAGUE.isdisjoint({path.stem, *(parent.name for parent in path.relative_to(ROOT).parents)})
+def test_a_circle_would_be_found() -> None:
+    assert set(circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == {"a", "b", "c"}
 
 
-@pytest.mark.parametrize("path", [*MODULES, ROOT / "main.py"], ids=named)
-def test_modules_are_small(path: Path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+def test_strategies_use_numbers_only_and_backtrader_where_a_strategy_is() -> None:
+    for module, path in modules().items():
+        if module.partition(".")[0] == "strategies":
+            classes = (node for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef))
+            is_strategy = any(ast.unparse(parent) in ("bt.Strategy", "backtrader.Strategy") for one in classes for parent in one.bases)
+            allowed = STRATEGY_LIBRARIES | {"strategies"} | ({"backtrader"} if is_strategy else set())
+            assert {name.partition(".")[0] for name in imports(module)} - sys.stdlib_module_names <= allowed, module
 
 
-@pytest.mark.parametrize("path", [*MODULES, ROOT / "main.py"], ids=named)
-def test_modules_say_what_they_are_for(path: Path):
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+def test_strategies_know_no_network_no_files_and_no_clock() -> None:
+    for module, path in modules().items():
+        if module.partition(".")[0] == "strategies":
+            assert OUTSIDE.isdisjoint(name.partition(".")[0] for name in imports(module)), module
+            calls = [ast.unparse(node.func) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+            assert [name for name in calls if name == "open" or name.endswith((".now", ".today", ".utcnow"))] == [], module
 
 
-def test_no_other_package_stands_beside_the_five():
+def test_price_sources_know_no_backtrader() -> None:
+    assert [module for module in modules() if module.startswith("brokers.prices") and "backtrader" in imports(module)] == []
+
+
+def test_no_module_or_folder_is_named_after_nothing() -> None:
+    assert [module for module in modules() if VAGUE & set(module.split("."))] == []
+
+
+def test_modules_are_small_and_say_what_they_are_for() -> None:
+    for path in (*modules().values(), ROOT / "main.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LARGEST, path
+        assert ast.get_docstring(tree(path)), path
+
+
+def test_no_other_package_stands_beside_the_five() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/*.py") if not path.parent.name.startswith(".")}
     assert packages - {"tests"} == set(PACKAGES)
     assert [path.name for path in ROOT.glob("*.py")] == ["main.py"]
 
 
-def test_help_imports_nothing_heavy():
+def test_help_imports_nothing_heavy() -> None:
     """Nothing but the parser: a line more and every command pays for it."""
     code = (
         "import sys, runpy; sys.argv = ['main.py', '--help']\n"

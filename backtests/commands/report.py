@@ -7,8 +7,8 @@ import pandas as pd
 
 from backtests.commands.pages import write_page
 from backtests.commands.run_scope import Texts
-from backtests.report import terminal
 from backtests.report.progress import progress
+from backtests.report.session.terminal import show_session
 from brokers.console import console
 from config.settings import ConfigError
 
@@ -38,4 +38,4 @@ def _write_session_report(journal: Path, overrides: list[str], as_json: bool) ->
     if as_json:
         print(json.dumps(session_report.as_json(found) | {"report": str(page)}, allow_nan=False))
     else:
-        terminal.show_session(console(), found, page)
+        show_session(console(), found, page)

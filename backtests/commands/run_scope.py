@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from backtests.commands.pages import write_page
-from backtests.report import terminal
 from backtests.report.progress import progress
+from backtests.report.run.terminal import show_backtest
 from brokers.console import console
 from brokers.prices.load import Prices, load_prices
 from brokers.progress import Progress
@@ -59,7 +59,7 @@ def run_in_folder(
     if as_json:
         print(json.dumps(summary | {"folder": str(folder)}))
     else:
-        terminal.show_backtest(console(), summary, folder)
+        show_backtest(console(), summary, folder)
 
 
 def pin(prices: Prices, settings: Settings) -> None:

@@ -12,8 +12,7 @@ from backtests.performance.forward_returns import HORIZONS, Opening
 from brokers.prices.quality import Quality
 
 if TYPE_CHECKING:  # cost the journal's start-up, and backtrader's
-    from backtests.paper_sessions.summary import SessionReport
-    from backtests.report.run.tables import Table as Content
+    from backtests.report.cells import Table as Content
 
 COLUMNS = (
     ("total return", "total_return", "{:+,.0%}"),
@@ -33,34 +32,6 @@ NARROW = ("total_return", "cagr", "sharpe", "max_drawdown", "exposure")
 STALE_BARS = 5
 TOLD = 8  # rows of a session's table; the page has them all
 COLOURS = {"high": "red", "medium": "yellow", "low": "dim"}
-
-
-def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> None:
-    """The verdict first, then the table, events and caveats."""
-    verdict, events, window = summary["verdict"], summary["events"], summary["window"]
-    if summary["sample"]:
-        show_sample(out, summary["fallback"])
-    if verdict:
-        out.print(f"[bold]Verdict: {verdict['word']}.[/] {verdict['why']}\n")
-    rows = {"strategy": summary["strategy"]} | summary["benchmarks"]
-    out.print(metrics_table(rows, f"{window['first'][:10]} to {window['last'][:10]}, bars of {window['timeframe']}", out.width))
-    if gates := summary["random_gates"]:
-        shown = {name: "-" if gates[name] is None else f"{gates[name]:.3f}" for name in ("p_sharpe", "p_return")}
-        out.print(
-            f"Random gates: {gates['n']} shifts of the own gate ({gates['effective_n']:.0f} independent); "
-            f"p = {shown['p_sharpe']} by Sharpe ratio, {shown['p_return']} by return"
-        )
-    out.print(
-        f"Events: {events['independent_events']} independent, {events['breakouts']} breakouts confirmed, {events['rearmed']} re-armed, "
-        f"{events['closed_events']} over"
-    )
-    out.print(spells_table(events["spells"]))
-    if quoted := summary.get("evidence"):
-        show_evidence(out, quoted)
-    for caveat in summary["warnings"]:
-        colour = COLOURS[caveat["severity"]]
-        out.print(f"[{colour}]{caveat['severity']}: {caveat['about']}[/]: {caveat['text']}; {caveat['remedy']}")
-    out.print(f"\nWritten to {folder}")
 
 
 def show_evidence(out: Console, quoted: Mapping[str, Any]) -> None:
@@ -89,26 +60,6 @@ def metrics_table(rows: Mapping[str, Mapping[str, Any]], title: str, width: int,
     return table
 
 
-def spells_table(spells: Sequence[Mapping[str, Any]]) -> Table:
-    """The gate's openings in the window."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("opened", "closed", "why", "level", "base", "event", "strategy", "Bitcoin"):
-        words = heading in ("opened", "closed", "why")
-        table.add_column(heading, justify="left" if words else "right", no_wrap=words)
-    for spell in spells:
-        closed = spell["closed"][:10] if spell["closed"] else "open"
-        table.add_row(
-            spell["opened"][:10],
-            closed,
-            spell["reason"],
-            f"{spell['level']:,.2f}",
-            f"{spell['base_age']:,}",
-            f"{spell['family']}{'r' if spell['rearmed'] else ''}",
-            *("-" if spell[key] is None else f"{spell[key]:+.0%}" for key in ("strategy_return", "bitcoin_return")),
-        )
-    return table
-
-
 def openings_table(found: Sequence[Opening], coins: Sequence[str]) -> Table:
     """What each earlier opening was followed by, one line an opening and coin that had prices then."""
     table = Table(title="What earlier openings were followed by", box=box.SIMPLE_HEAD, title_justify="left")
@@ -124,27 +75,6 @@ def openings_table(found: Sequence[Opening], coins: Sequence[str]) -> Table:
             gains = ("-" if value is None else f"{value:+.0%}" for value in one.after[name].values())
             table.add_row(*(when if number == 0 else ("", "", "")), name, *gains)
     return table
-
-
-def show_session(out: Console, report: "SessionReport", page: object) -> None:
-    """How far a paper session is from the backtest of its days, what it cost, what needs a look."""
-    from backtests.paper_sessions.summary import attention, headline, sentence
-    from backtests.report.session import tables as session_tables
-
-    if report.beside is not None and report.beside.prices.sample:
-        show_sample(out, "")
-    out.print(f"[bold]{headline(report)}[/] {escape(sentence(report))}\n")
-    facts = Table.grid(padding=(0, 2))
-    for what, figure, beside in session_tables.tiles(report):
-        facts.add_row(f"[dim]{what}[/]", f"[bold]{figure}[/]", escape(beside))
-    out.print(facts)
-    for name, title in (("against_backtest", ""), ("causes", "What was done otherwise"), ("missed", "Bars missed")):
-        content = getattr(session_tables, name)(report)
-        if content.rows:
-            out.print(plain_table(content, title))
-    for one in attention(report):
-        out.print(f"[{COLOURS[one.severity]}]{one.severity}: {one.about}[/]: {escape(one.text)}")
-    out.print(f"\nWritten to {page}")
 
 
 def plain_table(content: "Content", title: str, told: int = TOLD) -> Table:

@@ -45,8 +45,8 @@ HARMLESS = {
     "indicators.py: np.abs(distance) < ROUNDING  [< to <=]": "a distance of exactly the rounding bound",
 }
 # Tried first, since most mutants fall there; then all of them.
-CLOSEST = {"russell_gate.py": "tests/backtests/test_engine.py"}
-ALL = ["tests/strategies", "tests/backtests/test_engine.py"]
+CLOSEST = {"russell_gate.py": "tests/backtests/engine/test_simulation.py"}
+ALL = ["tests/strategies", "tests/backtests/engine/test_simulation.py"]
 
 
 def mutants(source: str) -> Iterator[tuple[str, str]]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from backtests.performance.forward_returns import HORIZONS
 from backtests.report import shell
+from backtests.report.cells import Cell, Table, gain, number
 from backtests.report.evidence import figures as evidence_figures
 from backtests.report.evidence import words as evidence_words
-from backtests.report.run.tables import Cell, Table, gain, number
 from backtests.runs.folder import RunError
 
 NAME = "evidence.html"

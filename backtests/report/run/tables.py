@@ -1,13 +1,13 @@
 """The tables of a run as text: what stands in each cell, by what it sorts, how it is coloured."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from backtests.performance.attribution import OUTSIDE
-from backtests.report.figures import words
+from backtests.report.cells import BENCHMARK_COLUMNS, LAST, LOWEST, NONE, Cell, Table, gain, interval, number, side_by_side
 from strategies.sentences import UNCHANGED
 
 FILES = {
@@ -19,40 +19,8 @@ FILES = {
 }  # a run's tables with the columns read here
 INSTANTS = {"time", "session_close", "decided", "filled"}
 NUMBERS = {"value", "strategy", "close", "level", "ceiling", "size", "price", "fee"}
-NONE = "-"
-LOWEST = "-Infinity"  # by what a missing number sorts, as JavaScript reads it
-LAST = "zz"  # sorts behind every name and date
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DEEP_SHADE = 0.25  # a month's return that gets the full colour
-
-
-class Cell(NamedTuple):
-    """`sort` orders the column (text sorts by itself if None); `shade` from -1 (loss) to 1 (gain) colours it."""
-
-    text: str
-    sort: float | str | None = None
-    kind: str = ""
-    shade: float = 0.0
-
-
-class Table(NamedTuple):
-    """`headings` with whether the column holds numbers."""
-
-    headings: Sequence[tuple[str, bool]]
-    rows: Sequence[Sequence[Cell]]
-
-
-def number(value: float | None, form: str) -> Cell:
-    """A figure in `form`; a dash where it does not exist."""
-    return Cell(NONE, LOWEST, "number") if value is None or value != value else Cell(form.format(value), value, "number")
-
-
-def gain(value: float | None, form: str) -> Cell:
-    """As `number`, coloured by its sign."""
-    cell = number(value, form)
-    if value is None or not any(digit in cell.text for digit in "123456789"):
-        return cell._replace(text=cell.text.lstrip("+-") or NONE)
-    return cell._replace(kind="number good" if value > 0 else "number bad")
 
 
 def tiles(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -65,47 +33,16 @@ def tiles(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
     return [
         ("per year", number(own["cagr"], "{:+.1%}").text, rival("cagr", "{:+.1%}")),
-        ("Sharpe ratio", number(own["sharpe"], "{:.2f}").text, _span(beside.get("sharpe"), "{:.2f}") or rival("sharpe", "{:.2f}")),
+        ("Sharpe ratio", number(own["sharpe"], "{:.2f}").text, interval(beside.get("sharpe"), "{:.2f}") or rival("sharpe", "{:.2f}")),
         ("largest drawdown", number(own["max_drawdown"], "{:.0%}").text, rival("max_drawdown", "{:.0%}")),
         ("in coins, on average", number(own["exposure"], "{:.0%}").text, f"{own['orders']:,} orders"),
         ("independent events", str(events["independent_events"]), f"{events['closed_events']} of them over"),
     ]
 
 
-Column = tuple[str, str, str]  # heading, name of the figure, form
-BENCHMARK_COLUMNS: tuple[Column, ...] = (
-    ("total return", "total_return", "{:+,.0%}"),
-    ("per year", "cagr", "{:+.1%}"),
-    ("Sharpe", "sharpe", "{:.2f}"),
-    ("max drawdown", "max_drawdown", "{:.0%}"),
-    ("days under", "max_drawdown_days", "{:,}"),
-    ("volatility", "volatility", "{:.0%}"),
-    ("Sortino", "sortino", "{:.2f}"),
-    ("Calmar", "calmar", "{:.2f}"),
-    ("exposure", "exposure", "{:.0%}"),
-    ("turnover/yr", "turnover", "{:.1f}"),
-    ("orders", "orders", "{:,}"),
-)
-
-
 def benchmarks(summary: Mapping[str, Any]) -> Table:
     """The strategy and what could embarrass it; bootstrap intervals in a second line of the cell."""
     return side_by_side({"strategy": summary["strategy"], **summary["benchmarks"]}, summary["intervals"], BENCHMARK_COLUMNS, "strategy")
-
-
-def side_by_side(
-    everyone: Mapping[str, Mapping[str, Any]], intervals: Mapping[str, Mapping[str, Sequence[float]]], columns: Sequence[Column], own: str
-) -> Table:
-    """Figures by name, one row each, that of `own` marked; (low, high) of an interval in a second line of the cell."""
-    rows = []
-    for name, metrics in everyone.items():
-        spans = intervals.get(name, {})
-        cells = [Cell(words(name), None, "own" if name == own else "")]
-        for _, key, form in columns:
-            cell, span = number(metrics[key], form), _span(spans.get(key), form) if metrics[key] is not None else ""
-            cells.append(cell._replace(text=f"{cell.text}\n{span}") if span else cell)
-        rows.append(cells)
-    return Table([("", False), *((heading, True) for heading, _, _ in columns)], rows)
 
 
 def spells(summary: Mapping[str, Any]) -> Table:
@@ -234,10 +171,6 @@ def data(summary: Mapping[str, Any]) -> Table:
         for name, one in summary["data"].items()
     ]
     return Table(headings, rows)
-
-
-def _span(bounds: Sequence[float] | None, form: str) -> str:
-    return f"{form.format(bounds[0])} to {form.format(bounds[1])}" if bounds else ""
 
 
 def _month(value: float | None) -> Cell:

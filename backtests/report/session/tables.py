@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from backtests.paper_sessions.execution import Filled, slippage
 from backtests.paper_sessions.summary import SessionReport, utc
-from backtests.report.run.tables import LAST, NONE, Cell, Table, gain, number
+from backtests.report.cells import LAST, NONE, Cell, Table, gain, number
 from brokers.journal.records import DecisionRow
 from strategies.breakout import STATES
 from strategies.sentences import UNCHANGED

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from backtests.report import shell
-from backtests.report.run.tables import Table
+from backtests.report.cells import Table
 from backtests.report.tune import figures as tune_figures
 from backtests.report.tune import parallel_sets as tune_sets
 from backtests.report.tune import tables as tune_tables

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from backtests.report.cells import NONE
 from backtests.report.figures import Figure, rounded, spread_rows
-from backtests.report.run.tables import NONE
 from backtests.report.tune.words import Found, at, measure, plain, shown, standing
 
 DRAWN = 250  # best sets among the lines, and as many of the others

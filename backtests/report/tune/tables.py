@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backtests.report.run.tables import BENCHMARK_COLUMNS, NONE, Cell, Column, Table, gain, number, side_by_side
+from backtests.report.cells import BENCHMARK_COLUMNS, NONE, Cell, Column, Table, gain, number, side_by_side
 from backtests.report.tune.words import Found, at, measure, short, shown, standing
 
 Tile = tuple[str, str, str]

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from backtests.report import terminal
-from backtests.report.run.tables import Table
+from backtests.report.cells import Table
 from backtests.report.terminal import plain_table
 from backtests.report.tune import tables as tune_tables
 from backtests.report.tune import words as tune_words

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backtests.report.run.tables import NONE, number
+from backtests.report.cells import NONE, number
 from backtests.statistics.cscv import BLOCKS
 
 Found = Mapping[str, Any]  # the content of tune.json

@@ -107,9 +107,10 @@ def _nanoseconds(times: Any) -> Ints:
 
 def sources() -> list[Path]:
     """The files whose change may change what is found."""
-    here, root = Path(__file__).parent, Path(__file__).parents[2]
-    folders = (*sorted((root / "strategies").glob("*.py")), *sorted((root / "backtests").glob("*.py")))
-    return [*folders, *(here / f"{name}.py" for name in ("stacks", "sweep", "field", "space")), root / "brokers" / "orders" / "fills.py"]
+    here, root = Path(__file__).parent, Path(__file__).parents[3]
+    engine = [root / "backtests" / "engine" / f"{name}.py" for name in ("arrays", "compiled", "inputs", "kernel", "rules")]
+    search = [here / f"{name}.py" for name in ("precomputed", "sweep", "evaluator", "segment_stats", "space")]
+    return [*sorted((root / "strategies").glob("*.py")), *engine, *search, root / "brokers" / "orders" / "fills.py"]
 
 
 def _claim(file: Path) -> Path:

@@ -15,7 +15,7 @@ from backtests.report import figures
 from backtests.report.run import page
 from tests.backtests.report.conftest import KINDS
 
-CSS = (Path(page.__file__).parent / "page.css").read_text(encoding="utf-8")
+CSS = (Path(page.__file__).parents[1] / "page.css").read_text(encoding="utf-8")
 LIGHT = dict(re.findall(r"(--[\w-]+): ([^;]+);", CSS.partition("@media")[0]))
 
 

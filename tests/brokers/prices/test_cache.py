@@ -256,7 +256,7 @@ def write(name):
     os.kill(os.getpid(), signal.SIGKILL)
 replace_file(Path(sys.argv[1]), write)
 """
-    killed = subprocess.run([sys.executable, "-c", script, str(path)], cwd=Path(files.__file__).parents[2], check=False)
+    killed = subprocess.run([sys.executable, "-c", script, str(path)], cwd=Path(files.__file__).parents[1], check=False)
     assert killed.returncode == -9
     assert len(list(path.parent.glob(".IWM*"))) == 1
     pd.testing.assert_frame_equal(update("2024-01-10").frame, source.rows, check_freq=False)
@@ -283,7 +283,7 @@ def fetch(start):
 got = Cache(folder / "prices").update("yahoo", Request("IWM", "session"), fetch, pd.Timestamp("2024-01-10"), False, lambda rows: None)
 assert len(got.frame) == 10 and not got.notes
 """
-    root = Path(files.__file__).parents[2]
+    root = Path(files.__file__).parents[1]
     both = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), name], cwd=root) for name in "ab"]
     assert [process.wait(30) for process in both] == [0, 0]
     assert (tmp_path / "downloads").read_text() == "None\n"

@@ -11,14 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from backtests.report.run.tables import LOWEST
+from backtests.report.cells import LOWEST
 from backtests.report.tune import figures as tune_figures
 from backtests.report.tune import page as tune_page
 from backtests.report.tune import tables as tune_tables
 from backtests.report.tune import words as tune_words
 from backtests.report.tune.page import Recorded
 from backtests.runs.folder import RunError
-from tests.backtests.report.test_page import EVIL, Parsed
+from tests.backtests.report.run.test_page import EVIL, Parsed
 from tests.backtests.report.tune_sample import KINDS
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backtests.commands import runs as commands
-from backtests.report import terminal
+from backtests.report.run.terminal import show_backtest
 from backtests.runs import folder as runs
 from backtests.runs.latest_evidence import newest
 from brokers.console import console
@@ -73,4 +73,4 @@ def test_a_run_of_an_older_version_has_no_line_and_is_shown(place: Path, whole_f
     Path("run/metrics.json").write_text(json.dumps(summary))
     commands.write_report(Path("run"), None, True)
     assert "thesis on trial" not in Path("run/report.html").read_text()
-    terminal.show_backtest(console(), summary, "run")
+    show_backtest(console(), summary, "run")

@@ -10,7 +10,7 @@ from brokers.errors import SafetyError
 from brokers.exchange.client import Client
 from brokers.exchange.errors import TryLaterError, UnknownOutcomeError
 from brokers.exchange.transport import within
-from tests.brokers.orders.conftest import KEYS
+from tests.brokers.exchange.conftest import KEYS
 from tests.exchange.proxy import Answer, Internet
 from tests.exchange.venue import LIVE, TESTNET, BinanceVenue
 

@@ -19,7 +19,7 @@ from backtests.report.evidence import page as evidence_page
 from backtests.report.evidence import words as evidence_words
 from backtests.runs.folder import RunError
 from tests.backtests.evidence.scene import ALWAYS, DAYS, SETTINGS, coin, history, index
-from tests.backtests.report.test_page import EVIL, Parsed
+from tests.backtests.report.run.test_page import EVIL, Parsed
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened
 
 PICTURES = ("paths", "definitions", "power", "lags", "crosses", "turns", "cycles")

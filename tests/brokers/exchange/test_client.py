@@ -12,7 +12,7 @@ from brokers.clock import SimulatedClock
 from brokers.exchange.client import Client, Keys
 from brokers.exchange.errors import CallAPersonError, ExchangeError, RefusedError, TryLaterError, UnknownOutcomeError
 from brokers.exchange.types import Balances, Book, Listing, Permissions, Placed, Trade
-from tests.brokers.orders.conftest import NOW
+from tests.brokers.exchange.conftest import NOW
 from tests.exchange.account import KEY, SECRET
 from tests.exchange.faults import EXECUTED, UNUSABLE, refusal
 from tests.exchange.markets import Market

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from backtests.performance.attribution import OUTSIDE, monthly_returns
+from backtests.report.cells import LOWEST, NONE, Cell, Table, gain
 from backtests.report.run import page, tables
 from backtests.report.run.page import Recorded
-from backtests.report.run.tables import LOWEST, NONE, Cell, Table
 from strategies.sentences import UNCHANGED
 from tests.backtests.report.conftest import KINDS
 
@@ -193,6 +193,6 @@ def test_assumptions_are_those_of_the_settings(run: Recorded) -> None:
     ],
 )
 def test_gains_are_coloured_by_what_can_be_read(value: float | None, text: str, kind: str) -> None:
-    cell = tables.gain(value, "{:+.0%}")
+    cell = gain(value, "{:+.0%}")
     assert (cell.text, cell.kind) == (text, kind)
     assert cell.sort == (LOWEST if text == NONE else value)

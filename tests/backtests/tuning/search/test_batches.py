@@ -26,7 +26,7 @@ from tests.backtests.tuning.fields import folder_field, folder_prices, halves, s
 
 VALUES = {"gate.base_sessions": (60, 126, 252), "allocation.band": (0.0, 0.1, 0.2, 0.3, 0.4), "confirmations.credit.sessions": (21, 63)}
 SETS = 29  # of these, in batches of 8, 8, 8 and 5
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def quiet(done: int, of: int) -> None:

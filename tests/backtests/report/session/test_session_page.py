@@ -9,12 +9,12 @@ import plotly.graph_objects as go
 import pytest
 
 from backtests.paper_sessions.summary import SessionReport, headline, sentence
-from backtests.report.run.tables import LOWEST
+from backtests.report.cells import LOWEST
 from backtests.report.session import figures as session_figures
 from backtests.report.session import page as session_page
 from backtests.report.session import tables as session_tables
 from tests.backtests.paper_journals import BARS, SESSION, bar, changed, report_of, without
-from tests.backtests.report.test_page import EVIL, Parsed
+from tests.backtests.report.run.test_page import EVIL, Parsed
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened, cells, number
 
 QUOTED = EVIL.replace("'", "''")

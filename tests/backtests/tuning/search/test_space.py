@@ -17,7 +17,7 @@ from backtests.tuning.search.space import AS_IT_STANDS, Axis, Space, space_of, v
 from config.settings import ConfigError, Settings, load
 from tests.price_folder import overrides
 
-TUNE_FILE = Path(__file__).parents[3] / "config" / "tune.toml"
+TUNE_FILE = Path(__file__).parents[4] / "config" / "tune.toml"
 
 
 def given_space(text: str, *more: str) -> tuple[Settings, Space]:

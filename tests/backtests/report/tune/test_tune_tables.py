@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.report.run.tables import LOWEST, NONE
+from backtests.report.cells import LOWEST, NONE
 from backtests.report.tune import page as tune_page
 from backtests.report.tune import tables as tune_tables
 from backtests.report.tune import words as tune_words

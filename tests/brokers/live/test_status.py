@@ -15,7 +15,7 @@ from brokers.live.status import Holding, Status, shown
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals exist on Unix only")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAN = float("nan")
 PATIENCE = 20.0  # seconds after which a program hangs
 STATUS = Status(

@@ -26,7 +26,7 @@ from tests.brokers.prices.servers import closed_port
 # Apprise 2.3 loads its mail module, which on Python before 3.13 imports a module that Python 3.13 drops.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SOON = 10.0  # seconds in which what is to come has come
 SECRET = "MADEUPSECRET77"
 
