@@ -19,15 +19,38 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, 5 stopped for safety or a check failed, 130 interrupted.",
 )
-check = typer.Typer(help="Check the promises on your own configuration and data.", no_args_is_help=True, rich_markup_mode=None)
-config = typer.Typer(help="Show settings and their schema.", no_args_is_help=True, rich_markup_mode=None)
+check = typer.Typer(
+    help="Check the promises on your own configuration and data.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+config = typer.Typer(
+    help="Show settings and their schema.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(check, name="check")
 app.add_typer(config, name="config")
 
-Config = Annotated[list[Path] | None, typer.Option("--config", "-c", help="TOML file over config/default.toml; repeatable, later wins.")]
-Set = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="One setting, e.g. gate.base_sessions=126; repeatable.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-Refresh = Annotated[bool, typer.Option("--refresh", help="Download all prices again instead of updating the cache.")]
+Config = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--config", "-c", help="TOML file over config/default.toml; repeatable, later wins."
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="One setting, e.g. gate.base_sessions=126; repeatable.",
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
+]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Download all prices again instead of updating the cache.")
+]
 
 
 def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -64,7 +87,9 @@ def exit_code(error: Exception) -> int | None:
         "BrokenPromiseError": STOPPED,
         "SafetyError": STOPPED,
     }
-    return next((kinds[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in kinds), None)
+    return next(
+        (kinds[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in kinds), None
+    )
 
 
 @command(app, "backtest")
@@ -72,9 +97,20 @@ def backtest(
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-backtest-<hash>.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Run folder to write instead of runs/<time>-backtest-<hash>."
+        ),
+    ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
-    no_benchmarks: Annotated[bool, typer.Option("--no-benchmarks", help="The strategy alone: no benchmarks, no random gates, no verdict.")] = False,
+    no_benchmarks: Annotated[
+        bool,
+        typer.Option(
+            "--no-benchmarks",
+            help="The strategy alone: no benchmarks, no random gates, no verdict.",
+        ),
+    ] = False,
     refresh: Refresh = False,
 ) -> None:
     """Run the strategy on history, print the table, write the run folder."""
@@ -88,7 +124,14 @@ def gate(
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    as_of: Annotated[str | None, typer.Option("--as-of", metavar="DATE|RUN", help="As known at that day's 24:00 UTC, or on a run's data.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="DATE|RUN",
+            help="As known at that day's 24:00 UTC, or on a run's data.",
+        ),
+    ] = None,
     refresh: Refresh = False,
 ) -> None:
     """Today's reading of the gate, and why."""
@@ -102,7 +145,12 @@ def tune(
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-tune-<hash>.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Run folder to write instead of runs/<time>-tune-<hash>."
+        ),
+    ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
     refresh: Refresh = False,
 ) -> None:
@@ -117,7 +165,12 @@ def evidence(
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Run folder to write instead of runs/<time>-evidence-<hash>.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Run folder to write instead of runs/<time>-evidence-<hash>."
+        ),
+    ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
     refresh: Refresh = False,
 ) -> None:
@@ -132,9 +185,19 @@ def paper(
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    once: Annotated[bool, typer.Option("--once", help="Decide the newest bar, carry it out, end: for cron and systemd timers.")] = False,
-    replay: Annotated[str | None, typer.Option("--replay", metavar="FROM:TO", help="Drive the live path over history.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="With --replay: run folder to write.")] = None,
+    once: Annotated[
+        bool,
+        typer.Option(
+            "--once", help="Decide the newest bar, carry it out, end: for cron and systemd timers."
+        ),
+    ] = False,
+    replay: Annotated[
+        str | None,
+        typer.Option("--replay", metavar="FROM:TO", help="Drive the live path over history."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --replay: run folder to write.")
+    ] = None,
 ) -> None:
     """Trade on paper: live prices with local fills, or an exchange's testnet."""
     if replay is not None:
@@ -151,7 +214,9 @@ def paper(
 def halt(
     config: Config = None,
     set_: Set = None,
-    reason: Annotated[str, typer.Option("--reason", help="What is told and written down.")] = "by hand",
+    reason: Annotated[
+        str, typer.Option("--reason", help="What is told and written down.")
+    ] = "by hand",
 ) -> None:
     """Stop a paper session's trading at once, whether it runs or not."""
     from brokers.commands.halt import halt
@@ -172,7 +237,13 @@ def doctor(
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    drill: Annotated[bool, typer.Option("--drill", help="Also buy and sell the smallest lot on the testnet, and tell what it cost.")] = False,
+    drill: Annotated[
+        bool,
+        typer.Option(
+            "--drill",
+            help="Also buy and sell the smallest lot on the testnet, and tell what it cost.",
+        ),
+    ] = False,
 ) -> None:
     """Versions, network, clock, keys, coins, prices, disk, journal: what is wrong and how to mend it."""
     from brokers.commands.doctor import run_doctor
@@ -181,7 +252,9 @@ def doctor(
 
 
 @command(check, "data")
-def check_data(config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False) -> None:
+def check_data(
+    config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False
+) -> None:
     """Each series: source, span, gaps, odd rows, stale end."""
     from backtests.commands.check import check_data
 
@@ -193,7 +266,9 @@ def check_lookahead(
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    cuts: Annotated[int, typer.Option("--cuts", min=1, max=10_000, help="Instants at which all series are cut.")] = 40,
+    cuts: Annotated[
+        int, typer.Option("--cuts", min=1, max=10_000, help="Instants at which all series are cut.")
+    ] = 40,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses the instants.")] = 20160707,
     refresh: Refresh = False,
 ) -> None:
@@ -208,7 +283,14 @@ def check_parity(
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    window: Annotated[str | None, typer.Option("--window", metavar="FROM:TO", help="Days to replay; without it all the backtest trades.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            "--window",
+            metavar="FROM:TO",
+            help="Days to replay; without it all the backtest trades.",
+        ),
+    ] = None,
     refresh: Refresh = False,
 ) -> None:
     """One strategy: drive history through the live path, and hold every decision and order against the backtest."""
@@ -235,7 +317,13 @@ def config_schema() -> None:
 
 @command(app, "report")
 def report(
-    path: Annotated[Path, typer.Argument(metavar="RUN|JOURNAL", help="Run folder, or a paper session's NAME.sqlite or its folder.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|JOURNAL",
+            help="Run folder, or a paper session's NAME.sqlite or its folder.",
+        ),
+    ],
     json: Json = False,
     set_: Annotated[
         list[str] | None,
@@ -256,11 +344,20 @@ def report(
 
 @command(app, "init")
 def init(
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("my.toml"),
-    coins: Annotated[str | None, typer.Option("--coins", help="Coins in the order they join, e.g. BTC,ETH,SOL.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
+        "my.toml"
+    ),
+    coins: Annotated[
+        str | None, typer.Option("--coins", help="Coins in the order they join, e.g. BTC,ETH,SOL.")
+    ] = None,
     style: Annotated[str | None, typer.Option("--style", help="gate, strict or or-trend.")] = None,
-    timeframe: Annotated[str | None, typer.Option("--timeframe", help="Length of a bar: 1d, 4h, 1h, 15m, 5m, 1m.")] = None,
-    prices: Annotated[str | None, typer.Option("--prices", help="Folder of price files; without it prices come from Yahoo.")] = None,
+    timeframe: Annotated[
+        str | None, typer.Option("--timeframe", help="Length of a bar: 1d, 4h, 1h, 15m, 5m, 1m.")
+    ] = None,
+    prices: Annotated[
+        str | None,
+        typer.Option("--prices", help="Folder of price files; without it prices come from Yahoo."),
+    ] = None,
 ) -> None:
     """Write a starting configuration, from flags or a few questions."""
     from backtests.commands.settings import start_config
@@ -270,7 +367,12 @@ def init(
 
 @command(app, "runs")
 def runs(
-    folders: Annotated[list[Path] | None, typer.Argument(help="Run folders to compare; without them all under runs/.", show_default=False)] = None,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Run folders to compare; without them all under runs/.", show_default=False
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List and compare finished runs."""

@@ -35,7 +35,9 @@ class Column(bt.linebuffer.LineBuffer):  # type: ignore[misc]  # backtrader has 
     def __init__(self, values: Floats, place: Place) -> None:
         super().__init__()
         self._place = place
-        self.array: array[float] = array("d", np.append(values, np.nan).tobytes())  # row -1 is the NaN
+        self.array: array[float] = array(
+            "d", np.append(values, np.nan).tobytes()
+        )  # row -1 is the NaN
         self.extension = 1
 
     @property
@@ -64,11 +66,17 @@ class FrameFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no ty
     def preload(self) -> None:
         """Give every line its column; `times` are then the bars' instants as backtrader counts days."""
         frame: pd.DataFrame = self.p.dataname
-        self.times = ((pd.DatetimeIndex(frame.index).tz_convert(None) - EPOCH) / DAY + bt.date2num(EPOCH)).to_numpy()
-        columns = {name: frame[name].to_numpy(dtype="float64") for name in frame} | {"datetime": self.times}
+        self.times = (
+            (pd.DatetimeIndex(frame.index).tz_convert(None) - EPOCH) / DAY + bt.date2num(EPOCH)
+        ).to_numpy()
+        columns = {name: frame[name].to_numpy(dtype="float64") for name in frame} | {
+            "datetime": self.times
+        }
         unknown = np.full(len(frame), np.nan)
         self._place = Place()
-        self.lines.lines[:] = [Column(columns.get(name, unknown), self._place) for name in self.getlinealiases()]
+        self.lines.lines[:] = [
+            Column(columns.get(name, unknown), self._place) for name in self.getlinealiases()
+        ]
         self.home()
 
     def _load(self) -> bool:

@@ -38,7 +38,11 @@ def redacted(text: str, secrets: Collection[str]) -> str:
 def _known(secrets: frozenset[str]) -> re.Pattern[str] | None:
     forms = {form for secret in secrets for form in _forms(secret)}
     # The longest first: a secret within another must not leave the rest of it standing.
-    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))) if forms else None
+    return (
+        re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+        if forms
+        else None
+    )
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -46,4 +50,10 @@ def _forms(secret: str) -> Iterator[str]:
     parts = [secret.strip(), *(line for line in lines if len(line) >= SHORTEST_LINE)]
     for part in parts:
         if len(part) >= SHORTEST:
-            yield from (part, quote(part, safe=""), quote_plus(part), json.dumps(part)[1:-1], repr(part)[1:-1])
+            yield from (
+                part,
+                quote(part, safe=""),
+                quote_plus(part),
+                json.dumps(part)[1:-1],
+                repr(part)[1:-1],
+            )

@@ -21,14 +21,21 @@ class Secrets(BaseSettings):
 
     api_key: SecretStr = Field(default=SecretStr(""), description="key of the exchange's testnet")
     api_secret: SecretStr = Field(default=SecretStr(""), description="its secret")
-    notify_urls: SecretStr = Field(default=SecretStr(""), description="apprise addresses, separated by spaces or commas")
+    notify_urls: SecretStr = Field(
+        default=SecretStr(""), description="apprise addresses, separated by spaces or commas"
+    )
 
     def keys(self) -> tuple[str, str] | None:
         """Key and secret; None where none is given."""
-        key, secret = self.api_key.get_secret_value().strip(), self.api_secret.get_secret_value().strip()
+        key, secret = (
+            self.api_key.get_secret_value().strip(),
+            self.api_secret.get_secret_value().strip(),
+        )
         if bool(key) != bool(secret):
             missing = "API_SECRET" if key else "API_KEY"
-            raise ConfigError(f"{PREFIX}{missing} is not set, its other half is: give both, or neither")
+            raise ConfigError(
+                f"{PREFIX}{missing} is not set, its other half is: give both, or neither"
+            )
         return (key, secret) if key else None
 
     def urls(self) -> list[str]:
@@ -38,7 +45,15 @@ class Secrets(BaseSettings):
     def hidden(self) -> list[str]:
         """Every text that must not be seen in a log, an error or a file."""
         values = (self.api_key, self.api_secret, self.notify_urls)
-        return [text for value in values for text in {value.get_secret_value(), *value.get_secret_value().replace(",", " ").split()} if text]
+        return [
+            text
+            for value in values
+            for text in {
+                value.get_secret_value(),
+                *value.get_secret_value().replace(",", " ").split(),
+            }
+            if text
+        ]
 
 
 def load_secrets(dotenv: Path = DOTENV) -> Secrets:
@@ -67,7 +82,9 @@ def load_secrets(dotenv: Path = DOTENV) -> Secrets:
     try:
         found = Secrets(**sources)
     except (ValidationError, OSError, UnicodeDecodeError):
-        raise ConfigError(f"secrets cannot be read from {dotenv} or {SECRETS_FOLDER}: write lines NAME=value as in .env.example") from None
+        raise ConfigError(
+            f"secrets cannot be read from {dotenv} or {SECRETS_FOLDER}: write lines NAME=value as in .env.example"
+        ) from None
     found.keys()
     return found
 
@@ -75,4 +92,6 @@ def load_secrets(dotenv: Path = DOTENV) -> Secrets:
 def _refuse_open(file: Path) -> None:
     mode = file.stat().st_mode
     if mode & OPEN_TO_OTHERS:
-        raise ConfigError(f"{file}: holds secrets and has mode {stat.S_IMODE(mode):o}, so that others can read it; run: chmod 600 {file}")
+        raise ConfigError(
+            f"{file}: holds secrets and has mode {stat.S_IMODE(mode):o}, so that others can read it; run: chmod 600 {file}"
+        )

@@ -20,7 +20,10 @@ KEY_PART = re.compile(r""""[^"]*"|'[^']*'|[^.]+""")
 DEFAULT = Path(__file__).with_name("default.toml")
 PREFIX = "RUSSELL_GATE_"
 SECRETS_FOLDER = f"{PREFIX}SECRETS"
-SECRET_VARIABLES = {SECRETS_FOLDER, *(f"{PREFIX}{name}" for name in ("API_KEY", "API_SECRET", "NOTIFY_URLS"))}  # read by config.secrets
+SECRET_VARIABLES = {
+    SECRETS_FOLDER,
+    *(f"{PREFIX}{name}" for name in ("API_KEY", "API_SECRET", "NOTIFY_URLS")),
+}  # read by config.secrets
 OTHER_VARIABLES = {f"{PREFIX}TEST_DATA", *SECRET_VARIABLES}  # the first is read by the tests
 SECRET_WORDS = ("key", "secret", "password", "token", "url")
 
@@ -32,7 +35,9 @@ class ConfigError(Exception):
 class Settings(BaseSettings):
     """Everything a user tunes. Later sources win: default.toml, files, environment, --set."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__"
+    )
 
     prices: sections.Prices
     signal: sections.Signal
@@ -52,19 +57,25 @@ class Settings(BaseSettings):
     log: trading.Log
     evidence: evidence.Evidence
     tune: tuning.Tune
-    tuned: tuning.Tuned | None = Field(default=None, description="set by `tune`: what it says of these settings")
+    tuned: tuning.Tuned | None = Field(
+        default=None, description="set by `tune`: what it says of these settings"
+    )
 
     @model_validator(mode="after")
     def _weights(self) -> Self:
         total = sum(coin.weight for coin in self.coins)
         if total > 1 + 1e-9:
-            raise ValueError(f"coins: the weights sum to {total:g}; at most 1 is allowed, there is no leverage")
+            raise ValueError(
+                f"coins: the weights sum to {total:g}; at most 1 is allowed, there is no leverage"
+            )
         for field in ("name", "history", "market"):
             values = [getattr(coin, field) for coin in self.coins]
             if twice := sorted({value for value in values if values.count(value) > 1}):
                 raise ValueError(f"coins: {field} {', '.join(twice)} stands twice")
         if len(quotes := sorted({coin.market.partition("/")[2] for coin in self.coins})) > 1:
-            raise ValueError(f"coins: markets are quoted in {' and '.join(quotes)}; one account has one quote coin, use the same for all")
+            raise ValueError(
+                f"coins: markets are quoted in {' and '.join(quotes)}; one account has one quote coin, use the same for all"
+            )
         return self
 
     @model_validator(mode="after")
@@ -72,7 +83,9 @@ class Settings(BaseSettings):
         known = self.symbols()
         for symbol in self.prices.sources:
             if symbol not in known:
-                raise ValueError(f"prices.sources.{symbol}: no such symbol is read{_nearest(symbol, known)}")
+                raise ValueError(
+                    f"prices.sources.{symbol}: no such symbol is read{_nearest(symbol, known)}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -100,19 +113,45 @@ class Settings(BaseSettings):
         bitcoin = self.backtest.bitcoin
         if any(coin.history == bitcoin for coin in self.coins):
             return self.coins
-        return (*self.coins, sections.Coin(name="BITCOIN", history=bitcoin, market=self.backtest.bitcoin_market, weight=1.0, lag_days=0))
+        return (
+            *self.coins,
+            sections.Coin(
+                name="BITCOIN",
+                history=bitcoin,
+                market=self.backtest.bitcoin_market,
+                weight=1.0,
+                lag_days=0,
+            ),
+        )
 
     def symbols(self) -> list[str]:
         """Every symbol these settings name, whether a rule that needs it is on or off."""
         signal, tests = self.signal, self.confirmations
-        liquidity = (tests.liquidity.assets, tests.liquidity.treasury, tests.liquidity.reverse_repos)
-        coins = (*(coin.history for coin in self.coins), tests.exhaustion.symbol, self.backtest.bitcoin)
-        signals = (signal.index, signal.broad, signal.volume, signal.risky_credit, signal.safe_credit)
+        liquidity = (
+            tests.liquidity.assets,
+            tests.liquidity.treasury,
+            tests.liquidity.reverse_repos,
+        )
+        coins = (
+            *(coin.history for coin in self.coins),
+            tests.exhaustion.symbol,
+            self.backtest.bitcoin,
+        )
+        signals = (
+            signal.index,
+            signal.broad,
+            signal.volume,
+            signal.risky_credit,
+            signal.safe_credit,
+        )
         return list(dict.fromkeys((*signals, *tests.breadth.symbols, *liquidity, *coins)))
 
     def coin_step(self, name: str) -> float:
         """Coin units orders of `name` are rounded down to."""
-        return next((coin.step for coin in self.coins if coin.name == name and coin.step is not None), self.costs.step)
+        return next(
+            (coin.step for coin in self.coins if coin.name == name and coin.step is not None),
+            self.costs.step,
+        )
 
 
 def load(files: list[Path] | None = None, overrides: list[str] | None = None) -> Settings:
@@ -180,7 +219,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; name an existing TOML file with --config") from None
+        raise ConfigError(
+            f"{path}: no such file; name an existing TOML file with --config"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -194,9 +235,13 @@ def _environment() -> dict[str, Any]:
         if not name.startswith(PREFIX) or name in OTHER_VARIABLES:
             continue
         if section.lower() not in Settings.model_fields:
-            raise ConfigError(f"environment variable {name}: no section {section.lower()!r}{_nearest(section.lower(), list(Settings.model_fields))}")
+            raise ConfigError(
+                f"environment variable {name}: no section {section.lower()!r}{_nearest(section.lower(), list(Settings.model_fields))}"
+            )
         if not nested and not os.environ[name].lstrip().startswith(("{", "[")):
-            raise ConfigError(f"environment variable {name}: names no key of {section.lower()!r}; write {PREFIX}SECTION__KEY")
+            raise ConfigError(
+                f"environment variable {name}: names no key of {section.lower()!r}; write {PREFIX}SECTION__KEY"
+            )
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
@@ -227,7 +272,9 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[key] = (
+            _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
     return merged
 
 
@@ -239,7 +286,9 @@ def _explain(item: ErrorDetails, layers: list[tuple[str, dict[str, Any]]]) -> st
         return message
     where = next((name for name, layer in reversed(layers) if _holds(layer, location)), None)
     source = f" (in {where})" if where else ""
-    if item["type"] == "extra_forbidden" and any(word in str(location[-1]).lower() for word in SECRET_WORDS):
+    if item["type"] == "extra_forbidden" and any(
+        word in str(location[-1]).lower() for word in SECRET_WORDS
+    ):
         return f"{key}: no secret belongs in a settings file{source}; set {', '.join(sorted(SECRET_VARIABLES))} in the environment or .env"
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key{source}{_nearest(str(location[-1]), _siblings(location))}"
@@ -260,11 +309,20 @@ def _siblings(location: list[str | int]) -> list[str]:
     """The keys allowed where `location` ends."""
     model: Any = Settings
     for part in location[:-1]:
-        if isinstance(part, int) or part not in model.model_fields:  # a place in a list, a key of a dictionary
+        if (
+            isinstance(part, int) or part not in model.model_fields
+        ):  # a place in a list, a key of a dictionary
             continue
         annotation = model.model_fields[part].annotation
         arguments = getattr(annotation, "__args__", ())
-        model = next((kind for kind in (annotation, *arguments) if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        model = next(
+            (
+                kind
+                for kind in (annotation, *arguments)
+                if isinstance(kind, type) and issubclass(kind, BaseModel)
+            ),
+            None,
+        )
         if model is None:
             return []
     return list(model.model_fields)

@@ -64,24 +64,32 @@ def text(answers: Answers) -> str:
     """
     _refuse_unknown(answers)
     share = round(1.0 / len(answers.coins), 4)
-    share -= 0.0001 if share * len(answers.coins) > 1 else 0.0  # rounded shares must not sum to more than all
+    share -= (
+        0.0001 if share * len(answers.coins) > 1 else 0.0
+    )  # rounded shares must not sum to more than all
     parts = ["# What differs from config/default.toml, where every key stands with its reason.\n"]
     if answers.folder:
         parts.append(f"[prices]\nsource = \"folder\"\nfolder = '{answers.folder}'\n")
     parts.append(STYLE_LINES[answers.style])
     if answers.timeframe != "1d":
-        parts.append(f'[exchange]\ntimeframe = "{answers.timeframe}"                      # a decision when such a bar closes\n')
+        parts.append(
+            f'[exchange]\ntimeframe = "{answers.timeframe}"                      # a decision when such a bar closes\n'
+        )
     for number, coin in enumerate(answers.coins):
         lag = LAGS[min(number, len(LAGS) - 1)]
         names = f'name = "{coin}"\nhistory = "{coin}-USD"\nmarket = "{coin}/USDT"\n'
-        parts.append(f"[[coins]]\n{names}weight = {share:g}\nlag_days = {lag}                         # days after the confirmation\n")
+        parts.append(
+            f"[[coins]]\n{names}weight = {share:g}\nlag_days = {lag}                         # days after the confirmation\n"
+        )
     return "\n".join(part for part in parts if part)
 
 
 def _refuse_unknown(answers: Answers) -> None:
     for coin in answers.coins:
         if coin not in KNOWN_COINS:
-            raise ConfigError(f"--coins {coin}: is none of {', '.join(KNOWN_COINS)}; others can be written into the file by hand")
+            raise ConfigError(
+                f"--coins {coin}: is none of {', '.join(KNOWN_COINS)}; others can be written into the file by hand"
+            )
     if not answers.coins or len(set(answers.coins)) < len(answers.coins):
         raise ConfigError(f"--coins {','.join(answers.coins)}: name at least one coin, each once")
     if answers.style not in STYLES:
@@ -89,4 +97,6 @@ def _refuse_unknown(answers: Answers) -> None:
     if answers.timeframe not in TIMEFRAMES:
         raise ConfigError(f"--timeframe {answers.timeframe}: is none of {', '.join(TIMEFRAMES)}")
     if "'" in answers.folder or "\n" in answers.folder:
-        raise ConfigError(f"--prices {answers.folder}: write a path with a quotation mark into the file by hand")
+        raise ConfigError(
+            f"--prices {answers.folder}: write a path with a quotation mark into the file by hand"
+        )

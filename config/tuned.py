@@ -6,10 +6,22 @@ from typing import Any
 
 from config.settings import Settings
 
-TUNABLE = ("gate", "confirmations", "risk_curve", "haircuts", "allocation")  # sections; the others are no parameters of the strategy
+TUNABLE = (
+    "gate",
+    "confirmations",
+    "risk_curve",
+    "haircuts",
+    "allocation",
+)  # sections; the others are no parameters of the strategy
 SIMULATED = "no verdict"  # what stands in place of a word where prices were simulated
 # What the strategy does hangs on these, and so does what a verdict says; where coins are traded, and with how much, is the user's.
-JUDGED: Any = {"signal": True, **dict.fromkeys(TUNABLE, True), "coins": True, "costs": True, "exchange": {"timeframe"}}
+JUDGED: Any = {
+    "signal": True,
+    **dict.fromkeys(TUNABLE, True),
+    "coins": True,
+    "costs": True,
+    "exchange": {"timeframe"},
+}
 UNJUDGED: Any = {"coins": {"__all__": {"market"}}}
 
 
@@ -28,7 +40,9 @@ def warning_of(settings: Settings) -> str | None:
         case "recommend":
             return None
         case "do not recommend":
-            return f"These settings are the best of {source}, which advises against them: {tuned.why}"
+            return (
+                f"These settings are the best of {source}, which advises against them: {tuned.why}"
+            )
         case "cannot be told":
             return f"These settings are the best of {source}, which cannot tell whether they are any good: {tuned.why}"
         case _:

@@ -16,13 +16,18 @@ MOST_VALUES = 1000  # of one parameter: places of values are kept in 16 bits
 class Axis(Section):
     """The values of one parameter: a list, or a range cut into steps."""
 
-    values: tuple[Value, ...] | None = Field(default=None, min_length=1, max_length=MOST_VALUES, description="the values, in order")
+    values: tuple[Value, ...] | None = Field(
+        default=None, min_length=1, max_length=MOST_VALUES, description="the values, in order"
+    )
     low: float | None = Field(default=None, description="smallest value of a range")
     high: float | None = Field(default=None, description="largest value of a range, included")
-    steps: int = Field(default=5, ge=1, le=MOST_VALUES, description="values of a range, evenly spaced")
+    steps: int = Field(
+        default=5, ge=1, le=MOST_VALUES, description="values of a range, evenly spaced"
+    )
     log: bool = Field(default=False, description="spaced evenly in the logarithm")
     when: dict[str, Annotated[list[Value], Field(min_length=1)]] = Field(
-        default_factory=dict, description="tried only where another parameter has one of these values"
+        default_factory=dict,
+        description="tried only where another parameter has one of these values",
     )
 
     @model_validator(mode="after")
@@ -34,7 +39,9 @@ class Axis(Section):
             if self.low > self.high:
                 raise ValueError(f"low ({self.low:g}) must not lie above high ({self.high:g})")
             if self.log and self.low <= 0:
-                raise ValueError(f"a range in the logarithm must begin above 0, low is {self.low:g}")
+                raise ValueError(
+                    f"a range in the logarithm must begin above 0, low is {self.low:g}"
+                )
         return self
 
 
@@ -42,12 +49,18 @@ class Windows(Section):
     """Walk-forward: how long is trained on, how often it is chosen anew."""
 
     step_months: int = Field(ge=1, le=60, description="months from one choice to the next")
-    train_months: int = Field(ge=1, le=240, description="months trained on by the rolling variant; a multiple of step_months")
+    train_months: int = Field(
+        ge=1,
+        le=240,
+        description="months trained on by the rolling variant; a multiple of step_months",
+    )
 
     @model_validator(mode="after")
     def _multiple(self) -> Self:
         if self.train_months % self.step_months:
-            raise ValueError(f"train_months ({self.train_months}) must be a multiple of step_months ({self.step_months})")
+            raise ValueError(
+                f"train_months ({self.train_months}) must be a multiple of step_months ({self.step_months})"
+            )
         return self
 
 
@@ -55,29 +68,53 @@ class Limits(Section):
     """What a set must pass to be recommended."""
 
     max_pbo: Fraction = Field(description="largest probability of backtest overfitting")
-    max_probability_of_loss: Fraction = Field(description="largest share of splits lost by the chosen set, where max_pbo is exceeded")
-    min_deflated_sharpe: Fraction = Field(description="smallest probability that its Sharpe ratio is more than luck")
-    min_leave_one_out: Fraction = Field(description="smallest share of breakouts on which the set chosen without them did well")
-    min_neighbours: float = Field(ge=0, le=1, description="median of the neighbouring sets over the best")
+    max_probability_of_loss: Fraction = Field(
+        description="largest share of splits lost by the chosen set, where max_pbo is exceeded"
+    )
+    min_deflated_sharpe: Fraction = Field(
+        description="smallest probability that its Sharpe ratio is more than luck"
+    )
+    min_leave_one_out: Fraction = Field(
+        description="smallest share of breakouts on which the set chosen without them did well"
+    )
+    min_neighbours: float = Field(
+        ge=0, le=1, description="median of the neighbouring sets over the best"
+    )
     min_events: int = Field(ge=2, le=100, description="independent breakouts")
-    max_searched_gates_p: Fraction = Field(description="share of shifted gates, searched as hard, that do as well")
+    max_searched_gates_p: Fraction = Field(
+        description="share of shifted gates, searched as hard, that do as well"
+    )
 
 
 class Tune(Section):
     """The search."""
 
-    method: Literal["grid", "random", "tpe"] = Field(description="all combinations, some at random, or led by what was found (Optuna)")
-    sets: int = Field(ge=2, le=1_000_000, description="sets tried by random and tpe; a grid may have no more")
+    method: Literal["grid", "random", "tpe"] = Field(
+        description="all combinations, some at random, or led by what was found (Optuna)"
+    )
+    sets: int = Field(
+        ge=2, le=1_000_000, description="sets tried by random and tpe; a grid may have no more"
+    )
     seed: int = Field(ge=0, le=2**32 - 1, description="of everything drawn")
     threads: int = Field(ge=0, le=256, description="threads; 0 = all processors")
-    objective: Figure | dict[Figure, float] = Field(description="what is searched for: a figure, or several with their weights")
-    frontier: bool = Field(description="tpe: search return against drawdown, then choose by the objective")
+    objective: Figure | dict[Figure, float] = Field(
+        description="what is searched for: a figure, or several with their weights"
+    )
+    frontier: bool = Field(
+        description="tpe: search return against drawdown, then choose by the objective"
+    )
     min_orders: int = Field(ge=0, le=1_000_000, description="a set with fewer orders is not chosen")
     max_drawdown: float = Field(gt=0, le=1, description="a set with a larger one is not chosen")
-    purge_days: int = Field(ge=0, le=365, description="days after a breakout left out that are not trained on")
-    searched_gates: int = Field(ge=0, le=10_000, description="shifted gates that get the same search")
+    purge_days: int = Field(
+        ge=0, le=365, description="days after a breakout left out that are not trained on"
+    )
+    searched_gates: int = Field(
+        ge=0, le=10_000, description="shifted gates that get the same search"
+    )
     searched_sets: int = Field(ge=2, le=10_000, description="sets of it, drawn at random")
-    space: dict[str, Axis] = Field(max_length=64, description="parameters by key, each with its values")
+    space: dict[str, Axis] = Field(
+        max_length=64, description="parameters by key, each with its values"
+    )
     walk_forward: Windows
     verdict: Limits
 
@@ -110,7 +147,9 @@ def _flattened(table: dict[str, Any], above: str) -> Any:
 class Tuned(Section):
     """What `tune` wrote on top of the set it found: written by the program, not by hand."""
 
-    verdict: Literal["recommend", "do not recommend", "cannot be told", "no verdict"] = Field(description="in a word")
+    verdict: Literal["recommend", "do not recommend", "cannot be told", "no verdict"] = Field(
+        description="in a word"
+    )
     why: str = Field(description="in sentences")
     run: str = Field(description="folder of the search")
     on: date = Field(description="day of the search")

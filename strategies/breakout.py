@@ -72,11 +72,21 @@ def records_of(closes: Floats) -> Records:
     before = np.concatenate(([-1], set_row[:-1]))
     highs = np.append(np.flatnonzero(high), len(closes))
     last_known = np.maximum.accumulate(np.where(known, rows, -1))
-    return Records(record, np.where(before >= 0, rows - before, 0), highs[np.searchsorted(highs, rows)], rows - last_known)
+    return Records(
+        record,
+        np.where(before >= 0, rows - before, 0),
+        highs[np.searchsorted(highs, rows)],
+        rows - last_known,
+    )
 
 
 def find_breakouts(  # noqa: C901  # one piece, because numba compiles it as it stands
-    closes: Numbers, records: Records, averages: Numbers, confirmations: Counts, rules: BreakoutRules, out: Changes
+    closes: Numbers,
+    records: Records,
+    averages: Numbers,
+    confirmations: Counts,
+    rules: BreakoutRules,
+    out: Changes,
 ) -> int:
     """Walk the sessions, write each change of state into `out`, return how many there were.
 
@@ -137,16 +147,30 @@ def find_breakouts(  # noqa: C901  # one piece, because numba compiles it as it 
     return count
 
 
-def breakout_table(closes: Floats, averages: Floats, confirmations: Ints, rules: BreakoutRules) -> BreakoutTable:
+def breakout_table(
+    closes: Floats, averages: Floats, confirmations: Ints, rules: BreakoutRules
+) -> BreakoutTable:
     """`find_breakouts` session by session; arguments as there."""
     records = records_of(closes)
     size = len(closes)
     found = Changes(*([0] * size for _ in Changes._fields))
     listed = Records(*(column.tolist() for column in records))
-    count = find_breakouts(closes.tolist(), listed, averages.tolist(), confirmations.tolist(), rules, found)
+    count = find_breakouts(
+        closes.tolist(), listed, averages.tolist(), confirmations.tolist(), rules, found
+    )
     latest = np.searchsorted(found.row[:count], np.arange(size), side="right")
     start = (DORMANT, NOTHING, np.nan, -1, 0)  # before the first change
     state, reason, level, confirmed_row, after_base = (
-        np.array([first, *column[:count]])[latest] for first, column in zip(start, found[1:], strict=True)
+        np.array([first, *column[:count]])[latest]
+        for first, column in zip(start, found[1:], strict=True)
     )
-    return BreakoutTable(state, reason, records.record, records.base_age, level, confirmed_row, after_base, records.stale)
+    return BreakoutTable(
+        state,
+        reason,
+        records.record,
+        records.base_age,
+        level,
+        confirmed_row,
+        after_base,
+        records.stale,
+    )

@@ -12,7 +12,13 @@ DAY = pd.Timedelta(days=1)
 COIN_LINES = ("open", "high", "low", "close", "volume", "own_average", "volatility", "stale")
 
 
-def coin_lines(bars: pd.DataFrame, daily_closes: pd.Series, grid: pd.DatetimeIndex, average_days: int, volatility_days: int) -> pd.DataFrame:
+def coin_lines(
+    bars: pd.DataFrame,
+    daily_closes: pd.Series,
+    grid: pd.DatetimeIndex,
+    average_days: int,
+    volatility_days: int,
+) -> pd.DataFrame:
     """One row an instant of `grid` from the coin's first bar on, columns `COIN_LINES`.
 
     Parameters
@@ -33,12 +39,17 @@ def coin_lines(bars: pd.DataFrame, daily_closes: pd.Series, grid: pd.DatetimeInd
     last_real = known_at[rows]
     missing = np.asarray(own_grid != last_real)
     length = grid[1] - grid[0] if len(grid) > 1 else DAY
-    lines: dict[str, Any] = dict(zip(("open", "high", "low", "close", "volume"), values[rows].T, strict=True))
+    lines: dict[str, Any] = dict(
+        zip(("open", "high", "low", "close", "volume"), values[rows].T, strict=True)
+    )
     for name in ("open", "high", "low"):
         lines[name] = np.where(missing | np.isnan(lines[name]), lines["close"], lines[name])
     lines["volume"] = np.where(missing | np.isnan(lines["volume"]), 0.0, lines["volume"])
     closes = daily_closes.to_numpy(dtype=float)
-    for name, daily in (("own_average", rolling_mean(closes, average_days)), ("volatility", annualised_volatility(closes, volatility_days))):
+    for name, daily in (
+        ("own_average", rolling_mean(closes, average_days)),
+        ("volatility", annualised_volatility(closes, volatility_days)),
+    ):
         lines[name] = latest(pd.Series(daily, daily_closes.index), own_grid)
     lines["stale"] = np.where(missing, np.ceil((own_grid - last_real) / length), 0.0)
     return pd.DataFrame(lines, own_grid, list(COIN_LINES))

@@ -9,7 +9,11 @@ import pandas as pd
 from strategies.indicators import Floats, excess, rolling_max, rolling_mean
 from strategies.market import Market, carried, in_session, latest
 
-LIQUIDITY_PARTS = {"assets": 1.0, "treasury": -1.0, "reverse_repos": -1000.0}  # what a rise adds, in millions of USD
+LIQUIDITY_PARTS = {
+    "assets": 1.0,
+    "treasury": -1.0,
+    "reverse_repos": -1000.0,
+}  # what a rise adds, in millions of USD
 HOLDS, FAILS, UNKNOWN = 1.0, 0.0, np.nan
 
 
@@ -65,32 +69,44 @@ def _passes(value: Floats, condition: np.ndarray) -> Measure:
     return Measure(value, np.where(np.isnan(value), UNKNOWN, condition))
 
 
-def _volume(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
+def _volume(
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+) -> Measure:
     volume = known(market.volume)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = rolling_mean(volume, rules.volume_fast) / rolling_mean(volume, rules.volume_slow)
     return _passes(ratio, ratio >= rules.volume_ratio)
 
 
-def _breadth(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
+def _breadth(
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+) -> Measure:
     above = [excess(known(series), rules.breadth_sessions) for series in market.breadth.values()]
     share = np.mean([np.where(np.isnan(one), np.nan, one > 0) for one in above], axis=0)
     return _passes(share, share >= rules.breadth_share)
 
 
-def _leadership(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
+def _leadership(
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+) -> Measure:
     return _above(known(market.small_caps) / known(market.broad), rules.leadership_sessions)
 
 
-def _credit(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
+def _credit(
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+) -> Measure:
     return _above(known(market.risky_credit) / known(market.safe_credit), rules.credit_sessions)
 
 
-def _broad(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
+def _broad(
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+) -> Measure:
     return _above(known(market.broad), rules.broad_sessions)
 
 
-def _rates(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
+def _rates(
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+) -> Measure:
     return _above(known(market.safe_credit), rules.rates_sessions)
 
 
@@ -99,7 +115,9 @@ def _above(values: Floats, sessions: int) -> Measure:
     return _passes(distance, distance > 0)
 
 
-def _liquidity(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
+def _liquidity(
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+) -> Measure:
     max_age = pd.Timedelta(days=rules.max_age_macro_days)
 
     def net(at: pd.DatetimeIndex) -> Floats:
@@ -110,7 +128,9 @@ def _liquidity(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, 
     return _passes(change, change > 0)
 
 
-def _exhaustion(market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known) -> Measure:
+def _exhaustion(
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+) -> Measure:
     if market.coin is None:
         raise ValueError("the exhaustion measure needs market.coin")
     closes = market.coin.to_numpy(dtype=float)

@@ -85,7 +85,12 @@ def decide(  # noqa: C901  # one piece, because numba compiles it as it stands
     without a fresh bar keeps its share and nothing else may rise; so it is when the gate row is stale.
 
     """
-    weights, lags, max_missing, own_trend = rules.weights, rules.lags, rules.max_missing, rules.own_trend
+    weights, lags, max_missing, own_trend = (
+        rules.weights,
+        rules.lags,
+        rules.max_missing,
+        rules.own_trend,
+    )
     coins = len(weights)
     since = now - gate.confirmed_at if gate.state == CONFIRMED else float("inf")
     targeted = rules.target_volatility > 0.0
@@ -106,7 +111,9 @@ def decide(  # noqa: C901  # one piece, because numba compiles it as it stands
                 frozen = frozen or current[k] > 0.0
     gross = 0.0
     if ready_weight > 0.0:
-        gross = min(gate.ceiling, 1.0 - rules.cash_reserve, all_weight if rules.spread else ready_weight)
+        gross = min(
+            gate.ceiling, 1.0 - rules.cash_reserve, all_weight if rules.spread else ready_weight
+        )
         if targeted:
             gross *= min(1.0, rules.target_volatility * ready_weight / risk)
     total = 0.0
@@ -119,7 +126,9 @@ def decide(  # noqa: C901  # one piece, because numba compiles it as it stands
         targets[k] = target
         total += target
     largest = 1.0 - rules.cash_reserve
-    stopped = gate.stale > rules.max_gate_age or (rules.drawdown_stop > 0.0 and drawdown >= rules.drawdown_stop)
+    stopped = gate.stale > rules.max_gate_age or (
+        rules.drawdown_stop > 0.0 and drawdown >= rules.drawdown_stop
+    )
     if stale or stopped or total > largest:
         for k in range(coins):
             if total > largest:
@@ -138,7 +147,16 @@ def nothing_to_decide(held: bool, ceiling: float, own_trend: int) -> bool:
     return not held and ceiling <= 0.0 and own_trend != TREND_OR
 
 
-def order_size(target: float, current: float, equity: float, price: float, position: float, band: float, step: float, min_notional: float) -> float:
+def order_size(
+    target: float,
+    current: float,
+    equity: float,
+    price: float,
+    position: float,
+    band: float,
+    step: float,
+    min_notional: float,
+) -> float:
     """Signed coin units to trade from the `current` share of equity towards `target`, 0 where nothing should be done.
 
     Nothing is traded within `band` of the larger of the two shares, below one `step` or below `min_notional`

@@ -51,14 +51,21 @@ def session_rows(market: Market, rules: GateRules) -> pd.DataFrame:
     average = index_average(close, rules.trend_sessions)
     states = breakout_table(close, average, confirming, rules.breakout)
 
-    table = pd.DataFrame({"session_close": market.sessions.array, "close": close, "average": average}, index=known_at)
+    table = pd.DataFrame(
+        {"session_close": market.sessions.array, "close": close, "average": average}, index=known_at
+    )
     table = table.assign(record=states.record, base_age=states.base_age, level=states.level)
     table["state"] = np.asarray(STATES, dtype=object)[states.state]
     table["reason"] = np.asarray(REASONS, dtype=object)[states.reason]
-    table["confirmed_at"] = known_at[np.maximum(states.confirmed_row, 0)].where(states.confirmed_row >= 0)
+    table["confirmed_at"] = known_at[np.maximum(states.confirmed_row, 0)].where(
+        states.confirmed_row >= 0
+    )
     table["after_base"] = states.after_base.astype(bool)
     table["confirmations"] = confirming
-    for prefix, chosen in (("confirmation", rules.confirmations), ("channel", rules.curve.channels)):
+    for prefix, chosen in (
+        ("confirmation", rules.confirmations),
+        ("channel", rules.curve.channels),
+    ):
         for name in chosen:
             table[f"{prefix}_{name}"] = _shown(measures[name].holds)
     for name, one in measures.items():
@@ -91,7 +98,14 @@ def gate_lines(table: pd.DataFrame) -> pd.DataFrame:
     seconds = (confirmed - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
     state = table["state"].map({name: float(code) for code, name in enumerate(STATES)})
     return pd.DataFrame(
-        {"state": state, "ceiling": table["ceiling"], "filled": table["filled"], "confirmed_at": seconds, "stale": table["stale"]}, dtype=float
+        {
+            "state": state,
+            "ceiling": table["ceiling"],
+            "filled": table["filled"],
+            "confirmed_at": seconds,
+            "stale": table["stale"],
+        },
+        dtype=float,
     )
 
 
@@ -104,7 +118,11 @@ def index_average(close: Floats, sessions: int) -> Floats:
 
 
 def _count(measures: dict[str, Measure], names: tuple[str, ...], sessions: int) -> Any:
-    return np.sum([measures[name].holds == 1.0 for name in names], axis=0, dtype=int) if names else np.zeros(sessions, dtype=int)
+    return (
+        np.sum([measures[name].holds == 1.0 for name in names], axis=0, dtype=int)
+        if names
+        else np.zeros(sessions, dtype=int)
+    )
 
 
 def _ceilings(states: Ints, filled: Ints, curve: CurveRules) -> Floats:

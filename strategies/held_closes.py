@@ -15,11 +15,20 @@ from strategies.market import Market
 
 WINDOW = 63  # returns whose standard deviation the newest return is compared with
 DEVIATIONS = 12.0  # one day in 39 years of eight series had more: the S&P on 1987-10-19, 17.7; the next largest is 11.0
-SMALLEST_MOVE = 0.02  # log return; a series that hardly ever moves has a standard deviation near zero
+SMALLEST_MOVE = (
+    0.02  # log return; a series that hardly ever moves has a standard deviation near zero
+)
 DEPARTURE = 0.05  # log return beyond the sibling's; the largest true ones are 0.029 (^RUT and IWM) and 0.030 (^GSPC and RSP)
 LONGEST_WAIT = 5  # sessions a held close waits for the next close of its series; then it is missing
-FIELDS = ("small_caps", "broad", "risky_credit", "safe_credit")  # of a market, beside the funds of `breadth`
-NEW_LEVEL = 10  # sessions after which a departure that persists is taken for the two series' new level
+FIELDS = (
+    "small_caps",
+    "broad",
+    "risky_credit",
+    "safe_credit",
+)  # of a market, beside the funds of `breadth`
+NEW_LEVEL = (
+    10  # sessions after which a departure that persists is taken for the two series' new level
+)
 
 
 class HeldClose(NamedTuple):
@@ -61,7 +70,11 @@ def check_market(market: Market) -> CheckedMarket:
             waits = f"{what} ({close.move:+.1%} from the one before) is held until the next one confirms it"
             notes[during] = [_joined(before, waits) for before in notes[during]]
             if close.until < len(timeline):
-                end = "confirmed: it counts from now on" if close.confirmed else "not confirmed: it counts as missing"
+                end = (
+                    "confirmed: it counts from now on"
+                    if close.confirmed
+                    else "not confirmed: it counts as missing"
+                )
                 notes[close.until] = _joined(notes[close.until], f"{what} was held and is {end}")
         if dropped := [timeline[close.row] for close in found if not close.confirmed]:
             changed[key] = one.drop(dropped)
@@ -86,10 +99,14 @@ def held_closes(closes: Floats, sibling: Floats | None = None) -> list[HeldClose
     sibling = None if sibling is None else sibling.copy()
     while (row := _next_suspect(counted, sibling, start)) is not None:
         end = min(row + LONGEST_WAIT + 1, len(closes))
-        following = next((later for later in range(row + 1, end) if not np.isnan(counted[later])), None)
+        following = next(
+            (later for later in range(row + 1, end) if not np.isnan(counted[later])), None
+        )
         confirmed = following is not None and _confirms(counted, sibling, row, following)
         move = closes[row] / counted[_before(counted, row)] - 1.0
-        found.append(HeldClose(row, end if following is None else following, confirmed, float(move)))
+        found.append(
+            HeldClose(row, end if following is None else following, confirmed, float(move))
+        )
         if not confirmed:
             counted[row] = np.nan
         elif sibling is not None and row in _departures(counted, sibling):
@@ -111,9 +128,15 @@ def _jumps(closes: Floats) -> Ints:
     if len(moves) <= WINDOW:
         return rows[:0]
     sums, squares = (np.concatenate(([0.0], np.cumsum(values))) for values in (moves, moves**2))
-    variance = (squares[WINDOW:-1] - squares[: -WINDOW - 1] - (sums[WINDOW:-1] - sums[: -WINDOW - 1]) ** 2 / WINDOW) / (WINDOW - 1)
+    variance = (
+        squares[WINDOW:-1]
+        - squares[: -WINDOW - 1]
+        - (sums[WINDOW:-1] - sums[: -WINDOW - 1]) ** 2 / WINDOW
+    ) / (WINDOW - 1)
     size = np.abs(moves[WINDOW:])
-    near = np.flatnonzero((size > SMALLEST_MOVE) & (size > 0.9 * DEVIATIONS * np.sqrt(np.maximum(variance, 0.0))))
+    near = np.flatnonzero(
+        (size > SMALLEST_MOVE) & (size > 0.9 * DEVIATIONS * np.sqrt(np.maximum(variance, 0.0)))
+    )
     # Running sums are quick and depend on what lies before the window in their last bits: they only choose what is looked at.
     jumps = [k for k in near if size[k] > DEVIATIONS * np.std(moves[k : k + WINDOW], ddof=1)]
     return rows[np.asarray(jumps, dtype=np.int64) + WINDOW + 1]
@@ -171,7 +194,10 @@ def _timeline(sessions: pd.DatetimeIndex, series: Sequence[pd.Series]) -> pd.Dat
     """The sessions, and before them every instant at which one of the series has a value."""
     if not len(sessions):
         return sessions
-    early = [pd.DatetimeIndex(one.index[: one.index.searchsorted(sessions[0])]).as_unit("ns").asi8 for one in series]
+    early = [
+        pd.DatetimeIndex(one.index[: one.index.searchsorted(sessions[0])]).as_unit("ns").asi8
+        for one in series
+    ]
     instants = np.concatenate([np.unique(np.concatenate(early)), sessions.as_unit("ns").asi8])
     return pd.DatetimeIndex(instants, tz="UTC")
 
@@ -192,7 +218,9 @@ def _with_series(market: Market, changed: Mapping[str, pd.Series]) -> Market:
 
     funds = {name: changed.get(name, fund) for name, fund in market.breadth.items()}
     small, broad, risky, safe = map(of, FIELDS)
-    return market._replace(small_caps=small, broad=broad, risky_credit=risky, safe_credit=safe, breadth=funds)
+    return market._replace(
+        small_caps=small, broad=broad, risky_credit=risky, safe_credit=safe, breadth=funds
+    )
 
 
 def _joined(before: str, text: str, by: str = "; ") -> str:

@@ -42,7 +42,11 @@ class Market(NamedTuple):
         def cut(value: object) -> object:
             if isinstance(value, pd.Series):
                 return value[value.index <= instant]
-            return {name: cut(series) for name, series in value.items()} if isinstance(value, Mapping) else value
+            return (
+                {name: cut(series) for name, series in value.items()}
+                if isinstance(value, Mapping)
+                else value
+            )
 
         return Market(*(cut(value) for value in self))  # type: ignore[arg-type]  # cut keeps each field's type
 

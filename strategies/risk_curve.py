@@ -44,7 +44,9 @@ def ceiling(state: float, confirmed: float, dormant: float) -> float:
     return confirmed if state == CONFIRMED else dormant
 
 
-def haircut(market: Market, base_age: Ints, close_above_record: np.ndarray, rules: HaircutRules) -> Floats:
+def haircut(
+    market: Market, base_age: Ints, close_above_record: np.ndarray, rules: HaircutRules
+) -> Floats:
     """Product of the haircuts that apply, one a session; a figure that is unknown cuts nothing.
 
     flows : the flows published within the last `flows_days` sum to less than zero while a record close lies at most

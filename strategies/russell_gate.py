@@ -6,7 +6,15 @@ from typing import Any
 
 import backtrader as bt
 
-from strategies.decision import NO_GATE, Decision, DecisionRules, GateLine, decide, nothing_to_decide, order_size
+from strategies.decision import (
+    NO_GATE,
+    Decision,
+    DecisionRules,
+    GateLine,
+    decide,
+    nothing_to_decide,
+    order_size,
+)
 
 UNKNOWN = float("nan")
 UNSEEN = (UNKNOWN,) * 3
@@ -32,7 +40,10 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         self._record: Callable[[Decision], None] = self.p.record
         gate, *self._coins = self.datas
         self._gate_lines = [getattr(gate.lines, name) for name in GateLine._fields]
-        self._price_lines = [[getattr(coin.lines, name) for name in ("close", "own_average", "volatility")] for coin in self._coins]
+        self._price_lines = [
+            [getattr(coin.lines, name) for name in ("close", "own_average", "volatility")]
+            for coin in self._coins
+        ]
         self._missing_lines = [coin.lines.stale for coin in self._coins]
         self._none = (0.0,) * len(self._coins)
         self._bars_seen = 0
@@ -56,7 +67,11 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         now = round((self.lines.datetime[0] - EPOCH) * 86400)
         # Here and below: a feed read before its first bar shows future prices.
         state, ceiling, filled, confirmed_at, stale = self._gate_lines
-        gate = GateLine(state[0], ceiling[0], filled[0], confirmed_at[0], stale[0]) if len(state) else NO_GATE
+        gate = (
+            GateLine(state[0], ceiling[0], filled[0], confirmed_at[0], stale[0])
+            if len(state)
+            else NO_GATE
+        )
         missing = tuple([line[0] if len(line) else UNKNOWN for line in self._missing_lines])
         equity, drawdown = broker.getvalue(), broker.largest_drawdown(gate.confirmed_at)
         positions = [broker.getposition(coin).size for coin in self._coins]
@@ -65,16 +80,40 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
             shares = self._sized(now, gate, equity, drawdown, missing, positions)
         return Decision(now, gate, equity, broker.getcash(), drawdown, missing, *shares)
 
-    def _sized(self, now: int, gate: GateLine, equity: float, drawdown: float, missing: Shares, positions: list[float]) -> Sized:
+    def _sized(
+        self,
+        now: int,
+        gate: GateLine,
+        equity: float,
+        drawdown: float,
+        missing: Shares,
+        positions: list[float],
+    ) -> Sized:
         """Present shares, target shares, gross, and what is to be traded between the two."""
         rules = self._rules
-        prices = [(price[0], average[0], risk[0]) if len(price) else UNSEEN for price, average, risk in self._price_lines]
+        prices = [
+            (price[0], average[0], risk[0]) if len(price) else UNSEEN
+            for price, average, risk in self._price_lines
+        ]
         close, own_average, volatility = zip(*prices, strict=True)
-        current = [size * price / equity if size else 0.0 for size, price in zip(positions, close, strict=True)]
+        current = [
+            size * price / equity if size else 0.0
+            for size, price in zip(positions, close, strict=True)
+        ]
         targets, sizes = list(self._none), list(self._none)
-        gross = decide(now, gate, close, own_average, volatility, missing, current, drawdown, rules, targets)
+        gross = decide(
+            now, gate, close, own_average, volatility, missing, current, drawdown, rules, targets
+        )
         for k, coin in enumerate(self._coins) if targets != current else ():
-            sizes[k] = order_size(targets[k], current[k], equity, close[k], positions[k], rules.band, *self.broker.limits(coin))
+            sizes[k] = order_size(
+                targets[k],
+                current[k],
+                equity,
+                close[k],
+                positions[k],
+                rules.band,
+                *self.broker.limits(coin),
+            )
         return tuple(current), tuple(targets), gross, tuple(sizes)
 
     def _trade(self, decision: Decision) -> None:

@@ -6,16 +6,31 @@ from datetime import UTC, datetime
 from strategies.breakout import CONFIRMED, STATES
 from strategies.decision import Decision, DecisionRules
 
-UNCHANGED = "As before: "  # begins the sentence of a decision that found everything as the one before did
+UNCHANGED = (
+    "As before: "  # begins the sentence of a decision that found everything as the one before did
+)
 
 
-def sentences(decisions: Iterable[Decision], coins: Sequence[str], channels: Sequence[str], rules: DecisionRules) -> Iterator[str]:
+def sentences(
+    decisions: Iterable[Decision],
+    coins: Sequence[str],
+    channels: Sequence[str],
+    rules: DecisionRules,
+) -> Iterator[str]:
     """One sentence a decision: state, ceiling, which channels hold, what changed, what each coin waits for."""
     said: tuple[object, ...] = ()
     unchanged = ""
     for one in decisions:
         waits = tuple(_waits(one, k, rules) for k in range(len(coins)))
-        situation = (one.gate.state, one.gate.ceiling, one.gate.filled, one.gate.confirmed_at, one.gate.stale, _stopped(one, rules), waits)
+        situation = (
+            one.gate.state,
+            one.gate.ceiling,
+            one.gate.filled,
+            one.gate.confirmed_at,
+            one.gate.stale,
+            _stopped(one, rules),
+            waits,
+        )
         if situation != said:
             text = f"{_gate(one, channels, rules)}{_coins(waits, coins)}"
             said, unchanged = situation, UNCHANGED + text
@@ -27,7 +42,9 @@ def sentences(decisions: Iterable[Decision], coins: Sequence[str], channels: Seq
 def _gate(one: Decision, channels: Sequence[str], rules: DecisionRules) -> str:
     gate = one.gate
     filled = int(gate.filled)
-    held = f"{filled} of {len(channels)} channels filled" + (f" ({', '.join(channels[:filled])})" if filled else "")
+    held = f"{filled} of {len(channels)} channels filled" + (
+        f" ({', '.join(channels[:filled])})" if filled else ""
+    )
     since = f" since {_day(gate.confirmed_at)}" if gate.state == CONFIRMED else ""
     text = f"Gate {STATES[int(gate.state)]}{since}, {held}: at most {gate.ceiling:.0%} in coins."
     if gate.stale:
@@ -62,7 +79,9 @@ def _trades(one: Decision, coins: Sequence[str]) -> str:
         return ""
     parts = (
         f"{'buy' if size > 0 else 'sell'} {coin}, {current:.1%} to {target:.1%}"
-        for coin, size, current, target in zip(coins, one.sizes, one.current, one.targets, strict=True)
+        for coin, size, current, target in zip(
+            coins, one.sizes, one.current, one.targets, strict=True
+        )
         if size
     )
     return f" Now {'; '.join(parts)}."

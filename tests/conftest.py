@@ -10,10 +10,21 @@ from typing import Any
 import pytest
 
 # exchange_calendars 4.13 on pandas 3.1: nothing we could write otherwise.
-THEIR_WARNING = "ignore:Series.values returning an ndarray that drops timezone:pandas.errors.Pandas4Warning"
+THEIR_WARNING = (
+    "ignore:Series.values returning an ndarray that drops timezone:pandas.errors.Pandas4Warning"
+)
 KEPT = "RUSSELL_GATE_TEST_DATA"  # says where the real files are; no setting
 # Of these one variant is in every run, all are in `make proofs`: a login page, an empty body and half of one take the same way.
-MANY_VARIANTS = ("test_faults_", "test_secrets_stay", "test_kills", "test_doctor", "test_session_", "test_browser", "test_replay", "test_spa.")
+MANY_VARIANTS = (
+    "test_faults_",
+    "test_secrets_stay",
+    "test_kills",
+    "test_doctor",
+    "test_session_",
+    "test_browser",
+    "test_replay",
+    "test_spa.",
+)
 MANY_VARIANTS += ("test_field", "test_adaptive", "test_tune_page")
 SPREAD = "test_random_faults"  # long, and each for itself: beside the tests of other files, which stay together, they fill all workers
 

@@ -25,7 +25,9 @@ LISTED = {"BTC-USD": "2012-06-01", "ETH-USD": "2013-08-01", "SOL-USD": "2014-01-
 HEADER = "Date,Open,High,Low,Close,Adj Close,Volume"
 
 
-def write_folder(folder: Path, cache: Path, first: pd.Timestamp = FIRST, last: pd.Timestamp = LAST) -> Path:
+def write_folder(
+    folder: Path, cache: Path, first: pd.Timestamp = FIRST, last: pd.Timestamp = LAST
+) -> Path:
     """Write daily/<symbol>.csv for everything the default settings read."""
     (folder / "daily").mkdir(parents=True)
     for symbol, text in _files(cache, first, last).items():
@@ -73,11 +75,18 @@ def set_cell(path: Path, row: int, column: str, value: str) -> str:
 
 @lru_cache(maxsize=4)
 def _files(cache: Path, first: pd.Timestamp, last: pd.Timestamp) -> dict[str, str]:
-    sessions = pd.DatetimeIndex(session_closes(pd.Timestamp("2010-11-29").date(), cache).loc[first:last].index)
+    sessions = pd.DatetimeIndex(
+        session_closes(pd.Timestamp("2010-11-29").date(), cache).loc[first:last].index
+    )
     step = np.arange(len(sessions))
     wobble = 1 + 0.003 * np.sin(1.7 * step) + 0.002 * np.sin(0.37 * step)
     anchors = pd.Series(ANCHORS).set_axis(pd.DatetimeIndex(list(ANCHORS)))
-    index = np.interp(sessions.asi8, anchors.index.as_unit(sessions.unit).asi8, anchors.to_numpy(dtype=float)) * wobble
+    index = (
+        np.interp(
+            sessions.asi8, anchors.index.as_unit(sessions.unit).asi8, anchors.to_numpy(dtype=float)
+        )
+        * wobble
+    )
     rising = np.r_[np.zeros(20), index[20:] > index[:-20]]
     broad = 1000 * 1.0004**step * (1 + 0.002 * np.sin(0.9 * step))
     volume = np.round(3e7 * (1 + 0.3 * rising) * (1 + 0.1 * np.sin(2.3 * step)))
@@ -89,17 +98,30 @@ def _files(cache: Path, first: pd.Timestamp, last: pd.Timestamp) -> dict[str, st
         "HYG": (80 * (index / 100) ** 0.3, paid_out),
         "IEF": (100 * (1 + 0.001 * np.sin(0.5 * step)), paid_out),
     }
-    closes |= {fund: (index * (0.3 + 0.1 * k) * (1 + 0.002 * np.sin(step + k)), paid_out) for k, fund in enumerate(FUNDS)}
-    files = {symbol: _csv(sessions, close, close * adjusted, volume) for symbol, (close, adjusted) in closes.items()}
+    closes |= {
+        fund: (index * (0.3 + 0.1 * k) * (1 + 0.002 * np.sin(step + k)), paid_out)
+        for k, fund in enumerate(FUNDS)
+    }
+    files = {
+        symbol: _csv(sessions, close, close * adjusted, volume)
+        for symbol, (close, adjusted) in closes.items()
+    }
     for k, (symbol, listed) in enumerate(LISTED.items()):
         days = pd.date_range(max(pd.Timestamp(listed), first), last + pd.Timedelta(days=1))
         age = (days - pd.Timestamp(listed)).days.to_numpy()
-        close = 10 * 1.0015**age * (1 + 0.15 * np.sin(age / (29 + 3 * k))) * (1 + 0.01 * np.sin(2.1 * age))
+        close = (
+            10
+            * 1.0015**age
+            * (1 + 0.15 * np.sin(age / (29 + 3 * k)))
+            * (1 + 0.01 * np.sin(2.1 * age))
+        )
         files[symbol] = _csv(days, close, close, 1e6 + 1e4 * (age % 17))
     return files
 
 
-def _csv(days: pd.DatetimeIndex, close: np.ndarray, adjusted: np.ndarray, volume: np.ndarray) -> str:
+def _csv(
+    days: pd.DatetimeIndex, close: np.ndarray, adjusted: np.ndarray, volume: np.ndarray
+) -> str:
     opened = np.r_[close[0], close[:-1]]
     high, low = np.maximum(opened, close) * 1.002, np.minimum(opened, close) * 0.998
     columns = (opened, high, low, close, adjusted)

@@ -28,10 +28,21 @@ from config.settings import DEFAULT, load
 
 ROOT = Path(__file__).parents[1]
 README, PICTURE = ROOT / "README.md", ROOT / "backtests/report/sample.png"
-BEGIN, TUNING, EVIDENCE, END = "<!-- result -->\n", "<!-- tuning -->\n", "<!-- evidence -->\n", "<!-- end -->"
+BEGIN, TUNING, EVIDENCE, END = (
+    "<!-- result -->\n",
+    "<!-- tuning -->\n",
+    "<!-- evidence -->\n",
+    "<!-- end -->",
+)
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # Without these it asks for sites of its own at every start.
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
 QUIET += ["--disable-component-update", "--disable-sync"]
 
 
@@ -47,9 +58,16 @@ def made(folder: Path, *overrides: str) -> dict[str, Any]:
 
 def result(folder: str, scratch: Path) -> str:
     """The result on real prices as the README has it: the verdict, then the table."""
-    found = made(scratch / "real", "prices.source=folder", f"prices.folder={folder}", f"prices.cache={scratch}/cache")
+    found = made(
+        scratch / "real",
+        "prices.source=folder",
+        f"prices.folder={folder}",
+        f"prices.cache={scratch}/cache",
+    )
     columns = [column for column in COLUMNS if column[1] in NARROW]
-    lines = [f"| {found['window']['first'][:10]} to {found['window']['last'][:10]} | {' | '.join(heading for heading, _, _ in columns)} |"]
+    lines = [
+        f"| {found['window']['first'][:10]} to {found['window']['last'][:10]} | {' | '.join(heading for heading, _, _ in columns)} |"
+    ]
     lines.append("|---|" + "---:|" * len(columns))
     for name, metrics in {"strategy": found["strategy"], **found["benchmarks"]}.items():
         cells = [form.format(metrics[key]) for _, key, form in columns]
@@ -64,13 +82,35 @@ def tuning(folder: str, scratch: Path) -> str:
     run_tune([DEFAULT.with_name("tune.toml")], words, False, scratch / "tuned", False, False)
     found = json.loads((scratch / "tuned/tune.json").read_text(encoding="utf-8"))
     verdict, walked, left = found["verdict"], found["walk_forward"], found["leave_one_breakout_out"]
-    lines = [f"> **{verdict['word'].capitalize()}.** {verdict['why'][0]}", "", "| test | value | limit | passed |", "|---|---:|---:|---|"]
-    shown = [(one["name"].replace("_", " "), one["value"], one["limit"], "yes" if one["passed"] else "no") for one in verdict["tests"]]
-    lines += [f"| {name} | {value:.2f} | {limit:g} | {passed} |" for name, value, limit, passed in shown]
-    ratios = ", ".join(f"{walked[name]['figures']['sharpe']:.2f} {name}" for name in ("rolling", "anchored"))
+    lines = [
+        f"> **{verdict['word'].capitalize()}.** {verdict['why'][0]}",
+        "",
+        "| test | value | limit | passed |",
+        "|---|---:|---:|---|",
+    ]
+    shown = [
+        (
+            one["name"].replace("_", " "),
+            one["value"],
+            one["limit"],
+            "yes" if one["passed"] else "no",
+        )
+        for one in verdict["tests"]
+    ]
+    lines += [
+        f"| {name} | {value:.2f} | {limit:g} | {passed} |" for name, value, limit, passed in shown
+    ]
+    ratios = ", ".join(
+        f"{walked[name]['figures']['sharpe']:.2f} {name}" for name in ("rolling", "anchored")
+    )
     standing = f"{walked['rolling']['defaults']['sharpe']:.2f}"
-    lines += ["", f"Chosen anew every half year on what lay before: Sharpe ratio {ratios}, against {standing} for the settings as they stand"]
-    lines.append(f"on the same days. Of {left['of']} breakouts left out, the set chosen without one made money on {left['won']},")
+    lines += [
+        "",
+        f"Chosen anew every half year on what lay before: Sharpe ratio {ratios}, against {standing} for the settings as they stand",
+    ]
+    lines.append(
+        f"on the same days. Of {left['of']} breakouts left out, the set chosen without one made money on {left['won']},"
+    )
     lines.append(f"and did as well as those on {left['ahead']}.")
     return "\n".join(lines) + "\n"
 
@@ -80,7 +120,11 @@ def evidence(folder: str, scratch: Path) -> str:
     words = ["prices.source=folder", f"prices.folder={folder}", f"prices.cache={scratch}/cache"]
     run_evidence([], words, False, scratch / "evidence", False, False)
     found = json.loads((scratch / "evidence/evidence.json").read_text(encoding="utf-8"))
-    texts = [*evidence_words.in_short(found), *evidence_words.leads(found), *evidence_words.until(found)[1:2]]
+    texts = [
+        *evidence_words.in_short(found),
+        *evidence_words.leads(found),
+        *evidence_words.until(found)[1:2],
+    ]
     return f"> **{evidence_words.headline(found)}**\n\n" + "".join(f"- {text}\n" for text in texts)
 
 
@@ -109,7 +153,10 @@ def main() -> None:
         if given.data:
             for begin, text in ((BEGIN, result), (TUNING, tuning), (EVIDENCE, evidence)):
                 before, _, rest = README.read_text(encoding="utf-8").partition(begin)
-                README.write_text(before + begin + text(given.data, Path(folder)) + END + rest.partition(END)[2], encoding="utf-8")
+                README.write_text(
+                    before + begin + text(given.data, Path(folder)) + END + rest.partition(END)[2],
+                    encoding="utf-8",
+                )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ from strategies.coins import coin_lines
 
 DAY = pd.Timedelta(days=1)
 FIRST = pd.Timestamp("2020-01-01", tz="UTC")
-REAL = Path(os.environ.get("RUSSELL_GATE_TEST_DATA") or Path(__file__).parents[1] / "../shared/data")
+REAL = Path(
+    os.environ.get("RUSSELL_GATE_TEST_DATA") or Path(__file__).parents[1] / "../shared/data"
+)
 NO_REAL = f"no real price files: {REAL} (RUSSELL_GATE_TEST_DATA) is no folder"
 FUNDS = ("KRE", "XLI")
 COINS = ("BTC", "ETH", "SOL", "LTC")
@@ -68,10 +70,18 @@ def _defaults() -> dict[str, Any]:
     return load().model_dump()
 
 
-def coin_settings(weights: Mapping[str, float], lags: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
+def coin_settings(
+    weights: Mapping[str, float], lags: Mapping[str, int] | None = None
+) -> list[dict[str, Any]]:
     """The `coins` table for so many weights."""
     return [
-        {"name": name, "history": f"{name}-USD", "market": f"{name}/USDT", "weight": weight, "lag_days": (lags or {}).get(name, 0)}
+        {
+            "name": name,
+            "history": f"{name}-USD",
+            "market": f"{name}/USDT",
+            "weight": weight,
+            "lag_days": (lags or {}).get(name, 0),
+        }
         for name, weight in weights.items()
     ]
 
@@ -81,45 +91,96 @@ def ends(count: int, first: pd.Timestamp = FIRST, length: pd.Timedelta = DAY) ->
     return pd.date_range(first + length, periods=count, freq=length, unit="ns", name="known_at")
 
 
-def bars(closes: Sequence[float], index: pd.DatetimeIndex, opens: Sequence[float] | None = None) -> pd.DataFrame:
+def bars(
+    closes: Sequence[float], index: pd.DatetimeIndex, opens: Sequence[float] | None = None
+) -> pd.DataFrame:
     """A coin's bars as a price source gives them; a bar whose close is NaN is not there. Opens default to the close before."""
     close = np.asarray(closes, dtype=float)
-    start = np.concatenate((close[:1], close[:-1])) if opens is None else np.asarray(opens, dtype=float)
-    frame = pd.DataFrame({"open": start, "high": np.fmax(start, close), "low": np.fmin(start, close), "close": close}, index)
+    start = (
+        np.concatenate((close[:1], close[:-1])) if opens is None else np.asarray(opens, dtype=float)
+    )
+    frame = pd.DataFrame(
+        {
+            "open": start,
+            "high": np.fmax(start, close),
+            "low": np.fmin(start, close),
+            "close": close,
+        },
+        index,
+    )
     frame = frame.assign(adj_close=close, volume=1.0)[frame["close"].notna()]
     return frame.assign(open=frame["open"].fillna(frame["close"]))
 
 
 def gate_rows(
-    ceilings: Sequence[float], known_at: pd.DatetimeIndex, confirmed_at: Sequence[Any] | None = None, stale: Sequence[int] = ()
+    ceilings: Sequence[float],
+    known_at: pd.DatetimeIndex,
+    confirmed_at: Sequence[Any] | None = None,
+    stale: Sequence[int] = (),
 ) -> pd.DataFrame:
     """A gate table with the columns that engines read: confirmed where the ceiling is above zero, from the first such row on."""
     ceiling = np.asarray(ceilings, dtype=float)
     is_open = ceiling > 0
-    opens = np.where(is_open & ~np.concatenate(([False], is_open[:-1])), np.arange(len(ceiling)), -1)
+    opens = np.where(
+        is_open & ~np.concatenate(([False], is_open[:-1])), np.arange(len(ceiling)), -1
+    )
     row = np.maximum.accumulate(opens)
-    since = known_at[np.maximum(row, 0)].where(row >= 0) if confirmed_at is None else pd.DatetimeIndex(confirmed_at)
-    table = pd.DataFrame({"state": np.where(is_open, "confirmed", "dormant"), "ceiling": ceiling, "filled": 0}, index=known_at)
-    return table.assign(confirmed_at=since, stale=list(stale) or 0, close=100.0, held="", closes_note="")
+    since = (
+        known_at[np.maximum(row, 0)].where(row >= 0)
+        if confirmed_at is None
+        else pd.DatetimeIndex(confirmed_at)
+    )
+    table = pd.DataFrame(
+        {"state": np.where(is_open, "confirmed", "dormant"), "ceiling": ceiling, "filled": 0},
+        index=known_at,
+    )
+    return table.assign(
+        confirmed_at=since, stale=list(stale) or 0, close=100.0, held="", closes_note=""
+    )
 
 
-def written(frames: Mapping[str, pd.DataFrame], table: pd.DataFrame, changes: Mapping[str, Any] | None = None, length: pd.Timedelta = DAY) -> Inputs:
+def written(
+    frames: Mapping[str, pd.DataFrame],
+    table: pd.DataFrame,
+    changes: Mapping[str, Any] | None = None,
+    length: pd.Timedelta = DAY,
+) -> Inputs:
     """Inputs from hand-written bars by coin and a hand-written gate. Costs, reserve, steps and band are zero unless changed."""
     free = {"costs.fee": 0.0, "costs.slippage": 0.0, "costs.step": 0.0, "costs.min_notional": 0.0}
     free |= {"allocation.cash_reserve": 0.0, "allocation.band": 0.0, "backtest.cash": 1000.0}
-    settings = configured(free | {"coins": coin_settings(dict.fromkeys(frames, 1.0 / len(frames)))} | dict(changes or {}))
-    first, last = min(frame.index[0] for frame in frames.values()), max(frame.index[-1] for frame in frames.values())
+    settings = configured(
+        free
+        | {"coins": coin_settings(dict.fromkeys(frames, 1.0 / len(frames)))}
+        | dict(changes or {})
+    )
+    first, last = (
+        min(frame.index[0] for frame in frames.values()),
+        max(frame.index[-1] for frame in frames.values()),
+    )
     grid = pd.date_range(first, last, freq=length, unit="ns", name="known_at")
     lines = {name: coin_lines(frame, frame["close"], grid, 2, 2) for name, frame in frames.items()}
     sessions = pd.Series(table.index, table.index)
     series = {
-        Request(coin.history, "coin", coin.market): _series(Request(coin.history, "coin", coin.market), frames[coin.name]) for coin in settings.coins
+        Request(coin.history, "coin", coin.market): _series(
+            Request(coin.history, "coin", coin.market), frames[coin.name]
+        )
+        for coin in settings.coins
     }
     session = Request(settings.signal.broad, "session"), Request(settings.signal.index, "session")
     flat = bars([100.0] * len(table), pd.DatetimeIndex(table.index))
     series |= {request: _series(request, flat) for request in session}
     prices = Prices(series, sessions, max(grid[-1], table.index[-1]))
-    return Inputs(settings, prices, table, table, grid, lines, next(iter(lines.values())), decision_rules(settings), costs(settings))
+    return Inputs(
+        settings,
+        prices,
+        table,
+        table,
+        grid,
+        lines,
+        next(iter(lines.values())),
+        decision_rules(settings),
+        costs(settings),
+    )
 
 
 def random_backtest(random: np.random.Generator) -> Inputs:
@@ -130,10 +191,19 @@ def random_backtest(random: np.random.Generator) -> Inputs:
     names = COINS[: int(random.integers(1, len(COINS) + 1))]
     rule_changes = random_rules(random, names)
     sessions = _sessions(HISTORY + int(count * length / DAY), int(random.choice([0, 30, 180])))
-    rule_changes |= {"exchange.timeframe": timeframe, "signal.history_from": sessions.iloc[0].date()}
+    rule_changes |= {
+        "exchange.timeframe": timeframe,
+        "signal.history_from": sessions.iloc[0].date(),
+    }
     rule_changes |= _window(random, count, length)
-    series = [_session_series(name, random, sessions) for name in ("^RUT", "^GSPC", "IWM", "HYG", "IEF", *FUNDS)]
-    series += [_macro_series(name, random, sessions) for name in ("WALCL", "WTREGEN", "RRPONTSYD", "flows", "losses")]
+    series = [
+        _session_series(name, random, sessions)
+        for name in ("^RUT", "^GSPC", "IWM", "HYG", "IEF", *FUNDS)
+    ]
+    series += [
+        _macro_series(name, random, sessions)
+        for name in ("WALCL", "WTREGEN", "RRPONTSYD", "flows", "losses")
+    ]
     for name in dict.fromkeys((*names, "BTC")):
         series += _coin_series(name, random, timeframe, count)
     prices = Prices({one.request: one for one in series}, sessions, FIRST + 4000 * DAY)
@@ -149,29 +219,80 @@ def random_rules(random: np.random.Generator, names: Sequence[str]) -> dict[str,
     def whole(low: int, high: int) -> int:
         return int(random.integers(low, high + 1))
 
-    channels = [str(name) for name in random.permutation(["credit", "broad", "leadership", "rates", "liquidity"])[: whole(0, 5)]]
-    enabled = [name for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion") if random.random() < 0.4]
+    channels = [
+        str(name)
+        for name in random.permutation(["credit", "broad", "leadership", "rates", "liquidity"])[
+            : whole(0, 5)
+        ]
+    ]
+    enabled = [
+        name
+        for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")
+        if random.random() < 0.4
+    ]
     weights = random.dirichlet(np.ones(len(names))) * one(1.0, 1.0, 0.8)
     base = whole(3, 7)
     changes: dict[str, Any] = {
-        f"confirmations.{name}.enabled": name in enabled for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")
+        f"confirmations.{name}.enabled": name in enabled
+        for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")
     }
-    changes |= {"confirmations.volume.fast_sessions": 2, "confirmations.volume.slow_sessions": whole(2, 5), "confirmations.breadth.sessions": 3}
-    changes |= {"confirmations.breadth.symbols": FUNDS, "confirmations.leadership.sessions": 3, "confirmations.credit.sessions": 3}
-    changes |= {"confirmations.liquidity.weeks": 1, "confirmations.exhaustion.days": 5, "confirmations.exhaustion.drawdown": 0.1}
-    changes |= {"gate.base_sessions": base, "gate.rearm_sessions": whole(1, min(3, base)), "gate.rearm_within": whole(0, 8)}
-    changes |= {"gate.confirm_sessions": whole(1, 2), "gate.confirm_within": whole(2, 6), "gate.buffer": one(0.0, 0.0, 0.002)}
+    changes |= {
+        "confirmations.volume.fast_sessions": 2,
+        "confirmations.volume.slow_sessions": whole(2, 5),
+        "confirmations.breadth.sessions": 3,
+    }
+    changes |= {
+        "confirmations.breadth.symbols": FUNDS,
+        "confirmations.leadership.sessions": 3,
+        "confirmations.credit.sessions": 3,
+    }
+    changes |= {
+        "confirmations.liquidity.weeks": 1,
+        "confirmations.exhaustion.days": 5,
+        "confirmations.exhaustion.drawdown": 0.1,
+    }
+    changes |= {
+        "gate.base_sessions": base,
+        "gate.rearm_sessions": whole(1, min(3, base)),
+        "gate.rearm_within": whole(0, 8),
+    }
+    changes |= {
+        "gate.confirm_sessions": whole(1, 2),
+        "gate.confirm_within": whole(2, 6),
+        "gate.buffer": one(0.0, 0.0, 0.002),
+    }
     changes |= {
         "gate.min_confirmations": whole(0, min(1, len(enabled))),
         "gate.fail_sessions": whole(1, 3),
         "gate.fail_tolerance": one(0.0, 0.01, 0.05),
     }
-    changes |= {"gate.trend_sessions": whole(3, 8), "gate.max_sessions": one(0, 0, 4), "gate.max_gate_age": whole(0, 4)}
-    changes |= {"risk_curve.channels": channels, "risk_curve.broad_sessions": 4, "risk_curve.rates_sessions": 4}
-    changes |= {"risk_curve.ceilings": [*random.random(len(channels) + 1).round(2).tolist()[:-1], 1.0]}
-    changes |= {"risk_curve.dormant_ceilings": (random.random(len(channels) + 1) * one(0.0, 0.0, 0.5)).round(2).tolist()}
-    changes |= {"coins": coin_settings(dict(zip(names, weights, strict=True)), {name: whole(0, 6) for name in names})}
-    changes |= {"allocation.unready": one("cash", "spread"), "allocation.own_trend": one("off", "off", "and", "or")}
+    changes |= {
+        "gate.trend_sessions": whole(3, 8),
+        "gate.max_sessions": one(0, 0, 4),
+        "gate.max_gate_age": whole(0, 4),
+    }
+    changes |= {
+        "risk_curve.channels": channels,
+        "risk_curve.broad_sessions": 4,
+        "risk_curve.rates_sessions": 4,
+    }
+    changes |= {
+        "risk_curve.ceilings": [*random.random(len(channels) + 1).round(2).tolist()[:-1], 1.0]
+    }
+    changes |= {
+        "risk_curve.dormant_ceilings": (random.random(len(channels) + 1) * one(0.0, 0.0, 0.5))
+        .round(2)
+        .tolist()
+    }
+    changes |= {
+        "coins": coin_settings(
+            dict(zip(names, weights, strict=True)), {name: whole(0, 6) for name in names}
+        )
+    }
+    changes |= {
+        "allocation.unready": one("cash", "spread"),
+        "allocation.own_trend": one("off", "off", "and", "or"),
+    }
     changes |= {
         "allocation.own_trend_days": whole(2, 6),
         "allocation.volatility_days": whole(2, 6),
@@ -182,17 +303,29 @@ def random_rules(random: np.random.Generator, names: Sequence[str]) -> dict[str,
         "allocation.cash_reserve": one(0.0, 0.02, 0.2),
         "allocation.band": one(0.0, 0.05, 0.2, 0.5),
     }
-    changes |= {"costs.fee": one(0.0, 0.001, 0.01), "costs.slippage": one(0.0, 0.0005, 0.02), "costs.cash_yield": one(0.0, 0.05)}
+    changes |= {
+        "costs.fee": one(0.0, 0.001, 0.01),
+        "costs.slippage": one(0.0, 0.0005, 0.02),
+        "costs.cash_yield": one(0.0, 0.05),
+    }
     changes |= {"costs.step": one(0.0, 0.001, 1.0)}
-    changes["coins"] = [coin | ({"step": one(0.0, 0.01, 0.5)} if random.random() < 0.5 else {}) for coin in changes["coins"]]
-    changes |= {"costs.min_notional": one(0.0, 5.0, 200.0), "backtest.cash": one(500.0, 10_000.0, 1e6)}
+    changes["coins"] = [
+        coin | ({"step": one(0.0, 0.01, 0.5)} if random.random() < 0.5 else {})
+        for coin in changes["coins"]
+    ]
+    changes |= {
+        "costs.min_notional": one(0.0, 5.0, 200.0),
+        "backtest.cash": one(500.0, 10_000.0, 1e6),
+    }
     changes |= {"prices.max_age_sessions": whole(1, 4), "prices.max_age_macro": 10}
     return changes
 
 
 def real_prices(timeframe: str, folder: Path, cache: Path) -> Prices:
     """Every series of the real folder that some random real parameter set reads."""
-    return load_prices(configured(_real_base(timeframe, folder, cache)), pd.Timestamp("2026-08-22", tz="UTC"))
+    return load_prices(
+        configured(_real_base(timeframe, folder, cache)), pd.Timestamp("2026-08-22", tz="UTC")
+    )
 
 
 def random_real_backtest(random: np.random.Generator, prices: Prices, timeframe: str) -> Inputs:
@@ -211,9 +344,16 @@ def random_real_backtest(random: np.random.Generator, prices: Prices, timeframe:
             "gate.trend_sessions": 200,
             "gate.confirm_within": 60,
         }
-    first, last = (pd.Timestamp("2015-01-01"), 2000) if timeframe == "1d" else (pd.Timestamp("2024-01-05"), 90)
+    first, last = (
+        (pd.Timestamp("2015-01-01"), 2000)
+        if timeframe == "1d"
+        else (pd.Timestamp("2024-01-05"), 90)
+    )
     start = first + int(random.integers(0, 3300 if timeframe == "1d" else 780)) * DAY
-    changes |= {"backtest.start": start.date(), "backtest.end": (start + int(random.integers(20, last)) * DAY).date()}
+    changes |= {
+        "backtest.start": start.date(),
+        "backtest.end": (start + int(random.integers(20, last)) * DAY).date(),
+    }
     return prepare(configured(changes), prices)
 
 
@@ -223,7 +363,10 @@ def _real_coins(timeframe: str) -> tuple[str, ...]:
 
 def _real_base(timeframe: str, folder: Path, cache: Path) -> dict[str, Any]:
     coins = coin_settings(dict.fromkeys(_real_coins(timeframe), 0.25))
-    used = {f"confirmations.{name}.enabled": True for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")}
+    used = {
+        f"confirmations.{name}.enabled": True
+        for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")
+    }
     return used | {
         "prices.source": "folder",
         "prices.folder": str(folder),
@@ -240,16 +383,23 @@ def _window(random: np.random.Generator, count: int, length: pd.Timedelta) -> di
         return {}
     start = int(random.integers(0, days // 2))
     end = int(random.integers(start + 3, days))
-    return {"backtest.start": (FIRST + start * DAY).date(), "backtest.end": (FIRST + end * DAY).date()}
+    return {
+        "backtest.start": (FIRST + start * DAY).date(),
+        "backtest.end": (FIRST + end * DAY).date(),
+    }
 
 
 def _sessions(days: int, delay: int) -> pd.Series:
     """Weekdays from before the first coin bar: instant known -> close, 21:00 UTC."""
-    closes = pd.bdate_range(FIRST - HISTORY * DAY, periods=int(days * 5 / 7), tz="UTC") + pd.Timedelta(hours=21)
+    closes = pd.bdate_range(
+        FIRST - HISTORY * DAY, periods=int(days * 5 / 7), tz="UTC"
+    ) + pd.Timedelta(hours=21)
     return pd.Series(closes, pd.DatetimeIndex(closes + pd.Timedelta(minutes=delay)).as_unit("ns"))
 
 
-def _walk(random: np.random.Generator, count: int, deviation: float, drift: float = 0.0) -> np.ndarray:
+def _walk(
+    random: np.random.Generator, count: int, deviation: float, drift: float = 0.0
+) -> np.ndarray:
     return 100.0 * np.exp(np.cumsum(random.normal(drift, deviation, count)))
 
 
@@ -267,25 +417,40 @@ def _series(request: Request, frame: pd.DataFrame) -> Series:
 
 
 def _session_series(name: str, random: np.random.Generator, sessions: pd.Series) -> Series:
-    closes = np.where(_holes(random, len(sessions), 0.02, 6), np.nan, _walk(random, len(sessions), 0.01, 0.002))
+    closes = np.where(
+        _holes(random, len(sessions), 0.02, 6), np.nan, _walk(random, len(sessions), 0.01, 0.002)
+    )
     frame = bars(closes, pd.DatetimeIndex(sessions.index))
-    return _series(Request(name, "session"), frame.assign(volume=random.integers(1, 100, len(frame)).astype(float)))
+    return _series(
+        Request(name, "session"),
+        frame.assign(volume=random.integers(1, 100, len(frame)).astype(float)),
+    )
 
 
 def _macro_series(name: str, random: np.random.Generator, sessions: pd.Series) -> Series:
     known_at = pd.DatetimeIndex(sessions.index[::5]) + pd.Timedelta(minutes=7)
-    values = random.normal(0.0, 1.0, len(known_at)) if name == "flows" else random.random(len(known_at))
+    values = (
+        random.normal(0.0, 1.0, len(known_at)) if name == "flows" else random.random(len(known_at))
+    )
     return _series(Request(name, "macro"), pd.DataFrame({"value": values}, known_at))
 
 
-def _coin_series(name: str, random: np.random.Generator, timeframe: str, count: int) -> list[Series]:
+def _coin_series(
+    name: str, random: np.random.Generator, timeframe: str, count: int
+) -> list[Series]:
     """Bars of one coin, gapping at the open; some coins are listed late, some end early, some have holes."""
     length = bar_length(timeframe)
     deviation = 0.05 * np.sqrt(length / DAY)
     closes = _walk(random, count, deviation) * float(random.choice([0.01, 1.0, 300.0]))
-    opens = np.concatenate((closes[:1], closes[:-1])) * np.exp(random.normal(0.0, float(random.choice([0.0, deviation])), count))
+    opens = np.concatenate((closes[:1], closes[:-1])) * np.exp(
+        random.normal(0.0, float(random.choice([0.0, deviation])), count)
+    )
     listed = int(random.integers(1, count // 2)) if name != "BTC" and random.random() < 0.5 else 0
-    ended = int(random.integers(count // 2, count)) if name != "BTC" and random.random() < 0.4 else count
+    ended = (
+        int(random.integers(count // 2, count))
+        if name != "BTC" and random.random() < 0.4
+        else count
+    )
     missing = _holes(random, count, float(random.choice([0.0, 0.03, 0.1])), 5)
     missing[listed], missing[:listed], missing[ended:] = False, True, True
     closes[missing] = np.nan
@@ -293,5 +458,9 @@ def _coin_series(name: str, random: np.random.Generator, timeframe: str, count: 
     found = [_series(Request(f"{name}-USD", "coin", f"{name}/USDT", timeframe), frame)]
     if timeframe != "1d":
         by_day = frame.groupby((frame.index - pd.Timedelta(nanoseconds=1)).floor("D") + DAY).last()
-        found.append(_series(Request(f"{name}-USD", "coin", f"{name}/USDT", "1d"), by_day.rename_axis("known_at")))
+        found.append(
+            _series(
+                Request(f"{name}-USD", "coin", f"{name}/USDT", "1d"), by_day.rename_axis("known_at")
+            )
+        )
     return found

@@ -67,7 +67,10 @@ def _twice(folder: Path) -> tuple[str, ...]:
 def _moved(days: int, time: str = "") -> Callable[[list[str]], list[str]]:
     def change(rows: list[str]) -> list[str]:
         cells = (row.partition(",") for row in rows)
-        return [f"{pd.Timestamp(day) + pd.Timedelta(days=days):%Y-%m-%d}{time},{rest}" for day, _, rest in cells]
+        return [
+            f"{pd.Timestamp(day) + pd.Timedelta(days=days):%Y-%m-%d}{time},{rest}"
+            for day, _, rest in cells
+        ]
 
     return change
 
@@ -169,7 +172,13 @@ def _late_start(folder: Path) -> tuple[str, ...]:
         return rows[200:]
 
     edit(folder / "daily/RUT.csv", drop)
-    return ("RUT.csv", f"starts on {told[0]}", "signal.history_from", "2012-01-03", "set history_from")
+    return (
+        "RUT.csv",
+        f"starts on {told[0]}",
+        "signal.history_from",
+        "2012-01-03",
+        "set history_from",
+    )
 
 
 FAULTS = (

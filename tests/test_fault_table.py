@@ -17,7 +17,11 @@ def rows() -> dict[int, str]:
 
 def written() -> set[str]:
     """Every test of a fault there is."""
-    return {name for file in TESTS.rglob("test_*.py") for name in re.findall(r"^def (test_fault_\d\d_\w+)\(", file.read_text(), re.MULTILINE)}
+    return {
+        name
+        for file in TESTS.rglob("test_*.py")
+        for name in re.findall(r"^def (test_fault_\d\d_\w+)\(", file.read_text(), re.MULTILINE)
+    }
 
 
 def test_every_fault_has_its_row_in_order() -> None:
@@ -34,5 +38,9 @@ def test_every_row_names_a_test_that_exists_or_a_reason() -> None:
 
 def test_every_test_of_a_fault_stands_in_its_row() -> None:
     table = rows()
-    missing = [name for name in sorted(written()) if f"`{name}`" not in table.get(int(name.split("_")[2]), "")]
+    missing = [
+        name
+        for name in sorted(written())
+        if f"`{name}`" not in table.get(int(name.split("_")[2]), "")
+    ]
     assert missing == []

@@ -51,8 +51,33 @@ MAY_IMPORT = {
 }
 STRATEGY_LIBRARIES = {"numpy", "pandas", "numba"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "core", "misc", "tools"}
-HEAVY = ("pandas", "numpy", "backtrader", "numba", "ccxt", "yfinance", "pydantic", "exchange_calendars", "rich", "loguru")
-OUTSIDE = {"os", "pathlib", "socket", "urllib", "http", "requests", "time", "random", "subprocess", "shutil", "tempfile", "sqlite3", "logging"}
+HEAVY = (
+    "pandas",
+    "numpy",
+    "backtrader",
+    "numba",
+    "ccxt",
+    "yfinance",
+    "pydantic",
+    "exchange_calendars",
+    "rich",
+    "loguru",
+)
+OUTSIDE = {
+    "os",
+    "pathlib",
+    "socket",
+    "urllib",
+    "http",
+    "requests",
+    "time",
+    "random",
+    "subprocess",
+    "shutil",
+    "tempfile",
+    "sqlite3",
+    "logging",
+}
 LARGEST = 350  # lines of a module
 
 
@@ -60,7 +85,10 @@ LARGEST = 350  # lines of a module
 def modules() -> Mapping[str, Path]:
     """Every module of ours by its dotted name, a package's `__init__` under the package's."""
     paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in paths
+    }
 
 
 @cache
@@ -81,19 +109,26 @@ def imports(module: str) -> frozenset[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}, line {node.lineno}: a relative import"
-            found |= {name if (name := f"{node.module}.{alias.name}") in modules() else str(node.module) for alias in node.names}
+            found |= {
+                name if (name := f"{node.module}.{alias.name}") in modules() else str(node.module)
+                for alias in node.names
+            }
     return frozenset(found)
 
 
 def ours(module: str) -> set[str]:
-    return {name for name in imports(module) if name.partition(".")[0] in {*PACKAGES, "main", "tests"}}
+    return {
+        name for name in imports(module) if name.partition(".")[0] in {*PACKAGES, "main", "tests"}
+    }
 
 
 def of_folders() -> dict[str, set[str]]:
     """The folders each folder imports beside itself."""
     found: dict[str, set[str]] = {folder(module): set() for module in modules()}
     for module in modules():
-        found[folder(module)] |= {folder(name) if name in modules() else name for name in ours(module)} - {folder(module)}
+        found[folder(module)] |= {
+            folder(name) if name in modules() else name for name in ours(module)
+        } - {folder(module)}
     return found
 
 
@@ -131,21 +166,41 @@ def test_strategies_use_numbers_only_and_backtrader_where_a_strategy_is() -> Non
     for module, path in modules().items():
         if module.partition(".")[0] == "strategies":
             classes = (node for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef))
-            is_strategy = any(ast.unparse(parent) in ("bt.Strategy", "backtrader.Strategy") for one in classes for parent in one.bases)
-            allowed = STRATEGY_LIBRARIES | {"strategies"} | ({"backtrader"} if is_strategy else set())
-            assert {name.partition(".")[0] for name in imports(module)} - sys.stdlib_module_names <= allowed, module
+            is_strategy = any(
+                ast.unparse(parent) in ("bt.Strategy", "backtrader.Strategy")
+                for one in classes
+                for parent in one.bases
+            )
+            allowed = (
+                STRATEGY_LIBRARIES | {"strategies"} | ({"backtrader"} if is_strategy else set())
+            )
+            assert {
+                name.partition(".")[0] for name in imports(module)
+            } - sys.stdlib_module_names <= allowed, module
 
 
 def test_strategies_know_no_network_no_files_and_no_clock() -> None:
     for module, path in modules().items():
         if module.partition(".")[0] == "strategies":
             assert OUTSIDE.isdisjoint(name.partition(".")[0] for name in imports(module)), module
-            calls = [ast.unparse(node.func) for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
-            assert [name for name in calls if name == "open" or name.endswith((".now", ".today", ".utcnow"))] == [], module
+            calls = [
+                ast.unparse(node.func)
+                for node in ast.walk(tree(path))
+                if isinstance(node, ast.Call)
+            ]
+            assert [
+                name
+                for name in calls
+                if name == "open" or name.endswith((".now", ".today", ".utcnow"))
+            ] == [], module
 
 
 def test_price_sources_know_no_backtrader() -> None:
-    assert [module for module in modules() if module.startswith("brokers.prices") and "backtrader" in imports(module)] == []
+    assert [
+        module
+        for module in modules()
+        if module.startswith("brokers.prices") and "backtrader" in imports(module)
+    ] == []
 
 
 def test_no_module_or_folder_is_named_after_nothing() -> None:
@@ -159,7 +214,9 @@ def test_modules_are_small_and_say_what_they_are_for() -> None:
 
 
 def test_no_other_package_stands_beside_the_five() -> None:
-    packages = {path.parent.name for path in ROOT.glob("*/*.py") if not path.parent.name.startswith(".")}
+    packages = {
+        path.parent.name for path in ROOT.glob("*/*.py") if not path.parent.name.startswith(".")
+    }
     assert packages - {"tests"} == set(PACKAGES)
     assert [path.name for path in ROOT.glob("*.py")] == ["main.py"]
 
@@ -172,7 +229,14 @@ def test_help_imports_nothing_heavy() -> None:
         "except SystemExit as end: assert not end.code, end.code\n"
         f"print('\\n', [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr
     assert "Usage:" in result.stdout
     assert result.stderr.strip() == "[]"

@@ -23,7 +23,16 @@ from tests.price_folder import edit, options, overrides
 from tests.spoiled_files import FAULTS, Fault
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = [["backtest"], ["gate"], ["report"], ["init"], ["runs"], ["check"], ["check", "data"], ["check", "lookahead"]]
+COMMANDS = [
+    ["backtest"],
+    ["gate"],
+    ["report"],
+    ["init"],
+    ["runs"],
+    ["check"],
+    ["check", "data"],
+    ["check", "lookahead"],
+]
 COMMANDS += [[], ["config"], ["config", "show"], ["config", "schema"]]
 QUICK = ["--no-benchmarks", "--no-report"]
 
@@ -51,7 +60,13 @@ def run(*words: str) -> Result:
 def start(*words: str, **environment: str) -> subprocess.Popen[str]:
     """A command in a process of its own."""
     command = [sys.executable, str(ROOT / "main.py"), *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
 
 
 def document(text: str) -> Any:
@@ -90,8 +105,14 @@ def test_every_option_has_a_line_of_help():
     from typer.main import get_command
 
     def options_of(command: Any, path: str) -> Iterator[str]:
-        yield from (f"{path} {one.name}" for one in command.params if getattr(one, "help", "") == "")
-        yield from (f"{path} {one.name}" for one in command.params if one.param_type_name == "option" and not one.help)
+        yield from (
+            f"{path} {one.name}" for one in command.params if getattr(one, "help", "") == ""
+        )
+        yield from (
+            f"{path} {one.name}"
+            for one in command.params
+            if one.param_type_name == "option" and not one.help
+        )
         for name, child in getattr(command, "commands", {}).items():
             yield from options_of(child, f"{path} {name}".strip())
 
@@ -100,10 +121,22 @@ def test_every_option_has_a_line_of_help():
 
 def test_the_help_names_the_exit_codes():
     said = " ".join(run("--help").stdout.split())
-    assert "Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, 5 stopped for safety or a check failed, 130" in said
+    assert (
+        "Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, 5 stopped for safety or a check failed, 130"
+        in said
+    )
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["backtest", "--nonsense"], ["check", "nonsense"], ["backtest", "extra"], ["backtest", "--set"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["backtest", "--nonsense"],
+        ["check", "nonsense"],
+        ["backtest", "extra"],
+        ["backtest", "--set"],
+    ],
+)
 def test_words_that_are_no_command_are_usage_errors(words: list[str]):
     result = run(*words)
     assert result.exit_code == 2
@@ -113,23 +146,42 @@ def test_words_that_are_no_command_are_usage_errors(words: list[str]):
 # Configuration
 
 
-@pytest.mark.parametrize("command", [["backtest"], ["gate"], ["check", "data"], ["config", "show"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["backtest"], ["gate"], ["check", "data"], ["config", "show"]], ids=" ".join
+)
 def test_a_typo_in_set_is_one_message(command: list[str]):
-    assert_one_message(run(*command, "--set", "gate.base_session=3"), 2, "gate.base_session", "unknown key", "--set", "did you mean 'base_sessions'?")
+    assert_one_message(
+        run(*command, "--set", "gate.base_session=3"),
+        2,
+        "gate.base_session",
+        "unknown key",
+        "--set",
+        "did you mean 'base_sessions'?",
+    )
 
 
 def test_a_typo_in_a_file_names_the_file(here: Path):
     (here / "mine.toml").write_text("[gate]\nbase_session = 3\n")
-    assert_one_message(run("backtest", "--config", "mine.toml"), 2, "gate.base_session", "mine.toml", "did you mean 'base_sessions'?")
+    assert_one_message(
+        run("backtest", "--config", "mine.toml"),
+        2,
+        "gate.base_session",
+        "mine.toml",
+        "did you mean 'base_sessions'?",
+    )
 
 
 def test_a_typo_in_the_environment_names_the_environment(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RUSSELL_GATE_GATE__BASE_SESSION", "3")
-    assert_one_message(run("gate"), 2, "gate.base_session", "the environment", "did you mean 'base_sessions'?")
+    assert_one_message(
+        run("gate"), 2, "gate.base_session", "the environment", "did you mean 'base_sessions'?"
+    )
 
 
 def test_a_file_that_is_not_there_is_one_message():
-    assert_one_message(run("backtest", "-c", "nowhere.toml"), 2, "nowhere.toml", "no such file", "--config")
+    assert_one_message(
+        run("backtest", "-c", "nowhere.toml"), 2, "nowhere.toml", "no such file", "--config"
+    )
 
 
 def test_a_folder_source_without_its_folder_is_one_message():
@@ -146,7 +198,11 @@ def test_a_wrong_configuration_in_a_process_of_its_own():
 
 
 def test_shown_settings_load_again_as_the_same_settings(here: Path):
-    changes = ["gate.base_sessions=126", "backtest.start=2017-01-01", "coins=[{name='X',history='X-USD',market='X/USD',weight=1,lag_days=0}]"]
+    changes = [
+        "gate.base_sessions=126",
+        "backtest.start=2017-01-01",
+        "coins=[{name='X',history='X-USD',market='X/USD',weight=1,lag_days=0}]",
+    ]
     shown = run("config", "show", *(word for change in changes for word in ("--set", change)))
     assert shown.exit_code == 0
     (here / "mine.toml").write_text(shown.stdout)
@@ -155,14 +211,19 @@ def test_shown_settings_load_again_as_the_same_settings(here: Path):
 
 
 def test_shown_settings_as_json_are_one_document():
-    assert document(run("config", "show", "--json", "-s", "gate.buffer=0.01").stdout)["gate"]["buffer"] == 0.01
+    assert (
+        document(run("config", "show", "--json", "-s", "gate.buffer=0.01").stdout)["gate"]["buffer"]
+        == 0.01
+    )
 
 
 def test_the_schema_knows_every_section_and_its_bounds():
     schema = document(run("config", "schema").stdout)
     assert schema["type"] == "object"
     assert schema["additionalProperties"] is False
-    assert set(schema["properties"]) - {"tuned"} == set(tomllib.loads((ROOT / "config/default.toml").read_text()))
+    assert set(schema["properties"]) - {"tuned"} == set(
+        tomllib.loads((ROOT / "config/default.toml").read_text())
+    )
     fee = schema["$defs"]["Costs"]["properties"]["fee"]
     assert (fee["minimum"], fee["exclusiveMaximum"], fee["type"]) == (0, 0.1, "number")
     references = [word for word in json.dumps(schema).split('"') if word.startswith("#/$defs/")]
@@ -173,24 +234,35 @@ def test_the_schema_knows_every_section_and_its_bounds():
 
 
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name) for one in FAULTS])
-def test_a_spoiled_file_ends_with_3_and_one_message(fault: Fault, folder: Path, cache: Path, here: Path):
+def test_a_spoiled_file_ends_with_3_and_one_message(
+    fault: Fault, folder: Path, cache: Path, here: Path
+):
     words = fault.spoil(folder)
     before = snapshot(cache)
-    assert_one_message(run("backtest", *QUICK, *options(folder, cache), "--output", "out"), 3, *words)
+    assert_one_message(
+        run("backtest", *QUICK, *options(folder, cache), "--output", "out"), 3, *words
+    )
     assert snapshot(cache) == before
     assert list(here.iterdir()) == [], "nothing half-written is left"
 
 
-@pytest.mark.parametrize("command", [["gate"], ["gate", "--json"], ["gate", "--as-of", "2014-01-02"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["gate"], ["gate", "--json"], ["gate", "--as-of", "2014-01-02"]], ids=" ".join
+)
 def test_the_gate_refuses_a_file_that_is_cut_off(command: list[str], folder: Path, cache: Path):
     words = next(fault for fault in FAULTS if fault.name == "last row cut off").spoil(folder)
     assert_one_message(run(*command, *options(folder, cache)), 3, *words)
 
 
 def test_check_data_tells_every_file_that_is_refused_and_shows_the_rest(folder: Path, cache: Path):
-    spoils = [next(fault.spoil for fault in FAULTS if fault.name == name) for name in ("last row cut off", "two rows swapped")]
+    spoils = [
+        next(fault.spoil for fault in FAULTS if fault.name == name)
+        for name in ("last row cut off", "two rows swapped")
+    ]
     words = [word for spoil in spoils for word in spoil(folder)]
-    shown, as_json = (run("check", "data", *options(folder, cache), *flag) for flag in ([], ["--json"]))
+    shown, as_json = (
+        run("check", "data", *options(folder, cache), *flag) for flag in ([], ["--json"])
+    )
     for result in (shown, as_json):
         assert result.exit_code == 3
         assert [word for word in words if word not in result.stderr] == []
@@ -215,14 +287,18 @@ def test_a_series_that_ends_early_is_a_caveat_and_no_error(folder: Path, cache: 
     edit(folder / "daily/XBI.csv", lambda rows: [row for row in rows if row < "2015-01-01"])
     result = run("backtest", *QUICK, "--json", *options(folder, cache))
     assert result.exit_code == 0
-    (caveat,) = [one for one in document(result.stdout)["warnings"] if one["about"] == "series ended"]
+    (caveat,) = [
+        one for one in document(result.stdout)["warnings"] if one["about"] == "series ended"
+    ]
     assert "XBI" in caveat["text"]
     assert "2014-12-31" in caveat["text"]
 
 
 def test_a_coin_with_a_gap_trades_on_real_bars_only(folder: Path, cache: Path, here: Path):
     gap = ("2013-11-05", "2013-11-06")
-    edit(folder / "daily/ETH-USD.csv", lambda rows: [row for row in rows if not row.startswith(gap)])
+    edit(
+        folder / "daily/ETH-USD.csv", lambda rows: [row for row in rows if not row.startswith(gap)]
+    )
     checked = document(run("check", "data", "--json", *options(folder, cache)).stdout)["ETH-USD"]
     assert (checked["gaps"], checked["last_gap"]) == (2, "2013-11-07"), "a day is known at its end"
     assert run("backtest", *QUICK, *options(folder, cache), "-o", "out").exit_code == 0
@@ -232,7 +308,9 @@ def test_a_coin_with_a_gap_trades_on_real_bars_only(folder: Path, cache: Path, h
     assert not set(filled) & set(gap)
 
 
-def test_without_network_yahoo_is_unreachable_and_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path):
+def test_without_network_yahoo_is_unreachable_and_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+):
     from tenacity import wait_none
 
     from brokers.prices import yahoo
@@ -246,8 +324,17 @@ def test_without_network_yahoo_is_unreachable_and_nothing_is_kept(tmp_path: Path
     own.mkdir()
     for file in cache.glob("XNYS*"):
         (own / file.name).write_bytes(file.read_bytes())
-    words = ["-s", "prices.source=yahoo", "-s", f"prices.cache={own}", "-s", "signal.history_from=2012-01-03"]
-    assert_one_message(run("gate", *words), 3, "Yahoo", "^RUT", "try again later", 'prices.source to "folder"')
+    words = [
+        "-s",
+        "prices.source=yahoo",
+        "-s",
+        f"prices.cache={own}",
+        "-s",
+        "signal.history_from=2012-01-03",
+    ]
+    assert_one_message(
+        run("gate", *words), 3, "Yahoo", "^RUT", "try again later", 'prices.source to "folder"'
+    )
     assert not list(own.rglob("*UT*.parquet"))
 
 
@@ -278,8 +365,14 @@ def test_a_backtest_writes_a_whole_run_folder_and_says_where(sets: list[str], he
         "report.html",
         "run.log",
     }
-    assert set(document((folder / "metrics.json").read_text())["benchmarks"]) >= {"hold_bitcoin", "hold_basket", "bitcoin_own_trend"}
-    assert load([folder / "settings.toml"]) == load([], sets[1::2]), "a run can be repeated from its own settings"
+    assert set(document((folder / "metrics.json").read_text())["benchmarks"]) >= {
+        "hold_bitcoin",
+        "hold_basket",
+        "bitcoin_own_trend",
+    }
+    assert load([folder / "settings.toml"]) == load([], sets[1::2]), (
+        "a run can be repeated from its own settings"
+    )
 
 
 def test_no_report_writes_none_and_report_writes_it_later(sets: list[str], here: Path):
@@ -321,7 +414,9 @@ def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def test_without_a_network_a_backtest_runs_on_the_sample_and_says_why(here: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_a_network_a_backtest_runs_on_the_sample_and_says_why(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+):
     nobody_answers(monkeypatch)
     result = run("backtest", *QUICK, "-o", "out")
     assert result.exit_code == 0, result.output
@@ -331,8 +426,12 @@ def test_without_a_network_a_backtest_runs_on_the_sample_and_says_why(here: Path
     assert why[1:] in " ".join(result.stdout.split())
 
 
-@pytest.mark.parametrize("words", [["gate"], ["check", "lookahead"], ["check", "data"]], ids=" ".join)
-def test_what_speaks_of_the_users_own_data_never_falls_back_to_the_sample(words: list[str], monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    "words", [["gate"], ["check", "lookahead"], ["check", "data"]], ids=" ".join
+)
+def test_what_speaks_of_the_users_own_data_never_falls_back_to_the_sample(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+):
     from brokers.prices import yahoo
     from brokers.prices.series import UnreachableError
 
@@ -342,7 +441,11 @@ def test_what_speaks_of_the_users_own_data_never_falls_back_to_the_sample(words:
     nobody_answers(monkeypatch)
     monkeypatch.setattr(yahoo, "fetch", unreachable)
     result = run(*words)
-    assert (result.exit_code, "nobody answers" in result.stderr, "SAMPLE" in result.stdout) == (3, True, False)
+    assert (result.exit_code, "nobody answers" in result.stderr, "SAMPLE" in result.stdout) == (
+        3,
+        True,
+        False,
+    )
 
 
 def test_a_second_run_gives_the_same_orders_in_another_process(sets: list[str]):
@@ -353,18 +456,24 @@ def test_a_second_run_gives_the_same_orders_in_another_process(sets: list[str]):
     second = document(out)
     assert first["strategy"]["orders"] > 20
     assert second["order_list_hash"] == first["order_list_hash"]
-    assert {key: value for key, value in second.items() if key != "folder"} == {key: value for key, value in first.items() if key != "folder"}
+    assert {key: value for key, value in second.items() if key != "folder"} == {
+        key: value for key, value in first.items() if key != "folder"
+    }
 
 
 def test_a_spell_that_is_open_at_the_windows_end_does_not_know_why_it_will_end(sets: list[str]):
-    found = document(run("backtest", *QUICK, "--json", *sets, "-s", "backtest.end=2013-12-31").stdout)
+    found = document(
+        run("backtest", *QUICK, "--json", *sets, "-s", "backtest.end=2013-12-31").stdout
+    )
     (spell,) = found["events"]["spells"]
     assert spell["closed"] is None
     assert spell["reason"] not in ("trend", "failed", "age")
 
 
 def test_benchmarks_do_not_change_the_strategy(sets: list[str]):
-    alone, beside = (document(run("backtest", *words, "--json", *sets).stdout) for words in (QUICK, []))
+    alone, beside = (
+        document(run("backtest", *words, "--json", *sets).stdout) for words in (QUICK, [])
+    )
     assert alone["benchmarks"] == {}
     assert alone["verdict"] is None
     assert alone["order_list_hash"] == beside["order_list_hash"]
@@ -374,7 +483,9 @@ def test_json_prints_one_document_and_nothing_else(sets: list[str], here: Path):
     result = run("backtest", *QUICK, "--json", *sets, "-o", "out")
     shown = document(result.stdout)
     assert result.stderr == ""
-    assert shown | {"folder": None} == document((here / "out/metrics.json").read_text()) | {"folder": None}
+    assert shown | {"folder": None} == document((here / "out/metrics.json").read_text()) | {
+        "folder": None
+    }
 
 
 @pytest.mark.parametrize("kind", ["full folder", "file"])
@@ -385,7 +496,9 @@ def test_an_output_that_exists_is_left_as_it_is(kind: str, sets: list[str], here
         (here / "out").mkdir()
         (here / "out/notes.txt").write_text("mine")
     before = snapshot(here)
-    assert_one_message(run("backtest", *QUICK, *sets, "-o", "out"), 2, "out", "exists already", "--output")
+    assert_one_message(
+        run("backtest", *QUICK, *sets, "-o", "out"), 2, "out", "exists already", "--output"
+    )
     assert snapshot(here) == before
 
 
@@ -397,7 +510,11 @@ def test_an_output_folder_is_made_with_its_parents(sets: list[str], here: Path):
 def test_ctrl_c_leaves_no_half_written_run_and_the_next_run_works(sets: list[str], here: Path):
     process = start("backtest", *sets, "-s", "backtest.random_gates=100000")
     deadline = time.monotonic() + 60
-    while not list(here.glob("runs/.*.partial/run.log")) and process.poll() is None and time.monotonic() < deadline:
+    while (
+        not list(here.glob("runs/.*.partial/run.log"))
+        and process.poll() is None
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     assert process.poll() is None, process.communicate()
     time.sleep(0.5)
@@ -412,7 +529,9 @@ def test_ctrl_c_leaves_no_half_written_run_and_the_next_run_works(sets: list[str
     assert len(list((here / "runs").iterdir())) == 1
 
 
-def test_an_interruption_while_prices_are_read_ends_with_130(sets: list[str], here: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_interruption_while_prices_are_read_ends_with_130(
+    sets: list[str], here: Path, monkeypatch: pytest.MonkeyPatch
+):
     from brokers.prices import folder
 
     def interrupted(*_: object) -> None:
@@ -435,7 +554,9 @@ def test_a_bug_shows_its_traceback(sets: list[str], monkeypatch: pytest.MonkeyPa
     assert isinstance(run("gate", *sets).exception, ZeroDivisionError)
 
 
-def test_a_bug_in_a_run_leaves_no_half_written_folder(sets: list[str], here: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_bug_in_a_run_leaves_no_half_written_folder(
+    sets: list[str], here: Path, monkeypatch: pytest.MonkeyPatch
+):
     from backtests.runs import writer as record
 
     monkeypatch.setattr(record, "order_list_hash", lambda orders: 1 / 0)
@@ -483,7 +604,10 @@ def test_the_gate_speaks_in_sentences(sets: list[str]):
 def test_the_gate_of_a_past_day_knows_nothing_later(sets: list[str]):
     reading = document(run("gate", *sets, "--as-of", "2013-07-14", "--json").stdout)
     assert (reading["state"], reading["as_of"]) == ("testing", "2013-07-15T00:00:00+00:00")
-    assert document(run("gate", *sets, "--as-of", "2013-07-15", "--json").stdout)["state"] == "confirmed"
+    assert (
+        document(run("gate", *sets, "--as-of", "2013-07-15", "--json").stdout)["state"]
+        == "confirmed"
+    )
 
 
 def test_the_gate_of_today_says_that_its_data_are_old(sets: list[str]):
@@ -500,7 +624,9 @@ def test_as_of_nothing_is_a_usage_error(day: str, sets: list[str]):
 
 
 def test_as_of_a_day_before_all_data_is_an_error_of_data(sets: list[str]):
-    assert_one_message(run("gate", *sets, "--as-of", "2009-06-01"), 3, "^RUT", "2009-06-02 00:00 UTC")
+    assert_one_message(
+        run("gate", *sets, "--as-of", "2009-06-01"), 3, "^RUT", "2009-06-02 00:00 UTC"
+    )
 
 
 def test_the_gate_of_a_run_is_read_on_that_runs_data(folder: Path, cache: Path):
@@ -508,13 +634,30 @@ def test_the_gate_of_a_run_is_read_on_that_runs_data(folder: Path, cache: Path):
     assert run("backtest", *QUICK, *words, "-o", "out").exit_code == 0
     of_run = document(run("gate", *words, "--as-of", "out", "--json").stdout)
     of_day = document(run("gate", *words, "--as-of", "2016-12-31", "--json").stdout)
-    assert {key: value for key, value in of_run.items() if key != "as_of"} == {key: value for key, value in of_day.items() if key != "as_of"}
+    assert {key: value for key, value in of_run.items() if key != "as_of"} == {
+        key: value for key, value in of_day.items() if key != "as_of"
+    }
     edit(folder / "daily/GSPC.csv", lambda rows: [*rows[:-1], rows[-1] + "1"])
-    assert_one_message(run("gate", *words, "--as-of", "out"), 3, "GSPC.csv", "is not what that run used")
+    assert_one_message(
+        run("gate", *words, "--as-of", "out"), 3, "GSPC.csv", "is not what that run used"
+    )
 
 
 def test_check_data_names_every_series(sets: list[str]):
-    symbols = ["^RUT", "^GSPC", "IWM", "HYG", "IEF", "KRE", "XLI", "XBI", "RSP", "BTC-USD", "ETH-USD", "SOL-USD"]
+    symbols = [
+        "^RUT",
+        "^GSPC",
+        "IWM",
+        "HYG",
+        "IEF",
+        "KRE",
+        "XLI",
+        "XBI",
+        "RSP",
+        "BTC-USD",
+        "ETH-USD",
+        "SOL-USD",
+    ]
     result = run("check", "data", *sets)
     assert result.exit_code == 0
     assert [symbol for symbol in symbols if symbol not in result.stdout] == []
@@ -530,7 +673,9 @@ def test_check_lookahead_finds_nothing_in_what_is_sound(sets: list[str]):
     assert found["stamps"] > 5000
 
 
-def test_check_lookahead_names_a_leak_and_ends_with_5(sets: list[str], monkeypatch: pytest.MonkeyPatch):
+def test_check_lookahead_names_a_leak_and_ends_with_5(
+    sets: list[str], monkeypatch: pytest.MonkeyPatch
+):
     from strategies import confirmations
 
     def tomorrow(market: Any, rules: Any, known_at: Any, known: Any) -> Any:
@@ -544,16 +689,25 @@ def test_check_lookahead_names_a_leak_and_ends_with_5(sets: list[str], monkeypat
 
 def test_init_writes_a_configuration_that_runs(sets: list[str], here: Path):
     result = run("init", "--coins", "eth, btc", "--style", "strict")
-    assert (result.exit_code, result.stdout) == (0, "Written to my.toml; now: python main.py backtest --config my.toml\n")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "Written to my.toml; now: python main.py backtest --config my.toml\n",
+    )
     assert [coin.name for coin in load([here / "my.toml"]).coins] == ["ETH", "BTC"]
     assert run("backtest", *QUICK, "-c", "my.toml", *sets).exit_code == 0
     assert_one_message(run("init"), 2, "my.toml", "exists already", "--output")
-    assert_one_message(run("init", "-o", "other.toml", "--style", "bold"), 2, "--style bold", "or-trend")
+    assert_one_message(
+        run("init", "-o", "other.toml", "--style", "bold"), 2, "--style bold", "or-trend"
+    )
     assert not (here / "other.toml").exists()
 
 
 def test_overrides_reach_the_command(whole_folder: Path, cache: Path, here: Path):
     (here / "mine.toml").write_text("[backtest]\ncash = 500.0\n")
-    shown = document(run("config", "show", "--json", "-c", "mine.toml", *options(whole_folder, cache)).stdout)
+    shown = document(
+        run("config", "show", "--json", "-c", "mine.toml", *options(whole_folder, cache)).stdout
+    )
     assert shown["backtest"]["cash"] == 500.0
-    assert shown == load([here / "mine.toml"], overrides(whole_folder, cache)).model_dump(mode="json")
+    assert shown == load([here / "mine.toml"], overrides(whole_folder, cache)).model_dump(
+        mode="json"
+    )

@@ -18,13 +18,21 @@ from tests.scenes import REAL, realdata
 
 TEXT = readme.README.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.DOTALL)
-EVERY = [line.partition("#")[0].strip() for kind, block in BLOCKS if kind == "sh" for line in block.splitlines() if line.startswith("python main.py")]
+EVERY = [
+    line.partition("#")[0].strip()
+    for kind, block in BLOCKS
+    if kind == "sh"
+    for line in block.splitlines()
+    if line.startswith("python main.py")
+]
 EVERY += re.findall(r"`(python main\.py (?:doctor|paper)[^`]*)`", TEXT)  # in the steps to a testnet
 LIVE = [line for line in EVERY if re.match(r"python main\.py (doctor|paper(?! --replay))", line)]
 COMMANDS = [line for line in EVERY if line not in LIVE]
 
 
-def test_its_commands_run_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_commands_run_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").symlink_to(DEFAULT.parent)
     assert len(COMMANDS) >= 6
@@ -34,7 +42,9 @@ def test_its_commands_run_one_after_the_other(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "runs/mine/report.html").exists()
 
 
-def test_its_live_commands_run_against_an_exchange(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_its_live_commands_run_against_an_exchange(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """The session that stays is the one left out: how it is stopped is tested with the faults of processes."""
     assert len(LIVE) == 5
     with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:10") as w, children() as forked:
@@ -51,12 +61,18 @@ def test_its_live_commands_run_against_an_exchange(whole_folder: Path, cache: Pa
 def test_every_command_has_its_row() -> None:
     groups = {group.name: group.typer_instance for group in main.app.registered_groups}
     names = [command.name for command in main.app.registered_commands]
-    names += [f"{group} {command.name}" for group, inside in groups.items() for command in inside.registered_commands]
+    names += [
+        f"{group} {command.name}"
+        for group, inside in groups.items()
+        for command in inside.registered_commands
+    ]
     assert [name for name in names if f"`{name}" not in TEXT] == []
 
 
 def test_its_make_targets_exist() -> None:
-    targets = re.findall(r"^([a-z]+):", (readme.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    targets = re.findall(
+        r"^([a-z]+):", (readme.ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert set(re.findall(r"\bmake ([a-z]+)", TEXT)) <= set(targets)
 
 
@@ -74,7 +90,11 @@ def test_its_numbers_are_the_defaults() -> None:
     }
     flat = " ".join(TEXT.split())
     assert [sentence for sentence in said if sentence not in flat] == []
-    assert (usual.gate.confirm_sessions, usual.gate.fail_sessions, usual.gate.min_confirmations) == (3, 3, 2), "written out as words"
+    assert (
+        usual.gate.confirm_sessions,
+        usual.gate.fail_sessions,
+        usual.gate.min_confirmations,
+    ) == (3, 3, 2), "written out as words"
     assert len(usual.confirmations.enabled()) == 4
     assert usual.allocation.band == 0.2
 
@@ -100,7 +120,9 @@ def test_its_space_can_be_searched(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
     space = space_of(load([tmp_path / "mine.toml"]))
     assert space.keys == tuple(tomllib.loads(block)["tune"]["space"])
-    assert len(space.grid()) == 3 * 4 * (1 + 2)  # an average is asked for with one of two words only; none is the settings as they stand
+    assert len(space.grid()) == 3 * 4 * (
+        1 + 2
+    )  # an average is asked for with one of two words only; none is the settings as they stand
 
 
 @realdata

@@ -42,9 +42,21 @@ def drop_one(place: Arena) -> list[Without]:
     ceilings = np.array(curve.ceilings), np.array(curve.dormant_ceilings)
     whole = Variant(arrays.sessions_of(inputs.rows), rules.breakout, inputs.rules)
     found = []
-    for rule, text, variant in (("", "all rules", whole), *_gate_rules(place, whole), *_trading_rules(whole)):
+    for rule, text, variant in (
+        ("", "all rules", whole),
+        *_gate_rules(place, whole),
+        *_trading_rules(whole),
+    ):
         kernel.gate_of(variant.sessions, variant.breakouts, *ceilings, 0)
-        found.append(Without(rule, text, run(place, place.basket, tuple(inputs.coins), variant.sessions.lines, variant.rules).metrics))
+        found.append(
+            Without(
+                rule,
+                text,
+                run(
+                    place, place.basket, tuple(inputs.coins), variant.sessions.lines, variant.rules
+                ).metrics,
+            )
+        )
     return found
 
 
@@ -60,7 +72,13 @@ def _gate_rules(place: Arena, whole: Variant) -> Iterator[tuple[str, str, Varian
     for name in enabled:
         counted = sessions.confirming - _holds(table, f"confirmation_{name}").astype(np.int64)
         least = min(gate.min_confirmations, len(enabled) - 1)
-        yield f"confirmation {name}", "not asked for", broken(min_confirmations=least)._replace(sessions=sessions._replace(confirming=counted))
+        yield (
+            f"confirmation {name}",
+            "not asked for",
+            broken(min_confirmations=least)._replace(
+                sessions=sessions._replace(confirming=counted)
+            ),
+        )
     if enabled:
         yield "all confirmations", "none is needed", broken(min_confirmations=0)
     if gate.confirm_sessions > 1:
@@ -73,15 +91,28 @@ def _gate_rules(place: Arena, whole: Variant) -> Iterator[tuple[str, str, Varian
     if gate.max_sessions:
         yield "age exit", "a spell may last", broken(max_sessions=0)
     if gate.rearm_within and gate.rearm_sessions < gate.base_sessions:
-        yield "re-arming", "every breakout needs a full base", broken(rearm_sessions=gate.base_sessions)
+        yield (
+            "re-arming",
+            "every breakout needs a full base",
+            broken(rearm_sessions=gate.base_sessions),
+        )
     channels = settings.risk_curve.channels
     for name in (*channels, *(["the risk curve"] if len(channels) > 1 else [])):
-        holds = [np.ones(len(table)) if name in (one, "the risk curve") else _holds(table, f"channel_{one}") for one in channels]
+        holds = [
+            np.ones(len(table))
+            if name in (one, "the risk curve")
+            else _holds(table, f"channel_{one}")
+            for one in channels
+        ]
         filled = filled_channels(holds, len(table))
         rule = name if name == "the risk curve" else f"channel {name}"
         yield rule, "always counts as filled", whole._replace(sessions=_refilled(sessions, filled))
     if (sessions.haircut != 1.0).any():
-        yield "haircuts", "none is taken", whole._replace(sessions=sessions._replace(haircut=np.ones(len(table))))
+        yield (
+            "haircuts",
+            "none is taken",
+            whole._replace(sessions=sessions._replace(haircut=np.ones(len(table)))),
+        )
 
 
 def _trading_rules(whole: Variant) -> Iterator[tuple[str, str, Variant]]:
@@ -89,8 +120,18 @@ def _trading_rules(whole: Variant) -> Iterator[tuple[str, str, Variant]]:
     rules = whole.rules
     switches: tuple[tuple[str, str, bool, dict[str, Any]], ...] = (
         ("lags", "every coin at once", any(rules.lags), {"lags": (0.0,) * len(rules.lags)}),
-        ("own trend", "the gate alone decides", rules.own_trend != TREND_OFF, {"own_trend": TREND_OFF}),
-        ("target volatility", "no scaling", rules.target_volatility > 0.0, {"target_volatility": 0.0}),
+        (
+            "own trend",
+            "the gate alone decides",
+            rules.own_trend != TREND_OFF,
+            {"own_trend": TREND_OFF},
+        ),
+        (
+            "target volatility",
+            "no scaling",
+            rules.target_volatility > 0.0,
+            {"target_volatility": 0.0},
+        ),
         ("drawdown stop", "no stop", rules.drawdown_stop > 0.0, {"drawdown_stop": 0.0}),
         ("band", "every difference is traded", rules.band > 0.0, {"band": 0.0}),
     )
@@ -104,4 +145,6 @@ def _holds(table: pd.DataFrame, column: str) -> Floats:
 
 
 def _refilled(sessions: Sessions, filled: np.ndarray) -> Sessions:
-    return sessions._replace(filled=filled, lines=sessions.lines._replace(filled=filled.astype(float)))
+    return sessions._replace(
+        filled=filled, lines=sessions.lines._replace(filled=filled.astype(float))
+    )

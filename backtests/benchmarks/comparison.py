@@ -44,9 +44,13 @@ def compare(own: Result, progress: Progress | None = None) -> Comparison:
     if progress:
         progress("intervals", 0, 0)
     names = ["strategy", *curves]
-    daily = _daily_returns([own.equity["value"], *(curve.equity for curve in curves.values())], inputs.grid)
+    daily = _daily_returns(
+        [own.equity["value"], *(curve.equity for curve in curves.values())], inputs.grid
+    )
     draws = resampled(daily, settings.seed) if len(daily) else None
-    intervals = {name: _intervals(draws, column) for column, name in enumerate(names)} if draws else {}
+    intervals = (
+        {name: _intervals(draws, column) for column, name in enumerate(names)} if draws else {}
+    )
     if inputs.prices.sample:
         return Comparison(curves, intervals, without, None, None)
     done = 0
@@ -57,10 +61,26 @@ def compare(own: Result, progress: Progress | None = None) -> Comparison:
         if progress:
             progress("random gates", done, settings.random_gates)
 
-    shifted = random_gates(place, settings.random_gates, settings.seed, tick) if settings.random_gates else None
-    sharpes = {"strategy": own.metrics.sharpe} | {name: curves[name].metrics.sharpe for name in RIVALS}
-    gaps = {name: sharpe_difference(daily, 0, names.index(name), draws) for name in RIVALS} if draws else {}
-    word = verdict(sharpes, gaps, shifted.p_sharpe if shifted else None, own.events, _drift(inputs.bitcoin["close"].reindex(inputs.grid)))
+    shifted = (
+        random_gates(place, settings.random_gates, settings.seed, tick)
+        if settings.random_gates
+        else None
+    )
+    sharpes = {"strategy": own.metrics.sharpe} | {
+        name: curves[name].metrics.sharpe for name in RIVALS
+    }
+    gaps = (
+        {name: sharpe_difference(daily, 0, names.index(name), draws) for name in RIVALS}
+        if draws
+        else {}
+    )
+    word = verdict(
+        sharpes,
+        gaps,
+        shifted.p_sharpe if shifted else None,
+        own.events,
+        _drift(inputs.bitcoin["close"].reindex(inputs.grid)),
+    )
     return Comparison(curves, intervals, without, shifted, word)
 
 

@@ -13,7 +13,9 @@ INTERVAL = 210_000  # blocks from one halving to the next
 UNITS = 100_000_000  # in a coin
 FIRST_SUBSIDY = 50 * UNITS
 BLOCKS_A_DAY = 24 * 6
-BLOCKS_A_YEAR = 365.25 * BLOCKS_A_DAY  # at one block every ten minutes, which the difficulty aims at
+BLOCKS_A_YEAR = (
+    365.25 * BLOCKS_A_DAY
+)  # at one block every ten minutes, which the difficulty aims at
 
 
 class Halving(NamedTuple):

@@ -30,7 +30,9 @@ class RandomGates(NamedTuple):
     total_returns: Floats
 
 
-def random_gates(place: Arena, n: int, seed: int, progress: Callable[[], object] | None = None) -> RandomGates:
+def random_gates(
+    place: Arena, n: int, seed: int, progress: Callable[[], object] | None = None
+) -> RandomGates:
     """Run `n` gates made by shifting state and ceiling in a circle within the traded window, shifts drawn without repetition.
 
     A window has one shift fewer than sessions; there are no more gates than that.
@@ -39,10 +41,22 @@ def random_gates(place: Arena, n: int, seed: int, progress: Callable[[], object]
     whole = arrays.gate_arrays(inputs.table)
     first, last = max(int(place.basket.session[0]), 0), int(place.basket.session[-1])
     window = Gate(*(line[first : last + 1] for line in whole))
-    known_at = pd.DatetimeIndex(inputs.table.index).as_unit("s").asi8[first : last + 1].astype(float)
-    bars = place.basket._replace(session=np.where(place.basket.session < 0, -1, place.basket.session - first))
+    known_at = (
+        pd.DatetimeIndex(inputs.table.index).as_unit("s").asi8[first : last + 1].astype(float)
+    )
+    bars = place.basket._replace(
+        session=np.where(place.basket.session < 0, -1, place.basket.session - first)
+    )
     equity, cash = np.empty(len(bars.time)), np.empty(len(bars.time))
-    fixed = (bars, arrays.as_arrays(inputs.rules), inputs.costs, arrays.account_of(inputs), equity, cash, arrays.room(0))
+    fixed = (
+        bars,
+        arrays.as_arrays(inputs.rules),
+        inputs.costs,
+        arrays.account_of(inputs),
+        equity,
+        cash,
+        arrays.room(0),
+    )
     days = daily_rows(inputs.grid)
 
     def figures(gate: Gate) -> tuple[float, float]:
@@ -59,7 +73,15 @@ def random_gates(place: Arena, n: int, seed: int, progress: Callable[[], object]
             progress()
     own = figures(Gate(*(line[first : last + 1] for line in whole)))
     p_sharpe, p_return = (_p(found[:, column], own[column]) for column in range(2))
-    return RandomGates(len(shifts), effective_shifts(window.ceiling), p_sharpe, p_return, own[0], found[:, 0], found[:, 1])
+    return RandomGates(
+        len(shifts),
+        effective_shifts(window.ceiling),
+        p_sharpe,
+        p_return,
+        own[0],
+        found[:, 0],
+        found[:, 1],
+    )
 
 
 def shifted(gate: Gate, known_at: Floats, shift: int) -> Gate:
@@ -85,4 +107,8 @@ def effective_shifts(ceiling: Floats) -> float:
 
 
 def _p(found: Floats, own: float) -> float | None:
-    return None if np.isnan(own) or not len(found) else float((1 + (found >= own).sum()) / (1 + len(found)))
+    return (
+        None
+        if np.isnan(own) or not len(found)
+        else float((1 + (found >= own).sum()) / (1 + len(found)))
+    )

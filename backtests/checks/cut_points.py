@@ -27,7 +27,10 @@ def instants(prices: Prices, full: Outcome, count: int, seed: int) -> Iterator[p
     random = np.random.default_rng(seed)
     decided = full.decisions.known_at
     first, last = int(decided[min(FIRST_DECISION, len(decided) - 1)]), int(decided[-1])
-    near, elsewhere = _near_changes(full.tables[0], first, last), _elsewhere(prices, full, first, last)
+    near, elsewhere = (
+        _near_changes(full.tables[0], first, last),
+        _elsewhere(prices, full, first, last),
+    )
     for number in range(count):
         kind = near if number % 2 == 0 and near else elsewhere
         draw = list(kind.values())[number // 2 % len(kind)]
@@ -50,7 +53,11 @@ def _near_changes(gate: Rows, first: int, last: int) -> Mapping[str, Draw]:
 
     if not len(changes):
         return {}
-    return {"around": around, "breakout": _one_of(breakouts) if len(breakouts) else around, "around too": around}
+    return {
+        "around": around,
+        "breakout": _one_of(breakouts) if len(breakouts) else around,
+        "around too": around,
+    }
 
 
 def _elsewhere(prices: Prices, full: Outcome, first: int, last: int) -> Mapping[str, Draw]:
@@ -58,9 +65,13 @@ def _elsewhere(prices: Prices, full: Outcome, first: int, last: int) -> Mapping[
         return known_at[(known_at >= first) & (known_at <= last)]
 
     gate = full.tables[0]
-    closes = pd.DatetimeIndex(gate.columns["session_close"], tz="UTC").tz_convert("America/New_York")
+    closes = pd.DatetimeIndex(gate.columns["session_close"], tz="UTC").tz_convert(
+        "America/New_York"
+    )
     half_days = inside(gate.known_at[np.asarray(closes.hour) < LATE_CLOSE])
-    known = [stamps for one in prices.series.values() if len(stamps := inside(_stamps(one.frame.index)))]
+    known = [
+        stamps for one in prices.series.values() if len(stamps := inside(_stamps(one.frame.index)))
+    ]
     gaps = inside(_gaps(prices, full))
 
     def anywhere(random: np.random.Generator) -> int:
@@ -71,14 +82,20 @@ def _elsewhere(prices: Prices, full: Outcome, first: int, last: int) -> Mapping[
         return saturday + int(random.integers(0, 2 * DAY // MINUTE)) * MINUTE
 
     def becomes_known(random: np.random.Generator) -> int:
-        return int(random.choice(known[int(random.integers(len(known)))])) if known else anywhere(random)
+        return (
+            int(random.choice(known[int(random.integers(len(known)))]))
+            if known
+            else anywhere(random)
+        )
 
     return {
         "weekend": weekend,
         "known": becomes_known,
         "gap": _one_of(gaps) if len(gaps) else anywhere,
         "just before": lambda random: becomes_known(random) - 1,
-        "half day": (lambda random: int(random.choice(half_days)) + _jitter(random)) if len(half_days) else anywhere,
+        "half day": (lambda random: int(random.choice(half_days)) + _jitter(random))
+        if len(half_days)
+        else anywhere,
         "anywhere": anywhere,
     }
 
@@ -96,8 +113,14 @@ def _jitter(random: np.random.Generator) -> int:
 def _gaps(prices: Prices, full: Outcome) -> Instants:
     """When a row was due that some series lacks: only there do fills from later rows show."""
     due = _stamps(prices.sessions.index)
-    stamps = [_stamps(one.frame.index) for request, one in prices.series.items() if request.kind == "session"]
-    lacking = [due[(due > own[0]) & (due < own[-1]) & ~np.isin(due, own)] for own in stamps if len(own)]
+    stamps = [
+        _stamps(one.frame.index)
+        for request, one in prices.series.items()
+        if request.kind == "session"
+    ]
+    lacking = [
+        due[(due > own[0]) & (due < own[-1]) & ~np.isin(due, own)] for own in stamps if len(own)
+    ]
     lacking += [lines.known_at[lines.columns["stale"] > 0] for lines in full.tables[1:]]
     return np.unique(np.concatenate(lacking))
 

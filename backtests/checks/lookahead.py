@@ -40,7 +40,13 @@ class Lookahead(NamedTuple):
     moved: tuple[Finding, ...]
 
 
-def check(settings: Settings, prices: Prices, cuts: int = 40, seed: int = SEED, progress: Progress | None = None) -> Lookahead:
+def check(
+    settings: Settings,
+    prices: Prices,
+    cuts: int = 40,
+    seed: int = SEED,
+    progress: Progress | None = None,
+) -> Lookahead:
     """Ask all three questions, up to the first thing that is wrong: the second at `cuts` instants chosen by `seed`, the third at half of them.
 
     `progress` is called with (what is being done, how many are done, of how many); what it raises ends the check.
@@ -73,20 +79,38 @@ def check(settings: Settings, prices: Prices, cuts: int = 40, seed: int = SEED, 
     return result
 
 
-def moved_by_cut(settings: Settings, prices: Prices, full: Outcome, instant: pd.Timestamp, progress: Progress | None = None) -> tuple[Finding, ...]:
+def moved_by_cut(
+    settings: Settings,
+    prices: Prices,
+    full: Outcome,
+    instant: pd.Timestamp,
+    progress: Progress | None = None,
+) -> tuple[Finding, ...]:
     """What is no longer as in `full` when every series ends at `instant` (UTC, included): one finding for each series whose end alone does it."""
     then = prices.until(instant)
     text = _moved(settings, full, then, instant)
-    return _by_series(settings, full, instant, text, _cut_alone(prices, then), False, progress) if text else ()
+    return (
+        _by_series(settings, full, instant, text, _cut_alone(prices, then), False, progress)
+        if text
+        else ()
+    )
 
 
 def moved_by_rescaling(
-    settings: Settings, prices: Prices, full: Outcome, instant: pd.Timestamp, progress: Progress | None = None
+    settings: Settings,
+    prices: Prices,
+    full: Outcome,
+    instant: pd.Timestamp,
+    progress: Progress | None = None,
 ) -> tuple[Finding, ...]:
     """The same when besides a dividend and a split after `instant` have rescaled the prices up to it. The measures' last bits may differ."""
     then = prices.until(instant)
     index = settings.signal.index
-    changed = {request: _rescaled(one, index) for request, one in then.series.items() if request.kind == "session"}
+    changed = {
+        request: _rescaled(one, index)
+        for request, one in then.series.items()
+        if request.kind == "session"
+    }
     text = _moved(settings, full, _with(then, changed), instant, rescaled=True)
     alone = ((request.name, _with(then, {request: one})) for request, one in changed.items())
     return _by_series(settings, full, instant, text, alone, True, progress) if text else ()
@@ -95,23 +119,37 @@ def moved_by_rescaling(
 def as_json(result: Lookahead) -> dict[str, Any]:
     """The result as plain values, with the sentences."""
     moved = [one._asdict() | {"instant": one.instant.isoformat()} for one in result.moved]
-    return result._asdict() | {"without_source": list(result.without_source), "moved": moved, "text": sentences(result)}
+    return result._asdict() | {
+        "without_source": list(result.without_source),
+        "moved": moved,
+        "text": sentences(result),
+    }
 
 
 def sentences(result: Lookahead) -> list[str]:
     """What a person would say: the answer, what moved, what was compared."""
     rescaling = bool(result.moved) and result.moved[0].text.startswith(RESCALED)
-    said = ["Something from the future is used." if result.moved else "Nothing from the future is used."]
+    said = [
+        "Something from the future is used." if result.moved else "Nothing from the future is used."
+    ]
     said += [f"{one.series}: {one.text}." for one in result.moved]
     if result.moved and not result.cuts:
-        said.append(f"Stamps: {result.stamps:,} looked at. No cuts were made: they go by the stamps, and with wrong ones they show nothing.")
+        said.append(
+            f"Stamps: {result.stamps:,} looked at. No cuts were made: they go by the stamps, and with wrong ones they show nothing."
+        )
     else:
-        said.append(f"Stamps: {result.stamps:,} looked at, none is earlier than its row could be known.")
+        said.append(
+            f"Stamps: {result.stamps:,} looked at, none is earlier than its row could be known."
+        )
         said.append(_counted("Every series cut", result.cuts, bool(result.moved) and not rescaling))
-        said.append(_counted("Prices rescaled by a later dividend and split", result.rescalings, rescaling))
+        said.append(
+            _counted("Prices rescaled by a later dividend and split", result.rescalings, rescaling)
+        )
     if result.without_source:
         names = ", ".join(result.without_source)
-        said.append(f"No dates of the source to compare with for {names}: these stamps were held against the clock only.")
+        said.append(
+            f"No dates of the source to compare with for {names}: these stamps were held against the clock only."
+        )
     return said
 
 
@@ -120,7 +158,9 @@ def _counted(what: str, instants: int, moved: bool) -> str:
     return f"{what} at {instants} {'instant' if instants == 1 else 'instants'}: {int(moved)} moved a gate row, a coin's line or a decision."
 
 
-def _moved(settings: Settings, full: Outcome, then: Prices, instant: pd.Timestamp, rescaled: bool = False) -> str | None:
+def _moved(
+    settings: Settings, full: Outcome, then: Prices, instant: pd.Timestamp, rescaled: bool = False
+) -> str | None:
     try:
         return difference(full, outcome(settings, then), instant, rescaled)
     except DataError as error:
@@ -164,9 +204,16 @@ def _rescaled(one: Series, index: str) -> Series:
     """A fund's prices, as a dividend and a split make of them; the index's close is a level and stays what it was."""
     frame = one.frame.assign(adj_close=one.frame["adj_close"] * (DIVIDEND / SPLIT))
     if one.request.symbol != index:
-        frame = frame.assign(volume=frame["volume"] * SPLIT, **{name: frame[name] / SPLIT for name in ("open", "high", "low", "close")})
+        frame = frame.assign(
+            volume=frame["volume"] * SPLIT,
+            **{name: frame[name] / SPLIT for name in ("open", "high", "low", "close")},
+        )
     return one._replace(frame=frame)
 
 
 def _utc(instant: pd.Timestamp) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC" if instant.nanosecond == 0 else f"{instant} (one nanosecond before {instant.ceil('s'):%H:%M} UTC)"
+    return (
+        f"{instant:%Y-%m-%d %H:%M} UTC"
+        if instant.nanosecond == 0
+        else f"{instant} (one nanosecond before {instant.ceil('s'):%H:%M} UTC)"
+    )

@@ -38,7 +38,10 @@ class Rows(NamedTuple):
 
     def part(self, rows: slice) -> "Rows":
         """Some of the rows."""
-        return self._replace(known_at=self.known_at[rows], columns={name: values[rows] for name, values in self.columns.items()})
+        return self._replace(
+            known_at=self.known_at[rows],
+            columns={name: values[rows] for name, values in self.columns.items()},
+        )
 
 
 class Outcome(NamedTuple):
@@ -59,25 +62,44 @@ def outcome(settings: Settings, prices: Prices) -> Outcome:
     """
     inputs = prepare(settings, prices)
     lines = {**inputs.coins, f"{settings.backtest.bitcoin} (benchmark)": inputs.bitcoin}
-    tables = [_rows("gate row", inputs.table, ()), *(_rows(f"line of {name}", frame, ("stale",)) for name, frame in lines.items())]
+    tables = [
+        _rows("gate row", inputs.table, ()),
+        *(_rows(f"line of {name}", frame, ("stale",)) for name, frame in lines.items()),
+    ]
     return Outcome(tables, _decision_rows(simulate(inputs).decisions, list(inputs.coins)))
 
 
-def difference(full: Outcome, cut: Outcome, instant: pd.Timestamp, rescaled: bool = False) -> str | None:
+def difference(
+    full: Outcome, cut: Outcome, instant: pd.Timestamp, rescaled: bool = False
+) -> str | None:
     """What is not the same up to `instant` (UTC, included), in words: the first such line of the tables, and the first such decision.
 
     With `rescaled` the measures are compared to `TOLERANCE`; everything else always exactly. None where all is the same.
     """
     pairs = zip(full.tables, cut.tables, strict=True)
-    line = next((text for was, now in pairs if (text := _first_moved(was.until(instant.value), now.until(instant.value), rescaled))), None)
-    decision = _first_moved(full.decisions.until(instant.value), cut.decisions.until(instant.value), False)
+    line = next(
+        (
+            text
+            for was, now in pairs
+            if (text := _first_moved(was.until(instant.value), now.until(instant.value), rescaled))
+        ),
+        None,
+    )
+    decision = _first_moved(
+        full.decisions.until(instant.value), cut.decisions.until(instant.value), False
+    )
     if line and not decision:
         return f"{line}; no decision up to then is moved by it"
     return "; ".join(text for text in (line, decision) if text) or None
 
 
 def _rows(what: str, frame: pd.DataFrame, missing: Sequence[str]) -> Rows:
-    return Rows(what, _nanoseconds(frame.index), {str(name): _array(column) for name, column in frame.items()}, missing)
+    return Rows(
+        what,
+        _nanoseconds(frame.index),
+        {str(name): _array(column) for name, column in frame.items()},
+        missing,
+    )
 
 
 def _nanoseconds(index: pd.Index) -> NDArray[np.int64]:
@@ -88,19 +110,51 @@ def _array(column: pd.Series) -> Array:
     """Numbers where they are numbers (missing is NaN), nanoseconds where they are instants, objects otherwise."""
     if column.dtype.kind == "M":
         return _nanoseconds(pd.DatetimeIndex(column.array))
-    return column.to_numpy(dtype=float, na_value=np.nan) if column.dtype.kind in "biuf" else column.to_numpy(dtype=object)
+    return (
+        column.to_numpy(dtype=float, na_value=np.nan)
+        if column.dtype.kind in "biuf"
+        else column.to_numpy(dtype=object)
+    )
 
 
 def _decision_rows(decisions: Sequence[Decision], coins: Sequence[str]) -> Rows:
-    missing, current, targets, sizes = ([f"{field} of {coin}" for coin in coins] for field in ("missing bars", "share", "target", "order"))
-    names = [*GATE_LINES, "equity", "cash", "drawdown", *missing, *current, *targets, "gross", *sizes]
+    missing, current, targets, sizes = (
+        [f"{field} of {coin}" for coin in coins]
+        for field in ("missing bars", "share", "target", "order")
+    )
+    names = [
+        *GATE_LINES,
+        "equity",
+        "cash",
+        "drawdown",
+        *missing,
+        *current,
+        *targets,
+        "gross",
+        *sizes,
+    ]
     numbers = np.fromiter(chain.from_iterable(map(_numbers, decisions)), dtype=float)
     times = np.fromiter((one.time for one in decisions), dtype=np.int64) * SECOND
-    return Rows("decision", times, dict(zip(names, numbers.reshape(len(decisions), len(names)).T, strict=True)), missing)
+    return Rows(
+        "decision",
+        times,
+        dict(zip(names, numbers.reshape(len(decisions), len(names)).T, strict=True)),
+        missing,
+    )
 
 
 def _numbers(one: Decision) -> Iterable[float]:
-    return (*one.gate, one.equity, one.cash, one.drawdown, *one.missing, *one.current, *one.targets, one.gross, *one.sizes)
+    return (
+        *one.gate,
+        one.equity,
+        one.cash,
+        one.drawdown,
+        *one.missing,
+        *one.current,
+        *one.targets,
+        one.gross,
+        *one.sizes,
+    )
 
 
 def _first_moved(was: Rows, now: Rows, rescaled: bool) -> str | None:
@@ -111,7 +165,11 @@ def _first_moved(was: Rows, now: Rows, rescaled: bool) -> str | None:
         first = min([int(row) for row in shifted[:1]] + [rows])
         place = next(one.known_at[first] for one in (was, now) if len(one.known_at) > first)
         return f"{was.what} {_utc(place)}: {len(was.known_at)} of them up to then, {len(now.known_at)} with what was known"
-    unlike = [(int(np.argmax(moved)), name) for name in was.columns if (moved := _unlike(was, now, name, rows, rescaled)).any()]
+    unlike = [
+        (int(np.argmax(moved)), name)
+        for name in was.columns
+        if (moved := _unlike(was, now, name, rows, rescaled)).any()
+    ]
     if not unlike:
         return None
     row, name = min(unlike, key=lambda found: found[0])

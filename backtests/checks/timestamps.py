@@ -21,7 +21,9 @@ from config.settings import Settings
 
 NEW_YORK = "America/New_York"
 BELL, EARLY_BELL = pd.Timedelta(hours=16), pd.Timedelta(hours=13)  # New York time
-RULE_SINCE = pd.Timestamp("2013-01-01")  # before this the exchange closed early on other days too, never before 13:00
+RULE_SINCE = pd.Timestamp(
+    "2013-01-01"
+)  # before this the exchange closed early on other days too, never before 13:00
 UNITS: Mapping[str, Literal["min", "h", "D"]] = {"m": "min", "h": "h", "d": "D"}
 LATEST = 5  # rows by which a stamp may be late before its row can no longer be recognised: late is not early
 CALENDAR = "New York sessions"
@@ -68,7 +70,11 @@ def check_stamps(settings: Settings, prices: Prices) -> Stamps:
             without.append(request.name)
         found = _running(one, prices.now) or _off_the_clock(one, prices.sessions)
         if not found and rows is not None:
-            found = _ahead_of_source(one, rows, _known_from(request, pd.DatetimeIndex(rows.index), prices.sessions, delay))
+            found = _ahead_of_source(
+                one,
+                rows,
+                _known_from(request, pd.DatetimeIndex(rows.index), prices.sessions, delay),
+            )
         wrong += [found] if found else []
     return Stamps(checked, tuple(without), tuple(wrong))
 
@@ -79,7 +85,9 @@ def source_rows(one: Series, settings: Settings) -> pd.DataFrame | None:
     if one.source == "folder":
         return folder.fetch(request, Path(settings.prices.folder))[0]
     if one.source == "file":
-        return folder.own_values(Path(getattr(settings.haircuts, request.symbol).file), OWN_COLUMNS[request.symbol])[0]
+        return folder.own_values(
+            Path(getattr(settings.haircuts, request.symbol).file), OWN_COLUMNS[request.symbol]
+        )[0]
     if one.source == "sample":
         from brokers.prices import sample
 
@@ -93,7 +101,10 @@ def source_rows(one: Series, settings: Settings) -> pd.DataFrame | None:
 
 def half_day(day: pd.Timestamp) -> bool:
     """Whether New York closes at 13:00: the exchange's own rule since 2013, apart from the calendar in use."""
-    return (day.month == 11 and day.day_of_week == 4 and 23 <= day.day <= 29) or (day.month, day.day) in {(7, 3), (12, 24)}
+    return (day.month == 11 and day.day_of_week == 4 and 23 <= day.day <= 29) or (
+        day.month,
+        day.day,
+    ) in {(7, 3), (12, 24)}
 
 
 def _wrong_sessions(prices: Prices, delay: pd.Timedelta) -> Iterator[Finding]:
@@ -114,7 +125,11 @@ def _running(one: Series, now: pd.Timestamp) -> Finding | None:
     if one.frame.empty or one.frame.index[-1] <= now:
         return None
     last = one.frame.index[-1]
-    return Finding(one.request.name, last, f"the row stamped {_utc(last)} is there at {_utc(now)}: its bar still runs")
+    return Finding(
+        one.request.name,
+        last,
+        f"the row stamped {_utc(last)} is there at {_utc(now)}: its bar still runs",
+    )
 
 
 def _off_the_clock(one: Series, sessions: pd.Series) -> Finding | None:
@@ -126,40 +141,71 @@ def _off_the_clock(one: Series, sessions: pd.Series) -> Finding | None:
         off, what = ~stamps.isin(sessions.index), "no session's close became known"
     else:
         length = _length(one.request.timeframe)
-        off, what = np.asarray(stamps != stamps.floor(length)), f"no bar of {one.request.timeframe} ends"
+        off, what = (
+            np.asarray(stamps != stamps.floor(length)),
+            f"no bar of {one.request.timeframe} ends",
+        )
     if not off.any():
         return None
     row = int(np.argmax(off))
-    return Finding(one.request.name, stamps[row], f"a row is stamped {_utc(stamps[row])}, when {what} ({int(off.sum())} such rows)")
+    return Finding(
+        one.request.name,
+        stamps[row],
+        f"a row is stamped {_utc(stamps[row])}, when {what} ({int(off.sum())} such rows)",
+    )
 
 
-def _ahead_of_source(one: Series, source: pd.DataFrame, known_from: pd.DatetimeIndex) -> Finding | None:
+def _ahead_of_source(
+    one: Series, source: pd.DataFrame, known_from: pd.DatetimeIndex
+) -> Finding | None:
     """The first row whose numbers are none of those the source had finished by the row's stamp."""
     price = "value" if one.request.kind == "macro" else "close"
     priced = source[price].notna().to_numpy()
     source, known_from = source[priced], known_from[priced]
     stamps = pd.DatetimeIndex(one.frame.index)
     newest = known_from.searchsorted(stamps, side="right") - 1
-    for name in [price, *(str(column) for column in source if column != price and column in one.frame)]:
+    for name in [
+        price,
+        *(str(column) for column in source if column != price and column in one.frame),
+    ]:
         values, theirs = one.frame[name].to_numpy(dtype=float), source[name].to_numpy(dtype=float)
         known = np.zeros(len(values), dtype=bool)
         for age in range(LATEST + 1):
             there = theirs[np.maximum(newest - age, 0)]
-            known |= (newest >= age) & ((there == values) | np.isnan(there))  # a hole beside a close is filled from the close
+            known |= (newest >= age) & (
+                (there == values) | np.isnan(there)
+            )  # a hole beside a close is filled from the close
         if not known.all():
             row = int(np.argmin(known))
-            return Finding(one.request.name, stamps[row], _ahead(name, values[row], stamps[row], theirs, known_from, int((~known).sum())))
+            return Finding(
+                one.request.name,
+                stamps[row],
+                _ahead(name, values[row], stamps[row], theirs, known_from, int((~known).sum())),
+            )
     return None
 
 
-def _ahead(name: str, value: float, stamp: pd.Timestamp, theirs: Floats, known_from: pd.DatetimeIndex, rows: int) -> str:
+def _ahead(
+    name: str,
+    value: float,
+    stamp: pd.Timestamp,
+    theirs: Floats,
+    known_from: pd.DatetimeIndex,
+    rows: int,
+) -> str:
     later = known_from[(theirs == value) & np.asarray(known_from > stamp)]
     where = f"which {'its source' if len(later) else 'no row of its source'} has"
-    until = f" in the row that is known from {_utc(later[0])} on" if len(later) else "; were the files changed meanwhile?"
+    until = (
+        f" in the row that is known from {_utc(later[0])} on"
+        if len(later)
+        else "; were the files changed meanwhile?"
+    )
     return f"the row stamped {_utc(stamp)} shows {name.replace('_', ' ')} {value:.10g}, {where}{until} ({rows} such rows)"
 
 
-def _known_from(request: Request, index: pd.DatetimeIndex, sessions: pd.Series, delay: pd.Timedelta) -> pd.DatetimeIndex:
+def _known_from(
+    request: Request, index: pd.DatetimeIndex, sessions: pd.Series, delay: pd.Timedelta
+) -> pd.DatetimeIndex:
     """When each row of the source could be known at the earliest: its instant of publication, its bar's end, its session's close and the delay."""
     if request.kind == "macro":
         return index

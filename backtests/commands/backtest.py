@@ -13,7 +13,15 @@ if TYPE_CHECKING:  # cost backtrader's start-up
     from backtests.runs.backtest import Backtest
 
 
-def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | None, with_benchmarks: bool, with_report: bool, refresh: bool) -> None:
+def run_backtest(
+    files: Files,
+    overrides: Texts,
+    as_json: bool,
+    output: Path | None,
+    with_benchmarks: bool,
+    with_report: bool,
+    refresh: bool,
+) -> None:
     """Backtest, print, write the run folder."""
     from backtests.runs.backtest import backtest
 
@@ -24,14 +32,24 @@ def run_backtest(files: Files, overrides: Texts, as_json: bool, output: Path | N
     run_in_folder("backtest", load(files, overrides), make, as_json, output, with_report, refresh)
 
 
-def run_replay(files: Files, overrides: Texts, as_json: bool, span: str, output: Path | None) -> None:
+def run_replay(
+    files: Files, overrides: Texts, as_json: bool, span: str, output: Path | None
+) -> None:
     """The same through the live path, its journal in the run folder."""
     from backtests.runs.replay import replayed
 
     def make(inputs: "Inputs", partial: Path, step: Progress) -> "Backtest":
         return replayed(inputs, partial / "journal.sqlite", step)
 
-    run_in_folder("replay", load(files, [*(overrides or []), *window(span)]), make, as_json, output, True, False)
+    run_in_folder(
+        "replay",
+        load(files, [*(overrides or []), *window(span)]),
+        make,
+        as_json,
+        output,
+        True,
+        False,
+    )
 
 
 def window(span: str) -> list[str]:
@@ -42,5 +60,7 @@ def window(span: str) -> list[str]:
     except ValueError:
         dates = []
     if not colon or not dates:
-        raise ConfigError(f"{span}: is no window FROM:TO of dates (YYYY-MM-DD:YYYY-MM-DD); one side may be left out")
+        raise ConfigError(
+            f"{span}: is no window FROM:TO of dates (YYYY-MM-DD:YYYY-MM-DD); one side may be left out"
+        )
     return [f'backtest.{name}="{day}"' for name, day in (("start", first), ("end", last)) if day]

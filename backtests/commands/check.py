@@ -17,7 +17,9 @@ class BrokenPromiseError(Exception):
     """A check found what must not be; the message says what. Exit code 5."""
 
 
-def check_data(files: list[Path] | None, overrides: list[str] | None, as_json: bool, refresh: bool) -> None:
+def check_data(
+    files: list[Path] | None, overrides: list[str] | None, as_json: bool, refresh: bool
+) -> None:
     """Every series at a glance."""
     from brokers.prices import quality
 
@@ -26,17 +28,35 @@ def check_data(files: list[Path] | None, overrides: list[str] | None, as_json: b
         now = known_until(settings, pd.Timestamp.now(tz="UTC"))
         known = sessions(settings, now)
         series = dict(load_each(settings, now, refresh, step))
-    refused = {request.name: str(one) for request, one in series.items() if isinstance(one, DataError)}
-    found = [quality.quality(one, known, now) for one in series.values() if not isinstance(one, DataError)]
+    refused = {
+        request.name: str(one) for request, one in series.items() if isinstance(one, DataError)
+    }
+    found = [
+        quality.quality(one, known, now)
+        for one in series.values()
+        if not isinstance(one, DataError)
+    ]
     if as_json:
-        print(json.dumps({one.name: quality.as_json(one) for one in found} | {name: {"refused": why} for name, why in refused.items()}))
+        print(
+            json.dumps(
+                {one.name: quality.as_json(one) for one in found}
+                | {name: {"refused": why} for name, why in refused.items()}
+            )
+        )
     else:
         terminal.show_quality(console(), found)
     if refused:
         raise DataError("\n".join(f"{name}: refused: {why}" for name, why in refused.items()))
 
 
-def check_lookahead(files: list[Path] | None, overrides: list[str] | None, as_json: bool, cuts: int, seed: int, refresh: bool) -> None:
+def check_lookahead(
+    files: list[Path] | None,
+    overrides: list[str] | None,
+    as_json: bool,
+    cuts: int,
+    seed: int,
+    refresh: bool,
+) -> None:
     """Cut and rescale the user's own data and see whether an earlier decision moves."""
     from backtests.checks import lookahead
 
@@ -58,7 +78,13 @@ def check_lookahead(files: list[Path] | None, overrides: list[str] | None, as_js
         raise BrokenPromiseError("\n".join(said))
 
 
-def check_parity(files: list[Path] | None, overrides: list[str] | None, as_json: bool, span: str | None, refresh: bool) -> None:
+def check_parity(
+    files: list[Path] | None,
+    overrides: list[str] | None,
+    as_json: bool,
+    span: str | None,
+    refresh: bool,
+) -> None:
     """Drive the user's own configuration through the live path over history, and hold that against the backtest."""
     from tempfile import TemporaryDirectory
 
@@ -69,11 +95,17 @@ def check_parity(files: list[Path] | None, overrides: list[str] | None, as_json:
     from backtests.runs.replay import replayed_run
 
     # Nobody pays interest on a paper account's cash.
-    settings = load(files, [*(overrides or []), *(window(span) if span else ()), "costs.cash_yield=0.0"])
+    settings = load(
+        files, [*(overrides or []), *(window(span) if span else ()), "costs.cash_yield=0.0"]
+    )
     with progress() as step, TemporaryDirectory() as folder:
         prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step)
         inputs = prepare(settings, prices)
-        found = parity.compare(replayed_run(inputs, Path(folder) / "journal.sqlite", step), simulate(inputs), list(inputs.coins))
+        found = parity.compare(
+            replayed_run(inputs, Path(folder) / "journal.sqlite", step),
+            simulate(inputs),
+            list(inputs.coins),
+        )
     said = parity.sentences(found)
     if as_json:
         print(json.dumps(parity.as_json(found) | {"sample": prices.sample}))

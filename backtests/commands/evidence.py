@@ -29,7 +29,14 @@ from config.settings import Settings, load
 from strategies.gate import gate_table
 
 
-def run_evidence(files: list[Path] | None, overrides: list[str] | None, as_json: bool, output: Path | None, with_report: bool, refresh: bool) -> None:
+def run_evidence(
+    files: list[Path] | None,
+    overrides: list[str] | None,
+    as_json: bool,
+    output: Path | None,
+    with_report: bool,
+    refresh: bool,
+) -> None:
     """Measure, print, write the run folder."""
     settings = load(files, overrides)
     now = pd.Timestamp.now(tz="UTC")
@@ -39,8 +46,12 @@ def run_evidence(files: list[Path] | None, overrides: list[str] | None, as_json:
         with runs.new_folder(folder) as partial, logged(partial / "run.log") as log:
             found = _found(settings, history, step)
             log.info("{} claims: {}", len(found["claims"]), found["verdicts"])
-            (partial / "evidence.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-            (partial / "settings.toml").write_text(tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8")
+            (partial / "evidence.json").write_text(
+                json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+            )
+            (partial / "settings.toml").write_text(
+                tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8"
+            )
             if with_report:
                 write_page(partial, folder.resolve().name, step)
             pin(history.prices, settings)
@@ -60,7 +71,10 @@ def _found(settings: Settings, history: History, step: Progress) -> dict[str, An
     step("breakouts")
     studied = breakouts.studied(history, settings)
     step("whole series")
-    table, evidence = gate_table(market(settings, history.prices), gate_rules(settings)), settings.evidence
+    table, evidence = (
+        gate_table(market(settings, history.prices), gate_rules(settings)),
+        settings.evidence,
+    )
     series = [
         *together.claims(history, evidence),
         *regime.claims(history, table, evidence),
@@ -69,9 +83,19 @@ def _found(settings: Settings, history: History, step: Progress) -> dict[str, An
     ]
     step("lags")
     scans, led = lag_scan.scanned(history, table, evidence), leads.led(history, evidence)
-    series += [*lag_scan.claims(scans), *leads.claims(history, led, evidence), regime.behind_the_move(table)]
+    series += [
+        *lag_scan.claims(scans),
+        *leads.claims(history, led, evidence),
+        regime.behind_the_move(table),
+    ]
     claims: list[Claim] = [*facts.facts(history), *breakouts.claims(studied, history), *series]
-    return document(sorted(claims, key=order), studied, history, settings, Lags(scans, led, leads.crossed(history, evidence)))
+    return document(
+        sorted(claims, key=order),
+        studied,
+        history,
+        settings,
+        Lags(scans, led, leads.crossed(history, evidence)),
+    )
 
 
 def order(claim: Claim) -> tuple[str, int]:

@@ -15,7 +15,9 @@ from brokers.progress import Progress
 from config.settings import ConfigError, Settings, load
 
 
-def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, refresh: bool) -> None:
+def read_gate(
+    files: Files, overrides: Texts, as_json: bool, as_of: str | None, refresh: bool
+) -> None:
     """Today's reading, a past day's, or a run's."""
     from backtests.report import gate_reading as reading
     from backtests.runs import latest_evidence as quoted
@@ -24,7 +26,9 @@ def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, 
     with progress() as step:
         prices = _prices_as_of(settings, as_of, refresh, step)
         found = reading.read(settings, prices)
-    evidence = None if prices.sample or as_of is not None else quoted.newest()  # then nobody knew of it
+    evidence = (
+        None if prices.sample or as_of is not None else quoted.newest()
+    )  # then nobody knew of it
     if as_json:
         print(json.dumps(reading.as_json(found) | {"evidence": evidence, "sample": prices.sample}))
         return
@@ -36,7 +40,10 @@ def read_gate(files: Files, overrides: Texts, as_json: bool, as_of: str | None, 
     if found.openings:
         out.print(terminal.openings_table(found.openings, list(found.openings[0].after)))
         events = len({one.spell.family for one in found.openings})
-        out.print(f"{events} independent breakouts, the later ones not over yet where a dash stands: a story, not a statistic.", style="dim")
+        out.print(
+            f"{events} independent breakouts, the later ones not over yet where a dash stands: a story, not a statistic.",
+            style="dim",
+        )
     if evidence:
         terminal.show_evidence(out, evidence)
     out.print(f"As known at {found.as_of:%Y-%m-%d %H:%M} UTC.", style="dim")
@@ -52,12 +59,20 @@ def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: Pr
         summary = runs.read(Path(as_of))
         pinned = {name: one["vintage"] for name, one in summary["data"].items()}
         if summary.get("sample"):
-            settings = settings.model_copy(update={"prices": settings.prices.model_copy(update={"source": "sample"})})
-        return load_prices(settings, now, False, step, pinned).until(pd.Timestamp(summary["window"]["last"]))
+            settings = settings.model_copy(
+                update={"prices": settings.prices.model_copy(update={"source": "sample"})}
+            )
+        return load_prices(settings, now, False, step, pinned).until(
+            pd.Timestamp(summary["window"]["last"])
+        )
     try:
         day = pd.Timestamp(date.fromisoformat(as_of), tz="UTC")
     except ValueError:
-        raise ConfigError(f"--as-of {as_of}: is neither a date (YYYY-MM-DD) nor a run folder") from None
+        raise ConfigError(
+            f"--as-of {as_of}: is neither a date (YYYY-MM-DD) nor a run folder"
+        ) from None
     if day > now:
-        raise ConfigError(f"--as-of {as_of}: lies in the future; leave it out for the reading of now")
+        raise ConfigError(
+            f"--as-of {as_of}: lies in the future; leave it out for the reading of now"
+        )
     return load_prices(settings, now, refresh, step).until(day + pd.Timedelta(days=1))

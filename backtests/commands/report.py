@@ -21,7 +21,9 @@ def write_report(path: Path, overrides: Texts, as_json: bool) -> None:
         _write_session_report(journal, overrides or [], as_json)
         return
     if overrides:
-        raise ConfigError(f"--set {overrides[0]}: {path} is no paper session's journal; a run's page shows what its folder holds")
+        raise ConfigError(
+            f"--set {overrides[0]}: {path} is no paper session's journal; a run's page shows what its folder holds"
+        )
     with progress() as step:
         page = write_page(path, None, step)
     print(json.dumps({"report": str(page)}) if as_json else f"Written to {page}")

@@ -47,7 +47,10 @@ def run_in_folder(
             for caveat in found:
                 log.warning("{}: {}: {}", caveat.severity, caveat.about, caveat.text)
             log.info(
-                "{} decisions, {} orders, final value {:.2f}", len(result.run.decisions), len(result.run.orders), result.equity["value"].iloc[-1]
+                "{} decisions, {} orders, final value {:.2f}",
+                len(result.run.decisions),
+                len(result.run.orders),
+                result.equity["value"].iloc[-1],
             )
             step("writing")
             record.write(result, found, partial)

@@ -21,4 +21,8 @@ def list_runs(folders: list[Path] | None, as_json: bool) -> None:
     if not found:
         out.print(f"no runs under {runs.RUNS}/ yet; `python main.py backtest` makes one")
         return
-    out.print(terminal.metrics_table({name: run["strategy"] for name, run in found.items()}, "runs", out.width))
+    out.print(
+        terminal.metrics_table(
+            {name: run["strategy"] for name, run in found.items()}, "runs", out.width
+        )
+    )

@@ -13,7 +13,12 @@ def show_config(files: Files, overrides: Texts, as_json: bool) -> None:
     import tomli_w
 
     settings = load(files, overrides)
-    print(settings.model_dump_json(indent=1) if as_json else tomli_w.dumps(settings.model_dump(exclude_none=True)), end="")
+    print(
+        settings.model_dump_json(indent=1)
+        if as_json
+        else tomli_w.dumps(settings.model_dump(exclude_none=True)),
+        end="",
+    )
 
 
 def show_schema() -> None:
@@ -21,7 +26,9 @@ def show_schema() -> None:
     print(json.dumps(Settings.model_json_schema(), indent=1))
 
 
-def start_config(output: Path, coins: str | None, style: str | None, timeframe: str | None, prices: str | None) -> None:
+def start_config(
+    output: Path, coins: str | None, style: str | None, timeframe: str | None, prices: str | None
+) -> None:
     """Ask what was not said, if there is somebody to ask, and write the file."""
     import typer
 
@@ -33,7 +40,9 @@ def start_config(output: Path, coins: str | None, style: str | None, timeframe: 
         return str(typer.prompt(question, default=usual, show_default=bool(usual)))
 
     styles = "; ".join(f"{name}: {meaning}" for name, meaning in start.STYLES.items())
-    chosen = answer(coins, f"Coins in the order they join ({', '.join(start.KNOWN_COINS)})", "BTC,ETH,SOL")
+    chosen = answer(
+        coins, f"Coins in the order they join ({', '.join(start.KNOWN_COINS)})", "BTC,ETH,SOL"
+    )
     answers = start.Answers(
         coins=tuple(coin.strip().upper() for coin in chosen.split(",") if coin.strip()),
         style=answer(style, f"How cautious ({styles})", "gate"),

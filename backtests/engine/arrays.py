@@ -82,12 +82,30 @@ def sessions_of(rows: pd.DataFrame) -> Sessions:
 
     Copies, because a frame's own arrays are read-only: another type, for which numba would compile everything again.
     """
-    close, average, haircut = (rows[name].to_numpy(dtype=float, copy=True) for name in ("close", "average", "haircut"))
-    confirming, filled = (rows[name].to_numpy(dtype=np.int64, copy=True) for name in ("confirmations", "filled"))
+    close, average, haircut = (
+        rows[name].to_numpy(dtype=float, copy=True) for name in ("close", "average", "haircut")
+    )
+    confirming, filled = (
+        rows[name].to_numpy(dtype=np.int64, copy=True) for name in ("confirmations", "filled")
+    )
     lines = Gate(*(np.empty(len(rows)) for _ in Gate._fields))
-    lines = lines._replace(filled=filled.astype(float), stale=rows["stale"].to_numpy(dtype=float, copy=True))
-    room = Changes(*(np.empty(len(rows), float if name == "level" else np.int64) for name in Changes._fields))
-    return Sessions(_seconds(pd.DatetimeIndex(rows.index)), close, records_of(close), average, confirming, filled, haircut, lines, room)
+    lines = lines._replace(
+        filled=filled.astype(float), stale=rows["stale"].to_numpy(dtype=float, copy=True)
+    )
+    room = Changes(
+        *(np.empty(len(rows), float if name == "level" else np.int64) for name in Changes._fields)
+    )
+    return Sessions(
+        _seconds(pd.DatetimeIndex(rows.index)),
+        close,
+        records_of(close),
+        average,
+        confirming,
+        filled,
+        haircut,
+        lines,
+        room,
+    )
 
 
 def _seconds(index: pd.DatetimeIndex) -> Floats:
@@ -98,11 +116,18 @@ def bars_of(coins: list[pd.DataFrame], grid: pd.DatetimeIndex, known_at: pd.Date
     """Coin lines on one grid as the kernel's arrays; `known_at` is the gate table's index."""
 
     def matrix(column: str) -> Floats:
-        return np.column_stack([lines[column].reindex(grid).to_numpy(dtype=float) for lines in coins])
+        return np.column_stack(
+            [lines[column].reindex(grid).to_numpy(dtype=float) for lines in coins]
+        )
 
     names = ("open", "close", "own_average", "volatility", "stale")
     rows = known_at.searchsorted(grid, side="right") - 1
-    columns = Bars(_seconds(grid), rows.astype(np.int64), np.zeros(len(grid), np.int64), *(matrix(name) for name in names))
+    columns = Bars(
+        _seconds(grid),
+        rows.astype(np.int64),
+        np.zeros(len(grid), np.int64),
+        *(matrix(name) for name in names),
+    )
     real, unlisted = columns.missing == 0.0, np.isnan(columns.missing)
     columns.settled[1:] = ((real[1:] == real[:-1]) & (real | unlisted)[1:]).all(axis=1)
     return columns
@@ -116,7 +141,9 @@ def gate_arrays(table: pd.DataFrame) -> Gate:
 
 def as_arrays(rules: DecisionRules) -> DecisionRules:
     """Rules the kernel takes for any number of coins without being compiled anew."""
-    return rules._replace(weights=np.asarray(rules.weights, dtype=float), lags=np.asarray(rules.lags, dtype=float))
+    return rules._replace(
+        weights=np.asarray(rules.weights, dtype=float), lags=np.asarray(rules.lags, dtype=float)
+    )
 
 
 def room(orders: int) -> Orders:
@@ -129,4 +156,8 @@ def room(orders: int) -> Orders:
 def account_of(inputs: Inputs) -> Account:
     """The account the settings describe."""
     settings = inputs.settings
-    return Account(settings.backtest.cash, settings.costs.cash_yield, np.array([settings.coin_step(name) for name in inputs.coins]))
+    return Account(
+        settings.backtest.cash,
+        settings.costs.cash_yield,
+        np.array([settings.coin_step(name) for name in inputs.coins]),
+    )

@@ -33,7 +33,15 @@ numba = _numba()
 def _cache_folder() -> Path:
     """A cache that belongs to these sources: numba's own would not notice a change in a function called from another file."""
     digest = blake2b(digest_size=8)
-    for source in (breakout.__file__, decision.__file__, risk_curve.__file__, fills.__file__, arrays.__file__, KERNEL, __file__):
+    for source in (
+        breakout.__file__,
+        decision.__file__,
+        risk_curve.__file__,
+        fills.__file__,
+        arrays.__file__,
+        KERNEL,
+        __file__,
+    ):
         digest.update(Path(str(source)).read_bytes())
     return Path(__file__).parent / "__pycache__" / f"kernel-{digest.hexdigest()}"
 
@@ -51,7 +59,9 @@ def compiled(function: Function) -> Function:
 
 def inlined(function: Function) -> Function:
     """As `lean`, put into its callers: handing arrays over costs more than these functions do."""
-    made: Any = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    made: Any = numba.njit(
+        cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=True
+    )(function)
     return cast("Function", made)
 
 

@@ -49,36 +49,76 @@ def prepare(settings: Settings, prices: Prices) -> Inputs:
     rows = session_rows(market(settings, prices), gate_rules(settings))
     coins = traded_lines(settings, prices, grid)
     bitcoin = _lines(settings.backtest.bitcoin, settings, prices, grid, BITCOIN_TREND_DAYS)
-    return Inputs(settings, prices, published(rows), rows, grid, coins, bitcoin, decision_rules(settings), costs(settings))
+    return Inputs(
+        settings,
+        prices,
+        published(rows),
+        rows,
+        grid,
+        coins,
+        bitcoin,
+        decision_rules(settings),
+        costs(settings),
+    )
 
 
-def traded_lines(settings: Settings, prices: Prices, grid: pd.DatetimeIndex) -> dict[str, pd.DataFrame]:
+def traded_lines(
+    settings: Settings, prices: Prices, grid: pd.DatetimeIndex
+) -> dict[str, pd.DataFrame]:
     """The traded coins' lines on `grid`, by name."""
-    return {coin.name: _lines(coin.history, settings, prices, grid, settings.allocation.own_trend_days) for coin in settings.coins}
+    return {
+        coin.name: _lines(coin.history, settings, prices, grid, settings.allocation.own_trend_days)
+        for coin in settings.coins
+    }
 
 
 def market(settings: Settings, prices: Prices) -> Market:
     """The gate's inputs out of all prices; sessions from the first close of the index on."""
     signal, confirmations = settings.signal, settings.confirmations
     _check_history(settings, prices)
-    frames = {request.symbol: one.frame for request, one in prices.series.items() if request.timeframe == "1d"}
+    frames = {
+        request.symbol: one.frame
+        for request, one in prices.series.items()
+        if request.timeframe == "1d"
+    }
     index = frames[signal.index]["close"]
 
     def column(symbol: str, name: str) -> pd.Series:
-        return frames[symbol][name] if symbol in frames else pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
+        return (
+            frames[symbol][name]
+            if symbol in frames
+            else pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
+        )
 
     volume = column(signal.volume, "volume")
     if len(volume) and volume.isna().all():
-        raise DataError(f"{prices.of(signal.volume).origin}: has no volume; add a column Volume, or set confirmations.volume.enabled=false")
+        raise DataError(
+            f"{prices.of(signal.volume).origin}: has no volume; add a column Volume, or set confirmations.volume.enabled=false"
+        )
     if (volume == 0).any():
         day = volume.index[volume == 0][-1]
         origin = prices.of(signal.volume).origin
-        raise DataError(f"{origin}: the volume of {signal.volume} is 0 on {day:%Y-%m-%d}; that is an error of the data, not a 'no': mend the row")
+        raise DataError(
+            f"{origin}: the volume of {signal.volume} is 0 on {day:%Y-%m-%d}; that is an error of the data, not a 'no': mend the row"
+        )
     liquidity = confirmations.liquidity
-    macro = {"assets": liquidity.assets, "treasury": liquidity.treasury, "reverse_repos": liquidity.reverse_repos}
+    macro = {
+        "assets": liquidity.assets,
+        "treasury": liquidity.treasury,
+        "reverse_repos": liquidity.reverse_repos,
+    }
     coin = confirmations.exhaustion.symbol
-    names = {"small_caps": signal.index, "broad": signal.broad, "risky_credit": signal.risky_credit, "safe_credit": signal.safe_credit}
-    siblings = {field: column(sibling, "adj_close") for field, symbol in names.items() if (sibling := SIBLINGS.get(symbol)) in frames}
+    names = {
+        "small_caps": signal.index,
+        "broad": signal.broad,
+        "risky_credit": signal.risky_credit,
+        "safe_credit": signal.safe_credit,
+    }
+    siblings = {
+        field: column(sibling, "adj_close")
+        for field, symbol in names.items()
+        if (sibling := SIBLINGS.get(symbol)) in frames
+    }
     return Market(
         sessions=prices.sessions[prices.sessions.index >= index.index[0]],
         small_caps=index,
@@ -100,17 +140,25 @@ def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:
     """The instants at which coin bars of the traded window end."""
     timeframe = settings.exchange.timeframe
     length = bar_length(timeframe)
-    spans = [index for coin in settings.coins if len(index := prices.of(coin.history, timeframe).frame.index)]
+    spans = [
+        index
+        for coin in settings.coins
+        if len(index := prices.of(coin.history, timeframe).frame.index)
+    ]
     if not spans:
         raise DataError(f"no coin has a bar up to {prices.now:%Y-%m-%d %H:%M} UTC")
     first, last = min(index[0] for index in spans), max(index[-1] for index in spans)
     window = settings.backtest
     start = max(first, pd.Timestamp(window.start, tz="UTC") + length) if window.start else first
-    end = min(last, pd.Timestamp(window.end, tz="UTC") + pd.Timedelta(days=1)) if window.end else last
+    end = (
+        min(last, pd.Timestamp(window.end, tz="UTC") + pd.Timedelta(days=1)) if window.end else last
+    )
     index = prices.of(settings.signal.index).frame.index
     if start > end:
         asked = f"from {window.start or 'the beginning'} to {window.end or 'the end'}"
-        raise DataError(f"no coin has a bar {asked} (backtest.start, backtest.end): there are bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+        raise DataError(
+            f"no coin has a bar {asked} (backtest.start, backtest.end): there are bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        )
     if end < index[0] or index[-1] < start - pd.Timedelta(days=366):
         raise DataError(
             f"{settings.signal.index} ({index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}) and the coins ({start:%Y-%m-%d} to {end:%Y-%m-%d}) do not overlap"
@@ -118,7 +166,9 @@ def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:
     return pd.date_range(start, end, freq=length, name="known_at", unit="ns")
 
 
-def _lines(history: str, settings: Settings, prices: Prices, grid: pd.DatetimeIndex, average_days: int) -> pd.DataFrame:
+def _lines(
+    history: str, settings: Settings, prices: Prices, grid: pd.DatetimeIndex, average_days: int
+) -> pd.DataFrame:
     daily = prices.of(history).frame["close"]
     bars = prices.of(history, settings.exchange.timeframe).frame
     return coin_lines(bars, daily, grid, average_days, settings.allocation.volatility_days)
@@ -129,7 +179,9 @@ def _check_history(settings: Settings, prices: Prices) -> None:
     signal = settings.signal
     one = prices.of(signal.index)
     if one.frame.empty:
-        raise DataError(f"{one.origin}: {signal.index} has no close up to {prices.now:%Y-%m-%d %H:%M} UTC")
+        raise DataError(
+            f"{one.origin}: {signal.index} has no close up to {prices.now:%Y-%m-%d %H:%M} UTC"
+        )
     first = prices.sessions.index[prices.sessions >= pd.Timestamp(signal.history_from, tz="UTC")][0]
     if one.frame.index[0] > first:
         raise DataError(

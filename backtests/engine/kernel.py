@@ -28,9 +28,24 @@ interest = inlined(fills.interest)
 
 
 @inlined
-def _note(orders: Orders, count: int, decided: int, filled: int, coin: int, size: float, price: float, fee: float, status: int) -> int:
+def _note(
+    orders: Orders,
+    count: int,
+    decided: int,
+    filled: int,
+    coin: int,
+    size: float,
+    price: float,
+    fee: float,
+    status: int,
+) -> int:
     if count < len(orders.coin):
-        orders.decided[count], orders.filled[count], orders.coin[count], orders.status[count] = decided, filled, coin, status
+        orders.decided[count], orders.filled[count], orders.coin[count], orders.status[count] = (
+            decided,
+            filled,
+            coin,
+            status,
+        )
         orders.size[count], orders.price[count], orders.fee[count] = size, price, fee
     return count + 1
 
@@ -97,7 +112,14 @@ def _holds(position: Floats) -> bool:
 
 @compiled
 def trade(
-    gate: Gate, bars: Bars, rules: DecisionRules, costs: fills.Costs, account: Account, equity: Floats, cash_held: Floats, orders: Orders
+    gate: Gate,
+    bars: Bars,
+    rules: DecisionRules,
+    costs: fills.Costs,
+    account: Account,
+    equity: Floats,
+    cash_held: Floats,
+    orders: Orders,
 ) -> int:
     """Trade one gate over all bars; write `equity` and `cash_held` by bar and `orders`; return the number of orders.
 
@@ -105,7 +127,9 @@ def trade(
     close; then the next orders are decided. `orders` of length 0 counts without keeping.
     """
     room = np.zeros((4, len(account.steps)))
-    return _trade(gate, bars, rules, costs, account, equity, cash_held, orders, room, np.max(rules.lags))
+    return _trade(
+        gate, bars, rules, costs, account, equity, cash_held, orders, room, np.max(rules.lags)
+    )
 
 
 @lean
@@ -129,13 +153,19 @@ def _trade(
     since = peak = drawdown = 0.0
     count = 0
     waiting = invested = False
-    follows_gate = rules.own_trend == decision.TREND_OFF and rules.target_volatility <= 0.0 and rules.drawdown_stop <= 0.0
+    follows_gate = (
+        rules.own_trend == decision.TREND_OFF
+        and rules.target_volatility <= 0.0
+        and rules.drawdown_stop <= 0.0
+    )
     decided, kept = NO_GATE, False
     for i in range(len(bars.time)):
         if account.cash_yield > 0.0 and i > 0:
             cash += interest(cash, account.cash_yield, bars.time[i] - bars.time[i - 1])
         if waiting:
-            cash, count = _fill_pending(i, pending, position, cash, bars, rules.max_missing, costs, steps, orders, count)
+            cash, count = _fill_pending(
+                i, pending, position, cash, bars, rules.max_missing, costs, steps, orders, count
+            )
             waiting, invested = False, _holds(position)
         row = bars.session[i]
         if nothing_to_decide(invested, gate.ceiling[row] if row >= 0 else 0.0, rules.own_trend):
@@ -144,46 +174,100 @@ def _trade(
         close, missing = closes[i], bars.missing[i]
         value = _value(cash, position, close)
         equity[i], cash_held[i] = value, cash
-        line = GateLine(gate.state[row], gate.ceiling[row], gate.filled[row], gate.confirmed_at[row], gate.stale[row]) if row >= 0 else NO_GATE
-        if line.confirmed_at != since:  # always so before the first confirmation, which keeps the drawdown at zero
+        line = (
+            GateLine(
+                gate.state[row],
+                gate.ceiling[row],
+                gate.filled[row],
+                gate.confirmed_at[row],
+                gate.stale[row],
+            )
+            if row >= 0
+            else NO_GATE
+        )
+        if (
+            line.confirmed_at != since
+        ):  # always so before the first confirmation, which keeps the drawdown at zero
             since, peak, drawdown = line.confirmed_at, value, 0.0
         peak = max(peak, value)
         drawdown = max(drawdown, 1.0 - value / peak)
         for k in range(coins):
             current[k] = position[k] * close[k] / value if position[k] != 0.0 else 0.0
         if not (kept and bars.settled[i] and line == decided):
-            decide(bars.time[i], line, close, bars.own_average[i], bars.volatility[i], missing, current, drawdown, rules, targets)
+            decide(
+                bars.time[i],
+                line,
+                close,
+                bars.own_average[i],
+                bars.volatility[i],
+                missing,
+                current,
+                drawdown,
+                rules,
+                targets,
+            )
             # Targets that follow the gate alone are kept while it and the coins stay as they are, if all lags have passed now.
-            decided, kept = line, follows_gate and line.stale == 0.0 and bars.time[i] - line.confirmed_at >= longest_lag
+            decided, kept = (
+                line,
+                follows_gate
+                and line.stale == 0.0
+                and bars.time[i] - line.confirmed_at >= longest_lag,
+            )
         for k in range(coins):
-            size = order_size(targets[k], current[k], value, close[k], position[k], rules.band, steps[k], costs.min_notional)
+            size = order_size(
+                targets[k],
+                current[k],
+                value,
+                close[k],
+                position[k],
+                rules.band,
+                steps[k],
+                costs.min_notional,
+            )
             if size != 0.0:
                 pending[k], waiting = size, True
     return _leave_open(len(bars.time) - 1, pending, orders, count)
 
 
 @compiled
-def gate_of(sessions: Sessions, breakouts: BreakoutRules, confirmed: Floats, dormant: Floats, first: int) -> None:
+def gate_of(
+    sessions: Sessions, breakouts: BreakoutRules, confirmed: Floats, dormant: Floats, first: int
+) -> None:
     """Write one parameter set's gate, from session `first` on, into `sessions.lines`. Ceilings come by number of filled channels."""
     changes, out = sessions.changes, sessions.lines
     rows, states, confirmed_rows = changes.row, changes.state, changes.confirmed_row
     known_at, filled, haircut = sessions.known_at, sessions.filled, sessions.haircut
-    state, allowed, confirmed_at, shown, stale = out.state, out.ceiling, out.confirmed_at, out.filled, out.stale
+    state, allowed, confirmed_at, shown, stale = (
+        out.state,
+        out.ceiling,
+        out.confirmed_at,
+        out.filled,
+        out.stale,
+    )
     first = max(first - int(stale[first]), 0)  # the session whose row the first one repeats
-    count = find_breakouts(sessions.close, sessions.records, sessions.average, sessions.confirming, breakouts, changes)
+    count = find_breakouts(
+        sessions.close, sessions.records, sessions.average, sessions.confirming, breakouts, changes
+    )
     now, since, start = DORMANT, np.nan, first
     for change in range(count + 1):
         end = rows[change] if change < count else len(known_at)
         for row in range(start, end):
             state[row], confirmed_at[row] = now, since
-            allowed[row] = ceiling_of(now, confirmed[filled[row]], dormant[filled[row]]) * haircut[row]
+            allowed[row] = (
+                ceiling_of(now, confirmed[filled[row]], dormant[filled[row]]) * haircut[row]
+            )
         start = max(start, end)
         if change < count:
             now = states[change]
             since = known_at[confirmed_rows[change]] if confirmed_rows[change] >= 0 else np.nan
     for row in range(first + 1, len(known_at)):
         if stale[row] > 0.0:
-            state[row], confirmed_at[row], allowed[row], shown[row] = state[row - 1], confirmed_at[row - 1], allowed[row - 1], shown[row - 1]
+            state[row], confirmed_at[row], allowed[row], shown[row] = (
+                state[row - 1],
+                confirmed_at[row - 1],
+                allowed[row - 1],
+                shown[row - 1],
+            )
 
 
 @compiled

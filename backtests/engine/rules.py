@@ -14,7 +14,12 @@ MAX_MISSING = 3  # bars after which a coin counts as ended
 
 def gate_rules(settings: Settings) -> GateRules:
     """The settings' numbers under the strategy's names."""
-    gate, curve, cuts, tests = settings.gate, settings.risk_curve, settings.haircuts, settings.confirmations
+    gate, curve, cuts, tests = (
+        settings.gate,
+        settings.risk_curve,
+        settings.haircuts,
+        settings.confirmations,
+    )
     measures = MeasureRules(
         volume_fast=tests.volume.fast_sessions,
         volume_slow=tests.volume.slow_sessions,
@@ -40,7 +45,9 @@ def gate_rules(settings: Settings) -> GateRules:
         losses_max_age=cuts.losses.max_age,
     )
     channels = CurveRules(curve.channels, curve.ceilings, curve.dormant_ceilings)
-    return GateRules(breakout_rules(settings), gate.trend_sessions, tests.enabled(), measures, channels, haircuts)
+    return GateRules(
+        breakout_rules(settings), gate.trend_sessions, tests.enabled(), measures, channels, haircuts
+    )
 
 
 def breakout_rules(settings: Settings) -> BreakoutRules:

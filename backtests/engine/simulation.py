@@ -43,7 +43,14 @@ def simulate(inputs: Inputs) -> Run:
     for name, feed in zip(inputs.coins, coins, strict=True):
         cerebro.adddata(feed, name=name)
     steps = {name: settings.coin_step(name) for name in inputs.coins}
-    broker = SimulatedBroker(coins, settings.backtest.cash, inputs.costs, steps, inputs.rules.max_missing, settings.costs.cash_yield)
+    broker = SimulatedBroker(
+        coins,
+        settings.backtest.cash,
+        inputs.costs,
+        steps,
+        inputs.rules.max_missing,
+        settings.costs.cash_yield,
+    )
     cerebro.setbroker(broker)
     decisions: list[Decision] = []
     cerebro.addstrategy(RussellGate, rules=inputs.rules, record=decisions.append)

@@ -30,7 +30,9 @@ from config.evidence import Evidence
 from config.settings import Settings
 
 FORMED = (2016, 2020)  # years whose breakouts the thesis was made from: they cannot prove it
-NAMED = "3 months"  # of tests that name one horizon: the end of the "one to three months" of claim B7
+NAMED = (
+    "3 months"  # of tests that name one horizon: the end of the "one to three months" of claim B7
+)
 YEAR_DAYS = 365.25
 MOST_EVENTS = 30  # of the curve of power: more than a century of them
 ANSWER = "BTC and ETH often stay quiet while small caps rise; ETH and altcoins answer within one to three months of a sustained Russell uptrend"
@@ -76,14 +78,20 @@ class Breakouts(NamedTuple):
     events: pd.DatetimeIndex
     levels: pd.Series
     follows: Mapping[tuple[str, str], Follow]
-    unused: Mapping[str, Follow]  # Bitcoin, by horizon, after the breakouts that did not form the thesis
+    unused: Mapping[
+        str, Follow
+    ]  # Bitcoin, by horizon, after the breakouts that did not form the thesis
     definitions: list[Definition]
     until: list[Until]
 
 
 def studied(history: History, settings: Settings) -> Breakouts:
     """Gains after the breakouts of the settings' own definition, held against other dates and other definitions."""
-    rules, evidence, closes = breakout_rules(settings)._replace(confirm_sessions=1), settings.evidence, history.closes
+    rules, evidence, closes = (
+        breakout_rules(settings)._replace(confirm_sessions=1),
+        settings.evidence,
+        history.closes,
+    )
     trend = settings.gate.trend_sessions
     events = breakouts(closes, rules, trend)
     own = events[[event.year not in FORMED for event in events]]
@@ -98,7 +106,9 @@ def studied(history: History, settings: Settings) -> Breakouts:
     definitions = []
     for base in evidence.bases:
         for confirm in evidence.confirms:
-            some = breakouts(closes, rules._replace(base_sessions=base, confirm_sessions=confirm), trend)
+            some = breakouts(
+                closes, rules._replace(base_sessions=base, confirm_sessions=confirm), trend
+            )
             definitions.append(Definition(base, confirm, len(some), follow(BITCOIN, NAMED, some)))
     levels = closes.cummax().shift().reindex(events)
     return Breakouts(events, levels, follows, unused, definitions, _until(unused, events, closes))
@@ -116,20 +126,28 @@ def claims(found: Breakouts, history: History) -> Iterator[Claim]:
     yield from _beforehand(found, history.assets[BITCOIN])
 
 
-def _follow(asset: str, horizon: str, values: pd.Series, found: After, evidence: Evidence) -> Follow | None:
+def _follow(
+    asset: str, horizon: str, values: pd.Series, found: After, evidence: Evidence
+) -> Follow | None:
     """None where no event has prices for so long."""
     if not len(found.rows):
         return None
     how = evidence.draws, evidence.seed
     dates = {
         "any day": any_dates(found, *how),
-        "days with the same trend of its own": dates_like(found, rising(values, found.starts), *how),
+        "days with the same trend of its own": dates_like(
+            found, rising(values, found.starts), *how
+        ),
         "days within a year of it": dates_near(found, DAYS, *how),
     }
-    return Follow(asset, horizon, found, {name: compared(found, rows) for name, rows in dates.items()})
+    return Follow(
+        asset, horizon, found, {name: compared(found, rows) for name, rows in dates.items()}
+    )
 
 
-def _until(unused: Mapping[str, Follow], events: pd.DatetimeIndex, closes: pd.Series) -> list[Until]:
+def _until(
+    unused: Mapping[str, Follow], events: pd.DatetimeIndex, closes: pd.Series
+) -> list[Until]:
     """At the rate at which breakouts came since the index began."""
     rate = len(events) / ((closes.index[-1] - closes.index[0]).days / YEAR_DAYS)
     found = []
@@ -137,7 +155,15 @@ def _until(unused: Mapping[str, Follow], events: pd.DatetimeIndex, closes: pd.Se
         own = one.strictest
         needed = own.needed()
         years = None if needed is None else max(needed - own.n, 0.0) / rate
-        found.append(Until(horizon, own.n, needed, years, [round(own.power_with(events), 4) for events in range(1, MOST_EVENTS + 1)]))
+        found.append(
+            Until(
+                horizon,
+                own.n,
+                needed,
+                years,
+                [round(own.power_with(events), 4) for events in range(1, MOST_EVENTS + 1)],
+            )
+        )
     return found
 
 
@@ -148,14 +174,28 @@ def _times(log_gain: float) -> float:
 def _both_times(found: Breakouts) -> Claim:
     said = "In 2016 and in 2020 the Russell 2000 broke above its record and a BTC bull market began"
     one = found.follows.get((BITCOIN, "12 months"))
-    rows = [] if one is None else [row for row, event in enumerate(one.after.events) if event.year in FORMED]
+    rows = (
+        []
+        if one is None
+        else [row for row, event in enumerate(one.after.events) if event.year in FORMED]
+    )
     if one is None or len(rows) < len(FORMED):
         return lacking("A1", said, "BTC in 2016 and 2020")
     gains = [_times(gain) for gain in one.after.gains[rows]]
     often = float(np.mean(one.after.every >= np.log(2.0)))
     usual = f"after {often:.0%} of all days it at least doubled"
     why = f"BTC rose {gains[0]:.0%} and {gains[1]:.0%} in the year after; {usual}, and these two made the thesis."
-    return stated("A1", said, "BTC over 12 months after each", BITCOIN, min(gains), "share", min(gains) >= 1.0, why, n=len(rows))
+    return stated(
+        "A1",
+        said,
+        "BTC over 12 months after each",
+        BITCOIN,
+        min(gains),
+        "share",
+        min(gains) >= 1.0,
+        why,
+        n=len(rows),
+    )
 
 
 def _nothing_can_be_concluded(found: Breakouts) -> Claim:
@@ -179,11 +219,19 @@ def _altcoins(found: Breakouts) -> Claim:
     alts, bitcoin = (found.follows.get((asset, "12 months")) for asset in (ALTS, BITCOIN))
     if alts is None or bitcoin is None:
         return lacking("B1", said, "alts or BTC")
-    by_year = [{event.year: _times(gain) for event, gain in zip(one.after.events, one.after.gains, strict=True)} for one in (alts, bitcoin)]
+    by_year = [
+        {
+            event.year: _times(gain)
+            for event, gain in zip(one.after.events, one.after.gains, strict=True)
+        }
+        for one in (alts, bitcoin)
+    ]
     years = [year for year in FORMED if all(year in gains for gains in by_year)]
     if len(years) < len(FORMED):
         return lacking("B1", said, "alts in 2016 and 2020")
-    told = ", ".join(f"{year}: alts {by_year[0][year]:+,.0%}, BTC {by_year[1][year]:+,.0%}" for year in years)
+    told = ", ".join(
+        f"{year}: alts {by_year[0][year]:+,.0%}, BTC {by_year[1][year]:+,.0%}" for year in years
+    )
     holds = all(by_year[0][year] > max(by_year[1][year], 0.0) for year in years)
     return stated(
         "B1", said, "alts against BTC over the year after each breakout", f"{ALTS}, {BITCOIN}", None, "", holds,
@@ -192,7 +240,9 @@ def _altcoins(found: Breakouts) -> Claim:
 
 
 def _answer(found: Breakouts, asset: str, horizon: str) -> Claim:
-    reading = f"{asset}, {horizon}" if asset != BITCOIN else f"{asset}, {horizon}; said of ETH and alts"
+    reading = (
+        f"{asset}, {horizon}" if asset != BITCOIN else f"{asset}, {horizon}; said of ETH and alts"
+    )
     how = "mean log gain after breakouts against dates drawn in three ways; the least favourable counts"
     one = found.follows.get((asset, horizon))
     if one is None:
@@ -213,10 +263,16 @@ def _beforehand(found: Breakouts, bitcoin: pd.Series) -> Iterator[Claim]:
     washed = "It happens when crypto is washed out by selling: books thin, sellers exhausted"
     late = "Whoever waits for crypto's own chart to confirm is late: the signal comes before crypto's own trend turns"
     daily = every_day(bitcoin)
-    covered = found.events[(found.events >= daily.index[min(TREND_DAYS, len(daily) - 1)]) & (found.events <= daily.index[-1])]
+    covered = found.events[
+        (found.events >= daily.index[min(TREND_DAYS, len(daily) - 1)])
+        & (found.events <= daily.index[-1])
+    ]
     known = daily.index[daily.index.searchsorted(covered)]
     if not len(known):
-        yield from (lacking(id_, said, "BTC before any breakout") for id_, said in (("B9", washed), ("B11", late)))
+        yield from (
+            lacking(id_, said, "BTC before any breakout")
+            for id_, said in (("B9", washed), ("B11", late))
+        )
         return
     falls = (1.0 - daily / daily.cummax())[known]
     times = f"At {len(known)} breakouts BTC"
@@ -226,7 +282,10 @@ def _beforehand(found: Breakouts, bitcoin: pd.Series) -> Iterator[Claim]:
         "share", bool((falls >= WASHED_OUT).mean() > 0.5), f"{times} stood below its highest close by: {told}.", n=len(known),
     )  # fmt: skip
     above = rising(bitcoin, known)
-    told = ", ".join(f"{day.year}: {'above' if is_above else 'below'}" for day, is_above in zip(known, above, strict=True))
+    told = ", ".join(
+        f"{day.year}: {'above' if is_above else 'below'}"
+        for day, is_above in zip(known, above, strict=True)
+    )
     yield stated(
         "B11", late, f"BTC below its own mean of {TREND_DAYS} days in most", BITCOIN, float(1.0 - above.mean()), "share", bool(above.mean() < 0.5),
         f"{times} stood against its own mean of {TREND_DAYS} days: {told}.", n=len(known),

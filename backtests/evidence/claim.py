@@ -5,7 +5,9 @@ from typing import Literal, NamedTuple
 from backtests.evidence.events import Excess
 
 Word = Literal["supported", "contradicted", "cannot be told", "not testable with prices"]
-FEWEST = 5  # events below which no mean of theirs decides anything: one breakout would be the result
+FEWEST = (
+    5  # events below which no mean of theirs decides anything: one breakout would be the result
+)
 NEAR = 0.1  # share by which a number may differ from what was said and be "about" that
 
 
@@ -33,20 +35,74 @@ class Claim(NamedTuple):
 
 
 def stated(
-    id_: str, claim: str, test: str, data: str, estimate: float | None, unit: str, holds: bool, why: str, reading: str = "", n: int = 1
+    id_: str,
+    claim: str,
+    test: str,
+    data: str,
+    estimate: float | None,
+    unit: str,
+    holds: bool,
+    why: str,
+    reading: str = "",
+    n: int = 1,
 ) -> Claim:
     """A statement about what happened: it did, or it did not."""
-    return Claim(id_, claim, reading, test, data, n, estimate, None, None, unit, None, None, "supported" if holds else "contradicted", why)
+    return Claim(
+        id_,
+        claim,
+        reading,
+        test,
+        data,
+        n,
+        estimate,
+        None,
+        None,
+        unit,
+        None,
+        None,
+        "supported" if holds else "contradicted",
+        why,
+    )
 
 
 def untestable(id_: str, claim: str, needed: str) -> Claim:
     """Prices cannot say; `needed` is what could."""
-    return Claim(id_, claim, "", "none", "", None, None, None, None, "", None, None, "not testable with prices", f"What would decide: {needed}.")
+    return Claim(
+        id_,
+        claim,
+        "",
+        "none",
+        "",
+        None,
+        None,
+        None,
+        None,
+        "",
+        None,
+        None,
+        "not testable with prices",
+        f"What would decide: {needed}.",
+    )
 
 
 def lacking(id_: str, claim: str, series: str) -> Claim:
     """Prices could say, but are not there."""
-    return Claim(id_, claim, "", "none", "", 0, None, None, None, "", None, None, "cannot be told", f"There are no prices of {series}.")
+    return Claim(
+        id_,
+        claim,
+        "",
+        "none",
+        "",
+        0,
+        None,
+        None,
+        None,
+        "",
+        None,
+        None,
+        "cannot be told",
+        f"There are no prices of {series}.",
+    )
 
 
 def weighed(found: Excess) -> Word:

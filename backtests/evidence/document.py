@@ -28,7 +28,13 @@ class Lags(NamedTuple):
     crosses: list[Cross]
 
 
-def document(claims: Sequence[Claim], found: Breakouts | None, history: History, settings: Settings, lags: Lags | None = None) -> dict[str, Any]:
+def document(
+    claims: Sequence[Claim],
+    found: Breakouts | None,
+    history: History,
+    settings: Settings,
+    lags: Lags | None = None,
+) -> dict[str, Any]:
     """The content of evidence.json; the same prices and seed make the same bytes."""
     verdicts = {word: sum(one.verdict == word for one in claims) for word in WORDS}
     content: dict[str, Any] = plain({
@@ -102,16 +108,32 @@ def _events(found: Breakouts, settings: Settings) -> list[dict[str, Any]]:
         gains: dict[str, dict[str, float | None]] = {}
         for (asset, horizon), one in found.follows.items():
             place = np.flatnonzero(one.after.events == event)
-            gains.setdefault(asset, dict.fromkeys(HORIZONS))[horizon] = float(np.expm1(one.after.gains[place[0]])) if len(place) else None
-        rows.append({"opened": event.isoformat(), "level": found.levels[event], "base_sessions": settings.gate.base_sessions, "after": gains})
+            gains.setdefault(asset, dict.fromkeys(HORIZONS))[horizon] = (
+                float(np.expm1(one.after.gains[place[0]])) if len(place) else None
+            )
+        rows.append(
+            {
+                "opened": event.isoformat(),
+                "level": found.levels[event],
+                "base_sessions": settings.gate.base_sessions,
+                "after": gains,
+            }
+        )
     return rows
 
 
 def _follows(found: Breakouts) -> list[dict[str, Any]]:
-    return [{"asset": one.asset, "horizon": one.horizon, "without_each": without_each(one.after)} | _excess(one) for one in found.follows.values()]
+    return [
+        {"asset": one.asset, "horizon": one.horizon, "without_each": without_each(one.after)}
+        | _excess(one)
+        for one in found.follows.values()
+    ]
 
 
 def _excess(one: Follow) -> dict[str, Any]:
     """Against the dates least favourable, and p against each kind."""
     own = one.strictest
-    return own._asdict() | {"difference": own.difference, "p_against": {name: each.p for name, each in one.against.items()}}
+    return own._asdict() | {
+        "difference": own.difference,
+        "p_against": {name: each.p for name, each in one.against.items()},
+    }

@@ -16,7 +16,11 @@ CYCLE, CYCLE_STEP = 1460, 14  # days after a halving
 
 def around(history: History, events: pd.DatetimeIndex) -> list[dict[str, Any]]:
     """Bitcoin around each breakout, over its price when that was known; as far as there are prices."""
-    return [{"opened": event.isoformat()} | path for event in events for path in _path(history, event, -BEFORE, AFTER, STEP)]
+    return [
+        {"opened": event.isoformat()} | path
+        for event in events
+        for path in _path(history, event, -BEFORE, AFTER, STEP)
+    ]
 
 
 def cycles(history: History) -> list[dict[str, Any]]:
@@ -24,11 +28,16 @@ def cycles(history: History) -> list[dict[str, Any]]:
     found = []
     for one in HALVINGS:
         start = pd.Timestamp(one.day, tz="UTC") + pd.Timedelta(days=1)
-        found += [{"halving": one.day.isoformat()} | path for path in _path(history, start, 0, CYCLE, CYCLE_STEP)]
+        found += [
+            {"halving": one.day.isoformat()} | path
+            for path in _path(history, start, 0, CYCLE, CYCLE_STEP)
+        ]
     return found
 
 
-def _path(history: History, event: pd.Timestamp, first: int, last: int, step: int) -> Iterator[dict[str, Any]]:
+def _path(
+    history: History, event: pd.Timestamp, first: int, last: int, step: int
+) -> Iterator[dict[str, Any]]:
     daily = every_day(history.assets[BITCOIN])
     start = int(daily.index.searchsorted(event))
     if event < daily.index[0] or start >= len(daily):

@@ -73,7 +73,9 @@ class Excess(NamedTuple):
     def power_with(self, events: int) -> float:
         """How often so many events would show the difference, were it what was measured; chance falls with the root of their number."""
         seen, usual = NORMAL.inv_cdf(SEEN), NORMAL.inv_cdf(1.0 - LEVEL)
-        return NORMAL.cdf((seen + usual) * self.difference / self.smallest * sqrt(events / self.n) - usual)
+        return NORMAL.cdf(
+            (seen + usual) * self.difference / self.smallest * sqrt(events / self.n) - usual
+        )
 
 
 def breakouts(closes: pd.Series, rules: BreakoutRules, trend_sessions: int) -> pd.DatetimeIndex:
@@ -84,7 +86,9 @@ def breakouts(closes: pd.Series, rules: BreakoutRules, trend_sessions: int) -> p
     """
     values = closes.to_numpy(dtype=float)
     trend = index_average(values, trend_sessions)
-    found = breakout_table(values, trend, np.zeros(len(values), dtype=np.int64), rules._replace(min_confirmations=0))
+    found = breakout_table(
+        values, trend, np.zeros(len(values), dtype=np.int64), rules._replace(min_confirmations=0)
+    )
     begins = (found.state == CONFIRMED) & (np.concatenate(([-1], found.state[:-1])) != CONFIRMED)
     return pd.DatetimeIndex(closes.index[begins & (found.after_base == 1)])
 
@@ -106,7 +110,9 @@ def after(closes: pd.Series, events: pd.DatetimeIndex, days: int) -> After:
     return After(days, starts, every, events[inside], rows[inside])
 
 
-def rising(closes: pd.Series, starts: pd.DatetimeIndex, days: int = TREND_DAYS) -> NDArray[np.bool_]:
+def rising(
+    closes: pd.Series, starts: pd.DatetimeIndex, days: int = TREND_DAYS
+) -> NDArray[np.bool_]:
     """Whether an asset stood above its own mean of so many days; False while that is not known."""
     daily = every_day(closes)
     values = daily.to_numpy(dtype=float)
@@ -133,7 +139,11 @@ def dates_like(found: After, like: NDArray[np.bool_], draws: int, seed: int) -> 
 def dates_near(found: After, within: int, draws: int, seed: int) -> Ints:
     """The same among the days at most `within` days from the event: an asset that was small and wild once is no measure for what it is now."""
     last = len(found.every) - 1
-    return _drawn_from([np.arange(max(row - within, 0), min(row + within, last) + 1) for row in found.rows], draws, seed)
+    return _drawn_from(
+        [np.arange(max(row - within, 0), min(row + within, last) + 1) for row in found.rows],
+        draws,
+        seed,
+    )
 
 
 def _drawn_from(pools: list[Ints], draws: int, seed: int) -> Ints:
@@ -150,8 +160,20 @@ def compared(found: After, rows: Ints) -> Excess:
     bar = float(np.quantile(means, 1.0 - LEVEL))
     power = float(np.mean(means + mean - usual >= bar))
     smallest = bar - float(np.quantile(means, 1.0 - SEEN))
-    spread = share_as_high(drawn.var(axis=1), float(gains.var())) if len(gains) > 1 else float("nan")
-    return Excess(len(gains), mean, usual, float(low), float(high), share_as_high(means, mean), power, smallest, spread)
+    spread = (
+        share_as_high(drawn.var(axis=1), float(gains.var())) if len(gains) > 1 else float("nan")
+    )
+    return Excess(
+        len(gains),
+        mean,
+        usual,
+        float(low),
+        float(high),
+        share_as_high(means, mean),
+        power,
+        smallest,
+        spread,
+    )
 
 
 def without_each(found: After) -> Floats:

@@ -12,7 +12,14 @@ import pandas as pd
 
 from backtests.benchmarks.benchmarks import after_halving
 from backtests.evidence.claim import Claim, Word, lacking, stated
-from backtests.evidence.comovement import FEWEST_WEEKS, STALE, WEEKS_A_YEAR, Measured, measured, weekly
+from backtests.evidence.comovement import (
+    FEWEST_WEEKS,
+    STALE,
+    WEEKS_A_YEAR,
+    Measured,
+    measured,
+    weekly,
+)
 from backtests.evidence.events import LEVEL
 from backtests.evidence.historical_facts import MARK, PASSED
 from backtests.evidence.history import BITCOIN, History
@@ -50,16 +57,32 @@ def behind_the_move(table: pd.DataFrame) -> Claim:
     """Volume and breadth, as the gate measures them, at the first close above the mark of claim B2; `table` is the gate's."""
     reading, needed = "on heavy volume and broad participation", ("volume", "breadth")
     above = table[table["close"] > MARK]
-    row = above.iloc[0] if len(above) and all(f"confirmation_{name}" in table for name in needed) else None
+    row = (
+        above.iloc[0]
+        if len(above) and all(f"confirmation_{name}" in table for name in needed)
+        else None
+    )
     if row is None or any(pd.isna(row[f"confirmation_{name}"]) for name in needed):
-        return lacking("B2", PASSED, "volume and breadth at the first close above 2,600")._replace(reading=reading)
+        return lacking("B2", PASSED, "volume and breadth at the first close above 2,600")._replace(
+            reading=reading
+        )
     volume, breadth = (float(row[f"measure_{name}"]) for name in needed)
     holds = all(bool(row[f"confirmation_{name}"]) for name in needed)
     why = (
         f"Up to {row.name:%Y-%m-%d} the shorter mean of volume was {volume:.2f} times the longer one; "
         f"{breadth:.0%} of the funds for breadth stood above their own means."
     )
-    return stated("B2", PASSED, "the gate's own measures and limits", "volume, breadth", volume, "times", holds, why, reading)
+    return stated(
+        "B2",
+        PASSED,
+        "the gate's own measures and limits",
+        "volume, breadth",
+        volume,
+        "times",
+        holds,
+        why,
+        reading,
+    )
 
 
 def of(history: History, table: pd.DataFrame) -> Weeks:
@@ -78,7 +101,9 @@ def open_at(table: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
 
     NaN before its first row, and where its index or the table itself has had nothing new for a week.
     """
-    is_open = (table["state"] == STATES[CONFIRMED]).astype(float).where(table["stale"] <= MOST_STALE)
+    is_open = (
+        (table["state"] == STATES[CONFIRMED]).astype(float).where(table["stale"] <= MOST_STALE)
+    )
     return np.asarray(is_open.reindex(at, method="ffill", tolerance=STALE), dtype=np.float64)
 
 
@@ -87,9 +112,13 @@ def slopes(draws: Floats) -> Floats:
     first, others = draws[..., 0], draws[..., 1:]
     columns = np.concatenate((np.ones_like(others[..., :1]), others), axis=-1)
     products = np.einsum("dwi,dwj->dij", columns, columns)
-    determined = np.abs(np.linalg.det(products)) > 0.5  # of counts: a whole number, but for rounding
+    determined = (
+        np.abs(np.linalg.det(products)) > 0.5
+    )  # of counts: a whole number, but for rounding
     products[~determined] = np.eye(columns.shape[-1])
-    found = np.linalg.solve(products, np.einsum("dwi,dw->di", columns, first)[..., None])[..., 1:, 0]
+    found = np.linalg.solve(products, np.einsum("dwi,dw->di", columns, first)[..., None])[
+        ..., 1:, 0
+    ]
     found[~determined] = np.nan
     return np.asarray(found)
 
@@ -113,7 +142,11 @@ def shifted_p(returns: Floats, gate: Floats) -> float:
 
 
 def _yearly(found: Measured) -> Measured:
-    return found._replace(estimate=found.estimate * WEEKS_A_YEAR, low=found.low * WEEKS_A_YEAR, high=found.high * WEEKS_A_YEAR)
+    return found._replace(
+        estimate=found.estimate * WEEKS_A_YEAR,
+        low=found.low * WEEKS_A_YEAR,
+        high=found.high * WEEKS_A_YEAR,
+    )
 
 
 def _told(found: Measured) -> str:
@@ -121,10 +154,14 @@ def _told(found: Measured) -> str:
 
 
 def _signal(said: str, weeks: Weeks, evidence: Evidence) -> Claim:
-    found = _yearly(measured(np.column_stack((weeks.returns, weeks.gate)), _slope(0), evidence.seed))
+    found = _yearly(
+        measured(np.column_stack((weeks.returns, weeks.gate)), _slope(0), evidence.seed)
+    )
     p = shifted_p(weeks.returns, weeks.gate)
     shown = found.low > 0.0 and p <= LEVEL
-    word: Word = "contradicted" if shown else "supported" if found.high < WORTH else "cannot be told"
+    word: Word = (
+        "contradicted" if shown else "supported" if found.high < WORTH else "cannot be told"
+    )
     why = (
         f"With the gate open ({weeks.gate.mean():.0%} of {len(weeks.gate)} weeks) BTC earned {_told(found)} more than with it shut; "
         f"{p:.0%} of the same gate's places in time do as well."
@@ -142,7 +179,13 @@ def _rivals(said: str, weeks: Weeks, evidence: Evidence) -> Iterator[Claim]:
     for column, reading in enumerate(("the gate, the clock known", "the clock, the gate known")):
         found = _yearly(measured(values, _slope(column), evidence.seed))
         of_gate = column == 0
-        word: Word = "cannot be told" if found.low <= 0.0 <= found.high else "contradicted" if of_gate == (found.low > 0.0) else "supported"
+        word: Word = (
+            "cannot be told"
+            if found.low <= 0.0 <= found.high
+            else "contradicted"
+            if of_gate == (found.low > 0.0)
+            else "supported"
+        )
         while_so = "with the gate open" if of_gate else "within 18 months of a halving"
         why = f"Whatever the other said, BTC earned {_told(found)} more {while_so}; both said the same in {together:.0%} of weeks."
         yield Claim(

@@ -31,7 +31,16 @@ class Fact(NamedTuple):
     last: str
     tell: Callable[["Fact", History], Iterator[Claim]]
 
-    def claim(self, test: str, estimate: float | None, unit: str, holds: bool, why: str, reading: str = "", n: int = 1) -> Claim:
+    def claim(
+        self,
+        test: str,
+        estimate: float | None,
+        unit: str,
+        holds: bool,
+        why: str,
+        reading: str = "",
+        n: int = 1,
+    ) -> Claim:
         """What came of it."""
         return stated(self.id, self.said, test, self.asset, estimate, unit, holds, why, reading, n)
 
@@ -55,7 +64,11 @@ def without_prices(history: History | None = None) -> Iterator[Claim]:
     issuance = "The halving took yearly issuance from 1.7 % to 0.85 % of supply, and 94 % of all BTC is mined"
     holds = about(before, 0.017) and about(since, 0.0085) and about(share, 0.94)
     yield stated("A7", issuance, "the protocol's schedule", "none", since, "share", holds, why)
-    yield from owned.claims(history.macro, history.assets[BITCOIN], history.lacking) if history else owned.claims({}, None, {})
+    yield from (
+        owned.claims(history.macro, history.assets[BITCOIN], history.lacking)
+        if history
+        else owned.claims({}, None, {})
+    )
 
 
 def _end(day: str | date) -> pd.Timestamp:
@@ -77,7 +90,13 @@ def _january(fact: Fact, history: History) -> Iterator[Claim]:
     gain = _on(closes, fact.last) / _on(closes, fact.first) - 1.0
     first = _day(_first(closes > 2700.0))
     why = f"It rose {gain:.1%}; its first close above 2,700: {first}."
-    yield fact.claim(f"closes of {fact.first} and {fact.last}", gain, "share", about(gain, 0.09) and first[:7] == "2026-01", why)
+    yield fact.claim(
+        f"closes of {fact.first} and {fact.last}",
+        gain,
+        "share",
+        about(gain, 0.09) and first[:7] == "2026-01",
+        why,
+    )
 
 
 def _first(holds: pd.Series) -> pd.Timestamp | None:
@@ -97,12 +116,22 @@ def _exceeded(fact: Fact, history: History) -> Iterator[Claim]:
         record, later = float(values[years == PEAK_YEAR].max()), values[years > PEAK_YEAR]
         first = _first(later > record)
         near = later if first is None else later[:first].iloc[:-1]
-        best = f"; the nearest before was {near.max():,.2f} on {_day(_highest(near))}, {record - near.max():,.2f} short" if len(near) else ""
+        best = (
+            f"; the nearest before was {near.max():,.2f} on {_day(_highest(near))}, {record - near.max():,.2f} short"
+            if len(near)
+            else ""
+        )
         known = first is not None and bitcoin.index[0] <= first <= bitcoin.index[-1]
-        price = f"; BTC stood at {_on(bitcoin, first.date()):,.0f} USD" if known and first is not None else ""
+        price = (
+            f"; BTC stood at {_on(bitcoin, first.date()):,.0f} USD"
+            if known and first is not None
+            else ""
+        )
         why = f"Its record of {PEAK_YEAR} was {record:,.2f}; first above it: {_day(first, 'not yet')}{price}{best}."
         holds = _day(first)[:7] == "2024-11"
-        yield fact.claim(f"first value above the record of {PEAK_YEAR}", record, "points", holds, why, reading)
+        yield fact.claim(
+            f"first value above the record of {PEAK_YEAR}", record, "points", holds, why, reading
+        )
 
 
 def _rounds(fact: Fact, history: History) -> Iterator[Claim]:
@@ -113,13 +142,26 @@ def _rounds(fact: Fact, history: History) -> Iterator[Claim]:
     now = _on(bitcoin, TOLD_ON) / _on(bitcoin, HALVINGS[3].day) - 1.0
     as_long = _end(TOLD_ON) - halvings[3]
     test = "highest close within two years of the halving over the first"
-    for reading, starts in (("from the halving", halvings[1:3]), ("from the breakout", [_end(day) for day in BREAKOUTS_TOLD_OF])):
-        times = [float(bitcoin[start:end].max() / bitcoin[start:end].iloc[0]) for start, end in zip(starts, ends, strict=True)]
+    for reading, starts in (
+        ("from the halving", halvings[1:3]),
+        ("from the breakout", [_end(day) for day in BREAKOUTS_TOLD_OF]),
+    ):
+        times = [
+            float(bitcoin[start:end].max() / bitcoin[start:end].iloc[0])
+            for start, end in zip(starts, ends, strict=True)
+        ]
         why = f"To the peak of its round BTC rose {times[0]:.1f} and {times[1]:.1f} times; from the halving of 2024 to {TOLD_ON} by {now:.0%}."
         if starts[0] == halvings[1]:
-            then = [_on(bitcoin, (start + as_long - DAY).date()) / _on(bitcoin, (start - DAY).date()) for start in starts]
-            why += f" After as many days those rounds stood at {then[0]:.1f} and {then[1]:.1f} times."
-        holds = about(times[0], 27.0) and abs(times[1] / 5.0 - 1.0) <= 0.2 and about(now, 0.5)  # "about 5" is a rounder number
+            then = [
+                _on(bitcoin, (start + as_long - DAY).date()) / _on(bitcoin, (start - DAY).date())
+                for start in starts
+            ]
+            why += (
+                f" After as many days those rounds stood at {then[0]:.1f} and {then[1]:.1f} times."
+            )
+        holds = (
+            about(times[0], 27.0) and abs(times[1] / 5.0 - 1.0) <= 0.2 and about(now, 0.5)
+        )  # "about 5" is a rounder number
         yield fact.claim(test, now, "share", holds, why, reading)
 
 
@@ -133,17 +175,36 @@ def _record_before_halving(fact: Fact, history: History) -> Iterator[Claim]:
     told = ", ".join(f"{year}: {_day(day, 'none')}" for year, day in found)
     holds = found[-1][1] is not None and all(day is None for _, day in found[:-1])
     why = f"Last record in the year before the halving of {told}."
-    yield fact.claim("record closes in the year before each halving", None, "", holds, why, n=len(found))
+    yield fact.claim(
+        "record closes in the year before each halving", None, "", holds, why, n=len(found)
+    )
 
 
 def _year_2025(fact: Fact, history: History) -> Iterator[Claim]:
     closes = history.bars["close"]
     year = closes[_end(fact.first) : _end(fact.last)]
-    calendar, climb = _on(closes, fact.last) / _on(closes, fact.first) - 1.0, float(year[_highest(-year) :].max() / year.min() - 1.0)
+    calendar, climb = (
+        _on(closes, fact.last) / _on(closes, fact.first) - 1.0,
+        float(year[_highest(-year) :].max() / year.min() - 1.0),
+    )
     why = f"It rose {calendar:.1%}."
-    yield fact.claim("closes of the last days of 2024 and 2025", calendar, "share", calendar > 0.4, why, "the year")
+    yield fact.claim(
+        "closes of the last days of 2024 and 2025",
+        calendar,
+        "share",
+        calendar > 0.4,
+        why,
+        "the year",
+    )
     why = f"From its lowest close, on {_day(_highest(-year))}, to its highest after it rose {climb:.1%}."
-    yield fact.claim("lowest close of 2025 to the highest after it", climb, "share", climb > 0.4, why, "from the low")
+    yield fact.claim(
+        "lowest close of 2025 to the highest after it",
+        climb,
+        "share",
+        climb > 0.4,
+        why,
+        "from the low",
+    )
 
 
 def _above_2600(fact: Fact, history: History) -> Iterator[Claim]:
@@ -152,16 +213,32 @@ def _above_2600(fact: Fact, history: History) -> Iterator[Claim]:
     gain = None if first is None else float(closes[first] / closes[first - YEAR :].iloc[0] - 1.0)
     above = "" if gain is None else f", {gain:.1%} above that of a year before"
     holds = gain is not None and _day(first)[:7] == "2026-01" and about(gain, 0.15)
-    yield fact.claim("first close above 2,600", gain, "share", holds, f"Its first close above 2,600: {_day(first)}{above}.")
+    yield fact.claim(
+        "first close above 2,600",
+        gain,
+        "share",
+        holds,
+        f"Its first close above 2,600: {_day(first)}{above}.",
+    )
 
 
 def _no_such_advance(fact: Fact, history: History) -> Iterator[Claim]:
     """The highest gain within a year since the ETFs, and that of 2017."""
     daily = every_day(history.assets[BITCOIN])
     gains = daily / daily.shift(YEAR.days) - 1.0
-    then, since = float(gains[_end("2016-12-31") : _end("2017-12-31")].max()), float(gains[ETFS + YEAR :].max())
+    then, since = (
+        float(gains[_end("2016-12-31") : _end("2017-12-31")].max()),
+        float(gains[ETFS + YEAR :].max()),
+    )
     why = f"The most it gained in a year begun since was {since:,.0%}, in one that ended in 2017 {then:,.0%}."
-    yield fact.claim("highest gain over 365 days since the ETFs and in 2017", since, "share", since < then, why, "no advance like 2017's")
+    yield fact.claim(
+        "highest gain over 365 days since the ETFs and in 2017",
+        since,
+        "share",
+        since < then,
+        why,
+        "no advance like 2017's",
+    )
 
 
 FACTS = (

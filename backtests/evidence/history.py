@@ -50,21 +50,33 @@ def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Progres
     prices = load_prices(settings, now, refresh, step, may_fall_back=True)
     index = prices.of(settings.signal.index).frame
     more = {} if prices.sample else _more(settings, prices, refresh, step)
-    found = {request.symbol: one for request, one in prices.series.items() if request.timeframe == "1d"}
+    found = {
+        request.symbol: one for request, one in prices.series.items() if request.timeframe == "1d"
+    }
     lacking = {symbol: str(one) for symbol, one in more.items() if isinstance(one, DataError)}
     found |= {symbol: one for symbol, one in more.items() if not isinstance(one, DataError)}
     assets = {BITCOIN: _bitcoin(found, settings), INDEX: every_day(index["close"])}
     if settings.evidence.ether in found:
         assets[ETHER] = found[settings.evidence.ether].frame["close"]
-    alts = {symbol: found[symbol].frame["close"] for symbol in settings.evidence.alts if symbol in found}
+    alts = {
+        symbol: found[symbol].frame["close"] for symbol in settings.evidence.alts if symbol in found
+    }
     if alts:
         assets[ALTS] = mean_of(alts)
     closes = index["close"].reindex(prices.sessions.index[prices.sessions.index >= index.index[0]])
     signal, broad = settings.signal, prices.of(settings.signal.broad).frame["close"]
     funds = {"risky": signal.risky_credit, "safe": signal.safe_credit}
-    bonds = {name: found[symbol].frame["adj_close"] for name, symbol in funds.items() if symbol in found}
-    macro = {name: found[symbol].frame["value"] for name, symbol in _macro(settings).items() if symbol in found}
-    return History(prices, index, closes, broad, bonds, assets, lacking, tuple(found.values()), alts, macro)
+    bonds = {
+        name: found[symbol].frame["adj_close"] for name, symbol in funds.items() if symbol in found
+    }
+    macro = {
+        name: found[symbol].frame["value"]
+        for name, symbol in _macro(settings).items()
+        if symbol in found
+    }
+    return History(
+        prices, index, closes, broad, bonds, assets, lacking, tuple(found.values()), alts, macro
+    )
 
 
 def mean_of(closes: Mapping[str, pd.Series]) -> pd.Series:
@@ -74,24 +86,46 @@ def mean_of(closes: Mapping[str, pd.Series]) -> pd.Series:
     return pd.Series(np.cumprod(1.0 + returns.to_numpy()), index=days.index)
 
 
-def _more(settings: Settings, prices: Prices, refresh: bool, step: Progress) -> dict[str, Series | DataError]:
+def _more(
+    settings: Settings, prices: Prices, refresh: bool, step: Progress
+) -> dict[str, Series | DataError]:
     """Series beside the strategy's own."""
     wanted, had = settings.evidence, {request.symbol for request in prices.series}
-    requests = [Request(symbol, "coin") for symbol in dict.fromkeys((wanted.ether, *wanted.alts)) if symbol not in had]
+    requests = [
+        Request(symbol, "coin")
+        for symbol in dict.fromkeys((wanted.ether, *wanted.alts))
+        if symbol not in had
+    ]
     signal = settings.signal
-    requests += [Request(symbol, "session") for symbol in (signal.risky_credit, signal.safe_credit) if symbol not in had]
+    requests += [
+        Request(symbol, "session")
+        for symbol in (signal.risky_credit, signal.safe_credit)
+        if symbol not in had
+    ]
     before = Request(wanted.bitcoin_before, "macro")
     if wanted.bitcoin_before and source_of(before, settings) == "folder":
         requests.append(before)
-    requests += [Request(symbol, "macro") for symbol in _macro(settings).values() if symbol not in had]
-    return {request.symbol: found for request, found in load_requests(requests, settings, prices.now, refresh, step)}
+    requests += [
+        Request(symbol, "macro") for symbol in _macro(settings).values() if symbol not in had
+    ]
+    return {
+        request.symbol: found
+        for request, found in load_requests(requests, settings, prices.now, refresh, step)
+    }
 
 
 def _macro(settings: Settings) -> dict[str, str]:
     """Published values by what they are; the user's own where a file of them is named."""
     parts, wanted = settings.confirmations.liquidity, settings.evidence
-    symbols = {"assets": parts.assets, "treasury": parts.treasury, "reverse_repos": parts.reverse_repos, "spread": wanted.credit_spread}
-    return {name: symbol for name, symbol in symbols.items() if symbol} | {name: name for name in OWN_COLUMNS if own_file(name, settings)}
+    symbols = {
+        "assets": parts.assets,
+        "treasury": parts.treasury,
+        "reverse_repos": parts.reverse_repos,
+        "spread": wanted.credit_spread,
+    }
+    return {name: symbol for name, symbol in symbols.items() if symbol} | {
+        name: name for name in OWN_COLUMNS if own_file(name, settings)
+    }
 
 
 def _bitcoin(found: Mapping[str, Series], settings: Settings) -> pd.Series:
@@ -100,6 +134,8 @@ def _bitcoin(found: Mapping[str, Series], settings: Settings) -> pd.Series:
     if settings.evidence.bitcoin_before not in found:
         return closes
     before = found[settings.evidence.bitcoin_before].frame["value"]
-    before = before.set_axis(pd.DatetimeIndex(before.index).floor("D"))  # published at midnight UTC, whatever New York's clock says
+    before = before.set_axis(
+        pd.DatetimeIndex(before.index).floor("D")
+    )  # published at midnight UTC, whatever New York's clock says
     earlier: pd.Series = pd.concat([before[before.index < closes.index[0]], closes])
     return earlier

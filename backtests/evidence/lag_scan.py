@@ -24,7 +24,9 @@ from strategies.indicators import Floats, Ints
 LONGEST = 120  # days
 SAID = (30, 91)  # one to three months, in days
 DRAWS = 1000
-FEWEST_DAYS = round((LONGEST + 1) / LEVEL)  # the places about the best one are as high as it: of fewer no share is small
+FEWEST_DAYS = round(
+    (LONGEST + 1) / LEVEL
+)  # the places about the best one are as high as it: of fewer no share is small
 
 
 class Scan(NamedTuple):
@@ -57,18 +59,27 @@ class Scan(NamedTuple):
 
 def scanned(history: History, table: pd.DataFrame, evidence: Evidence) -> list[Scan]:
     """One scan a coin that has prices and an open and a shut gate; `table` is the gate's."""
-    return [found for asset in (BITCOIN, ETHER, ALTS) if asset in history.assets and (found := _scan(asset, history.assets[asset], table, evidence))]
+    return [
+        found
+        for asset in (BITCOIN, ETHER, ALTS)
+        if asset in history.assets
+        and (found := _scan(asset, history.assets[asset], table, evidence))
+    ]
 
 
 def claims(scans: list[Scan]) -> Iterator[Claim]:
     """Whether the best lag is one to three months."""
     by_asset = {one.asset: one for one in scans}
     for asset in (ETHER, ALTS, BITCOIN):
-        reading = f"{asset}, best lag of 0 to {LONGEST} days" + ("; said of ETH and alts" if asset == BITCOIN else "")
+        reading = f"{asset}, best lag of 0 to {LONGEST} days" + (
+            "; said of ETH and alts" if asset == BITCOIN else ""
+        )
         yield (
             _claim(by_asset[asset], reading)
             if asset in by_asset
-            else lacking("B7", ANSWER, f"{asset} over {FEWEST_DAYS:,} days with the gate open and shut")._replace(reading=reading)
+            else lacking(
+                "B7", ANSWER, f"{asset} over {FEWEST_DAYS:,} days with the gate open and shut"
+            )._replace(reading=reading)
         )
 
 
@@ -83,14 +94,26 @@ def _scan(asset: str, closes: pd.Series, table: pd.DataFrame, evidence: Evidence
     everywhere = moved(returns, gate) * DAYS
     apart, highest = everywhere[: LONGEST + 1], _highest_from(everywhere)
     rows = drawn_days(len(returns), DRAWS, evidence.seed)
-    drawn = np.concatenate([moved(returns[part], gate)[:, : LONGEST + 1] * DAYS for part in np.array_split(rows, 10)])
+    drawn = np.concatenate(
+        [moved(returns[part], gate)[:, : LONGEST + 1] * DAYS for part in np.array_split(rows, 10)]
+    )
     by_chance, top = drawn.max(axis=1), float(apart.max())
     band = float(np.quantile(by_chance, 1.0 - LEVEL))
     low, high = np.quantile((drawn + apart).argmax(axis=1), SIDES, method="nearest")
     there = drawn.copy()
     there[:, int(apart.argmax())] += top
     seen, as_high = float(np.mean(there.max(axis=1) >= band)), float(np.mean(highest >= top - 1e-9))
-    return Scan(asset, len(gate), apart, as_high, share_as_high(by_chance, top), band, seen, int(low), int(high))
+    return Scan(
+        asset,
+        len(gate),
+        apart,
+        as_high,
+        share_as_high(by_chance, top),
+        band,
+        seen,
+        int(low),
+        int(high),
+    )
 
 
 def _highest_from(everywhere: Floats) -> Floats:
@@ -100,8 +123,17 @@ def _highest_from(everywhere: Floats) -> Floats:
 
 
 def _claim(found: Scan, reading: str) -> Claim:
-    inside, outside = SAID[0] <= found.low and found.high <= SAID[1], found.high < SAID[0] or found.low > SAID[1]
-    word: Word = "cannot be told" if found.p > LEVEL or not (inside or outside) else "supported" if inside else "contradicted"
+    inside, outside = (
+        SAID[0] <= found.low and found.high <= SAID[1],
+        found.high < SAID[0] or found.low > SAID[1],
+    )
+    word: Word = (
+        "cannot be told"
+        if found.p > LEVEL or not (inside or outside)
+        else "supported"
+        if inside
+        else "contradicted"
+    )
     top = float(found.apart.max())
     why = (
         f"It earned most beside other days {found.best} days after the gate was open ({found.low} to {found.high}), {top:+.2f} a year in logs; the "

@@ -13,7 +13,16 @@ from backtests.evidence.comovement import BLOCK_WEEKS, WEEKS_A_YEAR, weekly
 from backtests.evidence.events import LEVEL
 from backtests.evidence.gate_test import RIVAL
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.evidence.predictive_regression import Slope, ahead, change, hidden, row, saturdays, told_of, weighed
+from backtests.evidence.predictive_regression import (
+    Slope,
+    ahead,
+    change,
+    hidden,
+    row,
+    saturdays,
+    told_of,
+    weighed,
+)
 from backtests.statistics.stationary_bootstrap import drawn_days
 from config.evidence import Evidence
 from strategies.indicators import Floats
@@ -48,7 +57,14 @@ class Cross(NamedTuple):
 
 def named(history: History) -> dict[str, pd.Series]:
     """Closes of all that may lead."""
-    return {BROAD: history.broad, **{name: history.assets[name] for name in (INDEX, BITCOIN, ETHER, ALTS) if name in history.assets}}
+    return {
+        BROAD: history.broad,
+        **{
+            name: history.assets[name]
+            for name in (INDEX, BITCOIN, ETHER, ALTS)
+            if name in history.assets
+        },
+    }
 
 
 def led(history: History, evidence: Evidence) -> list[Lead]:
@@ -59,7 +75,9 @@ def led(history: History, evidence: Evidence) -> list[Lead]:
         for weeks in SPANS:
             past = {name: change(closes[name], at, weeks) for name in (leader, follower)}
             told = told_of(ahead(closes[follower], at), past, evidence.seed)
-            found += [Lead(leader, follower, weeks, told[leader].times(WEEKS_A_YEAR))] if told else []
+            found += (
+                [Lead(leader, follower, weeks, told[leader].times(WEEKS_A_YEAR))] if told else []
+            )
     return found
 
 
@@ -74,15 +92,23 @@ def claims(history: History, leads: list[Lead], evidence: Evidence) -> Iterator[
     by_pair = {(one.leader, one.follower, one.weeks): one for one in leads}
     for pair in ((INDEX, BITCOIN), (BITCOIN, INDEX)):
         for weeks in SPANS:
-            yield _who(by_pair.get((*pair, weeks)), f"{pair[0]} ahead of {pair[1]}, {weeks} weeks", pair)
+            yield _who(
+                by_pair.get((*pair, weeks)), f"{pair[0]} ahead of {pair[1]}, {weeks} weeks", pair
+            )
     for asset in (ETHER, ALTS):
         for weeks in SPANS:
-            yield _answers(by_pair.get((INDEX, asset, weeks)), f"{asset}, the week after the Russell's last {weeks}", asset)
+            yield _answers(
+                by_pair.get((INDEX, asset, weeks)),
+                f"{asset}, the week after the Russell's last {weeks}",
+                asset,
+            )
     for asset in (BITCOIN, ETHER, ALTS):
         yield _after_outrunning(history, asset, SPANS[-1], evidence.seed)
 
 
-def _cross(first: str, second: str, closes: dict[str, pd.Series], evidence: Evidence) -> Cross | None:
+def _cross(
+    first: str, second: str, closes: dict[str, pd.Series], evidence: Evidence
+) -> Cross | None:
     weeks = weekly({name: closes[name] for name in (first, second)})
     if len(weeks) < 4 * REACH:
         return None
@@ -91,7 +117,14 @@ def _cross(first: str, second: str, closes: dict[str, pd.Series], evidence: Evid
     drawn = other[drawn_days(len(other), DRAWS, evidence.seed, BLOCK_WEEKS)]
     highest = np.abs(_correlations(one, drawn)).max(axis=-1)
     found = _correlations(one, other[None])[0]
-    return Cross(first, second, len(weeks), list(range(-REACH, REACH + 1)), found, float(np.quantile(highest, 1.0 - LEVEL)))
+    return Cross(
+        first,
+        second,
+        len(weeks),
+        list(range(-REACH, REACH + 1)),
+        found,
+        float(np.quantile(highest, 1.0 - LEVEL)),
+    )
 
 
 def _correlations(one: Floats, others: Floats) -> Floats:
@@ -103,7 +136,9 @@ def _correlations(one: Floats, others: Floats) -> Floats:
 
 def _who(lead: Lead | None, reading: str, pair: tuple[str, str]) -> Claim:
     if lead is None:
-        return lacking("A11", RIVAL, f"{pair[0]} and {pair[1]} for two years")._replace(reading=reading)
+        return lacking("A11", RIVAL, f"{pair[0]} and {pair[1]} for two years")._replace(
+            reading=reading
+        )
     found = lead.found
     word: Word = "contradicted" if weighed(found) == "supported" else "cannot be told"
     why = f"After {lead.weeks} weeks in which {pair[0]} was up by a deviation more, {pair[1]}'s next earned {found.told} more{hidden(found, word)}."

@@ -40,7 +40,11 @@ class Slope(NamedTuple):
 
     def times(self, factor: float) -> "Slope":
         """In another unit; `factor` above 0."""
-        return self._replace(estimate=float(self.estimate * factor), low=float(self.low * factor), high=float(self.high * factor))
+        return self._replace(
+            estimate=float(self.estimate * factor),
+            low=float(self.low * factor),
+            high=float(self.high * factor),
+        )
 
 
 class Fit(NamedTuple):
@@ -63,13 +67,23 @@ def fitted(target: Floats, columns: Floats, seed: int) -> Fit:
     n, count = columns.shape
     lags = ceil(1.3 * sqrt(n))
     design = np.column_stack((np.ones(n), columns))
-    fit = OLS(target, design).fit(cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True})
+    fit = OLS(target, design).fit(
+        cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True}
+    )
     errors, estimates = np.asarray(fit.bse[1:]) * widened(lags / n), np.asarray(fit.params[1:])
-    drawn = np.asarray(fit.resid)[drawn_days(n, DRAWS, seed, BLOCK_WEEKS)] @ np.linalg.pinv(design)[1:].T
-    slopes = tuple(_slope(n, float(estimates[k]), float(errors[k]), drawn[:, k]) for k in range(count))
+    drawn = (
+        np.asarray(fit.resid)[drawn_days(n, DRAWS, seed, BLOCK_WEEKS)]
+        @ np.linalg.pinv(design)[1:].T
+    )
+    slopes = tuple(
+        _slope(n, float(estimates[k]), float(errors[k]), drawn[:, k]) for k in range(count)
+    )
     wald = float(fit.f_test(np.eye(count + 1)[1:]).fvalue) / widened(lags / n) ** 2
     inverse = np.linalg.pinv(np.cov(drawn.T).reshape(count, count))
-    far, own = np.einsum("di,ij,dj->d", drawn, inverse, drawn), float(estimates @ inverse @ estimates)
+    far, own = (
+        np.einsum("di,ij,dj->d", drawn, inverse, drawn),
+        float(estimates @ inverse @ estimates),
+    )
     return Fit(slopes, max(float(fishers.sf(wald, count, n - count - 1)), share_as_high(far, own)))
 
 
@@ -89,7 +103,9 @@ def _slope(n: int, estimate: float, error: float, drawn: Floats) -> Slope:
         max(2.0 * NORMAL.cdf(-abs(estimate) / error), share_as_high(np.abs(drawn), abs(estimate))),
         NORMAL.cdf(seen - NORMAL.inv_cdf(1.0 - LEVEL)),
     )
-    return Slope(n, estimate, min(estimate - reach, float(low)), max(estimate + reach, float(high)), p, power)
+    return Slope(
+        n, estimate, min(estimate - reach, float(low)), max(estimate + reach, float(high)), p, power
+    )
 
 
 def saturdays(closes: pd.Series) -> pd.DatetimeIndex:
@@ -127,7 +143,11 @@ def fit_of(target: Floats, columns: Mapping[str, Floats], seed: int) -> Fit | No
     if known.sum() < FEWEST_WEEKS or np.ptp(values, axis=0).min() == 0.0:
         return None
     scaled = (values - values.mean(axis=0)) / values.std(axis=0)
-    return fitted(target[known], scaled, seed) if np.linalg.matrix_rank(scaled, tol=ALIKE * sqrt(len(scaled))) == scaled.shape[1] else None
+    return (
+        fitted(target[known], scaled, seed)
+        if np.linalg.matrix_rank(scaled, tol=ALIKE * sqrt(len(scaled))) == scaled.shape[1]
+        else None
+    )
 
 
 def weighed(found: Slope, *, rises: bool = True) -> Word:
@@ -141,13 +161,32 @@ def weighed(found: Slope, *, rises: bool = True) -> Word:
     return "supported" if holds else "contradicted" if fails else "cannot be told"
 
 
-def row(id_: str, said: str, reading: str, data: str, found: Slope, word: Word, why: str, known: str) -> Claim:
+def row(
+    id_: str, said: str, reading: str, data: str, found: Slope, word: Word, why: str, known: str
+) -> Claim:
     """The claim that a slope, in logs a year, decides; `known`: what the return was held against."""
     test = f"next week's return on {known}; the larger error of Newey and West's and of weeks drawn in blocks"
-    return Claim(id_, said, reading, test, data, found.n, found.estimate, found.low, found.high, "log a year", found.p, found.power, word, why)
+    return Claim(
+        id_,
+        said,
+        reading,
+        test,
+        data,
+        found.n,
+        found.estimate,
+        found.low,
+        found.high,
+        "log a year",
+        found.p,
+        found.power,
+        word,
+        why,
+    )
 
 
 def hidden(found: Slope, word: Word) -> str:
     """How rarely what was measured would have been seen, where nothing can be told for want of weeks."""
     missed = word == "cannot be told" and found.power < SEEN
-    return f"; were that the truth, weeks as many would show it in {found.power:.0%}" if missed else ""
+    return (
+        f"; were that the truth, weeks as many would show it in {found.power:.0%}" if missed else ""
+    )

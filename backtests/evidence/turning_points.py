@@ -30,7 +30,9 @@ SAID = {
     "A10": RISK_CURVE,
 }
 DISPERSED = "Not all altcoins rise together, nor in a straight line"
-SUPERCYCLE = "A supercycle: advances last longer, dips are absorbed by buyers, suppressed high beta revives"
+SUPERCYCLE = (
+    "A supercycle: advances last longer, dips are absorbed by buyers, suppressed high beta revives"
+)
 Kind = Literal["low", "high"]
 
 
@@ -102,15 +104,27 @@ def advances(closes: pd.Series) -> list[Advance]:
 
 def ordered(history: History, layers: Sequence[str], kind: Kind) -> list[Order]:
     """The layers' own turns about each of Bitcoin's, where all have prices all around it."""
-    closes, sign = {name: every_day(one) for name, one in _layers(history).items() if name in layers}, 1.0 if kind == "high" else -1.0
+    closes, sign = (
+        {name: every_day(one) for name, one in _layers(history).items() if name in layers},
+        1.0 if kind == "high" else -1.0,
+    )
     found = []
     for turn in turns(closes[BITCOIN]):
         first, last = turn.day - pd.Timedelta(days=AROUND), turn.day + pd.Timedelta(days=AROUND)
-        if turn.kind != kind or not all(one.index[0] <= first and last <= one.index[-1] for one in closes.values()):
+        if turn.kind != kind or not all(
+            one.index[0] <= first and last <= one.index[-1] for one in closes.values()
+        ):
             continue
-        logs = {name: sign * np.log(one[first:last].to_numpy(dtype=float)) for name, one in closes.items()}
+        logs = {
+            name: sign * np.log(one[first:last].to_numpy(dtype=float))
+            for name, one in closes.items()
+        }
         if logs[BITCOIN].argmax() == AROUND:
-            found.append(Order(turn, {name: 0 if name == BITCOIN else _day_of(logs[name]) for name in layers}))
+            found.append(
+                Order(
+                    turn, {name: 0 if name == BITCOIN else _day_of(logs[name]) for name in layers}
+                )
+            )
     return found
 
 
@@ -137,21 +151,41 @@ def agreement(days: Ints) -> Floats:
 
 
 def _layers(history: History) -> dict[str, pd.Series]:
-    bonds = {name: history.bonds[kind] for name, kind in (("high-yield bonds", "risky"), ("government bonds", "safe")) if kind in history.bonds}
-    return {**bonds, "broad index": history.broad, INDEX: history.assets[INDEX], BITCOIN: history.assets[BITCOIN]}
+    bonds = {
+        name: history.bonds[kind]
+        for name, kind in (("high-yield bonds", "risky"), ("government bonds", "safe"))
+        if kind in history.bonds
+    }
+    return {
+        **bonds,
+        "broad index": history.broad,
+        INDEX: history.assets[INDEX],
+        BITCOIN: history.assets[BITCOIN],
+    }
 
 
 def _in_order(history: History, id_: str, layers: tuple[str, ...], kind: Kind) -> Claim:
     reading = f"the order at Bitcoin's {kind}s"
     found = ordered(history, layers, kind) if set(layers) <= _layers(history).keys() else []
     if len(found) < 2:
-        return lacking(id_, SAID[id_], "bonds, indices and BTC around two of its turns")._replace(reading=reading)
+        return lacking(id_, SAID[id_], "bonds, indices and BTC around two of its turns")._replace(
+            reading=reading
+        )
     days = np.array([[one.days[name] for name in layers] for one in found])
     own = agreement(days)
     low, high = mean_between(own) if len(found) >= FEWEST else (0.0, 1.0)
-    as_well = np.mean([agreement(days[:, order]).mean() >= own.mean() - 1e-12 for order in map(list, permutations(range(len(layers))))])
-    word: Word = "cannot be told" if low <= 0.5 <= high else "supported" if low > 0.5 else "contradicted"
-    when = ", ".join(f"{name} {int(np.median(column)):+d}" for name, column in zip(layers, days.T, strict=True))
+    as_well = np.mean(
+        [
+            agreement(days[:, order]).mean() >= own.mean() - 1e-12
+            for order in map(list, permutations(range(len(layers))))
+        ]
+    )
+    word: Word = (
+        "cannot be told" if low <= 0.5 <= high else "supported" if low > 0.5 else "contradicted"
+    )
+    when = ", ".join(
+        f"{name} {int(np.median(column)):+d}" for name, column in zip(layers, days.T, strict=True)
+    )
     why = (
         f"About its {len(found)} {kind}s {own.mean():.0%} of pairs turned in that order ({low:.0%} to {high:.0%}; half by chance); "
         f"{as_well:.0%} of all orders fit as well. Median days from its own turn: {when}."
@@ -166,7 +200,11 @@ def mean_between(values: Floats) -> tuple[float, float]:
     """Student's 95 % interval of a mean of shares, values independent; two at least."""
     from scipy import stats
 
-    reach = float(stats.t.ppf(0.975, len(values) - 1)) * float(values.std(ddof=1)) / np.sqrt(len(values))
+    reach = (
+        float(stats.t.ppf(0.975, len(values) - 1))
+        * float(values.std(ddof=1))
+        / np.sqrt(len(values))
+    )
     return max(float(values.mean() - reach), 0.0), min(float(values.mean() + reach), 1.0)
 
 
@@ -174,19 +212,34 @@ def _dispersed(history: History, rises: list[Advance]) -> Iterator[Claim]:
     """Gains of the alts that were listed when an advance began, and their falls on the way."""
     told, apart, dips = [], [], []
     for rise in rises:
-        paths = {name: one[rise.low.day : rise.high.day] for name, one in history.alts.items() if one.index[0] <= rise.low.day}
-        paths = {name: one for name, one in paths.items() if len(one) > 1 and one.index[-1] >= rise.high.day}
+        paths = {
+            name: one[rise.low.day : rise.high.day]
+            for name, one in history.alts.items()
+            if one.index[0] <= rise.low.day
+        }
+        paths = {
+            name: one
+            for name, one in paths.items()
+            if len(one) > 1 and one.index[-1] >= rise.high.day
+        }
         if len(paths) < 2:
             continue
         gains = {name: float(one.iloc[-1] / one.iloc[0] - 1.0) for name, one in paths.items()}
         bitcoin = rise.high.price / rise.low.price - 1.0
-        best, worst = max(gains, key=lambda name: gains[name]), min(gains, key=lambda name: gains[name])
+        best, worst = (
+            max(gains, key=lambda name: gains[name]),
+            min(gains, key=lambda name: gains[name]),
+        )
         apart.append(gains[worst] < bitcoin < gains[best])
         dips.append(float(np.median([(1.0 - one / one.cummax()).max() for one in paths.values()])))
-        told.append(f"{rise.low.day:%Y-%m}: {best} {gains[best]:+,.0%}, {worst} {gains[worst]:+,.0%}, BTC {bitcoin:+,.0%}")
+        told.append(
+            f"{rise.low.day:%Y-%m}: {best} {gains[best]:+,.0%}, {worst} {gains[worst]:+,.0%}, BTC {bitcoin:+,.0%}"
+        )
     if not told:
         for reading in ("not together", "not in a straight line"):
-            yield lacking("B12", DISPERSED, "two alts over an advance of BTC")._replace(reading=reading)
+            yield lacking("B12", DISPERSED, "two alts over an advance of BTC")._replace(
+                reading=reading
+            )
         return
     yield stated(
         "B12", DISPERSED, "in most advances of BTC one alt gained more than it and another less", "alts", float(np.mean(apart)), "share",
@@ -207,7 +260,15 @@ def _supercycle(history: History, rises: list[Advance]) -> Iterator[Claim]:
             yield lacking("B13", SUPERCYCLE, "BTC over two advances")._replace(reading=reading)
         return
     closes = every_day(history.assets[BITCOIN])
-    falls = [float((1.0 - closes[one.low.day : one.high.day] / closes[one.low.day : one.high.day].cummax()).max()) for one in rises]
+    falls = [
+        float(
+            (
+                1.0
+                - closes[one.low.day : one.high.day] / closes[one.low.day : one.high.day].cummax()
+            ).max()
+        )
+        for one in rises
+    ]
     last, before = rises[-1], rises[:-1]
     name = f"the latest, from {last.low.day:%Y-%m-%d} to {last.high.day:%Y-%m-%d}{'' if last.finished else ' so far'},"
     longest = max(before, key=lambda one: one.days)
@@ -217,10 +278,16 @@ def _supercycle(history: History, rises: list[Advance]) -> Iterator[Claim]:
         len(rises),
     )  # fmt: skip
     # One that is not over may still become longer, and may still fall.
-    yield longer if last.finished or longer.verdict == "supported" else longer._replace(verdict="cannot be told")
+    yield (
+        longer
+        if last.finished or longer.verdict == "supported"
+        else longer._replace(verdict="cannot be told")
+    )
     as_long = [fall for one, fall in zip(before, falls, strict=False) if one.days >= last.days / 2]
     if not as_long:
-        yield lacking("B13", SUPERCYCLE, "BTC over another advance half as long")._replace(reading="shallower dips")
+        yield lacking("B13", SUPERCYCLE, "BTC over another advance half as long")._replace(
+            reading="shallower dips"
+        )
         return
     listed = ", ".join(f"{fall:.0%}" for fall in as_long)
     why = f"On the way it fell by {falls[-1]:.0%} at most; in those before that were at least half as long by {listed}."
@@ -228,5 +295,7 @@ def _supercycle(history: History, rises: list[Advance]) -> Iterator[Claim]:
         "B13", SUPERCYCLE, "the deepest fall within the latest advance is shallower than in all others at least half as long", BITCOIN, falls[-1],
         "share", falls[-1] < min(as_long), why, "shallower dips", 1 + len(as_long),
     )  # fmt: skip
-    sure = shallower.verdict == "contradicted" or (last.finished and len(as_long) >= FEWEST_TO_COMPARE)
+    sure = shallower.verdict == "contradicted" or (
+        last.finished and len(as_long) >= FEWEST_TO_COMPARE
+    )
     yield shallower if sure else shallower._replace(verdict="cannot be told")

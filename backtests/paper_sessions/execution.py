@@ -81,7 +81,9 @@ def filled(kept: Kept, opens: Mapping[tuple[int, str], float]) -> list[Filled]:
 
 def slippage(fills: Sequence[Filled], against_open: bool) -> Slippage | None:
     """Against the next bar's open, or else the close decided on; None where no fill has one."""
-    found = [(one, reference) for one in fills if (reference := one.open if against_open else one.close)]
+    found = [
+        (one, reference) for one in fills if (reference := one.open if against_open else one.close)
+    ]
     if not found:
         return None
     points = [one.against(reference) for one, reference in found]
@@ -95,7 +97,13 @@ def fees(kept: Kept) -> list[Fees]:
     for row in kept.fills:
         by_coin.setdefault(row.fee_coin or kept.setup.quote, []).append(row)
     return [
-        Fees(coin, _known(row.fee for row in rows), _known(row.fee_quote for row in rows), len(rows), sum(not _told(row) for row in rows))
+        Fees(
+            coin,
+            _known(row.fee for row in rows),
+            _known(row.fee_quote for row in rows),
+            len(rows),
+            sum(not _told(row) for row in rows),
+        )
         for coin, rows in sorted(by_coin.items())
     ]
 
@@ -109,9 +117,18 @@ def came_to_nothing(kept: Kept) -> list[Nothing]:
         if intent.state in ("refused", "abandoned"):
             found.append(Nothing(intent.time, told(intent), intent.state, intent.why))
         elif intent.state in ("planned", "sent"):
-            found.append(Nothing(intent.time, told(intent), "open", intent.why or "not settled yet"))
+            found.append(
+                Nothing(intent.time, told(intent), "open", intent.why or "not settled yet")
+            )
         elif share < WHOLE:
-            found.append(Nothing(intent.time, told(intent), "cut", intent.why if share else f"{intent.why}: no execution is known"))
+            found.append(
+                Nothing(
+                    intent.time,
+                    told(intent),
+                    "cut",
+                    intent.why if share else f"{intent.why}: no execution is known",
+                )
+            )
     return sorted(found)
 
 
@@ -140,7 +157,9 @@ def _together(intent: Intent, rows: Sequence[FillRow], next_open: float | None) 
     price = sum(row.size * row.price for row in rows) / size
     close = None if math.isnan(intent.price) else intent.price
     fee = _known(row.fee_quote for row in rows)
-    return Filled(intent.time, rows[-1].time, intent.symbol, size, price, len(rows), close, next_open, fee)
+    return Filled(
+        intent.time, rows[-1].time, intent.symbol, size, price, len(rows), close, next_open, fee
+    )
 
 
 def _known(values: Iterable[float]) -> float:

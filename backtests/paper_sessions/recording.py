@@ -11,7 +11,15 @@ from backtests.engine.simulation import Run
 from brokers.journal.journal import RESUMED, Journal
 from brokers.journal.lock import holder
 from brokers.journal.opening import open_journal
-from brokers.journal.records import DecisionRow, EquityRow, FillRow, Incident, Intent, OrderRow, Session
+from brokers.journal.records import (
+    DecisionRow,
+    EquityRow,
+    FillRow,
+    Incident,
+    Intent,
+    OrderRow,
+    Session,
+)
 from brokers.live.observer import MARGIN
 from brokers.prices.clean import bar_length
 from strategies.decision import Decision
@@ -118,13 +126,22 @@ def setup_of(settings: str) -> Setup:
     quotes = [str(coin["market"]).partition("/")[2] for coin in coins]
     length = int(bar_length(sections.get("exchange", {}).get("timeframe", "1d")).total_seconds())
     in_time = float(paper.get("grace", 0.0)) + float(paper.get("patience", 0.0)) + MARGIN
-    return Setup(tuple(str(coin["name"]) for coin in coins), quotes[0] if quotes else "quote units", length, in_time)
+    return Setup(
+        tuple(str(coin["name"]) for coin in coins),
+        quotes[0] if quotes else "quote units",
+        length,
+        in_time,
+    )
 
 
 def _told_alike(run: Run, rows: list[DecisionRow], setups: Mapping[int, Setup], last: Setup) -> Run:
     """Every decision with an entry for each of the last session's coins; one that had other coins knew nothing of them."""
     coins = {row.time: setups[row.session].coins for row in rows if row.session in setups}
-    return run._replace(decisions=[_for_coins(one, coins.get(one.time, last.coins), last.coins) for one in run.decisions])
+    return run._replace(
+        decisions=[
+            _for_coins(one, coins.get(one.time, last.coins), last.coins) for one in run.decisions
+        ]
+    )
 
 
 def _for_coins(one: Decision, then: tuple[str, ...], now: tuple[str, ...]) -> Decision:
@@ -136,7 +153,10 @@ def _for_coins(one: Decision, then: tuple[str, ...], now: tuple[str, ...]) -> De
         return tuple(unknown if place is None else values[place] for place in places)
 
     return one._replace(
-        missing=moved(one.missing, NAN), current=moved(one.current, 0.0), targets=moved(one.targets, 0.0), sizes=moved(one.sizes, 0.0)
+        missing=moved(one.missing, NAN),
+        current=moved(one.current, 0.0),
+        targets=moved(one.targets, 0.0),
+        sizes=moved(one.sizes, 0.0),
     )
 
 
@@ -145,4 +165,8 @@ def _opens(journal: Journal, intents: list[Intent], length: int) -> dict[tuple[i
     if not wanted:
         return {}
     bars = journal.bars(min(wanted)[0], max(wanted)[0])
-    return {(bar.time, bar.symbol): bar.open for bar in bars if bar.stale == 0 and (bar.time, bar.symbol) in wanted}
+    return {
+        (bar.time, bar.symbol): bar.open
+        for bar in bars
+        if bar.stale == 0 and (bar.time, bar.symbol) in wanted
+    }

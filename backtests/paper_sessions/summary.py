@@ -8,7 +8,17 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 
 from backtests.paper_sessions import recording as journals
-from backtests.paper_sessions.execution import Fees, Filled, Nothing, Slippage, came_to_nothing, fees, filled, slippage, strays
+from backtests.paper_sessions.execution import (
+    Fees,
+    Filled,
+    Nothing,
+    Slippage,
+    came_to_nothing,
+    fees,
+    filled,
+    slippage,
+    strays,
+)
 from backtests.paper_sessions.recording import Kept
 from backtests.paper_sessions.tracking import SameDays, prices_of, same_days, session_settings
 from backtests.paper_sessions.uptime import Attendance, Ran, attendance, ran
@@ -88,7 +98,9 @@ class SessionReport(NamedTuple):
         return "otherwise" if any(self.otherwise) else "alike"
 
 
-def session_report(path: Path, overrides: Sequence[str], now: pd.Timestamp, progress: Progress | None = None) -> SessionReport:
+def session_report(
+    path: Path, overrides: Sequence[str], now: pd.Timestamp, progress: Progress | None = None
+) -> SessionReport:
     """Read the journal at `path`, and compare it with the backtest of its days as far as prices known at `now` can be had.
 
     Raises
@@ -114,7 +126,9 @@ def session_report(path: Path, overrides: Sequence[str], now: pd.Timestamp, prog
     )
 
 
-def _compared(kept: Kept, overrides: Sequence[str], now: pd.Timestamp, progress: Progress | None) -> tuple[SameDays | None, str]:
+def _compared(
+    kept: Kept, overrides: Sequence[str], now: pd.Timestamp, progress: Progress | None
+) -> tuple[SameDays | None, str]:
     if not kept.decisions:
         return None, "nothing was decided yet"
     try:
@@ -135,8 +149,12 @@ def _kinds(kept: Kept) -> list[Kind]:
     """Worst first, then the newest."""
     found: dict[tuple[str, str], Kind] = {}
     for one in kept.incidents:  # newest first
-        before = found.get((one.kind, one.severity), Kind(one.kind, one.severity, 0, one.time, one.last, one.text))
-        found[one.kind, one.severity] = before._replace(times=before.times + one.count, first=min(before.first, one.time))
+        before = found.get(
+            (one.kind, one.severity), Kind(one.kind, one.severity, 0, one.time, one.last, one.text)
+        )
+        found[one.kind, one.severity] = before._replace(
+            times=before.times + one.count, first=min(before.first, one.time)
+        )
     return sorted(found.values(), key=lambda kind: (ORDER.index(kind.severity), -kind.last))
 
 
@@ -151,36 +169,69 @@ def _attention(report: SessionReport) -> Iterator[Attention]:
         yield Attention("high", "halted", f"nothing is ordered until it is resumed: {kept.halted}")
     for session in report.sessions:
         if session.killed:
-            yield Attention("high", "killed", f"the session begun at {utc(session.started)} did not end in writing")
+            yield Attention(
+                "high",
+                "killed",
+                f"the session begun at {utc(session.started)} did not end in writing",
+            )
     for kind in report.incidents:
         if kind.severity == "critical":
             yield Attention("high", kind.kind, f"{_when(kind)}: {kind.text}")
     if missing := report.attendance.missing:
-        yield Attention("high", "bars missed", f"{_number(missing, 'bar')} between the first decision and the last {_was(missing)} not decided")
+        yield Attention(
+            "high",
+            "bars missed",
+            f"{_number(missing, 'bar')} between the first decision and the last {_was(missing)} not decided",
+        )
     if report.attendance.late:
         worst = max(one.minutes for one in report.attendance.late)
-        yield Attention("medium", "late decisions", f"{_number(len(report.attendance.late), 'bar')} decided late, the latest by {worst:,.0f} minutes")
+        yield Attention(
+            "medium",
+            "late decisions",
+            f"{_number(len(report.attendance.late), 'bar')} decided late, the latest by {worst:,.0f} minutes",
+        )
     if flows := report.flows:
         together = f"{sum(row.flow for row in flows):+,.2f} {kept.setup.quote} in {_number(len(flows), 'flow')}, the last at {utc(flows[-1].time)}"
-        yield Attention("medium", "paid in or out", f"{together}; no figure here counts it as a gain")
+        yield Attention(
+            "medium", "paid in or out", f"{together}; no figure here counts it as a gain"
+        )
     yield from _about_orders(report)
     for note in report.beside.notes if report.beside else ():
         yield Attention("medium", "the comparison", note)
 
 
 def _about_orders(report: SessionReport) -> Iterator[Attention]:
-    counts = {state: sum(one.state == state for one in report.nothing) for state in ("refused", "abandoned", "cut", "kept back", "open")}
+    counts = {
+        state: sum(one.state == state for one in report.nothing)
+        for state in ("refused", "abandoned", "cut", "kept back", "open")
+    }
     if counts["refused"] or counts["abandoned"]:
         text = f"{counts['refused']} refused by the exchange, {counts['abandoned']} abandoned"
         yield Attention("medium", "orders that came to nothing", text)
     if counts["kept back"]:
-        yield Attention("medium", "kept back", f"on {_number(counts['kept back'], 'bar')} the guards let not everything through")
+        yield Attention(
+            "medium",
+            "kept back",
+            f"on {_number(counts['kept back'], 'bar')} the guards let not everything through",
+        )
     if counts["open"] and not report.kept.running:
-        yield Attention("high", "open orders", f"{_number(counts['open'], 'order')} not settled: the next start finds out what became of them")
+        yield Attention(
+            "high",
+            "open orders",
+            f"{_number(counts['open'], 'order')} not settled: the next start finds out what became of them",
+        )
     if unknown := sum(one.unknown for one in report.fees):
-        yield Attention("medium", "fees not known", f"of {_number(unknown, 'execution')} the fee or its worth is not known; sums leave them out")
+        yield Attention(
+            "medium",
+            "fees not known",
+            f"of {_number(unknown, 'execution')} the fee or its worth is not known; sums leave them out",
+        )
     if number := strays(report.kept):
-        yield Attention("medium", "executions without an order", f"{number} belong to no order of this journal; was an older copy put back?")
+        yield Attention(
+            "medium",
+            "executions without an order",
+            f"{number} belong to no order of this journal; was an older copy put back?",
+        )
 
 
 def sentence(report: SessionReport) -> str:
@@ -192,8 +243,14 @@ def sentence(report: SessionReport) -> str:
     if beside is None:
         return f"{span}, as the journal alone tells them. The backtest of these days could not be run: {report.why_not.rstrip('.')}. {REMEDY}"
     points = beside.tracking.total * 1e4
-    gap = f"{abs(points):,.0f} basis points {'ahead' if points > 0 else 'behind'}" if abs(points) >= 0.5 else "no basis point apart"
-    gained = f"{beside.live.total_return:+.2%}, the backtest {beside.backtest.total_return:+.2%}: {gap}"
+    gap = (
+        f"{abs(points):,.0f} basis points {'ahead' if points > 0 else 'behind'}"
+        if abs(points) >= 0.5
+        else "no basis point apart"
+    )
+    gained = (
+        f"{beside.live.total_return:+.2%}, the backtest {beside.backtest.total_return:+.2%}: {gap}"
+    )
     return f"{span}, {_number(beside.orders, 'order')}. The session made {gained}."
 
 
@@ -203,7 +260,11 @@ def headline(report: SessionReport) -> str:
     counts = ((absent, "bar"), (decided, "decision"), (orders, "order"))
     parts = [_number(count, noun) for count, noun in counts if count]
     but = " and ".join((", ".join(parts[:-1]), parts[-1]) if len(parts) > 1 else parts)
-    words = {"nothing": "Nothing was decided yet.", "not compared": "Not compared with the backtest.", "alike": "As the backtest."}
+    words = {
+        "nothing": "Nothing was decided yet.",
+        "not compared": "Not compared with the backtest.",
+        "alike": "As the backtest.",
+    }
     return words.get(report.word, f"As the backtest but for {but}.")
 
 
@@ -217,7 +278,11 @@ def _number(count: int, noun: str) -> str:
 
 
 def _when(kind: Kind) -> str:
-    return f"at {utc(kind.last)}" if kind.times == 1 else f"{kind.times:,} times, the last at {utc(kind.last)}"
+    return (
+        f"at {utc(kind.last)}"
+        if kind.times == 1
+        else f"{kind.times:,} times, the last at {utc(kind.last)}"
+    )
 
 
 def _was(count: int) -> str:
@@ -245,14 +310,28 @@ def as_json(report: SessionReport) -> dict[str, Any]:
         "comparison": None,
     }
     if beside is not None:
-        names = ("bars", "orders", "expected", "differences", "live", "backtest", "tracking", "notes")
-        found["comparison"] = {name: getattr(beside, name) for name in names} | {"sample": beside.prices.sample}
+        names = (
+            "bars",
+            "orders",
+            "expected",
+            "differences",
+            "live",
+            "backtest",
+            "tracking",
+            "notes",
+        )
+        found["comparison"] = {name: getattr(beside, name) for name in names} | {
+            "sample": beside.prices.sample
+        }
     return {name: _plain(value, name) for name, value in found.items()}
 
 
 def _points(one: Filled) -> dict[str, float | None]:
     references = {"against_close": one.close, "against_open": one.open}
-    return {name: one.against(reference) if reference else None for name, reference in references.items()}
+    return {
+        name: one.against(reference) if reference else None
+        for name, reference in references.items()
+    }
 
 
 def _plain(value: Any, name: str = "") -> Any:

@@ -86,12 +86,22 @@ def same_days(kept: Kept, settings: Settings, prices: Prices) -> SameDays:
         bars=found.bars,
         orders=len({(one.decided, one.symbol) for one in (*live.orders, *backtest.orders)}),
         expected=len(backtest.orders),
-        differences=tuple(_explained(kept, [one for one in found.differences if one.what != "equity"], list(inputs.coins))),
+        differences=tuple(
+            _explained(
+                kept, [one for one in found.differences if one.what != "equity"], list(inputs.coins)
+            )
+        ),
         curves=curves,
         live=_measured(curves["live"], curves["live_exposure"], kept.equity[0].value, live),
-        backtest=_measured(curves["backtest"], curves["backtest_exposure"], kept.equity[0].value, backtest),
+        backtest=_measured(
+            curves["backtest"], curves["backtest_exposure"], kept.equity[0].value, backtest
+        ),
         tracking=_tracking(curves),
-        idle=frozenset(one.time for one in whole.decisions if all(missing != 0 for missing in one.missing) and not any(one.sizes)),
+        idle=frozenset(
+            one.time
+            for one in whole.decisions
+            if all(missing != 0 for missing in one.missing) and not any(one.sizes)
+        ),
         opens=_opens(inputs),
         prices=prices,
         settings=inputs.settings,
@@ -113,18 +123,28 @@ def session_settings(kept: Kept, overrides: Sequence[str]) -> Settings:
     if not kept.setup.coins:
         raise ConfigError(f"{name}: name no coins; they are not those of a session")
     settings = restored(last.settings, name, list(overrides))
-    chosen = any(text.replace(" ", "").startswith(("prices.source=", "prices.sources")) for text in overrides)
+    chosen = any(
+        text.replace(" ", "").startswith(("prices.source=", "prices.sources")) for text in overrides
+    )
     if chosen or settings.prices.source == "sample":
         return settings
     if kept.replayed:
-        return settings.model_copy(update={"prices": settings.prices.model_copy(update={"source": "sample"})}) if _on_sample(kept) else settings
+        return (
+            settings.model_copy(
+                update={"prices": settings.prices.model_copy(update={"source": "sample"})}
+            )
+            if _on_sample(kept)
+            else settings
+        )
     return settings.model_copy(update={"prices": daily(settings).prices})
 
 
 def _on_sample(kept: Kept) -> bool:
     """Whether the run folder that a replay's journal lies in says that its prices were the embedded sample."""
     try:
-        return bool(json.loads((kept.path.parent / "metrics.json").read_text(encoding="utf-8"))["sample"])
+        return bool(
+            json.loads((kept.path.parent / "metrics.json").read_text(encoding="utf-8"))["sample"]
+        )
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
@@ -139,7 +159,9 @@ def prices_of(settings: Settings, now: pd.Timestamp, progress: Progress | None =
 
     """
     requests = [(request, source_of(request, settings)) for request in wanted(settings)]
-    download.refuse_unreachable([(request, source) for request, source in requests if source in SERVICES], settings)
+    download.refuse_unreachable(
+        [(request, source) for request, source in requests if source in SERVICES], settings
+    )
     return load_prices(settings, now, progress=progress)
 
 
@@ -148,16 +170,23 @@ def _inputs(kept: Kept, settings: Settings, prices: Prices) -> tuple[Inputs, lis
     first, last, length = kept.decisions[0].time, kept.decisions[-1].time, kept.setup.length
     until = last if kept.sessions[-1].outcome == REPLAYED else last + length
     window = {"start": _day(first), "end": _day(until), "cash": kept.equity[0].value}
-    changes = {"backtest": settings.backtest.model_copy(update=window), "costs": settings.costs.model_copy(update={"cash_yield": 0.0})}
+    changes = {
+        "backtest": settings.backtest.model_copy(update=window),
+        "costs": settings.costs.model_copy(update={"cash_yield": 0.0}),
+    }
     inputs = prepare(settings.model_copy(update=changes), prices)
     ends = inputs.grid.as_unit("s").asi8
     inside = (ends >= first) & (ends <= until)
     if not inside.any() or ends[inside][0] > first:
         begins = inputs.grid[0] if len(inputs.grid) else prices.now
-        raise DataError(f"the coins' prices begin with the bar of {begins:%Y-%m-%d %H:%M}, the session with that of {_utc(first)}")
+        raise DataError(
+            f"the coins' prices begin with the bar of {begins:%Y-%m-%d %H:%M}, the session with that of {_utc(first)}"
+        )
     grid, reached = inputs.grid[inside], int(ends[inside][-1])
     coins = {name: lines.loc[grid[0] : grid[-1]] for name, lines in inputs.coins.items()}
-    notes = [f"Prices reach to {_utc(reached)}: later bars are not compared."] if reached < last else []
+    notes = (
+        [f"Prices reach to {_utc(reached)}: later bars are not compared."] if reached < last else []
+    )
     return inputs._replace(grid=grid, coins=coins), [*notes, *_changed(kept)]
 
 
@@ -166,7 +195,9 @@ def _changed(kept: Kept) -> list[str]:
     told = []
     for before, after in zip(kept.sessions, kept.sessions[1:], strict=False):
         if keys := _other_settings(before.settings, after.settings):
-            told.append(f"From {_utc(after.started)} on the session had other settings ({', '.join(keys)}); the backtest has the last ones.")
+            told.append(
+                f"From {_utc(after.started)} on the session had other settings ({', '.join(keys)}); the backtest has the last ones."
+            )
     return told
 
 
@@ -180,27 +211,54 @@ def _other_settings(before: str, after: str) -> list[str]:
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in values.items():
-        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        found |= (
+            _flat(value, f"{prefix}{name}.")
+            if isinstance(value, dict)
+            else {f"{prefix}{name}": value}
+        )
     return found
 
 
 def _until(run: Run, last: int, end: int) -> Run:
     """Decisions up to `last`, and orders whose bar after the decision has ended by `end`."""
-    return Run([one for one in run.decisions if one.time <= min(last, end)], [one for one in run.orders if one.decided < end])
+    return Run(
+        [one for one in run.decisions if one.time <= min(last, end)],
+        [one for one in run.orders if one.decided < end],
+    )
 
 
-def _explained(kept: Kept, differences: Sequence[parity.Difference], coins: Sequence[str]) -> Iterator[Differing]:
+def _explained(
+    kept: Kept, differences: Sequence[parity.Difference], coins: Sequence[str]
+) -> Iterator[Differing]:
     """What the journal itself says about an order comes before what can only be concluded."""
-    stopped = {(one.time, one.symbol): f"{one.state}: {one.why}" for one in kept.intents if one.state != "done"}
+    stopped = {
+        (one.time, one.symbol): f"{one.state}: {one.why}"
+        for one in kept.intents
+        if one.state != "done"
+    }
     notes = {row.time: row.note for row in kept.decisions if row.note}
-    wanted = {(one.time, coin): size for one in kept.run.decisions for coin, size in zip(coins, one.sizes, strict=True)}
+    wanted = {
+        (one.time, coin): size
+        for one in kept.run.decisions
+        for coin, size in zip(coins, one.sizes, strict=True)
+    }
     other_account = {one.time for one in differences if one.cause == parity.OTHER_ACCOUNT}
     for one in differences:
-        follows, cause, coin = one.cause in parity.FOLLOWS, one.cause, one.what.removeprefix("order: ")
+        follows, cause, coin = (
+            one.cause in parity.FOLLOWS,
+            one.cause,
+            one.what.removeprefix("order: "),
+        )
         if coin != one.what and not follows:
-            said = stopped.get((one.time, coin)) or (notes.get(one.time) if one.live == "none" and wanted[one.time, coin] else None)
+            said = stopped.get((one.time, coin)) or (
+                notes.get(one.time) if one.live == "none" and wanted[one.time, coin] else None
+            )
             # The session ordered what it had decided, nothing or something: then the order differs as the decision does.
-            follows = said is None and one.time in other_account and (one.live == "none") == (not wanted[one.time, coin])
+            follows = (
+                said is None
+                and one.time in other_account
+                and (one.live == "none") == (not wanted[one.time, coin])
+            )
             cause = said or (parity.OTHER_ACCOUNT if follows else cause)
         yield Differing(*one[:4], cause, follows)
 
@@ -209,10 +267,19 @@ def _curves(kept: Kept, live: Run, backtest: Run) -> pd.DataFrame:
     """Both at the bars both have decided; what was paid in or out is no gain of the session's."""
     own, other = equity_frame(live), equity_frame(backtest)
     both = pd.DatetimeIndex(own.index.intersection(other.index))
-    units = pd.Series({row.time: row.unit_value for row in kept.equity}, dtype=float).reindex(both.as_unit("s").asi8).to_numpy()
+    units = (
+        pd.Series({row.time: row.unit_value for row in kept.equity}, dtype=float)
+        .reindex(both.as_unit("s").asi8)
+        .to_numpy()
+    )
     values = other["value"].reindex(both).to_numpy()
-    shares = {f"{name}_exposure": frame["exposure"].reindex(both).to_numpy() for name, frame in (("live", own), ("backtest", other))}
-    return pd.DataFrame({"live": units / units[0], "backtest": values / values[0], **shares}, index=both)
+    shares = {
+        f"{name}_exposure": frame["exposure"].reindex(both).to_numpy()
+        for name, frame in (("live", own), ("backtest", other))
+    }
+    return pd.DataFrame(
+        {"live": units / units[0], "backtest": values / values[0], **shares}, index=both
+    )
 
 
 def _measured(curve: pd.Series, exposure: pd.Series, cash: float, run: Run) -> Metrics:
@@ -225,7 +292,11 @@ def _tracking(curves: pd.DataFrame) -> Tracking:
     days = curves.iloc[daily_rows(pd.DatetimeIndex(curves.index))]
     growth = {name: float(curves[name].iloc[-1]) for name in ("live", "backtest")}
     passed = (curves.index[-1] - curves.index[0]) / pd.Timedelta(days=1)
-    yearly = growth["live"] ** (DAYS / passed) - growth["backtest"] ** (DAYS / passed) if passed > DAYS else None
+    yearly = (
+        growth["live"] ** (DAYS / passed) - growth["backtest"] ** (DAYS / passed)
+        if passed > DAYS
+        else None
+    )
     gaps = returns(days["live"].to_numpy()) - returns(days["backtest"].to_numpy())
     deviation = float(np.std(gaps, ddof=1)) if len(gaps) > 1 else None
     return Tracking(growth["live"] - growth["backtest"], yearly, deviation, len(days))
@@ -235,7 +306,12 @@ def _opens(inputs: Inputs) -> dict[tuple[int, str], float]:
     found: dict[tuple[int, str], float] = {}
     for coin, lines in inputs.coins.items():
         fresh = lines[lines["stale"] == 0]
-        found |= {(int(end), coin): float(value) for end, value in zip(pd.DatetimeIndex(fresh.index).as_unit("s").asi8, fresh["open"], strict=True)}
+        found |= {
+            (int(end), coin): float(value)
+            for end, value in zip(
+                pd.DatetimeIndex(fresh.index).as_unit("s").asi8, fresh["open"], strict=True
+            )
+        }
     return found
 
 

@@ -72,7 +72,16 @@ def ran(kept: Kept) -> list[Ran]:
     for row in kept.decisions:
         counts[row.session] = counts.get(row.session, 0) + 1
     return [
-        Ran(one.id, one.started, one.ended, one.mode, _outcome(kept, one), counts.get(one.id, 0), one.version, _killed(kept, one))
+        Ran(
+            one.id,
+            one.started,
+            one.ended,
+            one.mode,
+            _outcome(kept, one),
+            counts.get(one.id, 0),
+            one.version,
+            _killed(kept, one),
+        )
         for one in kept.sessions
     ]
 
@@ -101,7 +110,11 @@ def _why(kept: Kept, time: int, length: int, last_decided: dict[int, int]) -> st
 
 def _trouble(kept: Kept, time: int, length: int) -> str:
     """What a session that ran had to say around that bar."""
-    found = [one for one in kept.incidents if one.severity != "info" and one.time < time + length and one.last >= time]
+    found = [
+        one
+        for one in kept.incidents
+        if one.severity != "info" and one.time < time + length and one.last >= time
+    ]
     return f"{found[0].kind}: {found[0].text}" if found else ""
 
 
@@ -110,12 +123,22 @@ def _late(kept: Kept) -> Iterator[Late]:
     for row in kept.decisions:
         delay = row.decided_at - row.time
         if delay > kept.of(row).in_time:
-            yield Late(row.time, delay / 60.0, _late_because(kept, row, started.get(row.session, 0.0)))
+            yield Late(
+                row.time, delay / 60.0, _late_because(kept, row, started.get(row.session, 0.0))
+            )
 
 
 def _late_because(kept: Kept, row: DecisionRow, started: float) -> str:
-    why = f"the session began {(started - row.time) / 60.0:,.0f} minutes after the bar" if started > row.time else ""
-    return "; ".join(text for text in (why, row.note) if text) or _trouble(kept, row.time, kept.of(row).length) or "nothing was written down about it"
+    why = (
+        f"the session began {(started - row.time) / 60.0:,.0f} minutes after the bar"
+        if started > row.time
+        else ""
+    )
+    return (
+        "; ".join(text for text in (why, row.note) if text)
+        or _trouble(kept, row.time, kept.of(row).length)
+        or "nothing was written down about it"
+    )
 
 
 def _killed(kept: Kept, session: Session) -> bool:

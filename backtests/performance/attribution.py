@@ -59,13 +59,18 @@ def monthly_returns(equity: pd.Series) -> pd.Series:
 
 
 def _closes(inputs: Inputs) -> pd.DataFrame:
-    return pd.DataFrame({name: lines["close"].reindex(inputs.grid) for name, lines in inputs.coins.items()})
+    return pd.DataFrame(
+        {name: lines["close"].reindex(inputs.grid) for name, lines in inputs.coins.items()}
+    )
 
 
 def _by_bar(run: Run, inputs: Inputs, what: str) -> pd.DataFrame:
     """Signed size, signed value or fee of the orders that filled, by the bar at whose open they did."""
     table = pd.DataFrame(0.0, index=inputs.grid, columns=list(inputs.coins))
-    values, columns = table.to_numpy(copy=True), {name: column for column, name in enumerate(inputs.coins)}
+    values, columns = (
+        table.to_numpy(copy=True),
+        {name: column for column, name in enumerate(inputs.coins)},
+    )
     rows = {second: row for row, second in enumerate(inputs.grid.as_unit("s").asi8.tolist())}
     for order in run.orders:
         if order.filled is not None:

@@ -22,7 +22,10 @@ class Opening(NamedTuple):
 
 def openings(table: pd.DataFrame, closes: Mapping[str, pd.Series]) -> list[Opening]:
     """Openings of a gate table at which any of the coins had a price, oldest first; `closes` by instant known."""
-    found = [Opening(spell, {name: _after(series, spell.opened) for name, series in closes.items()}) for spell in spells(table)]
+    found = [
+        Opening(spell, {name: _after(series, spell.opened) for name, series in closes.items()})
+        for spell in spells(table)
+    ]
     first = min((series.index[0] for series in closes.values() if len(series)), default=None)
     return [one for one in found if first is not None and one.spell.opened >= first]
 
@@ -37,7 +40,12 @@ def as_json(opening: Opening) -> dict[str, Any]:
     """Plain values."""
     spell = opening.spell
     closed = spell.closed.isoformat() if spell.closed else None
-    return {"opened": spell.opened.isoformat(), "closed": closed, "reason": spell.reason, "rearmed": spell.rearmed} | {"after": opening.after}
+    return {
+        "opened": spell.opened.isoformat(),
+        "closed": closed,
+        "reason": spell.reason,
+        "rearmed": spell.rearmed,
+    } | {"after": opening.after}
 
 
 def _after(closes: pd.Series, opened: pd.Timestamp) -> dict[str, float | None]:
@@ -53,4 +61,8 @@ def _after(closes: pd.Series, opened: pd.Timestamp) -> dict[str, float | None]:
 
 def _since(closes: pd.Series, instant: pd.Timestamp) -> pd.Series:
     """The bars known at or after `instant`; none if the coin was not listed then."""
-    return closes[closes.index >= instant] if len(closes) and closes.index[0] <= instant else closes.iloc[:0]
+    return (
+        closes[closes.index >= instant]
+        if len(closes) and closes.index[0] <= instant
+        else closes.iloc[:0]
+    )

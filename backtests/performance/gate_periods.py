@@ -67,10 +67,27 @@ def events(table: pd.DataFrame, equity: pd.Series, bitcoin: pd.Series) -> Events
     `equity` and `bitcoin` (closes) are indexed by instants at which bars ended.
     """
     first, last = equity.index[0], equity.index[-1]
-    inside = [spell for spell in spells(table) if spell.opened <= last and (spell.closed is None or spell.closed > first)]
-    inside = [spell._replace(closed=None, reason="") if spell.closed is not None and spell.closed > last else spell for spell in inside]
-    inside = [spell._replace(strategy_return=_over(equity, spell, 1), bitcoin_return=_over(bitcoin, spell, 0)) for spell in inside]
-    numbers = {family: number for number, family in enumerate(dict.fromkeys(spell.family for spell in inside), start=1)}
+    inside = [
+        spell
+        for spell in spells(table)
+        if spell.opened <= last and (spell.closed is None or spell.closed > first)
+    ]
+    inside = [
+        spell._replace(closed=None, reason="")
+        if spell.closed is not None and spell.closed > last
+        else spell
+        for spell in inside
+    ]
+    inside = [
+        spell._replace(
+            strategy_return=_over(equity, spell, 1), bitcoin_return=_over(bitcoin, spell, 0)
+        )
+        for spell in inside
+    ]
+    numbers = {
+        family: number
+        for number, family in enumerate(dict.fromkeys(spell.family for spell in inside), start=1)
+    }
     inside = [spell._replace(family=numbers[spell.family]) for spell in inside]
     families = set(numbers.values())
     running = {spell.family for spell in inside if spell.closed is None}

@@ -64,7 +64,9 @@ def longest_drawdown(values: Floats) -> int:
     return int((edges[1::2] - edges[::2]).max(initial=0))
 
 
-def measure(equity: pd.Series, exposure: Floats, traded: float, orders: int, fees: float) -> Metrics:
+def measure(
+    equity: pd.Series, exposure: Floats, traded: float, orders: int, fees: float
+) -> Metrics:
     """All figures of one run.
 
     Parameters
@@ -84,7 +86,9 @@ def measure(equity: pd.Series, exposure: Floats, traded: float, orders: int, fee
     return Metrics(
         total_return=float(growth - 1),
         cagr=cagr,
-        volatility=float(daily_returns.std(ddof=1) * np.sqrt(DAYS)) if len(daily_returns) > 1 else None,
+        volatility=float(daily_returns.std(ddof=1) * np.sqrt(DAYS))
+        if len(daily_returns) > 1
+        else None,
         sharpe=sharpe(daily_returns),
         sortino=sortino(daily_returns),
         calmar=cagr / -worst if cagr is not None and worst < 0 else None,  # Young 1991

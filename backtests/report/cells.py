@@ -28,7 +28,11 @@ class Table(NamedTuple):
 
 def number(value: float | None, form: str) -> Cell:
     """A figure in `form`; a dash where it does not exist."""
-    return Cell(NONE, LOWEST, "number") if value is None or value != value else Cell(form.format(value), value, "number")
+    return (
+        Cell(NONE, LOWEST, "number")
+        if value is None or value != value
+        else Cell(form.format(value), value, "number")
+    )
 
 
 def gain(value: float | None, form: str) -> Cell:
@@ -56,7 +60,10 @@ BENCHMARK_COLUMNS: tuple[Column, ...] = (
 
 
 def side_by_side(
-    everyone: Mapping[str, Mapping[str, Any]], intervals: Mapping[str, Mapping[str, Sequence[float]]], columns: Sequence[Column], own: str
+    everyone: Mapping[str, Mapping[str, Any]],
+    intervals: Mapping[str, Mapping[str, Sequence[float]]],
+    columns: Sequence[Column],
+    own: str,
 ) -> Table:
     """Figures by name, one row each, that of `own` marked; (low, high) of an interval in a second line of the cell."""
     rows = []
@@ -64,7 +71,10 @@ def side_by_side(
         spans = intervals.get(name, {})
         cells = [Cell(words(name), None, "own" if name == own else "")]
         for _, key, form in columns:
-            cell, span = number(metrics[key], form), interval(spans.get(key), form) if metrics[key] is not None else ""
+            cell, span = (
+                number(metrics[key], form),
+                interval(spans.get(key), form) if metrics[key] is not None else "",
+            )
             cells.append(cell._replace(text=f"{cell.text}\n{span}") if span else cell)
         rows.append(cells)
     return Table([("", False), *((heading, True) for heading, _, _ in columns)], rows)

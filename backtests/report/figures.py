@@ -18,7 +18,14 @@ COIN_COLOURS = ("--coin-1", "--coin-2", "--coin-3", "--coin-4", "--coin-5", "--c
 SHOWN_AT_FIRST = ("strategy", "hold_bitcoin", "bitcoin_own_trend", "constant_exposure")
 DAY_MS = 86_400_000
 HOLDS_COLOURS = [[0.0, "--no"], [1.0, "--yes"]]
-MARKS = {"breakout": "circle-open", "confirmed": "triangle-up", "lapsed": "x-thin", "failed": "x", "trend": "x", "age": "x"}
+MARKS = {
+    "breakout": "circle-open",
+    "confirmed": "triangle-up",
+    "lapsed": "x-thin",
+    "failed": "x",
+    "trend": "x",
+    "age": "x",
+}
 
 
 def equity(curves: pd.DataFrame, spells: Sequence[Mapping[str, Any]]) -> Figure:
@@ -26,12 +33,18 @@ def equity(curves: pd.DataFrame, spells: Sequence[Mapping[str, Any]]) -> Figure:
     names = [name for name in curves.columns if name != "time" and not name.startswith("exposure_")]
     traces = [
         _daily(curves, curves[name] / curves[name].iloc[0], words(name))
-        | {"visible": True if name in SHOWN_AT_FIRST else "legendonly", "hovertemplate": "%{y:.3~g}"}
+        | {
+            "visible": True if name in SHOWN_AT_FIRST else "legendonly",
+            "hovertemplate": "%{y:.3~g}",
+        }
         | {"line": {"width": 2.5 if name == "strategy" else 1.2, "color": _colour(name, number)}}
         for number, name in enumerate(names)
     ]
     return _figure(
-        traces, yaxis={"type": "log", "title": {"text": "value, start = 1"}}, shapes=_shaded(_last_day(curves), spells), hovermode="x unified"
+        traces,
+        yaxis={"type": "log", "title": {"text": "value, start = 1"}},
+        shapes=_shaded(_last_day(curves), spells),
+        hovermode="x unified",
     )
 
 
@@ -41,10 +54,16 @@ def drawdown(curves: pd.DataFrame, spells: Sequence[Mapping[str, Any]]) -> Figur
     for name in [name for name in ("strategy", "hold_bitcoin") if name in curves]:
         below = pd.Series(drawdowns(curves[name].to_numpy()), curves.index)
         fill = {"fill": "tozeroy"} if name == "strategy" else {}
-        trace = _daily(curves, below, words(name)) | {"hovertemplate": "%{y:.1%}", "line": {"width": 1.2, "color": _colour(name, 1)}}
+        trace = _daily(curves, below, words(name)) | {
+            "hovertemplate": "%{y:.1%}",
+            "line": {"width": 1.2, "color": _colour(name, 1)},
+        }
         traces.append(trace | fill)
     return _figure(
-        traces, yaxis={"tickformat": ".0%", "title": {"text": "below the peak"}}, shapes=_shaded(_last_day(curves), spells), hovermode="x unified"
+        traces,
+        yaxis={"tickformat": ".0%", "title": {"text": "below the peak"}},
+        shapes=_shaded(_last_day(curves), spells),
+        hovermode="x unified",
     )
 
 
@@ -53,7 +72,14 @@ def index(gate: pd.DataFrame, symbol: str, spells: Sequence[Mapping[str, Any]]) 
     days = pd.DatetimeIndex(gate["session_close"]).strftime("%Y-%m-%d").tolist()
     close = rounded(gate["close"])
     traces: list[Figure] = [
-        {"x": days, "y": close, "name": symbol, "mode": "lines", "line": {"width": 1.3, "color": "--ink"}, "hovertemplate": "%{y:,.2f}"},
+        {
+            "x": days,
+            "y": close,
+            "name": symbol,
+            "mode": "lines",
+            "line": {"width": 1.3, "color": "--ink"},
+            "hovertemplate": "%{y:,.2f}",
+        },
         {
             "x": days,
             "y": rounded(gate["level"]),
@@ -70,12 +96,32 @@ def index(gate: pd.DataFrame, symbol: str, spells: Sequence[Mapping[str, Any]]) 
         return _figure(traces, yaxis=upper, shapes=shapes)
     holds = [[_answer(answer) for answer in gate[name]] for name in rows]
     traces.append(
-        {"type": "heatmap", "x": days, "y": [words(name) for name in rows], "z": holds, "yaxis": "y2", "showscale": False}
-        | {"zmin": 0, "zmax": 1, "colorscale": HOLDS_COLOURS, "xgap": 0, "ygap": 2, "hovertemplate": "%{x}: %{y}: %{z}<extra></extra>"}
+        {
+            "type": "heatmap",
+            "x": days,
+            "y": [words(name) for name in rows],
+            "z": holds,
+            "yaxis": "y2",
+            "showscale": False,
+        }
+        | {
+            "zmin": 0,
+            "zmax": 1,
+            "colorscale": HOLDS_COLOURS,
+            "xgap": 0,
+            "ygap": 2,
+            "hovertemplate": "%{x}: %{y}: %{z}<extra></extra>",
+        }
     )
     share = min(0.05 * len(rows), 0.45)
     lower = {"domain": [0.0, share]}
-    return _figure(traces, yaxis=upper | {"domain": [share + 0.03, 1.0]}, yaxis2=lower, xaxis={"anchor": "y2"}, shapes=shapes)
+    return _figure(
+        traces,
+        yaxis=upper | {"domain": [share + 0.03, 1.0]},
+        yaxis2=lower,
+        xaxis={"anchor": "y2"},
+        shapes=shapes,
+    )
 
 
 def exposure(curves: pd.DataFrame, gate: pd.DataFrame) -> Figure:
@@ -83,37 +129,97 @@ def exposure(curves: pd.DataFrame, gate: pd.DataFrame) -> Figure:
     names = [name for name in curves.columns if name.startswith("exposure_")]
     traces = [
         _daily(curves, curves[name], name.removeprefix("exposure_"))
-        | {"stackgroup": "coins", "line": {"width": 0.5, "color": COIN_COLOURS[number % len(COIN_COLOURS)]}, "hovertemplate": "%{y:.1%}"}
+        | {
+            "stackgroup": "coins",
+            "line": {"width": 0.5, "color": COIN_COLOURS[number % len(COIN_COLOURS)]},
+            "hovertemplate": "%{y:.1%}",
+        }
         for number, name in enumerate(names)
     ]
     changed = gate[(gate["ceiling"] != gate["ceiling"].shift()) | (gate.index == gate.index[-1])]
     days = pd.DatetimeIndex(changed["session_close"]).strftime("%Y-%m-%d").tolist()
     line = {"width": 1.2, "color": "--ink", "shape": "hv", "dash": "dot"}
-    traces.append({"x": days, "y": rounded(changed["ceiling"]), "name": "ceiling", "mode": "lines", "line": line, "hovertemplate": "%{y:.0%}"})
-    return _figure(traces, yaxis={"tickformat": ".0%", "title": {"text": "share of equity"}, "range": [0, 1]}, hovermode="x unified")
+    traces.append(
+        {
+            "x": days,
+            "y": rounded(changed["ceiling"]),
+            "name": "ceiling",
+            "mode": "lines",
+            "line": line,
+            "hovertemplate": "%{y:.0%}",
+        }
+    )
+    return _figure(
+        traces,
+        yaxis={"tickformat": ".0%", "title": {"text": "share of equity"}, "range": [0, 1]},
+        hovermode="x unified",
+    )
 
 
 def profit(found: Mapping[str, Any]) -> Figure:
     """Profit of each spell, stacked by coin."""
     names = [name for name, gained in found["spells"].items() if name != OUTSIDE or any(gained)]
     traces = [
-        {"type": "bar", "name": coin, "x": names, "y": [round(found["spells"][name][column], 2) for name in names]}
-        | {"marker": {"color": COIN_COLOURS[column % len(COIN_COLOURS)]}, "hovertemplate": "%{y:,.0f}"}
+        {
+            "type": "bar",
+            "name": coin,
+            "x": names,
+            "y": [round(found["spells"][name][column], 2) for name in names],
+        }
+        | {
+            "marker": {"color": COIN_COLOURS[column % len(COIN_COLOURS)]},
+            "hovertemplate": "%{y:,.0f}",
+        }
         for column, coin in enumerate(found["coins"])
     ]
-    return _figure(traces, barmode="relative", yaxis={"title": {"text": "profit, quote units"}, "tickformat": "~s"}, xaxis={"type": "category"})
+    return _figure(
+        traces,
+        barmode="relative",
+        yaxis={"title": {"text": "profit, quote units"}, "tickformat": "~s"},
+        xaxis={"type": "category"},
+    )
 
 
 def random_gates(found: Mapping[str, Any]) -> Figure:
     """Sharpe ratios of the shifted gates, the strategy's own marked."""
-    return marked_histogram(found["sharpes"], found["own_sharpe"], "this gate", "Sharpe ratio", "gates")
+    return marked_histogram(
+        found["sharpes"], found["own_sharpe"], "this gate", "Sharpe ratio", "gates"
+    )
 
 
-def marked_histogram(values: Sequence[float], own: float, name: str, what: str, counted: str) -> Figure:
+def marked_histogram(
+    values: Sequence[float], own: float, name: str, what: str, counted: str
+) -> Figure:
     """How often each value came up, the `own` one marked with its `name`."""
-    traces = [{"type": "histogram", "x": list(values), "name": counted, "nbinsx": 50, "marker": {"color": "--muted"}}]
-    shapes = [{"type": "line", "x0": own, "x1": own, "yref": "y domain", "y0": 0, "y1": 1, "line": {"color": "--strategy", "width": 3}}]
-    note = {"x": own, "yref": "y domain", "y": 1.0, "text": f"{name}: {own:.2f}", "showarrow": False, "xanchor": "left", "xshift": 6}
+    traces = [
+        {
+            "type": "histogram",
+            "x": list(values),
+            "name": counted,
+            "nbinsx": 50,
+            "marker": {"color": "--muted"},
+        }
+    ]
+    shapes = [
+        {
+            "type": "line",
+            "x0": own,
+            "x1": own,
+            "yref": "y domain",
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": "--strategy", "width": 3},
+        }
+    ]
+    note = {
+        "x": own,
+        "yref": "y domain",
+        "y": 1.0,
+        "text": f"{name}: {own:.2f}",
+        "showarrow": False,
+        "xanchor": "left",
+        "xshift": 6,
+    }
     axes = {"xaxis": {"title": {"text": what}}, "yaxis": {"title": {"text": counted}}}
     return _figure(traces, **axes, shapes=shapes, annotations=[note], showlegend=False, bargap=0.02)
 
@@ -130,14 +236,23 @@ def _figure(traces: list[Figure], **layout: Any) -> Figure:
 def _daily(curves: pd.DataFrame, values: pd.Series, name: str) -> Figure:
     """A line on the curves' days, which follow each other without a gap; the day is the one that ended."""
     first = curves["time"].iloc[0] - pd.Timedelta(nanoseconds=1)
-    return {"x0": f"{first:%Y-%m-%d}", "dx": DAY_MS, "y": rounded(values), "name": name, "mode": "lines"}
+    return {
+        "x0": f"{first:%Y-%m-%d}",
+        "dx": DAY_MS,
+        "y": rounded(values),
+        "name": name,
+        "mode": "lines",
+    }
 
 
 def _marks(gate: pd.DataFrame, days: list[str]) -> Figure:
     """Every change of state, with its reason."""
     changed = np.flatnonzero((gate["state"] != gate["state"].shift()).to_numpy())[1:]
     reasons = gate["reason"].iloc[changed].fillna("").tolist()
-    text = [f"{days[row]}: {reason}, now {gate['state'].iloc[row]}" for row, reason in zip(changed, reasons, strict=True)]
+    text = [
+        f"{days[row]}: {reason}, now {gate['state'].iloc[row]}"
+        for row, reason in zip(changed, reasons, strict=True)
+    ]
     marker = {
         "size": 9,
         "symbol": [MARKS.get(reason, "circle") for reason in reasons],
@@ -145,7 +260,12 @@ def _marks(gate: pd.DataFrame, days: list[str]) -> Figure:
         "line": {"color": "--accent", "width": 1.5},
     }
     closes = rounded(gate["close"].iloc[changed])
-    where = {"x": [days[row] for row in changed], "y": closes, "name": "change of state", "mode": "markers"}
+    where = {
+        "x": [days[row] for row in changed],
+        "y": closes,
+        "name": "change of state",
+        "mode": "markers",
+    }
     return where | {"marker": marker, "text": text, "hovertemplate": "%{text}<extra></extra>"}
 
 
@@ -158,7 +278,15 @@ def _shaded(end: str, spells: Sequence[Mapping[str, Any]], yref: str = "paper") 
     bands = []
     for spell in spells:
         last = spell["closed"][:10] if spell["closed"] else end
-        band = {"type": "rect", "yref": yref, "y0": 0, "y1": 1, "x0": spell["opened"][:10], "x1": last, "layer": "below"}
+        band = {
+            "type": "rect",
+            "yref": yref,
+            "y0": 0,
+            "y1": 1,
+            "x0": spell["opened"][:10],
+            "x1": last,
+            "layer": "below",
+        }
         bands.append(band | {"fillcolor": "--shade", "line": {"width": 0}})
     return bands
 
@@ -179,4 +307,6 @@ def spread_rows(length: int, most: int) -> NDArray[np.intp]:
 
 def rounded(values: pd.Series) -> list[float | None]:
     """Five digits are more than a screen shows."""
-    return [None if value != value else float(f"{value:.5g}") for value in values.astype(float).tolist()]
+    return [
+        None if value != value else float(f"{value:.5g}") for value in values.astype(float).tolist()
+    ]

@@ -45,20 +45,44 @@ def read(settings: Settings, prices: Prices) -> Reading:
     dormant = table["state"] == "dormant"
     left = dormant & ~dormant.shift(fill_value=True)
     sessions_ago = int(len(table) - 1 - left.to_numpy().nonzero()[0][-1]) if left.any() else None
-    closes = {coin.name: prices.of(coin.history).frame["close"] for coin in settings.coins_and_bitcoin()}
-    gains = {name: gain_since(series, row["confirmed_at"]) for name, series in closes.items()} if row["state"] == "confirmed" else {}
+    closes = {
+        coin.name: prices.of(coin.history).frame["close"] for coin in settings.coins_and_bitcoin()
+    }
+    gains = (
+        {name: gain_since(series, row["confirmed_at"]) for name, series in closes.items()}
+        if row["state"] == "confirmed"
+        else {}
+    )
     since = {name: gain for name, gain in gains.items() if gain is not None}
     index = prices.of(settings.signal.index)
-    place = prices.now, row, rules, settings.gate.max_gate_age, index.request.symbol, index.frame.index[-1], sessions_ago
+    place = (
+        prices.now,
+        row,
+        rules,
+        settings.gate.max_gate_age,
+        index.request.symbol,
+        index.frame.index[-1],
+        sessions_ago,
+    )
     return Reading(*place, since, openings(table, closes))
 
 
 def as_json(reading: Reading) -> dict[str, Any]:
     """The reading as plain values, with the sentences."""
     row = reading.row
-    plain = {name: _plain(row[name]) for name in row.index if not name.startswith(("confirmation_", "channel_", "measure_"))}
+    plain = {
+        name: _plain(row[name])
+        for name in row.index
+        if not name.startswith(("confirmation_", "channel_", "measure_"))
+    }
     checks = {
-        kind: {name: {"holds": _plain(row[f"{prefix}_{name}"]), "value": _plain(row[f"measure_{name}"])} for name in names}
+        kind: {
+            name: {
+                "holds": _plain(row[f"{prefix}_{name}"]),
+                "value": _plain(row[f"measure_{name}"]),
+            }
+            for name in names
+        }
         for kind, prefix, names in (
             ("confirmations", "confirmation", reading.rules.confirmations),
             ("channels", "channel", reading.rules.curve.channels),
@@ -66,7 +90,13 @@ def as_json(reading: Reading) -> dict[str, Any]:
     }
     history = [openings_as_json(one) for one in reading.openings]
     since = {"coins_since": dict(reading.coins_since), "days_open": _days_open(reading)}
-    return {"as_of": reading.as_of.isoformat()} | plain | checks | since | {"openings": history, "text": list(sentences(reading))}
+    return (
+        {"as_of": reading.as_of.isoformat()}
+        | plain
+        | checks
+        | since
+        | {"openings": history, "text": list(sentences(reading))}
+    )
 
 
 def sentences(reading: Reading) -> Iterator[str]:
@@ -76,7 +106,9 @@ def sentences(reading: Reading) -> Iterator[str]:
     shut = stale > reading.max_gate_age or row["ceiling"] == 0
     allowed = "nothing" if shut else f"at most {row['ceiling']:.0%} of equity"
     yield f"The gate is {_state(row)}. {allowed[0].upper()}{allowed[1:]} may be held in coins."
-    consequence = f"no holding may rise on it, and after {reading.max_gate_age} sessions all are sold."
+    consequence = (
+        f"no holding may rise on it, and after {reading.max_gate_age} sessions all are sold."
+    )
     if stale and row["held"]:
         yield f"{_capital(row['closes_note'])}: the row is that of the session before, {consequence}"
     elif stale:
@@ -108,7 +140,11 @@ def _in_window(days: int) -> str:
     first, last = ANSWER_DAYS
     if days < first:
         return f"that time begins in {_counted(first - days)}"
-    return f"it is day {days}, that time ends in {_counted(last - days)}" if days <= last else f"that time ended {_counted(days - last)} ago"
+    return (
+        f"it is day {days}, that time ends in {_counted(last - days)}"
+        if days <= last
+        else f"that time ended {_counted(days - last)} ago"
+    )
 
 
 def _counted(days: int) -> str:
@@ -134,8 +170,15 @@ def _state(row: pd.Series) -> str:
         return f"open (confirmed) since {row['confirmed_at']:%Y-%m-%d}{again}: the breakout above {row['level']:,.2f} holds"
     if row["state"] == "testing":
         return f"shut, testing: a breakout above {row['level']:,.2f} is not confirmed yet"
-    ended = {"": "no breakout so far", "lapsed": "the last breakout lapsed unconfirmed", "failed": "the last breakout failed"}
-    ended |= {"trend": "the last spell ended below the index's own average", "age": "the last spell reached its largest age"}
+    ended = {
+        "": "no breakout so far",
+        "lapsed": "the last breakout lapsed unconfirmed",
+        "failed": "the last breakout failed",
+    }
+    ended |= {
+        "trend": "the last spell ended below the index's own average",
+        "age": "the last spell reached its largest age",
+    }
     return f"shut (dormant): {ended[row['reason']]}"
 
 
@@ -151,7 +194,13 @@ def _check(row: pd.Series, kind: str, name: str) -> str:
     holds, value = row[f"{kind}_{name}"], row[f"measure_{name}"]
     if pd.isna(holds):
         return f"{name} unknown"
-    number = f"{value:.2f}" if name in ("volume", "breadth") else f"{value:+,.0f}" if name == "liquidity" else f"{value:+.1%}"
+    number = (
+        f"{value:.2f}"
+        if name in ("volume", "breadth")
+        else f"{value:+,.0f}"
+        if name == "liquidity"
+        else f"{value:+.1%}"
+    )
     return f"{name} {'yes' if holds else 'no'} ({number})"
 
 
@@ -161,7 +210,11 @@ def _change(reading: Reading) -> str:
     if row["state"] == "confirmed":
         floor = row["level"] * (1 - rules.fail_tolerance)
         unknown = pd.isna(row["average"])
-        average = "" if unknown else f" or below its {reading.rules.trend_sessions}-session average, now {_away(close, row['average'])}"
+        average = (
+            ""
+            if unknown
+            else f" or below its {reading.rules.trend_sessions}-session average, now {_away(close, row['average'])}"
+        )
         return f"{rules.fail_sessions} closes in a row below {_away(close, floor)}{average}, shut it; each channel filled or lost moves the ceiling"
     if row["state"] == "testing":
         threshold = row["level"] * (1 + rules.buffer)

@@ -43,7 +43,14 @@ def _shown() -> Iterator[Callable[[str, int, int], object]]:
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, console=console(error=True), transient=True) as bar:
         task = bar.add_task("", total=None)
-        yield lambda text, done, of: bar.update(task, description=text, completed=done, total=of or None)
+        yield lambda text, done, of: bar.update(
+            task, description=text, completed=done, total=of or None
+        )

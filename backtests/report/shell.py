@@ -20,13 +20,22 @@ def html(template: str, figures: Mapping[str, Figure], **content: Any) -> str:
     """The page made of `template`, its pictures by the id of their places; everything it needs is inside."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     return environment.get_template(template).render(
         css=(HERE / "page.css").read_text(encoding="utf-8"),
         js=(HERE / "page.js").read_text(encoding="utf-8"),
         plotly=plotly(),
-        figures={name: json.dumps(figure, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c") for name, figure in figures.items()},
+        figures={
+            name: json.dumps(figure, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+            for name, figure in figures.items()
+        },
         **content,
     )
 

@@ -26,12 +26,16 @@ class Backtest(NamedTuple):
     comparison: "Comparison | None"
 
 
-def backtest(inputs: Inputs, with_benchmarks: bool = True, progress: Progress | None = None) -> Backtest:
+def backtest(
+    inputs: Inputs, with_benchmarks: bool = True, progress: Progress | None = None
+) -> Backtest:
     """Run everything over the inputs; `progress(stage, done, of)` is called along the way."""
     return compare_run(inputs, simulate(inputs), with_benchmarks, progress)
 
 
-def compare_run(inputs: Inputs, run: Run, with_benchmarks: bool = True, progress: Progress | None = None) -> Backtest:
+def compare_run(
+    inputs: Inputs, run: Run, with_benchmarks: bool = True, progress: Progress | None = None
+) -> Backtest:
     """A run over the inputs, whoever made it, with its figures and all it is compared with."""
     result = evaluate_run(inputs, run)
     if not with_benchmarks:

@@ -31,7 +31,10 @@ def run_folder(command: str, settings: Settings, prices: Prices, now: pd.Timesta
         It cannot be made.
 
     """
-    content = json.dumps([settings.model_dump(mode="json"), sorted(one.vintage for one in prices.series.values())], sort_keys=True)
+    content = json.dumps(
+        [settings.model_dump(mode="json"), sorted(one.vintage for one in prices.series.values())],
+        sort_keys=True,
+    )
     name = f"{now:%Y%m%dT%H%M%S}-{command}-{sha256(content.encode()).hexdigest()[:8]}"
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     for path in (RUNS / name for name in names):
@@ -89,7 +92,9 @@ def read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or not {"strategy", "window", "data"} <= found.keys():
-        raise RunError(f"{folder}: is no run folder (no metrics.json of a run); `runs` lists those under {RUNS}/")
+        raise RunError(
+            f"{folder}: is no run folder (no metrics.json of a run); `runs` lists those under {RUNS}/"
+        )
     return found
 
 
@@ -104,14 +109,20 @@ def journal_at(path: Path) -> Path | None:
     """
     if path.is_file():
         if path.suffix != ".sqlite":
-            raise RunError(f"{path}: is neither a run folder nor a paper session's journal (a file NAME.sqlite)")
+            raise RunError(
+                f"{path}: is neither a run folder nor a paper session's journal (a file NAME.sqlite)"
+            )
         return path
     journals = [] if (path / "metrics.json").exists() else sorted(path.glob("*.sqlite"))
     if len(journals) > 1:
-        raise RunError(f"{path}: holds several journals; name one of {', '.join(str(one) for one in journals)}")
+        raise RunError(
+            f"{path}: holds several journals; name one of {', '.join(str(one) for one in journals)}"
+        )
     return journals[0] if journals else None
 
 
 def listed(root: Path = RUNS) -> list[Path]:
     """Run folders under `root`, oldest first."""
-    return sorted(path.parent for path in root.glob("*/metrics.json") if not path.parent.name.startswith("."))
+    return sorted(
+        path.parent for path in root.glob("*/metrics.json") if not path.parent.name.startswith(".")
+    )

@@ -39,7 +39,9 @@ class History:
         self._prices = prices
         self._timeframe = timeframe
 
-    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(
+        self, now: pd.Timestamp, again: Collection[str] = ()
+    ) -> tuple[Prices, Mapping[str, DataError]]:
         """All series as they were known at `now`."""
         return self._prices.until(now), {}
 
@@ -65,11 +67,18 @@ class NextOpens:
     def book(self, coin: str) -> Book:
         """The book between the bar that has just ended and the next one; empty where that is missing."""
         lines = self._coins[coin]
-        row = int(lines.index.searchsorted(pd.Timestamp(self._clock.now(), unit="s", tz="UTC"), side="right"))
+        row = int(
+            lines.index.searchsorted(
+                pd.Timestamp(self._clock.now(), unit="s", tz="UTC"), side="right"
+            )
+        )
         if row >= len(lines) or 0 < lines["stale"].iloc[row] < MAX_MISSING:
             return SHUT
         price = float(lines["open"].iloc[row])
-        return Book(((price * (1.0 - self._slippage), ENDLESS),), ((price * (1.0 + self._slippage), ENDLESS),))
+        return Book(
+            ((price * (1.0 - self._slippage), ENDLESS),),
+            ((price * (1.0 + self._slippage), ENDLESS),),
+        )
 
 
 class Counted:
@@ -127,13 +136,25 @@ def replay(inputs: Inputs, path: Path, progress: Progress | None = None) -> list
             journal,
             Terms(settings.backtest.cash, settings.costs.fee, 1.0, 1.0),
             [coin.name for coin in settings.coins],
-            lambda: {coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional) for coin in settings.coins},
+            lambda: {
+                coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional)
+                for coin in settings.coins
+            },
             NextOpens(inputs, clock).book,
             clock.now,
         )
-        pump = Pump(History(inputs.prices, settings.exchange.timeframe), strategy.functions, settings, clock, remembered(journal))
+        pump = Pump(
+            History(inputs.prices, settings.exchange.timeframe),
+            strategy.functions,
+            settings,
+            clock,
+            remembered(journal),
+        )
         session = Session(settings, strategy, pump, account, journal, clock, voice)
-        session.run(until=inputs.grid[-1].timestamp() + bar_length(settings.exchange.timeframe).total_seconds())
+        session.run(
+            until=inputs.grid[-1].timestamp()
+            + bar_length(settings.exchange.timeframe).total_seconds()
+        )
         session.end("replayed")
     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
     return voice.problems

@@ -32,11 +32,19 @@ LIBRARIES = ("backtrader", "numpy", "pandas", "numba", "yfinance", "ccxt")
 def write(result: Backtest, found: list[Caveat], folder: Path) -> None:
     """Put everything but the report and the log into `folder`."""
     inputs, settings = result.inputs, result.inputs.settings
-    (folder / "settings.toml").write_text(tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8")
-    (folder / "metrics.json").write_text(json.dumps(summary(result, found), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    (folder / "settings.toml").write_text(
+        tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8"
+    )
+    (folder / "metrics.json").write_text(
+        json.dumps(summary(result, found), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
     _write_csv(result.equity.reset_index(), folder / "equity.csv")
     _write_csv(_curves(result), folder / "curves.csv")
-    reasons = list(sentences(result.run.decisions, list(inputs.coins), settings.risk_curve.channels, inputs.rules))
+    reasons = list(
+        sentences(
+            result.run.decisions, list(inputs.coins), settings.risk_curve.channels, inputs.rules
+        )
+    )
     _write_csv(_orders(result, reasons), folder / "orders.csv")
     _write_csv(_gate(result), folder / "gate.csv")
     _write_csv(_decisions(result, reasons), folder / "decisions.csv")
@@ -47,12 +55,25 @@ def summary(result: Backtest, found: list[Caveat]) -> dict[str, Any]:
     inputs, happened, beside = result.inputs, result.events, result.comparison
     return {
         "strategy": plain(result.metrics._asdict()),
-        "benchmarks": {name: plain(curve.metrics._asdict()) for name, curve in beside.benchmarks.items()} if beside else {},
+        "benchmarks": {
+            name: plain(curve.metrics._asdict()) for name, curve in beside.benchmarks.items()
+        }
+        if beside
+        else {},
         "intervals": beside.intervals if beside else {},
-        "random_gates": _random_gates(beside.random_gates) if beside and beside.random_gates else None,
-        "without": [{"rule": one.rule, "text": one.text} | plain(one.metrics._asdict()) for one in beside.without] if beside else [],
+        "random_gates": _random_gates(beside.random_gates)
+        if beside and beside.random_gates
+        else None,
+        "without": [
+            {"rule": one.rule, "text": one.text} | plain(one.metrics._asdict())
+            for one in beside.without
+        ]
+        if beside
+        else [],
         "profit": _profit(result),
-        "events": plain(happened._asdict() | {"spells": [_spell(spell) for spell in happened.spells]}),
+        "events": plain(
+            happened._asdict() | {"spells": [_spell(spell) for spell in happened.spells]}
+        ),
         "verdict": beside.verdict._asdict() if beside and beside.verdict else None,
         "warnings": [caveat._asdict() for caveat in found],
         "evidence": None if inputs.prices.sample else newest(),
@@ -72,33 +93,59 @@ def summary(result: Backtest, found: list[Caveat]) -> dict[str, Any]:
             for request, one in inputs.prices.series.items()
         },
         "order_list_hash": order_list_hash(result.run.orders),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in LIBRARIES},
     }
 
 
 def order_list_hash(orders: list[OrderRecord]) -> str:
     """Equal hashes, equal orders: decided, filled, symbol, size and price to 9 digits, status, in their order."""
-    lines = (f"{one.decided},{one.filled},{one.symbol},{one.size:.9g},{one.price:.9g},{one.status}" for one in orders)
+    lines = (
+        f"{one.decided},{one.filled},{one.symbol},{one.size:.9g},{one.price:.9g},{one.status}"
+        for one in orders
+    )
     return sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _window(result: Backtest) -> dict[str, str]:
     first, last = (result.equity.index[row].isoformat() for row in (0, -1))
-    return {"first": first, "last": last, "timeframe": str(result.inputs.settings.exchange.timeframe)}
+    return {
+        "first": first,
+        "last": last,
+        "timeframe": str(result.inputs.settings.exchange.timeframe),
+    }
 
 
 def _random_gates(shifted: "RandomGates") -> dict[str, Any]:
-    content: dict[str, Any] = plain({name: getattr(shifted, name) for name in ("n", "effective_n", "p_sharpe", "p_return", "own_sharpe")})
-    return content | {"sharpes": [round(value, 4) for value in np.sort(shifted.sharpes[np.isfinite(shifted.sharpes)]).tolist()]}
+    content: dict[str, Any] = plain(
+        {
+            name: getattr(shifted, name)
+            for name in ("n", "effective_n", "p_sharpe", "p_return", "own_sharpe")
+        }
+    )
+    return content | {
+        "sharpes": [
+            round(value, 4)
+            for value in np.sort(shifted.sharpes[np.isfinite(shifted.sharpes)]).tolist()
+        ]
+    }
 
 
 def _profit(result: Backtest) -> dict[str, Any]:
     """Quote units by spell and coin, and what no coin earned: interest on cash."""
     gained = attribution.profits(result.run, result.inputs)
     values = result.equity["value"]
-    interest = float(values.iloc[-1] - values.iloc[0] - gained.to_numpy().sum()) if result.inputs.settings.costs.cash_yield else 0.0
+    interest = (
+        float(values.iloc[-1] - values.iloc[0] - gained.to_numpy().sum())
+        if result.inputs.settings.costs.cash_yield
+        else 0.0
+    )
     table = attribution.by_spell(gained, result.events.spells)
-    return {"coins": list(table.columns), "spells": {str(name): row.tolist() for name, row in table.iterrows()}, "interest": interest}
+    return {
+        "coins": list(table.columns),
+        "spells": {str(name): row.tolist() for name, row in table.iterrows()},
+        "interest": interest,
+    }
 
 
 def _curves(result: Backtest) -> pd.DataFrame:
@@ -114,7 +161,10 @@ def _curves(result: Backtest) -> pd.DataFrame:
 
 
 def _spell(spell: Spell) -> dict[str, Any]:
-    instants = {"opened": spell.opened.isoformat(), "closed": spell.closed.isoformat() if spell.closed else None}
+    instants = {
+        "opened": spell.opened.isoformat(),
+        "closed": spell.closed.isoformat() if spell.closed else None,
+    }
     content: dict[str, Any] = plain(spell._asdict() | instants)
     return content
 
@@ -125,7 +175,9 @@ def _orders(result: Backtest, reasons: list[str]) -> pd.DataFrame:
     rows = [
         {
             "decided": _instant(one.decided),
-            "filled": _instant(one.filled) - length if one.filled is not None else None,  # a fill happens at its bar's open
+            "filled": _instant(one.filled) - length
+            if one.filled is not None
+            else None,  # a fill happens at its bar's open
             "symbol": one.symbol,
             "side": "buy" if one.size > 0 else "sell",
             "size": abs(one.size),
@@ -137,7 +189,21 @@ def _orders(result: Backtest, reasons: list[str]) -> pd.DataFrame:
         }
         for one in result.run.orders
     ]
-    return pd.DataFrame(rows, columns=["decided", "filled", "symbol", "side", "size", "price", "value", "fee", "status", "reason"])
+    return pd.DataFrame(
+        rows,
+        columns=[
+            "decided",
+            "filled",
+            "symbol",
+            "side",
+            "size",
+            "price",
+            "value",
+            "fee",
+            "status",
+            "reason",
+        ],
+    )
 
 
 def _gate(result: Backtest) -> pd.DataFrame:
@@ -151,7 +217,9 @@ def _gate(result: Backtest) -> pd.DataFrame:
 
 def _decisions(result: Backtest, reasons: list[str]) -> pd.DataFrame:
     decisions = result.run.decisions
-    frame = pd.DataFrame({"time": result.equity.index, "state": [STATES[int(one.gate.state)] for one in decisions]})
+    frame = pd.DataFrame(
+        {"time": result.equity.index, "state": [STATES[int(one.gate.state)] for one in decisions]}
+    )
     frame["ceiling"] = [one.gate.ceiling for one in decisions]
     targets = np.array([one.targets for one in decisions])
     for column, name in enumerate(result.inputs.coins):
@@ -175,4 +243,8 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
             seconds = table[name].to_numpy(dtype="datetime64[s]")
             text = pd.Series(np.char.add(np.datetime_as_string(seconds), "Z"), table.index)
             table[name] = text.mask(np.isnat(seconds))
-    csv.write_csv(Table.from_pandas(table, preserve_index=False), path, csv.WriteOptions(quoting_style="needed"))
+    csv.write_csv(
+        Table.from_pandas(table, preserve_index=False),
+        path,
+        csv.WriteOptions(quoting_style="needed"),
+    )

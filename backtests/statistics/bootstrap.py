@@ -35,7 +35,15 @@ def resampled(daily_returns: Floats, seed: int) -> Draws:
 
     Days are drawn in blocks of geometric length, around the end of the series (Politis and Romano 1994).
     """
-    return Draws(*_draws(np.ascontiguousarray(daily_returns), daily_returns.mean(axis=0), 1.0 / BLOCK_DAYS, DRAWS, seed))
+    return Draws(
+        *_draws(
+            np.ascontiguousarray(daily_returns),
+            daily_returns.mean(axis=0),
+            1.0 / BLOCK_DAYS,
+            DRAWS,
+            seed,
+        )
+    )
 
 
 def interval(drawn: Floats) -> tuple[float, float]:
@@ -47,7 +55,9 @@ def interval(drawn: Floats) -> tuple[float, float]:
 def sharpe_difference(daily_returns: Floats, first: int, second: int, draws: Draws) -> Interval:
     """Sharpe ratio of one curve of `resampled` minus another's, with the interval of the paired difference."""
     ratios = [sharpe(daily_returns[:, curve]) or 0.0 for curve in (first, second)]
-    return Interval(ratios[0] - ratios[1], *interval(draws.sharpe[:, first] - draws.sharpe[:, second]))
+    return Interval(
+        ratios[0] - ratios[1], *interval(draws.sharpe[:, first] - draws.sharpe[:, second])
+    )
 
 
 @inlined
@@ -57,11 +67,23 @@ def next_day(row: int, days: int, restart: float) -> int:
 
 
 @compiled
-def _draws(daily_returns: Floats, means: Floats, restart: float, draws: int, seed: int) -> tuple[Floats, Floats, Floats]:
+def _draws(
+    daily_returns: Floats, means: Floats, restart: float, draws: int, seed: int
+) -> tuple[Floats, Floats, Floats]:
     np.random.seed(seed)
     days, curves = daily_returns.shape
-    ratios, growths, worsts = np.empty((draws, curves)), np.empty((draws, curves)), np.empty((draws, curves))
-    total, squares, value, peak, worst = np.empty(curves), np.empty(curves), np.empty(curves), np.empty(curves), np.empty(curves)
+    ratios, growths, worsts = (
+        np.empty((draws, curves)),
+        np.empty((draws, curves)),
+        np.empty((draws, curves)),
+    )
+    total, squares, value, peak, worst = (
+        np.empty(curves),
+        np.empty(curves),
+        np.empty(curves),
+        np.empty(curves),
+        np.empty(curves),
+    )
     for draw in range(draws):
         total[:], squares[:], value[:], peak[:], worst[:] = 0.0, 0.0, 1.0, 1.0, 1.0
         row = np.random.randint(days)
@@ -69,7 +91,9 @@ def _draws(daily_returns: Floats, means: Floats, restart: float, draws: int, see
             row = next_day(row, days, restart)
             for k in range(curves):
                 gain = daily_returns[row, k]
-                apart = gain - means[k]  # squares of the returns themselves would leave rounding where a curve has no variation
+                apart = (
+                    gain - means[k]
+                )  # squares of the returns themselves would leave rounding where a curve has no variation
                 total[k] += apart
                 squares[k] += apart * apart
                 value[k] *= 1.0 + gain
@@ -78,7 +102,9 @@ def _draws(daily_returns: Floats, means: Floats, restart: float, draws: int, see
         for k in range(curves):
             variance = (squares[k] - total[k] * total[k] / days) / (days - 1)
             mean = means[k] + total[k] / days
-            ratios[draw, k] = mean / np.sqrt(variance) * np.sqrt(DAYS) if variance > FLAT**2 else 0.0
+            ratios[draw, k] = (
+                mean / np.sqrt(variance) * np.sqrt(DAYS) if variance > FLAT**2 else 0.0
+            )
             growths[draw, k] = value[k] ** (DAYS / days) - 1.0
             worsts[draw, k] = 1.0 - worst[k]
     return ratios, growths, worsts

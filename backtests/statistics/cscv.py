@@ -87,13 +87,23 @@ def overfitting(sums: BlockSums, threads: int = 1) -> Overfitting:
     sets, blocks = sums.total.shape
     splits = all_splits(blocks)
     ever = int((1 << np.flatnonzero((sums.exposed > 0).any(axis=0))).sum())
-    kept = np.flatnonzero((splits.masks & ever != 0) & (splits.masks[splits.complement] & ever != 0))
+    kept = np.flatnonzero(
+        (splits.masks & ever != 0) & (splits.masks[splits.complement] & ever != 0)
+    )
     best, chosen = _best(sums, splits, threads)
     winners, which = np.unique(chosen, return_inverse=True)
     found = _scores_at(*_part(sums, winners), *splits[2:], which, splits.complement)
     passed = _passed(sums, splits, found[splits.complement], threads)[splits.complement]
-    place = (passed[kept] + 0.5) / (sets + 1)  # the set itself was counted half: this is its average rank among equals
-    return _judge(chosen[kept], _ratio(best[kept]), _ratio(found[kept]), np.log(place / (1.0 - place)), len(splits.masks) - len(kept))
+    place = (passed[kept] + 0.5) / (
+        sets + 1
+    )  # the set itself was counted half: this is its average rank among equals
+    return _judge(
+        chosen[kept],
+        _ratio(best[kept]),
+        _ratio(found[kept]),
+        np.log(place / (1.0 - place)),
+        len(splits.masks) - len(kept),
+    )
 
 
 def block_edges(days: int, blocks: int = BLOCKS) -> NDArray[np.intp]:
@@ -101,11 +111,16 @@ def block_edges(days: int, blocks: int = BLOCKS) -> NDArray[np.intp]:
     return np.arange(blocks + 1) * days // blocks
 
 
-def block_sums(daily_returns: Floats, exposed: NDArray[np.bool_], blocks: int = BLOCKS) -> BlockSums:
+def block_sums(
+    daily_returns: Floats, exposed: NDArray[np.bool_], blocks: int = BLOCKS
+) -> BlockSums:
     """Sums of return series, both arguments days x sets."""
     edges = block_edges(len(daily_returns), blocks)
     days = np.broadcast_to(np.diff(edges), (daily_returns.shape[1], blocks))
-    added = [np.add.reduceat(one, edges[:-1], axis=0).T for one in (daily_returns, daily_returns**2, exposed.astype(np.int64))]
+    added = [
+        np.add.reduceat(one, edges[:-1], axis=0).T
+        for one in (daily_returns, daily_returns**2, exposed.astype(np.int64))
+    ]
     return BlockSums(days, *added)
 
 
@@ -117,7 +132,9 @@ def all_splits(blocks: int) -> Splits:
     order = np.argsort(bits, kind="stable")
     start = np.concatenate(([0], np.cumsum(np.bincount(bits))))
     first, last = start[half - bits], start[half - bits + 1]
-    masks = np.concatenate([higher << half | order[first[higher] : last[higher]] for higher in subsets])
+    masks = np.concatenate(
+        [higher << half | order[first[higher] : last[higher]] for higher in subsets]
+    )
     row = np.empty(1 << blocks, dtype=np.intp)
     row[masks] = np.arange(len(masks))
     return Splits(masks, row[(1 << blocks) - 1 - masks], order, first, last)
@@ -135,19 +152,39 @@ def _check(sums: BlockSums) -> None:
     for name in ("total", "squares"):
         unknown = np.argwhere(~np.isfinite(getattr(sums, name)))
         if len(unknown):
-            raise ValueError(f"{name} of set {unknown[0][0]} in block {unknown[0][1]} is not a finite number; give flat blocks a sum of 0")
+            raise ValueError(
+                f"{name} of set {unknown[0][0]} in block {unknown[0][1]} is not a finite number; give flat blocks a sum of 0"
+            )
 
 
-def _judge(chosen: NDArray[np.intp], in_sample: Floats, out_of_sample: Floats, logits: Floats, dropped: int) -> Overfitting:
+def _judge(
+    chosen: NDArray[np.intp], in_sample: Floats, out_of_sample: Floats, logits: Floats, dropped: int
+) -> Overfitting:
     if not len(chosen):
-        return Overfitting(None, None, None, None, None, 0, dropped, chosen, in_sample, out_of_sample, logits)
+        return Overfitting(
+            None, None, None, None, None, 0, dropped, chosen, in_sample, out_of_sample, logits
+        )
     slope = intercept = None
     apart = in_sample - in_sample.mean()
     if np.abs(apart).max() > NO_SPREAD:
         slope = float(apart @ out_of_sample / (apart @ apart))
         intercept = float(out_of_sample.mean() - slope * in_sample.mean())
-    pbo, at_median, loss = (float(np.mean(event)) for event in (logits <= 0, logits == 0, out_of_sample < 0))
-    return Overfitting(pbo, at_median, loss, slope, intercept, len(chosen), dropped, chosen, in_sample, out_of_sample, logits)
+    pbo, at_median, loss = (
+        float(np.mean(event)) for event in (logits <= 0, logits == 0, out_of_sample < 0)
+    )
+    return Overfitting(
+        pbo,
+        at_median,
+        loss,
+        slope,
+        intercept,
+        len(chosen),
+        dropped,
+        chosen,
+        in_sample,
+        out_of_sample,
+        logits,
+    )
 
 
 def _ratio(score: Floats) -> Floats:
@@ -156,7 +193,9 @@ def _ratio(score: Floats) -> Floats:
 
 def _part(sums: BlockSums, sets: slice | NDArray[np.intp]) -> tuple[Floats, Floats, Floats, Floats]:
     # Copies: what is read-only would be compiled anew.
-    days, total, squares, exposed = (np.array(line[sets], dtype=np.float64, order="C") for line in sums)
+    days, total, squares, exposed = (
+        np.array(line[sets], dtype=np.float64, order="C") for line in sums
+    )
     return days, total, squares, exposed
 
 
@@ -169,7 +208,11 @@ def _best(sums: BlockSums, splits: Splits, threads: int) -> tuple[Floats, NDArra
     best, chosen = np.full(len(splits.masks), -np.inf), np.zeros(len(splits.masks), dtype=np.intp)
     parts = _parts(sums)
     with ThreadPoolExecutor(threads) as pool:
-        for part, (score, row) in zip(parts, pool.map(lambda part: _best_of(*_part(sums, part), *splits[2:]), parts), strict=True):
+        for part, (score, row) in zip(
+            parts,
+            pool.map(lambda part: _best_of(*_part(sums, part), *splits[2:]), parts),
+            strict=True,
+        ):
             better = score > best
             best[better], chosen[better] = score[better], row[better] + part.start
     return best, chosen
@@ -178,7 +221,10 @@ def _best(sums: BlockSums, splits: Splits, threads: int) -> tuple[Floats, NDArra
 def _passed(sums: BlockSums, splits: Splits, mark: Floats, threads: int) -> Floats:
     """How many sets score below `mark` in each split, one at it counting half."""
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(lambda part: _passed_by(*_part(sums, part), *splits[2:], mark), _parts(sums)), start=np.zeros(len(mark)))
+        return sum(
+            pool.map(lambda part: _passed_by(*_part(sums, part), *splits[2:], mark), _parts(sums)),
+            start=np.zeros(len(mark)),
+        )
 
 
 @compiled
@@ -191,7 +237,17 @@ def _subset_sums(values: Floats, sums: Floats) -> None:
 
 
 @compiled
-def _score(days: Floats, total: Floats, squares: Floats, exposed: Floats, order: Ints, first: Ints, last: Ints, sums: Floats, scores: Floats) -> None:
+def _score(
+    days: Floats,
+    total: Floats,
+    squares: Floats,
+    exposed: Floats,
+    order: Ints,
+    first: Ints,
+    last: Ints,
+    sums: Floats,
+    scores: Floats,
+) -> None:
     """Squared daily Sharpe ratio with its sign, of one set in every split. `sums` is room for 8 lines, one number a subset."""
     half = len(days) // 2
     for line, values in enumerate((days, total, squares, exposed)):
@@ -202,22 +258,44 @@ def _score(days: Floats, total: Floats, squares: Floats, exposed: Floats, order:
     row = 0
     for higher in range(len(order)):
         begin, end = first[higher], last[higher]
-        low_days, low_total, low_squares, low_exposed = sums[0][begin:end], sums[1][begin:end], sums[2][begin:end], sums[3][begin:end]
-        high_days, high_total, high_squares, high_exposed = sums[4, higher], sums[5, higher], sums[6, higher], sums[7, higher]
+        low_days, low_total, low_squares, low_exposed = (
+            sums[0][begin:end],
+            sums[1][begin:end],
+            sums[2][begin:end],
+            sums[3][begin:end],
+        )
+        high_days, high_total, high_squares, high_exposed = (
+            sums[4, higher],
+            sums[5, higher],
+            sums[6, higher],
+            sums[7, higher],
+        )
         found = scores[row : row + len(low_days)]
         for k in range(len(low_days)):
             n = low_days[k] + high_days
             s = low_total[k] + high_total
             q = low_squares[k] + high_squares
             spread = n * q - s * s  # n * (n - 1) * variance
-            varies = (low_exposed[k] + high_exposed > 0.0) & (spread > NO_SPREAD * n * q) & (spread > FLAT * FLAT * n * (n - 1.0))
+            varies = (
+                (low_exposed[k] + high_exposed > 0.0)
+                & (spread > NO_SPREAD * n * q)
+                & (spread > FLAT * FLAT * n * (n - 1.0))
+            )
             score = s * abs(s) * (n - 1.0) / (n * spread)
             found[k] = score if varies else 0.0
         row += len(found)
 
 
 @compiled
-def _best_of(days: Floats, total: Floats, squares: Floats, exposed: Floats, order: Ints, first: Ints, last: Ints) -> tuple[Floats, Floats]:
+def _best_of(
+    days: Floats,
+    total: Floats,
+    squares: Floats,
+    exposed: Floats,
+    order: Ints,
+    first: Ints,
+    last: Ints,
+) -> tuple[Floats, Floats]:
     """Best score of each split and the first row that has it, as a float: the loop is fast when all its numbers are of one width."""
     splits = (last - first).sum()
     best, chosen = np.full(splits, -np.inf), np.zeros(splits)
@@ -232,18 +310,39 @@ def _best_of(days: Floats, total: Floats, squares: Floats, exposed: Floats, orde
 
 
 @compiled
-def _passed_by(days: Floats, total: Floats, squares: Floats, exposed: Floats, order: Ints, first: Ints, last: Ints, mark: Floats) -> Floats:
+def _passed_by(
+    days: Floats,
+    total: Floats,
+    squares: Floats,
+    exposed: Floats,
+    order: Ints,
+    first: Ints,
+    last: Ints,
+    mark: Floats,
+) -> Floats:
     passed, scores, sums = np.zeros(len(mark)), np.empty(len(mark)), np.empty((8, len(order)))
     for one in range(len(days)):
         _score(days[one], total[one], squares[one], exposed[one], order, first, last, sums, scores)
         for split in range(len(mark)):
-            passed[split] += 1.0 if scores[split] < mark[split] else (0.5 if scores[split] == mark[split] else 0.0)
+            passed[split] += (
+                1.0
+                if scores[split] < mark[split]
+                else (0.5 if scores[split] == mark[split] else 0.0)
+            )
     return passed
 
 
 @compiled
 def _scores_at(
-    days: Floats, total: Floats, squares: Floats, exposed: Floats, order: Ints, first: Ints, last: Ints, which: Ints, wanted: Ints
+    days: Floats,
+    total: Floats,
+    squares: Floats,
+    exposed: Floats,
+    order: Ints,
+    first: Ints,
+    last: Ints,
+    which: Ints,
+    wanted: Ints,
 ) -> Floats:
     """For each split, the score of set `which[split]` in split `wanted[split]`."""
     splits = len(which)

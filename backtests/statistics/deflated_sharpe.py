@@ -61,7 +61,12 @@ def track_record(daily_returns: Floats) -> TrackRecord | None:
     if deviation <= FLAT:
         return None
     apart = (daily_returns - daily_returns.mean()) / daily_returns.std()
-    return TrackRecord(float(daily_returns.mean()) / deviation, len(daily_returns), float(np.mean(apart**3)), float(np.mean(apart**4)))
+    return TrackRecord(
+        float(daily_returns.mean()) / deviation,
+        len(daily_returns),
+        float(np.mean(apart**3)),
+        float(np.mean(apart**4)),
+    )
 
 
 def probabilistic_sharpe(record: TrackRecord, benchmark: float = 0.0) -> float:
@@ -69,7 +74,9 @@ def probabilistic_sharpe(record: TrackRecord, benchmark: float = 0.0) -> float:
     return NORMAL.cdf((record.sharpe - benchmark) * sqrt((record.days - 1) / _spread(record)))
 
 
-def minimum_track_record(record: TrackRecord, benchmark: float = 0.0, confidence: float = CONFIDENCE) -> float | None:
+def minimum_track_record(
+    record: TrackRecord, benchmark: float = 0.0, confidence: float = CONFIDENCE
+) -> float | None:
     """Days at which `probabilistic_sharpe` of the same ratio and shape reaches `confidence` (2012).
 
     None where the ratio is not above `benchmark`: no length would do.
@@ -118,9 +125,18 @@ def deflate(best: Floats, sample: Floats, sharpes: Floats, seed: int) -> Deflati
     if record is None:
         return None
     trials = effective_trials(sample, len(sharpes), seed)
-    variance = max(float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else 0.0, 1.0 / (record.days - 1))
+    variance = max(
+        float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else 0.0, 1.0 / (record.days - 1)
+    )
     most = sqrt(variance) * expected_maximum(trials)
-    return Deflation(probabilistic_sharpe(record, most), record, most, trials, variance, minimum_track_record(record, most))
+    return Deflation(
+        probabilistic_sharpe(record, most),
+        record,
+        most,
+        trials,
+        variance,
+        minimum_track_record(record, most),
+    )
 
 
 def effective_trials(daily_returns: Floats, tried: int, seed: int) -> float:
@@ -145,7 +161,9 @@ def effective_trials(daily_returns: Floats, tried: int, seed: int) -> float:
     """
     series = daily_returns.shape[1]
     if not min(tried, 2) <= series <= tried:
-        raise ValueError(f"series: {series}, must be from {min(tried, 2)} to the {tried} sets that were tried")
+        raise ValueError(
+            f"series: {series}, must be from {min(tried, 2)} to the {tried} sets that were tried"
+        )
     if not np.isfinite(daily_returns).all():
         raise ValueError("daily returns: some are no finite numbers; leave those days or sets out")
     whole, half = (_trials(maximum, series) for maximum in _maxima(daily_returns, seed))
@@ -154,9 +172,13 @@ def effective_trials(daily_returns: Floats, tried: int, seed: int) -> float:
 
 def _spread(record: TrackRecord) -> float:
     """Variance of the estimate of a Sharpe ratio, times days - 1 (Mertens 2002)."""
-    spread = 1.0 - record.skewness * record.sharpe + (record.kurtosis - 1.0) / 4.0 * record.sharpe**2
+    spread = (
+        1.0 - record.skewness * record.sharpe + (record.kurtosis - 1.0) / 4.0 * record.sharpe**2
+    )
     if record.days < 2 or spread <= 0.0:
-        raise ValueError(f"track record: {record}, must have 2 days or more and a kurtosis that its skewness allows, 1 + skewness ** 2 at least")
+        raise ValueError(
+            f"track record: {record}, must have 2 days or more and a kurtosis that its skewness allows, 1 + skewness ** 2 at least"
+        )
     return spread
 
 
@@ -168,7 +190,9 @@ def _maxima(daily_returns: Floats, seed: int) -> tuple[float, float]:
     """
     apart = daily_returns - daily_returns.mean(axis=0)
     deviations = apart.std(axis=0)
-    scaled = np.divide(apart, deviations * sqrt(len(apart)), out=np.zeros_like(apart), where=deviations > FLAT)
+    scaled = np.divide(
+        apart, deviations * sqrt(len(apart)), out=np.zeros_like(apart), where=deviations > FLAT
+    )
     weights = _chance_of_highest(scaled.shape[1])
     random = np.random.default_rng(seed)
     whole = half = 0.0

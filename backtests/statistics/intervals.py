@@ -22,11 +22,17 @@ def headline_intervals(daily_returns: Floats, seed: int) -> dict[str, Interval]:
     seed : of the bootstrap; the days drawn are those of `bootstrap.resampled`.
 
     """
-    drawn = {name: figures[:, 0] for name, figures in resampled(daily_returns[:, None], seed)._asdict().items()}
+    drawn = {
+        name: figures[:, 0]
+        for name, figures in resampled(daily_returns[:, None], seed)._asdict().items()
+    }
     drawn |= _other_figures(daily_returns, seed)
     drawn["total_return"] = (1.0 + drawn["cagr"]) ** (len(daily_returns) / DAYS) - 1.0
     drawn["calmar"] = _over(drawn["cagr"], drawn["max_drawdown"])
-    return {name: Interval(estimate, *interval(drawn[name])) for name, estimate in _estimates(daily_returns).items()}
+    return {
+        name: Interval(estimate, *interval(drawn[name]))
+        for name, estimate in _estimates(daily_returns).items()
+    }
 
 
 def _estimates(daily_returns: Floats) -> dict[str, float]:
@@ -53,8 +59,20 @@ def _other_figures(daily_returns: Floats, seed: int) -> dict[str, Floats]:
         downside = np.sqrt(np.mean(np.minimum(drawn, 0.0) ** 2, axis=1))
         values = np.cumprod(np.column_stack((np.ones(len(drawn)), 1.0 + drawn)), axis=1)
         longest = np.array([longest_drawdown(path) for path in values], dtype=np.float64)
-        found.append((drawn.std(axis=1, ddof=1) * np.sqrt(DAYS), _over(drawn.mean(axis=1), downside) * np.sqrt(DAYS), longest))
-    return dict(zip(("volatility", "sortino", "max_drawdown_days"), map(np.concatenate, zip(*found, strict=True)), strict=True))
+        found.append(
+            (
+                drawn.std(axis=1, ddof=1) * np.sqrt(DAYS),
+                _over(drawn.mean(axis=1), downside) * np.sqrt(DAYS),
+                longest,
+            )
+        )
+    return dict(
+        zip(
+            ("volatility", "sortino", "max_drawdown_days"),
+            map(np.concatenate, zip(*found, strict=True)),
+            strict=True,
+        )
+    )
 
 
 def _over(reward: Floats, risk: Floats) -> Floats:

@@ -32,7 +32,9 @@ class SuperiorAbility(NamedTuple):
     p_upper: float
 
 
-def superior_ability(differences: Floats, seed: int, block_days: float = BLOCK_DAYS, draws: int = DRAWS) -> SuperiorAbility:
+def superior_ability(
+    differences: Floats, seed: int, block_days: float = BLOCK_DAYS, draws: int = DRAWS
+) -> SuperiorAbility:
     """Test that no set has a mean above the benchmark's.
 
     Parameters
@@ -47,24 +49,36 @@ def superior_ability(differences: Floats, seed: int, block_days: float = BLOCK_D
     ValueError : fewer than 3 days (the bound of the consistent test is sqrt(2 * log(log(days)))), or a number that is not finite.
 
     """
-    return superior_ability_on(drawn_days(len(differences), draws, seed, block_days), differences, block_days)
+    return superior_ability_on(
+        drawn_days(len(differences), draws, seed, block_days), differences, block_days
+    )
 
 
 def superior_ability_on(rows: Counted, differences: Floats, block_days: float) -> SuperiorAbility:
     """The same on resamples that have been drawn, as rows of `differences`, draws x days."""
     days = len(differences)
     if days < 3 or not np.isfinite(differences).all():
-        raise ValueError(f"differences: {days} days x {differences.shape[1]} sets, must be 3 days or more, all finite numbers")
+        raise ValueError(
+            f"differences: {days} days x {differences.shape[1]} sets, must be 3 days or more, all finite numbers"
+        )
     errors = standard_errors(differences, block_days)
     varies = errors > FLAT  # a copy of the benchmark is not ahead and never will be
-    ratios = np.divide(np.sqrt(days) * differences.mean(axis=0), errors, out=np.zeros(len(errors)), where=varies)
+    ratios = np.divide(
+        np.sqrt(days) * differences.mean(axis=0), errors, out=np.zeros(len(errors)), where=varies
+    )
     hopeless = ratios < -np.sqrt(2.0 * np.log(np.log(days)))
     # What a draw's ratio is compared with. The lower test leaves sets that trail where they are; what is centred moves to the benchmark.
     centres = np.stack((np.maximum(ratios, 0.0), np.where(hopeless, 0.0, ratios), ratios))
-    scaled = np.divide(differences, errors * np.sqrt(days), out=np.zeros_like(differences), where=varies)
+    scaled = np.divide(
+        differences, errors * np.sqrt(days), out=np.zeros_like(differences), where=varies
+    )
     statistic = max(float(ratios.max()), 0.0)
-    lower, consistent, upper = (1.0 + _reached(rows, scaled, centres, statistic)) / (1.0 + len(rows))
-    return SuperiorAbility(statistic, int(ratios.argmax()), float(lower), float(consistent), float(upper))
+    lower, consistent, upper = (1.0 + _reached(rows, scaled, centres, statistic)) / (
+        1.0 + len(rows)
+    )
+    return SuperiorAbility(
+        statistic, int(ratios.argmax()), float(lower), float(consistent), float(upper)
+    )
 
 
 def standard_errors(differences: Floats, block_days: float = BLOCK_DAYS) -> Floats:
@@ -82,7 +96,9 @@ def standard_errors(differences: Floats, block_days: float = BLOCK_DAYS) -> Floa
     for first in range(0, len(variances), SETS_AT_ONCE):
         part = differences[:, first : first + SETS_AT_ONCE]
         spectrum = np.abs(np.fft.rfft(part - part.mean(axis=0), 2 * days, axis=0)) ** 2
-        variances[first : first + SETS_AT_ONCE] = weight @ np.fft.irfft(spectrum, axis=0)[:days] / days
+        variances[first : first + SETS_AT_ONCE] = (
+            weight @ np.fft.irfft(spectrum, axis=0)[:days] / days
+        )
     return np.sqrt(np.maximum(variances, 0.0))
 
 

@@ -12,7 +12,15 @@ from backtests.tuning.search.evaluator import Field
 from backtests.tuning.search.segment_stats import Figures, from_returns
 from backtests.tuning.search.segment_stats import figures as figures_of
 from backtests.tuning.search.study import DEFAULT, Study
-from backtests.tuning.validation.findings import NAMES, Findings, axis_drift, day_texts, possible, stitched_returns, versions
+from backtests.tuning.validation.findings import (
+    NAMES,
+    Findings,
+    axis_drift,
+    day_texts,
+    possible,
+    stitched_returns,
+    versions,
+)
 from backtests.tuning.validation.leave_one_out import LeaveOneOut
 from backtests.tuning.validation.walk_forward import WalkForward
 from brokers.json_values import plain
@@ -59,8 +67,12 @@ def document(field: Field, found: Findings, settings: Settings) -> dict[str, Any
 def write_trials(study: Study, path: Path) -> None:
     """One row a set: its values, then its figures."""
     frame = pd.DataFrame(index=range(len(study.codes)))
-    for place, (axis, standing) in enumerate(zip(study.space.axes, study.space.standing, strict=True)):
-        values = pd.Series([_cell(value) for value in (*axis.values, standing)])  # the last is reached by the code of what is not tried, -1
+    for place, (axis, standing) in enumerate(
+        zip(study.space.axes, study.space.standing, strict=True)
+    ):
+        values = pd.Series(
+            [_cell(value) for value in (*axis.values, standing)]
+        )  # the last is reached by the code of what is not tried, -1
         frame[axis.key] = values.to_numpy()[study.codes[:, place]]
     frame["objective"] = study.objective
     for name in NAMES:
@@ -98,7 +110,11 @@ def _best(found: Findings) -> dict[str, Any]:
 def _verdict(found: Findings) -> dict[str, Any] | None:
     if found.verdict is None:
         return None
-    return {"word": found.verdict.word, "why": list(found.verdict.why), "tests": [one._asdict() for one in found.verdict.tests]}
+    return {
+        "word": found.verdict.word,
+        "why": list(found.verdict.why),
+        "tests": [one._asdict() for one in found.verdict.tests],
+    }
 
 
 def _search(study: Study, settings: Settings) -> dict[str, Any]:
@@ -114,7 +130,11 @@ def _search(study: Study, settings: Settings) -> dict[str, Any]:
 def _overfitting(found: Findings) -> dict[str, Any]:
     one = found.overfitting
     counts, edges = np.histogram(one.logits, BINS) if one.used else (np.zeros(0), np.zeros(0))
-    shown = np.unique(np.linspace(0, one.used - 1, min(one.used, SHOWN)).astype(int)) if one.used else np.zeros(0, int)
+    shown = (
+        np.unique(np.linspace(0, one.used - 1, min(one.used, SHOWN)).astype(int))
+        if one.used
+        else np.zeros(0, int)
+    )
     return {
         "pbo": one.pbo, "at_median": one.at_median, "probability_of_loss": one.probability_of_loss, "slope": one.slope,
         "intercept": one.intercept, "splits": one.used, "dropped": one.dropped,
@@ -146,7 +166,13 @@ def _gates(found: Findings) -> dict[str, Any] | None:
     one = found.gates
     if one is None:
         return None
-    return {"n": one.n, "sets": one.sets, "p": one.p, "own_best": one.own_best, "shifted_best": np.sort(one.shifted_best)}
+    return {
+        "n": one.n,
+        "sets": one.sets,
+        "p": one.p,
+        "own_best": one.own_best,
+        "shifted_best": np.sort(one.shifted_best),
+    }
 
 
 def _walked(field: Field, found: WalkForward, study: Study, settings: Settings) -> dict[str, Any]:
@@ -170,8 +196,16 @@ def _path_figures(returns: Floats) -> dict[str, Any] | None:
     if not len(returns):
         return None
     column = returns[:, None]
-    segments = from_returns(column, column != 0.0, np.zeros_like(column, dtype=np.int64), np.array([0, len(returns)]))
-    return {name: value for name, value in _row(figures_of(segments, np.array([len(returns)]), np.array([True])), 0).items() if name != "orders"}
+    segments = from_returns(
+        column, column != 0.0, np.zeros_like(column, dtype=np.int64), np.array([0, len(returns)])
+    )
+    return {
+        name: value
+        for name, value in _row(
+            figures_of(segments, np.array([len(returns)]), np.array([True])), 0
+        ).items()
+        if name != "orders"
+    }
 
 
 def _left_out(found: LeaveOneOut, study: Study, field: Field) -> dict[str, Any]:
@@ -184,7 +218,12 @@ def _left_out(found: LeaveOneOut, study: Study, field: Field) -> dict[str, Any]:
         }
         for row in range(len(found.events))
     ]  # fmt: skip
-    counts = {"won": int(found.won.sum()), "ahead": found.ahead, "of": len(found.won), "share": found.share}
+    counts = {
+        "won": int(found.won.sum()),
+        "ahead": found.ahead,
+        "of": len(found.won),
+        "share": found.share,
+    }
     return {"folds": folds, **counts, "median_rank": found.median_rank}
 
 
@@ -208,8 +247,14 @@ def _warnings(found: Findings) -> list[str]:
     said = []
     if found.study.best is None:
         rule = found.study.rule
-        asked = f"{rule.min_orders} orders or more and a drawdown of at most {rule.max_drawdown:.0%}"
-        said.append(f"no set has {asked} (tune.min_orders, tune.max_drawdown): shown are the settings as they stand")
+        asked = (
+            f"{rule.min_orders} orders or more and a drawdown of at most {rule.max_drawdown:.0%}"
+        )
+        said.append(
+            f"no set has {asked} (tune.min_orders, tune.max_drawdown): shown are the settings as they stand"
+        )
     if not found.agreement.agrees:
-        said.append(f"kernel and backtrader disagree about the best set (equity by {found.agreement.equity_difference:.1e}): report this")
+        said.append(
+            f"kernel and backtrader disagree about the best set (equity by {found.agreement.equity_difference:.1e}): report this"
+        )
     return said

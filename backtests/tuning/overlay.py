@@ -16,7 +16,14 @@ WIDTH = 118
 MARKS = {True: "passed", False: "not passed", None: "not possible"}
 
 
-def write(path: Path, best: Settings, changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date) -> None:
+def write(
+    path: Path,
+    best: Settings,
+    changed: Mapping[str, tuple[Any, Any]],
+    verdict: Verdict | None,
+    where: str,
+    when: date,
+) -> None:
     """Write the overlay.
 
     Parameters
@@ -39,25 +46,39 @@ def write(path: Path, best: Settings, changed: Mapping[str, tuple[Any, Any]], ve
         partial.write_text(content, encoding="utf-8")
         partial.replace(path)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}; name another folder with --output") from None
+        raise ConfigError(
+            f"{path}: cannot be written: {error.strerror}; name another folder with --output"
+        ) from None
     finally:
         partial.unlink(missing_ok=True)
 
 
-def text(best: Settings, changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date) -> str:
+def text(
+    best: Settings,
+    changed: Mapping[str, tuple[Any, Any]],
+    verdict: Verdict | None,
+    where: str,
+    when: date,
+) -> str:
     """The file's content: the verdict in words, the verdict for programs, the values."""
     tables: dict[str, Any] = {}
     for key, (_, value) in changed.items():
         *above, name = key.split(".")
         if not above or above[0] not in TUNABLE:
-            raise ConfigError(f"{key}: is no parameter of the strategy, best.toml cannot hold it; it holds keys of {', '.join(TUNABLE)}")
+            raise ConfigError(
+                f"{key}: is no parameter of the strategy, best.toml cannot hold it; it holds keys of {', '.join(TUNABLE)}"
+            )
         table = tables
         for part in above:
             table = table.setdefault(part, {})
         table[name] = _plain(value)
     tuned = {
         "verdict": verdict.word if verdict else SIMULATED,
-        "why": " ".join(verdict.why if verdict else ["The search was made on simulated prices, which say nothing about any market."]),
+        "why": " ".join(
+            verdict.why
+            if verdict
+            else ["The search was made on simulated prices, which say nothing about any market."]
+        ),
         "run": where,
         "on": when,
         "judged": fingerprint(best),
@@ -65,21 +86,43 @@ def text(best: Settings, changed: Mapping[str, tuple[Any, Any]], verdict: Verdic
     return f"{_comments(changed, verdict, where, when)}\n{tomli_w.dumps({'tuned': tuned} | tables)}"
 
 
-def _comments(changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date) -> str:
-    said = [f"The best set of the search of {when} ({where}): {verdict.word if verdict else SIMULATED}."]
+def _comments(
+    changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, where: str, when: date
+) -> str:
+    said = [
+        f"The best set of the search of {when} ({where}): {verdict.word if verdict else SIMULATED}."
+    ]
     said += verdict.why if verdict else []
-    said.append("Every test:" if verdict else "Prices were simulated: nothing here says anything about any market.")
+    said.append(
+        "Every test:"
+        if verdict
+        else "Prices were simulated: nothing here says anything about any market."
+    )
     said += [f"- {MARKS[test.passed]}: {test.text}" for test in verdict.tests] if verdict else []
-    said.append("What differs from the settings that were searched:" if changed else "It is the settings as they stand: nothing differs.")
-    said += [f"- {key}: {_shown(value)}, was {_shown(old)}" for key, (old, value) in changed.items()]
-    said.append("The verdict holds for this file over the settings.toml that lies beside it: --config settings.toml --config best.toml")
+    said.append(
+        "What differs from the settings that were searched:"
+        if changed
+        else "It is the settings as they stand: nothing differs."
+    )
+    said += [
+        f"- {key}: {_shown(value)}, was {_shown(old)}" for key, (old, value) in changed.items()
+    ]
+    said.append(
+        "The verdict holds for this file over the settings.toml that lies beside it: --config settings.toml --config best.toml"
+    )
     return "\n".join(f"# {line}" for one in said for line in _lines(one)) + "\n"
 
 
 def _lines(said: str) -> list[str]:
     """One sentence as lines of a comment, in which TOML allows no control characters."""
     printable = "".join(letter if letter.isprintable() else " " for letter in said)
-    return wrap(printable, WIDTH, subsequent_indent="  " if said.startswith("- ") else "", break_long_words=False, break_on_hyphens=False)
+    return wrap(
+        printable,
+        WIDTH,
+        subsequent_indent="  " if said.startswith("- ") else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _shown(value: Any) -> str:

@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from config.secrets import Secrets
     from config.settings import ConfigError, Settings
 
-CODES: Mapping["Area", int] = {"exchange": 4, "data": 3, "journal": 5, "configuration": 2}  # the first that has something wrong decides
+CODES: Mapping["Area", int] = {
+    "exchange": 4,
+    "data": 3,
+    "journal": 5,
+    "configuration": 2,
+}  # the first that has something wrong decides
 COLOURS = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 NAME = 22  # characters; longer names move their text
 
 
-def run_doctor(files: list[Path] | None, overrides: list[str] | None, as_json: bool, drill: bool) -> int:
+def run_doctor(
+    files: list[Path] | None, overrides: list[str] | None, as_json: bool, drill: bool
+) -> int:
     """Check everything a session needs, beside one or without, and show each finding in a line; with `drill` trade a lot as well.
 
     Returns
@@ -41,11 +48,20 @@ def run_doctor(files: list[Path] | None, overrides: list[str] | None, as_json: b
     wrong = {area for area, finding in found if finding.state == "wrong"}
     code = next((code for area, code in CODES.items() if area in wrong), 0)
     if as_json:
-        print(json.dumps({"exit_code": code, "findings": [{"area": area, **finding._asdict()} for area, finding in found]}))
+        print(
+            json.dumps(
+                {
+                    "exit_code": code,
+                    "findings": [{"area": area, **finding._asdict()} for area, finding in found],
+                }
+            )
+        )
     return code
 
 
-def _examined(files: list[Path] | None, overrides: list[str] | None, drill: bool) -> Iterator[tuple["Area", Finding]]:
+def _examined(
+    files: list[Path] | None, overrides: list[str] | None, drill: bool
+) -> Iterator[tuple["Area", Finding]]:
     """Every finding as it is made. What is missing is said before anything that needs it is imported."""
     installed = versions()
     yield "configuration", installed
@@ -62,10 +78,20 @@ def _examined(files: list[Path] | None, overrides: list[str] | None, drill: bool
     try:
         settings = load(files, overrides)
     except ConfigError as error:
-        yield "configuration", Finding("configuration", "wrong", str(error), "mend it where it is said to stand; config/default.toml has every key")
+        yield (
+            "configuration",
+            Finding(
+                "configuration",
+                "wrong",
+                str(error),
+                "mend it where it is said to stand; config/default.toml has every key",
+            ),
+        )
         return
     if drill and settings.exchange.mode == "dry-run":
-        raise ConfigError('--drill: exchange.mode is "dry-run", which sends no order; a drill needs a testnet, as --config config/testnet.toml')
+        raise ConfigError(
+            '--drill: exchange.mode is "dry-run", which sends no order; a drill needs a testnet, as --config config/testnet.toml'
+        )
     secrets, clock, path = _secrets(), Clock(), journal_path(settings)
     healthy = True
     for area, finding in examined(settings, secrets, path, clock):
@@ -73,9 +99,20 @@ def _examined(files: list[Path] | None, overrides: list[str] | None, drill: bool
         yield area, finding
     if drill and (session := holder(path)):
         remedy = "stop that session first: a drill trades in its account"
-        yield "journal", Finding("drill", "wrong", f"refused: {path} is held by a session ({session})", remedy)
+        yield (
+            "journal",
+            Finding("drill", "wrong", f"refused: {path} is held by a session ({session})", remedy),
+        )
     elif drill and not healthy:
-        yield "exchange", Finding("drill", "warning", "not tried: nothing may be wrong at the exchange", "mend the above first")
+        yield (
+            "exchange",
+            Finding(
+                "drill",
+                "warning",
+                "not tried: nothing may be wrong at the exchange",
+                "mend the above first",
+            ),
+        )
     elif drill:
         yield from (("exchange", finding) for finding in _drilled(settings, secrets, path, clock))
 
@@ -91,7 +128,9 @@ def _secrets() -> "Secrets | ConfigError":
         return error
 
 
-def _drilled(settings: "Settings", secrets: "Secrets | ConfigError", path: Path, clock: "Clock") -> Iterator[Finding]:
+def _drilled(
+    settings: "Settings", secrets: "Secrets | ConfigError", path: Path, clock: "Clock"
+) -> Iterator[Finding]:
     """The drill, which one Ctrl-C does not leave half done."""
     from brokers.commands.paper import ended_by_signals
     from brokers.doctor.drill import drilled
@@ -114,5 +153,7 @@ def _show(finding: Finding) -> None:
     except ImportError:  # that a package is missing must be said without it
         print(f"{finding.state:<8}{finding.name:<{NAME}} {text}")
         return
-    line = Text.assemble((f"{finding.state:<8}", COLOURS[finding.state]), (f"{finding.name:<{NAME}} ", "bold"), text)
+    line = Text.assemble(
+        (f"{finding.state:<8}", COLOURS[finding.state]), (f"{finding.name:<{NAME}} ", "bold"), text
+    )
     console().print(line, soft_wrap=True)

@@ -34,13 +34,24 @@ from config.settings import ConfigError, Settings, load
 from config.tuned import warning_of
 
 FLUSH = 5.0  # seconds for notifications that still wait at the end
-EXPECTED = (ConfigError, DataError, ExchangeError, SafetyError)  # how a session may end; anything else is a bug
+EXPECTED = (
+    ConfigError,
+    DataError,
+    ExchangeError,
+    SafetyError,
+)  # how a session may end; anything else is a bug
 
 
 StrategyOf = Callable[[Settings], LiveStrategy]
 
 
-def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bool, once: bool, strategy_of: StrategyOf) -> int:
+def run_paper(
+    files: list[Path] | None,
+    overrides: list[str] | None,
+    as_json: bool,
+    once: bool,
+    strategy_of: StrategyOf,
+) -> int:
     """Trade what `strategy_of` the settings decides on paper until told to stop; the exit code."""
     gc.enable()  # which a backtest does without: a session lives for months
     settings, secrets = load(files, overrides), load_secrets()
@@ -48,14 +59,18 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
     clock = Clock()
     with ended_by_signals(clock) as received, ExitStack() as parts:
         journal = parts.enter_context(open_journal(journal_path(settings), clock.now))
-        voice = parts.enter_context(voices(settings, secrets, journal, strategy.states, console=not as_json))
+        voice = parts.enter_context(
+            voices(settings, secrets, journal, strategy.states, console=not as_json)
+        )
         if advice := warning_of(settings):
             voice.problem(Problem("tuned", "warning", advice))
         session = put_together(settings, secrets, strategy, journal, clock, voice)
         outcome = "bug"
         try:
             session.run(once)
-            outcome = "interrupted" if signal.SIGINT in received else "stopped" if received else "done"
+            outcome = (
+                "interrupted" if signal.SIGINT in received else "stopped" if received else "done"
+            )
         except KeyboardInterrupt:  # the second Ctrl-C
             outcome = "interrupted"
             raise
@@ -64,7 +79,9 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
             voice.ended(outcome, bug=not isinstance(error, EXPECTED))
             if isinstance(error, EXPECTED):
                 raise
-            sys.stderr.write(redacted(traceback.format_exc(), secrets.hidden()))  # what Python would print, but for the secrets in it
+            sys.stderr.write(
+                redacted(traceback.format_exc(), secrets.hidden())
+            )  # what Python would print, but for the secrets in it
             raise SystemExit(1) from None
         finally:
             session.end(outcome)
@@ -73,7 +90,14 @@ def run_paper(files: list[Path] | None, overrides: list[str] | None, as_json: bo
     return 130 if signal.SIGINT in received else 0
 
 
-def put_together(settings: Settings, secrets: Secrets, strategy: LiveStrategy, journal: Journal, clock: Clock, voice: Voice) -> Session:
+def put_together(
+    settings: Settings,
+    secrets: Secrets,
+    strategy: LiveStrategy,
+    journal: Journal,
+    clock: Clock,
+    voice: Voice,
+) -> Session:
     """A session of these settings: which account it trades is decided here, and nowhere else."""
     exchange, prices = settings.exchange, LivePrices(settings)
     public = _client(exchange.prices_id, None, settings, clock, public_prices.QUIET)
@@ -91,10 +115,19 @@ def put_together(settings: Settings, secrets: Secrets, strategy: LiveStrategy, j
         account = TestnetAccount(settings, client, public.price, journal, clock, voice.problem)
     else:
         markets = {coin.name: coin.market for coin in settings.coins}
-        account = PaperAccount(journal, terms(settings), markets, lambda: _rules(markets, public), lambda coin: public.book(markets[coin]), clock.now)
+        account = PaperAccount(
+            journal,
+            terms(settings),
+            markets,
+            lambda: _rules(markets, public),
+            lambda coin: public.book(markets[coin]),
+            clock.now,
+        )
         if account.began_with != (asked := terms(settings).cash):
             text = f"the account on paper began with {account.began_with:,.2f} and goes on with what it has, exchange.amount says {asked:,.2f} now"
-            voice.problem(Problem("account", "warning", f"{text}; for a new one name another journal.folder"))
+            voice.problem(
+                Problem("account", "warning", f"{text}; for a new one name another journal.folder")
+            )
     pump = Pump(prices, strategy.functions, settings, clock, remembered(journal))
     return Session(settings, strategy, pump, account, journal, clock, voice)
 
@@ -102,24 +135,46 @@ def put_together(settings: Settings, secrets: Secrets, strategy: LiveStrategy, j
 def terms(settings: Settings) -> Terms:
     """What an account on paper begins with."""
     exchange = settings.exchange
-    return Terms(exchange.amount or settings.backtest.cash, settings.costs.fee, settings.guards.tick_gap, exchange.price_guard)
+    return Terms(
+        exchange.amount or settings.backtest.cash,
+        settings.costs.fee,
+        settings.guards.tick_gap,
+        exchange.price_guard,
+    )
 
 
-def _client(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock, quiet: Quiet) -> Client:
+def _client(
+    exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock, quiet: Quiet
+) -> Client:
     timeout, window = settings.exchange.timeout, settings.exchange.recv_window
-    return Client(exchange_id, keys, timeout=timeout, recv_window=window, sleep=clock.sleep, now=clock.now, quiet=quiet)
+    return Client(
+        exchange_id,
+        keys,
+        timeout=timeout,
+        recv_window=window,
+        sleep=clock.sleep,
+        now=clock.now,
+        quiet=quiet,
+    )
 
 
 def _rules(markets: Mapping[str, str], public: Client) -> dict[str, Rules]:
     """What the exchange asks of orders in each coin."""
     listings = public.listings()
     if missing := [market for market in markets.values() if market not in listings]:
-        raise CallAPersonError(f"{public.id}: does not list {', '.join(missing)}; take those coins out, or choose another exchange.prices_id")
-    return {name: Rules(listings[market].step, listings[market].min_notional) for name, market in markets.items()}
+        raise CallAPersonError(
+            f"{public.id}: does not list {', '.join(missing)}; take those coins out, or choose another exchange.prices_id"
+        )
+    return {
+        name: Rules(listings[market].step, listings[market].min_notional)
+        for name, market in markets.items()
+    }
 
 
 @contextmanager
-def voices(settings: Settings, secrets: Secrets, journal: Journal, states: Sequence[str], console: bool) -> Iterator[SessionVoice]:
+def voices(
+    settings: Settings, secrets: Secrets, journal: Journal, states: Sequence[str], console: bool
+) -> Iterator[SessionVoice]:
     """Log, notifications, status line and dead man's switch, for as long as the session lasts."""
     from loguru import logger
 
@@ -129,11 +184,22 @@ def voices(settings: Settings, secrets: Secrets, journal: Journal, states: Seque
     from brokers.prices.clean import bar_length
 
     hidden = [*secrets.hidden(), *secrets_in(secrets.urls())]
-    logs.start(Path(settings.log.folder), settings.log.level, settings.log.rotation, settings.log.keep, console, hidden)
+    logs.start(
+        Path(settings.log.folder),
+        settings.log.level,
+        settings.log.rotation,
+        settings.log.keep,
+        console,
+        hidden,
+    )
     try:
         notifier = Notifier(secrets.urls(), settings.notify.events, logger, hidden)
         seconds = int(bar_length(settings.exchange.timeframe).total_seconds())
-        switch = DeadMansSwitch(seconds, lambda text: notifier.send("missed", "Russell Gate: a decision is missed", text), logger)
+        switch = DeadMansSwitch(
+            seconds,
+            lambda text: notifier.send("missed", "Russell Gate: a decision is missed", text),
+            logger,
+        )
         try:
             with shown(logger) if console else silent() as show:
                 yield SessionVoice(settings, journal, logger, notifier, switch, show, states)
@@ -175,5 +241,11 @@ def said(journal: Journal) -> dict[str, Any]:
     if row is None:
         return {"decision": None}
     intents = [one._asdict() for one in journal.intents(row.time)]
-    found: dict[str, Any] = plain({"decision": row._asdict(), "intents": intents, "equity": (journal.last_equity() or row)._asdict()})
+    found: dict[str, Any] = plain(
+        {
+            "decision": row._asdict(),
+            "intents": intents,
+            "equity": (journal.last_equity() or row)._asdict(),
+        }
+    )
     return found

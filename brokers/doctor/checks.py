@@ -18,7 +18,9 @@ from config.settings import ConfigError, Settings
 Area = Literal["configuration", "exchange", "data", "journal"]
 
 
-def examined(settings: Settings, secrets: Secrets | ConfigError, path: Path, clock: Clock) -> Iterator[tuple[Area, Finding]]:
+def examined(
+    settings: Settings, secrets: Secrets | ConfigError, path: Path, clock: Clock
+) -> Iterator[tuple[Area, Finding]]:
     """What is found, one check after the other; `path` is the account's journal, which is only read, also beside a session.
 
     `secrets` may be the reason why they cannot be had.
@@ -30,13 +32,19 @@ def examined(settings: Settings, secrets: Secrets | ConfigError, path: Path, clo
         journal = _opened(path, clock)
         readable = None if isinstance(journal, Finding) else ending.enter_context(journal)
         held_by = holder(path)
-        yield from (("exchange", found) for found in exchange.examined(settings, secrets, readable, bool(held_by), clock))
+        yield from (
+            ("exchange", found)
+            for found in exchange.examined(settings, secrets, readable, bool(held_by), clock)
+        )
         yield from (("data", found) for found in prices.examined(settings, clock.now()))
         yield from (("journal", found) for found in records.folders(settings))
         if isinstance(journal, Finding):
             yield "journal", journal
         else:
-            yield from (("journal", found) for found in records.examined(journal, path, held_by, settings, clock.now()))
+            yield from (
+                ("journal", found)
+                for found in records.examined(journal, path, held_by, settings, clock.now())
+            )
 
 
 def _opened(path: Path, clock: Clock) -> Journal | Finding:
@@ -47,5 +55,9 @@ def _opened(path: Path, clock: Clock) -> Journal | Finding:
         return open_journal(path, clock.now, locked=False)
     except (JournalError, OSError) as error:
         backup = "put an earlier backup in its place, or move it away to begin with an empty one"
-        remedy = backup if isinstance(error.__cause__, DamagedError) else "make it and its folder readable and writable for this user"
+        remedy = (
+            backup
+            if isinstance(error.__cause__, DamagedError)
+            else "make it and its folder readable and writable for this user"
+        )
         return Finding("journal", "wrong", str(error), remedy)

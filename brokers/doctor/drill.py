@@ -13,7 +13,12 @@ from brokers.doctor.exchange import connected
 from brokers.doctor.finding import Finding
 from brokers.errors import SafetyError
 from brokers.exchange.client import Client, Keys
-from brokers.exchange.errors import CallAPersonError, ExchangeError, TryLaterError, UnknownOutcomeError
+from brokers.exchange.errors import (
+    CallAPersonError,
+    ExchangeError,
+    TryLaterError,
+    UnknownOutcomeError,
+)
 from brokers.exchange.types import Listing
 from brokers.journal.client_ids import is_ours
 from brokers.journal.incident import Problem
@@ -27,7 +32,10 @@ from config.settings import Settings
 ROOM = 1.05  # times the exchange's smallest order: the price may fall between buying and selling
 CASH = 1.5  # times what the lot costs: what the drill may spend
 TRIES = 3  # at an order whose end is not known
-PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds between them; an exchange that asks for more is not waited for
+PAUSE, LONGEST_PAUSE = (
+    5.0,
+    60.0,
+)  # seconds between them; an exchange that asks for more is not waited for
 SLIVER = 1e-6  # of a step: what floats lose
 
 
@@ -51,7 +59,9 @@ def drilled(settings: Settings, keys: Keys, path: Path, clock: Clock) -> Iterato
         with ExitStack() as ending:
             journal = ending.enter_context(open_journal(path, clock.now))
             _refuse(journal, path)
-            practice = ending.enter_context(open_journal(path.with_suffix(".drill.sqlite"), clock.now))
+            practice = ending.enter_context(
+                open_journal(path.with_suffix(".drill.sqlite"), clock.now)
+            )
             client = connected(settings.exchange.id, keys, settings, clock)
             ending.callback(client.close)
             public = connected(settings.exchange.prices_id, None, settings, clock)
@@ -60,14 +70,21 @@ def drilled(settings: Settings, keys: Keys, path: Path, clock: Clock) -> Iterato
     except CallAPersonError as error:
         yield Finding("drill", "wrong", str(error), "do as it says, then drill again")
     except (ExchangeError, SafetyError) as error:
-        yield Finding("drill", "wrong", str(error), "drill again when that is mended: it first settles and sells what this one may have left")
+        yield Finding(
+            "drill",
+            "wrong",
+            str(error),
+            "drill again when that is mended: it first settles and sells what this one may have left",
+        )
 
 
 def _refuse(journal: Journal, path: Path) -> None:
     if why := journal.halted():
         raise SafetyError(f"{path}: halted ({why}), and a drill is an order; resume first")
     if journal.unfinished():
-        raise SafetyError(f"{path}: has orders that are not settled; run paper --once first, which settles them")
+        raise SafetyError(
+            f"{path}: has orders that are not settled; run paper --once first, which settles them"
+        )
 
 
 class Drill:
@@ -80,23 +97,41 @@ class Drill:
         self, settings: Settings, client: Client, live: Callable[[str], float], journal: Journal, practice: Journal, clock: Clock
     ) -> None:  # fmt: skip
         """`live` is the price of a market now, where it is really traded; `practice` is the drill's own journal."""
-        self._settings, self._client, self._live, self._journal, self._practice, self._clock = settings, client, live, journal, practice, clock
+        self._settings, self._client, self._live, self._journal, self._practice, self._clock = (
+            settings,
+            client,
+            live,
+            journal,
+            practice,
+            clock,
+        )
         self._coin = settings.coins[0]
         listings = client.listings()
         if self._coin.market not in listings:
-            raise CallAPersonError(f"{client.id}: its testnet does not list {self._coin.market}; take it out of the coins")
+            raise CallAPersonError(
+                f"{client.id}: its testnet does not list {self._coin.market}; take it out of the coins"
+            )
         self._listing: Listing = listings[self._coin.market]
-        self._ledger, self._own = Ledger(journal, markets(settings)), Ledger(practice, markets(settings))
+        self._ledger, self._own = (
+            Ledger(journal, markets(settings)),
+            Ledger(practice, markets(settings)),
+        )
         self._problems: list[Problem] = []
 
     def run(self) -> Iterator[Finding]:
         """All steps."""
         began = time.perf_counter()
-        self._session = self._practice.begin_session("testnet", self._settings.model_dump_json(), "drill")
+        self._session = self._practice.begin_session(
+            "testnet", self._settings.model_dump_json(), "drill"
+        )
         lot, bid = self._lot()
         account = self._account(CASH * lot * bid)
         self._settle_earlier(account)
-        yield Finding("drill: account", "ok", f"clock, key and account are ready, in {time.perf_counter() - began:.2f} s")
+        yield Finding(
+            "drill: account",
+            "ok",
+            f"clock, key and account are ready, in {time.perf_counter() - began:.2f} s",
+        )
         legs = [self._order(account, lot)]
         yield self._said("drill: buy", legs[0])
         if self._left():
@@ -109,7 +144,9 @@ class Drill:
         """The smallest lot that can be sold again, in coin units, and the best bid."""
         book = self._client.book(self._listing.symbol)
         if not book.bids or not book.asks:
-            raise TryLaterError(f"{self._client.id}: the book of {self._listing.symbol} is empty on one side: nothing was bought")
+            raise TryLaterError(
+                f"{self._client.id}: the book of {self._listing.symbol} is empty on one side: nothing was bought"
+            )
         bid, step = book.bids[0][0], self._listing.step or 1e-8
         least = max(self._listing.min_size, ROOM * self._listing.min_notional / bid)
         # One step more: where the fee is taken from the coin, one step less than was bought may be left to sell.
@@ -120,9 +157,18 @@ class Drill:
         balances = self._client.balances()
         there = balances.free.get(self._listing.quote, 0.0)
         if there < cash:
-            raise CallAPersonError(f"{self._client.id}: a drill needs {cash:,.2f} {self._listing.quote}, {there:,.2f} are free")
+            raise CallAPersonError(
+                f"{self._client.id}: a drill needs {cash:,.2f} {self._listing.quote}, {there:,.2f} are free"
+            )
         self._own.begin(balances.total, cash, adopt=True)
-        account = TestnetAccount(self._settings, self._client, self._live, self._practice, self._clock, self._problems.append)
+        account = TestnetAccount(
+            self._settings,
+            self._client,
+            self._live,
+            self._practice,
+            self._clock,
+            self._problems.append,
+        )
         account.start()
         return account
 
@@ -133,7 +179,9 @@ class Drill:
             for intent in unfinished:
                 account.carry_out(intent, may_send=False)
         if unfinished:
-            self._own.agree(self._client.balances().total)  # they had them in already when this drill began
+            self._own.agree(
+                self._client.balances().total
+            )  # they had them in already when this drill began
 
     def _order(self, account: TestnetAccount, size: float) -> Leg:
         """One order of signed `size` coin units, to its end."""
@@ -144,7 +192,11 @@ class Drill:
         with self._expected():
             self._carry_out(account, intent)
         ids = {order.client_id for order in self._practice.orders(intent.id)}
-        return Leg([row for row in self._practice.fills() if row.client_id in ids], middle, time.perf_counter() - began)
+        return Leg(
+            [row for row in self._practice.fills() if row.client_id in ids],
+            middle,
+            time.perf_counter() - began,
+        )
 
     def _decided(self, size: float) -> Intent:
         """The order as a decision of the drill's own journal: nothing is sent that is not written down."""
@@ -154,8 +206,12 @@ class Drill:
         row = DecisionRow(
             bar, now, 0, 0.0, 0, None, 0, unknown, unknown, 0.0, 0.0, none, none, none, none, "A drill.", "drill", self._session
         )  # fmt: skip
-        intent = Intent(0, bar, self._coin.name, 0, size, self._live(self._listing.symbol), "planned", "")
-        return self._practice.record_decision(row, None, [], EquityRow(bar, unknown, unknown, unknown, unknown, 0.0), [intent])[0]
+        intent = Intent(
+            0, bar, self._coin.name, 0, size, self._live(self._listing.symbol), "planned", ""
+        )
+        return self._practice.record_decision(
+            row, None, [], EquityRow(bar, unknown, unknown, unknown, unknown, 0.0), [intent]
+        )[0]
 
     def _carry_out(self, account: TestnetAccount, intent: Intent) -> None:
         """Bring `intent` to its end, and look whether the balances are what its executions, some perhaps told late, have made of them."""
@@ -175,7 +231,9 @@ class Drill:
 
     def _untold(self) -> float:
         """Coin units that orders have filled and no execution was told of."""
-        filled = sum(order.filled for order in self._practice.orders() if order.symbol == self._coin.name)
+        filled = sum(
+            order.filled for order in self._practice.orders() if order.symbol == self._coin.name
+        )
         told = sum(row.size for row in self._practice.fills() if row.symbol == self._coin.name)
         return filled - told if abs(filled - told) > SLIVER * self._listing.step else 0.0
 
@@ -186,7 +244,9 @@ class Drill:
         try:
             yield
         finally:
-            changes = {coin: units - before.get(coin, 0.0) for coin, units in self._own.traded().items()}
+            changes = {
+                coin: units - before.get(coin, 0.0) for coin, units in self._own.traded().items()
+            }
             if self._ledger.begun and any(changes.values()):
                 self._ledger.expect(changes)
 
@@ -195,16 +255,27 @@ class Drill:
         there = self._own.traded().get(self._listing.base, 0.0) + self._untold()
         if there < self._listing.step * (1.0 - SLIVER) or there <= 0.0:
             return 0.0
-        return sum(order.filled for order in self._practice.orders() if order.symbol == self._coin.name)
+        return sum(
+            order.filled for order in self._practice.orders() if order.symbol == self._coin.name
+        )
 
     def _said(self, name: str, leg: Leg) -> Finding:
         if not leg.fills:
             why = "; ".join(problem.text for problem in self._problems) or "no execution was told"
-            return Finding(name, "wrong", f"nothing was filled: {why}", "see what it says; a session would not fare better")
+            return Finding(
+                name,
+                "wrong",
+                f"nothing was filled: {why}",
+                "see what it says; a session would not fare better",
+            )
         units = sum(row.size for row in leg.fills)
         average = sum(row.size * row.price for row in leg.fills) / units
         where = f"{average:,.8g} {self._listing.quote}, {abs(average / leg.middle - 1.0):.3%} off the middle of the book"
-        return Finding(name, "ok", f"{abs(units):.8g} {self._listing.base} at {where}, fee {_fees(leg.fills)}, in {leg.seconds:.2f} s")
+        return Finding(
+            name,
+            "ok",
+            f"{abs(units):.8g} {self._listing.base} at {where}, fee {_fees(leg.fills)}, in {leg.seconds:.2f} s",
+        )
 
     def _outcome(self, legs: list[Leg]) -> Finding:
         """What the drill cost, whether anything is left, and whether somebody else was at work."""
@@ -212,16 +283,35 @@ class Drill:
         spread = sum(row.size * (row.price - leg.middle) for leg in legs for row in leg.fills)
         fees = sum(row.fee_quote for leg in legs for row in leg.fills)
         text = f"paid {spread:,.4f} {quote} for the spread and {fees:,.4f} {quote} in fees"
-        self._journal.incident("drill", "info", f"the smallest lot of {base} was bought and sold: {text}")
-        ours = [one for one in self._client.open_orders(self._listing.symbol) if is_ours(one.client_id, self._practice.account_id)]
+        self._journal.incident(
+            "drill", "info", f"the smallest lot of {base} was bought and sold: {text}"
+        )
+        ours = [
+            one
+            for one in self._client.open_orders(self._listing.symbol)
+            if is_ours(one.client_id, self._practice.account_id)
+        ]
         if self._left() or ours:
             left = f"{self._left():.8g} {base} are left, and {len(ours)} orders are open"
-            return Finding("drill: outcome", "wrong", f"{text}; {left}", "drill again, which sells them first, or do it by hand at the exchange")
+            return Finding(
+                "drill: outcome",
+                "wrong",
+                f"{text}; {left}",
+                "drill again, which sells them first, or do it by hand at the exchange",
+            )
         if moved := [problem.text for problem in self._problems if problem.kind == "moved"]:
-            return Finding("drill: outcome", "warning", f"{text}; meanwhile {moved[0]}", "nothing, if it was you; otherwise make a new key")
+            return Finding(
+                "drill: outcome",
+                "warning",
+                f"{text}; meanwhile {moved[0]}",
+                "nothing, if it was you; otherwise make a new key",
+            )
         return Finding("drill: outcome", "ok", f"{text}; nothing is left open")
 
 
 def _fees(fills: list[FillRow]) -> str:
     coins = {row.fee_coin for row in fills}
-    return ", ".join(f"{sum(row.fee for row in fills if row.fee_coin == coin):.8g} {coin}" for coin in sorted(coins))
+    return ", ".join(
+        f"{sum(row.fee for row in fills if row.fee_coin == coin):.8g} {coin}"
+        for coin in sorted(coins)
+    )

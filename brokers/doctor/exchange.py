@@ -36,7 +36,13 @@ class Market(NamedTuple):
     listings: Mapping[str, Listing]
 
 
-def examined(settings: Settings, secrets: Secrets | ConfigError, journal: Journal | None, running: bool, clock: Clock) -> Iterator[Finding]:
+def examined(
+    settings: Settings,
+    secrets: Secrets | ConfigError,
+    journal: Journal | None,
+    running: bool,
+    clock: Clock,
+) -> Iterator[Finding]:
     """Everything about network, exchanges, keys and account.
 
     `secrets` may be why there are none; `running` says that a session is at work in the account at this moment.
@@ -69,7 +75,12 @@ def examined(settings: Settings, secrets: Secrets | ConfigError, journal: Journa
             yield balances(settings, total, journal, running)
         if prices is not None:
             account = size(settings, total, journal)
-            yield attempted("order sizes", partial(sizes, settings, (sandbox or prices).listings, prices.client.price, account))
+            yield attempted(
+                "order sizes",
+                partial(
+                    sizes, settings, (sandbox or prices).listings, prices.client.price, account
+                ),
+            )
 
 
 def attempted(name: str, check: Callable[[], Finding]) -> Finding:
@@ -87,12 +98,30 @@ def network(settings: Settings) -> tuple[set[str], Finding]:
     try:
         urls = needed(settings)
     except DataError as error:
-        return {"prices"}, Finding("network", "wrong", str(error), "choose another exchange.prices_id or exchange.timeframe")
-    failed = {service: why for service, url in urls.items() if (why := unreachable(url, settings.exchange.timeout))}
+        return {"prices"}, Finding(
+            "network",
+            "wrong",
+            str(error),
+            "choose another exchange.prices_id or exchange.timeframe",
+        )
+    failed = {
+        service: why
+        for service, url in urls.items()
+        if (why := unreachable(url, settings.exchange.timeout))
+    }
     if failed:
         text = "; ".join(failed.values())
-        return set(failed), Finding("network", "wrong", text, "check the network, a firewall, and the proxy that HTTPS_PROXY names")
-    return set(), Finding("network", "ok", f"{', '.join(urlsplit(url).hostname or '' for url in urls.values())} can be reached")
+        return set(failed), Finding(
+            "network",
+            "wrong",
+            text,
+            "check the network, a firewall, and the proxy that HTTPS_PROXY names",
+        )
+    return set(), Finding(
+        "network",
+        "ok",
+        f"{', '.join(urlsplit(url).hostname or '' for url in urls.values())} can be reached",
+    )
 
 
 def needed(settings: Settings) -> dict[str, str]:
@@ -106,8 +135,14 @@ def needed(settings: Settings) -> dict[str, str]:
     """
     exchange, coin = settings.exchange, settings.coins[0]
     sources = {source_of(request, daily(settings)) for request in wanted(daily(settings))}
-    urls = {source: url for source, url in (("yahoo", yahoo.URL), ("fred", fred.URL)) if source in sources}
-    urls["prices"] = address(exchange.prices_id, Request(coin.history, "coin", coin.market, exchange.timeframe))
+    urls = {
+        source: url
+        for source, url in (("yahoo", yahoo.URL), ("fred", fred.URL))
+        if source in sources
+    }
+    urls["prices"] = address(
+        exchange.prices_id, Request(coin.history, "coin", coin.market, exchange.timeframe)
+    )
     if exchange.mode == "testnet" and exchange.id in FACTS:
         urls["testnet"] = f"https://{min(FACTS[exchange.id].sandbox_hosts)}"
     return urls
@@ -122,7 +157,9 @@ def unreachable(url: str, timeout: float) -> str:
     parts = urlsplit(url)
     try:
         with requests.Session() as session:
-            session.auth = lambda request: request  # else what ~/.netrc has for the host is sent along
+            session.auth = lambda request: (
+                request
+            )  # else what ~/.netrc has for the host is sent along
             session.head(f"{parts.scheme}://{parts.netloc}", timeout=timeout, allow_redirects=False)
     except requests.RequestException as error:
         cause: BaseException = error
@@ -132,7 +169,9 @@ def unreachable(url: str, timeout: float) -> str:
     return ""
 
 
-def reached(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock) -> tuple[Market | None, Finding]:
+def reached(
+    exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock
+) -> tuple[Market | None, Finding]:
     """An exchange if it answers, and what was found: its sandbox with `keys`, its public prices without."""
     name = f"{exchange_id}'s testnet" if keys else exchange_id
     key = "exchange.id" if keys else "exchange.prices_id"
@@ -142,12 +181,23 @@ def reached(exchange_id: str, keys: Keys | None, settings: Settings, clock: Cloc
         market = Market(client, name, client.listings())
     except NotServedError as error:
         other = f"a testnet cannot be chosen by place: set exchange.id to another ({', '.join(FACTS)}), or exchange.mode to dry-run"
-        remedy = other if keys else "set exchange.prices_id to an exchange that serves yours, as kraken, bitstamp or okx"
-        found = Finding(name, "wrong", f"does not serve the place this computer is at: {error}", remedy)
+        remedy = (
+            other
+            if keys
+            else "set exchange.prices_id to an exchange that serves yours, as kraken, bitstamp or okx"
+        )
+        found = Finding(
+            name, "wrong", f"does not serve the place this computer is at: {error}", remedy
+        )
     except CallAPersonError as error:
         found = Finding(name, "wrong", str(error), f"set {key} to another exchange")
     except (ExchangeError, SafetyError) as error:
-        found = Finding(name, "wrong", str(error), f"run doctor again in a minute; if it stays, set {key} to another exchange")
+        found = Finding(
+            name,
+            "wrong",
+            str(error),
+            f"run doctor again in a minute; if it stays, set {key} to another exchange",
+        )
     else:
         return market, Finding(name, "ok", f"answers, {len(market.listings):,} spot markets")
     if client is not None:
@@ -158,7 +208,14 @@ def reached(exchange_id: str, keys: Keys | None, settings: Settings, clock: Cloc
 def connected(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock) -> Client:
     """A client of an exchange's sandbox with `keys`, of its public prices without."""
     exchange = settings.exchange
-    return Client(exchange_id, keys, timeout=exchange.timeout, recv_window=exchange.recv_window, sleep=clock.sleep, now=clock.now)
+    return Client(
+        exchange_id,
+        keys,
+        timeout=exchange.timeout,
+        recv_window=exchange.recv_window,
+        sleep=clock.sleep,
+        now=clock.now,
+    )
 
 
 def offset(market: Market, recv_window: int, clock: Clock) -> Finding:
@@ -167,7 +224,12 @@ def offset(market: Market, recv_window: int, clock: Clock) -> Finding:
     try:
         there = market.client.server_time()
     except CallAPersonError as error:
-        return Finding("clock", "warning", f"cannot be compared: {error}", "make sure that the computer keeps its clock right (NTP)")
+        return Finding(
+            "clock",
+            "warning",
+            f"cannot be compared: {error}",
+            "make sure that the computer keeps its clock right (NTP)",
+        )
     after = clock.now()
     middle, doubt = there - (before + after) / 2, (after - before) / 2
     off, window = max(abs(middle) - doubt, 0.0), recv_window / 1000
@@ -183,15 +245,29 @@ def offset(market: Market, recv_window: int, clock: Clock) -> Finding:
 def key_given(settings: Settings, secrets: Secrets | ConfigError) -> Finding:
     """Whether there are keys where the mode needs them, and whether others can read them."""
     if isinstance(secrets, ConfigError):
-        return Finding("keys", "wrong", str(secrets), "do as it says: keys are only as safe as the file they are in")
+        return Finding(
+            "keys",
+            "wrong",
+            str(secrets),
+            "do as it says: keys are only as safe as the file they are in",
+        )
     given = secrets.keys() is not None
     place = f"; {DOTENV} has mode {DOTENV.stat().st_mode & 0o777:o}" if DOTENV.exists() else ""
     if settings.exchange.mode == "dry-run":
-        return Finding("keys", "ok", f"{'given, and not used' if given else 'none, and none needed'} in a dry run{place}")
+        return Finding(
+            "keys",
+            "ok",
+            f"{'given, and not used' if given else 'none, and none needed'} in a dry run{place}",
+        )
     if not given:
         facts = FACTS.get(settings.exchange.id)
         where = facts.keys_at if facts else "the exchange's testnet"
-        return Finding("keys", "wrong", f"none{place}", f"make a pair at {where} and set {KEYS} (see .env.example)")
+        return Finding(
+            "keys",
+            "wrong",
+            f"none{place}",
+            f"make a pair at {where} and set {KEYS} (see .env.example)",
+        )
     return Finding("keys", "ok", f"given{place}")
 
 
@@ -202,18 +278,26 @@ def key_accepted(settings: Settings, client: Client) -> tuple[Mapping[str, float
         total = client.balances().total
         allowed = client.permissions()
     except CallAPersonError as error:
-        return None, Finding("key", "wrong", str(error), f"make a new pair at {keys_at} and set {KEYS}")
+        return None, Finding(
+            "key", "wrong", str(error), f"make a new pair at {keys_at} and set {KEYS}"
+        )
     except (ExchangeError, SafetyError) as error:
         return None, Finding("key", "wrong", str(error), LATER)
     if allowed.trade is False:
-        return total, Finding("key", "wrong", "accepted, but may not trade", f"make a pair that may at {keys_at}")
+        return total, Finding(
+            "key", "wrong", "accepted, but may not trade", f"make a pair that may at {keys_at}"
+        )
     trades = "may trade" if allowed.trade else "whether it may trade only an order can tell"
     if allowed.withdraw:
         refused = settings.guards.withdraw_key == "refuse"
         text = f"accepted, {trades}, may withdraw{', which guards.withdraw_key = refuse does not allow' if refused else ''}"
         remedy = "make a pair that may not; never use one that may at a live exchange"
         return total, Finding("key", "wrong" if refused else "warning", text, remedy)
-    return total, Finding("key", "ok", f"accepted, {trades}{', may not withdraw' if allowed.withdraw is False else ''}")
+    return total, Finding(
+        "key",
+        "ok",
+        f"accepted, {trades}{', may not withdraw' if allowed.withdraw is False else ''}",
+    )
 
 
 def coins(settings: Settings, market: Market) -> Finding:
@@ -222,8 +306,18 @@ def coins(settings: Settings, market: Market) -> Finding:
     missing = [symbol for symbol in wanted_ if symbol not in market.listings]
     if missing:
         key = "exchange.id" if market.name != settings.exchange.prices_id else "exchange.prices_id"
-        return Finding(name, "wrong", f"{', '.join(missing)}: not listed", f"take them out of the coins, or choose another {key}")
+        return Finding(
+            name,
+            "wrong",
+            f"{', '.join(missing)}: not listed",
+            f"take them out of the coins, or choose another {key}",
+        )
     resting = [symbol for symbol in wanted_ if not market.listings[symbol].active]
     if resting:
-        return Finding(name, "warning", f"{', '.join(resting)}: not traded now", "what is held is kept; wait, or take them out of the coins")
+        return Finding(
+            name,
+            "warning",
+            f"{', '.join(resting)}: not traded now",
+            "what is held is kept; wait, or take them out of the coins",
+        )
     return Finding(name, "ok", f"{', '.join(wanted_)} are listed and traded")

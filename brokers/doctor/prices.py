@@ -25,7 +25,12 @@ def examined(settings: Settings, now: float) -> Iterator[Finding]:
     try:
         yield horizon(settings, instant)
     except DataError as error:
-        yield Finding("calendar", "wrong", str(error), "make prices.cache writable, or set it to another folder")
+        yield Finding(
+            "calendar",
+            "wrong",
+            str(error),
+            "make prices.cache writable, or set it to another folder",
+        )
         return
     for kind in GROUPS:
         if requests := [request for request in wanted(daily(settings)) if request.kind == kind]:
@@ -54,7 +59,12 @@ def age(settings: Settings, requests: list[Request], now: pd.Timestamp) -> Findi
         try:
             found = newest(request, settings)
         except (DataError, OSError, ValueError) as error:
-            return Finding(name, "wrong", f"{request.name}: cannot be read: {error}", "mend or remove the file; one of the cache is downloaded again")
+            return Finding(
+                name,
+                "wrong",
+                f"{request.name}: cannot be read: {error}",
+                "mend or remove the file; one of the cache is downloaded again",
+            )
         if found is None:
             missing.append(request.name)
         else:
@@ -63,7 +73,13 @@ def age(settings: Settings, requests: list[Request], now: pd.Timestamp) -> Findi
     return _judged(name, last, behind, missing, settings)
 
 
-def _judged(name: str, last: dict[str, pd.Timestamp], behind: dict[str, int], missing: list[str], settings: Settings) -> Finding:
+def _judged(
+    name: str,
+    last: dict[str, pd.Timestamp],
+    behind: dict[str, int],
+    missing: list[str],
+    settings: Settings,
+) -> Finding:
     none = f"{', '.join(missing)}: not in the cache, downloaded on first use"
     if not last:
         return Finding(name, "ok", none)
@@ -71,7 +87,11 @@ def _judged(name: str, last: dict[str, pd.Timestamp], behind: dict[str, int], mi
     unit = "sessions" if name == GROUPS["session"] else "days"
     text = f"{oldest} up to {last[oldest]:%Y-%m-%d}, {behind[oldest]} {unit} behind; {len(last)} series, none is older"
     text = f"{text}; {none}" if missing else text
-    allowed = settings.prices.max_age_macro if name == GROUPS["macro"] else settings.prices.max_age_sessions
+    allowed = (
+        settings.prices.max_age_macro
+        if name == GROUPS["macro"]
+        else settings.prices.max_age_sessions
+    )
     if behind[oldest] <= USUAL:
         return Finding(name, "ok", text)
     remedy = "python main.py check data with the same --config downloads what is missing; what stays behind the source itself does not have"
@@ -93,7 +113,9 @@ def newest(request: Request, settings: Settings) -> pd.Timestamp | None:
     if source == "folder":
         rows, _ = folder.fetch(request, Path(settings.prices.folder))
     elif source == "file":
-        rows, _ = folder.own_values(Path(own_file(request.symbol, settings)), OWN_COLUMNS[request.symbol])
+        rows, _ = folder.own_values(
+            Path(own_file(request.symbol, settings)), OWN_COLUMNS[request.symbol]
+        )
     else:
         place = settings.exchange.prices_id if source == "exchange" else source
         # Not by Cache.read, which moves a damaged file aside: whoever only looks changes nothing.
@@ -112,5 +134,7 @@ def _behind(request: Request, last: pd.Timestamp, settings: Settings, now: pd.Ti
     if request.kind == "session":
         closes, delay = closes_and_delay(settings, now)
         return int((closes.index[closes + delay <= now] > last).sum())
-    finished = now.floor("D").tz_localize(None) - (DAY if request.kind == "coin" else pd.Timedelta(0))
+    finished = now.floor("D").tz_localize(None) - (
+        DAY if request.kind == "coin" else pd.Timedelta(0)
+    )
     return max((finished - last).days, 0)

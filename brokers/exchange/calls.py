@@ -5,7 +5,13 @@ from typing import Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
-from brokers.exchange.errors import CallAPersonError, NotServedError, RefusedError, TryLaterError, UnknownOutcomeError
+from brokers.exchange.errors import (
+    CallAPersonError,
+    NotServedError,
+    RefusedError,
+    TryLaterError,
+    UnknownOutcomeError,
+)
 from brokers.exchange.rate_limits import Quiet
 from brokers.exchange.responses import STUMBLES, UnusableError
 from brokers.exchange.sandboxes import Facts, Kind, Unsettled
@@ -83,7 +89,13 @@ class Calls:
         def over(state: RetryCallState) -> bool:
             return state.attempt_number >= ATTEMPTS or self._now() - began >= PATIENCE
 
-        retrying = Retrying(retry=retry_if_exception(_worth_it), stop=over, wait=_wait, sleep=self._sleep, reraise=True)
+        retrying = Retrying(
+            retry=retry_if_exception(_worth_it),
+            stop=over,
+            wait=_wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
         try:
             answer: Result = retrying(self._tried, what, call)
         except _UnsettledError as error:
@@ -94,7 +106,9 @@ class Calls:
         except RefusedError as error:
             if error.why == "market":
                 raise
-            raise CallAPersonError(f"{error}. A question should not be refused: report this, or update ccxt") from None
+            raise CallAPersonError(
+                f"{error}. A question should not be refused: report this, or update ccxt"
+            ) from None
         return answer
 
     def send_once(self, what: str, call: Callable[[], Result]) -> Result:
@@ -118,7 +132,9 @@ class Calls:
             if error.kind == "lost":
                 remedy = "It may have been executed or not: ask for the order by its client id before anything else"
                 raise UnknownOutcomeError(f"{self._name}: {what}: {error.what}. {remedy}") from None
-            raise TryLaterError(f"{self._name}: {what}: {error.what}. It was not executed", self._left()) from None
+            raise TryLaterError(
+                f"{self._name}: {what}: {error.what}. It was not executed", self._left()
+            ) from None
 
     def _tried(self, what: str, call: Callable[[], Result]) -> Result:
         """One attempt; where our clock was wrong it is set, and the attempt made again."""
@@ -130,7 +146,9 @@ class Calls:
         try:
             self._judged(what, self._set_clock)
         except _UnsettledError as error:
-            raise _UnsettledError("clock", f"our clock is off, and could not be set: {error.what}", error.wait) from None
+            raise _UnsettledError(
+                "clock", f"our clock is off, and could not be set: {error.what}", error.wait
+            ) from None
         return self._judged(what, call)
 
     def _judged(self, what: str, call: Callable[[], Result]) -> Result:
@@ -151,17 +169,23 @@ class Calls:
 
     def _wrong(self, what: str, error: Exception) -> Exception:
         reply = self._transport.reply
-        kind = meaning(error, reply, self._facts) if self._transport.sent else "other"  # not sent: ccxt itself objects
+        kind = (
+            meaning(error, reply, self._facts) if self._transport.sent else "other"
+        )  # not sent: ccxt itself objects
         said = redacted(_said(error, reply), self._secrets)
         if wait := asked_pause(reply):
             self._quiet.keep(self._name, wait)
         if kind == "lost" or kind == "busy" or kind == "clock":
-            return _UnsettledError(kind, said, wait, banned=reply is not None and reply.status == 418)
+            return _UnsettledError(
+                kind, said, wait, banned=reply is not None and reply.status == 418
+            )
         about = f"{self._name}: {what}: {said}"
         if kind == "missing":
             return MissingError(about)
         if kind == "location":
-            return NotServedError(f"{about}. It does not serve this place; choose another exchange.id, or for prices exchange.prices_id")
+            return NotServedError(
+                f"{about}. It does not serve this place; choose another exchange.id, or for prices exchange.prices_id"
+            )
         if kind == "key":
             return CallAPersonError(f"{about}. {USELESS_KEY.format(where=self._facts.keys_at)}")
         return RefusedError(about, kind)
@@ -172,7 +196,10 @@ class Calls:
 
     def _respect_pause(self) -> None:
         if left := self._left():
-            raise TryLaterError(f"{self._name}: wants to be left alone for another {left:.0f} s; nothing was sent", left)
+            raise TryLaterError(
+                f"{self._name}: wants to be left alone for another {left:.0f} s; nothing was sent",
+                left,
+            )
 
 
 def meaning(error: Exception, reply: Reply | None, facts: Facts) -> Kind:
@@ -180,7 +207,11 @@ def meaning(error: Exception, reply: Reply | None, facts: Facts) -> Kind:
     if reply is None:
         return "lost"
     text, code = reply.text.lower(), _code(reply, facts)
-    if reply.status == 451 or "restricted location" in text or "block access from your country" in text:
+    if (
+        reply.status == 451
+        or "restricted location" in text
+        or "block access from your country" in text
+    ):
         return "location"
     if reply.status in (418, 429):
         return "busy"
@@ -230,7 +261,9 @@ def _said(error: Exception, reply: Reply | None) -> str:
     if reply is not None:
         return f"HTTP {reply.status} {' '.join(reply.text[:1000].split())[:160]!r}"
     cause: BaseException = error
-    while (deeper := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)) is not None:
+    while (
+        deeper := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    ) is not None:
         cause = deeper
     return f"{type(error).__name__}, {type(cause).__name__}: {str(cause)[:200]}"
 

@@ -19,7 +19,9 @@ from brokers.exchange.types import Balances, Book, Listing, Permissions, Placed,
 BOOK_LEVELS = 100  # every supported exchange gives as many
 LIST_LENGTH = 50  # orders of a list, newest first; Bybit's most
 TRADES = 100  # executions of one order; Bybit's most
-SLIVER = Decimal("1e-6")  # of a step; a size that close below a whole number of steps is that number, spoiled by float arithmetic
+SLIVER = Decimal(
+    "1e-6"
+)  # of a step; a size that close below a whole number of steps is that number, spoiled by float arithmetic
 
 Result = TypeVar("Result")
 
@@ -80,7 +82,9 @@ class Client:
 
     def server_time(self) -> float:
         """The exchange's time, epoch seconds."""
-        return self._calls.ask("server time", lambda: answers.server_time(self._exchange.fetch_time()))
+        return self._calls.ask(
+            "server time", lambda: answers.server_time(self._exchange.fetch_time())
+        )
 
     def listings(self, reload: bool = False) -> Mapping[str, Listing]:
         """Spot markets by symbol; asked for once unless `reload`."""
@@ -99,11 +103,15 @@ class Client:
 
     def price(self, symbol: str) -> float:
         """The last price, quote units."""
-        return self._about(symbol, "price", lambda: answers.price(self._exchange.fetch_ticker(symbol)))
+        return self._about(
+            symbol, "price", lambda: answers.price(self._exchange.fetch_ticker(symbol))
+        )
 
     def balances(self) -> Balances:
         """All coins of the account."""
-        return self._private("balances", lambda: answers.balances(self._exchange.fetch_balance(), self._facts))
+        return self._private(
+            "balances", lambda: answers.balances(self._exchange.fetch_balance(), self._facts)
+        )
 
     def permissions(self) -> Permissions:
         """What the key may do. On Binance both are the account's: its sandbox does not tell those of a key."""
@@ -120,7 +128,9 @@ class Client:
     def order(self, client_id: str, symbol: str) -> Placed | None:
         """The order of a client id; None only if the exchange has clearly said that there is none, which can be too early to be true."""
         try:
-            return self._private(f"order {client_id}", partial(self._find, client_id, symbol), symbol)
+            return self._private(
+                f"order {client_id}", partial(self._find, client_id, symbol), symbol
+            )
         except MissingError:
             return None
 
@@ -145,7 +155,9 @@ class Client:
         except MissingError:  # of an order that a reset took away
             return []
 
-    def place(self, symbol: str, side: Side, size: float, client_id: str, limit: float | None = None) -> Placed:
+    def place(
+        self, symbol: str, side: Side, size: float, client_id: str, limit: float | None = None
+    ) -> Placed:
         """Send an order of `size` coins once: at the market, or with `limit` for what is on offer at that price or better at this moment.
 
         Raises
@@ -163,24 +175,42 @@ class Client:
         if limit is not None:
             kind, price, params["timeInForce"] = "limit", _no_worse(limit, listing, side), "IOC"
         elif side == "buy" and self._facts.quote_buys:
-            raise CallAPersonError(f"{self.id}: {about}: takes the size of a market buy in {listing.quote}; place it with a limit")
+            raise CallAPersonError(
+                f"{self.id}: {about}: takes the size of a market buy in {listing.quote}; place it with a limit"
+            )
 
         def call() -> Placed:
             # No price with a market order: for Binance ccxt would make the size quote units of it.
             order = self._exchange.create_order(symbol, kind, side, steps, price, params)
             if not self._facts.answers_in_full:
                 id_ = answers.acknowledged(order, client_id, self._facts)
-                return Placed(id_, client_id, symbol, side, steps, 0.0, math.nan, "open", self._now() + self.clock_offset)
+                return Placed(
+                    id_,
+                    client_id,
+                    symbol,
+                    side,
+                    steps,
+                    0.0,
+                    math.nan,
+                    "open",
+                    self._now() + self.clock_offset,
+                )
             placed = answers.placed(order, symbol, self._facts)
-            if (placed.client_id, placed.side) != (client_id, side) or not math.isclose(placed.size, steps, rel_tol=1e-9):
-                raise answers.UnusableError(f"another order, {placed.side} {placed.size:g}, client id {placed.client_id}")
+            if (placed.client_id, placed.side) != (client_id, side) or not math.isclose(
+                placed.size, steps, rel_tol=1e-9
+            ):
+                raise answers.UnusableError(
+                    f"another order, {placed.side} {placed.size:g}, client id {placed.client_id}"
+                )
             return placed
 
         self._need_keys(about)
         try:
             return self._calls.send_once(about, call)
         except MissingError as error:  # no answer to a new order
-            raise UnknownOutcomeError(f"{error}. Ask for the order by its client id before anything else") from None
+            raise UnknownOutcomeError(
+                f"{error}. Ask for the order by its client id before anything else"
+            ) from None
 
     def cancel(self, placed: Placed) -> Placed:
         """Withdraw an order, and tell how it stands then: it may have filled first.
@@ -195,10 +225,14 @@ class Client:
         self._known(placed.symbol)
         self._need_keys(about)
         with suppress(MissingError):  # it has ended before
-            self._calls.send_once(about, lambda: self._exchange.cancel_order(placed.id, placed.symbol))
+            self._calls.send_once(
+                about, lambda: self._exchange.cancel_order(placed.id, placed.symbol)
+            )
         ended = self.order(placed.client_id, placed.symbol)
         if ended is None:
-            raise UnknownOutcomeError(f"{self.id}: {about}: neither can it be cancelled nor found; was the sandbox reset?")
+            raise UnknownOutcomeError(
+                f"{self.id}: {about}: neither can it be cancelled nor found; was the sandbox reset?"
+            )
         return ended
 
     def _set_clock(self) -> float:
@@ -211,7 +245,13 @@ class Client:
         # Not load_markets, which takes an empty body for an exchange without markets.
         markets = self._exchange.fetch_markets()
         found = answers.listings(markets)
-        self._exchange.set_markets([market for market in markets if market and market.get("symbol") in found and market.get("spot")])
+        self._exchange.set_markets(
+            [
+                market
+                for market in markets
+                if market and market.get("symbol") in found and market.get("spot")
+            ]
+        )
         return found
 
     def _find(self, client_id: str, symbol: str) -> Placed:
@@ -220,7 +260,11 @@ class Client:
         id_ = self._facts.id_prefix + client_id
         if self._facts.takes_client_id:
             try:
-                found = answers.placed(self._exchange.fetch_order(id_, symbol, {"clientOrderId": id_}), symbol, self._facts)
+                found = answers.placed(
+                    self._exchange.fetch_order(id_, symbol, {"clientOrderId": id_}),
+                    symbol,
+                    self._facts,
+                )
             except ccxt.OrderNotFound:
                 if not self._facts.lists:
                     raise
@@ -228,7 +272,9 @@ class Client:
                 return self._checked(found, client_id)
         for name in self._facts.lists:
             params = {self._facts.list_filter: id_} if self._facts.list_filter else {}
-            for order in self._read(getattr(self._exchange, name)(symbol, None, LIST_LENGTH, params), symbol):
+            for order in self._read(
+                getattr(self._exchange, name)(symbol, None, LIST_LENGTH, params), symbol
+            ):
                 if order.client_id == client_id:
                     return order
         raise MissingError(client_id)
@@ -255,7 +301,9 @@ class Client:
         known = self.listings()
         if symbol not in known:
             near = ", ".join(get_close_matches(symbol, known, 3)) or "none is like it"
-            raise RefusedError(f"{self.id}: lists no spot market {symbol!r}; nearest: {near}", "market")
+            raise RefusedError(
+                f"{self.id}: lists no spot market {symbol!r}; nearest: {near}", "market"
+            )
         return known[symbol]
 
     def _about(self, symbol: str, what: str, call: Callable[[], Result]) -> Result:
@@ -269,7 +317,9 @@ class Client:
 
     def _need_keys(self, what: str) -> None:
         if self._keys is None:
-            raise CallAPersonError(f"{self.id}: {what}: needs keys, and this client reads public prices; set exchange.mode to testnet for orders")
+            raise CallAPersonError(
+                f"{self.id}: {what}: needs keys, and this client reads public prices; set exchange.mode to testnet for orders"
+            )
 
 
 def _steps(size: float, listing: Listing) -> float:
@@ -277,7 +327,10 @@ def _steps(size: float, listing: Listing) -> float:
     step = Decimal(repr(listing.step)) if listing.step else Decimal("1e-8")
     whole = (Decimal(repr(size)) / step + SLIVER).to_integral_value(ROUND_FLOOR) * step
     if whole <= 0:
-        raise RefusedError(f"{listing.symbol}: a size of {size:g} is less than one step of {step:g}; nothing was sent", "limits")
+        raise RefusedError(
+            f"{listing.symbol}: a size of {size:g} is less than one step of {step:g}; nothing was sent",
+            "limits",
+        )
     return float(whole)
 
 
@@ -287,5 +340,8 @@ def _no_worse(limit: float, listing: Listing, side: Side) -> float:
     rounding = ROUND_FLOOR if side == "buy" else ROUND_CEILING
     price = (Decimal(repr(limit)) / tick).to_integral_value(rounding) * tick
     if price <= 0:
-        raise RefusedError(f"{listing.symbol}: a limit of {limit:g} is less than one tick of {tick:g}; nothing was sent", "limits")
+        raise RefusedError(
+            f"{listing.symbol}: a limit of {limit:g} is less than one tick of {tick:g}; nothing was sent",
+            "limits",
+        )
     return float(price)

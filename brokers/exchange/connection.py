@@ -12,7 +12,9 @@ from brokers.exchange.transport import Transport
 
 WHOLE_ANSWER = 3.0  # times the timeout: connecting, waiting for the first byte, and reading
 BURST = 5.0  # seconds of the pace ccxt keeps for an exchange, whose requests may come at once; a cycle of three coins has about three
-LASTING = 11 / 12  # of that pace when it goes on: burst and a minute's traffic together are what a minute allows
+LASTING = (
+    11 / 12
+)  # of that pace when it goes on: burst and a minute's traffic together are what a minute allows
 
 
 def made(exchange_id: str, facts: Facts, timeout: float, *, sandbox: bool) -> Any:
@@ -30,23 +32,38 @@ def made(exchange_id: str, facts: Facts, timeout: float, *, sandbox: bool) -> An
         near = ", ".join(get_close_matches(exchange_id, ccxt.exchanges, 3)) or ", ".join(FACTS)
         raise CallAPersonError(f"exchange {exchange_id!r} is none that ccxt knows; nearest: {near}")
     for name in ("ccxt.base.exchange", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(logging.INFO)  # below it they write signed addresses and keys
-    options = {"options": dict(facts.options), "enableRateLimit": True, "timeout": round(timeout * 1000), "requests_trust_env": True}
+        logging.getLogger(name).setLevel(
+            logging.INFO
+        )  # below it they write signed addresses and keys
+    options = {
+        "options": dict(facts.options),
+        "enableRateLimit": True,
+        "timeout": round(timeout * 1000),
+        "requests_trust_env": True,
+    }
     exchange = getattr(ccxt, exchange_id)(options)
     if sandbox:
         exchange.set_sandbox_mode(True)
-    elif isinstance(kinds := exchange.options.get("fetchMarkets"), dict) and isinstance(kinds.get("types"), list):
+    elif isinstance(kinds := exchange.options.get("fetchMarkets"), dict) and isinstance(
+        kinds.get("types"), list
+    ):
         kinds["types"] = ["spot"]
     return exchange
 
 
 def walled_in(exchange: Any, facts: Facts, keys: bool) -> Transport:
     """The only way out that `exchange` is left with."""
-    hosts = facts.sandbox_hosts if keys else facts.public_hosts or set(_hosts(exchange, exchange.urls["api"]))
+    hosts = (
+        facts.sandbox_hosts
+        if keys
+        else facts.public_hosts or set(_hosts(exchange, exchange.urls["api"]))
+    )
     transport = Transport(exchange.id, hosts, keys, WHOLE_ANSWER * exchange.timeout / 1000)
     exchange.session.mount("https://", transport)
     exchange.session.mount("http://", transport)
-    exchange.session.auth = lambda request: request  # else what ~/.netrc has for the host is sent along
+    exchange.session.auth = lambda request: (
+        request
+    )  # else what ~/.netrc has for the host is sent along
     return transport
 
 
@@ -66,7 +83,9 @@ def paced(exchange: Any, sleep: Callable[[float], None], now: Callable[[], float
         nonlocal saved, seen
         # A clock that has been set back counts for nothing, and must not make anybody wait for it.
         present = now()
-        saved = min(saved + max(present - seen, 0.0) * LASTING, BURST) - exchange.rateLimit / 1000 * (1 if cost is None else cost)
+        saved = min(
+            saved + max(present - seen, 0.0) * LASTING, BURST
+        ) - exchange.rateLimit / 1000 * (1 if cost is None else cost)
         seen = present
         if saved < 0.0:
             sleep(-saved / LASTING)

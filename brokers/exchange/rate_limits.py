@@ -29,7 +29,9 @@ class Quiet:
         """Go by the pauses an earlier process kept in `store` under `key`, and keep there what is asked for from now on: asking
         within a ban makes it longer, and a restart must not be a reason to ask.
         """
-        self._pauses |= {name: (start, end) for name, (start, end) in json.loads(store.get(key) or "{}").items()}
+        self._pauses |= {
+            name: (start, end) for name, (start, end) in json.loads(store.get(key) or "{}").items()
+        }
         self._kept = lambda pauses: store.put(key, pauses)
 
     def keep(self, name: str, seconds: float) -> None:
@@ -43,4 +45,6 @@ class Quiet:
         """Seconds left of the pause that `name` has asked for."""
         start, end = self._pauses.get(name, (0.0, 0.0))
         now = self._now()
-        return end - now if start <= now < end else 0.0  # a clock set back must not make the pause longer
+        return (
+            end - now if start <= now < end else 0.0
+        )  # a clock set back must not make the pause longer

@@ -54,7 +54,11 @@ def listings(markets: Any) -> dict[str, Listing]:
     """Spot markets by symbol; one whose numbers make no sense is left out."""
     found = {}
     for market in _items(markets, "markets"):
-        if isinstance(market, Mapping) and market.get("spot") and (listing := _listing(market)) is not None:
+        if (
+            isinstance(market, Mapping)
+            and market.get("spot")
+            and (listing := _listing(market)) is not None
+        ):
             found[listing.symbol] = listing
     if not found:
         raise UnusableError("a list of markets without one spot market")
@@ -84,8 +88,12 @@ def balances(answer: Any, facts: Facts) -> Balances:
 def permissions(answer: Any) -> Permissions:
     """What the account says of trading and withdrawing."""
     raw = _member(answer, "info")
-    trade, withdraw = (raw.get(name) if isinstance(raw, Mapping) else None for name in ("canTrade", "canWithdraw"))
-    return Permissions(trade if isinstance(trade, bool) else None, withdraw if isinstance(withdraw, bool) else None)
+    trade, withdraw = (
+        raw.get(name) if isinstance(raw, Mapping) else None for name in ("canTrade", "canWithdraw")
+    )
+    return Permissions(
+        trade if isinstance(trade, bool) else None, withdraw if isinstance(withdraw, bool) else None
+    )
 
 
 def placed(order: Any, symbol: str, facts: Facts) -> Placed:
@@ -93,7 +101,10 @@ def placed(order: Any, symbol: str, facts: Facts) -> Placed:
     _require(_member(order, "info"), facts.order_fields, "an order")
     if order.get("symbol") != symbol:
         raise UnusableError(f"an order of {order.get('symbol')!r} in place of {symbol}")
-    size, filled = _size(order.get("amount"), "an order's size"), _size(order.get("filled"), "an order's filled size")
+    size, filled = (
+        _size(order.get("amount"), "an order's size"),
+        _size(order.get("filled"), "an order's filled size"),
+    )
     if size == 0.0 or filled > size * (1 + A_HAIR):
         raise UnusableError(f"an order of {size:g} coins with {filled:g} filled")
     average = _size(order.get("cost"), "an order's cost") / filled if filled else math.nan
@@ -105,7 +116,17 @@ def placed(order: Any, symbol: str, facts: Facts) -> Placed:
     if status == "filled" and filled < size * (1 - A_HAIR):
         status = "expired"  # Bybit and Gate call an order closed whose rest has lapsed
     client_id = str(order.get("clientOrderId") or "").removeprefix(facts.id_prefix)
-    return Placed(_name(order, "id"), client_id, symbol, _side(order), size, filled, average, status, _time(order))
+    return Placed(
+        _name(order, "id"),
+        client_id,
+        symbol,
+        _side(order),
+        size,
+        filled,
+        average,
+        status,
+        _time(order),
+    )
 
 
 def acknowledged(order: Any, client_id: str, facts: Facts) -> str:
@@ -123,7 +144,9 @@ def trades(answer: Any, of: Placed) -> list[Trade]:
 def book(answer: Any, content: Any, facts: Facts) -> Book:
     """Price levels; a side is believed to be empty only if the body has it."""
     shown = all(isinstance(inside(content, side), list) for side in (facts.bids, facts.asks))
-    if not shown and (facts is not ANY or not _member(answer, "bids") or not _member(answer, "asks")):
+    if not shown and (
+        facts is not ANY or not _member(answer, "bids") or not _member(answer, "asks")
+    ):
         raise UnusableError("an order book without bids and asks")
     bids, asks = (_levels(_member(answer, side)) for side in ("bids", "asks"))
     if any(after[0] > before[0] for before, after in pairwise(bids)):
@@ -161,18 +184,26 @@ def _listing(market: Mapping[str, Any]) -> Listing | None:
     least = ((limits.get(name) or {}).get("min") for name in ("amount", "cost"))
     try:
         step, tick, size, notional = (
-            0.0 if rule is None else _size(rule, "a rule") for rule in (precision.get("amount"), precision.get("price"), *least)
+            0.0 if rule is None else _size(rule, "a rule")
+            for rule in (precision.get("amount"), precision.get("price"), *least)
         )
     except UnusableError:
         return None
-    return Listing(symbol, base, quote, market.get("active") is not False, step, size, notional, tick)
+    return Listing(
+        symbol, base, quote, market.get("active") is not False, step, size, notional, tick
+    )
 
 
 def _trade(trade: Any, of: Placed) -> Trade:
     side, symbol = _side(trade), _member(trade, "symbol")
     if (trade.get("order"), symbol, side) != (of.id, of.symbol, of.side):
-        raise UnusableError(f"a trade of order {trade.get('order')!r}, {symbol!r}, {side} among those of order {of.id}")
-    size, paid = _size(trade.get("amount"), "a trade's size"), _size(trade.get("price"), "a trade's price")
+        raise UnusableError(
+            f"a trade of order {trade.get('order')!r}, {symbol!r}, {side} among those of order {of.id}"
+        )
+    size, paid = (
+        _size(trade.get("amount"), "a trade's size"),
+        _size(trade.get("price"), "a trade's price"),
+    )
     if size == 0.0 or paid == 0.0:
         raise UnusableError("a trade of nothing")
     fee, coin = _fee(trade)
@@ -181,7 +212,10 @@ def _trade(trade: Any, of: Placed) -> Trade:
 
 def _fee(trade: Mapping[str, Any]) -> tuple[float, str]:
     """Cost and coin; where several coins are named, the one that was paid in."""
-    fees = [(_number(_member(fee, "cost"), "a fee"), fee.get("currency")) for fee in trade.get("fees") or [trade.get("fee")]]
+    fees = [
+        (_number(_member(fee, "cost"), "a fee"), fee.get("currency"))
+        for fee in trade.get("fees") or [trade.get("fee")]
+    ]
     cost, coin = next((fee for fee in fees if fee[0]), fees[0])
     if not coin:
         raise UnusableError("a fee in no coin")
@@ -246,7 +280,9 @@ def _member(answer: Any, name: str) -> Any:
 
 
 def _require(raw: Any, fields: tuple[str, ...], what: str) -> None:
-    lacking = [name for name in fields if not _said(raw.get(name) if isinstance(raw, Mapping) else None)]
+    lacking = [
+        name for name in fields if not _said(raw.get(name) if isinstance(raw, Mapping) else None)
+    ]
     if lacking:
         raise UnusableError(f"{what} without {', '.join(lacking)}")
 

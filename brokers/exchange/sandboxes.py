@@ -27,7 +27,9 @@ class Facts(NamedTuple):
     texts: tuple[tuple[str, Kind], ...] = ()
     id_prefix: str = ""  # stands before a client id at the exchange
     takes_client_id: bool = True  # an order is given out by its client id
-    lists: tuple[str, ...] = ()  # ccxt's lists in which to look for an order that is not given out so
+    lists: tuple[
+        str, ...
+    ] = ()  # ccxt's lists in which to look for an order that is not given out so
     list_filter: str = ""  # parameter that narrows such a list to one client id
     answers_in_full: bool = True  # a new order's answer has its fills, not only its id
     quote_buys: bool = False  # the size of a market buy is quote units
@@ -46,7 +48,10 @@ FACTS = {
         sandbox_hosts=frozenset({"testnet.binance.vision"}),
         public_hosts=frozenset({"api.binance.com"}),
         keys_at="https://testnet.binance.vision",
-        options={"fetchMarkets": SPOT_ONLY, "createOrder": {"quoteOrderQty": False}},  # the size is coins, always
+        options={
+            "fetchMarkets": SPOT_ONLY,
+            "createOrder": {"quoteOrderQty": False},
+        },  # the size is coins, always
         error_code="code",
         kinds={
             "-1000": "lost",  # unknown error while processing
@@ -74,7 +79,16 @@ FACTS = {
         ),
         account=("balances",),
         account_fields=("asset", "free", "locked"),
-        order_fields=("orderId", "clientOrderId", "symbol", "side", "status", "origQty", "executedQty", "cummulativeQuoteQty"),
+        order_fields=(
+            "orderId",
+            "clientOrderId",
+            "symbol",
+            "side",
+            "status",
+            "origQty",
+            "executedQty",
+            "cummulativeQuoteQty",
+        ),
     ),
     "bybit": Facts(
         sandbox_hosts=frozenset({"api-testnet.bybit.com"}),
@@ -129,7 +143,15 @@ FACTS = {
         answers_in_full=False,
         account=("result", "list", 0, "coin"),
         account_fields=("coin", "walletBalance"),
-        order_fields=("orderId", "symbol", "side", "orderStatus", "qty", "cumExecQty", "cumExecValue"),
+        order_fields=(
+            "orderId",
+            "symbol",
+            "side",
+            "orderStatus",
+            "qty",
+            "cumExecQty",
+            "cumExecValue",
+        ),
         rows=("result", "list"),
         bids=("result", "b"),
         asks=("result", "a"),
@@ -159,7 +181,9 @@ FACTS = {
         },
         texts=(("your order size", "limits"),),
         id_prefix="t-",  # ccxt adds it itself, but not to an id that happens to begin with a t
-        lists=("fetch_closed_orders",),  # a finished order is given out by its client id for an hour only
+        lists=(
+            "fetch_closed_orders",
+        ),  # a finished order is given out by its client id for an hour only
         quote_buys=True,
         account_fields=("currency", "available", "locked"),
         order_fields=("id", "currency_pair", "side", "status", "amount", "left", "filled_total"),
@@ -185,4 +209,6 @@ def facts_of(exchange_id: str) -> Facts:
         why = "sends its sandbox orders to the live host, told apart by a header alone: one slip would trade with real money"
     else:
         why = "has no sandbox that is supported, so there is nowhere to send practice orders"
-    raise CallAPersonError(f"exchange.id {exchange_id!r} {why}; choose one of {', '.join(FACTS)}, or exchange.mode dry-run")
+    raise CallAPersonError(
+        f"exchange.id {exchange_id!r} {why}; choose one of {', '.join(FACTS)}, or exchange.mode dry-run"
+    )

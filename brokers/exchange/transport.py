@@ -76,7 +76,9 @@ class Transport(HTTPAdapter):
         headers = {name.lower(): value for name, value in answer.headers.items()}
         self.reply = Reply(answer.status_code, headers, answer.content.decode(errors="replace"))
         if answer.is_redirect and _is_signed(request):
-            raise TooManyRedirects(f"{answer.status_code}: a signed request is not sent on to another address")
+            raise TooManyRedirects(
+                f"{answer.status_code}: a signed request is not sent on to another address"
+            )
         return answer
 
     def _in_time(self, whole: Callable[[], Response], begun: list[Response]) -> Response:
@@ -90,13 +92,21 @@ class Transport(HTTPAdapter):
 
     def _refuse(self, request: PreparedRequest) -> None:
         address = urlsplit(request.url or "")
-        if address.scheme != "https" or address.hostname not in self._hosts or address.port not in (None, 443):
+        if (
+            address.scheme != "https"
+            or address.hostname not in self._hosts
+            or address.port not in (None, 443)
+        ):
             where = f"{address.scheme}://{address.hostname}"
             kind = "the sandbox" if self._keys else "public prices"
             message = f"{self._name}: stopped a request to {where}: this client is for {kind} at {', '.join(sorted(self._hosts))} only"
-            raise SafetyError(f"{message}. Nothing was sent there. Check the network for redirects, and the versions with doctor")
+            raise SafetyError(
+                f"{message}. Nothing was sent there. Check the network for redirects, and the versions with doctor"
+            )
         if not self._keys and (request.method != "GET" or _is_signed(request)):
-            raise SafetyError(f"{self._name}: stopped a signed request of a client that reads public prices; nothing was sent. Report this")
+            raise SafetyError(
+                f"{self._name}: stopped a signed request of a client that reads public prices; nothing was sent. Report this"
+            )
 
 
 def within(seconds: float, call: Callable[[], Result]) -> Result:
@@ -115,6 +125,12 @@ def within(seconds: float, call: Callable[[], Result]) -> Result:
 
 def _is_signed(request: PreparedRequest) -> bool:
     names = " ".join(request.headers).lower()
-    body = request.body.decode(errors="replace") if isinstance(request.body, bytes) else str(request.body or "")
+    body = (
+        request.body.decode(errors="replace")
+        if isinstance(request.body, bytes)
+        else str(request.body or "")
+    )
     text = f"{request.url} {body}".lower()
-    return any(part in names for part in SIGNED_HEADERS) or any(part in text for part in SIGNED_PARAMETERS)
+    return any(part in names for part in SIGNED_HEADERS) or any(
+        part in text for part in SIGNED_PARAMETERS
+    )

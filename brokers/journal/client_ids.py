@@ -4,7 +4,9 @@ import secrets
 from base64 import b32encode
 from hashlib import blake2b
 
-LENGTH = 26  # the longest that every supported exchange takes: Gate allows 28 with its own "t-" before
+LENGTH = (
+    26  # the longest that every supported exchange takes: Gate allows 28 with its own "t-" before
+)
 PREFIX = 8
 
 
@@ -18,7 +20,9 @@ def client_id(account_id: str, bar: int, symbol: str, leg: int, attempt: int) ->
 
     `bar` is the decision's bar (epoch seconds of its end), `leg` the order's place within the decision, `attempt` counts from 1.
     """
-    digest = blake2b(f"{account_id}|{bar}|{symbol}|{leg}|{attempt}".encode(), digest_size=15).digest()
+    digest = blake2b(
+        f"{account_id}|{bar}|{symbol}|{leg}|{attempt}".encode(), digest_size=15
+    ).digest()
     return account_id + _base32(digest)[: LENGTH - PREFIX]
 
 

@@ -17,8 +17,14 @@ DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 MEANINGS = (  # by the beginning of SQLite's name of the error
     (("SQLITE_FULL",), "the disk is full; free some space"),
-    (("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH"), "it or its folder cannot be written; make both writable"),
-    (("SQLITE_BUSY", "SQLITE_LOCKED"), "another process keeps it locked; end that one and try again"),
+    (
+        ("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH"),
+        "it or its folder cannot be written; make both writable",
+    ),
+    (
+        ("SQLITE_BUSY", "SQLITE_LOCKED"),
+        "another process keeps it locked; end that one and try again",
+    ),
     (("SQLITE_IOERR",), "the disk fails to read or write; look at its space and its health"),
     (DAMAGED, "it is damaged"),
     (("SQLITE_CONSTRAINT",), "it does not take what should be recorded"),
@@ -45,7 +51,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the file and changes nothing."""
-        with self._explained(), self._engine.connect().execution_options(**{READS: True}) as connection, connection.begin():
+        with (
+            self._explained(),
+            self._engine.connect().execution_options(**{READS: True}) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextmanager
@@ -59,7 +69,9 @@ class Database:
 
         """
         if _identity(self.path) != self._file:
-            raise JournalError(f"{self.path}: was moved, removed or replaced while in use; put it back and start again")
+            raise JournalError(
+                f"{self.path}: was moved, removed or replaced while in use; put it back and start again"
+            )
         with self._explained(), self._engine.begin() as connection:
             yield connection
 
@@ -77,7 +89,9 @@ class Database:
         self._engine.dispose()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        )
         try:
             for pragma in self._pragmas:
                 connection.execute(f"PRAGMA {pragma}")
@@ -92,16 +106,23 @@ class Database:
             yield
         except DBAPIError as error:
             name = getattr(error.orig, "sqlite_errorname", "")
-            if not name:  # not SQLite's but the driver's: a value of a type it does not know, which is a bug
+            if (
+                not name
+            ):  # not SQLite's but the driver's: a value of a type it does not know, which is a bug
                 raise
-            meaning = next((text for beginnings, text in MEANINGS if name.startswith(beginnings)), "it cannot be used")
+            meaning = next(
+                (text for beginnings, text in MEANINGS if name.startswith(beginnings)),
+                "it cannot be used",
+            )
             kind = DamagedError if name.startswith(DAMAGED) else JournalError
             raise kind(f"{self.path}: {meaning} (SQLite says: {error.orig})") from error
 
 
 def _begin(connection: Connection) -> None:
     """A writer waits for its turn at once: one that began by reading could not wait any more."""
-    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(READS) else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(
+        "BEGIN" if connection.get_execution_options().get(READS) else "BEGIN IMMEDIATE"
+    )
 
 
 def _identity(path: Path) -> Any:

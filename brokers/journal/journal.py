@@ -31,7 +31,12 @@ from brokers.journal.records import (
 )
 from brokers.journal.statements import chosen, select_rows
 
-ACCOUNT_ID, HALTED, RESUMED, FLOW = "account_id", "halted", "resumed", "flow"  # keys of the meta table; the last: put in since the newest decision
+ACCOUNT_ID, HALTED, RESUMED, FLOW = (
+    "account_id",
+    "halted",
+    "resumed",
+    "flow",
+)  # keys of the meta table; the last: put in since the newest decision
 PAGE = 1000  # rows a transaction reads at most while a caller goes through them
 
 R = TypeVar("R", bound=NamedTuple)
@@ -44,20 +49,29 @@ class Journal:
     Every method raises JournalError where the file cannot be read or written.
     """
 
-    def __init__(self, database: Database, lock: SessionLock | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, lock: SessionLock | None, now: Callable[[], float]
+    ) -> None:
         self._database = database
         self._lock = lock
         self._now = now
         self._session: int | None = None
         account_id = self.get(ACCOUNT_ID)
         if account_id is None:
-            raise JournalError(f"{database.path}: names no account; put an earlier backup in its place")
+            raise JournalError(
+                f"{database.path}: names no account; put an earlier backup in its place"
+            )
         self.account_id = account_id
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -79,12 +93,16 @@ class Journal:
     def keep(self, values: Mapping[str, str]) -> None:
         """Keep several values by key, all or none."""
         with self._writing() as connection:
-            connection.execute(statements.PUT, [{"key": key, "value": value} for key, value in values.items()])
+            connection.execute(
+                statements.PUT, [{"key": key, "value": value} for key, value in values.items()]
+            )
 
     def halt(self, reason: str) -> None:
         """Say that nothing may be ordered until `resume`; from any process."""
         with self._database.writing() as connection:
-            connection.execute(statements.PUT, {"key": HALTED, "value": reason or "no reason was given"})
+            connection.execute(
+                statements.PUT, {"key": HALTED, "value": reason or "no reason was given"}
+            )
 
     def resume(self) -> None:
         """Take a halt back, from any process; when that was is kept under `RESUMED`."""
@@ -98,7 +116,13 @@ class Journal:
 
     def begin_session(self, mode: str, settings: str, version: str) -> int:
         """Record that this process trades from now on; the session's id."""
-        row = {"started": self._now(), "mode": mode, "settings": settings, "version": version, "pid": os.getpid()}
+        row = {
+            "started": self._now(),
+            "mode": mode,
+            "settings": settings,
+            "version": version,
+            "pid": os.getpid(),
+        }
         with self._writing() as connection:
             session = _inserted(connection, insert(tables.sessions), row)
         self._session = session
@@ -106,15 +130,26 @@ class Journal:
 
     def end_session(self, outcome: str) -> None:
         """Record how the session begun here has ended."""
-        ended = update(tables.sessions).where(tables.sessions.c.id == self._session).values(ended=self._now(), outcome=outcome)
+        ended = (
+            update(tables.sessions)
+            .where(tables.sessions.c.id == self._session)
+            .values(ended=self._now(), outcome=outcome)
+        )
         self._change(ended, f"no session was begun, so that none ends ({outcome})")
 
     def sessions(self) -> list[Session]:
         """All sessions, oldest first."""
-        return self._list(Session, select_rows(tables.sessions, Session).order_by(tables.sessions.c.id))
+        return self._list(
+            Session, select_rows(tables.sessions, Session).order_by(tables.sessions.c.id)
+        )
 
     def record_decision(
-        self, decision: DecisionRow, gate: GateRow | None, bars: Sequence[Bar], equity: EquityRow, intents: Sequence[Intent]
+        self,
+        decision: DecisionRow,
+        gate: GateRow | None,
+        bars: Sequence[Bar],
+        equity: EquityRow,
+        intents: Sequence[Intent],
     ) -> list[Intent]:
         """Keep a decision with all it rests on and asks for; the intents with their ids.
 
@@ -129,21 +164,41 @@ class Journal:
         with self._writing() as connection:
             last = connection.scalar(statements.LAST_TIME)
             if last is not None and last >= decision.time:
-                raise JournalError(f"{self._database.path}: the bar of {_utc(decision.time)} cannot be decided, that of {_utc(last)} already is")
-            repeated = connection.scalar(statements.SENTENCE, {"until": decision.time}) == decision.sentence
-            connection.execute(statements.ADD_DECISION, decision._asdict() | ({"sentence": None} if repeated else {}))
+                raise JournalError(
+                    f"{self._database.path}: the bar of {_utc(decision.time)} cannot be decided, that of {_utc(last)} already is"
+                )
+            repeated = (
+                connection.scalar(statements.SENTENCE, {"until": decision.time})
+                == decision.sentence
+            )
+            connection.execute(
+                statements.ADD_DECISION,
+                decision._asdict() | ({"sentence": None} if repeated else {}),
+            )
             if gate is not None:
                 connection.execute(statements.KEEP_GATE, gate._asdict())
             if bars:
                 connection.execute(statements.KEEP_BAR, [bar._asdict() for bar in bars])
             connection.execute(statements.ADD_EQUITY, equity._asdict())
-            connection.execute(statements.PUT, {"key": FLOW, "value": "0.0"})  # it stands in that row now
-            return [intent._replace(id=_inserted(connection, statements.ADD_INTENT, _without_id(intent))) for intent in intents]
+            connection.execute(
+                statements.PUT, {"key": FLOW, "value": "0.0"}
+            )  # it stands in that row now
+            return [
+                intent._replace(
+                    id=_inserted(connection, statements.ADD_INTENT, _without_id(intent))
+                )
+                for intent in intents
+            ]
 
     def decided(self, time: int) -> bool:
         """Whether the bar that ended at `time` has its decision."""
         with self._database.reading() as connection:
-            return connection.scalar(select(tables.decisions.c.time).where(tables.decisions.c.time == time)) is not None
+            return (
+                connection.scalar(
+                    select(tables.decisions.c.time).where(tables.decisions.c.time == time)
+                )
+                is not None
+            )
 
     def last_decision(self) -> DecisionRow | None:
         """The newest decision."""
@@ -151,7 +206,9 @@ class Journal:
             last = connection.scalar(statements.LAST_TIME)
         return None if last is None else next(self.decisions(since=last))
 
-    def decisions(self, since: int | None = None, until: int | None = None) -> Iterator[DecisionRow]:
+    def decisions(
+        self, since: int | None = None, until: int | None = None
+    ) -> Iterator[DecisionRow]:
         """Decisions on bars from `since` to `until`, both included, oldest first."""
         sentence: str | None = None
         for row in self._pages(tables.decisions, DecisionRow, since, until):
@@ -172,7 +229,9 @@ class Journal:
 
     def intents(self, time: int | None = None) -> list[Intent]:
         """The intents of one decision, or all, in the order they were decided."""
-        return self._list(Intent, chosen(tables.intents, Intent, "time", time).order_by(tables.intents.c.id))
+        return self._list(
+            Intent, chosen(tables.intents, Intent, "time", time).order_by(tables.intents.c.id)
+        )
 
     def unfinished(self) -> list[Intent]:
         """Intents still to be sent, or sent and not settled."""
@@ -180,7 +239,10 @@ class Journal:
 
     def set_intent(self, id: int, state: IntentState, why: str) -> None:
         """Say what has become of an intent."""
-        self._change(update(tables.intents).where(tables.intents.c.id == id).values(state=state, why=why), f"there is no intent {id}")
+        self._change(
+            update(tables.intents).where(tables.intents.c.id == id).values(state=state, why=why),
+            f"there is no intent {id}",
+        )
 
     def sending(self, order: OrderRow) -> None:
         """Keep an order *before* it is sent, and its intent as sent.
@@ -197,22 +259,36 @@ class Journal:
             if (why := connection.scalar(statements.VALUE, {"key": HALTED})) is not None:
                 raise HaltedError(f"halted: {why}")
             if connection.execute(statements.SENT, {"intent": order.intent}).rowcount != 1:
-                raise JournalError(f"{self._database.path}: order {order.client_id} must not be sent, intent {order.intent} is settled or not there")
+                raise JournalError(
+                    f"{self._database.path}: order {order.client_id} must not be sent, intent {order.intent} is settled or not there"
+                )
             connection.execute(insert(tables.orders), order._asdict())
 
     def update_order(self, client_id: str, **changes: Unpack[OrderChanges]) -> None:
         """Keep what the venue now says of an order."""
-        changed = update(tables.orders).where(tables.orders.c.client_id == client_id).values({"updated": self._now(), **changes})
+        changed = (
+            update(tables.orders)
+            .where(tables.orders.c.client_id == client_id)
+            .values({"updated": self._now(), **changes})
+        )
         self._change(changed, f"there is no order {client_id}")
 
     def orders(self, intent: int | None = None) -> list[OrderRow]:
         """The attempts at one intent, or all orders, in the order they were sent (their times may have been stamped by a clock that jumped)."""
         columns = tables.orders.c
-        return self._list(OrderRow, chosen(tables.orders, OrderRow, "intent", intent).order_by(columns.intent, columns.attempt))
+        return self._list(
+            OrderRow,
+            chosen(tables.orders, OrderRow, "intent", intent).order_by(
+                columns.intent, columns.attempt
+            ),
+        )
 
     def order(self, client_id: str) -> OrderRow | None:
         """The order of this id."""
-        return next(iter(self._list(OrderRow, chosen(tables.orders, OrderRow, "client_id", client_id))), None)
+        return next(
+            iter(self._list(OrderRow, chosen(tables.orders, OrderRow, "client_id", client_id))),
+            None,
+        )
 
     def add_fills(self, rows: Sequence[FillRow]) -> int:
         """Keep executions, however often they are told; how many were new. A fee that was not known before is filled in."""
@@ -220,19 +296,31 @@ class Journal:
         with self._writing() as connection:
             for row in rows:
                 columns = tables.fills.c
-                same = (columns.symbol == row.symbol) & (columns.trade_id == row.trade_id) & (columns.client_id == row.client_id)
+                same = (
+                    (columns.symbol == row.symbol)
+                    & (columns.trade_id == row.trade_id)
+                    & (columns.client_id == row.client_id)
+                )
                 kept = connection.execute(select_rows(tables.fills, FillRow).where(same)).first()
                 if kept is None:
                     connection.execute(insert(tables.fills), row._asdict())
                     new += 1
                 elif row.knows_more_than(FillRow._make(kept)):
-                    connection.execute(update(tables.fills).where(same).values(fee=row.fee, fee_coin=row.fee_coin, fee_quote=row.fee_quote))
+                    connection.execute(
+                        update(tables.fills)
+                        .where(same)
+                        .values(fee=row.fee, fee_coin=row.fee_coin, fee_quote=row.fee_quote)
+                    )
         return new
 
     def fills(self, since: float | None = None) -> list[FillRow]:
         """Executions from `since` on, oldest first."""
-        query = select_rows(tables.fills, FillRow).order_by(tables.fills.c.time, tables.fills.c.symbol, tables.fills.c.trade_id)
-        return self._list(FillRow, query if since is None else query.where(tables.fills.c.time >= since))
+        query = select_rows(tables.fills, FillRow).order_by(
+            tables.fills.c.time, tables.fills.c.symbol, tables.fills.c.trade_id
+        )
+        return self._list(
+            FillRow, query if since is None else query.where(tables.fills.c.time >= since)
+        )
 
     def equity(self, since: int | None = None) -> list[EquityRow]:
         """The account's worth at every bar from `since` on, oldest first."""
@@ -240,7 +328,17 @@ class Journal:
 
     def last_equity(self) -> EquityRow | None:
         """The account's worth at the newest bar."""
-        return next(iter(self._list(EquityRow, select_rows(tables.equity, EquityRow).order_by(tables.equity.c.time.desc()).limit(1))), None)
+        return next(
+            iter(
+                self._list(
+                    EquityRow,
+                    select_rows(tables.equity, EquityRow)
+                    .order_by(tables.equity.c.time.desc())
+                    .limit(1),
+                )
+            ),
+            None,
+        )
 
     def drawdown_since(self, time: float) -> tuple[float, float]:
         """The highest unit value from `time` on (NaN: none) and the largest fall from a peak before it, as a fraction."""
@@ -251,18 +349,30 @@ class Journal:
     def incident(self, kind: str, severity: Severity, text: str) -> bool:
         """Keep that something happened, from any process; whether it is new today (UTC) and not one time more."""
         now = self._now()
-        row = {"time": now, "kind": kind, "severity": severity, "text": text, "count": 1, "last": now, "day": math.floor(now / 86400)}
+        row = {
+            "time": now,
+            "kind": kind,
+            "severity": severity,
+            "text": text,
+            "count": 1,
+            "last": now,
+            "day": math.floor(now / 86400),
+        }
         with self._database.writing() as connection:
             return bool(connection.scalar(statements.NOTICE, row) == 1)
 
     def incidents(self, limit: int) -> list[Incident]:
         """The `limit` incidents that were seen last, newest first."""
         order = tables.incidents.c.last.desc(), tables.incidents.c.id.desc()
-        return self._list(Incident, select_rows(tables.incidents, Incident).order_by(*order).limit(limit))
+        return self._list(
+            Incident, select_rows(tables.incidents, Incident).order_by(*order).limit(limit)
+        )
 
     def _writing(self) -> AbstractContextManager[Connection]:
         if self._lock is None:
-            raise JournalError(f"{self._database.path}: was opened to read, to halt and to resume; only a session that holds its lock records more")
+            raise JournalError(
+                f"{self._database.path}: was opened to read, to halt and to resume; only a session that holds its lock records more"
+            )
         return self._database.writing()
 
     def _change(self, statement: Any, missing: str) -> None:
@@ -274,7 +384,9 @@ class Journal:
         with self._database.reading() as connection:
             return [record._make(row) for row in connection.execute(query)]
 
-    def _pages(self, table: Table, record: type[R], since: int | None, until: int | None) -> Iterator[R]:
+    def _pages(
+        self, table: Table, record: type[R], since: int | None, until: int | None
+    ) -> Iterator[R]:
         """Rows by the table's key, a transaction a page."""
         key = tuple(table.primary_key)
         query = select_rows(table, record).order_by(*key).limit(PAGE)
@@ -284,7 +396,11 @@ class Journal:
         while page:
             yield from page
             after = tuple(getattr(page[-1], column.name) for column in key)
-            page = self._list(record, query.where(tuple_(*key) > tuple_(*after))) if len(page) == PAGE else []
+            page = (
+                self._list(record, query.where(tuple_(*key) > tuple_(*after)))
+                if len(page) == PAGE
+                else []
+            )
 
 
 def _inserted(connection: Connection, statement: Any, row: dict[str, Any]) -> int:

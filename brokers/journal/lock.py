@@ -25,12 +25,19 @@ class SessionLock:
         self._lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, thread_local=False)
         try:
             self._lock.acquire()
-            replace_file(self._pid, lambda temporary: Path(temporary).write_text(f"{os.getpid()}\n", encoding="utf-8"))
+            replace_file(
+                self._pid,
+                lambda temporary: Path(temporary).write_text(f"{os.getpid()}\n", encoding="utf-8"),
+            )
         except Timeout:
-            raise JournalError(f"{path}: is in use by another session ({_named(self._pid)}); stop that one first: one session an account") from None
+            raise JournalError(
+                f"{path}: is in use by another session ({_named(self._pid)}); stop that one first: one session an account"
+            ) from None
         except (OSError, NotImplementedError) as error:
             self._lock.release()
-            raise JournalError(f"{path}: cannot be locked ({error}); make its folder writable, free some space, or set journal.folder") from error
+            raise JournalError(
+                f"{path}: cannot be locked ({error}); make its folder writable, free some space, or set journal.folder"
+            ) from error
 
     def release(self) -> None:
         """Let the next session have it. A second time changes nothing."""
@@ -47,7 +54,10 @@ def holder(path: Path) -> str:
     lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, thread_local=False)
     try:
         lock.acquire()
-    except (OSError, NotImplementedError):  # held, which is an OSError too; where it cannot be tried the file is believed
+    except (
+        OSError,
+        NotImplementedError,
+    ):  # held, which is an OSError too; where it cannot be tried the file is believed
         return _named(pid)
     lock.release()
     return ""

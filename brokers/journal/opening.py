@@ -100,7 +100,9 @@ def _checked(path: Path, now: float) -> int:
         kept = _kept_copy(path, now)
         remedy = f"To go on, put an earlier backup in its place and remove {path.name}-wal and {path.name}-shm"
         last = "or move it away to begin with an empty journal, which knows nothing of what was ordered"
-        raise JournalError(f"{error}. Nothing in it was changed; {kept}. {remedy}, {last}") from error
+        raise JournalError(
+            f"{error}. Nothing in it was changed; {kept}. {remedy}, {last}"
+        ) from error
 
 
 def _version(path: Path) -> int:
@@ -112,18 +114,25 @@ def _version(path: Path) -> int:
     database = Database(path, "ro")
     try:
         with database.reading() as connection:
-            application, version, page = (int(_pragma(connection, name)) for name in ("application_id", "user_version", "page_size"))
+            application, version, page = (
+                int(_pragma(connection, name))
+                for name in ("application_id", "user_version", "page_size")
+            )
             problem = _pragma(connection, "quick_check(1)")
     finally:
         database.close()
     if problem != "ok":
         raise DamagedError(f"{path}: it is damaged ({' '.join(str(problem).split())})")
     if size % page:
-        raise DamagedError(f"{path}: it is damaged ({size} bytes are no whole number of pages of {page})")
+        raise DamagedError(
+            f"{path}: it is damaged ({size} bytes are no whole number of pages of {page})"
+        )
     if application != APPLICATION_ID or version < 1:
         raise DamagedError(f"{path}: it is a database of something else, not a journal")
     if version > 1 + len(MIGRATIONS):
-        raise DamagedError(f"{path}: it is of version {version}, this program knows versions up to {1 + len(MIGRATIONS)}; update the program")
+        raise DamagedError(
+            f"{path}: it is of version {version}, this program knows versions up to {1 + len(MIGRATIONS)}; update the program"
+        )
     return version
 
 
@@ -161,7 +170,10 @@ def _same(one: Path, other: Path) -> bool:
 
 def _backup_name(path: Path, now: float) -> Path:
     stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
-    names = (path.with_name(f"{path.name}.{stamp}{f'-{number}' if number > 1 else ''}.backup") for number in count(1))
+    names = (
+        path.with_name(f"{path.name}.{stamp}{f'-{number}' if number > 1 else ''}.backup")
+        for number in count(1)
+    )
     return next(name for name in names if not name.exists())
 
 
@@ -178,17 +190,23 @@ def _migrate(path: Path, now: float, lock: SessionLock | None) -> None:
                 for migration in MIGRATIONS[int(_pragma(connection, "user_version")) - 1 :]:
                     migration(connection)
                 if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                    raise JournalError(f"a row of {broken[0]} would refer to a row of {broken[2]} that is not there")
+                    raise JournalError(
+                        f"a row of {broken[0]} would refer to a row of {broken[2]} that is not there"
+                    )
                 connection.exec_driver_sql(f"PRAGMA user_version = {1 + len(MIGRATIONS)}")
         except (OSError, SQLAlchemyError, JournalError) as error:
             failed = f"{path}: cannot be brought to version {1 + len(MIGRATIONS)} ({error})"
-            raise JournalError(f"{failed}. It is as it was; go on with the version of the program that wrote it") from error
+            raise JournalError(
+                f"{failed}. It is as it was; go on with the version of the program that wrote it"
+            ) from error
 
 
 def journal_path(settings: Settings) -> Path:
     """The journal of the account these settings trade."""
     exchange = settings.exchange
-    name = f"testnet-{exchange.id}" if exchange.mode == "testnet" else f"dry-run-{exchange.prices_id}"
+    name = (
+        f"testnet-{exchange.id}" if exchange.mode == "testnet" else f"dry-run-{exchange.prices_id}"
+    )
     return Path(settings.journal.folder) / f"{name}.sqlite"
 
 
@@ -196,5 +214,7 @@ def existing_journal(settings: Settings) -> Path:
     """`journal_path`, which must be there."""
     path = journal_path(settings)
     if not path.exists():
-        raise ConfigError(f"{path}: there is no such journal; name the config the session runs with, as in --config config/testnet.toml")
+        raise ConfigError(
+            f"{path}: there is no such journal; name the config the session runs with, as in --config config/testnet.toml"
+        )
     return path

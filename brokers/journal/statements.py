@@ -17,7 +17,9 @@ def select_rows(table: Table, record: type[NamedTuple]) -> Select[Any]:
     return select(*(table.c[name] for name in record._fields))
 
 
-def chosen(table: Table, record: type[NamedTuple], name: str, value: int | str | None) -> Select[Any]:
+def chosen(
+    table: Table, record: type[NamedTuple], name: str, value: int | str | None
+) -> Select[Any]:
     """The rows with that `value` in the column `name`; all for None."""
     query = select_rows(table, record)
     return query if value is None else query.where(table.c[name] == value)
@@ -26,21 +28,31 @@ def chosen(table: Table, record: type[NamedTuple], name: str, value: int | str |
 def _replacing(table: Table, key: str, where: Callable[[Any], Any] = lambda new: None) -> Any:
     """An insert that overwrites the row of the same key, if `where` holds of the new row."""
     statement = upsert(table)
-    values = {column.name: statement.excluded[column.name] for column in table.c if column.name != key}
-    return statement.on_conflict_do_update(index_elements=[key], set_=values, where=where(statement.excluded))
+    values = {
+        column.name: statement.excluded[column.name] for column in table.c if column.name != key
+    }
+    return statement.on_conflict_do_update(
+        index_elements=[key], set_=values, where=where(statement.excluded)
+    )
 
 
 def _noticing() -> Any:
     """An insert of an incident that counts up the one of the same day instead, and tells the count."""
     statement = upsert(incidents)
     again = {"count": incidents.c.count + 1, "last": statement.excluded.last}
-    return statement.on_conflict_do_update(index_elements=["day", "kind", "severity", "text"], set_=again).returning(incidents.c.count)
+    return statement.on_conflict_do_update(
+        index_elements=["day", "kind", "severity", "text"], set_=again
+    ).returning(incidents.c.count)
 
 
 def _drawdown() -> Any:
     """The highest unit value from `since` on, and the largest fall from the highest before."""
     peak = func.max(equity.c.unit_value).over(order_by=equity.c.time)
-    walk = select(equity.c.unit_value, peak.label("peak")).where(equity.c.time >= bindparam("since")).subquery()
+    walk = (
+        select(equity.c.unit_value, peak.label("peak"))
+        .where(equity.c.time >= bindparam("since"))
+        .subquery()
+    )
     return select(func.max(walk.c.peak), func.max(1.0 - walk.c.unit_value / walk.c.peak))
 
 
@@ -56,7 +68,13 @@ SENTENCE = (  # the one that stands at `until`
     .order_by(decisions.c.time.desc())
     .limit(1)
 )
-UNFINISHED = select_rows(intents, Intent).where(intents.c.state.in_(OPEN_STATES)).order_by(intents.c.id)
-SENT = update(intents).where(intents.c.id == bindparam("intent"), intents.c.state.in_(OPEN_STATES)).values(state="sent")
+UNFINISHED = (
+    select_rows(intents, Intent).where(intents.c.state.in_(OPEN_STATES)).order_by(intents.c.id)
+)
+SENT = (
+    update(intents)
+    .where(intents.c.id == bindparam("intent"), intents.c.state.in_(OPEN_STATES))
+    .values(state="sent")
+)
 NOTICE = _noticing()
 DRAWDOWN = _drawdown()

@@ -3,9 +3,22 @@
 import json
 from typing import Any
 
-from sqlalchemy import REAL, Column, ForeignKey, Index, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    REAL,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 
-APPLICATION_ID = 0x52474A4C  # "RGJL", in the file's header: no other program's database is taken for a journal
+APPLICATION_ID = (
+    0x52474A4C  # "RGJL", in the file's header: no other program's database is taken for a journal
+)
 Numbers = tuple[float, ...]
 
 
@@ -28,11 +41,18 @@ class NumberList(TypeDecorator[Numbers]):
 
     def process_bind_param(self, value: Numbers | None, dialect: Any) -> str:
         """As short as it can be read back exactly."""
-        return json.dumps([None if number != number else number for number in value or ()], separators=(",", ":"), allow_nan=False)
+        return json.dumps(
+            [None if number != number else number for number in value or ()],
+            separators=(",", ":"),
+            allow_nan=False,
+        )
 
     def process_result_value(self, value: str | None, dialect: Any) -> Numbers:
         """The very same floats."""
-        return tuple(float("nan") if number is None else float(number) for number in json.loads(value or "[]"))
+        return tuple(
+            float("nan") if number is None else float(number)
+            for number in json.loads(value or "[]")
+        )
 
 
 METADATA = MetaData()
@@ -75,7 +95,14 @@ sessions = _table(
     Column("outcome", Text),
 )
 
-bars = _table("bars", _key("time"), _key("symbol", Text), *_numbers("open", "high", "low", "close", "volume"), _integer("stale"), rows_by_key=True)
+bars = _table(
+    "bars",
+    _key("time"),
+    _key("symbol", Text),
+    *_numbers("open", "high", "low", "close", "volume"),
+    _integer("stale"),
+    rows_by_key=True,
+)
 
 gate_rows = _table(
     "gate_rows",
@@ -99,12 +126,19 @@ decisions = _table(
     Column("confirmed_at", REAL),
     _integer("gate_stale"),
     *_numbers("equity", "cash", "drawdown", "gross"),
-    *(Column(name, NumberList, nullable=False) for name in ("missing", "current", "targets", "sizes")),
+    *(
+        Column(name, NumberList, nullable=False)
+        for name in ("missing", "current", "targets", "sizes")
+    ),
     Column("sentence", Text),  # NULL: that of the decision before
     _text("note"),
     _integer("session", ForeignKey("sessions.id")),
 )
-Index("decisions_that_say_something_new", decisions.c.time, sqlite_where=decisions.c.sentence.is_not(None))
+Index(
+    "decisions_that_say_something_new",
+    decisions.c.time,
+    sqlite_where=decisions.c.sentence.is_not(None),
+)
 
 intents = _table(
     "intents",

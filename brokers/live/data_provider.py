@@ -17,12 +17,16 @@ from brokers.prices.series import BAR_COLUMNS, SIBLINGS, DataError, Series
 from config.settings import Settings
 
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two looks for what should be there
-MOST_OF_A_BAR = 0.25  # of a bar may be spent waiting: the next one must not find the session still busy
+MOST_OF_A_BAR = (
+    0.25  # of a bar may be spent waiting: the next one must not find the session still busy
+)
 LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missing
 TOLD = 10  # bars for which a silent coin is told of; by then it has long counted as ended
 DAY = pd.Timedelta(days=1)
 YEAR = 366 * DAY  # no average reaches further back
-LONGEST_CLOSURE = 8 * DAY  # between two sessions' closes in New York; in 2001 it were 7: a calendar that has none for longer is blind
+LONGEST_CLOSURE = (
+    8 * DAY
+)  # between two sessions' closes in New York; in 2001 it were 7: a calendar that has none for longer is blind
 EPOCH = pd.Timestamp(0, tz="UTC")
 NO_BARS = pd.DataFrame(columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
 
@@ -52,7 +56,9 @@ class Source(Protocol):
 
     final: bool
 
-    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(
+        self, now: pd.Timestamp, again: Collection[str] = ()
+    ) -> tuple[Prices, Mapping[str, DataError]]:
         """All daily series up to `now`, and why the others could not be had, by symbol; those in `again` as the source has them now."""
 
     def sessions(self, now: pd.Timestamp) -> int:
@@ -68,7 +74,14 @@ class Pump:
     The one rule: what is handed over was known at the bar's end, and is the newest there is.
     """
 
-    def __init__(self, source: Source, functions: Functions, settings: Settings, clock: Clock, remembered: pd.DataFrame) -> None:
+    def __init__(
+        self,
+        source: Source,
+        functions: Functions,
+        settings: Settings,
+        clock: Clock,
+        remembered: pd.DataFrame,
+    ) -> None:
         """`remembered`: gate rows earlier sessions acted on, as `Functions.gate_lines` makes them."""
         self._source = source
         self.final = source.final
@@ -84,7 +97,9 @@ class Pump:
         self._again_at, self._pause = 0.0, PAUSES[0]
         self._table = pd.DataFrame()
         self._lines = remembered
-        self._acted_on = remembered.index[-1] if len(remembered) else EPOCH  # the newest gate row that was handed over
+        self._acted_on = (
+            remembered.index[-1] if len(remembered) else EPOCH
+        )  # the newest gate row that was handed over
         self._news: tuple[Problem, ...] = ()
 
     def known(self, due: int) -> Known:
@@ -95,7 +110,9 @@ class Pump:
         self._news = ()
         while True:
             known = self._look(due)
-            complete = len(known.coins) == len(self._settings.coins) and all(lines["stale"] == 0 for lines in known.coins.values())
+            complete = len(known.coins) == len(self._settings.coins) and all(
+                lines["stale"] == 0 for lines in known.coins.values()
+            )
             left = ends - self._clock.now()
             if (complete and not known.problems) or left <= 0.0 or self._clock.stopped:
                 self._acted_on = self._lines.index[-1] if len(self._lines) else EPOCH
@@ -106,12 +123,19 @@ class Pump:
         now = pd.Timestamp(due, unit="s", tz="UTC")
         if self._outdated(now):
             self._refresh(now)
-        problems = [Problem("data", "warning", f"{symbol}: {error}") for symbol, error in self._failed.items()]
+        problems = [
+            Problem("data", "warning", f"{symbol}: {error}")
+            for symbol, error in self._failed.items()
+        ]
         if self._behind:
             text = f"{', '.join(self._behind)}: no row of the newest session; the one before is used for prices.max_age_sessions"
             problems.append(Problem("data", "warning", text))
         known_at, gate, row = self._gate(problems)
-        coins = {coin.name: lines for coin in self._settings.coins if (lines := self._coin(coin.history, now, problems)) is not None}
+        coins = {
+            coin.name: lines
+            for coin in self._settings.coins
+            if (lines := self._coin(coin.history, now, problems)) is not None
+        }
         return Known(due, known_at, gate, row, coins, tuple(problems))
 
     def _outdated(self, now: pd.Timestamp) -> bool:
@@ -119,7 +143,9 @@ class Pump:
         prices = self._prices
         if prices is None:
             return True
-        if prices.now.floor("D") != now.floor("D") or self._source.sessions(now) > len(prices.sessions):
+        if prices.now.floor("D") != now.floor("D") or self._source.sessions(now) > len(
+            prices.sessions
+        ):
             return True
         return self._lacking() and self._clock.now() >= self._again_at
 
@@ -129,7 +155,12 @@ class Pump:
 
     def _stale(self) -> bool:
         """Whether the gate could not be read at the newest session, or was read without all that belongs to it."""
-        return bool(self._behind) or not len(self._table) or bool(self._table["stale"].iloc[-1] > 0) or self._missed() > 0
+        return (
+            bool(self._behind)
+            or not len(self._table)
+            or bool(self._table["stale"].iloc[-1] > 0)
+            or self._missed() > 0
+        )
 
     def _missed(self) -> int:
         """Sessions since the newest gate row; weekdays where the calendar has none for longer than New York was ever closed."""
@@ -144,7 +175,11 @@ class Pump:
         prices, failed = self._source.history(now, self._doubted())
         coins = {coin.history for coin in self._settings.coins_and_bitcoin()}
         self._failed = dict(failed)
-        if failed.keys() <= coins and (self._prices is None or len(prices.sessions) != len(self._prices.sessions) or self._stale()):
+        if failed.keys() <= coins and (
+            self._prices is None
+            or len(prices.sessions) != len(self._prices.sessions)
+            or self._stale()
+        ):
             try:
                 table = self._functions.gate(prices)
             except DataError as error:
@@ -170,7 +205,12 @@ class Pump:
         self._behind = []
         for request, one in prices.series.items():
             lacking = missing(one, prices.sessions, prices.now)
-            if request.kind == "session" and request.symbol not in self._failed and len(lacking) and lacking[-1] > one.frame.index[-1]:
+            if (
+                request.kind == "session"
+                and request.symbol not in self._failed
+                and len(lacking)
+                and lacking[-1] > one.frame.index[-1]
+            ):
                 self._behind.append(request.symbol)
             self._tell_once(_oddities(one, lacking, prices.now, self._warm_up))
 
@@ -179,7 +219,9 @@ class Pump:
         self._told.update(fresh)
         self._news += tuple(fresh)
 
-    def _gate(self, problems: list[Problem]) -> tuple[float, Mapping[str, float], Mapping[str, Any]]:
+    def _gate(
+        self, problems: list[Problem]
+    ) -> tuple[float, Mapping[str, float], Mapping[str, Any]]:
         """The newest row; where the newest session could not be worked out, the last one that could, marked stale."""
         if not len(self._lines):
             return 0.0, {}, {}
@@ -195,10 +237,18 @@ class Pump:
         kept = f"its row of {read[-1]:%Y-%m-%d} is kept" if len(read) else "its last row is kept"
         rule = f"nothing may rise, and beyond gate.max_gate_age ({self._settings.gate.max_gate_age}) everything is sold"
         if row.get("held") and not self._missed():
-            return Problem("held close", "critical", f"{row['closes_note']}; of the gate {kept}: {rule}")
-        return Problem("gate stale", "critical", f"the gate could not be read for {stale} session{'s' if stale > 1 else ''}; {kept}: {rule}")
+            return Problem(
+                "held close", "critical", f"{row['closes_note']}; of the gate {kept}: {rule}"
+            )
+        return Problem(
+            "gate stale",
+            "critical",
+            f"the gate could not be read for {stale} session{'s' if stale > 1 else ''}; {kept}: {rule}",
+        )
 
-    def _coin(self, history: str, now: pd.Timestamp, problems: list[Problem]) -> Mapping[str, float] | None:
+    def _coin(
+        self, history: str, now: pd.Timestamp, problems: list[Problem]
+    ) -> Mapping[str, float] | None:
         """A coin's lines at `now`; None before it is listed. Without its bars, its last daily close as many bars old as have passed."""
         daily = self._daily(history)
         told = self.final
@@ -212,7 +262,9 @@ class Pump:
             return None
         closes = daily["close"]
         if self._length == DAY and (not len(closes) or bars.index[-1] > closes.index[-1]):
-            closes = pd.concat([closes, bars["close"][bars.index > (closes.index[-1] if len(closes) else EPOCH)]])
+            closes = pd.concat(
+                [closes, bars["close"][bars.index > (closes.index[-1] if len(closes) else EPOCH)]]
+            )
         known = closes.iloc[: int(closes.index.searchsorted(now, side="right"))]
         table = self._functions.coin(bars, known, pd.DatetimeIndex([now - self._length, now]))
         lines = {str(name): float(value) for name, value in table.iloc[-1].items()}
@@ -223,7 +275,11 @@ class Pump:
 
     def _daily(self, history: str) -> pd.DataFrame:
         series = self._prices.series.items() if self._prices else ()
-        found = (one.frame for request, one in series if (request.symbol, request.timeframe) == (history, "1d"))
+        found = (
+            one.frame
+            for request, one in series
+            if (request.symbol, request.timeframe) == (history, "1d")
+        )
         return next(found, NO_BARS)
 
 
@@ -232,24 +288,39 @@ def remembered(journal: Journal) -> pd.DataFrame:
     rows = list(journal.gate_rows())
     index = pd.DatetimeIndex([row.known_at * 10**9 for row in rows], tz="UTC")
     columns = ("state", "ceiling", "filled", "confirmed_at", "stale")
-    return pd.DataFrame({name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float)
+    return pd.DataFrame(
+        {name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float
+    )
 
 
 def _warm_up(settings: Settings) -> int:
     """Daily closes a coin must have before everything that is asked of it is known."""
     asked = settings.allocation
-    return max(asked.own_trend_days if asked.own_trend != "off" else 0, asked.volatility_days + 1 if asked.target_volatility > 0.0 else 0)
+    return max(
+        asked.own_trend_days if asked.own_trend != "off" else 0,
+        asked.volatility_days + 1 if asked.target_volatility > 0.0 else 0,
+    )
 
 
-def _oddities(one: Series, lacking: pd.DatetimeIndex, now: pd.Timestamp, warm_up: int) -> Iterator[Problem]:
+def _oddities(
+    one: Series, lacking: pd.DatetimeIndex, now: pd.Timestamp, warm_up: int
+) -> Iterator[Problem]:
     """What averages over one series do not show."""
-    inside = lacking[(lacking > now - YEAR) & (lacking < one.frame.index[-1])] if len(lacking) else lacking
+    inside = (
+        lacking[(lacking > now - YEAR) & (lacking < one.frame.index[-1])]
+        if len(lacking)
+        else lacking
+    )
     if len(inside):
         text = f"{one.origin}: {len(inside)} bars of the last year are missing, the newest that of {inside[-1]:%Y-%m-%d}"
         yield Problem("gap", "warning", f"{text}; averages are worked out without them")
     if one.request.kind == "coin" and len(one.frame) < warm_up:
         text = f"{one.origin}: has {len(one.frame)} daily closes, allocation asks for {warm_up}"
-        yield Problem("short history", "warning", f"{text}: its own average or volatility is not known, and counts as a no")
+        yield Problem(
+            "short history",
+            "warning",
+            f"{text}: its own average or volatility is not known, and counts as a no",
+        )
 
 
 def _settled(table: pd.DataFrame) -> Iterator[Problem]:
@@ -263,7 +334,9 @@ def _revised(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Problem, ...]:
     acted = before[before["stale"] == 0] if len(before) else before
     now = after.reindex(acted.index)
     columns = ["state", "ceiling", "confirmed_at"]
-    same = (acted[columns].to_numpy() == now[columns].to_numpy()) | (acted[columns].isna().to_numpy() & now[columns].isna().to_numpy())
+    same = (acted[columns].to_numpy() == now[columns].to_numpy()) | (
+        acted[columns].isna().to_numpy() & now[columns].isna().to_numpy()
+    )
     changed = ~same.all(axis=1) & now["state"].notna().to_numpy()
     if not changed.any():
         return ()

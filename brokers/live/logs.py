@@ -28,7 +28,9 @@ DEEPEST = 6  # tables within tables of an extra field; below, their printed form
 _undo = ExitStack()
 
 
-def start(folder: Path, level: str, rotation_mb: float, keep: int, console: bool, secrets: Collection[str]) -> None:
+def start(
+    folder: Path, level: str, rotation_mb: float, keep: int, console: bool, secrets: Collection[str]
+) -> None:
     """Log through loguru from now on, whoever logs: the session, its threads and the libraries (these from warnings on).
 
     Parameters
@@ -51,16 +53,34 @@ def start(folder: Path, level: str, rotation_mb: float, keep: int, console: bool
     _redact_records(frozenset(secrets))
     if console:
         coloured = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-        logger.add(_to_stderr, level=level, format=_line, colorize=coloured, diagnose=False, backtrace=False)
+        logger.add(
+            _to_stderr,
+            level=level,
+            format=_line,
+            colorize=coloured,
+            diagnose=False,
+            backtrace=False,
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Loguru reads braces in a path as fields.
         path = str(folder / FILE).replace("{", "{{").replace("}", "}}")
         size = round(rotation_mb * MEGABYTE)
-        logger.add(path, level=level, format="{message}", serialize=True, rotation=size, retention=keep, diagnose=False, backtrace=False)
+        logger.add(
+            path,
+            level=level,
+            format="{message}",
+            serialize=True,
+            rotation=size,
+            retention=keep,
+            diagnose=False,
+            backtrace=False,
+        )
     except OSError as error:
         stop()
-        raise ConfigError(f"log folder {folder}: cannot be written: {error.strerror}; name another, or change its owner or mode") from None
+        raise ConfigError(
+            f"log folder {folder}: cannot be written: {error.strerror}; name another, or change its owner or mode"
+        ) from None
     _lead_libraries_here()
     _lead_dying_threads_here()
 
@@ -85,7 +105,9 @@ def _redact_records(secrets: frozenset[str]) -> None:
         if record["exception"]:
             # As text from here on: a sink that formats the exception itself would print its message as it is.
             kind, value, trace = record["exception"]
-            record["extra"]["traceback"] = _clean("".join(traceback.format_exception(kind, value, trace)).rstrip(), secrets)
+            record["extra"]["traceback"] = _clean(
+                "".join(traceback.format_exception(kind, value, trace)).rstrip(), secrets
+            )
             record["exception"] = None
 
     logger.configure(patcher=redact)
@@ -106,7 +128,10 @@ def _plain(value: Any, secrets: frozenset[str], depth: int = 0) -> Any:
     if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
         return value
     if isinstance(value, dict) and depth < DEEPEST:
-        return {_text(key, secrets): MASK if _names_a_secret(key) else _plain(one, secrets, depth + 1) for key, one in value.items()}
+        return {
+            _text(key, secrets): MASK if _names_a_secret(key) else _plain(one, secrets, depth + 1)
+            for key, one in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset) and depth < DEEPEST:
         return [_plain(one, secrets, depth + 1) for one in value]
     return _text(value, secrets)
@@ -115,7 +140,9 @@ def _plain(value: Any, secrets: frozenset[str], depth: int = 0) -> Any:
 def _text(value: object, secrets: frozenset[str]) -> str:
     try:
         return _clean(str(value), secrets)
-    except Exception:  # whatever a foreign object does when printed, a log line must not stop the session
+    except (
+        Exception
+    ):  # whatever a foreign object does when printed, a log line must not stop the session
         return f"<{type(value).__name__} that cannot be printed>"
 
 
@@ -145,10 +172,19 @@ class _ToLoguru(logging.Handler):
             message = record.getMessage()
         except Exception:  # a library's wrong arguments; logging itself would print them to stderr
             message = str(record.msg)
-        level = record.levelname if record.levelname in ("WARNING", "ERROR", "CRITICAL") else record.levelno
+        level = (
+            record.levelname
+            if record.levelname in ("WARNING", "ERROR", "CRITICAL")
+            else record.levelno
+        )
 
         def place(found: "Record") -> None:
-            found["name"], found["module"], found["function"], found["line"] = record.name, record.module, record.funcName or "", record.lineno
+            found["name"], found["module"], found["function"], found["line"] = (
+                record.name,
+                record.module,
+                record.funcName or "",
+                record.lineno,
+            )
 
         logger.patch(place).opt(exception=record.exc_info).log(level, message)
 
@@ -179,7 +215,11 @@ def _lead_dying_threads_here() -> None:
     def died(arguments: threading.ExceptHookArgs) -> None:
         if arguments.exc_type is not SystemExit:
             name = arguments.thread.name if arguments.thread else "?"
-            trace = (arguments.exc_type, arguments.exc_value or arguments.exc_type(), arguments.exc_traceback)
+            trace = (
+                arguments.exc_type,
+                arguments.exc_value or arguments.exc_type(),
+                arguments.exc_traceback,
+            )
             logger.opt(exception=trace).critical(f"thread {name} has ended on an error")
 
     def restore() -> None:

@@ -14,7 +14,13 @@ from brokers.redaction import redacted
 from config.settings import ConfigError
 
 # What a person can ask to be told, and how apprise marks it.
-EVENTS = {"gate": "info", "orders": "info", "daily": "info", "incident": "warning", "missed": "failure"}
+EVENTS = {
+    "gate": "info",
+    "orders": "info",
+    "daily": "info",
+    "incident": "warning",
+    "missed": "failure",
+}
 WAITING = 50  # messages that wait for one service before the oldest is dropped
 TIMEOUT = 10.0  # seconds to connect to a service, and to wait for each part of its answer
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds between attempts, doubled after each
@@ -23,7 +29,9 @@ QUIET = 3600.0  # seconds in which the same incident is told once
 REPEATED = ("incident", "missed")  # events that come again and again while something lasts
 # What may differ between two reports of the same incident: numbers, the parts of times, and what names one order or object.
 PASSING = re.compile(r"0x[0-9a-f]+|\b(?=\w*\d)\w{16,}\b|[+-]?\d+(?:[.,:]\d+)*(?:e[+-]?\d+)?")
-LOOK = 5.0  # seconds between two looks at the clock: a wait does not count the time a computer sleeps
+LOOK = (
+    5.0  # seconds between two looks at the clock: a wait does not count the time a computer sleeps
+)
 
 
 class Notification(NamedTuple):
@@ -41,7 +49,9 @@ class Notifier:
     thread and queue, so that one that hangs delays no other. A service that cannot be reached is tried again for `PATIENCE`.
     """
 
-    def __init__(self, urls: Sequence[str], events: Collection[str], log: Any, secrets: Collection[str] = ()) -> None:
+    def __init__(
+        self, urls: Sequence[str], events: Collection[str], log: Any, secrets: Collection[str] = ()
+    ) -> None:
         """`urls` in apprise's form; `events` out of `EVENTS`; `secrets` are taken out of what is sent, as from the log.
 
         Raises
@@ -57,7 +67,9 @@ class Notifier:
         self._log = log
         self._secrets = frozenset((*secrets, *secrets_in(urls)))
         self._repeats = Repeats()
-        self._services = [_Service(name, post, log, self._secrets) for name, post in list(_posts(urls))]
+        self._services = [
+            _Service(name, post, log, self._secrets) for name, post in list(_posts(urls))
+        ]
 
     def send(self, event: str, title: str, text: str) -> None:
         """Tell `event`; the same incident, or missed decisions, once in `QUIET` seconds, the next time with how often it has come since."""
@@ -69,7 +81,9 @@ class Notifier:
                 return
             text += f" (came {count} times more since it was last told)" if count else ""
         written = f"{text}\n{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        notification = Notification(EVENTS[event], redacted(title, self._secrets), redacted(written, self._secrets))
+        notification = Notification(
+            EVENTS[event], redacted(title, self._secrets), redacted(written, self._secrets)
+        )
         for service in self._services:
             service.put(notification)
 
@@ -98,7 +112,9 @@ class Repeats:
                 self._told[text] = (told, count + 1)
                 return None
             # One that is not told again is forgotten after a second quiet hour, count and all.
-            self._told = {other: kept for other, kept in self._told.items() if now - kept[0] < 2 * QUIET}
+            self._told = {
+                other: kept for other, kept in self._told.items() if now - kept[0] < 2 * QUIET
+            }
             self._told[text] = (now, 0)
             return count
 
@@ -106,7 +122,9 @@ class Repeats:
 class _Service:
     """One service's queue and the thread that empties it; `post` says what went wrong, "" for nothing."""
 
-    def __init__(self, name: str, post: Callable[[Notification], str], log: Any, secrets: frozenset[str]) -> None:
+    def __init__(
+        self, name: str, post: Callable[[Notification], str], log: Any, secrets: frozenset[str]
+    ) -> None:
         self._name, self._post, self._log, self._secrets = name, post, log, secrets
         self._waiting: deque[Notification] = deque()
         self._changed = threading.Condition()
@@ -123,7 +141,9 @@ class _Service:
             self._waiting.append(notification)
             self._changed.notify()
         if dropped:
-            self._log.warning(f"notification dropped, {WAITING} newer ones wait for {self._name}: {dropped.title}")
+            self._log.warning(
+                f"notification dropped, {WAITING} newer ones wait for {self._name}: {dropped.title}"
+            )
 
     def finish(self) -> None:
         with self._changed:
@@ -135,7 +155,9 @@ class _Service:
         if self._thread.is_alive():
             with self._changed:
                 titles = [one.title for one in self._waiting]
-            self._log.warning(f"{self._name} does not answer; left unsent are the message on its way and {titles}")
+            self._log.warning(
+                f"{self._name} does not answer; left unsent are the message on its way and {titles}"
+            )
 
     def _work(self) -> None:
         while (notification := self._next()) is not None:
@@ -155,7 +177,9 @@ class _Service:
             last = self._closing.is_set() or time.monotonic() >= given_up
             if last or not failed:
                 after = "given up" if last else "trying again"
-                self._log.warning(f"notification not sent to {self._name}, {after}: {notification.title}: {why}")
+                self._log.warning(
+                    f"notification not sent to {self._name}, {after}: {notification.title}: {why}"
+                )
             if last:
                 return
             failed = True
@@ -176,24 +200,42 @@ def _posts(urls: Sequence[str]) -> Iterator[tuple[str, Callable[[Notification], 
     try:
         import apprise
     except ImportError:
-        raise ConfigError("notification URLs are configured, but the package apprise is not installed; pip install apprise, or set none") from None
+        raise ConfigError(
+            "notification URLs are configured, but the package apprise is not installed; pip install apprise, or set none"
+        ) from None
     # Its own lines repeat at every attempt, at whatever level, what ours say once.
     logging.getLogger("apprise").propagate = False
     # Without its time limit, which would need a pool of threads that keeps the program from ending while a service hangs.
-    asset = apprise.AppriseAsset(app_id="Russell Gate", app_desc="Russell Gate", async_mode=False, service_timeout=0)
+    asset = apprise.AppriseAsset(
+        app_id="Russell Gate", app_desc="Russell Gate", async_mode=False, service_timeout=0
+    )
     for place, url in enumerate(urls, 1):
         service = apprise.Apprise.instantiate(url, asset=asset)
         if service is None:
             scheme = url.partition("://")[0] if "://" in url else "no scheme"
-            raise ConfigError(f"notification URL {place} ({scheme}): apprise does not understand it; its form for each service is on appriseit.com")
+            raise ConfigError(
+                f"notification URL {place} ({scheme}): apprise does not understand it; its form for each service is on appriseit.com"
+            )
         service.socket_connect_timeout = service.socket_read_timeout = TIMEOUT
-        yield f"{service.service_name} ({place})", _post_through(apprise.Apprise(service, asset=asset))
+        yield (
+            f"{service.service_name} ({place})",
+            _post_through(apprise.Apprise(service, asset=asset)),
+        )
 
 
 def _post_through(sender: Any) -> Callable[[Notification], str]:
     def post(notification: Notification) -> str:
-        result = sender.notify(body=notification.text, title=notification.title, notify_type=notification.kind, body_format="text")
-        return "" if result else "; ".join(entry.message for entry in result.logs()) or "no reason given"
+        result = sender.notify(
+            body=notification.text,
+            title=notification.title,
+            notify_type=notification.kind,
+            body_format="text",
+        )
+        return (
+            ""
+            if result
+            else "; ".join(entry.message for entry in result.logs()) or "no reason given"
+        )
 
     return post
 
@@ -208,9 +250,20 @@ def secrets_in(urls: Sequence[str]) -> list[str]:
             continue
         login, _, host = parts.netloc.rpartition("@")
         user, _, password = login.partition(":")
-        pieces = [user, host, *parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
-        tokens = [piece for piece in pieces if len(piece) >= 8 and any(letter.isdigit() for letter in piece) and "." not in piece]
-        found += [form for secret in (password, *tokens) if secret for form in {secret, unquote(secret)}]
+        pieces = [
+            user,
+            host,
+            *parts.path.split("/"),
+            *(value for _, value in parse_qsl(parts.query)),
+        ]
+        tokens = [
+            piece
+            for piece in pieces
+            if len(piece) >= 8 and any(letter.isdigit() for letter in piece) and "." not in piece
+        ]
+        found += [
+            form for secret in (password, *tokens) if secret for form in {secret, unquote(secret)}
+        ]
     return found
 
 
@@ -253,7 +306,10 @@ class DeadMansSwitch:
         self._settled = max(self._settled, bar)
         if self._due and self._due[0] <= bar:
             passed = (bar - self._due[0]) // self._bar_seconds + 1
-            self._due = (self._due[0] + passed * self._bar_seconds, self._due[1] + passed * self._bar_seconds)
+            self._due = (
+                self._due[0] + passed * self._bar_seconds,
+                self._due[1] + passed * self._bar_seconds,
+            )
 
     def _watch(self) -> None:
         while not self._closed:
@@ -263,7 +319,9 @@ class DeadMansSwitch:
                 try:
                     self._alarm(sentence)
                 except Exception as error:  # the next bar's alarm must come all the same
-                    self._log.error(f"the alarm for a missed decision failed: {type(error).__name__}: {error}")
+                    self._log.error(
+                        f"the alarm for a missed decision failed: {type(error).__name__}: {error}"
+                    )
 
     def _look(self) -> str:
         """Wait a little, or settle what has not come in time and say so."""
@@ -283,5 +341,9 @@ def _sentence(first: int, last: int, by: float) -> str:
     def written(at: float) -> str:
         return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
 
-    which = f"the bar of {written(first)} UTC" if first == last else f"the bars of {written(first)} to {written(last)} UTC"
+    which = (
+        f"the bar of {written(first)} UTC"
+        if first == last
+        else f"the bars of {written(first)} to {written(last)} UTC"
+    )
     return f"no decision for {which}, due by {written(by)}: the session hangs, slept, or cannot get what it needs; look at its log"

@@ -62,7 +62,10 @@ class SessionVoice:
 
     def settled(self, intents: list[Intent]) -> None:
         """A decision was carried out."""
-        lines = [f"{'buy' if one.size > 0 else 'sell'} {abs(one.size):g} {one.symbol}: {one.state}, {one.why}" for one in intents]
+        lines = [
+            f"{'buy' if one.size > 0 else 'sell'} {abs(one.size):g} {one.symbol}: {one.state}, {one.why}"
+            for one in intents
+        ]
         for line in lines:
             self._log.info("{}", line)
         self._notifier.send("orders", "Russell Gate: orders", "\n".join(lines))
@@ -82,13 +85,35 @@ class SessionVoice:
         row, settings = self._row, self._settings
         quote = settings.coins[0].market.partition("/")[2]
         halted = self._journal.halted() or ""
-        exchange = settings.exchange.id if settings.exchange.mode == "testnet" else settings.exchange.prices_id
+        exchange = (
+            settings.exchange.id
+            if settings.exchange.mode == "testnet"
+            else settings.exchange.prices_id
+        )
         if row is None:
             nothing = math.nan
-            return Status(settings.exchange.mode, exchange, until, "", nothing, nothing, quote, nothing, (), "", self._last_problem, halted)
-        alike = len(row.current) == len(settings.coins)  # not so if a coin came or went since that decision
+            return Status(
+                settings.exchange.mode,
+                exchange,
+                until,
+                "",
+                nothing,
+                nothing,
+                quote,
+                nothing,
+                (),
+                "",
+                self._last_problem,
+                halted,
+            )
+        alike = len(row.current) == len(
+            settings.coins
+        )  # not so if a coin came or went since that decision
         shares = zip(settings.coins, row.current, row.targets, strict=True) if alike else ()
-        holdings = tuple(Holding(coin.name, current * row.equity, target * row.equity) for coin, current, target in shares)
+        holdings = tuple(
+            Holding(coin.name, current * row.equity, target * row.equity)
+            for coin, current, target in shares
+        )
         return Status(
             settings.exchange.mode, exchange, until, self._states[row.state], row.ceiling, row.equity, quote, row.drawdown, holdings, row.sentence,
             self._last_problem, halted,

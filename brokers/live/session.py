@@ -23,7 +23,10 @@ from brokers.prices.clean import bar_length
 from brokers.prices.series import DataError
 from config.settings import Settings
 
-RETRY, LONGEST_RETRY = 30.0, 900.0  # seconds between two attempts at what could not be settled; doubled each time
+RETRY, LONGEST_RETRY = (
+    30.0,
+    900.0,
+)  # seconds between two attempts at what could not be settled; doubled each time
 PATIENT_ATTEMPTS = 3  # of a single cycle, --once
 
 
@@ -69,7 +72,14 @@ class Session:
     """
 
     def __init__(
-        self, settings: Settings, strategy: LiveStrategy, pump: Pump, account: TradingAccount, journal: Journal, clock: Clock, voice: Voice
+        self,
+        settings: Settings,
+        strategy: LiveStrategy,
+        pump: Pump,
+        account: TradingAccount,
+        journal: Journal,
+        clock: Clock,
+        voice: Voice,
     ) -> None:
         self._settings = settings
         self._strategy = strategy
@@ -104,7 +114,9 @@ class Session:
         cerebro.setbroker(self._broker)
         cerebro.addstrategy(self._strategy.kind, rules=self._strategy.rules, record=self._note)
         refuse_forgotten(self._journal, [coin.name for coin in self._settings.coins])
-        self._session = self._journal.begin_session(self._settings.exchange.mode, self._settings.model_dump_json(), _versions())
+        self._session = self._journal.begin_session(
+            self._settings.exchange.mode, self._settings.model_dump_json(), _versions()
+        )
         last = self._journal.last_decision()
         self._decided = last.time if last else -1
         cerebro.run()
@@ -133,19 +145,34 @@ class Session:
                 self._settle(due)
             except (DataError, TryLaterError, UnknownOutcomeError) as error:
                 failed += 1
-                self._voice.problem(Problem("data" if isinstance(error, DataError) else "exchange", "warning", str(error)))
+                self._voice.problem(
+                    Problem(
+                        "data" if isinstance(error, DataError) else "exchange",
+                        "warning",
+                        str(error),
+                    )
+                )
                 if once and failed >= PATIENT_ATTEMPTS:
                     raise
-                self._wait(min(self._clock.now() + max(self._pause(failed), getattr(error, "wait", 0.0)), self._next_bar()))
+                self._wait(
+                    min(
+                        self._clock.now() + max(self._pause(failed), getattr(error, "wait", 0.0)),
+                        self._next_bar(),
+                    )
+                )
                 continue
             failed = 0
             if once:
                 return
-            self._wait(due + self._length + self._settings.paper.grace)  # which is past if this bar took so long: the newest is then decided at once
+            self._wait(
+                due + self._length + self._settings.paper.grace
+            )  # which is past if this bar took so long: the newest is then decided at once
 
     def _pause(self, failed: int) -> float:
         """Seconds until it is tried again after so many failures in a row; for ever where nothing can change."""
-        return math.inf if self._pump.final else min(RETRY * 2.0 ** min(failed - 1, 9), LONGEST_RETRY)  # more is too much for a float one day
+        return (
+            math.inf if self._pump.final else min(RETRY * 2.0 ** min(failed - 1, 9), LONGEST_RETRY)
+        )  # more is too much for a float one day
 
     def _tell_of_clock(self) -> None:
         now, decided = _utc(self._clock.now()), _utc(self._decided)
@@ -169,7 +196,9 @@ class Session:
         """Show the strategy what is known at `due`, and write down what it decides."""
         self._abandon_older(due)
         if (early := due - self._account.time()) > RETRY:
-            raise TryLaterError(f"our clock is ahead of the exchange's: there the bar of {_utc(due)} ends in {early:.0f} s, it is not decided before")
+            raise TryLaterError(
+                f"our clock is ahead of the exchange's: there the bar of {_utc(due)} ends in {early:.0f} s, it is not decided before"
+            )
         if early > 0.0:
             self._clock.sleep(early)
         known = self._pump.known(due)
@@ -178,17 +207,29 @@ class Session:
         for problem in known.problems:
             self._voice.problem(problem)
         if not known.fresh:
-            raise DataError(f"no coin has a bar that ended at {_utc(due)}: nothing is decided on old prices; the next look is soon")
+            raise DataError(
+                f"no coin has a bar that ended at {_utc(due)}: nothing is decided on old prices; the next look is soon"
+            )
         if not known.gate and not self._pump.final:
-            raise DataError("the gate has never been read: nothing is decided, and nothing sold, for want of data; the next look is soon")
+            raise DataError(
+                "the gate has never been read: nothing is decided, and nothing sold, for want of data; the next look is soon"
+            )
         closes = {name: lines["close"] for name, lines in known.coins.items()}
-        if unpriced := [name for name, units in self._account.positions.items() if units > 0.0 and name not in closes]:
-            raise DataError(f"no price of {', '.join(unpriced)} can be had, which is held: the account's worth is not known, nothing is decided")
+        if unpriced := [
+            name
+            for name, units in self._account.positions.items()
+            if units > 0.0 and name not in closes
+        ]:
+            raise DataError(
+                f"no price of {', '.join(unpriced)} can be had, which is held: the account's worth is not known, nothing is decided"
+            )
         flow = self._account.refresh(closes)
         stepping = []
         for feed in feeds:
             lines = known.gate if feed is feeds[0] else known.coins.get(feed._name, {})
-            if lines or len(feed):  # a coin that is gone must not show its last bar as if it were new
+            if lines or len(
+                feed
+            ):  # a coin that is gone must not show its last bar as if it were new
                 feed.hand(known.gate_known_at if feed is feeds[0] else due, lines)
                 stepping.append(feed)
         self._broker.wanted.clear()
@@ -199,11 +240,15 @@ class Session:
         decision, before = self._decision, self._journal.last_decision()
         gate = decision.gate
         if before is None:
-            self._guards.first_start(gate.confirmed_at if gate.state == self._strategy.confirmed else None)
+            self._guards.first_start(
+                gate.confirmed_at if gate.state == self._strategy.confirmed else None
+            )
         equity = self._account.units.row(known.due, decision.equity, decision.cash, flow)
         in_spell = _number(gate.confirmed_at) if gate.state == self._strategy.confirmed else None
         drawdown = self._drawdown(equity.unit_value) if self._settings.guards.drawdown_stop else 0.0
-        situation = Situation(known.due, self._clock.now(), decision.equity, drawdown, closes, in_spell)
+        situation = Situation(
+            known.due, self._clock.now(), decision.equity, drawdown, closes, in_spell
+        )
         intents, stopped = self._guards.allowed(self._broker.wanted, situation)
         row = DecisionRow(
             known.due, self._clock.now(), int(gate.state), gate.ceiling, int(gate.filled), _number(gate.confirmed_at), int(gate.stale),
@@ -226,7 +271,10 @@ class Session:
     def _gate_row(self, known: Known) -> GateRow | None:
         """The gate's row where it is a new one."""
         row, gate = known.row, known.gate
-        seen = (known.gate_known_at, gate.get("stale", 0.0))  # a close that comes late or is corrected makes the same session's row a better one
+        seen = (
+            known.gate_known_at,
+            gate.get("stale", 0.0),
+        )  # a close that comes late or is corrected makes the same session's row a better one
         if not row or seen == self._gate_seen:
             return None
         self._gate_seen = seen
@@ -268,11 +316,25 @@ class Session:
 
 
 def _versions() -> str:
-    return ", ".join((f"python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("backtrader", "ccxt", "pandas"))))
+    return ", ".join(
+        (
+            f"python {platform.python_version()}",
+            *(f"{name} {version(name)}" for name in ("backtrader", "ccxt", "pandas")),
+        )
+    )
 
 
 def _bar(due: int, name: str, lines: Mapping[str, float]) -> Bar:
-    return Bar(due, name, lines["open"], lines["high"], lines["low"], lines["close"], lines["volume"], int(lines["stale"]))
+    return Bar(
+        due,
+        name,
+        lines["open"],
+        lines["high"],
+        lines["low"],
+        lines["close"],
+        lines["volume"],
+        int(lines["stale"]),
+    )
 
 
 def _said(intent: Intent) -> str:

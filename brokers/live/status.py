@@ -58,7 +58,12 @@ def shown(log: Any) -> Iterator[Callable[[Status], None]]:
     panel = _Panel()
     # Standard output stays itself where it is read by a program.
     both = sys.stdout is not None and sys.stdout.isatty()
-    live = Live(get_renderable=panel.rendered, console=console, refresh_per_second=REFRESH, redirect_stdout=both)
+    live = Live(
+        get_renderable=panel.rendered,
+        console=console,
+        refresh_per_second=REFRESH,
+        redirect_stdout=both,
+    )
     live.start()
     try:
         yield panel
@@ -73,10 +78,23 @@ class _Lines:
         self._said: tuple[object, ...] = ()
 
     def __call__(self, status: Status) -> None:
-        matters = (str(status.next_decision), status.gate, str(status.ceiling), status.sentence, status.incident, status.halted)
+        matters = (
+            str(status.next_decision),
+            status.gate,
+            str(status.ceiling),
+            status.sentence,
+            status.incident,
+            status.halted,
+        )
         if matters != self._said:
             self._said = matters
-            self._log.info("; ".join(f"{name} {text}" if name else text for name, text in _rows(status, time.time()) if text))
+            self._log.info(
+                "; ".join(
+                    f"{name} {text}" if name else text
+                    for name, text in _rows(status, time.time())
+                    if text
+                )
+            )
 
 
 class _Panel:
@@ -100,14 +118,18 @@ class _Panel:
         table.add_column(overflow="fold")
         colours = {"halted": "bold red", "incident": "yellow"}
         for name, text in _rows(self._status, time.time()):
-            table.add_row(name, Text(_printable(text) or "-", style=colours.get(name, "") if text else "dim"))
+            table.add_row(
+                name, Text(_printable(text) or "-", style=colours.get(name, "") if text else "dim")
+            )
         border = "red" if self._status.halted else "yellow" if self._status.incident else "green"
         return Panel(table, title="Russell Gate", title_align="left", border_style=border)
 
 
 def _rows(status: Status, now: float) -> list[tuple[str, str]]:
     """Name and text of each fact; the text is "" where there is nothing to say."""
-    holdings = ", ".join(f"{one.coin} {_amount(one.value)} (target {_amount(one.target)})" for one in status.holdings)
+    holdings = ", ".join(
+        f"{one.coin} {_amount(one.value)} (target {_amount(one.target)})" for one in status.holdings
+    )
     return [
         ("session", f"{status.mode} on {status.exchange}"),
         ("next decision", _until(status.next_decision, now)),

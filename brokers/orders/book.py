@@ -5,7 +5,9 @@ from collections.abc import Sequence
 Levels = Sequence[tuple[float, float]]
 
 
-def walked(levels: Levels, size: float, limit: float | None = None, buying: bool = True) -> tuple[float, float]:
+def walked(
+    levels: Levels, size: float, limit: float | None = None, buying: bool = True
+) -> tuple[float, float]:
     """Coin units of `size` that `levels` (price, size; best first) give, and their average price; no level worse than `limit`.
 
     (0.0, 0.0) where they give nothing.

@@ -20,7 +20,9 @@ class Fill(NamedTuple):
     fee: float
 
 
-def fill(size: float, quote: float, cash: float, step: float, costs: Costs) -> tuple[float, float, float]:
+def fill(
+    size: float, quote: float, cash: float, step: float, costs: Costs
+) -> tuple[float, float, float]:
     """The `Fill` of a market order for `size` coin units (negative sells) at price `quote`, as a plain tuple.
 
     Slippage moves the price against the order. A buy is cut to what `cash` pays for, fee included, in whole steps; a rest

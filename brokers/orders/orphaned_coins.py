@@ -27,7 +27,11 @@ def refuse_forgotten(journal: Journal, coins: Collection[str]) -> None:
         in_coin = row.fee if row.fee_coin == row.symbol else 0.0
         units[row.symbol] = units.get(row.symbol, 0.0) + row.size - in_coin
         prices[row.symbol] = row.price
-    held = {coin: units[coin] for coin in prices if coin not in coins and units[coin] * prices[coin] > DUST}
+    held = {
+        coin: units[coin]
+        for coin in prices
+        if coin not in coins and units[coin] * prices[coin] > DUST
+    }
     if held:
         said = ", ".join(f"{size:g} {coin}" for coin, size in held.items())
         raise SafetyError(

@@ -103,7 +103,9 @@ class PaperAccount:
 
         """
         id_ = client_id(self._journal.account_id, intent.time, intent.symbol, intent.leg, 1)
-        why = "" if id_ in self._filled else self._fill(intent, id_) if may_send else "came too late"
+        why = (
+            "" if id_ in self._filled else self._fill(intent, id_) if may_send else "came too late"
+        )
         if not why:
             row = self._filled[id_]
             self._journal.update_order(id_, status="filled", filled=row.size, average=row.price)
@@ -116,13 +118,25 @@ class PaperAccount:
         terms, buying = self._terms, intent.size > 0
         if levels and (gap := abs(levels[0][0] / intent.price - 1.0)) > terms.tick_gap:
             return f"the price is {gap:.0%} off the close it was decided on; guards.tick_gap allows {terms.tick_gap:.0%}"
-        worst = levels[0][0] * (1.0 + terms.price_guard if buying else 1.0 - terms.price_guard) if levels else 0.0
-        wanted = intent.size if intent.size > 0 else -min(-intent.size, self.positions[intent.symbol])
+        worst = (
+            levels[0][0] * (1.0 + terms.price_guard if buying else 1.0 - terms.price_guard)
+            if levels
+            else 0.0
+        )
+        wanted = (
+            intent.size if intent.size > 0 else -min(-intent.size, self.positions[intent.symbol])
+        )
         there, average = walked(levels, abs(wanted), worst, buying)
         if not there:
             return "the book is empty" if wanted else "nothing is left to sell"
         step, min_notional = self._rules[intent.symbol]
-        size, price, fee = fill(math.copysign(there, wanted), average, self.cash, step, Costs(terms.fee, 0.0, min_notional))
+        size, price, fee = fill(
+            math.copysign(there, wanted),
+            average,
+            self.cash,
+            step,
+            Costs(terms.fee, 0.0, min_notional),
+        )
         if not size:
             return "no cash"
         if abs(size) < there:  # fewer levels, a better price
@@ -131,7 +145,22 @@ class PaperAccount:
         now = self._now()
         if self._journal.order(id_) is None:
             try:
-                self._journal.sending(OrderRow(id_, intent.id, 1, intent.symbol, size, None, now, None, "open", 0.0, None, now))
+                self._journal.sending(
+                    OrderRow(
+                        id_,
+                        intent.id,
+                        1,
+                        intent.symbol,
+                        size,
+                        None,
+                        now,
+                        None,
+                        "open",
+                        0.0,
+                        None,
+                        now,
+                    )
+                )
             except HaltedError as halted:
                 return str(halted)
         row = FillRow(intent.symbol, id_, id_, now, size, price, fee, "", fee)

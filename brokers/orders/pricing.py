@@ -24,7 +24,9 @@ class Means(NamedTuple):
     units: float
 
 
-def planned(intent: Intent, listing: Listing, book: Book, live: float, means: Means, settings: Settings) -> Plan | str:
+def planned(
+    intent: Intent, listing: Listing, book: Book, live: float, means: Means, settings: Settings
+) -> Plan | str:
     """The order for `intent`, or why there is none.
 
     Never more than is on offer within `exchange.price_guard` of the best price, than there is to spend or to sell, in whole steps;
@@ -42,7 +44,13 @@ def planned(intent: Intent, listing: Listing, book: Book, live: float, means: Me
     limit = best * (1.0 + exchange.price_guard if buying else 1.0 - exchange.price_guard)
     there, average = walked(levels, abs(intent.size), limit, buying)
     if buying:
-        there, _, _ = fill(there, max(average, best), means.cash, listing.step, Costs(settings.costs.fee, 0.0, listing.min_notional))
+        there, _, _ = fill(
+            there,
+            max(average, best),
+            means.cash,
+            listing.step,
+            Costs(settings.costs.fee, 0.0, listing.min_notional),
+        )
     size = _floored(there if buying else min(there, means.units), listing.step)
     if not size or size < listing.min_size or size * best < listing.min_notional:
         return f"{size:g} {listing.base} at {best:g} is below the exchange's smallest order"

@@ -32,7 +32,15 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
     every coin bar on the cash held since the one before.
     """
 
-    def __init__(self, coins: Sequence[Any], cash: float, costs: Costs, steps: Mapping[str, float], max_missing: int, cash_yield: float) -> None:
+    def __init__(
+        self,
+        coins: Sequence[Any],
+        cash: float,
+        costs: Costs,
+        steps: Mapping[str, float],
+        max_missing: int,
+        cash_yield: float,
+    ) -> None:
         super().__init__()
         self.startingcash = self._cash = cash
         self._coins = coins
@@ -93,11 +101,15 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
 
     def buy(self, owner: Any, data: Any, size: float, **options: Any) -> Any:
         """Take a market buy for the next open."""
-        return self._submit(bt.BuyOrder(owner=owner, data=data, size=size, exectype=bt.Order.Market))
+        return self._submit(
+            bt.BuyOrder(owner=owner, data=data, size=size, exectype=bt.Order.Market)
+        )
 
     def sell(self, owner: Any, data: Any, size: float, **options: Any) -> Any:
         """Take a market sell for the next open."""
-        return self._submit(bt.SellOrder(owner=owner, data=data, size=size, exectype=bt.Order.Market))
+        return self._submit(
+            bt.SellOrder(owner=owner, data=data, size=size, exectype=bt.Order.Market)
+        )
 
     def cancel(self, order: Any) -> None:
         """Withdraw an order that has not filled."""
@@ -143,7 +155,9 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         if now <= order.created.dt or 0 < data.stale[0] < self._max_missing:
             return False
         position = self._positions[data]
-        size, price, fee = fill(order.created.size, data.open[0], self._cash, self._steps[data._name], self._costs)
+        size, price, fee = fill(
+            order.created.size, data.open[0], self._cash, self._steps[data._name], self._costs
+        )
         if size == 0.0:
             order.margin()
             self._close(order, None, 0.0, 0.0, 0.0, "no cash")
@@ -151,22 +165,42 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         self._cash -= size * price + fee
         average = position.price
         psize, pprice, opened, closed = position.update(size, price)
-        self._held = [(self._positions[coin], coin.lines.close) for coin in self._coins if self._positions[coin].size]
+        self._held = [
+            (self._positions[coin], coin.lines.close)
+            for coin in self._coins
+            if self._positions[coin].size
+        ]
         profit = -closed * (price - average)
-        values = (closed, -closed * average, fee if closed else 0.0, opened, opened * price, fee if opened else 0.0)
+        values = (
+            closed,
+            -closed * average,
+            fee if closed else 0.0,
+            opened,
+            opened * price,
+            fee if opened else 0.0,
+        )
         order.execute(now, size, price, *values, None, profit, psize, pprice)
         order.addcomminfo(self.getcommissioninfo(data))
         order.completed()
         self._close(order, round((now - EPOCH) * 86400), size, price, fee, "filled")
         return True
 
-    def _close(self, order: Any, filled: int | None, size: float, price: float, fee: float, status: str) -> None:
+    def _close(
+        self, order: Any, filled: int | None, size: float, price: float, fee: float, status: str
+    ) -> None:
         decided = round((order.created.dt - EPOCH) * 86400)
-        self.records.append(OrderRecord(decided, filled, order.data._name, size or order.created.size, price, fee, status))
+        self.records.append(
+            OrderRecord(
+                decided, filled, order.data._name, size or order.created.size, price, fee, status
+            )
+        )
         self._notifications.append(order.clone())
 
     def _pay_interest(self) -> None:
-        now = max((round((coin.datetime[0] - EPOCH) * 86400) for coin in self._coins if len(coin)), default=0)
+        now = max(
+            (round((coin.datetime[0] - EPOCH) * 86400) for coin in self._coins if len(coin)),
+            default=0,
+        )
         if self._paid_until:
             self._cash += interest(self._cash, self._cash_yield, now - self._paid_until)
         self._paid_until = now

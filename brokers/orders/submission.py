@@ -15,7 +15,9 @@ ATTEMPTS = 2  # an order that never arrived is sent a second time, and no third
 LATE = 10.0  # seconds an exchange may take over a request, beyond its receive window
 ASK_EVERY = 1.0  # seconds between two looks at an order
 SURE = 2  # times an exchange must say that there is no such order
-FEES_WITHIN = 5  # looks at an order's executions, which may come later than the order says that it has filled
+FEES_WITHIN = (
+    5  # looks at an order's executions, which may come later than the order says that it has filled
+)
 SLIVER = 1e-9  # of a size: what floats lose
 TURNED_AWAY = "turned away"  # by an exchange that wants to be left alone: counts as no attempt
 NEVER_WAS = ("refused", "absent", TURNED_AWAY)
@@ -30,7 +32,15 @@ class Orders:
     if that came later, and it has said so twice.
     """
 
-    def __init__(self, client: Client, journal: Journal, listings: Mapping[str, Listing], clock: Clock, recv_window: int, fill_within: float) -> None:
+    def __init__(
+        self,
+        client: Client,
+        journal: Journal,
+        listings: Mapping[str, Listing],
+        clock: Clock,
+        recv_window: int,
+        fill_within: float,
+    ) -> None:
         """`listings` by coin."""
         self._client = client
         self._journal = journal
@@ -56,12 +66,29 @@ class Orders:
         id_ = client_id(self._journal.account_id, intent.time, intent.symbol, intent.leg, attempt)
         now = self._clock.now() + self._client.clock_offset
         try:
-            self._journal.sending(OrderRow(id_, intent.id, attempt, intent.symbol, size, limit, now, None, "sent", 0.0, None, now))
+            self._journal.sending(
+                OrderRow(
+                    id_,
+                    intent.id,
+                    attempt,
+                    intent.symbol,
+                    size,
+                    limit,
+                    now,
+                    None,
+                    "sent",
+                    0.0,
+                    None,
+                    now,
+                )
+            )
         except HaltedError as halted:
             raise RefusedError(str(halted), "other") from None
         market = self._listings[intent.symbol].symbol
         try:
-            placed = self._client.place(market, "buy" if size > 0 else "sell", abs(size), id_, limit)
+            placed = self._client.place(
+                market, "buy" if size > 0 else "sell", abs(size), id_, limit
+            )
         except RefusedError as refused:
             if refused.why != "duplicate":  # which says that it is there
                 self._journal.update_order(id_, status="refused")
@@ -94,7 +121,9 @@ class Orders:
             if self._client.server_time() > conclusive_from:
                 absent += 1
             if self._clock.stopped:
-                raise UnknownOutcomeError(f"order {order.client_id}: not known yet whether it arrived; the next start finds out")
+                raise UnknownOutcomeError(
+                    f"order {order.client_id}: not known yet whether it arrived; the next start finds out"
+                )
             if absent < SURE:
                 self._clock.sleep(ASK_EVERY)
         # One that the exchange had acknowledged is gone, not absent: a list that ends before it, or a reset. It is not sent again.
@@ -117,14 +146,22 @@ class Orders:
                 placed = placed if found is None else found  # not visible for a moment is no news
             if self._clock.stopped and placed.status == "open":
                 self._keep(placed)
-                raise UnknownOutcomeError(f"order {placed.client_id}: was still open when the session ended; the next start goes on with it")
+                raise UnknownOutcomeError(
+                    f"order {placed.client_id}: was still open when the session ended; the next start goes on with it"
+                )
         self.keep_fills(placed, FEES_WITHIN)
         self._keep(placed)
 
     def _keep(self, placed: Placed) -> None:
         sign = 1.0 if placed.side == "buy" else -1.0
         average = None if math.isnan(placed.average) else placed.average
-        self._journal.update_order(placed.client_id, venue_id=placed.id, status=placed.status, filled=sign * placed.filled, average=average)
+        self._journal.update_order(
+            placed.client_id,
+            venue_id=placed.id,
+            status=placed.status,
+            filled=sign * placed.filled,
+            average=average,
+        )
 
     def keep_fills(self, placed: Placed, looks: int) -> bool:
         """Write down an order's executions as soon as the exchange tells them all; whether it did."""
@@ -138,11 +175,23 @@ class Orders:
         return placed.filled <= 0.0
 
     def _fill(self, trade: Trade, placed: Placed) -> FillRow:
-        coin = next(name for name, listing in self._listings.items() if listing.symbol == trade.symbol)
+        coin = next(
+            name for name, listing in self._listings.items() if listing.symbol == trade.symbol
+        )
         listing = self._listings[coin]
         size = trade.size if trade.side == "buy" else -trade.size
         fee_quote = trade.fee * self._worth(trade, listing) if trade.fee else 0.0
-        return FillRow(coin, trade.id, placed.client_id, trade.time, size, trade.price, trade.fee, trade.fee_coin, fee_quote)
+        return FillRow(
+            coin,
+            trade.id,
+            placed.client_id,
+            trade.time,
+            size,
+            trade.price,
+            trade.fee,
+            trade.fee_coin,
+            fee_quote,
+        )
 
     def _worth(self, trade: Trade, listing: Listing) -> float:
         """What a unit of the coin that the fee was paid in is worth, quote units; NaN where nobody says."""
@@ -158,4 +207,8 @@ class Orders:
         known: dict[str, float] = {}
         for row in self._journal.fills():
             known[row.client_id] = known.get(row.client_id, 0.0) + abs(row.size)
-        return [order for order in self._journal.orders() if abs(order.filled) * (1.0 - SLIVER) > known.get(order.client_id, 0.0)]
+        return [
+            order
+            for order in self._journal.orders()
+            if abs(order.filled) * (1.0 - SLIVER) > known.get(order.client_id, 0.0)
+        ]

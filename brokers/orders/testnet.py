@@ -31,7 +31,13 @@ class TestnetAccount:
     __test__ = False  # not a test, whatever its name begins with
 
     def __init__(
-        self, settings: Settings, client: Client, live: Callable[[str], float], journal: Journal, clock: Clock, tell: Callable[[Problem], None]
+        self,
+        settings: Settings,
+        client: Client,
+        live: Callable[[str], float],
+        journal: Journal,
+        clock: Clock,
+        tell: Callable[[Problem], None],
     ) -> None:
         """`live` is the price of a market now, where it is really traded; `tell` says what a person should know."""
         self._settings = settings
@@ -43,12 +49,16 @@ class TestnetAccount:
         self._listings: dict[str, Listing] = {}
         self._listed_at = -math.inf
         exchange = settings.exchange
-        self._orders = Orders(client, journal, self._listings, clock, exchange.recv_window, exchange.fill_within)
+        self._orders = Orders(
+            client, journal, self._listings, clock, exchange.recv_window, exchange.fill_within
+        )
         self._ledger = Ledger(journal, self._listings)
         self.units = Units(journal)
         self._flow = 0.0
         self.cash = 0.0
-        self.positions: dict[str, float] = dict.fromkeys((coin.name for coin in settings.coins), 0.0)
+        self.positions: dict[str, float] = dict.fromkeys(
+            (coin.name for coin in settings.coins), 0.0
+        )
 
     def start(self) -> None:
         """Make sure of clock, key and account; settle what an earlier session left open.
@@ -63,11 +73,21 @@ class TestnetAccount:
         self._client.sync_clock()
         allowed = self._client.permissions()
         if allowed.trade is False:
-            raise CallAPersonError(f"{self._client.id}: this key may not trade; make one at the testnet that may")
+            raise CallAPersonError(
+                f"{self._client.id}: this key may not trade; make one at the testnet that may"
+            )
         if allowed.withdraw:
             if self._settings.guards.withdraw_key == "refuse":
-                raise CallAPersonError(f'{self._client.id}: this key may withdraw, guards.withdraw_key = "refuse"; make one that may not')
-            self._tell(Problem("withdraw key", "info", f"{self._client.id}: this account may withdraw; never use such a key at a live exchange"))
+                raise CallAPersonError(
+                    f'{self._client.id}: this key may withdraw, guards.withdraw_key = "refuse"; make one that may not'
+                )
+            self._tell(
+                Problem(
+                    "withdraw key",
+                    "info",
+                    f"{self._client.id}: this account may withdraw; never use such a key at a live exchange",
+                )
+            )
         balances = self._client.balances()
         if not self._ledger.begun:
             self._begin(balances)
@@ -134,7 +154,9 @@ class TestnetAccount:
             elif last is not None and last.status not in NEVER_WAS:
                 self._finish(intent, "done", "")
                 return
-            elif why := self._no_more(sum(order.status != TURNED_AWAY for order in orders), may_send):
+            elif why := self._no_more(
+                sum(order.status != TURNED_AWAY for order in orders), may_send
+            ):
                 self._finish(intent, "abandoned", why)
                 return
             elif not self._sent(intent, last):
@@ -150,7 +172,11 @@ class TestnetAccount:
         """Send `intent`; False: it has come to its end without."""
         try:
             # What never arrived is sent again as it was, never worked out anew.
-            plan = Plan(last.size, last.limit) if last is not None and last.status == "absent" else self._plan(intent)
+            plan = (
+                Plan(last.size, last.limit)
+                if last is not None and last.status == "absent"
+                else self._plan(intent)
+            )
             if not isinstance(plan, str):
                 self._orders.send(intent, plan.size, plan.limit)
                 return True
@@ -165,16 +191,28 @@ class TestnetAccount:
 
     def _finish(self, intent: Intent, state: IntentState, why: str) -> None:
         filled = sum(order.filled for order in self._journal.orders(intent.id))
-        self._journal.set_intent(intent.id, state, why or f"{abs(filled):g} of {abs(intent.size):g} filled")
+        self._journal.set_intent(
+            intent.id, state, why or f"{abs(filled):g} of {abs(intent.size):g} filled"
+        )
         if why:
-            self._tell(Problem(state, "warning", f"{'buy' if intent.size > 0 else 'sell'} {abs(intent.size):g} {intent.symbol}: {why}"))
+            self._tell(
+                Problem(
+                    state,
+                    "warning",
+                    f"{'buy' if intent.size > 0 else 'sell'} {abs(intent.size):g} {intent.symbol}: {why}",
+                )
+            )
 
     def _plan(self, intent: Intent) -> Plan | str:
         """What to send for `intent` now, or why nothing."""
         listing = self._listings[intent.symbol]
         if not listing.active:
             return f"{listing.symbol} is not traded at {self._client.id} now; the position is kept"
-        book, live, balances = self._client.book(listing.symbol), self._live(listing.symbol), self._client.balances()
+        book, live, balances = (
+            self._client.book(listing.symbol),
+            self._live(listing.symbol),
+            self._client.balances(),
+        )
         self._see(balances)
         cash = min(self.cash, balances.free.get(self._ledger.quote, 0.0))
         units = min(self.positions[intent.symbol], balances.free.get(listing.base, 0.0))
@@ -189,7 +227,9 @@ class TestnetAccount:
             raise CallAPersonError(f"{self._client.id}: {what}")
         for coin in self._settings.coins:
             base, _, quote = coin.market.partition("/")
-            known = self._listings.get(coin.name, Listing(coin.market, base, quote, False, 0.0, 0.0, 0.0, 0.0))
+            known = self._listings.get(
+                coin.name, Listing(coin.market, base, quote, False, 0.0, 0.0, 0.0, 0.0)
+            )
             self._listings[coin.name] = listings.get(coin.market, known._replace(active=False))
         self._listed_at = self._clock.now()
 
@@ -198,20 +238,36 @@ class TestnetAccount:
 
     def _begin(self, balances: Balances) -> None:
         cash = self._granted(balances)
-        self._ledger.begin(balances.total, cash, self._settings.exchange.adopt, self.time(), lambda: 0.0)
+        self._ledger.begin(
+            balances.total, cash, self._settings.exchange.adopt, self.time(), lambda: 0.0
+        )
         held = ", ".join(sorted(set(balances.total) - {self._ledger.quote})) or "nothing else"
-        ours = "theirs too is ours (exchange.adopt)" if self._settings.exchange.adopt else "they are left alone"
-        self._tell(Problem("account", "info", f"the account begins with {cash:,.2f} {self._ledger.quote}; there are {held}: {ours}"))
+        ours = (
+            "theirs too is ours (exchange.adopt)"
+            if self._settings.exchange.adopt
+            else "they are left alone"
+        )
+        self._tell(
+            Problem(
+                "account",
+                "info",
+                f"the account begins with {cash:,.2f} {self._ledger.quote}; there are {held}: {ours}",
+            )
+        )
 
     def _granted(self, balances: Balances) -> float:
         exchange, quote = self._settings.exchange, self._ledger.quote
         there = balances.total.get(quote, 0.0)
         cash = min(exchange.amount or math.inf, exchange.share * there)
         if cash <= 0.0 and not exchange.adopt:
-            raise CallAPersonError(f"{self._client.id}: there is no {quote} to trade with; a testnet grants some when it is reset")
+            raise CallAPersonError(
+                f"{self._client.id}: there is no {quote} to trade with; a testnet grants some when it is reset"
+            )
         return cash
 
-    def _explain(self, moved: Sequence[Moved], balances: Balances, closes: Mapping[str, float]) -> None:
+    def _explain(
+        self, moved: Sequence[Moved], balances: Balances, closes: Mapping[str, float]
+    ) -> None:
         """Say what somebody else has done, and note what it was worth; or begin anew after a reset.
 
         Raises
@@ -224,18 +280,32 @@ class TestnetAccount:
             self._begin_anew(balances, closes)
             return
         if self._ledger.behind(balances.total, self.time() - LAGGING):
-            raise TryLaterError(f"{self._client.id}: the balances do not show our last trades yet; nothing is decided on old ones")
+            raise TryLaterError(
+                f"{self._client.id}: the balances do not show our last trades yet; nothing is decided on old ones"
+            )
         if self._lacking():
             return  # whose the difference is will be known when all executions are
         before = self._worth(self._ledger.expected(), closes)
-        self._ledger.give_up(moved, balances.total, lambda: self._worth(balances.total, closes) - before)
+        self._ledger.give_up(
+            moved, balances.total, lambda: self._worth(balances.total, closes) - before
+        )
         said = ", ".join(f"{one.units:+g} {one.coin}" for one in moved)
-        self._tell(Problem("moved", "warning", f"{self._client.id}: somebody else changed the account ({said}); it is no profit of ours"))
+        self._tell(
+            Problem(
+                "moved",
+                "warning",
+                f"{self._client.id}: somebody else changed the account ({said}); it is no profit of ours",
+            )
+        )
 
     def _begin_anew(self, balances: Balances, closes: Mapping[str, float]) -> None:
         """Take what a reset has granted for the account, with the flow that makes neither profit nor loss of it."""
         self._ledger.begin(
-            balances.total, self._granted(balances), False, self.time(), lambda: self.units.rebased(self._worth(balances.total, closes))
+            balances.total,
+            self._granted(balances),
+            False,
+            self.time(),
+            lambda: self.units.rebased(self._worth(balances.total, closes)),
         )
         value, quote = self._worth(balances.total, closes), self._ledger.quote
         text = f"the testnet was reset: orders and balances are gone; the account goes on with {value:,.2f} {quote}"
@@ -254,12 +324,17 @@ class TestnetAccount:
         """
         listed, elsewhere = self._client.listings(), {one.coin for one in moved}
         _, positions = self._ledger.owned(self._ledger.expected())
-        if any(units > 0.0 and self._listings[coin].base not in elsewhere for coin, units in positions.items()):
+        if any(
+            units > 0.0 and self._listings[coin].base not in elsewhere
+            for coin, units in positions.items()
+        ):
             return False
         arrived = [
             order
             for order in self._journal.orders()
-            if order.venue_id is not None and order.sent_at >= self._begun() and self._market(order) in listed
+            if order.venue_id is not None
+            and order.sent_at >= self._begun()
+            and self._market(order) in listed
         ]
         if not arrived:
             return False
@@ -269,7 +344,11 @@ class TestnetAccount:
     def _lacking(self) -> list[OrderRow]:
         """Orders whose executions are still to be told."""
         since, listed = max(self._begun(), self.time() - TOLD_WITHIN), self._client.listings()
-        return [order for order in self._orders.lacking() if order.sent_at >= since and self._market(order) in listed]
+        return [
+            order
+            for order in self._orders.lacking()
+            if order.sent_at >= since and self._market(order) in listed
+        ]
 
     def _market(self, order: OrderRow) -> str:
         """Where an order was sent to; "" for a coin that is traded no more."""
@@ -282,8 +361,19 @@ class TestnetAccount:
     def _look_for_strays(self) -> None:
         """Open orders under our id that the journal does not know: cancelled, so that nothing fills behind its back."""
         listed = self._client.listings()
-        for symbol in (listing.symbol for listing in self._listings.values() if listing.symbol in listed):
+        for symbol in (
+            listing.symbol for listing in self._listings.values() if listing.symbol in listed
+        ):
             for placed in self._client.open_orders(symbol):
-                if is_ours(placed.client_id, self._journal.account_id) and self._journal.order(placed.client_id) is None:
+                if (
+                    is_ours(placed.client_id, self._journal.account_id)
+                    and self._journal.order(placed.client_id) is None
+                ):
                     self._client.cancel(placed)
-                    self._tell(Problem("stray", "warning", f"open order {placed.client_id} of {placed.symbol} is in no journal: cancelled"))
+                    self._tell(
+                        Problem(
+                            "stray",
+                            "warning",
+                            f"open order {placed.client_id} of {placed.symbol} is in no journal: cancelled",
+                        )
+                    )

@@ -79,14 +79,22 @@ class Cache:
             if kept is not None and not refresh and _ends(kept) >= _like(due, kept.index):
                 return Cached(kept, tuple(notes))
             try:
-                frame = fetch(None) if kept is None or refresh else _extended(request, kept, fetch, notes)
+                frame = (
+                    fetch(None)
+                    if kept is None or refresh
+                    else _extended(request, kept, fetch, notes)
+                )
             except UnreachableError as error:
                 if kept is None:
                     raise
-                notes.append(f"{request.name}: rows up to {_ends(kept):%Y-%m-%d %H:%M} from the cache, newer ones could not be had: {error}")
+                notes.append(
+                    f"{request.name}: rows up to {_ends(kept):%Y-%m-%d %H:%M} from the cache, newer ones could not be had: {error}"
+                )
                 return Cached(kept, tuple(notes))
             check(frame)
-            finished = frame if request.kind == "macro" else frame[frame.index <= _like(due, frame.index)]
+            finished = (
+                frame if request.kind == "macro" else frame[frame.index <= _like(due, frame.index)]
+            )
             if not finished.empty:
                 with _writing(self.folder):
                     replace_file(path, finished.to_parquet)
@@ -117,18 +125,28 @@ class Cache:
         try:
             return pd.read_parquet(path)
         except FileNotFoundError:
-            raise DataError(f"{path}: no rows are kept under vintage {vintage}; was the cache cleared since that run?") from None
+            raise DataError(
+                f"{path}: no rows are kept under vintage {vintage}; was the cache cleared since that run?"
+            ) from None
         except (OSError, ValueError) as error:
-            raise DataError(f"{path}: is damaged ({error}); that run's data cannot be read again") from None
+            raise DataError(
+                f"{path}: is damaged ({error}); that run's data cannot be read again"
+            ) from None
 
     def path(self, source: str, request: Request) -> Path:
         """The file of one series; ^ and / are written as in a URL."""
-        name = "_".join(quote(part, safe="") for part in (request.symbol, request.market, request.timeframe) if part)
+        name = "_".join(
+            quote(part, safe="")
+            for part in (request.symbol, request.market, request.timeframe)
+            if part
+        )
         return self.folder / source / f"{name}.parquet"
 
     def _pinned_path(self, vintage: str) -> Path:
         if not re.fullmatch(r"[0-9a-f]{8,64}", vintage):
-            raise DataError(f"{vintage!r} is no vintage; one is written in 16 of the digits 0-9 and a-f")
+            raise DataError(
+                f"{vintage!r} is no vintage; one is written in 16 of the digits 0-9 and a-f"
+            )
         return self.folder / "vintages" / f"{vintage}.parquet"
 
     def _kept(self, path: Path, notes: list[str]) -> pd.DataFrame | None:
@@ -143,7 +161,9 @@ class Cache:
             aside = path.with_suffix(".damaged")
             with _writing(self.folder):
                 path.replace(aside)
-            notes.append(f"{path}: could not be read ({str(error)[:120]}); moved to {aside.name} and downloaded again")
+            notes.append(
+                f"{path}: could not be read ({str(error)[:120]}); moved to {aside.name} and downloaded again"
+            )
             return None
         return frame
 
@@ -157,7 +177,9 @@ class Cache:
             try:
                 lock.acquire(timeout=PATIENCE)
             except Timeout:
-                raise DataError(f"{path}: another process has downloaded this series for {PATIENCE:g} s; end it, or wait and try again") from None
+                raise DataError(
+                    f"{path}: another process has downloaded this series for {PATIENCE:g} s; end it, or wait and try again"
+                ) from None
         try:
             for leftover in path.parent.glob(f".{escape(path.name)}.*"):
                 leftover.unlink()  # of a process that was killed while it wrote: who writes holds the lock
@@ -171,15 +193,24 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error}); make it writable, free some space, or set prices.cache to another folder") from error
+        raise DataError(
+            f"{folder}: cannot be written ({error}); make it writable, free some space, or set prices.cache to another folder"
+        ) from error
 
 
-def _extended(request: Request, kept: pd.DataFrame, fetch: Callable[[date | None], pd.DataFrame], notes: list[str]) -> pd.DataFrame:
+def _extended(
+    request: Request,
+    kept: pd.DataFrame,
+    fetch: Callable[[date | None], pd.DataFrame],
+    notes: list[str],
+) -> pd.DataFrame:
     """`kept` with what came after it; everything anew if the source has changed rows that both have."""
     fresh = fetch(kept.index[-OVERLAP:][0].date())
     both = kept.index.intersection(fresh.index)
     if both.empty or _moved(kept.loc[both], fresh[~fresh.index.duplicated()].loc[both]):
-        notes.append(f"{request.name}: the source has changed earlier rows (dividend, split or revision); all downloaded again")
+        notes.append(
+            f"{request.name}: the source has changed earlier rows (dividend, split or revision); all downloaded again"
+        )
         return fetch(None)
     # A row the source has dropped since stays; a row twice in the answer stays twice, for the check to see.
     return pd.concat([kept[~kept.index.isin(fresh.index)], fresh]).sort_index(kind="stable")

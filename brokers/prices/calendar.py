@@ -34,7 +34,9 @@ def session_closes(start: date, cache: Path, now: pd.Timestamp | None = None) ->
     today = (pd.Timestamp.now("UTC") if now is None else now).tz_convert(None)
     closes = _in_memory.get((start, cache))
     if closes is None or closes.index[-1] < today + AHEAD:
-        closes = _in_memory[start, cache] = _renewed(start, cache, today, bound_to_write=closes is None)
+        closes = _in_memory[start, cache] = _renewed(
+            start, cache, today, bound_to_write=closes is None
+        )
     return closes
 
 
@@ -50,7 +52,9 @@ def _renewed(start: date, cache: Path, today: pd.Timestamp, bound_to_write: bool
             replace_file(path, lambda target: closes.to_frame().to_parquet(target))
         except OSError as error:
             if bound_to_write:
-                raise DataError(f"{cache}: cannot be written ({error.strerror}); set prices.cache to a folder that can") from None
+                raise DataError(
+                    f"{cache}: cannot be written ({error.strerror}); set prices.cache to a folder that can"
+                ) from None
     return closes
 
 
@@ -58,6 +62,8 @@ def _worked_out(start: date, end: pd.Timestamp) -> pd.Series:
     import exchange_calendars
 
     # With an end of its own: without one the library gives a process the calendar it gave it the first time.
-    calendar = exchange_calendars.get_calendar("XNYS", start=pd.Timestamp(start), end=end.normalize())
+    calendar = exchange_calendars.get_calendar(
+        "XNYS", start=pd.Timestamp(start), end=end.normalize()
+    )
     closes: pd.Series = calendar.schedule["close"]
     return closes

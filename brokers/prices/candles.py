@@ -8,7 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pandas as pd
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from brokers.errors import SafetyError
 from brokers.exchange.rate_limits import Quiet
@@ -60,7 +67,9 @@ class _Market(NamedTuple):
     last: int  # the last bar closed by now
 
 
-def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timestamp) -> pd.DataFrame:
+def fetch(
+    request: Request, start: date | None, exchange_id: str, now: pd.Timestamp
+) -> pd.DataFrame:
     """Candles of `request.market` at `request.timeframe` from `start` (None: the listing) that were closed at `now` (UTC).
 
     Returns
@@ -79,7 +88,9 @@ def fetch(request: Request, start: date | None, exchange_id: str, now: pd.Timest
 
     """
     market = _market(_reached(exchange_id, request), request, now)
-    return _frame(_candles(market, _milliseconds(pd.Timestamp(start or FIRST_MARKET, tz="UTC"))), request)
+    return _frame(
+        _candles(market, _milliseconds(pd.Timestamp(start or FIRST_MARKET, tz="UTC"))), request
+    )
 
 
 class Candles:
@@ -96,7 +107,12 @@ class Candles:
         if self._public is None:
             self._public = _reached(self._id, request)
         market = _market(self._public, request, now)
-        return _frame(_closed(market, _retried(partial(_page, market, market.last - self._count * market.length))), request)
+        return _frame(
+            _closed(
+                market, _retried(partial(_page, market, market.last - self._count * market.length))
+            ),
+            request,
+        )
 
 
 def address(exchange_id: str, request: Request) -> str:
@@ -121,13 +137,17 @@ def _public(exchange_id: str, request: Request) -> _Public:
     from brokers.exchange.connection import made, walled_in
 
     if exchange_id not in ccxt.exchanges:
-        raise DataError(f"exchange.prices_id {exchange_id!r} is no exchange that ccxt knows; {_nearest(exchange_id, ccxt.exchanges)}")
+        raise DataError(
+            f"exchange.prices_id {exchange_id!r} is no exchange that ccxt knows; {_nearest(exchange_id, ccxt.exchanges)}"
+        )
     facts = FACTS.get(exchange_id, ANY)
     exchange = made(exchange_id, facts, TIMEOUT, sandbox=False)
     offered = exchange.timeframes or {}
     if exchange.has["fetchOHLCV"] is not True or request.timeframe not in offered:
         has = ", ".join(offered) or "none"
-        raise DataError(f"{exchange_id}: has no {request.timeframe} candles, only {has}; change exchange.timeframe or prices_id")
+        raise DataError(
+            f"{exchange_id}: has no {request.timeframe} candles, only {has}; change exchange.timeframe or prices_id"
+        )
     return _Public(exchange, walled_in(exchange, facts, keys=False))
 
 
@@ -147,14 +167,22 @@ def _load_markets(public: _Public) -> None:
 def _market(public: _Public, request: Request, now: pd.Timestamp) -> _Market:
     _check_listed(public.exchange, request)
     length = public.exchange.parse_timeframe(request.timeframe) * 1000
-    return _Market(public, request.market, request.timeframe, length, (_milliseconds(now) // length - 1) * length)
+    return _Market(
+        public,
+        request.market,
+        request.timeframe,
+        length,
+        (_milliseconds(now) // length - 1) * length,
+    )
 
 
 def _check_listed(exchange: Any, request: Request) -> None:
     listed = exchange.markets.get(request.market)
     if listed is None or not listed.get("spot"):
         spot = [name for name, other in exchange.markets.items() if other.get("spot")]
-        raise DataError(f"{exchange.id}: has no spot market {request.market!r}; {_nearest(request.market, spot)}")
+        raise DataError(
+            f"{exchange.id}: has no spot market {request.market!r}; {_nearest(request.market, spot)}"
+        )
 
 
 def _candles(market: _Market, since: int) -> list[Candle]:
@@ -181,7 +209,10 @@ def _closed(market: _Market, candles: list[Candle]) -> list[Candle]:
     close, before = closed[-1][4], closed[-2][4]
     after = candles[len(closed)][1] if len(candles) > len(closed) else None
     if _far(close, before) and (after is None or _far(close, after)):
-        when, began = pd.Timestamp(closed[-1][0], unit="ms"), "has not begun" if after is None else f"began at {after:g}"
+        when, began = (
+            pd.Timestamp(closed[-1][0], unit="ms"),
+            "has not begun" if after is None else f"began at {after:g}",
+        )
         raise DataError(
             f"{market.public.exchange.id}: the {market.timeframe} candle of {market.name} from {when:%Y-%m-%d %H:%M} closed at {close:g}, the one "
             f"before at {before:g}, and the next {began}: not believed before another one agrees; look at the market"
@@ -212,12 +243,18 @@ def _page(market: _Market, since: int) -> list[Candle]:
     exchange = market.public.exchange
     spot = (exchange.features or {}).get("spot") or {}
     limit = (spot.get("fetchOHLCV") or {}).get("limit") or PAGE
-    rows = _ask(market.public, lambda: exchange.fetch_ohlcv(market.name, market.timeframe, since, limit))
-    if not isinstance(rows, list) or any(not isinstance(row, list) or not _numbers(row[:6]) for row in rows):
+    rows = _ask(
+        market.public, lambda: exchange.fetch_ohlcv(market.name, market.timeframe, since, limit)
+    )
+    if not isinstance(rows, list) or any(
+        not isinstance(row, list) or not _numbers(row[:6]) for row in rows
+    ):
         raise _unusable(exchange, "rows that are no candles")
     if not rows:
         when = pd.Timestamp(since, unit="ms")
-        raise _EmptyError(f"{exchange.id}: gave no {market.timeframe} candles of {market.name} from {when:%Y-%m-%d %H:%M} on; try again later")
+        raise _EmptyError(
+            f"{exchange.id}: gave no {market.timeframe} candles of {market.name} from {when:%Y-%m-%d %H:%M} on; try again later"
+        )
     return [row[:6] for row in rows]
 
 
@@ -236,7 +273,9 @@ def _ask(public: _Public, call: Callable[[], Any]) -> Any:
         return call()
     except ccxt.BaseError as error:
         raise _meant(public, error) from error
-    except SafetyError as error:  # for prices nobody's money is at stake: they are not to be had this way
+    except (
+        SafetyError
+    ) as error:  # for prices nobody's money is at stake: they are not to be had this way
         raise UnreachableError(f"{error}, or choose another exchange.prices_id") from error
     except (AttributeError, TypeError, KeyError, IndexError, ValueError) as error:
         raise _unusable(exchange, "a body that cannot be read") from error
@@ -248,12 +287,20 @@ def _meant(public: _Public, error: Exception) -> DataError:
 
     from brokers.exchange.calls import asked_pause
 
-    name, said, pause = public.exchange.id, f"{type(error).__name__}: {str(error)[:200]}", asked_pause(public.transport.reply)
+    name, said, pause = (
+        public.exchange.id,
+        f"{type(error).__name__}: {str(error)[:200]}",
+        asked_pause(public.transport.reply),
+    )
     if pause or isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
         return _BusyError(name, pause, said)
     if isinstance(error, ccxt.NetworkError):
-        return UnreachableError(f"{name}: {said}; check the network, or choose another exchange.prices_id if this one is closed to your country")
-    if type(error) is ccxt.ExchangeError:  # what ccxt has no name for: mostly a body the exchange itself would not send
+        return UnreachableError(
+            f"{name}: {said}; check the network, or choose another exchange.prices_id if this one is closed to your country"
+        )
+    if (
+        type(error) is ccxt.ExchangeError
+    ):  # what ccxt has no name for: mostly a body the exchange itself would not send
         return _unusable(public.exchange, said)
     return DataError(f"{name}: {said}; change the market or exchange.prices_id")
 
@@ -261,7 +308,12 @@ def _meant(public: _Public, error: Exception) -> DataError:
 def _retried(call: Callable[[], Answer], attempts: int = 4) -> Answer:
     """`call` until it answers; only reads of public data come here, so asking again does no harm."""
     try:
-        return Retrying(retry=retry_if_exception(_worth_it), stop=STOP | stop_after_attempt(attempts), wait=_pause, reraise=True)(call)
+        return Retrying(
+            retry=retry_if_exception(_worth_it),
+            stop=STOP | stop_after_attempt(attempts),
+            wait=_pause,
+            reraise=True,
+        )(call)
     except _BusyError as error:
         QUIET.keep(error.name, error.seconds)
         raise
@@ -277,7 +329,9 @@ def _pause(state: RetryCallState) -> float:
 
 
 def _unusable(exchange: Any, what: str) -> UnreachableError:
-    return UnreachableError(f"{exchange.id}: answered with {what}; is there a login page or a proxy between? Try again later")
+    return UnreachableError(
+        f"{exchange.id}: answered with {what}; is there a login page or a proxy between? Try again later"
+    )
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -291,7 +345,13 @@ def _milliseconds(instant: pd.Timestamp) -> int:
 
 def _frame(candles: list[Candle], request: Request) -> pd.DataFrame:
     table = pd.DataFrame(candles, columns=["start", "open", "high", "low", "close", "volume"])
-    index = pd.DatetimeIndex(pd.to_datetime(table.pop("start").astype("int64"), unit="ms", utc=True)).as_unit("ns")
+    index = pd.DatetimeIndex(
+        pd.to_datetime(table.pop("start").astype("int64"), unit="ms", utc=True)
+    ).as_unit("ns")
     frame = table.astype(float).assign(adj_close=table["close"])[list(BAR_COLUMNS)]
-    frame.index = index.tz_localize(None).rename("date") if request.timeframe == "1d" else index.rename("start")
+    frame.index = (
+        index.tz_localize(None).rename("date")
+        if request.timeframe == "1d"
+        else index.rename("start")
+    )
     return frame

@@ -11,7 +11,15 @@ from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
 DAY = pd.Timedelta(days=1)
 
 
-def finished(request: Request, source: str, origin: str, raw: pd.DataFrame, closes: pd.Series, delay: pd.Timedelta, now: pd.Timestamp) -> Series:
+def finished(
+    request: Request,
+    source: str,
+    origin: str,
+    raw: pd.DataFrame,
+    closes: pd.Series,
+    delay: pd.Timedelta,
+    now: pd.Timestamp,
+) -> Series:
     """The `Series` made of `raw`, after every check that does not need another series.
 
     Parameters
@@ -35,11 +43,15 @@ def finished(request: Request, source: str, origin: str, raw: pd.DataFrame, clos
     notes: list[str] = []
     frame = raw if request.kind == "macro" else _checked_bars(raw, request, origin, notes)
     index = pd.DatetimeIndex(frame.index)
-    known_at = index if request.kind == "macro" else _known_at(request, origin, index, closes, delay)
+    known_at = (
+        index if request.kind == "macro" else _known_at(request, origin, index, closes, delay)
+    )
     running = _running(index, known_at, request, origin, now, notes)
     frame = frame.set_axis(known_at.as_unit("ns").rename("known_at"))[~running]
     if frame.empty:
-        raise DataError(f"{origin}: no finished row of {request.name} has a price; check the symbol, or the file")
+        raise DataError(
+            f"{origin}: no finished row of {request.name} has a price; check the symbol, or the file"
+        )
     return Series(request, source, origin, frame, vintage(frame), tuple(notes))
 
 
@@ -62,20 +74,41 @@ def _check_order(index: pd.DatetimeIndex, origin: str) -> None:
         return
     row = int(np.argmin(steps > 0)) + 1
     what = "stands twice" if steps[row - 1] == 0 else f"stands after {_day(index[row - 1])}"
-    raise DataError(f"{origin}: row {row + 2}, {_day(index[row])} {what}; sort the rows by date and keep one a bar")
+    raise DataError(
+        f"{origin}: row {row + 2}, {_day(index[row])} {what}; sort the rows by date and keep one a bar"
+    )
 
 
-def _known_at(request: Request, origin: str, index: pd.DatetimeIndex, closes: pd.Series, delay: pd.Timedelta) -> pd.DatetimeIndex:
+def _known_at(
+    request: Request, origin: str, index: pd.DatetimeIndex, closes: pd.Series, delay: pd.Timedelta
+) -> pd.DatetimeIndex:
     if request.timeframe != "1d":
         length = bar_length(request.timeframe)
-        _refuse(index, origin, index.asi8 % pd.Index([length]).as_unit(index.unit).asi8[0] != 0, f"is no start of a {request.timeframe} bar in UTC")
+        _refuse(
+            index,
+            origin,
+            index.asi8 % pd.Index([length]).as_unit(index.unit).asi8[0] != 0,
+            f"is no start of a {request.timeframe} bar in UTC",
+        )
         return index + length
-    _refuse(index, origin, index != index.normalize(), "is no plain date; daily rows need the session's date without a time")
+    _refuse(
+        index,
+        origin,
+        index != index.normalize(),
+        "is no plain date; daily rows need the session's date without a time",
+    )
     if request.kind == "coin":
         return (index + DAY).tz_localize("UTC")
     close = closes.reindex(index)
-    _refuse(index, origin, index > closes.index[-1], "lies in the future; have the dates been shifted?")
-    _refuse(index, origin, close.isna().to_numpy(), "is no New York session; have the dates been shifted by a time zone?")
+    _refuse(
+        index, origin, index > closes.index[-1], "lies in the future; have the dates been shifted?"
+    )
+    _refuse(
+        index,
+        origin,
+        close.isna().to_numpy(),
+        "is no New York session; have the dates been shifted by a time zone?",
+    )
     return pd.DatetimeIndex(close) + delay
 
 
@@ -86,7 +119,12 @@ def _refuse(index: pd.DatetimeIndex, origin: str, wrong: NDArray[np.bool_], why:
 
 
 def _running(
-    index: pd.DatetimeIndex, known_at: pd.DatetimeIndex, request: Request, origin: str, now: pd.Timestamp, notes: list[str]
+    index: pd.DatetimeIndex,
+    known_at: pd.DatetimeIndex,
+    request: Request,
+    origin: str,
+    now: pd.Timestamp,
+    notes: list[str],
 ) -> NDArray[np.bool_]:
     """Which rows have not ended: the last one may not have; anything later than that is no bar of this world."""
     later = np.asarray(known_at > now)
@@ -95,25 +133,36 @@ def _running(
     longest = pd.Timedelta(days=4) if request.kind == "macro" else DAY + pd.Timedelta(hours=12)
     if later.sum() > 1 or known_at[-1] > now + longest:
         first = index[int(np.argmax(later))]
-        raise DataError(f"{origin}: {_day(first)} lies in the future (now {now:%Y-%m-%d %H:%M} UTC); check clock and dates")
+        raise DataError(
+            f"{origin}: {_day(first)} lies in the future (now {now:%Y-%m-%d %H:%M} UTC); check clock and dates"
+        )
     notes.append(f"running bar of {_day(index[-1])} left out")
     return later
 
 
-def _checked_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[str]) -> pd.DataFrame:
-    bars = {name: raw[name].to_numpy(dtype=float) if name in raw else np.full(len(raw), np.nan) for name in BAR_COLUMNS}
+def _checked_bars(
+    raw: pd.DataFrame, request: Request, origin: str, notes: list[str]
+) -> pd.DataFrame:
+    bars = {
+        name: raw[name].to_numpy(dtype=float) if name in raw else np.full(len(raw), np.nan)
+        for name in BAR_COLUMNS
+    }
     index = pd.DatetimeIndex(raw.index)
     if request.kind == "session" and np.isnan(bars["adj_close"]).all():
         notes.append("no adjusted close: ratios leave dividends out")
     priced = ~np.isnan(bars["close"])
     if not priced.all():
-        notes.append(f"{int((~priced).sum())} rows without a close left out, last {_day(index[~priced][-1])}")
+        notes.append(
+            f"{int((~priced).sum())} rows without a close left out, last {_day(index[~priced][-1])}"
+        )
         bars, index = {name: values[priced] for name, values in bars.items()}, index[priced]
     for name, values in bars.items():
         wrong = (values < 0.0 if name == "volume" else values <= 0.0) | np.isinf(values)
         if wrong.any():
             row = int(np.argmax(wrong))
-            raise DataError(f"{origin}: {_day(index[row])} has {name} {values[row]:g}; a price must be positive; mend or remove the row")
+            raise DataError(
+                f"{origin}: {_day(index[row])} has {name} {values[row]:g}; a price must be positive; mend or remove the row"
+            )
     blank = np.isnan(bars["open"]) | np.isnan(bars["high"]) | np.isnan(bars["low"])
     if blank.any():
         notes.append(f"{int(blank.sum())} rows without open, high or low: the close stands there")

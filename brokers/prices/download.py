@@ -35,7 +35,9 @@ def series(
     origin = f"{place} {request.market if source == 'exchange' else request.name}"
     if pinned is not None:
         if request.name not in pinned:
-            raise DataError(f"{origin}: that run did not use {request.name}; read it with the run's own config")
+            raise DataError(
+                f"{origin}: that run did not use {request.name}; read it with the run's own config"
+            )
         return usable(cache.pinned(pinned[request.name]), origin)
 
     def fetch(start: date | None) -> pd.DataFrame:
@@ -93,9 +95,15 @@ def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settin
             missing.setdefault(source, request)
     for source, request in missing.items():
         place = _place(source, settings)
-        url = exchange.address(place, request) if source == "exchange" else {"fred": fred.URL, "yahoo": yahoo.URL}[source]
+        url = (
+            exchange.address(place, request)
+            if source == "exchange"
+            else {"fred": fred.URL, "yahoo": yahoo.URL}[source]
+        )
         if why := probe.unreachable(url):
-            raise UnreachableError(f"{place}: {request.name} is not in the cache and {why}; check the network, or set prices.source")
+            raise UnreachableError(
+                f"{place}: {request.name} is not in the cache and {why}; check the network, or set prices.source"
+            )
 
 
 def _place(source: str, settings: Settings) -> str:

@@ -27,7 +27,9 @@ def fetch(request: Request, folder: Path) -> tuple[pd.DataFrame, str]:
     index = _index(table, request, path)
     wanted = ["value"] if request.kind == "macro" else list(BAR_COLUMNS)
     if request.kind == "macro":
-        table = table.rename(columns={table.columns[1]: "value"}) if len(table.columns) > 1 else table
+        table = (
+            table.rename(columns={table.columns[1]: "value"}) if len(table.columns) > 1 else table
+        )
     if missing := [name for name in ("value", "close") if name in wanted and name not in table]:
         raise DataError(f"{path}: has no column {missing[0]}; it has {', '.join(table.columns)}")
     frame = pd.DataFrame({name: _numbers(table[name], path) for name in wanted if name in table})
@@ -37,7 +39,9 @@ def fetch(request: Request, folder: Path) -> tuple[pd.DataFrame, str]:
 
         frame = frame[frame["value"].notna()]
         frame.index = published(request.symbol, pd.DatetimeIndex(frame.index))
-        frame = frame[~frame.index.duplicated(keep="last")]  # a weekend's values appear with Monday's
+        frame = frame[
+            ~frame.index.duplicated(keep="last")
+        ]  # a weekend's values appear with Monday's
     return frame, str(path)
 
 
@@ -56,7 +60,9 @@ def own_values(path: Path, column: str) -> tuple[pd.DataFrame, str]:
     if column not in table:
         raise DataError(f"{path}: has no column {column}; it has {', '.join(table.columns)}")
     frame = pd.DataFrame({"value": _numbers(table[column], path)})
-    frame.index = _index(table, Request(column, "macro"), path).tz_localize("UTC") + pd.Timedelta(days=1)
+    frame.index = _index(table, Request(column, "macro"), path).tz_localize("UTC") + pd.Timedelta(
+        days=1
+    )
     return frame[frame["value"].notna()], str(path)
 
 
@@ -66,11 +72,16 @@ def _path(request: Request, folder: Path) -> Path:
     if request.timeframe != "1d":
         place, stem = folder / "hourly", f"{request.market.replace('/', '')}_{request.timeframe}"
     else:
-        place, stem = folder / ("macro" if request.kind == "macro" else "daily"), request.symbol.removeprefix("^")
+        place, stem = (
+            folder / ("macro" if request.kind == "macro" else "daily"),
+            request.symbol.removeprefix("^"),
+        )
     for ending in (".csv", ".parquet"):
         if (path := place / f"{stem}{ending}").is_file():
             return path
-    raise DataError(f"{place}/{stem}.csv: no such file (nor .parquet), needed for {request.name}; add it or take the symbol out of the config")
+    raise DataError(
+        f"{place}/{stem}.csv: no such file (nor .parquet), needed for {request.name}; add it or take the symbol out of the config"
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -93,15 +104,21 @@ def _read(path: Path) -> pd.DataFrame:
 def _index(table: pd.DataFrame, request: Request, path: Path) -> pd.DatetimeIndex:
     column = next((name for name in TIME_COLUMNS if name in table), None)
     if column is None:
-        raise DataError(f"{path}: has no column Date or Timestamp; it has {', '.join(table.columns)}")
+        raise DataError(
+            f"{path}: has no column Date or Timestamp; it has {', '.join(table.columns)}"
+        )
     stamps = pd.to_datetime(table[column], errors="coerce", utc=request.timeframe != "1d")
     if stamps.isna().any():
         row = int(stamps.isna().to_numpy().argmax())
-        raise DataError(f"{path}: row {row + 2}, {table[column].iloc[row]!r} is no date; write YYYY-MM-DD")
+        raise DataError(
+            f"{path}: row {row + 2}, {table[column].iloc[row]!r} is no date; write YYYY-MM-DD"
+        )
     index = pd.DatetimeIndex(stamps)
     if request.timeframe == "1d" and index.tz is not None:
         # Files written from yfinance carry the exchange's midnight.
-        index = index.tz_convert("America/New_York" if request.kind == "session" else "UTC").tz_localize(None)
+        index = index.tz_convert(
+            "America/New_York" if request.kind == "session" else "UTC"
+        ).tz_localize(None)
     return index
 
 
@@ -110,5 +127,7 @@ def _numbers(column: pd.Series, path: Path) -> pd.Series:
     bad = numbers.isna() & column.notna()
     if bad.any():
         row = int(bad.to_numpy().argmax())
-        raise DataError(f"{path}: row {row + 2}, {column.name} is {column.iloc[row]!r}, which is no number; mend or remove the row")
+        raise DataError(
+            f"{path}: row {row + 2}, {column.name} is {column.iloc[row]!r}, which is no number; mend or remove the row"
+        )
     return numbers

@@ -9,7 +9,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from brokers.prices.series import DataError, Request, UnreachableError
 
@@ -50,7 +57,9 @@ RELEASES = {
     "NFCI": Release(3, "08:30"),
     "ANFCI": Release(3, "08:30"),
 }
-UNKNOWN = Release(7, "18:00", business=False)  # later than any daily or weekly series; monthly and quarterly ones need a row above
+UNKNOWN = Release(
+    7, "18:00", business=False
+)  # later than any daily or weekly series; monthly and quarterly ones need a row above
 
 
 class _BusyError(UnreachableError):
@@ -77,7 +86,9 @@ def fetch(request: Request, start: date | None) -> pd.DataFrame:
     """
     retrying = Retrying(retry=retry_if_exception(_worth_it), stop=STOP, wait=_pause, reraise=True)
     values = retrying(_asked, request.symbol, start).dropna()
-    frame = values.to_frame("value").set_axis(published(request.symbol, pd.DatetimeIndex(values.index)))
+    frame = values.to_frame("value").set_axis(
+        published(request.symbol, pd.DatetimeIndex(values.index))
+    )
     return frame[~frame.index.duplicated(keep="last")]
 
 
@@ -89,7 +100,12 @@ def published(name: str, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """
     release = RELEASES.get(name, UNKNOWN)
     if release.business:
-        days = np.busday_offset(dates.to_numpy().astype("datetime64[D]"), release.days, roll="forward", holidays=_holidays())
+        days = np.busday_offset(
+            dates.to_numpy().astype("datetime64[D]"),
+            release.days,
+            roll="forward",
+            holidays=_holidays(),
+        )
     else:
         days = dates.to_numpy().astype("datetime64[D]") + release.days
     local = pd.DatetimeIndex(days.astype("datetime64[ns]")) + pd.Timedelta(f"{release.hour}:00")
@@ -100,7 +116,12 @@ def published(name: str, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
 def _holidays() -> np.ndarray:
     from pandas.tseries.holiday import USFederalHolidayCalendar
 
-    return USFederalHolidayCalendar().holidays("1960-01-01", "2060-12-31").to_numpy().astype("datetime64[D]")
+    return (
+        USFederalHolidayCalendar()
+        .holidays("1960-01-01", "2060-12-31")
+        .to_numpy()
+        .astype("datetime64[D]")
+    )
 
 
 def _asked(name: str, start: date | None) -> pd.Series:
@@ -115,7 +136,9 @@ def _asked(name: str, start: date | None) -> pd.Series:
     except (requests.RequestException, HTTPError, OSError) as error:
         raise _unreachable(name, f"{type(error).__name__}: {str(error)[:200]}") from error
     if response.status_code in (400, 404):
-        raise DataError(f"FRED: knows no series {name!r} (HTTP {response.status_code}); look its id up on fred.stlouisfed.org")
+        raise DataError(
+            f"FRED: knows no series {name!r} (HTTP {response.status_code}); look its id up on fred.stlouisfed.org"
+        )
     if response.status_code != 200:
         busy = _BusyError(str(_unreachable(name, f"HTTP {response.status_code}")))
         asked = response.headers.get("Retry-After", "")
@@ -145,7 +168,9 @@ def _values(name: str, body: str) -> pd.Series:
         dates = pd.DatetimeIndex(pd.to_datetime(table["date"], format="%Y-%m-%d"))
         return table["value"].astype(float).set_axis(dates)
     except ValueError as error:
-        raise _unreachable(name, f"CSV that breaks off or holds no numbers ({str(error)[:120]})") from error
+        raise _unreachable(
+            name, f"CSV that breaks off or holds no numbers ({str(error)[:120]})"
+        ) from error
 
 
 def _unreachable(name: str, what: str) -> UnreachableError:

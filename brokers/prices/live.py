@@ -21,13 +21,17 @@ class LivePrices:
     def __init__(self, settings: Settings) -> None:
         """Raises ConfigError where the prices would be simulated."""
         if settings.prices.source == "sample":
-            raise ConfigError('prices.source is "sample": a live session on simulated prices would be a lie; use another source, or paper --replay')
+            raise ConfigError(
+                'prices.source is "sample": a live session on simulated prices would be a lie; use another source, or paper --replay'
+            )
         self._timeframe = settings.exchange.timeframe
         self._daily = daily(settings)
         self._markets = {coin.history: coin.market for coin in settings.coins_and_bitcoin()}
         self._candles = Candles(settings.exchange.prices_id, NEWEST)
 
-    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(
+        self, now: pd.Timestamp, again: Collection[str] = ()
+    ) -> tuple[Prices, Mapping[str, DataError]]:
         """All daily series up to `now`, and which of them could not be had, and why: of those there is what was kept when they last could.
 
         The symbols in `again` are downloaded even if the cache has their newest row.
@@ -51,11 +55,18 @@ class LivePrices:
         request = Request(history, "coin", self._markets[history], self._timeframe)
         rows = self._candles.newest(request, now)
         origin = f"{self._daily.exchange.prices_id} {request.market}"
-        return finished(request, "exchange", origin, rows, *closes_and_delay(self._daily, now), now).frame
+        return finished(
+            request, "exchange", origin, rows, *closes_and_delay(self._daily, now), now
+        ).frame
 
 
 def daily(settings: Settings) -> Settings:
     """The settings under which a live session keeps its history: bars of a day, coins from the exchange they are traded at."""
     coins = {coin.history: "exchange" for coin in settings.coins_and_bitcoin()}
     prices = settings.prices.model_copy(update={"sources": coins | settings.prices.sources})
-    return settings.model_copy(update={"prices": prices, "exchange": settings.exchange.model_copy(update={"timeframe": "1d"})})
+    return settings.model_copy(
+        update={
+            "prices": prices,
+            "exchange": settings.exchange.model_copy(update={"timeframe": "1d"}),
+        }
+    )

@@ -14,8 +14,15 @@ from brokers.prices.series import DataError, Request, Series, UnreachableError
 from brokers.progress import Progress
 from config.settings import Settings
 
-LEAD = timedelta(days=400)  # averages of the other series need a year before the index history begins
-OWN_COLUMNS = {"flows": "flow", "losses": "share", "bitcoin_flows": "flow", "open_interest": "value"}  # the user's own series and their column
+LEAD = timedelta(
+    days=400
+)  # averages of the other series need a year before the index history begins
+OWN_COLUMNS = {
+    "flows": "flow",
+    "losses": "share",
+    "bitcoin_flows": "flow",
+    "open_interest": "value",
+}  # the user's own series and their column
 Known = TypeVar("Known", pd.DataFrame, pd.Series)
 
 
@@ -38,7 +45,9 @@ class Prices(NamedTuple):
         def until(frame: Known) -> Known:
             return frame.iloc[: int(frame.index.searchsorted(instant, side="right"))]
 
-        cut = {request: one._replace(frame=until(one.frame)) for request, one in self.series.items()}
+        cut = {
+            request: one._replace(frame=until(one.frame)) for request, one in self.series.items()
+        }
         return self._replace(series=cut, sessions=until(self.sessions), now=min(self.now, instant))
 
     def of(self, symbol: str, timeframe: str = "1d") -> Series:
@@ -53,7 +62,9 @@ class Prices(NamedTuple):
         for request, one in self.series.items():
             if (request.symbol, request.timeframe) == (symbol, timeframe):
                 return one
-        raise DataError(f"{symbol} ({timeframe}): its prices were not loaded, no rule of the settings reads them")
+        raise DataError(
+            f"{symbol} ({timeframe}): its prices were not loaded, no rule of the settings reads them"
+        )
 
 
 def wanted(*settings: Settings) -> list[Request]:
@@ -75,13 +86,20 @@ def _wanted(settings: Settings) -> list[Request]:
     requests = [Request(symbol, "session") for symbol in symbols]
     if "liquidity" in used:
         liquidity = confirmations.liquidity
-        requests += [Request(symbol, "macro") for symbol in (liquidity.assets, liquidity.treasury, liquidity.reverse_repos)]
+        requests += [
+            Request(symbol, "macro")
+            for symbol in (liquidity.assets, liquidity.treasury, liquidity.reverse_repos)
+        ]
     for coin in settings.coins_and_bitcoin():
         timeframes = dict.fromkeys(("1d", settings.exchange.timeframe))
-        requests += [Request(coin.history, "coin", coin.market, timeframe) for timeframe in timeframes]
+        requests += [
+            Request(coin.history, "coin", coin.market, timeframe) for timeframe in timeframes
+        ]
     requests += [Request(name, "macro") for name, cut in settings.haircuts if cut.enabled]
     if "exhaustion" in used:
-        requests.append(Request(confirmations.exhaustion.symbol, "coin", settings.backtest.bitcoin_market))
+        requests.append(
+            Request(confirmations.exhaustion.symbol, "coin", settings.backtest.bitcoin_market)
+        )
     return requests
 
 
@@ -111,7 +129,10 @@ def load_prices(
     from brokers.prices import download
 
     try:
-        download.refuse_unreachable([(request, source_of(request, settings)) for request in wanted(settings, *also)], settings)
+        download.refuse_unreachable(
+            [(request, source_of(request, settings)) for request in wanted(settings, *also)],
+            settings,
+        )
         return _loaded(settings, now, refresh, progress, None, also)
     except UnreachableError as unreachable:
         return _sample_instead(settings, now, progress, unreachable, also)
@@ -120,28 +141,52 @@ def load_prices(
 def _real_or_sample(settings: Settings) -> bool:
     """Whether the settings leave it open: nothing in them names a source, or reads a file of the user's."""
     prices, haircuts = settings.prices, settings.haircuts
-    return prices.source == "auto" and not prices.sources and not any(cut.enabled for _, cut in haircuts)
+    return (
+        prices.source == "auto"
+        and not prices.sources
+        and not any(cut.enabled for _, cut in haircuts)
+    )
 
 
-def _sample_instead(settings: Settings, now: pd.Timestamp, progress: Progress | None, why: UnreachableError, also: Sequence[Settings]) -> Prices:
-    simulated = settings.model_copy(update={"prices": settings.prices.model_copy(update={"source": "sample"})})
+def _sample_instead(
+    settings: Settings,
+    now: pd.Timestamp,
+    progress: Progress | None,
+    why: UnreachableError,
+    also: Sequence[Settings],
+) -> Prices:
+    simulated = settings.model_copy(
+        update={"prices": settings.prices.model_copy(update={"source": "sample"})}
+    )
     try:
         found = _loaded(simulated, now, False, progress, None, also)
     except DataError as gap:
         raise UnreachableError(f"{why} (the embedded sample cannot stand in: {gap})") from gap
     reason = str(why).partition(";")[0]
-    return found._replace(fallback=f"{reason}, so these are the simulated prices of the embedded sample, not the market's.")
+    return found._replace(
+        fallback=f"{reason}, so these are the simulated prices of the embedded sample, not the market's."
+    )
 
 
 def _loaded(
-    settings: Settings, now: pd.Timestamp, refresh: bool, progress: Progress | None, pinned: Mapping[str, str] | None, also: Sequence[Settings]
+    settings: Settings,
+    now: pd.Timestamp,
+    refresh: bool,
+    progress: Progress | None,
+    pinned: Mapping[str, str] | None,
+    also: Sequence[Settings],
 ) -> Prices:
     series = {}
     for request, found in load_each(settings, now, refresh, progress, pinned, also):
         if isinstance(found, DataError):
             raise found
         series[request] = found
-    return Prices(series, sessions(settings, now), known_until(settings, now), settings.prices.source == "sample")
+    return Prices(
+        series,
+        sessions(settings, now),
+        known_until(settings, now),
+        settings.prices.source == "sample",
+    )
 
 
 def load_each(
@@ -157,7 +202,9 @@ def load_each(
     downloaded even where the cache has all that is due.
     """
     for request in wanted(settings, *also):
-        yield from load_requests([request], settings, now, refresh or request.symbol in again, progress, pinned)
+        yield from load_requests(
+            [request], settings, now, refresh or request.symbol in again, progress, pinned
+        )
 
 
 def load_requests(
@@ -193,7 +240,18 @@ def kept(settings: Settings, request: Request, now: pd.Timestamp) -> Series | No
     source = source_of(request, settings)
     rows = download.kept(request, source, settings)
     try:
-        return None if rows is None else finished(request, source, f"cache of {source} {request.name}", rows, *closes_and_delay(settings, now), now)
+        return (
+            None
+            if rows is None
+            else finished(
+                request,
+                source,
+                f"cache of {source} {request.name}",
+                rows,
+                *closes_and_delay(settings, now),
+                now,
+            )
+        )
     except DataError:
         return None
 
@@ -220,14 +278,25 @@ def closes_and_delay(settings: Settings, now: pd.Timestamp) -> tuple[pd.Series, 
     return closes, pd.Timedelta(minutes=settings.prices.publication_delay)
 
 
-def _one(request: Request, source: str, settings: Settings, now: pd.Timestamp, refresh: bool, pinned: Mapping[str, str] | None) -> Series:
+def _one(
+    request: Request,
+    source: str,
+    settings: Settings,
+    now: pd.Timestamp,
+    refresh: bool,
+    pinned: Mapping[str, str] | None,
+) -> Series:
     closes, delay = closes_and_delay(settings, now)
 
     def usable(raw: pd.DataFrame, origin: str) -> Series:
         return finished(request, source, origin, raw, closes, delay, now)
 
     if source == "file":
-        return usable(*folder.own_values(Path(own_file(request.symbol, settings)), OWN_COLUMNS[request.symbol]))
+        return usable(
+            *folder.own_values(
+                Path(own_file(request.symbol, settings)), OWN_COLUMNS[request.symbol]
+            )
+        )
     if source == "folder":
         return usable(*folder.fetch(request, Path(settings.prices.folder)))
     if source == "sample":
@@ -243,13 +312,24 @@ def _simulated(request: Request, settings: Settings, now: pd.Timestamp) -> Serie
 
     days = pd.DatetimeIndex(session_closes(sample.FIRST_SESSION, Path(settings.prices.cache)).index)
     rows = sample.fetch(request, days)
-    found = finished(request, "sample", f"embedded sample of {request.name}", rows, *closes_and_delay(settings, now), sample.END)
+    found = finished(
+        request,
+        "sample",
+        f"embedded sample of {request.name}",
+        rows,
+        *closes_and_delay(settings, now),
+        sample.END,
+    )
     return found._replace(frame=found.frame[found.frame.index <= now])
 
 
 def own_file(name: str, settings: Settings) -> str:
     """The user's own file of one of `OWN_COLUMNS`; empty where none is named."""
-    file: str = getattr(settings.haircuts, name).file if name in type(settings.haircuts).model_fields else getattr(settings.evidence, name)
+    file: str = (
+        getattr(settings.haircuts, name).file
+        if name in type(settings.haircuts).model_fields
+        else getattr(settings.evidence, name)
+    )
     return file
 
 

@@ -8,7 +8,11 @@ import pandas as pd
 from brokers.prices.clean import bar_length
 from brokers.prices.series import Series
 
-SPIKE = {"session": 0.15, "coin": 0.5, "macro": np.inf}  # fraction a close moves in one bar before a person should look
+SPIKE = {
+    "session": 0.15,
+    "coin": 0.5,
+    "macro": np.inf,
+}  # fraction a close moves in one bar before a person should look
 
 
 class Quality(NamedTuple):
@@ -77,4 +81,8 @@ def _last(index: pd.DatetimeIndex) -> str:
 
 def as_json(found: Quality) -> dict[str, Any]:
     """Plain values by name."""
-    return found._asdict() | {"first": found.first.isoformat(), "last": found.last.isoformat(), "notes": list(found.notes)}
+    return found._asdict() | {
+        "first": found.first.isoformat(),
+        "last": found.last.isoformat(),
+        "notes": list(found.notes),
+    }

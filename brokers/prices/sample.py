@@ -35,7 +35,9 @@ Floats = NDArray[np.float64]
 
 FIRST_SESSION = date(1986, 8, 6)  # ^GSPC's first: the funds' and the index's own begin with ^RUT
 LAST = pd.Timestamp("2026-08-20")
-END = pd.Timestamp("2026-08-21", tz="UTC")  # when the last bar was known: all of the sample is history
+END = pd.Timestamp(
+    "2026-08-21", tz="UTC"
+)  # when the last bar was known: all of the sample is history
 SEED = 2000  # any number; whether the gate opens when it did must not hang on it, and a test looks at others
 SMALL, BROAD = "^RUT", "^GSPC"
 MACRO_FROM = "2003-01-01"  # the Federal Reserve's weekly figures begin about then
@@ -103,7 +105,9 @@ def fetch(request: Request, sessions: pd.DatetimeIndex, seed: int = SEED) -> pd.
     """
     sessions = sessions[sessions <= LAST]
     if sessions.empty or sessions[-1] != LAST:
-        raise DataError(f"the embedded sample needs New York sessions up to {LAST:%Y-%m-%d}, the calendar ends earlier; set this machine's clock")
+        raise DataError(
+            f"the embedded sample needs New York sessions up to {LAST:%Y-%m-%d}, the calendar ends earlier; set this machine's clock"
+        )
     if request.kind == "macro" and request.symbol in MACRO:
         return _macro(request.symbol, sessions, seed)
     if request.kind == "session" and request.symbol in (SMALL, BROAD):
@@ -111,7 +115,11 @@ def fetch(request: Request, sessions: pd.DatetimeIndex, seed: int = SEED) -> pd.
     if request.kind == "session" and request.symbol in FUNDS:
         return _fund(request, sessions, seed)
     if request.kind == "coin" and request.symbol in PATHS and request.symbol not in (SMALL, BROAD):
-        daily = _bars(request, *_closes(request.symbol, pd.date_range("2014-01-01", LAST, unit="ns"), seed), seed)
+        daily = _bars(
+            request,
+            *_closes(request.symbol, pd.date_range("2014-01-01", LAST, unit="ns"), seed),
+            seed,
+        )
         return daily if request.timeframe == "1d" else _intraday(request, daily, seed)
     coins = [symbol for symbol in PATHS if symbol.endswith("-USD")]
     raise DataError(
@@ -136,20 +144,30 @@ def _closes(symbol: str, calendar: pd.DatetimeIndex, seed: int) -> tuple[pd.Seri
     facts = pd.Series(LANDMARKS[symbol])
     rows = calendar.get_indexer(pd.DatetimeIndex(facts.index))
     if (rows < 0).any():
-        raise DataError(f"landmark {facts.index[rows < 0][0]} of {symbol} is no day of its calendar; mend landmarks.py")
+        raise DataError(
+            f"landmark {facts.index[rows < 0][0]} of {symbol} is no day of its calendar; mend landmarks.py"
+        )
     # Drawn for the whole calendar: what the series of one kind share falls on the same days, wherever each begins.
     kind = "coins" if symbol.endswith("-USD") else "shares"
-    draws = 0.75**0.5 * _draws(kind, len(calendar), seed) + 0.5 * _draws(symbol, len(calendar), seed)
+    draws = 0.75**0.5 * _draws(kind, len(calendar), seed) + 0.5 * _draws(
+        symbol, len(calendar), seed
+    )
     facts_log = np.log(facts.to_numpy(dtype=float))
     row = np.arange(rows[0], len(calendar))
-    at = np.clip(np.searchsorted(rows, row) - 1, 0, len(rows) - 2)  # the segment a day lies in or ends
+    at = np.clip(
+        np.searchsorted(rows, row) - 1, 0, len(rows) - 2
+    )  # the segment a day lies in or ends
     walk = PATHS[symbol].volatility * np.cumsum(draws)
-    share = np.minimum((row - rows[at]) / (rows[at + 1] - rows[at]), 1.0)  # past the last landmark nothing draws the walk back
+    share = np.minimum(
+        (row - rows[at]) / (rows[at + 1] - rows[at]), 1.0
+    )  # past the last landmark nothing draws the walk back
     bridge = walk[row] - walk[rows[at]] - share * (walk[rows[at + 1]] - walk[rows[at]])
     log = facts_log[at] + share * (facts_log[at + 1] - facts_log[at]) + bridge
     ends = facts.to_numpy(dtype=float)
     low, high = np.minimum(ends[at], ends[at + 1]), np.maximum(ends[at], ends[at + 1])
-    close = np.clip(np.round(np.exp(_reflected(log, np.log(low), np.log(high))), 4), low + TICK, high - TICK)
+    close = np.clip(
+        np.round(np.exp(_reflected(log, np.log(low), np.log(high))), 4), low + TICK, high - TICK
+    )
     close[rows - rows[0]] = ends
     return pd.Series(close, index=calendar[row].rename("date")), low, high
 
@@ -163,11 +181,19 @@ def _reflected(path: Floats, low: Floats, high: Floats) -> Floats:
 
 def _bars(request: Request, close: pd.Series, low: Floats, high: Floats, seed: int) -> pd.DataFrame:
     volatility, turnover = PATHS[request.symbol]
-    return _widened(request, close, low, high, volatility, turnover, seed).assign(adj_close=close)[list(BAR_COLUMNS)]
+    return _widened(request, close, low, high, volatility, turnover, seed).assign(adj_close=close)[
+        list(BAR_COLUMNS)
+    ]
 
 
 def _widened(
-    request: Request, close: pd.Series, floor: Floats | float, cap: Floats | float, volatility: float, turnover: float, seed: int
+    request: Request,
+    close: pd.Series,
+    floor: Floats | float,
+    cap: Floats | float,
+    volatility: float,
+    turnover: float,
+    seed: int,
 ) -> pd.DataFrame:
     """Open, high, low and volume to closes; no price of a bar lies outside `floor` and `cap`."""
     last = close.to_numpy()
@@ -176,8 +202,13 @@ def _widened(
     up, down, busy = _generator(f"{request.symbol} bars", seed).random((3, len(last)))
     high = np.round(np.minimum(np.maximum(opened, last) * (1 + volatility * up), cap), 4)
     low = np.round(np.maximum(np.minimum(opened, last) * (1 - volatility * down), floor), 4)
-    volume = np.round(turnover * (0.5 + np.abs(np.log(last / before)) / volatility) * (0.8 + 0.4 * busy))
-    return pd.DataFrame({"open": opened, "high": high, "low": low, "close": last, "volume": volume}, index=close.index)
+    volume = np.round(
+        turnover * (0.5 + np.abs(np.log(last / before)) / volatility) * (0.8 + 0.4 * busy)
+    )
+    return pd.DataFrame(
+        {"open": opened, "high": high, "low": low, "close": last, "volume": volume},
+        index=close.index,
+    )
 
 
 def _fund(request: Request, sessions: pd.DatetimeIndex, seed: int) -> pd.DataFrame:
@@ -198,7 +229,11 @@ def _macro(symbol: str, sessions: pd.DatetimeIndex, seed: int) -> pd.DataFrame:
     from brokers.prices.fred import published
 
     mean = _closes(BROAD, sessions, seed)[0].rolling(QUARTER).mean()
-    days = pd.date_range(MACRO_FROM, LAST, freq="W-WED", unit="ns") if symbol in WEEKLY else sessions[sessions >= pd.Timestamp(MACRO_FROM)]
+    days = (
+        pd.date_range(MACRO_FROM, LAST, freq="W-WED", unit="ns")
+        if symbol in WEEKLY
+        else sessions[sessions >= pd.Timestamp(MACRO_FROM)]
+    )
     known = mean.to_numpy()[mean.index.searchsorted(days, side="right") - 1]
     value = MACRO[symbol] * known * np.exp(0.02 * _draws(symbol, len(days), seed))
     frame = pd.DataFrame({"value": np.round(value, 3)}, index=published(symbol, days))
@@ -209,7 +244,9 @@ def _intraday(request: Request, daily: pd.DataFrame, seed: int) -> pd.DataFrame:
     length = bar_length(request.timeframe)
     count = int(pd.Timedelta(days=1) / length)
     day = daily.iloc[-(MOST_BARS // count) :]
-    low, high, first, last = (day[name].to_numpy()[:, None] for name in ("low", "high", "open", "close"))
+    low, high, first, last = (
+        day[name].to_numpy()[:, None] for name in ("low", "high", "open", "close")
+    )
     draws = _draws(request.name, day.shape[0] * count, seed).reshape(-1, count)
     walk = PATHS[request.symbol].volatility / count**0.5 * np.cumsum(draws, axis=1)
     share = np.arange(1, count + 1) / count
@@ -220,8 +257,17 @@ def _intraday(request: Request, daily: pd.DataFrame, seed: int) -> pd.DataFrame:
     upper, lower = np.maximum(opened, close), np.minimum(opened, close)
     np.put_along_axis(upper, upper.argmax(axis=1)[:, None], high, axis=1)
     np.put_along_axis(lower, lower.argmin(axis=1)[:, None], low, axis=1)
-    columns = {"open": opened, "high": upper, "low": lower, "close": close, "adj_close": close, "volume": _split(day["volume"], count, request, seed)}
-    starts = pd.date_range(day.index[0], periods=close.size, freq=length, tz="UTC", unit="ns", name="start")
+    columns = {
+        "open": opened,
+        "high": upper,
+        "low": lower,
+        "close": close,
+        "adj_close": close,
+        "volume": _split(day["volume"], count, request, seed),
+    }
+    starts = pd.date_range(
+        day.index[0], periods=close.size, freq=length, tz="UTC", unit="ns", name="start"
+    )
     return pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=starts)
 
 

@@ -7,7 +7,10 @@ import pandas as pd
 Kind = Literal["session", "coin", "macro"]
 BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 MACRO_COLUMNS = ("value",)
-SIBLINGS = {"^RUT": "IWM", "^GSPC": "RSP"}  # a fund that moves with the index: where it is read, its total return vouches for the index's closes
+SIBLINGS = {
+    "^RUT": "IWM",
+    "^GSPC": "RSP",
+}  # a fund that moves with the index: where it is read, its total return vouches for the index's closes
 
 
 class DataError(Exception):

@@ -14,16 +14,26 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pandas as pd
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 URL = "https://query2.finance.yahoo.com"  # yfinance's own, which takes half a second to import; a test compares the two
 TIMEOUT = 10.0  # seconds for one answer, its last byte included
-STOP = stop_after_attempt(4) | stop_after_delay(15)  # an attempt is two or three requests: under a minute in all
+STOP = stop_after_attempt(4) | stop_after_delay(
+    15
+)  # an attempt is two or three requests: under a minute in all
 WAIT = wait_random_exponential(multiplier=1, max=5)
 ZONES = {"session": ZoneInfo("America/New_York"), "coin": ZoneInfo("UTC")}
-LONGEST = 99 * 366 * 86_400  # seconds before now that "everything" means; Yahoo takes negative times
+LONGEST = (
+    99 * 366 * 86_400
+)  # seconds before now that "everything" means; Yahoo takes negative times
 
 
 def fetch(request: Request, start: date | None) -> pd.DataFrame:
@@ -44,8 +54,12 @@ def fetch(request: Request, start: date | None) -> pd.DataFrame:
 
     """
     if request.timeframe != "1d":
-        raise DataError(f'Yahoo: {request.name} is intraday, only 1d is read here; set prices.sources."{request.symbol}" = "exchange"')
-    retrying = Retrying(retry=retry_if_exception_type(UnreachableError), stop=STOP, wait=WAIT, reraise=True)
+        raise DataError(
+            f'Yahoo: {request.name} is intraday, only 1d is read here; set prices.sources."{request.symbol}" = "exchange"'
+        )
+    retrying = Retrying(
+        retry=retry_if_exception_type(UnreachableError), stop=STOP, wait=WAIT, reraise=True
+    )
     return _tidied(request, retrying(_asked, request, start))
 
 
@@ -54,10 +68,22 @@ def _asked(request: Request, start: date | None) -> pd.DataFrame:
     from yfinance.exceptions import YFException, YFRateLimitError
 
     now = int(time.time())
-    first = now - LONGEST if start is None else int(pd.Timestamp(start, tz=ZONES[request.kind]).timestamp())
-    params = {"period1": first, "period2": now, "interval": "1d", "includePrePost": "false", "events": "div,splits"}
+    first = (
+        now - LONGEST
+        if start is None
+        else int(pd.Timestamp(start, tz=ZONES[request.kind]).timestamp())
+    )
+    params = {
+        "period1": first,
+        "period2": now,
+        "interval": "1d",
+        "includePrePost": "false",
+        "events": "div,splits",
+    }
     try:
-        response = _client().get(f"{URL}/v8/finance/chart/{quote(request.symbol)}", params=params, timeout=TIMEOUT)
+        response = _client().get(
+            f"{URL}/v8/finance/chart/{quote(request.symbol)}", params=params, timeout=TIMEOUT
+        )
         answer = response.json()
     except YFRateLimitError:
         raise _unreachable(request, "too many requests (HTTP 429)") from None
@@ -65,11 +91,15 @@ def _asked(request: Request, start: date | None) -> pd.DataFrame:
     except (OSError, ValueError, YFException) as error:
         raise _unreachable(request, str(error).split(" See ")[0] or type(error).__name__) from error
     chart = answer.get("chart") if isinstance(answer, dict) else None
-    _refuse_error(request, response.status_code, chart.get("error") if isinstance(chart, dict) else None)
+    _refuse_error(
+        request, response.status_code, chart.get("error") if isinstance(chart, dict) else None
+    )
     try:
         return _table(answer["chart"]["result"][0])
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise _unreachable(request, f"HTTP {response.status_code} with a body that is no chart") from error
+        raise _unreachable(
+            request, f"HTTP {response.status_code} with a body that is no chart"
+        ) from error
 
 
 @lru_cache(maxsize=1)
@@ -101,20 +131,32 @@ def _refuse_error(request: Request, status: int, error: object) -> None:
     if isinstance(error, dict):
         what = f"{error.get('code')}: {error.get('description')}"
         if status == 404 or error.get("code") == "Not Found":
-            raise DataError(f"Yahoo: knows no symbol {request.symbol!r} ({what}); look it up on finance.yahoo.com (^RUT, IWM, BTC-USD)")
-        raise DataError(f"Yahoo: refused {request.symbol!r} ({what}); check the symbol and the dates, or set prices.source to another source")
+            raise DataError(
+                f"Yahoo: knows no symbol {request.symbol!r} ({what}); look it up on finance.yahoo.com (^RUT, IWM, BTC-USD)"
+            )
+        raise DataError(
+            f"Yahoo: refused {request.symbol!r} ({what}); check the symbol and the dates, or set prices.source to another source"
+        )
 
 
 def _unreachable(request: Request, what: str) -> UnreachableError:
-    return UnreachableError(f'Yahoo: no usable answer for {request.symbol}: {what}; try again later, or set prices.source to "folder" or "exchange"')
+    return UnreachableError(
+        f'Yahoo: no usable answer for {request.symbol}: {what}; try again later, or set prices.source to "folder" or "exchange"'
+    )
 
 
 def _table(result: dict[str, Any]) -> pd.DataFrame:
     quotes = result["indicators"]["quote"][0]
-    if "timestamp" not in result and result["meta"]["symbol"]:  # a known symbol with no bar in these days
-        return pd.DataFrame(columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
+    if (
+        "timestamp" not in result and result["meta"]["symbol"]
+    ):  # a known symbol with no bar in these days
+        return pd.DataFrame(
+            columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz="UTC"), dtype=float
+        )
     columns = {name: quotes[name] for name in ("open", "high", "low", "close")}
-    columns["adj_close"] = result["indicators"].get("adjclose", [{"adjclose": quotes["close"]}])[0]["adjclose"]
+    columns["adj_close"] = result["indicators"].get("adjclose", [{"adjclose": quotes["close"]}])[0][
+        "adjclose"
+    ]
     columns["volume"] = quotes["volume"]
     index = pd.to_datetime(result["timestamp"], unit="s", utc=True)
     return pd.DataFrame(columns, index=index, dtype=float)
@@ -123,10 +165,19 @@ def _table(result: dict[str, Any]) -> pd.DataFrame:
 def _tidied(request: Request, table: pd.DataFrame) -> pd.DataFrame:
     """One row a date. Of two, the later holds: beside the session's own row stands the running one, stamped now."""
     frame = table.sort_index()
-    frame.index = pd.DatetimeIndex(frame.index).tz_convert(ZONES[request.kind]).normalize().tz_localize(None).as_unit("ns").rename("date")
+    frame.index = (
+        pd.DatetimeIndex(frame.index)
+        .tz_convert(ZONES[request.kind])
+        .normalize()
+        .tz_localize(None)
+        .as_unit("ns")
+        .rename("date")
+    )
     unpriced = frame["close"].isna()
     frame = frame[~(unpriced & frame.index.duplicated(keep=False))]
     frame = frame[~frame.index.duplicated(keep="last")]
     if frame["close"].isna().all():
-        raise DataError(f"Yahoo: has no daily price of {request.symbol} in the days asked for; it may be delisted, look it up on finance.yahoo.com")
+        raise DataError(
+            f"Yahoo: has no daily price of {request.symbol} in the days asked for; it may be delisted, look it up on finance.yahoo.com"
+        )
     return frame.loc[: frame["close"].last_valid_index()]

@@ -6,7 +6,9 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def replayed_journal(whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def replayed_journal(
+    whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A replay of 45 days; to be read only."""
     from tests.backtests.paper_journals import replayed
 

@@ -30,8 +30,14 @@ def moved_in_files(settings: Settings, full: Outcome, instant: pd.Timestamp) -> 
         daily.mkdir()
         for path in (Path(settings.prices.folder) / "daily").glob("*.csv"):
             (daily / path.name).write_text(_until(path, instant))
-        then = settings.model_copy(update={"prices": settings.prices.model_copy(update={"folder": folder})})
-        listed = tuple(coin for coin in then.coins if len((daily / f"{coin.history}.csv").read_text().splitlines()) > 1)
+        then = settings.model_copy(
+            update={"prices": settings.prices.model_copy(update={"folder": folder})}
+        )
+        listed = tuple(
+            coin
+            for coin in then.coins
+            if len((daily / f"{coin.history}.csv").read_text().splitlines()) > 1
+        )
         if len(listed) < len(then.coins):
             raise ValueError(f"{instant}: files can be cut only where every coin is listed")
         text = difference(full, outcome(then, load_prices(then, instant)), instant)
@@ -59,22 +65,46 @@ def main() -> int:
     parser.add_argument("--set", action="append", default=[], help="a setting, as for main.py")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
-        settings = load([], ["prices.source=folder", f"prices.folder={words.data}", f"prices.cache={cache}", *words.set])
+        settings = load(
+            [],
+            [
+                "prices.source=folder",
+                f"prices.folder={words.data}",
+                f"prices.cache={cache}",
+                *words.set,
+            ],
+        )
         prices = load_prices(settings, pd.Timestamp.now(tz="UTC"))
         stamps = check_stamps(settings, prices)
-        wrong = _told(f"series with a stamp earlier than can be, of {stamps.checked} stamps", stamps.wrong)
+        wrong = _told(
+            f"series with a stamp earlier than can be, of {stamps.checked} stamps", stamps.wrong
+        )
         full = outcome(settings, prices)
         cuts = list(instants(prices, full, words.cuts, words.seed))
         everything_listed = max(int(lines.known_at[0]) for lines in full.tables[1:])
-        last_rows = min(one.frame.index[-1] for request, one in prices.series.items() if request.kind == "coin")
-        in_files = [instant for instant in cuts if everything_listed < instant.value and instant <= last_rows][: max(words.cuts // 5, 1)]
+        last_rows = min(
+            one.frame.index[-1] for request, one in prices.series.items() if request.kind == "coin"
+        )
+        in_files = [
+            instant
+            for instant in cuts
+            if everything_listed < instant.value and instant <= last_rows
+        ][: max(words.cuts // 5, 1)]
         wrong += _ask("cuts", cuts, lambda instant: moved_by_cut(settings, prices, full, instant))
-        wrong += _ask("later dividends and splits", cuts, lambda instant: moved_by_rescaling(settings, prices, full, instant))
-        wrong += _ask("cuts of the files", in_files, lambda instant: moved_in_files(settings, full, instant))
+        wrong += _ask(
+            "later dividends and splits",
+            cuts,
+            lambda instant: moved_by_rescaling(settings, prices, full, instant),
+        )
+        wrong += _ask(
+            "cuts of the files", in_files, lambda instant: moved_in_files(settings, full, instant)
+        )
     return int(wrong > 0)
 
 
-def _ask(what: str, cuts: Sequence[pd.Timestamp], moved: Callable[[pd.Timestamp], tuple[Finding, ...]]) -> int:
+def _ask(
+    what: str, cuts: Sequence[pd.Timestamp], moved: Callable[[pd.Timestamp], tuple[Finding, ...]]
+) -> int:
     found = [findings[0] for instant in cuts if (findings := moved(instant))]
     return _told(f"of {len(cuts)} {what} moved something", found)
 

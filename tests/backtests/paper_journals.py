@@ -19,7 +19,9 @@ DAY = 86_400
 FIRST = 1_439_683_200  # 2015-08-16 00:00 UTC: BTC is bought at once, ETH five days later, SOL on 2015-09-20
 BARS = 45
 NOW = pd.Timestamp("2017-01-01", tz="UTC")
-FROM_FOLDER = ["prices.source=folder"]  # without it a session that was no replay has its coins from an exchange
+FROM_FOLDER = [
+    "prices.source=folder"
+]  # without it a session that was no replay has its coins from an exchange
 
 
 def replayed(folder: Path, cache: Path, place: Path) -> Path:
@@ -55,7 +57,11 @@ def report_of(journal: Path, *settings: str, source: list[str] = FROM_FOLDER) ->
 
 
 # What makes a session of the replay: it ended otherwise, one bar earlier, before the order that the replay's end left open.
-SESSION = ("UPDATE sessions SET outcome = 'done'", *without(BARS - 1), "DELETE FROM intents WHERE id = 8")
+SESSION = (
+    "UPDATE sessions SET outcome = 'done'",
+    *without(BARS - 1),
+    "DELETE FROM intents WHERE id = 8",
+)
 
 
 def rows(journal: Path, query: str) -> list[tuple[Any, ...]]:

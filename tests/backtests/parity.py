@@ -39,7 +39,10 @@ def compare(inputs: Inputs) -> Comparison:
     orders, equity, cash = kernel_run(inputs)
     ours = sorted(run.orders, key=_place) + [one for one in run.orders if one.filled is not None]
     theirs = sorted(orders, key=_place) + [one for one in orders if one.filled is not None]
-    differing = sum(one is None or other is None or not same(one, other) for one, other in zip_longest(ours, theirs))
+    differing = sum(
+        one is None or other is None or not same(one, other)
+        for one, other in zip_longest(ours, theirs)
+    )
     values = np.array([[one.equity, one.cash] for one in run.decisions])
     assert len(values) == len(equity), "backtrader did not decide once a bar of the grid"
     difference = np.abs(values - np.column_stack((equity, cash))) / equity[:, None]
@@ -50,21 +53,44 @@ def kernel_run(inputs: Inputs) -> tuple[list[OrderRecord], np.ndarray, np.ndarra
     """The kernel's orders as the broker writes them down, equity and cash by bar."""
     bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, inputs.table.index)
     equity, cash = np.empty(len(bars.time)), np.empty(len(bars.time))
-    arguments = (arrays.gate_arrays(inputs.table), bars, arrays.as_arrays(inputs.rules), inputs.costs, arrays.account_of(inputs), equity, cash)
+    arguments = (
+        arrays.gate_arrays(inputs.table),
+        bars,
+        arrays.as_arrays(inputs.rules),
+        inputs.costs,
+        arrays.account_of(inputs),
+        equity,
+        cash,
+    )
     found = arrays.room(kernel.trade(*arguments, arrays.room(0)))
     kernel.trade(*arguments, found)
     seconds, names = inputs.grid.as_unit("s").asi8.tolist(), list(inputs.coins)
     orders = [
-        OrderRecord(seconds[decided], seconds[filled] if filled >= 0 else None, names[coin], size, price, fee, kernel.STATUS[status])
-        for decided, filled, coin, size, price, fee, status in zip(*(column.tolist() for column in found), strict=True)
+        OrderRecord(
+            seconds[decided],
+            seconds[filled] if filled >= 0 else None,
+            names[coin],
+            size,
+            price,
+            fee,
+            kernel.STATUS[status],
+        )
+        for decided, filled, coin, size, price, fee, status in zip(
+            *(column.tolist() for column in found), strict=True
+        )
     ]
     return orders, equity, cash
 
 
 def same(one: OrderRecord, other: OrderRecord) -> bool:
     """Equal in every field; numbers to the twelfth digit."""
-    words = all(getattr(one, name) == getattr(other, name) for name in ("decided", "filled", "symbol", "status"))
-    return words and np.allclose((one.size, one.price, one.fee), (other.size, other.price, other.fee), rtol=1e-12, atol=0.0)
+    words = all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("decided", "filled", "symbol", "status")
+    )
+    return words and np.allclose(
+        (one.size, one.price, one.fee), (other.size, other.price, other.fee), rtol=1e-12, atol=0.0
+    )
 
 
 def _place(order: OrderRecord) -> tuple[int, str]:
@@ -81,7 +107,12 @@ def real(pairs: int, folder: Path, seed: int = SEED) -> Iterator[tuple[str, Inpu
     """Random parameter sets on random windows of the real files, a quarter of them hourly."""
     for number in range(pairs):
         timeframe = "1h" if number % 4 == 3 else "1d"
-        yield f"real {seed} {number}", random_real_backtest(np.random.default_rng((seed, number)), _real_prices(timeframe, folder), timeframe)
+        yield (
+            f"real {seed} {number}",
+            random_real_backtest(
+                np.random.default_rng((seed, number)), _real_prices(timeframe, folder), timeframe
+            ),
+        )
 
 
 @cache
@@ -99,18 +130,29 @@ def main() -> None:
     given = parser.parse_args()
     with_real = given.data.is_dir()
     half = given.pairs // 2 if with_real else 0
-    sources = [synthetic(given.pairs - half, given.seed)] + ([real(half, given.data, given.seed)] if with_real else [])
+    sources = [synthetic(given.pairs - half, given.seed)] + (
+        [real(half, given.data, given.seed)] if with_real else []
+    )
     pairs = bad = orders = bars = trading = 0
     worst = 0.0
     for source in sources:
         for name, inputs in source:
             found = compare(inputs)
-            pairs, orders, bars, worst = pairs + 1, orders + found.orders, bars + found.bars, max(worst, found.equity_difference)
+            pairs, orders, bars, worst = (
+                pairs + 1,
+                orders + found.orders,
+                bars + found.bars,
+                max(worst, found.equity_difference),
+            )
             trading += found.orders > 0
             if found.differing or not found.equity_difference <= 1e-9:
                 bad += 1
                 print(f"{name}: {found}")
-    where = f"{half} of them on {given.data}" if with_real else f"no real data: {given.data} is no folder"
+    where = (
+        f"{half} of them on {given.data}"
+        if with_real
+        else f"no real data: {given.data} is no folder"
+    )
     print(
         f"{pairs} pairs ({where}), {trading} with orders, {orders} orders, {bars} bars: {bad} pairs differ; largest relative difference {worst:.1e}"
     )

@@ -38,8 +38,15 @@ def median_seconds(function: Callable[[], object], runs: int) -> float:
 def whole_set(inputs: Inputs) -> tuple[Any, ...]:
     """The arguments of `kernel.run_set`: one parameter set on prepared measures."""
     curve, size = inputs.settings.risk_curve, len(inputs.grid)
-    bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, pd.DatetimeIndex(inputs.table.index))
-    gate = arrays.sessions_of(inputs.rows), gate_rules(inputs.settings).breakout, np.array(curve.ceilings), np.array(curve.dormant_ceilings)
+    bars = arrays.bars_of(
+        list(inputs.coins.values()), inputs.grid, pd.DatetimeIndex(inputs.table.index)
+    )
+    gate = (
+        arrays.sessions_of(inputs.rows),
+        gate_rules(inputs.settings).breakout,
+        np.array(curve.ceilings),
+        np.array(curve.dormant_ceilings),
+    )
     trading = bars, arrays.as_arrays(inputs.rules), inputs.costs, arrays.account_of(inputs)
     return *gate, *trading, np.empty(size), np.empty(size), arrays.room(0)
 
@@ -56,7 +63,9 @@ def sweep(sets: int, arguments: tuple[Any, ...]) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True)
     parser.add_argument("--runs", type=int, default=9)
     given = parser.parse_args()
@@ -66,8 +75,12 @@ def main() -> None:
     print(f"{len(inputs.grid)} bars, {len(inputs.coins)} coins, {len(inputs.table)} sessions")
     print(f"backtrader run  {median_seconds(lambda: simulate(inputs), given.runs) * 1e3:8.1f} ms")
     arguments = whole_set(inputs)
-    print(f"kernel, a set   {median_seconds(lambda: sweep(SETS, arguments), given.runs) / SETS * 1e6:8.1f} us, {SETS} in one call")
-    print(f"kernel, a set   {median_seconds(lambda: run_set(*arguments), given.runs * 50) * 1e6:8.1f} us, each called from Python")
+    print(
+        f"kernel, a set   {median_seconds(lambda: sweep(SETS, arguments), given.runs) / SETS * 1e6:8.1f} us, {SETS} in one call"
+    )
+    print(
+        f"kernel, a set   {median_seconds(lambda: run_set(*arguments), given.runs * 50) * 1e6:8.1f} us, each called from Python"
+    )
 
 
 if __name__ == "__main__":

@@ -20,27 +20,55 @@ def longer(prices: Prices, times: int) -> Prices:
     coins = [one.frame for request, one in prices.series.items() if request.kind == "coin"]
     first, last = min(one.index[0] for one in coins), max(one.index[-1] for one in coins)
     span = (last - first).ceil("D") + pd.Timedelta(days=1)
-    series = {request: one._replace(frame=_repeated(one.frame, first, span, times)) for request, one in prices.series.items()}
+    series = {
+        request: one._replace(frame=_repeated(one.frame, first, span, times))
+        for request, one in prices.series.items()
+    }
     known = prices.sessions.index
     again = known[known >= first]
-    more = [pd.Series(prices.sessions[again].array + span * k, again + span * k) for k in range(1, times)]
-    return prices._replace(series=series, sessions=pd.concat([prices.sessions, *more]), now=prices.now + span * times)
+    more = [
+        pd.Series(prices.sessions[again].array + span * k, again + span * k)
+        for k in range(1, times)
+    ]
+    return prices._replace(
+        series=series, sessions=pd.concat([prices.sessions, *more]), now=prices.now + span * times
+    )
 
 
 def with_coins(settings: Settings, prices: Prices, count: int) -> tuple[Settings, Prices]:
     """So many coins: the first one's returns, of each further coin some days later in a circle."""
-    model, request = settings.coins[0], next(one for one in prices.series if one.symbol == settings.coins[0].history)
-    series = {one: found for one, found in prices.series.items() if one.kind != "coin" or one.symbol == settings.backtest.bitcoin}
+    model, request = (
+        settings.coins[0],
+        next(one for one in prices.series if one.symbol == settings.coins[0].history),
+    )
+    series = {
+        one: found
+        for one, found in prices.series.items()
+        if one.kind != "coin" or one.symbol == settings.backtest.bitcoin
+    }
     coins: list[Coin] = []
     for number in range(count):
         name = f"C{number}"
-        coins.append(model.model_copy(update={"name": name, "history": name, "market": f"{name}/USDT", "weight": 1.0 / count}))
+        coins.append(
+            model.model_copy(
+                update={
+                    "name": name,
+                    "history": name,
+                    "market": f"{name}/USDT",
+                    "weight": 1.0 / count,
+                }
+            )
+        )
         frame = _rolled(prices.series[request].frame, APART * number)
-        series[Request(name, "coin", f"{name}/USDT", request.timeframe)] = prices.series[request]._replace(frame=frame)
+        series[Request(name, "coin", f"{name}/USDT", request.timeframe)] = prices.series[
+            request
+        ]._replace(frame=frame)
     return settings.model_copy(update={"coins": tuple(coins)}), prices._replace(series=series)
 
 
-def _repeated(frame: pd.DataFrame, first: pd.Timestamp, span: pd.Timedelta, times: int) -> pd.DataFrame:
+def _repeated(
+    frame: pd.DataFrame, first: pd.Timestamp, span: pd.Timedelta, times: int
+) -> pd.DataFrame:
     again = frame[frame.index >= first]
     priced = [name for name in PRICES if name in frame]
     growth = again[priced].iloc[-1] / again[priced].iloc[0]

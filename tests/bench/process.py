@@ -25,18 +25,25 @@ def timed(command: list[str]) -> tuple[float, float]:
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
     if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"{' '.join(command)} failed: {child.stderr.read().decode() if child.stderr else ''}")
+        raise SystemExit(
+            f"{' '.join(command)} failed: {child.stderr.read().decode() if child.stderr else ''}"
+        )
     return seconds, usage.ru_maxrss / 1024
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True)
     parser.add_argument("--yardstick", required=True)
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
-    python, prices = sys.executable, ["--set", "prices.source=folder", "--set", f"prices.folder={given.data}"]
+    python, prices = (
+        sys.executable,
+        ["--set", "prices.source=folder", "--set", f"prices.folder={given.data}"],
+    )
     with tempfile.TemporaryDirectory() as folder:
         fresh = iter(range(1_000_000))
 
@@ -48,7 +55,11 @@ def main() -> None:
 
         timed(ours())  # compiles the kernel and fills file caches
         told = [timed(command("evidence")) for _ in range(given.runs)]
-        found: dict[str, list[tuple[float, float]]] = {"yardstick": [], "strategy alone": [], "all benchmarks": []}
+        found: dict[str, list[tuple[float, float]]] = {
+            "yardstick": [],
+            "strategy alone": [],
+            "all benchmarks": [],
+        }
         for _ in range(given.runs):
             found["yardstick"].append(timed([python, given.yardstick, given.data]))
             found["strategy alone"].append(timed(ours("--no-benchmarks")))
@@ -57,11 +68,17 @@ def main() -> None:
         ratios = [run[0] / yard[0] for run, yard in zip(runs, found["yardstick"], strict=True)]
         seconds, memory = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
         span = f"{min(ratios):.3f} to {max(ratios):.3f}"
-        print(f"{name:15} {seconds:6.2f} s, {statistics.median(ratios):.3f} times the yardstick ({span}), {memory:.0f} MB")
-    print(f"evidence        {statistics.median(run[0] for run in told):6.2f} s with its page, {max(run[1] for run in told):.0f} MB")
+        print(
+            f"{name:15} {seconds:6.2f} s, {statistics.median(ratios):.3f} times the yardstick ({span}), {memory:.0f} MB"
+        )
+    print(
+        f"evidence        {statistics.median(run[0] for run in told):6.2f} s with its page, {max(run[1] for run in told):.0f} MB"
+    )
     helps = [timed([python, "main.py", "--help"])[0] for _ in range(10)]
     empty = [timed([python, "-c", "pass"])[0] for _ in range(10)]
-    print(f"--help          {statistics.median(helps):6.3f} s, an empty python {statistics.median(empty):.3f} s")
+    print(
+        f"--help          {statistics.median(helps):6.3f} s, an empty python {statistics.median(empty):.3f} s"
+    )
 
 
 if __name__ == "__main__":

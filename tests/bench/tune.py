@@ -94,17 +94,29 @@ def kernel(market: Market, sets: int, runs: int) -> None:
     """All sets in one thread and in all there are, and what they are prepared from."""
     single, all_of_them = market.field(1), market.field()
     codes, bars, coins = taken(single, sets), len(single.inputs.grid), len(single.inputs.coins)
-    print(f"{len(codes):,} sets, {bars:,} bars, {coins} coins, {len(single.inputs.table):,} sessions")
-    print(f"prepared in {seconds(lambda: market.field().plan(codes)):.2f} s, all that their parameters change")
+    print(
+        f"{len(codes):,} sets, {bars:,} bars, {coins} coins, {len(single.inputs.table):,} sessions"
+    )
+    print(
+        f"prepared in {seconds(lambda: market.field().plan(codes)):.2f} s, all that their parameters change"
+    )
     pairs = paired((single, all_of_them), codes, runs)
     for threads, times in zip((1, all_of_them.threads), zip(*pairs, strict=True), strict=True):
         one = statistics.median(times)
         each = f"{one * 1e3 / bars:.2f} ns a bar, {one * 1e3 / bars / coins:.2f} ns a bar and coin"
-        print(f"{threads} threads {one:8.1f} us a set, {each}, {one * len(codes) / 1e6:.2f} s in all")
-    print(f"{all_of_them.threads} threads are {spread([alone / together for alone, together in pairs])} times as fast as one")
-    targeted = codes[codes[:, single.space.keys.index("allocation.target_volatility")] != AS_IT_STANDS]
+        print(
+            f"{threads} threads {one:8.1f} us a set, {each}, {one * len(codes) / 1e6:.2f} s in all"
+        )
+    print(
+        f"{all_of_them.threads} threads are {spread([alone / together for alone, together in pairs])} times as fast as one"
+    )
+    targeted = codes[
+        codes[:, single.space.keys.index("allocation.target_volatility")] != AS_IT_STANDS
+    ]
     times = [one for (one,) in paired([single], targeted, runs)]
-    print(f"1 threads {statistics.median(times):8.1f} us a set of the {len(targeted):,} with a volatility target")
+    print(
+        f"1 threads {statistics.median(times):8.1f} us a set of the {len(targeted):,} with a volatility target"
+    )
 
 
 def growth(market: Market, sets: int, runs: int) -> None:
@@ -113,7 +125,10 @@ def growth(market: Market, sets: int, runs: int) -> None:
     bars = [market._replace(prices=longer(market.prices, times)) for times in (1, 10)]
     for what, two in (("coins", coins), ("bars", bars)):
         fields = [one.field(1) for one in two]
-        sizes = [len(field.inputs.coins) if what == "coins" else len(field.inputs.grid) for field in fields]
+        sizes = [
+            len(field.inputs.coins) if what == "coins" else len(field.inputs.grid)
+            for field in fields
+        ]
         codes = taken(fields[0], sets)
         pairs = paired(fields, codes, runs)
         small, large = (statistics.median(column) for column in zip(*pairs, strict=True))
@@ -134,11 +149,21 @@ def yardsticks(market: Market, data: str, given: argparse.Namespace) -> None:
     else:
         print("vectorbt: left out, --vectorbt names no python")
     codes = taken(market.field(1), sets)
-    found = [{name: value for measure in measures for name, value in measure().items()} | ours(market, codes) for _ in range(given.runs)]
+    found = [
+        {name: value for measure in measures for name, value in measure().items()}
+        | ours(market, codes)
+        for _ in range(given.runs)
+    ]
     own = [name for name in found[0] if name.startswith("ours")]
     for name in found[0]:
-        beside = [f"{spread([one[name] / one[mine] for one in found])} times {mine}" for mine in own if name not in own]
-        print(f"{name:24} {statistics.median(one[name] for one in found):12,.1f} us a set{'; ' if beside else ''}{'; '.join(beside)}")
+        beside = [
+            f"{spread([one[name] / one[mine] for one in found])} times {mine}"
+            for mine in own
+            if name not in own
+        ]
+        print(
+            f"{name:24} {statistics.median(one[name] for one in found):12,.1f} us a set{'; ' if beside else ''}{'; '.join(beside)}"
+        )
 
 
 def ours(market: Market, codes: Codes) -> dict[str, float]:
@@ -146,14 +171,18 @@ def ours(market: Market, codes: Codes) -> dict[str, float]:
     fields = [[market.field(threads) for _ in range(3)] for threads in (0, 1)]
     for field in fields[1]:
         field.plan(codes)
-    anew, prepared, single = (statistics.median(a_set(field, codes) for field in some) for some in (fields[0], *fields))
+    anew, prepared, single = (
+        statistics.median(a_set(field, codes) for field in some) for some in (fields[0], *fields)
+    )
     return {"ours": anew, "ours prepared": prepared, "ours prepared, one thread": single}
 
 
 def swept_by_vectorbt(python: str, folder: Path, data: str, sets: int) -> dict[str, float]:
     """Microseconds a set."""
     text = printed([python, folder / "vectorbt_sweep.py", data, "--chunk", CHUNK, "--sets", sets])
-    (whole,), (trading,) = (numbers(pattern, text) for pattern in (r": ([\d.]+) s, gate", r"metrics ([\d.]+) s"))
+    (whole,), (trading,) = (
+        numbers(pattern, text) for pattern in (r": ([\d.]+) s, gate", r"metrics ([\d.]+) s")
+    )
     return {"vectorbt": whole / sets * 1e6, "vectorbt, trading alone": trading / sets * 1e6}
 
 
@@ -178,7 +207,9 @@ def process(market: Market, data: str, more: list[str], runs: int) -> None:
             found["searched"].append(once())
             found["read"].append(once())
     for name, times in found.items():
-        print(f"tune --no-report, all sets {name:8} {statistics.median(one for one, _ in times):6.2f} s, {max(memory for _, memory in times):.0f} MB")
+        print(
+            f"tune --no-report, all sets {name:8} {statistics.median(one for one, _ in times):6.2f} s, {max(memory for _, memory in times):.0f} MB"
+        )
 
 
 def memory(data: str, most: int, more: list[str]) -> None:
@@ -197,16 +228,35 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
-def command(folder: Path, data: str, name: str, configs: list[Path], changes: list[str]) -> list[str]:
+def command(
+    folder: Path, data: str, name: str, configs: list[Path], changes: list[str]
+) -> list[str]:
     """A search of its own process, which writes and keeps everything in `folder`."""
-    changes = ["prices.source=folder", f"prices.folder={data}", f"prices.cache={folder / 'cache'}", *changes]
-    words = [word for one in configs for word in ("--config", str(one))] + [word for one in changes for word in ("--set", one)]
-    return [sys.executable, "main.py", "tune", "--no-report", *words, "--output", str(folder / name)]
+    changes = [
+        "prices.source=folder",
+        f"prices.folder={data}",
+        f"prices.cache={folder / 'cache'}",
+        *changes,
+    ]
+    words = [word for one in configs for word in ("--config", str(one))] + [
+        word for one in changes for word in ("--set", one)
+    ]
+    return [
+        sys.executable,
+        "main.py",
+        "tune",
+        "--no-report",
+        *words,
+        "--output",
+        str(folder / name),
+    ]
 
 
 def printed(words: list[object]) -> str:
     """What a yardstick prints."""
-    done = subprocess.run([str(word) for word in words], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(word) for word in words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(str(word) for word in words)} failed: {done.stderr}")
     return done.stdout
@@ -228,12 +278,20 @@ PARTS = ("kernel", "growth", "yardsticks", "process", "memory")
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True)
     parser.add_argument("--yardsticks", type=Path)
     parser.add_argument("--vectorbt", help="python of the environment that has vectorbt")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--set", dest="more", action="append", default=[], help="setting of the whole processes; repeatable")
+    parser.add_argument(
+        "--set",
+        dest="more",
+        action="append",
+        default=[],
+        help="setting of the whole processes; repeatable",
+    )
     for name, value in (("runs", 5), ("sets", 10_000), ("plain-sets", 8), ("most", 100_000)):
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()

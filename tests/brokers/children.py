@@ -47,7 +47,9 @@ class Children:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.brokers.children"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._place = ROOT
         self._line()
 
@@ -55,8 +57,17 @@ class Children:
         """Begin `main.py WORDS` in the world of `w`, at its time, with its keys and `environment` ("": not set); the process id."""
         assert self._process.stdin is not None
         self._place = Path(w.settings.journal.folder).parent
-        variables = w.network.environment() | {"RUSSELL_GATE_API_KEY": KEY, "RUSSELL_GATE_API_SECRET": SECRET} | environment
-        job = {"words": words, "place": str(self._place), "ahead": w.clock.now() - time.time(), "environment": variables}
+        variables = (
+            w.network.environment()
+            | {"RUSSELL_GATE_API_KEY": KEY, "RUSSELL_GATE_API_SECRET": SECRET}
+            | environment
+        )
+        job = {
+            "words": words,
+            "place": str(self._place),
+            "ahead": w.clock.now() - time.time(),
+            "environment": variables,
+        }
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
         return self._line()

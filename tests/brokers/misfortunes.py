@@ -27,15 +27,28 @@ STEPS = {"BTC": 1e-5, "ETH": 1e-4, "SOL": 1e-3}  # in the order in which coins a
 
 @contextmanager
 def disturbed(
-    folder: Path, cache: Path, place: Path, changes: Mapping[str, Any] | None = None, start: str = START, downloads: bool = False
+    folder: Path,
+    cache: Path,
+    place: Path,
+    changes: Mapping[str, Any] | None = None,
+    start: str = START,
+    downloads: bool = False,
 ) -> Iterator[World]:
     """A world in which the price sources too wait for nothing: their pauses, unlike the session's, are real.
 
     Prices come from memory, the ones at which orders are checked from the exchange; with `downloads` all come from the sites.
     """
-    with waiting_for_nothing(), world(folder, cache, place, start, changes) as w, pytest.MonkeyPatch.context() as patch:
+    with (
+        waiting_for_nothing(),
+        world(folder, cache, place, start, changes) as w,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         if not downloads:
-            patch.setattr(paper, "LivePrices", lambda settings: FromMemory(settings, _prices(folder, cache), lambda: False))
+            patch.setattr(
+                paper,
+                "LivePrices",
+                lambda settings: FromMemory(settings, _prices(folder, cache), lambda: False),
+            )
         yield w
 
 
@@ -63,7 +76,10 @@ def assert_as_undisturbed(w: World, expected: Mapping[str, float]) -> None:
     owned, now = w.owned(), w.clock.now()
     for coin, step in STEPS.items():
         assert owned[coin] == pytest.approx(expected[coin], abs=step), coin
-    assert owned["USDT"] == pytest.approx(expected["USDT"], abs=sum(step * w.price(f"{coin}USDT", now) for coin, step in STEPS.items()))
+    assert owned["USDT"] == pytest.approx(
+        expected["USDT"],
+        abs=sum(step * w.price(f"{coin}USDT", now) for coin, step in STEPS.items()),
+    )
     assert_sound(w)
     with w.journal() as journal:
         assert [intent.state for intent in journal.intents()] == ["done"] * 3
@@ -84,11 +100,17 @@ def assert_sound(w: World) -> None:
     assert len(set(sent)) == len(sent)
     assert w.venue.impatient == [] and w.venue.signed_live == [] and w.network.refused == []
     with w.journal() as journal:
-        known = {row.client_id: abs(row.filled) for row in journal.orders() if row.venue_id is not None}
+        known = {
+            row.client_id: abs(row.filled) for row in journal.orders() if row.venue_id is not None
+        }
         fills = {row.client_id: 0.0 for row in journal.fills()}
         for row in journal.fills():
             fills[row.client_id] += abs(row.size)
-        held = {order.client_id: float(order.executed) for order in w.venue.orders if order.client_id.startswith(journal.account_id)}
+        held = {
+            order.client_id: float(order.executed)
+            for order in w.venue.orders
+            if order.client_id.startswith(journal.account_id)
+        }
     assert known == pytest.approx(held)
     assert fills == pytest.approx({id_: filled for id_, filled in held.items() if filled})
 
@@ -125,10 +147,16 @@ def said(problems: list[Problem], kind: str) -> list[str]:
 
 def asked_for(w: World, path: str, host: str | None = None) -> list[Asked]:
     """Requests of one endpoint of the exchange."""
-    return [asked for asked in w.network.asked if asked.path == f"/api/v3/{path}" and host in (None, asked.host)]
+    return [
+        asked
+        for asked in w.network.asked
+        if asked.path == f"/api/v3/{path}" and host in (None, asked.host)
+    ]
 
 
-def outage(w: World, seconds: float, answer: Answer, begins: Any, hosts: tuple[str, ...] = (TESTNET,)) -> list[Asked]:
+def outage(
+    w: World, seconds: float, answer: Answer, begins: Any, hosts: tuple[str, ...] = (TESTNET,)
+) -> list[Asked]:
     """From the first request that `begins` on, for `seconds`, all `hosts` give `answer`; the requests that met it."""
     met: list[Asked] = []
     until: list[float] = []

@@ -27,7 +27,9 @@ def test_an_old_file_is_replaced(tmp_path: Path):
 
 
 @pytest.mark.parametrize("trouble", [ValueError, OSError, KeyboardInterrupt, SystemExit])
-def test_trouble_while_writing_leaves_the_old_file_and_no_litter(tmp_path: Path, trouble: type[BaseException]):
+def test_trouble_while_writing_leaves_the_old_file_and_no_litter(
+    tmp_path: Path, trouble: type[BaseException]
+):
     target = tmp_path / "file.txt"
     target.write_text("old")
 

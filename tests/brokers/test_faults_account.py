@@ -45,11 +45,17 @@ def test_fault_31_the_testnet_is_reset(whole_folder: Path, cache: Path, tmp_path
         assert voice.problems == [] and len(posts(w)) == 6
         with w.journal() as journal:
             last = journal.equity()[-1]
-        assert last.flow == 0.0 and last.value == pytest.approx(5000.0, rel=0.1) and last.value != 5000.0
+        assert (
+            last.flow == 0.0
+            and last.value == pytest.approx(5000.0, rel=0.1)
+            and last.value != 5000.0
+        )
         assert w.venue.conserved()
 
 
-def test_fault_31_a_reset_between_two_orders(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_31_a_reset_between_two_orders(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("reset", "POST", "order", nth=3)
         w.run()
@@ -66,7 +72,9 @@ def test_fault_31_a_reset_between_two_orders(whole_folder: Path, cache: Path, tm
                    for coin, share in (("BTC", 0.49), ("ETH", 0.294), ("SOL", 0.196)))  # fmt: skip
 
 
-def test_fault_32_what_was_there_before_stays_and_does_not_count(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_32_what_was_there_before_stays_and_does_not_count(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         voice = w.run()
         assert "BNB, BTC, ETH, SOL, TRX: they are left alone" in said(voice.problems, "account")[0]
@@ -103,10 +111,22 @@ def _sells(venue: BinanceVenue) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by_hand", "running"), [(_deposits, False), (_deposits, True), (_withdraws, False), (_buys, False), (_sells, False), (_sells, True)]
+    ("by_hand", "running"),
+    [
+        (_deposits, False),
+        (_deposits, True),
+        (_withdraws, False),
+        (_buys, False),
+        (_sells, False),
+        (_sells, True),
+    ],
 )
 def test_fault_33_a_person_is_at_the_account(
-    whole_folder: Path, cache: Path, tmp_path: Path, by_hand: Callable[[BinanceVenue], None], running: bool
+    whole_folder: Path,
+    cache: Path,
+    tmp_path: Path,
+    by_hand: Callable[[BinanceVenue], None],
+    running: bool,
 ) -> None:
     """Between two bars, whether a session runs or not."""
     with disturbed(whole_folder, cache, tmp_path) as w:
@@ -139,13 +159,17 @@ def test_fault_33_a_person_is_at_the_account(
         assert second.flow == pytest.approx(second.value - untouched, rel=1e-6)
         assert decision is not None
         for coin, target in zip(STEPS, decision.targets, strict=True):
-            assert w.owned()[coin] * closes[coin] / decision.equity == pytest.approx(target, rel=0.21)
+            assert w.owned()[coin] * closes[coin] / decision.equity == pytest.approx(
+                target, rel=0.21
+            )
         w.clock.sleep(DAY)
         assert said(w.run().problems, "moved") == []
         assert w.venue.conserved()
 
 
-def test_fault_33_coins_that_were_never_ours_are_taken_away(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_33_coins_that_were_never_ours_are_taken_away(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, OUT) as w:
         w.run()
         w.venue.person.withdraw("BTC", "1")
@@ -160,17 +184,30 @@ def test_fault_33_coins_that_were_never_ours_are_taken_away(whole_folder: Path, 
         worth = sum(ours[coin] * w.price(f"{coin}USDT", w.clock.now()) for coin in STEPS)
         with w.journal() as journal:
             assert [row.flow for row in journal.equity()] == [0.0] * 4
-            assert journal.equity()[-1].value == pytest.approx(5000.0 + ours["USDT"] + worth, rel=1e-6)
+            assert journal.equity()[-1].value == pytest.approx(
+                5000.0 + ours["USDT"] + worth, rel=1e-6
+            )
 
 
-@pytest.mark.parametrize(("path", "nth"), [("account", 1), ("account", 3), ("order", 1), ("order", 2)])
-def test_fault_34_the_key_is_revoked(whole_folder: Path, cache: Path, tmp_path: Path, path: str, nth: int) -> None:
+@pytest.mark.parametrize(
+    ("path", "nth"), [("account", 1), ("account", 3), ("order", 1), ("order", 2)]
+)
+def test_fault_34_the_key_is_revoked(
+    whole_folder: Path, cache: Path, tmp_path: Path, path: str, nth: int
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        rule = w.venue.faults.add("key_revoked", "POST" if path == "order" else "GET", path, nth=nth)
-        with pytest.raises(CallAPersonError, match=r"API key is of no use: it was revoked.*testnet\.binance\.vision") as caught:
+        rule = w.venue.faults.add(
+            "key_revoked", "POST" if path == "order" else "GET", path, nth=nth
+        )
+        with pytest.raises(
+            CallAPersonError,
+            match=r"API key is of no use: it was revoked.*testnet\.binance\.vision",
+        ) as caught:
             w.run(once=False, until="2015-10-25")
         assert exit_code(caught.value) == EXCHANGE
-        met = next(number for number, asked in enumerate(w.network.asked, start=1) if asked is rule.met[0])
+        met = next(
+            number for number, asked in enumerate(w.network.asked, start=1) if asked is rule.met[0]
+        )
         assert len(w.network.asked) - met <= 1  # no endless asking
         orders = len(w.venue.orders)
         assert orders == (nth - 1 if path == "order" else 0)
@@ -182,7 +219,9 @@ def test_fault_34_the_key_is_revoked(whole_folder: Path, cache: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("when", ["at the start", "at the first order"])
-def test_fault_34_the_key_may_only_read(whole_folder: Path, cache: Path, tmp_path: Path, when: str) -> None:
+def test_fault_34_the_key_may_only_read(
+    whole_folder: Path, cache: Path, tmp_path: Path, when: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         if when == "at the start":
             next(iter(w.venue.keys.values())).trade = False
@@ -201,38 +240,55 @@ def test_fault_35_the_key_may_withdraw(whole_folder: Path, cache: Path, tmp_path
             w.run()
         assert posts(w) == []
         change(w, whole_folder, cache, {})
-        assert "never use such a key at a live exchange" in said(w.run().problems, "withdraw key")[0]
+        assert (
+            "never use such a key at a live exchange" in said(w.run().problems, "withdraw key")[0]
+        )
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
 
-def test_fault_36_futures_are_never_asked_for(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_36_futures_are_never_asked_for(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.run()
         assert w.network.refused == []
-        assert {host for host in w.network.hosts() if "binance" in host} == {"testnet.binance.vision", "api.binance.com"}
+        assert {host for host in w.network.hosts() if "binance" in host} == {
+            "testnet.binance.vision",
+            "api.binance.com",
+        }
 
 
-def test_fault_37_an_own_order_in_no_journal_is_cancelled(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_37_an_own_order_in_no_journal_is_cancelled(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """As after an older copy of the journal was put back; with what it holds it would have been short of money."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.person.withdraw("USDT", "5000")  # the account is all there is
         with w.journal(locked=True) as journal:
             id_ = journal.account_id + "a" * 18
-        stray = w.venue.person.buy("ETHUSDT", "120", type="LIMIT", price="30", timeInForce="GTC", newClientOrderId=id_)
+        stray = w.venue.person.buy(
+            "ETHUSDT", "120", type="LIMIT", price="30", timeInForce="GTC", newClientOrderId=id_
+        )
         assert w.venue.matching.balances.free["USDT"] == 1400
         voice = w.run()
         assert stray.status == "CANCELED"
         assert any(id_ in text for text in said(voice.problems, "stray"))
         assert [order.market.base for order in w.venue.orders[1:]] == ["BTC", "ETH", "SOL"]
         for coin, units in undisturbed(whole_folder, cache).items():
-            assert w.owned()[coin] + (5000.0 if coin == "USDT" else 0.0) == pytest.approx(units, abs=0.01)
+            assert w.owned()[coin] + (5000.0 if coin == "USDT" else 0.0) == pytest.approx(
+                units, abs=0.01
+            )
         assert w.venue.conserved()
 
 
-def test_fault_37_an_own_order_still_open_is_followed(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_37_an_own_order_still_open_is_followed(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("partial_then_rest", "POST", "order", nth=2, fraction="0.4", queries=5)
-        w.venue.faults.add("key_revoked", "GET", "order")  # the session ends while its order is open
+        w.venue.faults.add(
+            "key_revoked", "GET", "order"
+        )  # the session ends while its order is open
         with pytest.raises(CallAPersonError):
             w.run()
         assert w.venue.orders[1].open
@@ -242,7 +298,9 @@ def test_fault_37_an_own_order_still_open_is_followed(whole_folder: Path, cache:
         assert len(posts(w)) == 3
 
 
-def test_fault_37_an_open_order_of_somebody_else_is_left_alone(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_37_an_open_order_of_somebody_else_is_left_alone(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """What it holds still counts as there, and is not spent."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         theirs = w.venue.person.buy("ETHUSDT", "250", type="LIMIT", price="30", timeInForce="GTC")
@@ -253,5 +311,7 @@ def test_fault_37_an_open_order_of_somebody_else_is_left_alone(whole_folder: Pat
         assert equity.value == 5000.0
         # 2,500 USDT are free: BTC for 2,450, ETH for the rest, and no SOL.
         assert attempts(w) == [("BTC", 1, "filled"), ("ETH", 1, "filled")]
-        assert any("SOL" in text and "smallest order" in text for text in said(voice.problems, "abandoned"))
+        assert any(
+            "SOL" in text and "smallest order" in text for text in said(voice.problems, "abandoned")
+        )
         assert w.venue.conserved()

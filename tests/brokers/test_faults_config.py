@@ -33,7 +33,9 @@ KEYS = {"RUSSELL_GATE_API_KEY": KEY, "RUSSELL_GATE_API_SECRET": SECRET}
 
 
 @pytest.fixture
-def w(whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def w(
+    whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
     """The world, the working folder in it."""
     monkeypatch.chdir(tmp_path)
     with disturbed(whole_folder, cache, tmp_path) as found:
@@ -43,7 +45,9 @@ def w(whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def paper(w: World, *overrides: str, keys: dict[str, str] = KEYS) -> Result:
     """`paper --once` in this process, by the real clock: for what fails before time matters."""
     words = [word for text in overrides for word in ("--set", text)]
-    return CliRunner().invoke(main.app, ["paper", "--once", "--config", str(config(w)), *words], env=dict(keys))
+    return CliRunner().invoke(
+        main.app, ["paper", "--once", "--config", str(config(w)), *words], env=dict(keys)
+    )
 
 
 def assert_refused(result: Result, code: int, *words: str) -> None:
@@ -67,7 +71,13 @@ def coins(*markets_and_weights: tuple[str, float]) -> str:
 
 @pytest.mark.parametrize("mode", ["tesnet", "live", "sandbox", "Testnet", ""])
 def test_fault_60_a_mode_that_is_none_is_refused(w: World, mode: str) -> None:
-    assert_refused(paper(w, f"exchange.mode={mode}"), main.USAGE, "exchange.mode", "'dry-run' or 'testnet'", repr(mode))
+    assert_refused(
+        paper(w, f"exchange.mode={mode}"),
+        main.USAGE,
+        "exchange.mode",
+        "'dry-run' or 'testnet'",
+        repr(mode),
+    )
     assert w.network.hosts() == set()
 
 
@@ -78,16 +88,32 @@ def test_fault_60_without_a_mode_it_is_a_dry_run() -> None:
 SUPPORTED = "has no sandbox that is supported, so there is nowhere to send practice orders; choose one of binance"
 
 
-@pytest.mark.parametrize(("id_", "words"), [("okx", "sends its sandbox orders to the live host"), ("kraken", SUPPORTED), ("binnance", SUPPORTED)])
-def test_fault_60_an_exchange_without_a_safe_sandbox_is_refused(w: World, id_: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("id_", "words"),
+    [
+        ("okx", "sends its sandbox orders to the live host"),
+        ("kraken", SUPPORTED),
+        ("binnance", SUPPORTED),
+    ],
+)
+def test_fault_60_an_exchange_without_a_safe_sandbox_is_refused(
+    w: World, id_: str, words: str
+) -> None:
     assert_refused(paper(w, f"exchange.id={id_}"), main.EXCHANGE, f"exchange.id {id_!r}", words)
     assert w.network.hosts() == set()
 
 
 def test_fault_60_on_the_testnet_nothing_signed_goes_anywhere_else(w: World) -> None:
     w.run()
-    assert {asked.host for asked in w.network.asked if signed(asked) or asked.method != "GET"} == {TESTNET}
-    assert len(asked_for(w, "depth", LIVE)) + len(asked_for(w, "ticker/price", LIVE)) + len(asked_for(w, "ticker/24hr", LIVE)) > 0
+    assert {asked.host for asked in w.network.asked if signed(asked) or asked.method != "GET"} == {
+        TESTNET
+    }
+    assert (
+        len(asked_for(w, "depth", LIVE))
+        + len(asked_for(w, "ticker/price", LIVE))
+        + len(asked_for(w, "ticker/24hr", LIVE))
+        > 0
+    )
     assert w.venue.signed_live == []
 
 
@@ -95,7 +121,10 @@ def test_fault_60_on_the_testnet_nothing_signed_goes_anywhere_else(w: World) -> 
 def test_fault_61_keys_of_the_live_exchange_are_no_use_at_the_testnet(w: World, once: bool) -> None:
     w.venue.keys.clear()
     began = w.clock.now()
-    with pytest.raises(CallAPersonError, match=r"-2015.*belongs to the live exchange in place of the sandbox.*make one that may trade") as raised:
+    with pytest.raises(
+        CallAPersonError,
+        match=r"-2015.*belongs to the live exchange in place of the sandbox.*make one that may trade",
+    ) as raised:
         w.run(once)
     assert main.exit_code(raised.value) == main.EXCHANGE
     assert KEY not in str(raised.value) and SECRET not in str(raised.value)
@@ -108,9 +137,20 @@ WRONG = {
     "unknown key": ("exchange.mod=testnet", "exchange.mod: unknown key", "did you mean 'mode'?"),
     "unknown section": ("exchanges.mode=testnet", "exchanges: unknown key"),
     "secret": ("exchange.api_key=abc", "no secret belongs in a settings file"),
-    "weights": (coins(("BTC/USDT", 0.8), ("ETH/USDT", 0.3)), "coins: the weights sum to 1.1; at most 1 is allowed"),
-    "negative weight": (coins(("BTC/USDT", -0.2), ("ETH/USDT", 0.3)), "coins.0.weight", "greater than 0", "-0.2"),
-    "quotes": (coins(("BTC/USDT", 0.5), ("ETH/EUR", 0.3)), "coins: markets are quoted in EUR and USDT"),
+    "weights": (
+        coins(("BTC/USDT", 0.8), ("ETH/USDT", 0.3)),
+        "coins: the weights sum to 1.1; at most 1 is allowed",
+    ),
+    "negative weight": (
+        coins(("BTC/USDT", -0.2), ("ETH/USDT", 0.3)),
+        "coins.0.weight",
+        "greater than 0",
+        "-0.2",
+    ),
+    "quotes": (
+        coins(("BTC/USDT", 0.5), ("ETH/EUR", 0.3)),
+        "coins: markets are quoted in EUR and USDT",
+    ),
     "market": (coins(("BTCUSDT", 0.5), ("ETH/USDT", 0.3)), "coins.0.market", "'BTCUSDT'"),
     "negative": ("exchange.amount=-5", "exchange.amount", "-5"),
     "nan": ("exchange.amount=nan", "exchange.amount", "finite", "nan"),
@@ -121,7 +161,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", list(WRONG))
-def test_fault_62_what_cannot_be_meant_is_refused_before_anybody_is_asked(w: World, case: str) -> None:
+def test_fault_62_what_cannot_be_meant_is_refused_before_anybody_is_asked(
+    w: World, case: str
+) -> None:
     override, *words = WRONG[case]
     assert_refused(paper(w, override), main.USAGE, *words)
     assert w.network.hosts() == set()
@@ -137,7 +179,10 @@ def test_fault_62_a_market_nobody_lists_is_refused_by_name(w: World, mode: str) 
 
 @pytest.mark.parametrize(
     ("guard", "kind", "left"),
-    [({"guards.largest_order": 0.3}, "largest order", ["ETH", "SOL"]), ({"guards.largest_turnover": 0.7}, "turnover", ["BTC", "SOL"])],
+    [
+        ({"guards.largest_order": 0.3}, "largest order", ["ETH", "SOL"]),
+        ({"guards.largest_turnover": 0.7}, "turnover", ["BTC", "SOL"]),
+    ],
     ids=["order", "turnover"],
 )
 def test_fault_63_an_order_or_a_day_too_large_is_not_traded(
@@ -156,24 +201,46 @@ def test_fault_63_an_order_or_a_day_too_large_is_not_traded(
 
 
 @pytest.mark.parametrize("factor", [100.0, 0.01])
-def test_fault_63_a_price_a_hundred_times_off_is_not_traded_on(whole_folder: Path, cache: Path, tmp_path: Path, factor: float) -> None:
+def test_fault_63_a_price_a_hundred_times_off_is_not_traded_on(
+    whole_folder: Path, cache: Path, tmp_path: Path, factor: float
+) -> None:
     """Candles in another unit, one agreeing with the next: only what is paid now gives them away."""
 
     def other_unit(venue: Any, asked: Asked, execute: Any) -> Answer:
         rows = json.loads(execute().body)
-        return Answer(200, json.dumps([row[:1] + [str(float(price) * factor) for price in row[1:5]] + row[5:] for row in rows]).encode())
+        return Answer(
+            200,
+            json.dumps(
+                [
+                    row[:1] + [str(float(price) * factor) for price in row[1:5]] + row[5:]
+                    for row in rows
+                ]
+            ).encode(),
+        )
 
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
-        w.venue.faults.add(other_unit, "GET", "klines", times=1000, where=lambda asked: asked.query["symbol"] == "BTCUSDT")
+        w.venue.faults.add(
+            other_unit,
+            "GET",
+            "klines",
+            times=1000,
+            where=lambda asked: asked.query["symbol"] == "BTCUSDT",
+        )
         problems = w.run().problems
         assert bought(w) == ["ETH", "SOL"]
-        assert [(one.symbol, one.state) for one in intents(w)] == [("BTC", "abandoned"), ("ETH", "done"), ("SOL", "done")]
+        assert [(one.symbol, one.state) for one in intents(w)] == [
+            ("BTC", "abandoned"),
+            ("ETH", "done"),
+            ("SOL", "done"),
+        ]
         (text,) = [problem.text for problem in problems if "off the close" in problem.text]
         assert text.startswith("buy ") and "BTC" in text and "guards.tick_gap allows 20%" in text
 
 
 def everything_in(folder: Path) -> bytes:
-    return b"\n".join(file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name != ".env")
+    return b"\n".join(
+        file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name != ".env"
+    )
 
 
 def test_fault_64_no_secret_is_left_in_output_logs_journal_or_run_folder(
@@ -193,31 +260,54 @@ def test_fault_64_no_secret_is_left_in_output_logs_journal_or_run_folder(
     result = paper(w, "log.level=DEBUG")
     assert result.exit_code == main.EXCHANGE
     shown = CliRunner().invoke(main.app, ["config", "show", "--json"])
-    window = ["--set", "backtest.start=2015-09-01", "--set", "backtest.end=2015-09-10", "--no-benchmarks", "--no-report", "--output", "run"]
+    window = [
+        "--set",
+        "backtest.start=2015-09-01",
+        "--set",
+        "backtest.end=2015-09-10",
+        "--no-benchmarks",
+        "--no-report",
+        "--output",
+        "run",
+    ]
     run = CliRunner().invoke(main.app, ["backtest", *options(whole_folder, cache), *window])
     assert (shown.exit_code, run.exit_code) == (0, 0)
     (signature,) = {parameters(asked)["signature"] for asked in w.network.asked if signed(asked)}
-    texts = [result.output, repr(result.exception), shown.output, run.output, everything_in(tmp_path).decode(errors="replace")]
+    texts = [
+        result.output,
+        repr(result.exception),
+        shown.output,
+        run.output,
+        everything_in(tmp_path).decode(errors="replace"),
+    ]
     assert (tmp_path / "run" / "settings.toml").exists() and (tmp_path / "logs").exists()
     assert [secret for secret in (KEY, SECRET, signature) for text in texts if secret in text] == []
     assert "***" in result.stderr
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
-def test_fault_65_a_dotenv_that_others_can_read_is_refused(w: World, tmp_path: Path, mode: int) -> None:
+def test_fault_65_a_dotenv_that_others_can_read_is_refused(
+    w: World, tmp_path: Path, mode: int
+) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("".join(f"{name}={value}\n" for name, value in KEYS.items()))
     dotenv.chmod(mode)
     result = paper(w, keys={})
-    assert_refused(result, main.USAGE, f"has mode {mode:o}, so that others can read it; run: chmod 600 .env")
+    assert_refused(
+        result, main.USAGE, f"has mode {mode:o}, so that others can read it; run: chmod 600 .env"
+    )
     assert KEY not in result.output and SECRET not in result.output
     assert w.network.hosts() == set()
 
 
 @pytest.mark.parametrize("keys", [Secrets(), worlds.SECRETS], ids=["without keys", "with keys"])
-def test_fault_67_a_dry_run_signs_nothing(whole_folder: Path, cache: Path, tmp_path: Path, keys: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_67_a_dry_run_signs_nothing(
+    whole_folder: Path, cache: Path, tmp_path: Path, keys: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(worlds, "SECRETS", keys)
-    with disturbed(whole_folder, cache, tmp_path, {"exchange.mode": "dry-run"}, downloads=True) as w:
+    with disturbed(
+        whole_folder, cache, tmp_path, {"exchange.mode": "dry-run"}, downloads=True
+    ) as w:
         w.run()
         assert [(one.symbol, one.state) for one in intents(w)] == [(coin, "done") for coin in ALL]
         assert len(w.network.asked) > 10
@@ -226,11 +316,15 @@ def test_fault_67_a_dry_run_signs_nothing(whole_folder: Path, cache: Path, tmp_p
         assert w.venue.orders == []
 
 
-def test_fault_67_without_a_network_a_dry_run_says_so_and_goes_on_when_there_is_one(w: World, whole_folder: Path, cache: Path) -> None:
+def test_fault_67_without_a_network_a_dry_run_says_so_and_goes_on_when_there_is_one(
+    w: World, whole_folder: Path, cache: Path
+) -> None:
     change(w, whole_folder, cache, {"exchange.mode": "dry-run"})
     for day in range(2):
         w.network.offline |= set(w.network.sites)
-        with pytest.raises(TryLaterError, match=r"binance: markets: .*the next cycle asks again") as raised:
+        with pytest.raises(
+            TryLaterError, match=r"binance: markets: .*the next cycle asks again"
+        ) as raised:
             w.run()
         assert main.exit_code(raised.value) == main.EXCHANGE
         w.network.offline.clear()
@@ -241,7 +335,9 @@ def test_fault_67_without_a_network_a_dry_run_says_so_and_goes_on_when_there_is_
         w.clock.sleep(DAY)
 
 
-def test_fault_67_a_dry_run_begun_without_a_network_waits_for_it(w: World, whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_67_a_dry_run_begun_without_a_network_waits_for_it(
+    w: World, whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change(w, whole_folder, cache, {"exchange.mode": "dry-run"})
     w.network.offline |= set(w.network.sites)
     sleep, back = w.clock.sleep, w.clock.now() + 600.0
@@ -265,29 +361,47 @@ def fills(w: World) -> list[tuple[str, float, float, float]]:
         for order in journal.orders():
             rows = [row for row in journal.fills() if row.client_id == order.client_id]
             value = sum(row.size * row.price for row in rows)
-            found.append((order.symbol, order.filled, value / order.filled, sum(row.fee_quote for row in rows)))
+            found.append(
+                (
+                    order.symbol,
+                    order.filled,
+                    value / order.filled,
+                    sum(row.fee_quote for row in rows),
+                )
+            )
         return found
 
 
-def both_ways(w: World, folder: Path, cache: Path, changes: dict[str, Any], thin: bool = False) -> tuple[Any, Any]:
+def both_ways(
+    w: World, folder: Path, cache: Path, changes: dict[str, Any], thin: bool = False
+) -> tuple[Any, Any]:
     """What the same bar comes to on the testnet and in a dry run."""
     found = []
     for mode in ("testnet", "dry-run"):
         change(w, folder, cache, changes | {"exchange.mode": mode})
         for symbol in ("BTCUSDT", "ETHUSDT") if thin else ():
             last = float(w.venue.books.last(symbol))
-            w.venue.books.set(symbol, [(last * 0.999, 7.0)], [(last * 1.001, 3.0), (last * 1.004, 4.0)])
+            w.venue.books.set(
+                symbol, [(last * 0.999, 7.0)], [(last * 1.001, 3.0), (last * 1.004, 4.0)]
+            )
         w.run()
         found.append(fills(w))
     return found[0], found[1]
 
 
 @pytest.mark.parametrize("thin", [False, True], ids=["deep", "thin"])
-def test_fault_68_a_dry_run_fills_no_better_than_the_testnet(w: World, whole_folder: Path, cache: Path, thin: bool) -> None:
+def test_fault_68_a_dry_run_fills_no_better_than_the_testnet(
+    w: World, whole_folder: Path, cache: Path, thin: bool
+) -> None:
     testnet, dry = both_ways(w, whole_folder, cache, {}, thin)
     assert [coin for coin, *_ in dry] == ALL
     for theirs, ours in zip(testnet, dry, strict=True):
-        assert ours == (theirs[0], pytest.approx(theirs[1]), pytest.approx(theirs[2]), pytest.approx(theirs[3], abs=1e-6))
+        assert ours == (
+            theirs[0],
+            pytest.approx(theirs[1]),
+            pytest.approx(theirs[2]),
+            pytest.approx(theirs[3], abs=1e-6),
+        )
     for coin, size, price, fee in dry:
         assert price > w.price(f"{coin}USDT", w.clock.now())
         assert fee == pytest.approx(0.001 * size * price)
@@ -295,20 +409,33 @@ def test_fault_68_a_dry_run_fills_no_better_than_the_testnet(w: World, whole_fol
         assert [size for _, size, _, _ in dry][:2] == [7.0, 7.0]
 
 
-def test_fault_68_a_dry_run_keeps_to_steps_and_the_smallest_order_too(w: World, whole_folder: Path, cache: Path) -> None:
+def test_fault_68_a_dry_run_keeps_to_steps_and_the_smallest_order_too(
+    w: World, whole_folder: Path, cache: Path
+) -> None:
     testnet, dry = both_ways(w, whole_folder, cache, {"exchange.amount": 20.0})
-    assert [coin for coin, *_ in dry] == [coin for coin, *_ in testnet] == ["BTC", "ETH"]  # SOL's fifth is below 5 USDT
+    assert (
+        [coin for coin, *_ in dry] == [coin for coin, *_ in testnet] == ["BTC", "ETH"]
+    )  # SOL's fifth is below 5 USDT
     assert [size for _, size, _, _ in dry] == pytest.approx([size for _, size, _, _ in testnet])
     for (_, size, _, _), step in zip(dry, (1e-5, 1e-4), strict=True):
         assert size / step == pytest.approx(round(size / step), abs=1e-6)
 
 
-def test_fault_69_a_replay_decides_and_orders_as_the_backtest_and_asks_nobody(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_69_a_replay_decides_and_orders_as_the_backtest_and_asks_nobody(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """The same on the exchange's own protocol: `tests/brokers/test_wire_parity.py`."""
     with internet() as network, pytest.MonkeyPatch.context() as patch:
         for name, value in network.environment().items():
             patch.setenv(name, value)
-        settings = load(None, [*overrides(whole_folder, cache), "backtest.start=2015-07-15", "backtest.end=2015-08-25"])
+        settings = load(
+            None,
+            [
+                *overrides(whole_folder, cache),
+                "backtest.start=2015-07-15",
+                "backtest.end=2015-08-25",
+            ],
+        )
         inputs = prepare(settings, load_prices(settings, pd.Timestamp("2017-01-01", tz="UTC")))
         live, backtest = replayed_run(inputs, tmp_path / "journal.sqlite"), simulate(inputs)
         assert network.hosts() == set()

@@ -71,7 +71,9 @@ def executed_then(answer: Answer) -> Callable[..., Answer]:
     return fault
 
 
-def test_fault_14_the_exchange_takes_an_id_twice_and_is_not_relied_on(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_14_the_exchange_takes_an_id_twice_and_is_not_relied_on(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("answer_lost", "POST", "order", times=9)
         for _ in range(3):
@@ -84,7 +86,9 @@ def test_fault_14_the_exchange_takes_an_id_twice_and_is_not_relied_on(whole_fold
         assert [order.client_id for order in w.venue.orders].count(w.venue.orders[0].client_id) == 2
 
 
-def test_fault_15_duplicate_of_an_order_that_exists(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_15_duplicate_of_an_order_that_exists(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(executed_then(REFUSALS["duplicate"]), "POST", "order", nth=2)
         w.run()
@@ -92,7 +96,9 @@ def test_fault_15_duplicate_of_an_order_that_exists(whole_folder: Path, cache: P
         assert bought(w) == ["BTC", "ETH", "SOL"] and len(posts(w)) == 3
 
 
-def test_fault_15_duplicate_of_an_order_that_does_not(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_15_duplicate_of_an_order_that_does_not(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("duplicate", "POST", "order", nth=2)
         w.run()
@@ -102,7 +108,9 @@ def test_fault_15_duplicate_of_an_order_that_does_not(whole_folder: Path, cache:
 
 
 @pytest.mark.parametrize("seconds", [3.0, 14.0])
-def test_fault_16_not_visible_for_seconds(whole_folder: Path, cache: Path, tmp_path: Path, seconds: float) -> None:
+def test_fault_16_not_visible_for_seconds(
+    whole_folder: Path, cache: Path, tmp_path: Path, seconds: float
+) -> None:
     """The session is started anew at once, so that its first question comes while the order is hidden."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(hidden_for(seconds, w), "POST", "order", nth=2)
@@ -110,11 +118,17 @@ def test_fault_16_not_visible_for_seconds(whole_folder: Path, cache: Path, tmp_p
         w.run()
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
         assert bought(w) == ["BTC", "ETH", "SOL"] and len(posts(w)) == 3
-        looks = [asked for asked in w.network.asked if asked.query.get("origClientOrderId") == posts(w)[1]["newClientOrderId"]]
+        looks = [
+            asked
+            for asked in w.network.asked
+            if asked.query.get("origClientOrderId") == posts(w)[1]["newClientOrderId"]
+        ]
         assert len(looks) > 2
 
 
-def test_fault_16_an_open_order_that_vanishes_for_a_moment(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_16_an_open_order_that_vanishes_for_a_moment(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("partial_then_rest", "POST", "order", queries=2)
         w.venue.faults.add("not_found", "GET", "order", times=2)
@@ -123,12 +137,17 @@ def test_fault_16_an_open_order_that_vanishes_for_a_moment(whole_folder: Path, c
         assert len(posts(w)) == 3
 
 
-def test_fault_17_partly_filled_and_expired(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_17_partly_filled_and_expired(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("partial_then_expired", "POST", "order", nth=2, fraction="0.4")
         w.run()
         eth = w.venue.orders[1]
-        assert (eth.status, float(eth.executed)) == ("EXPIRED", 16.9991)  # 40 % of 42.4979, in whole steps
+        assert (eth.status, float(eth.executed)) == (
+            "EXPIRED",
+            16.9991,
+        )  # 40 % of 42.4979, in whole steps
         assert intents(w)[1].state == "done" and intents(w)[1].why == "16.9991 of 42.4979 filled"
         w.clock.sleep(DAY)
         w.run()
@@ -149,9 +168,13 @@ def test_fault_18_the_rest_comes_later(whole_folder: Path, cache: Path, tmp_path
         assert len(posts(w)) == 3
 
 
-def test_fault_19_never_filled_is_cancelled_in_time(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_19_never_filled_is_cancelled_in_time(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        w.venue.faults.add("partial_then_rest", "POST", "order", nth=2, fraction="0.4", queries=10_000)
+        w.venue.faults.add(
+            "partial_then_rest", "POST", "order", nth=2, fraction="0.4", queries=10_000
+        )
         w.run()
         eth = w.venue.orders[1]
         assert (eth.status, float(eth.executed)) == ("CANCELED", 16.9991)
@@ -163,11 +186,17 @@ def test_fault_19_never_filled_is_cancelled_in_time(whole_folder: Path, cache: P
         assert_sound(w)
 
 
-def test_fault_19_a_limit_order_leaves_nothing_resting(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_19_a_limit_order_leaves_nothing_resting(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"exchange.order": "limit"}) as w:
         w.venue.faults.add(_prices_run_away, "POST", "order", nth=2)
         w.run()
-        assert [(order.time_in_force, order.status) for order in w.venue.orders] == [("IOC", "FILLED"), ("IOC", "EXPIRED"), ("IOC", "FILLED")]
+        assert [(order.time_in_force, order.status) for order in w.venue.orders] == [
+            ("IOC", "FILLED"),
+            ("IOC", "EXPIRED"),
+            ("IOC", "FILLED"),
+        ]
         assert w.owned()["ETH"] == 0.0
         w.venue.books.unset("ETHUSDT")
         w.clock.sleep(DAY)
@@ -176,9 +205,13 @@ def test_fault_19_a_limit_order_leaves_nothing_resting(whole_folder: Path, cache
         assert_sound(w)
 
 
-def test_fault_20_the_fill_comes_before_the_cancellation(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_20_the_fill_comes_before_the_cancellation(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        w.venue.faults.add("partial_then_rest", "POST", "order", nth=2, fraction="0.4", queries=10_000)
+        w.venue.faults.add(
+            "partial_then_rest", "POST", "order", nth=2, fraction="0.4", queries=10_000
+        )
         race = w.venue.faults.add("filled_before_cancel", "DELETE", "order")
         w.run()
         assert race.met
@@ -188,17 +221,27 @@ def test_fault_20_the_fill_comes_before_the_cancellation(whole_folder: Path, cac
 
 
 @pytest.mark.parametrize("fault", ["answer_lost", "dropped_before"])
-def test_fault_20_the_answer_to_a_cancellation_is_lost(whole_folder: Path, cache: Path, tmp_path: Path, fault: str) -> None:
+def test_fault_20_the_answer_to_a_cancellation_is_lost(
+    whole_folder: Path, cache: Path, tmp_path: Path, fault: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        w.venue.faults.add("partial_then_rest", "POST", "order", nth=2, fraction="0.4", queries=10_000)
+        w.venue.faults.add(
+            "partial_then_rest", "POST", "order", nth=2, fraction="0.4", queries=10_000
+        )
         w.venue.faults.add(fault, "DELETE", "order")
         voice = w.run()
-        assert [order.status for order in w.venue.orders] == ["FILLED", "CANCELED", "FILLED"] and len(posts(w)) == 3
+        assert [order.status for order in w.venue.orders] == [
+            "FILLED",
+            "CANCELED",
+            "FILLED",
+        ] and len(posts(w)) == 3
         assert len(said(voice.problems, "exchange")) == 1
         assert_sound(w)
 
 
-def test_fault_28_balances_lag_after_a_fill(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_28_balances_lag_after_a_fill(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         for nth, queries in ((1, 2), (2, 2), (3, 4)):
             w.venue.faults.add("balances_lag", "POST", "order", nth=nth, queries=queries)
@@ -210,9 +253,13 @@ def test_fault_28_balances_lag_after_a_fill(whole_folder: Path, cache: Path, tmp
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
 
-def test_fault_28_nothing_is_decided_on_balances_without_the_last_trades(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_28_nothing_is_decided_on_balances_without_the_last_trades(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """Bought half a minute before a bar ends, and not in the balances until four minutes after it."""
-    with disturbed(whole_folder, cache, tmp_path, {"paper.max_decision_age": 1500}, start="2015-10-20 23:59:30") as w:
+    with disturbed(
+        whole_folder, cache, tmp_path, {"paper.max_decision_age": 1500}, start="2015-10-20 23:59:30"
+    ) as w:
         before, shown = w.venue.matching.balances.listed(), w.venue.shown_balances
 
         def old() -> list[dict[str, str]]:
@@ -236,7 +283,9 @@ def test_fault_29_trades_lag_a_little(whole_folder: Path, cache: Path, tmp_path:
         assert _fees(w) == pytest.approx([0.0456026, 0.0424979, 0.040556], rel=1e-4)
 
 
-def test_fault_29_trades_lag_into_the_next_cycle(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_29_trades_lag_into_the_next_cycle(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("trades_lag", "POST", "order", nth=2, queries=6)
         w.run()
@@ -263,7 +312,9 @@ def test_fault_30_an_empty_book(whole_folder: Path, cache: Path, tmp_path: Path)
         assert_sound(w)
 
 
-def test_fault_30_a_thin_book_gives_what_it_has_at_its_own_average(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_30_a_thin_book_gives_what_it_has_at_its_own_average(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         price = round(w.price("ETHUSDT", w.clock.now()), 2)
         near, far = round(price * 1.005, 2), round(price * 1.05, 2)
@@ -282,10 +333,14 @@ def test_fault_30_a_thin_book_gives_what_it_has_at_its_own_average(whole_folder:
         assert_sound(w)
 
 
-def test_fault_30_a_book_that_has_gone_astray_is_no_market(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_30_a_book_that_has_gone_astray_is_no_market(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         price = w.price("ETHUSDT", w.clock.now())
-        w.venue.books.set("ETHUSDT", [(round(price * 1.19, 2), 1000.0)], [(round(price * 1.2, 2), 1000.0)])
+        w.venue.books.set(
+            "ETHUSDT", [(round(price * 1.19, 2), 1000.0)], [(round(price * 1.2, 2), 1000.0)]
+        )
         voice = w.run()
         assert bought(w) == ["BTC", "SOL"]
         assert any("guards.price_gap" in text for text in said(voice.problems, "abandoned"))
@@ -300,4 +355,9 @@ def _prices_run_away(venue: BinanceVenue, asked: Asked, execute: Callable[..., A
 
 def _fees(w: World) -> list[float]:
     with w.journal() as journal:
-        return [row.fee for row in sorted(journal.fills(), key=lambda row: ("BTC", "ETH", "SOL").index(row.symbol))]
+        return [
+            row.fee
+            for row in sorted(
+                journal.fills(), key=lambda row: ("BTC", "ETH", "SOL").index(row.symbol)
+            )
+        ]

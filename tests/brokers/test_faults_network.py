@@ -29,7 +29,9 @@ HOUR, DAY = 3600.0, 86_400.0
 
 
 @pytest.mark.parametrize("nth", [1, 3])
-def test_fault_01_dropped_before_the_order(whole_folder: Path, cache: Path, tmp_path: Path, nth: int) -> None:
+def test_fault_01_dropped_before_the_order(
+    whole_folder: Path, cache: Path, tmp_path: Path, nth: int
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         rule = w.venue.faults.add("dropped_before", "POST", "order", nth=nth)
         voice = w.run()
@@ -38,23 +40,42 @@ def test_fault_01_dropped_before_the_order(whole_folder: Path, cache: Path, tmp_
         lost, again = posts(w)[nth - 1 : nth + 1]
         assert lost["symbol"] == again["symbol"] and lost["quantity"] == again["quantity"]
         coin = lost["symbol"].removesuffix("USDT")
-        assert [one for one in attempts(w) if one[0] == coin] == [(coin, 1, "absent"), (coin, 2, "filled")]
+        assert [one for one in attempts(w) if one[0] == coin] == [
+            (coin, 1, "absent"),
+            (coin, 2, "filled"),
+        ]
         # Not before the exchange had said twice, when it was conclusive, that there is no such order.
         assert int(again["timestamp"]) > int(lost["timestamp"]) + WINDOW * 1000
         asked = list(w.network.asked)
-        between = asked[asked.index(rule.met[0]) : [one.body for one in asked].index(_body(w, again))]
-        looks = [one for one in between if one.query.get("origClientOrderId") == lost["newClientOrderId"]]
+        between = asked[
+            asked.index(rule.met[0]) : [one.body for one in asked].index(_body(w, again))
+        ]
+        looks = [
+            one for one in between if one.query.get("origClientOrderId") == lost["newClientOrderId"]
+        ]
         assert len(looks) >= 2
-        assert any("may have been executed or not" in text for text in said(voice.problems, "exchange"))
+        assert any(
+            "may have been executed or not" in text for text in said(voice.problems, "exchange")
+        )
 
 
-def test_fault_01_dropped_twice_is_given_up_and_left_to_the_next_bar(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_01_dropped_twice_is_given_up_and_left_to_the_next_bar(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        w.venue.faults.add("dropped_before", "POST", "order", times=2, where=lambda asked: b"ETHUSDT" in asked.body)
+        w.venue.faults.add(
+            "dropped_before", "POST", "order", times=2, where=lambda asked: b"ETHUSDT" in asked.body
+        )
         voice = w.run()
         assert bought(w) == ["BTC", "SOL"]
-        assert [(one.symbol, one.state) for one in intents(w)] == [("BTC", "done"), ("ETH", "abandoned"), ("SOL", "done")]
-        assert any("ETH" in text and "2 times" in text for text in said(voice.problems, "abandoned"))
+        assert [(one.symbol, one.state) for one in intents(w)] == [
+            ("BTC", "done"),
+            ("ETH", "abandoned"),
+            ("SOL", "done"),
+        ]
+        assert any(
+            "ETH" in text and "2 times" in text for text in said(voice.problems, "abandoned")
+        )
         w.clock.sleep(DAY)
         w.run()
         assert bought(w) == ["BTC", "SOL", "ETH"]
@@ -62,7 +83,9 @@ def test_fault_01_dropped_twice_is_given_up_and_left_to_the_next_bar(whole_folde
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
-def test_fault_02_accepted_and_the_answer_lost(whole_folder: Path, cache: Path, tmp_path: Path, nth: int) -> None:
+def test_fault_02_accepted_and_the_answer_lost(
+    whole_folder: Path, cache: Path, tmp_path: Path, nth: int
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("answer_lost", "POST", "order", nth=nth)
         voice = w.run()
@@ -78,7 +101,9 @@ def test_fault_02_every_answer_lost(whole_folder: Path, cache: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("fault", ["timeout_after", "cut_off_after"])
-def test_fault_03_timeout_after_acceptance(whole_folder: Path, cache: Path, tmp_path: Path, fault: str) -> None:
+def test_fault_03_timeout_after_acceptance(
+    whole_folder: Path, cache: Path, tmp_path: Path, fault: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(fault, "POST", "order", nth=2)
         voice = w.run()
@@ -87,7 +112,9 @@ def test_fault_03_timeout_after_acceptance(whole_folder: Path, cache: Path, tmp_
 
 
 @pytest.mark.parametrize("status", ["500", "502", "503", "504"])
-def test_fault_04_server_error_after_acceptance(whole_folder: Path, cache: Path, tmp_path: Path, status: str) -> None:
+def test_fault_04_server_error_after_acceptance(
+    whole_folder: Path, cache: Path, tmp_path: Path, status: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(f"{status}_after", "POST", "order", nth=2)
         voice = w.run()
@@ -95,17 +122,26 @@ def test_fault_04_server_error_after_acceptance(whole_folder: Path, cache: Path,
         assert [f"HTTP {status}" in text for text in said(voice.problems, "exchange")] == [True]
 
 
-def test_fault_04_server_error_before_acceptance(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_04_server_error_before_acceptance(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """The answer is the same as after it: only the exchange's own word tells the two apart."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("504_before", "POST", "order", nth=2)
         w.run()
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
-        assert attempts(w) == [("BTC", 1, "filled"), ("ETH", 1, "absent"), ("ETH", 2, "filled"), ("SOL", 1, "filled")]
+        assert attempts(w) == [
+            ("BTC", 1, "filled"),
+            ("ETH", 1, "absent"),
+            ("ETH", 2, "filled"),
+            ("SOL", 1, "filled"),
+        ]
 
 
 @pytest.mark.parametrize("code", ["-1006", "-1007"])
-def test_fault_05_execution_status_unknown(whole_folder: Path, cache: Path, tmp_path: Path, code: str) -> None:
+def test_fault_05_execution_status_unknown(
+    whole_folder: Path, cache: Path, tmp_path: Path, code: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(f"{code}_after", "POST", "order", nth=1)
         voice = w.run()
@@ -115,9 +151,18 @@ def test_fault_05_execution_status_unknown(whole_folder: Path, cache: Path, tmp_
 
 @pytest.mark.parametrize(
     ("method", "path", "retry_after"),
-    [("GET", "account", 7), ("GET", "account", 200), ("GET", "depth", 200), ("GET", "myTrades", 7), ("POST", "order", 7), ("POST", "order", 200)],
+    [
+        ("GET", "account", 7),
+        ("GET", "account", 200),
+        ("GET", "depth", 200),
+        ("GET", "myTrades", 7),
+        ("POST", "order", 7),
+        ("POST", "order", 200),
+    ],
 )
-def test_fault_06_too_many_requests(whole_folder: Path, cache: Path, tmp_path: Path, method: str, path: str, retry_after: int) -> None:
+def test_fault_06_too_many_requests(
+    whole_folder: Path, cache: Path, tmp_path: Path, method: str, path: str, retry_after: int
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("429", method, path, nth=2, retry_after=retry_after)
         w.run()
@@ -126,7 +171,9 @@ def test_fault_06_too_many_requests(whole_folder: Path, cache: Path, tmp_path: P
         assert w.clock.now() >= epoch(START) + retry_after
 
 
-def test_fault_06_an_order_turned_away_again_and_again_is_not_lost(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_06_an_order_turned_away_again_and_again_is_not_lost(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("429", "POST", "order", nth=2, times=4, retry_after=50)
         voice = w.run(once=False, until="2015-10-20 12:00")
@@ -136,7 +183,9 @@ def test_fault_06_an_order_turned_away_again_and_again_is_not_lost(whole_folder:
 
 
 @pytest.mark.parametrize("path", ["klines", "ticker/24hr"])
-def test_fault_06_too_many_requests_for_public_prices(whole_folder: Path, cache: Path, tmp_path: Path, path: str) -> None:
+def test_fault_06_too_many_requests_for_public_prices(
+    whole_folder: Path, cache: Path, tmp_path: Path, path: str
+) -> None:
     """Limits count per address: whoever asks for prices leaves the host alone when another part of the program was told to."""
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.venue.faults.add("429", "GET", path, nth=2, host=LIVE, retry_after=100)
@@ -178,4 +227,6 @@ def test_fault_07_a_restart_does_not_ask_within_a_ban(
 
 
 def _body(w: World, params: dict[str, str]) -> bytes:
-    return next(one.body for one in w.network.asked if params["newClientOrderId"].encode() in one.body)
+    return next(
+        one.body for one in w.network.asked if params["newClientOrderId"].encode() in one.body
+    )

@@ -34,7 +34,9 @@ UNAVAILABLE = Answer(503, b"<html>maintenance</html>")
 
 
 @pytest.mark.parametrize(("hours", "answer"), [(2, DROPPED), (2, UNAVAILABLE), (25, UNAVAILABLE)])
-def test_fault_08_down_for_hours(whole_folder: Path, cache: Path, tmp_path: Path, hours: int, answer: Answer) -> None:
+def test_fault_08_down_for_hours(
+    whole_folder: Path, cache: Path, tmp_path: Path, hours: int, answer: Answer
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         met = outage(w, hours * HOUR, answer, lambda asked: asked.path.endswith("/depth"))
         voice = w.run(once=False, until="2015-10-21 12:00")
@@ -50,7 +52,9 @@ def test_fault_08_down_for_hours(whole_folder: Path, cache: Path, tmp_path: Path
             assert len(said(voice.problems, "abandoned")) == 3
 
 
-def test_fault_08_down_over_several_bars_is_one_decision_afterwards(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_08_down_over_several_bars_is_one_decision_afterwards(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, start="2015-10-19 23:30:00") as w:
         outage(w, 24.75 * HOUR, UNAVAILABLE, lambda asked: True)
         w.run(once=False, until="2015-10-21 12:00")
@@ -60,7 +64,9 @@ def test_fault_08_down_over_several_bars_is_one_decision_afterwards(whole_folder
         assert_sound(w)
 
 
-def test_fault_08_what_was_to_be_sold_before_the_outage_is_decided_anew(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_08_what_was_to_be_sold_before_the_outage_is_decided_anew(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.run()
         change(w, whole_folder, cache, OUT)
@@ -69,12 +75,16 @@ def test_fault_08_what_was_to_be_sold_before_the_outage_is_decided_anew(whole_fo
         w.run(once=False, until="2015-10-22 12:00")
         assert [order.side for order in w.venue.orders] == ["BUY"] * 3 + ["SELL"] * 3
         # A sell does not grow too old to be sent; with a newer bar it is no decision any more.
-        assert [(one.state, one.why) for one in intents(w)[3:6]] == [("abandoned", "a newer bar has closed")] * 3
+        assert [(one.state, one.why) for one in intents(w)[3:6]] == [
+            ("abandoned", "a newer bar has closed")
+        ] * 3
         assert [one.state for one in intents(w)[6:]] == ["done"] * 3
         assert_sound(w)
 
 
-def test_fault_09_every_call_takes_five_seconds(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_09_every_call_takes_five_seconds(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.before_request = lambda asked, number: w.clock.sleep(2.4)
         w.venue.after_request = lambda asked, number: w.clock.sleep(2.4)
@@ -94,11 +104,23 @@ def test_fault_09_slow_but_in_time(whole_folder: Path, cache: Path, tmp_path: Pa
 
 
 SPOILED = ("html200", "empty200", "truncated200", "braces", "brackets", "null")
-QUESTIONS = ("time", "exchangeInfo", "account", "openOrders", "depth", "ticker/24hr", "myTrades", "klines", "order")
+QUESTIONS = (
+    "time",
+    "exchangeInfo",
+    "account",
+    "openOrders",
+    "depth",
+    "ticker/24hr",
+    "myTrades",
+    "klines",
+    "order",
+)
 
 
 @pytest.mark.parametrize("body", SPOILED)
-def test_fault_10_success_with_a_useless_body(whole_folder: Path, cache: Path, tmp_path: Path, body: str) -> None:
+def test_fault_10_success_with_a_useless_body(
+    whole_folder: Path, cache: Path, tmp_path: Path, body: str
+) -> None:
     """Once for every endpoint the session asks, and for an order the exchange has taken."""
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         rules = [w.venue.faults.add(f"{body}_before", "GET", path) for path in QUESTIONS]
@@ -112,7 +134,9 @@ def test_fault_10_success_with_a_useless_body(whole_folder: Path, cache: Path, t
 
 
 @pytest.mark.parametrize("body", ["html200", "braces", "null"])
-def test_fault_10_an_account_that_cannot_be_read_is_no_empty_one(whole_folder: Path, cache: Path, tmp_path: Path, body: str) -> None:
+def test_fault_10_an_account_that_cannot_be_read_is_no_empty_one(
+    whole_folder: Path, cache: Path, tmp_path: Path, body: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.run()
         w.clock.sleep(DAY)
@@ -128,17 +152,29 @@ def test_fault_10_an_account_that_cannot_be_read_is_no_empty_one(whole_folder: P
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
 
-def test_fault_11_half_open_connections_and_bodies_that_drip(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_11_half_open_connections_and_bodies_that_drip(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"exchange.timeout": 0.3}, downloads=True) as w:
-        stalled = [w.venue.faults.add("timeout_before", "GET", path) for path in ("account", "ticker/24hr", "klines")]
-        dripping = [w.venue.faults.add("trickled", method, path, nth=2) for method, path in (("GET", "account"), ("POST", "order"))]
+        stalled = [
+            w.venue.faults.add("timeout_before", "GET", path)
+            for path in ("account", "ticker/24hr", "klines")
+        ]
+        dripping = [
+            w.venue.faults.add("trickled", method, path, nth=2)
+            for method, path in (("GET", "account"), ("POST", "order"))
+        ]
         voice = w.run()
         assert all(rule.met for rule in stalled + dripping)
         assert_adopted(w, undisturbed(whole_folder, cache))
-        assert ["no whole answer within 0.9 s" in text for text in said(voice.problems, "exchange")] == [True]
+        assert [
+            "no whole answer within 0.9 s" in text for text in said(voice.problems, "exchange")
+        ] == [True]
 
 
-def test_fault_12_no_name_no_trust_no_proxy(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_12_no_name_no_trust_no_proxy(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         proxy = os.environ["HTTPS_PROXY"]
 
@@ -149,9 +185,15 @@ def test_fault_12_no_name_no_trust_no_proxy(whole_folder: Path, cache: Path, tmp
             (w.network.impostors.add if off else w.network.impostors.discard)(TESTNET)
 
         def no_proxy(off: bool) -> None:
-            os.environ["HTTPS_PROXY"] = os.environ["https_proxy"] = "http://127.0.0.1:9" if off else proxy
+            os.environ["HTTPS_PROXY"] = os.environ["https_proxy"] = (
+                "http://127.0.0.1:9" if off else proxy
+            )
 
-        cases: list[tuple[Callable[[bool], None], str]] = [(unknown, "no connection to"), (impostor, "certificate"), (no_proxy, "refused")]
+        cases: list[tuple[Callable[[bool], None], str]] = [
+            (unknown, "no connection to"),
+            (impostor, "certificate"),
+            (no_proxy, "refused"),
+        ]
         for broken, words in cases:
             broken(True)
             with pytest.raises(ExchangeError, match=words) as caught:
@@ -166,7 +208,9 @@ def test_fault_12_no_name_no_trust_no_proxy(whole_folder: Path, cache: Path, tmp
 
 
 @pytest.mark.parametrize("path", ["depth", "ticker/24hr"])
-def test_fault_13_one_book_or_price_fails_for_a_while(whole_folder: Path, cache: Path, tmp_path: Path, path: str) -> None:
+def test_fault_13_one_book_or_price_fails_for_a_while(
+    whole_folder: Path, cache: Path, tmp_path: Path, path: str
+) -> None:
     """The order of buying is kept: what comes after the one that cannot be priced waits too."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("503_before", "GET", path, times=10, where=_about("ETHUSDT"))
@@ -176,7 +220,9 @@ def test_fault_13_one_book_or_price_fails_for_a_while(whole_folder: Path, cache:
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
 
-def test_fault_13_a_coin_without_prices_is_neither_bought_nor_sold(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_13_a_coin_without_prices_is_neither_bought_nor_sold(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"allocation.band": 0.0}, downloads=True) as w:
         w.run()
         held = w.owned()["ETH"]
@@ -193,14 +239,18 @@ def test_fault_13_a_coin_without_prices_is_neither_bought_nor_sold(whole_folder:
         assert_sound(w)
 
 
-def test_fault_13_a_coin_whose_history_cannot_be_had_is_not_bought(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_13_a_coin_whose_history_cannot_be_had_is_not_bought(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.venue.faults.add("503_before", "GET", "klines", times=1000, where=_about("ETHUSDT"))
         w.run()
         assert bought(w) == ["BTC", "SOL"]
         with w.journal() as journal:
             (decision,) = journal.decisions()
-        assert decision.targets == pytest.approx((0.5, 0.0, 0.2))  # the others at their own weights; the rest waits as cash
+        assert decision.targets == pytest.approx(
+            (0.5, 0.0, 0.2)
+        )  # the others at their own weights; the rest waits as cash
         w.venue.faults.clear()
         w.clock.sleep(DAY)
         w.run()
@@ -208,7 +258,9 @@ def test_fault_13_a_coin_whose_history_cannot_be_had_is_not_bought(whole_folder:
         assert_sound(w)
 
 
-def test_fault_13_nothing_is_decided_while_a_held_coin_has_no_price_at_all(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_13_nothing_is_decided_while_a_held_coin_has_no_price_at_all(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """A session started anew, whose cache is gone: without that coin's worth nobody knows what the account is worth."""
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.run()
@@ -230,4 +282,8 @@ def _about(symbol: str) -> Callable[[Asked], bool]:
 
 
 def test_the_bodies_are_all_there_are() -> None:
-    assert {name for name in UNUSABLE if name not in ("dropped", "timeout") and not name.lstrip("-").isdigit()} == set(SPOILED)
+    assert {
+        name
+        for name in UNUSABLE
+        if name not in ("dropped", "timeout") and not name.lstrip("-").isdigit()
+    } == set(SPOILED)

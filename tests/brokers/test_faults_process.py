@@ -51,7 +51,9 @@ ALL = ["BTC", "ETH", "SOL"]
 FIRST = epoch("2015-10-20")
 HOUR = 3600.0
 PATIENT = {"exchange.timeout": 5.0}  # of a real child on a busy machine
-posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither these signals nor these limits")
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows knows neither these signals nor these limits"
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +63,23 @@ def commands() -> Iterator[Children]:
 
 
 @contextmanager
-def beside(folder: Path, cache: Path, place: Path, changes: dict[str, Any] | None = None) -> Iterator[World]:
+def beside(
+    folder: Path, cache: Path, place: Path, changes: dict[str, Any] | None = None
+) -> Iterator[World]:
     """A world whose time is that of a child process too."""
     with disturbed(folder, cache, place, PATIENT | (changes or {})) as w:
         w.clock = RealPace(w.clock.now())
         yield w
 
 
-def at(w: World, method: str, path: str, nth: int, act: Callable[[], Answer | None], after: bool = False) -> None:
+def at(
+    w: World,
+    method: str,
+    path: str,
+    nth: int,
+    act: Callable[[], Answer | None],
+    after: bool = False,
+) -> None:
     """Let `act` happen at the `nth` request of an endpoint, before it is executed or `after`; its answer, if it has one, is sent."""
     seen = [0]
 
@@ -84,7 +95,9 @@ def at(w: World, method: str, path: str, nth: int, act: Callable[[], Answer | No
         w.venue.before_request = hook
 
 
-def killing(running: list[int], answer: Answer | None = None, number: int = 9) -> Callable[[], Answer | None]:
+def killing(
+    running: list[int], answer: Answer | None = None, number: int = 9
+) -> Callable[[], Answer | None]:
     def act() -> Answer | None:
         os.kill(running[0], number)
         return answer
@@ -109,7 +122,11 @@ def outcomes(w: World) -> list[str | None]:
 
 def command(w: World, *words: str) -> Result:
     """`paper --once` in this process, with the real clock: for what fails before time matters."""
-    return CliRunner().invoke(main.app, ["paper", "--once", "--config", str(config(w)), *words], env={"RUSSELL_GATE_API_KEY": KEY} | SECRET_TOO)
+    return CliRunner().invoke(
+        main.app,
+        ["paper", "--once", "--config", str(config(w)), *words],
+        env={"RUSSELL_GATE_API_KEY": KEY} | SECRET_TOO,
+    )
 
 
 SECRET_TOO = {"RUSSELL_GATE_API_SECRET": SECRET}
@@ -117,7 +134,9 @@ SECRET_TOO = {"RUSSELL_GATE_API_SECRET": SECRET}
 
 @posix
 @pytest.mark.parametrize("nth", [1, 3])
-def test_fault_50_killed_after_the_order_was_accepted(whole_folder: Path, cache: Path, tmp_path: Path, commands: Children, nth: int) -> None:
+def test_fault_50_killed_after_the_order_was_accepted(
+    whole_folder: Path, cache: Path, tmp_path: Path, commands: Children, nth: int
+) -> None:
     with beside(whole_folder, cache, tmp_path) as w:
         running: list[int] = []
         at(w, "POST", "order", nth, killing(running), after=True)
@@ -135,7 +154,9 @@ def test_fault_50_killed_after_the_order_was_accepted(whole_folder: Path, cache:
 
 
 @posix
-def test_fault_51_killed_before_the_order_left(whole_folder: Path, cache: Path, tmp_path: Path, commands: Children) -> None:
+def test_fault_51_killed_before_the_order_left(
+    whole_folder: Path, cache: Path, tmp_path: Path, commands: Children
+) -> None:
     with beside(whole_folder, cache, tmp_path) as w:
         running: list[int] = []
         at(w, "POST", "order", 2, killing(running, DROPPED))
@@ -145,7 +166,12 @@ def test_fault_51_killed_before_the_order_left(whole_folder: Path, cache: Path, 
         left_alone(w)
         w.run()
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
-        assert attempts(w) == [("BTC", 1, "filled"), ("ETH", 1, "absent"), ("ETH", 2, "filled"), ("SOL", 1, "filled")]
+        assert attempts(w) == [
+            ("BTC", 1, "filled"),
+            ("ETH", 1, "absent"),
+            ("ETH", 2, "filled"),
+            ("SOL", 1, "filled"),
+        ]
 
 
 OTHER_WEIGHTS = {
@@ -156,7 +182,9 @@ OTHER_WEIGHTS = {
 
 @posix
 @pytest.mark.parametrize("later", [0, DAY], ids=["same bar", "next bar"])
-def test_fault_51_killed_between_two_legs(whole_folder: Path, cache: Path, tmp_path: Path, commands: Children, later: int) -> None:
+def test_fault_51_killed_between_two_legs(
+    whole_folder: Path, cache: Path, tmp_path: Path, commands: Children, later: int
+) -> None:
     """Weights have changed: BTC is sold, and SOL still to be bought."""
     with beside(whole_folder, cache, tmp_path) as w:
         w.run()
@@ -166,11 +194,17 @@ def test_fault_51_killed_between_two_legs(whole_folder: Path, cache: Path, tmp_p
         at(w, "GET", "depth", 2, killing(running, DROPPED))
         running.append(commands.start(w, "paper", "--once", "--config", str(config(w))))
         assert commands.ended() == -signal.SIGKILL
-        assert [(one.symbol, one.state) for one in intents(w)[3:]] == [("BTC", "done"), ("SOL", "planned")]
+        assert [(one.symbol, one.state) for one in intents(w)[3:]] == [
+            ("BTC", "done"),
+            ("SOL", "planned"),
+        ]
         left_alone(w)
         w.clock.sleep(later)
         w.run()
-        assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [("BTC", "SELL"), ("SOL", "BUY")]
+        assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [
+            ("BTC", "SELL"),
+            ("SOL", "BUY"),
+        ]
         (_, state, why), *anew = [(one.symbol, one.state, one.why) for one in intents(w)[4:]]
         if later:  # planned anew on the newer bar
             assert (state, why) == ("abandoned", "a newer bar has closed")
@@ -182,7 +216,9 @@ def test_fault_51_killed_between_two_legs(whole_folder: Path, cache: Path, tmp_p
         assert_sound(w)
 
 
-def test_fault_52_five_restarts_within_one_bar_are_one_set_of_orders(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_52_five_restarts_within_one_bar_are_one_set_of_orders(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         for _ in range(6):
             w.run()
@@ -194,14 +230,21 @@ def test_fault_52_five_restarts_within_one_bar_are_one_set_of_orders(whole_folde
 
 
 @posix
-def test_fault_53_a_second_instance_is_refused_before_it_asks_anything(whole_folder: Path, cache: Path, tmp_path: Path, commands: Children) -> None:
+def test_fault_53_a_second_instance_is_refused_before_it_asks_anything(
+    whole_folder: Path, cache: Path, tmp_path: Path, commands: Children
+) -> None:
     with beside(whole_folder, cache, tmp_path) as w, w.journal(locked=True):
         assert commands.run(w, "paper", "--once", "--config", str(config(w))) == main.STOPPED
-        assert f"is in use by another session (process {os.getpid()}); stop that one first: one session an account" in commands.err
+        assert (
+            f"is in use by another session (process {os.getpid()}); stop that one first: one session an account"
+            in commands.err
+        )
         assert list(w.network.asked) == []
 
 
-def test_fault_53_the_lock_of_a_dead_instance_holds_nobody_up(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_53_the_lock_of_a_dead_instance_holds_nobody_up(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         path = journal_path(w.settings)
         path.parent.mkdir()
@@ -217,7 +260,13 @@ ENDS = [(signal.SIGTERM, 0, "stopped"), (signal.SIGINT, main.INTERRUPTED, "inter
 @posix
 @pytest.mark.parametrize(("number", "code", "outcome"), ENDS, ids=["SIGTERM", "SIGINT"])
 def test_fault_54_a_signal_in_the_middle_of_a_cycle(
-    whole_folder: Path, cache: Path, tmp_path: Path, commands: Children, number: int, code: int, outcome: str
+    whole_folder: Path,
+    cache: Path,
+    tmp_path: Path,
+    commands: Children,
+    number: int,
+    code: int,
+    outcome: str,
 ) -> None:
     with beside(whole_folder, cache, tmp_path) as w:
         running: list[int] = []
@@ -225,7 +274,11 @@ def test_fault_54_a_signal_in_the_middle_of_a_cycle(
         running.append(commands.start(w, "paper", "--config", str(config(w))))
         assert commands.ended() == code, commands.err
         assert "Traceback" not in commands.err
-        assert [(one.symbol, one.state) for one in intents(w)] == [("BTC", "done"), ("ETH", "done"), ("SOL", "planned")]
+        assert [(one.symbol, one.state) for one in intents(w)] == [
+            ("BTC", "done"),
+            ("ETH", "done"),
+            ("SOL", "planned"),
+        ]
         assert outcomes(w) == [outcome]
         assert_sound(w)
         left_alone(w)
@@ -235,10 +288,14 @@ def test_fault_54_a_signal_in_the_middle_of_a_cycle(
 
 
 @posix
-def test_fault_54_a_signal_while_the_next_bar_is_waited_for(whole_folder: Path, cache: Path, tmp_path: Path, commands: Children) -> None:
+def test_fault_54_a_signal_while_the_next_bar_is_waited_for(
+    whole_folder: Path, cache: Path, tmp_path: Path, commands: Children
+) -> None:
     with beside(whole_folder, cache, tmp_path) as w:
         child = commands.start(w, "paper", "--config", str(config(w)))
-        eventually(lambda: len(w.venue.orders) == 3 and [one.state for one in intents(w)] == ["done"] * 3)
+        eventually(
+            lambda: len(w.venue.orders) == 3 and [one.state for one in intents(w)] == ["done"] * 3
+        )
         time.sleep(0.2)
         begun = time.monotonic()
         os.kill(child, signal.SIGTERM)
@@ -275,11 +332,19 @@ def of_version(number: int) -> Callable[[Path], None]:
     return change
 
 
-DAMAGES = {"truncated": cut, "garbage": filled_with_garbage, "empty": emptied, "older": of_version(0), "newer": of_version(99)}
+DAMAGES = {
+    "truncated": cut,
+    "garbage": filled_with_garbage,
+    "empty": emptied,
+    "older": of_version(0),
+    "newer": of_version(99),
+}
 
 
 @pytest.mark.parametrize("damage", list(DAMAGES))
-def test_fault_55_a_damaged_journal_is_refused_and_kept(whole_folder: Path, cache: Path, tmp_path: Path, damage: str) -> None:
+def test_fault_55_a_damaged_journal_is_refused_and_kept(
+    whole_folder: Path, cache: Path, tmp_path: Path, damage: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.run()
         path = journal_path(w.settings)
@@ -289,7 +354,9 @@ def test_fault_55_a_damaged_journal_is_refused_and_kept(whole_folder: Path, cach
         spoiled, asked = path.read_bytes(), len(w.network.asked)
         result = command(w)
         assert result.exit_code == main.STOPPED
-        assert result.stderr.startswith(f"error: {path}: it is") and "Traceback" not in result.stderr
+        assert (
+            result.stderr.startswith(f"error: {path}: it is") and "Traceback" not in result.stderr
+        )
         assert "put an earlier backup in its place" in result.stderr
         assert path.read_bytes() == spoiled
         assert [copy.read_bytes() for copy in path.parent.glob("*.backup")] == [spoiled]
@@ -301,13 +368,17 @@ def test_fault_55_a_damaged_journal_is_refused_and_kept(whole_folder: Path, cach
 
 
 @posix
-def test_fault_56_a_full_disk_stops_before_the_order(whole_folder: Path, cache: Path, tmp_path: Path, commands: Children) -> None:
+def test_fault_56_a_full_disk_stops_before_the_order(
+    whole_folder: Path, cache: Path, tmp_path: Path, commands: Children
+) -> None:
     with beside(whole_folder, cache, tmp_path) as w:
         running: list[int] = []
         log = journal_path(w.settings).with_name(f"{journal_path(w.settings).name}-wal")
 
         def fill() -> None:
-            resource.prlimit(running[0], resource.RLIMIT_FSIZE, (log.stat().st_size, resource.RLIM_INFINITY))
+            resource.prlimit(
+                running[0], resource.RLIMIT_FSIZE, (log.stat().st_size, resource.RLIM_INFINITY)
+            )
 
         at(w, "GET", "depth", 2, fill)
         running.append(commands.start(w, "paper", "--once", "--config", str(config(w))))
@@ -327,11 +398,19 @@ def test_fault_56_a_journal_that_another_keeps_locked_stops_before_the_order(
     with disturbed(whole_folder, cache, tmp_path) as w, ExitStack() as held:
 
         def lock() -> None:
-            other = held.enter_context(closing(sqlite3.connect(journal_path(w.settings), isolation_level=None, check_same_thread=False)))
+            other = held.enter_context(
+                closing(
+                    sqlite3.connect(
+                        journal_path(w.settings), isolation_level=None, check_same_thread=False
+                    )
+                )
+            )
             other.execute("BEGIN IMMEDIATE")
 
         at(w, "GET", "depth", 1, lock)
-        with pytest.raises(JournalError, match="another process keeps it locked; end that one and try again"):
+        with pytest.raises(
+            JournalError, match="another process keeps it locked; end that one and try again"
+        ):
             w.run()
         assert posts(w) == []
         left_alone(w)
@@ -341,7 +420,9 @@ def test_fault_56_a_journal_that_another_keeps_locked_stops_before_the_order(
 
 
 @posix
-def test_fault_56_a_folder_that_cannot_be_written_stops_before_anything(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_56_a_folder_that_cannot_be_written_stops_before_anything(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         result = command(w, "--set", "journal.folder=/proc/nowhere")
         assert result.exit_code == main.STOPPED
@@ -384,49 +465,81 @@ class Suspended(SimulatedClock):
 
 
 @pytest.mark.parametrize(("hours", "late"), [(72, False), (82, True)])
-def test_fault_58_after_three_days_of_sleep_there_is_one_decision(whole_folder: Path, cache: Path, tmp_path: Path, hours: int, late: bool) -> None:
+def test_fault_58_after_three_days_of_sleep_there_is_one_decision(
+    whole_folder: Path, cache: Path, tmp_path: Path, hours: int, late: bool
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.run()
         w.venue.person.sell("ETHUSDT", "30")
         w.clock = Suspended(w.clock.now(), hours * HOUR)
         voice = w.run(once=False, until="2015-10-24 12:00")
         assert [row.time for row in decisions(w)] == [FIRST, epoch("2015-10-24")]
-        assert bought(w) == ALL + ["ETH"] * (1 if late else 2)  # the person's, and unless it is too late ours
-        assert ["came 600 minutes after its bar" in text for text in said(voice.problems, "late")] == [True] * late
+        assert bought(w) == ALL + ["ETH"] * (
+            1 if late else 2
+        )  # the person's, and unless it is too late ours
+        assert [
+            "came 600 minutes after its bar" in text for text in said(voice.problems, "late")
+        ] == [True] * late
         w.run(once=False, until="2015-10-25 00:00:10")
-        assert [row.time for row in decisions(w)] == [FIRST, epoch("2015-10-24"), epoch("2015-10-25")]
+        assert [row.time for row in decisions(w)] == [
+            FIRST,
+            epoch("2015-10-24"),
+            epoch("2015-10-25"),
+        ]
         assert bought(w) == [*ALL, "ETH", "ETH"]
 
 
-def test_fault_58_a_sleep_between_two_legs_leaves_no_old_order_behind(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_58_a_sleep_between_two_legs_leaves_no_old_order_behind(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         at(w, "GET", "depth", 2, lambda: w.clock.sleep(3 * DAY))
         voice = w.run(once=False, until="2015-10-24 00:00:10")
-        assert [row.time for row in decisions(w)] == [FIRST, epoch("2015-10-23"), epoch("2015-10-24")]
+        assert [row.time for row in decisions(w)] == [
+            FIRST,
+            epoch("2015-10-23"),
+            epoch("2015-10-24"),
+        ]
         old = [one for one in intents(w) if one.time == FIRST]
-        assert [(one.symbol, one.state) for one in old][::2] == [("BTC", "done"), ("SOL", "abandoned")]
+        assert [(one.symbol, one.state) for one in old][::2] == [
+            ("BTC", "done"),
+            ("SOL", "abandoned"),
+        ]
         assert any("max_decision_age" in text for text in said(voice.problems, "abandoned"))
         assert sorted(bought(w)) == ALL
         assert_sound(w)
 
 
-def test_fault_58_a_clock_set_back_is_told_and_waited_for(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_58_a_clock_set_back_is_told_and_waited_for(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.run()
         w.clock = SimulatedClock(epoch(START) - 2 * DAY)
         voice = w.run(once=False, until="2015-10-21 00:00:10")
         (first, *_) = said(voice.problems, "clock")
-        assert first.startswith("the clock says 2015-10-18 00:00 UTC, the newest decision is of 2015-10-20 00:00 UTC: was it set back?")
+        assert first.startswith(
+            "the clock says 2015-10-18 00:00 UTC, the newest decision is of 2015-10-20 00:00 UTC: was it set back?"
+        )
         assert [row.time for row in decisions(w)] == [FIRST, FIRST + DAY]
         assert bought(w) == ALL
 
 
-def test_fault_58_new_yorks_change_of_time_moves_no_bar(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    with disturbed(whole_folder, cache, tmp_path, {"paper.patience": 0.0}, "2015-10-31 00:00:02") as w:
+def test_fault_58_new_yorks_change_of_time_moves_no_bar(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    with disturbed(
+        whole_folder, cache, tmp_path, {"paper.patience": 0.0}, "2015-10-31 00:00:02"
+    ) as w:
         w.run(once=False, until="2015-11-03 00:00:10")
-        assert [row.time for row in decisions(w)] == [epoch(day) for day in ("2015-10-31", "2015-11-01", "2015-11-02", "2015-11-03")]
+        assert [row.time for row in decisions(w)] == [
+            epoch(day) for day in ("2015-10-31", "2015-11-01", "2015-11-02", "2015-11-03")
+        ]
         with w.journal() as journal:
-            assert [row.known_at for row in journal.gate_rows()] == [epoch("2015-10-30 20:30"), epoch("2015-11-02 21:30")]
+            assert [row.known_at for row in journal.gate_rows()] == [
+                epoch("2015-10-30 20:30"),
+                epoch("2015-11-02 21:30"),
+            ]
         assert bought(w) == ALL
 
 
@@ -448,17 +561,31 @@ def kept_in_memory() -> Counter[str]:
     """Living objects by the package their type is of."""
     gc.collect()
     found = Counter(str(type(one).__module__).partition(".")[0] for one in gc.get_objects())
-    return Counter({name: found[name] for name in ("backtests", "backtrader", "brokers", "pandas", "sqlalchemy", "strategies")})
+    return Counter(
+        {
+            name: found[name]
+            for name in ("backtests", "backtrader", "brokers", "pandas", "sqlalchemy", "strategies")
+        }
+    )
 
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
 
 
-def test_fault_59_many_bars_leave_nothing_behind(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_59_many_bars_leave_nothing_behind(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """With everything the command has: log, notifier, dead man's switch, the exchange's client."""
-    changes = {"exchange.timeframe": "1m", "exchange.timeout": 30.0, "log.rotation": 0.01, "log.keep": 2}
-    with disturbed(whole_folder, cache, tmp_path, changes, "2015-10-20 00:10:00", downloads=True) as w:
+    changes = {
+        "exchange.timeframe": "1m",
+        "exchange.timeout": 30.0,
+        "log.rotation": 0.01,
+        "log.keep": 2,
+    }
+    with disturbed(
+        whole_folder, cache, tmp_path, changes, "2015-10-20 00:10:00", downloads=True
+    ) as w:
         w.venue.candles = minutes(w)
         seen: list[tuple[Counter[str], int, int, int]] = []
 
@@ -466,16 +593,30 @@ def test_fault_59_many_bars_leave_nothing_behind(whole_folder: Path, cache: Path
             """Once a bar, while the session waits for an answer."""
             if asked.path.endswith("/account"):
                 state = journal_path(w.settings).stat().st_size
-                seen.append((kept_in_memory() if len(seen) in (10, 30) else Counter(), threading.active_count(), open_files(), state))
+                seen.append(
+                    (
+                        kept_in_memory() if len(seen) in (10, 30) else Counter(),
+                        threading.active_count(),
+                        open_files(),
+                        state,
+                    )
+                )
 
-        with w.journal(locked=True) as journal, voices(w.settings, SECRETS, journal, STATES, console=False) as voice:
-            session = put_together(w.settings, SECRETS, live_strategy(w.settings), journal, w.clock, voice)
+        with (
+            w.journal(locked=True) as journal,
+            voices(w.settings, SECRETS, journal, STATES, console=False) as voice,
+        ):
+            session = put_together(
+                w.settings, SECRETS, live_strategy(w.settings), journal, w.clock, voice
+            )
             w.venue.after_request = look
             session.run(False, epoch("2015-10-20 00:42"))
             session.end("done")
         assert len(decisions(w)) == 32
         (early, *counts, size), (late, *others, grown) = seen[10], seen[30]
-        assert {name: count - early[name] for name, count in late.items() if count > early[name] + 10} == {}
+        assert {
+            name: count - early[name] for name, count in late.items() if count > early[name] + 10
+        } == {}
         assert others <= [count + 2 for count in counts]
         assert grown - size <= 20 * 2000
         logs = [file.stat().st_size for file in (tmp_path / "logs").iterdir()]

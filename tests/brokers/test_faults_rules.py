@@ -34,16 +34,25 @@ def all_sold(w: World, folder: Path, cache: Path) -> None:
     w.run()
 
 
-def test_fault_21_the_fee_was_taken_from_the_coin(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_21_the_fee_was_taken_from_the_coin(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         for coin in STEPS:
-            w.venue.person.withdraw(coin, GRANTS[coin])  # nothing else that a sell of too much could take
+            w.venue.person.withdraw(
+                coin, GRANTS[coin]
+            )  # nothing else that a sell of too much could take
         w.run()
         held = w.venue.matching.balances.free.copy()
         all_sold(w, whole_folder, cache)
         for order in w.venue.orders[3:]:
             coin, step = order.market.base, order.market.step
-            assert order.executed == order.size == held[coin] // step * step < w.venue.orders[0 if coin == "BTC" else 1 if coin == "ETH" else 2].size
+            assert (
+                order.executed
+                == order.size
+                == held[coin] // step * step
+                < w.venue.orders[0 if coin == "BTC" else 1 if coin == "ETH" else 2].size
+            )
             assert w.venue.units(coin) < step
         assert len(w.venue.orders) == len(posts(w)) == 6
         assert_sound(w)
@@ -57,7 +66,9 @@ def test_fault_22_fees_are_paid_in_bnb(whole_folder: Path, cache: Path, tmp_path
             fills = journal.fills()
         assert {row.fee_coin for row in fills} == {"BNB"}
         # 0.1 % less a quarter, at 100 USDT a BNB.
-        assert sum(row.fee for row in fills) == pytest.approx(sum(row.size * row.price for row in fills) * 0.00075 / 100.0, rel=1e-4)
+        assert sum(row.fee for row in fills) == pytest.approx(
+            sum(row.size * row.price for row in fills) * 0.00075 / 100.0, rel=1e-4
+        )
         assert [row.fee_quote for row in fills] == pytest.approx([row.fee * 100.0 for row in fills])
         assert float(w.venue.units("BNB")) == pytest.approx(1.0 - sum(row.fee for row in fills))
         assert w.owned()["BTC"] == float(w.venue.orders[0].size)  # no fee came off the coin
@@ -66,7 +77,9 @@ def test_fault_22_fees_are_paid_in_bnb(whole_folder: Path, cache: Path, tmp_path
         with w.journal() as journal:
             cash = [row.cash for row in journal.equity()]
         # Granted BNB is not ours, what it paid for is.
-        assert cash[1] == pytest.approx(5000.0 - sum(row.size * row.price + row.fee_quote for row in fills))
+        assert cash[1] == pytest.approx(
+            5000.0 - sum(row.size * row.price + row.fee_quote for row in fills)
+        )
         all_sold(w, whole_folder, cache)
         assert [w.owned()[coin] for coin in STEPS] == [0.0] * 3
         assert_sound(w)
@@ -91,11 +104,15 @@ def test_fault_22_bnb_is_traded_itself(whole_folder: Path, cache: Path, tmp_path
 
 
 @pytest.mark.parametrize("left", ["a rest below one step", "a rest below the smallest order"])
-def test_fault_23_dust_is_left_alone(whole_folder: Path, cache: Path, tmp_path: Path, left: str) -> None:
+def test_fault_23_dust_is_left_alone(
+    whole_folder: Path, cache: Path, tmp_path: Path, left: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.run()
         if left == "a rest below the smallest order":
-            w.venue.faults.add("partial_then_expired", "POST", "order", fraction="0.999")  # leaves 0.0456 BTC, 2.4 USDT
+            w.venue.faults.add(
+                "partial_then_expired", "POST", "order", fraction="0.999"
+            )  # leaves 0.0456 BTC, 2.4 USDT
         all_sold(w, whole_folder, cache)
         sent = len(posts(w))
         w.clock.sleep(DAY)
@@ -108,7 +125,9 @@ def test_fault_23_dust_is_left_alone(whole_folder: Path, cache: Path, tmp_path: 
         assert_sound(w)
 
 
-def test_fault_24_an_order_below_the_smallest_is_not_sent(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_24_an_order_below_the_smallest_is_not_sent(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"exchange.amount": 20.0}) as w:
         w.run()
         # 9.8, 5.88 and 3.92 USDT; the smallest order is one of 5.
@@ -119,18 +138,27 @@ def test_fault_24_an_order_below_the_smallest_is_not_sent(whole_folder: Path, ca
         assert_sound(w)
 
 
-def test_fault_24_too_small_at_the_price_of_the_book(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_24_too_small_at_the_price_of_the_book(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """Large enough at the close, not any more when it is to be sent."""
     with disturbed(whole_folder, cache, tmp_path, {"exchange.amount": 5.0 / 0.196 + 0.4}) as w:
         price = w.price("SOLUSDT", w.clock.now()) * 0.95
         w.venue.books.set("SOLUSDT", [(round(price - 0.02, 2), 100.0)], [(round(price, 2), 100.0)])
         voice = w.run()
         assert [one["symbol"] for one in posts(w)] == ["BTCUSDT", "ETHUSDT"]
-        assert any("SOL" in text and "smallest order" in text for text in said(voice.problems, "abandoned"))
+        assert any(
+            "SOL" in text and "smallest order" in text for text in said(voice.problems, "abandoned")
+        )
 
 
-@pytest.mark.parametrize(("fault", "rules"), [("filters_changed", {}), ("filters_changed", {"tick": "1", "step": "0.1"}), ("precision", {})])
-def test_fault_25_the_filters_change(whole_folder: Path, cache: Path, tmp_path: Path, fault: str, rules: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("fault", "rules"),
+    [("filters_changed", {}), ("filters_changed", {"tick": "1", "step": "0.1"}), ("precision", {})],
+)
+def test_fault_25_the_filters_change(
+    whole_folder: Path, cache: Path, tmp_path: Path, fault: str, rules: dict[str, str]
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(fault, "POST", "order", nth=2, **rules)
         w.run()
@@ -144,9 +172,13 @@ def test_fault_25_the_filters_change(whole_folder: Path, cache: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("fault", ["lot_size", "notional"])
-def test_fault_25_a_filter_that_nobody_understands_is_no_loop(whole_folder: Path, cache: Path, tmp_path: Path, fault: str) -> None:
+def test_fault_25_a_filter_that_nobody_understands_is_no_loop(
+    whole_folder: Path, cache: Path, tmp_path: Path, fault: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        w.venue.faults.add(fault, "POST", "order", times=100, where=lambda asked: b"ETHUSDT" in asked.body)
+        w.venue.faults.add(
+            fault, "POST", "order", times=100, where=lambda asked: b"ETHUSDT" in asked.body
+        )
         voice = w.run(once=False, until="2015-10-20 18:00")
         assert bought(w) == ["BTC", "SOL"] and len(posts(w)) == 4
         assert [one.state for one in intents(w)] == ["done", "abandoned", "done"]
@@ -154,7 +186,9 @@ def test_fault_25_a_filter_that_nobody_understands_is_no_loop(whole_folder: Path
         assert_sound(w)
 
 
-def test_fault_26_a_market_halts_and_goes_on(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_26_a_market_halts_and_goes_on(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """Between the look at the rules and the order; on the next day it is known before; on the third it trades again, in the same session."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("halted", "POST", "order", nth=2)
@@ -176,25 +210,36 @@ def test_fault_26_a_market_halts_and_goes_on(whole_folder: Path, cache: Path, tm
 
 
 @pytest.mark.parametrize("gone", ["HALT", "CANCEL_ONLY", "delisted"])
-def test_fault_26_a_position_in_a_market_that_is_gone_is_held(whole_folder: Path, cache: Path, tmp_path: Path, gone: str) -> None:
+def test_fault_26_a_position_in_a_market_that_is_gone_is_held(
+    whole_folder: Path, cache: Path, tmp_path: Path, gone: str
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.run()
         held = w.owned()["ETH"]
         if gone == "delisted":
             market = w.venue.markets.pop("ETHUSDT")
-            w.venue.faults.add(_still_live, "GET", times=100_000, where=_at_the_live_host, market=market)
+            w.venue.faults.add(
+                _still_live, "GET", times=100_000, where=_at_the_live_host, market=market
+            )
         else:
             w.venue.markets["ETHUSDT"].status = gone
         change(w, whole_folder, cache, OUT)
         w.clock.sleep(DAY)
         voice = w.run()
         assert w.owned()["ETH"] == held
-        assert [order.market.base for order in w.venue.orders[3:]] == ["BTC", "SOL"] and len(posts(w)) == 5
-        assert any("ETH/USDT is not traded" in text and "kept" in text for text in said(voice.problems, "abandoned"))
+        assert [order.market.base for order in w.venue.orders[3:]] == ["BTC", "SOL"] and len(
+            posts(w)
+        ) == 5
+        assert any(
+            "ETH/USDT is not traded" in text and "kept" in text
+            for text in said(voice.problems, "abandoned")
+        )
         assert_sound(w)
 
 
-def test_fault_26_an_order_without_an_answer_whose_market_goes_ends_no_session(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_26_an_order_without_an_answer_whose_market_goes_ends_no_session(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("answer_lost", "POST", "order", nth=2)
         w.venue.faults.add("dropped_before", "GET", "order", times=1000)
@@ -202,15 +247,21 @@ def test_fault_26_an_order_without_an_answer_whose_market_goes_ends_no_session(w
             w.run()
         w.venue.faults.clear()
         market = w.venue.markets.pop("ETHUSDT")
-        w.venue.faults.add(_still_live, "GET", times=100_000, where=_at_the_live_host, market=market)
+        w.venue.faults.add(
+            _still_live, "GET", times=100_000, where=_at_the_live_host, market=market
+        )
         w.clock.sleep(DAY)
         voice = w.run()
         assert bought(w) == ["BTC", "ETH", "SOL"] and len(posts(w)) == 3
         assert {one.state for one in intents(w) if one.symbol == "ETH"} == {"abandoned"}
-        assert any("lists no spot market 'ETH/USDT'" in text for text in said(voice.problems, "abandoned"))
+        assert any(
+            "lists no spot market 'ETH/USDT'" in text for text in said(voice.problems, "abandoned")
+        )
 
 
-def test_fault_26_a_coin_that_was_never_listed_is_a_mistake(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_26_a_coin_that_was_never_listed_is_a_mistake(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         del w.venue.markets["ETHUSDT"]
         with pytest.raises(CallAPersonError, match="does not list ETH/USDT; take those coins out"):
@@ -218,11 +269,18 @@ def test_fault_26_a_coin_that_was_never_listed_is_a_mistake(whole_folder: Path, 
         assert posts(w) == []
 
 
-def test_fault_27_money_is_gone_when_the_order_arrives(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_27_money_is_gone_when_the_order_arrives(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"exchange.amount": 10_000.0}) as w:
         w.venue.faults.add(_somebody_withdraws, "POST", "order", nth=3, units="1000")
         w.run()
-        assert attempts(w) == [("BTC", 1, "filled"), ("ETH", 1, "filled"), ("SOL", 1, "refused"), ("SOL", 2, "filled")]
+        assert attempts(w) == [
+            ("BTC", 1, "filled"),
+            ("ETH", 1, "filled"),
+            ("SOL", 1, "refused"),
+            ("SOL", 2, "filled"),
+        ]
         with w.journal() as journal:
             first, second = journal.orders()[2:]
         assert second.size < first.size
@@ -230,16 +288,24 @@ def test_fault_27_money_is_gone_when_the_order_arrives(whole_folder: Path, cache
         assert_sound(w)
 
 
-def test_fault_27_insufficient_again_and_again_is_no_loop(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_fault_27_insufficient_again_and_again_is_no_loop(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        w.venue.faults.add("insufficient", "POST", "order", times=100, where=lambda asked: b"ETHUSDT" in asked.body)
+        w.venue.faults.add(
+            "insufficient", "POST", "order", times=100, where=lambda asked: b"ETHUSDT" in asked.body
+        )
         voice = w.run(once=False, until="2015-10-20 18:00")
         assert bought(w) == ["BTC", "SOL"] and len(posts(w)) == 4
-        assert posts(w)[1]["quantity"] == posts(w)[2]["quantity"]  # there is money enough: nothing is shrunk
+        assert (
+            posts(w)[1]["quantity"] == posts(w)[2]["quantity"]
+        )  # there is money enough: nothing is shrunk
         assert len(said(voice.problems, "abandoned")) == 1
 
 
-def _somebody_withdraws(venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer], units: str) -> Answer:
+def _somebody_withdraws(
+    venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer], units: str
+) -> Answer:
     venue.person.withdraw("USDT", units)
     return execute()
 
@@ -248,7 +314,9 @@ def _at_the_live_host(asked: Asked) -> bool:
     return asked.host != TESTNET
 
 
-def _still_live(venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer], market: object) -> Answer:
+def _still_live(
+    venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer], market: object
+) -> Answer:
     """At the live exchange the market is still there."""
     with venue.turn:
         venue.markets["ETHUSDT"] = market  # type: ignore[assignment]

@@ -15,14 +15,18 @@ GATE = ("state", "ceiling", "filled", "confirmed_at", "stale")
 
 
 def coin(index: pd.DatetimeIndex, seed: int = 1) -> pd.DataFrame:
-    return pd.DataFrame(np.random.default_rng(seed).random((len(index), len(COIN))), index, list(COIN))
+    return pd.DataFrame(
+        np.random.default_rng(seed).random((len(index), len(COIN))), index, list(COIN)
+    )
 
 
 def gate(index: pd.DatetimeIndex) -> pd.DataFrame:
     return pd.DataFrame(np.random.default_rng(2).random((len(index), len(GATE))), index, list(GATE))
 
 
-def watch(feeds: dict[str, FrameFeed], runonce: bool = True) -> list[tuple[pd.Timestamp, dict[str, tuple[int, list[float]]]]]:
+def watch(
+    feeds: dict[str, FrameFeed], runonce: bool = True
+) -> list[tuple[pd.Timestamp, dict[str, tuple[int, list[float]]]]]:
     """At each step: the instant and, for feeds that have a bar, their length and newest values."""
     seen: list[Any] = []
 
@@ -31,7 +35,9 @@ def watch(feeds: dict[str, FrameFeed], runonce: bool = True) -> list[tuple[pd.Ti
             self.next()
 
         def next(self) -> None:
-            instant = pd.Timestamp(bt.num2date(self.lines.datetime[0])).round("s").tz_localize("UTC")
+            instant = (
+                pd.Timestamp(bt.num2date(self.lines.datetime[0])).round("s").tz_localize("UTC")
+            )
             now = {}
             for data in self.datas:
                 if len(data):
@@ -64,7 +70,13 @@ def test_feeds_of_different_calendars_advance_in_order_of_time() -> None:
     first = coin(days(6))
     late = coin(days(3, "2020-01-05"), seed=3)
     rows = gate(days(5, "2020-01-01 21:30"))
-    seen = watch({"gate": GateFeed(dataname=rows), "BTC": CoinFeed(dataname=first), "ETH": CoinFeed(dataname=late)})
+    seen = watch(
+        {
+            "gate": GateFeed(dataname=rows),
+            "BTC": CoinFeed(dataname=first),
+            "ETH": CoinFeed(dataname=late),
+        }
+    )
     assert [instant for instant, _ in seen] == sorted({*first.index, *late.index, *rows.index})
     for instant, now in seen:
         for name, frame in (("gate", rows), ("BTC", first), ("ETH", late)):
@@ -77,8 +89,16 @@ def test_feeds_of_different_calendars_advance_in_order_of_time() -> None:
 
 def test_bars_known_at_one_instant_come_together() -> None:
     index = days(4)
-    seen = watch({"gate": GateFeed(dataname=gate(index)), "BTC": CoinFeed(dataname=coin(index)), "ETH": CoinFeed(dataname=coin(index))})
-    assert [(instant, sorted(now)) for instant, now in seen] == [(instant, ["BTC", "ETH", "gate"]) for instant in index]
+    seen = watch(
+        {
+            "gate": GateFeed(dataname=gate(index)),
+            "BTC": CoinFeed(dataname=coin(index)),
+            "ETH": CoinFeed(dataname=coin(index)),
+        }
+    )
+    assert [(instant, sorted(now)) for instant, now in seen] == [
+        (instant, ["BTC", "ETH", "gate"]) for instant in index
+    ]
 
 
 def test_a_feed_read_before_its_first_bar_shows_nothing_not_the_future() -> None:
@@ -89,7 +109,9 @@ def test_a_feed_read_before_its_first_bar_shows_nothing_not_the_future() -> None
         def prenext(self) -> None:
             late = self.datas[1]
             if len(late) < 2:
-                seen.append([late.close[-1]] if len(late) else [line[0] for line in late.lines.lines])
+                seen.append(
+                    [late.close[-1]] if len(late) else [line[0] for line in late.lines.lines]
+                )
 
         def next(self) -> None:
             self.prenext()
@@ -99,13 +121,18 @@ def test_a_feed_read_before_its_first_bar_shows_nothing_not_the_future() -> None
     cerebro.adddata(CoinFeed(dataname=coin(days(3, "2020-01-05"), seed=3)), name="ETH")
     cerebro.addstrategy(Hasty)
     cerebro.run()
-    assert [len(values) > 1 for values in seen] == [True] * 3 + [False], "three days before the first bar, then the first"
+    assert [len(values) > 1 for values in seen] == [True] * 3 + [False], (
+        "three days before the first bar, then the first"
+    )
     assert all(value != value for values in seen for value in values)
 
 
 def test_values_may_be_unknown() -> None:
     frame = coin(days(3)).assign(own_average=[NAN, 1.0, NAN])
-    column = [now["BTC"][1][COIN.index("own_average")] for _, now in watch({"BTC": CoinFeed(dataname=frame)})]
+    column = [
+        now["BTC"][1][COIN.index("own_average")]
+        for _, now in watch({"BTC": CoinFeed(dataname=frame)})
+    ]
     assert np.array_equal(column, [NAN, 1.0, NAN], equal_nan=True)
 
 
@@ -115,7 +142,10 @@ def test_a_frame_of_one_row_is_one_bar() -> None:
 
 def test_instants_of_any_resolution_are_the_same() -> None:
     frame = coin(days(5))
-    seen = [watch({"BTC": CoinFeed(dataname=frame.set_axis(frame.index.as_unit(unit)))}) for unit in ("ns", "us", "s")]
+    seen = [
+        watch({"BTC": CoinFeed(dataname=frame.set_axis(frame.index.as_unit(unit)))})
+        for unit in ("ns", "us", "s")
+    ]
     assert seen[0] == seen[1] == seen[2]
 
 
@@ -129,9 +159,14 @@ def test_a_stock_pandas_feed_shows_the_same() -> None:
 
     class Watcher(bt.Strategy):
         def next(self) -> None:
-            seen.append([self.data.datetime[0], *(getattr(self.data.lines, name)[0] for name in COIN)])
+            seen.append(
+                [self.data.datetime[0], *(getattr(self.data.lines, name)[0] for name in COIN)]
+            )
 
-    for feed in (CoinFeed(dataname=frame), Stock(dataname=frame.set_axis(frame.index.tz_convert(None)))):
+    for feed in (
+        CoinFeed(dataname=frame),
+        Stock(dataname=frame.set_axis(frame.index.tz_convert(None))),
+    ):
         cerebro = bt.Cerebro(stdstats=False)
         cerebro.adddata(feed)
         cerebro.addstrategy(Watcher)

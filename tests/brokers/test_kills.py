@@ -5,11 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.proofs.kills import AFTER, BEFORE, EXECUTED, LATE, LOST, UNANSWERED, Case, Rebalance, rebalances
+from tests.proofs.kills import (
+    AFTER,
+    BEFORE,
+    EXECUTED,
+    LATE,
+    LOST,
+    UNANSWERED,
+    Case,
+    Rebalance,
+    rebalances,
+)
 
 
 @pytest.fixture(scope="module")
-def cycles(whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Rebalance]]:
+def cycles(
+    whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Rebalance]]:
     """A cycle that buys three coins, one that sells and buys, one on paper."""
     with rebalances(whole_folder, cache, tmp_path_factory.mktemp("kills")) as found:
         yield found
@@ -26,27 +38,35 @@ def cycles(whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFac
         ("sells and buys", 2, LATE),
     ],
 )
-def test_a_session_killed_over_an_order_ends_as_if_nothing_had_been(cycles: dict[str, Rebalance], cycle: str, order: int, moment: str) -> None:
+def test_a_session_killed_over_an_order_ends_as_if_nothing_had_been(
+    cycles: dict[str, Rebalance], cycle: str, order: int, moment: str
+) -> None:
     chosen = cycles[cycle]
     assert chosen.died(Case(moment, chosen.orders[order]))
     assert chosen.wrong() == []
 
 
 @pytest.mark.parametrize(("after", "moment"), [(1, UNANSWERED), (3, LOST)])
-def test_it_does_so_when_killed_over_what_follows_an_order(cycles: dict[str, Rebalance], after: int, moment: str) -> None:
+def test_it_does_so_when_killed_over_what_follows_an_order(
+    cycles: dict[str, Rebalance], after: int, moment: str
+) -> None:
     chosen = cycles["buys"]
     assert chosen.died(Case(moment, chosen.orders[0] + after))
     assert chosen.wrong() == []
 
 
 @pytest.mark.parametrize("case", [Case(BEFORE, 6), Case(AFTER, 7), Case(BEFORE, 8)])
-def test_it_does_so_when_killed_over_a_write_of_its_journal(cycles: dict[str, Rebalance], case: Case) -> None:
+def test_it_does_so_when_killed_over_a_write_of_its_journal(
+    cycles: dict[str, Rebalance], case: Case
+) -> None:
     chosen = cycles["buys"]
     assert chosen.died(case)
     assert chosen.wrong() == []
 
 
-@pytest.mark.parametrize("case", [Case(UNANSWERED, 8), Case(AFTER, 4), Case(AFTER, 5), Case(AFTER, 6)])
+@pytest.mark.parametrize(
+    "case", [Case(UNANSWERED, 8), Case(AFTER, 4), Case(AFTER, 5), Case(AFTER, 6)]
+)
 def test_an_order_on_paper_is_filled_once_too(cycles: dict[str, Rebalance], case: Case) -> None:
     assert cycles["on paper"].died(case)
     assert cycles["on paper"].wrong() == []

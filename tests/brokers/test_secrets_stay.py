@@ -44,9 +44,16 @@ ALONE = {*CHANGES, *TURNED_AWAY, "filled_before_cancel"}  # one a day
 def leaks(texts: Iterable[bytes], scene: World) -> list[bytes]:
     """Secrets of the account, and signatures that were really sent, in `texts`."""
     asked = [one for one in scene.network.asked if one.host == TESTNET]
-    signatures = {found for one in asked for found in SIGNED.findall(one.raw_query.encode() + one.body)}
+    signatures = {
+        found for one in asked for found in SIGNED.findall(one.raw_query.encode() + one.body)
+    }
     assert len(signatures) >= 5
-    return [secret for text in texts for secret in (KEY.encode(), SECRET.encode(), *signatures, *SIGNED.findall(text)) if secret in text]
+    return [
+        secret
+        for text in texts
+        for secret in (KEY.encode(), SECRET.encode(), *signatures, *SIGNED.findall(text))
+        if secret in text
+    ]
 
 
 def files(place: Path) -> Iterator[bytes]:
@@ -66,7 +73,10 @@ def disturb(scene: World, names: list[str], day: int) -> list[Rule]:
         name = asked[(place + day) % len(asked)]
         often = path == "account" and name in EXECUTED | UNEXECUTED
         scene.venue.faults.add(name, "GET", path, times=4 if often else 1, **DETAILS.get(name, {}))
-    return [scene.venue.faults.add(name, "POST", "order", nth=place + 1, **DETAILS.get(name, {})) for place, name in enumerate(names)]
+    return [
+        scene.venue.faults.add(name, "POST", "order", nth=place + 1, **DETAILS.get(name, {}))
+        for place, name in enumerate(names)
+    ]
 
 
 def recovered(scene: World) -> None:
@@ -85,7 +95,9 @@ def cycle(scene: World) -> str:
         open_journal(journal_path(scene.settings), scene.clock.now) as journal,
         voices(scene.settings, SECRETS, journal, STATES, console=True) as voice,
     ):
-        session = put_together(scene.settings, SECRETS, live_strategy(scene.settings), journal, scene.clock, voice)
+        session = put_together(
+            scene.settings, SECRETS, live_strategy(scene.settings), journal, scene.clock, voice
+        )
         outcome = "done"
         try:
             session.run(once=True)
@@ -98,19 +110,32 @@ def cycle(scene: World) -> str:
 
 
 @pytest.fixture
-def scene(whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def scene(
+    whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
     """A world that trades every day and logs everything."""
     prices = prices_of(whole_folder, cache)
     changes = {"exchange.timeout": 0.2, "allocation.band": 0.0, "log.level": "DEBUG"}
-    with waiting_for_nothing(), world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02", changes) as found:
-        monkeypatch.setattr(paper, "LivePrices", lambda settings: FromMemory(settings, prices, lambda: False))
+    with (
+        waiting_for_nothing(),
+        world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02", changes) as found,
+    ):
+        monkeypatch.setattr(
+            paper, "LivePrices", lambda settings: FromMemory(settings, prices, lambda: False)
+        )
         yield found
 
 
-def test_no_fault_leaves_a_secret_anywhere(scene: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_fault_leaves_a_secret_anywhere(
+    scene: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     waiting, errors, day = sorted(FAULTS, key=lambda name: name in ALONE), list[str](), 0
     while waiting and day < 2 * len(FAULTS):
-        names = waiting[:1] if waiting[0] in ALONE else [name for name in waiting[:3] if name not in ALONE]
+        names = (
+            waiting[:1]
+            if waiting[0] in ALONE
+            else [name for name in waiting[:3] if name not in ALONE]
+        )
         rules = disturb(scene, names, day)
         errors.append(cycle(scene))
         waiting = waiting[len(names) :] + [rule.name for rule in rules if not rule.met]
@@ -123,18 +148,38 @@ def test_no_fault_leaves_a_secret_anywhere(scene: World, tmp_path: Path, capfd: 
     assert leaks([*files(tmp_path), *(text.encode() for text in told)], scene) == []
 
 
-def test_a_real_process_shows_none_to_others(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_real_process_shows_none_to_others(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """The process is real, and so is its clock, by which there are no prices: it asks for its account, and is killed when it has."""
     with world(whole_folder, cache, tmp_path, "2015-10-20") as scene:
         scene.venue.now = time.time
         scene.venue.faults.add("503_before", "GET", "account")
-        settings = {"journal.folder": tmp_path / "state", "log.folder": tmp_path / "logs", "exchange.mode": "testnet", "log.level": "DEBUG"}
-        words = [*options(whole_folder, cache), *(word for name, value in settings.items() for word in ("--set", f"{name}={value}"))]
+        settings = {
+            "journal.folder": tmp_path / "state",
+            "log.folder": tmp_path / "logs",
+            "exchange.mode": "testnet",
+            "log.level": "DEBUG",
+        }
+        words = [
+            *options(whole_folder, cache),
+            *(word for name, value in settings.items() for word in ("--set", f"{name}={value}")),
+        ]
         keys = {"RUSSELL_GATE_API_KEY": KEY, "RUSSELL_GATE_API_SECRET": SECRET}
         command = [sys.executable, str(ROOT / "main.py"), "paper", *words]
-        child = subprocess.Popen(command, cwd=tmp_path, env=os.environ | keys, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        child = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=os.environ | keys,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         until = time.monotonic() + 60.0
-        while scene.network.counts[TESTNET, "GET", "/api/v3/openOrders"] < 3 and child.poll() is None and time.monotonic() < until:
+        while (
+            scene.network.counts[TESTNET, "GET", "/api/v3/openOrders"] < 3
+            and child.poll() is None
+            and time.monotonic() < until
+        ):
             time.sleep(0.05)
         shown = Path(f"/proc/{child.pid}/cmdline").read_bytes()
         child.kill()  # its write-ahead log stays as it was

@@ -17,7 +17,9 @@ def test_an_order_follows_its_bar_at_once(whole_folder: Path, cache: Path, tmp_p
 
 
 def test_a_restart_decides_soon_with_39_years_behind_it(cache: Path, tmp_path: Path) -> None:
-    folder = write_prices(tmp_path / "prices", cache, None, pd.Timestamp(time.time(), unit="s").normalize())
+    folder = write_prices(
+        tmp_path / "prices", cache, None, pd.Timestamp(time.time(), unit="s").normalize()
+    )
     with yesterdays(folder, cache, tmp_path) as scene:
         start = started(scene, tmp_path / "restart")
     assert start.decided > 0.0

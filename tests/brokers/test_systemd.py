@@ -26,7 +26,11 @@ def lines(unit: str, section: str) -> list[tuple[str, str]]:
     text = (UNITS / unit).read_text()
     part = re.search(rf"^\[{section}\]\n(.*?)(?=^\[|\Z)", text, re.DOTALL | re.MULTILINE)
     assert part, f"{unit} has no [{section}]"
-    return [(key, value) for key, _, value in (line.partition("=") for line in part[1].splitlines()) if value and not key.startswith("#")]
+    return [
+        (key, value)
+        for key, _, value in (line.partition("=") for line in part[1].splitlines())
+        if value and not key.startswith("#")
+    ]
 
 
 def values(unit: str, section: str) -> dict[str, str]:
@@ -39,14 +43,24 @@ def installed(tmp_path: Path) -> Path:
     python = shutil.which("true")
     assert python
     for path in UNITS.iterdir():
-        text = path.read_text().replace("/opt/russell-gate/.venv/bin/python", python).replace("/opt/russell-gate", str(ROOT))
+        text = (
+            path.read_text()
+            .replace("/opt/russell-gate/.venv/bin/python", python)
+            .replace("/opt/russell-gate", str(ROOT))
+        )
         (tmp_path / path.name).write_text(text)
     return tmp_path
 
 
 def complaints(unit: Path) -> str:
     """What systemd says of our unit; it may have something to say of others on the machine."""
-    result = subprocess.run([str(ANALYZE), "verify", "--man=no", str(unit)], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [str(ANALYZE), "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     ours = [line for line in result.stderr.splitlines() if "russell-gate" in line]
     return "\n".join(ours) or (result.stderr if result.returncode else "")
 
@@ -58,7 +72,10 @@ def test_systemd_accepts_the_unit(unit: str, installed: Path):
 
 
 @with_systemd
-@pytest.mark.parametrize(("right", "wrong"), [("Restart=on-failure", "Restart=sometimes"), ("NoNewPrivileges=yes", "NoNewPriviliges=yes")])
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("Restart=on-failure", "Restart=sometimes"), ("NoNewPrivileges=yes", "NoNewPriviliges=yes")],
+)
 def test_systemd_would_have_complained(right: str, wrong: str, installed: Path):
     path = installed / SERVICES[0]
     path.write_text(path.read_text().replace(right, wrong))
@@ -69,7 +86,13 @@ def test_systemd_would_have_complained(right: str, wrong: str, installed: Path):
 @with_systemd
 @pytest.mark.parametrize("unit", SERVICES)
 def test_little_of_the_machine_is_exposed(unit: str, installed: Path):
-    command = [str(ANALYZE), "security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(installed / unit)]
+    command = [
+        str(ANALYZE),
+        "security",
+        "--offline=true",
+        f"--threshold={MOST_EXPOSED}",
+        str(installed / unit),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if "unrecognized option" in result.stderr:
         pytest.skip("this systemd cannot judge a unit that is not loaded")
@@ -80,18 +103,29 @@ def test_little_of_the_machine_is_exposed(unit: str, installed: Path):
 def test_a_session_that_wants_a_person_is_not_started_again(unit: str):
     service = values(unit, "Service")
     assert service["Restart"] == "on-failure"
-    assert {int(code) for code in service["RestartPreventExitStatus"].split()} == {main.USAGE, main.STOPPED}
+    assert {int(code) for code in service["RestartPreventExitStatus"].split()} == {
+        main.USAGE,
+        main.STOPPED,
+    }
     assert int(service["SuccessExitStatus"]) == main.INTERRUPTED
 
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_the_service_may_write_its_own_folders_only_and_nobody_else_reads_them(unit: str):
     service = values(unit, "Service")
-    wanted = {"NoNewPrivileges": "yes", "ProtectSystem": "strict", "ProtectHome": "yes", "PrivateTmp": "yes", "UMask": "0077"}
+    wanted = {
+        "NoNewPrivileges": "yes",
+        "ProtectSystem": "strict",
+        "ProtectHome": "yes",
+        "PrivateTmp": "yes",
+        "UMask": "0077",
+    }
     assert wanted.items() <= service.items()
     assert service["StateDirectory"] == service["CacheDirectory"] == "russell-gate"
     assert service["ReadWritePaths"].split() == ["/var/lib/russell-gate", "/var/cache/russell-gate"]
-    assert service["WorkingDirectory"] == "/var/lib/russell-gate"  # relative folders of the configuration lie there
+    assert (
+        service["WorkingDirectory"] == "/var/lib/russell-gate"
+    )  # relative folders of the configuration lie there
 
 
 @pytest.mark.parametrize("unit", SERVICES)
@@ -101,19 +135,28 @@ def test_keys_come_from_a_file_and_stand_in_no_unit(unit: str):
 
 
 def test_both_services_are_the_same_but_for_how_long_they_run():
-    session, once = ([line for line in lines(unit, "Service") if line[0] not in OWN] for unit in SERVICES)
+    session, once = (
+        [line for line in lines(unit, "Service") if line[0] not in OWN] for unit in SERVICES
+    )
     assert session == once
     command, once_command = (values(unit, "Service")["ExecStart"] for unit in SERVICES)
-    assert command == "/opt/russell-gate/.venv/bin/python /opt/russell-gate/main.py paper --config /opt/russell-gate/config/testnet.toml"
+    assert (
+        command
+        == "/opt/russell-gate/.venv/bin/python /opt/russell-gate/main.py paper --config /opt/russell-gate/config/testnet.toml"
+    )
     assert once_command == f"{command} --once"
     assert values(SERVICES[1], "Service")["Type"] == "oneshot"
 
 
 @pytest.mark.parametrize("unit", SERVICES)
 def test_the_program_understands_the_command_of_the_unit(unit: str):
-    _, program, command, *options = values(unit, "Service")["ExecStart"].replace("/opt/russell-gate", str(ROOT)).split()
+    _, program, command, *options = (
+        values(unit, "Service")["ExecStart"].replace("/opt/russell-gate", str(ROOT)).split()
+    )
     assert Path(program) == Path(main.__file__)
-    parsed = typer.main.get_command(main.app).commands[command].make_context(command, options).params
+    parsed = (
+        typer.main.get_command(main.app).commands[command].make_context(command, options).params
+    )
     assert [path.exists() for path in parsed["config"]] == [True]
     assert parsed["once"] == (unit == "russell-gate-once.service")
 
@@ -123,13 +166,19 @@ def test_the_timer_asks_once_a_day_after_the_daily_bar_and_makes_up_for_a_missed
     assert timer["OnCalendar"] == "*-*-* 00:05:00 UTC"
     assert timer["Persistent"] == "true"
     assert timer["RandomizedDelaySec"] == "2min"
-    assert (UNITS / TIMER).with_suffix(".service").exists()  # started because it has the timer's name
+    assert (
+        (UNITS / TIMER).with_suffix(".service").exists()
+    )  # started because it has the timer's name
 
 
 def test_the_example_names_each_secret_and_holds_none():
     text = (ROOT / ".env.example").read_text()
     settings = [line for line in text.splitlines() if line and not line.startswith("#")]
-    assert settings == ["RUSSELL_GATE_API_KEY=", "RUSSELL_GATE_API_SECRET=", "RUSSELL_GATE_NOTIFY_URLS="]
+    assert settings == [
+        "RUSSELL_GATE_API_KEY=",
+        "RUSSELL_GATE_API_SECRET=",
+        "RUSSELL_GATE_NOTIFY_URLS=",
+    ]
     assert "chmod 600 .env" in text
 
 

@@ -17,7 +17,13 @@ from tests.brokers.worlds import DAY, World, world
 from tests.price_folder import overrides
 
 FIRST = pd.Timestamp("2015-08-20")
-FREE = {"costs.fee": 0.0, "exchange.amount": 5000.0, "costs.slippage": 0.0005, "guards.tick_gap": 1.0, "allocation.band": 0.05}
+FREE = {
+    "costs.fee": 0.0,
+    "exchange.amount": 5000.0,
+    "costs.slippage": 0.0005,
+    "guards.tick_gap": 1.0,
+    "allocation.band": 0.05,
+}
 
 
 def lived(w: World, bars: int) -> Run:
@@ -34,15 +40,27 @@ def both(folder: Path, cache: Path, place: Path, bars: int) -> tuple[Run, Run, l
     """The live run, the backtest, the coins."""
     with world(folder, cache, place, f"{FIRST:%Y-%m-%d} 00:00:01", FREE) as w:
         live = lived(w, bars)
-    first, last = FIRST - pd.Timedelta(days=1), FIRST + pd.Timedelta(days=bars - 2)  # bars carry the day they end after
-    changes = {**FREE, "backtest.start": f"{first:%Y-%m-%d}", "backtest.end": f"{last:%Y-%m-%d}", "backtest.cash": 5000.0}
-    settings = load(None, [*overrides(folder, cache), *(f"{key}={value}" for key, value in changes.items())])
+    first, last = (
+        FIRST - pd.Timedelta(days=1),
+        FIRST + pd.Timedelta(days=bars - 2),
+    )  # bars carry the day they end after
+    changes = {
+        **FREE,
+        "backtest.start": f"{first:%Y-%m-%d}",
+        "backtest.end": f"{last:%Y-%m-%d}",
+        "backtest.cash": 5000.0,
+    }
+    settings = load(
+        None, [*overrides(folder, cache), *(f"{key}={value}" for key, value in changes.items())]
+    )
     inputs = prepare(settings, load_prices(settings, pd.Timestamp("2017-01-01", tz="UTC")))
     return live, simulate(inputs), list(inputs.coins)
 
 
 @pytest.mark.parametrize("bars", [12, pytest.param(60, marks=pytest.mark.proof)])
-def test_the_same_decisions_and_the_same_orders_to_a_step(bars: int, whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_the_same_decisions_and_the_same_orders_to_a_step(
+    bars: int, whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     live, backtest, coins = both(whole_folder, cache, tmp_path, bars)
     assert [one.time for one in live.decisions] == [one.time for one in backtest.decisions]
     assert len(live.decisions) == bars

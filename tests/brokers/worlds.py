@@ -48,10 +48,14 @@ class World:
         self.settings = settings
         self.clock = SimulatedClock(epoch(start))
         self._folder = folder
-        self.venue = BinanceVenue(self.price, self.candles, now=lambda: self.clock.now(), grants=GRANTS)
+        self.venue = BinanceVenue(
+            self.price, self.candles, now=lambda: self.clock.now(), grants=GRANTS
+        )
         self.venue.books.half_spread = settings.costs.slippage
         network.sites |= {TESTNET: self.venue, LIVE: self.venue}
-        self.yahoo = YahooSite({request: _frame(folder, request) for request in SYMBOLS}, lambda: self.clock.now()).registered(network)
+        self.yahoo = YahooSite(
+            {request: _frame(folder, request) for request in SYMBOLS}, lambda: self.clock.now()
+        ).registered(network)
 
     def rows(self, symbol: str) -> pd.DataFrame:
         return _rows(self._folder, symbol.removesuffix("USDT"))
@@ -62,7 +66,15 @@ class World:
             rows = self.rows(symbol)
         except FileNotFoundError:
             return 100.0
-        return float(rows["Open"].iloc[max(int(rows.index.searchsorted(pd.Timestamp(int(now), unit="s"), side="right")) - 1, 0)])
+        return float(
+            rows["Open"].iloc[
+                max(
+                    int(rows.index.searchsorted(pd.Timestamp(int(now), unit="s"), side="right"))
+                    - 1,
+                    0,
+                )
+            ]
+        )
 
     def candles(self, symbol: str, interval: str) -> list[tuple[float, ...]]:
         try:
@@ -80,7 +92,9 @@ class World:
         """One session in this process, from its start to its end; what it had to say."""
         voice = Counted(0, None)
         with self.journal(locked=True) as journal:
-            session = put_together(self.settings, SECRETS, live_strategy(self.settings), journal, self.clock, voice)
+            session = put_together(
+                self.settings, SECRETS, live_strategy(self.settings), journal, self.clock, voice
+            )
             outcome = "bug"
             try:
                 session.run(once, epoch(until) if until else float("inf"))
@@ -94,7 +108,10 @@ class World:
 
     def owned(self) -> dict[str, float]:
         """Units at the exchange beyond what it granted."""
-        return {coin: float(self.venue.units(coin)) - float(GRANTS.get(coin, 0)) for coin in ("USDT", "BTC", "ETH", "SOL", "BNB")}
+        return {
+            coin: float(self.venue.units(coin)) - float(GRANTS.get(coin, 0))
+            for coin in ("USDT", "BTC", "ETH", "SOL", "BNB")
+        }
 
 
 @lru_cache(maxsize=32)
@@ -104,22 +121,34 @@ def _rows(folder: Path, base: str) -> pd.DataFrame:
 
 @lru_cache(maxsize=32)
 def _frame(folder: Path, symbol: str) -> pd.DataFrame:
-    rows = pd.read_csv(folder / "daily" / f"{symbol.removeprefix('^')}.csv", index_col="Date", parse_dates=True)
+    rows = pd.read_csv(
+        folder / "daily" / f"{symbol.removeprefix('^')}.csv", index_col="Date", parse_dates=True
+    )
     return rows.rename(columns=lambda name: name.lower().replace(" ", "_"))
 
 
-def settings_for(folder: Path, cache: Path, place: Path, changes: Mapping[str, Any] | None = None) -> Settings:
+def settings_for(
+    folder: Path, cache: Path, place: Path, changes: Mapping[str, Any] | None = None
+) -> Settings:
     """The testnet's settings, everything written under `place`."""
     usual: dict[str, Any] = {
         "exchange.mode": "testnet", "exchange.amount": 5000.0, "exchange.timeout": 0.5, "paper.grace": 0.0, "paper.patience": 30.0,
         "journal.folder": place / "state", "log.folder": place / "logs", "prices.cache": place / "cache",
         "prices.source": "auto",
     }  # fmt: skip
-    return load(None, [*overrides(folder, cache), *(f"{key}={value}" for key, value in {**usual, **(changes or {})}.items())])
+    return load(
+        None,
+        [
+            *overrides(folder, cache),
+            *(f"{key}={value}" for key, value in {**usual, **(changes or {})}.items()),
+        ],
+    )
 
 
 @contextmanager
-def world(folder: Path, cache: Path, place: Path, start: str, changes: Mapping[str, Any] | None = None) -> Iterator[World]:
+def world(
+    folder: Path, cache: Path, place: Path, start: str, changes: Mapping[str, Any] | None = None
+) -> Iterator[World]:
     """A world whose clock stands at `start`."""
     before, quiet = dict(os.environ), exchange.QUIET
     with internet() as network:

@@ -16,7 +16,12 @@ from typer.testing import CliRunner
 import main
 from config.settings import load
 
-COMMANDS = (["backtest", "--no-benchmarks", "--no-report", "--json"], ["gate", "--json"], ["check", "data", "--json"], ["config", "show"])
+COMMANDS = (
+    ["backtest", "--no-benchmarks", "--no-report", "--json"],
+    ["gate", "--json"],
+    ["check", "data", "--json"],
+    ["config", "show"],
+)
 SHORT, LONG = 50, 500
 
 
@@ -26,7 +31,11 @@ def keys() -> list[tuple[str, ...]]:
     def below(table: dict[str, Any], above: tuple[str, ...]) -> list[tuple[str, ...]]:
         found = []
         for name, value in table.items():
-            found += below(value, (*above, name)) if isinstance(value, dict) and value else [(*above, name)]
+            found += (
+                below(value, (*above, name))
+                if isinstance(value, dict) and value
+                else [(*above, name)]
+            )
         return found
 
     return below(load().model_dump(), ())
@@ -34,11 +43,22 @@ def keys() -> list[tuple[str, ...]]:
 
 WORDS = st.text(st.sampled_from("abcxyzBTC^-_ =.'\"\\é"), max_size=8)
 NUMBERS = st.one_of(
-    st.integers(-3, 400), st.integers(-(2**63), 2**63 - 1), st.floats(), st.sampled_from([0.0, 1.0, 1.5, 1e-300, 1e300, math.inf, math.nan])
+    st.integers(-3, 400),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+    st.sampled_from([0.0, 1.0, 1.5, 1e-300, 1e300, math.inf, math.nan]),
 )
 NAMES = st.sampled_from(["1h", "or", "spread", "auto", "^RUT", "BTC-USD"])
-SCALARS = st.one_of(st.booleans(), NUMBERS, WORDS, st.dates(date(1980, 1, 1), date(2040, 1, 1)), NAMES)
-VALUES = st.one_of(SCALARS, SCALARS, SCALARS, st.lists(SCALARS, max_size=5), st.dictionaries(WORDS.filter(bool), SCALARS, max_size=3))
+SCALARS = st.one_of(
+    st.booleans(), NUMBERS, WORDS, st.dates(date(1980, 1, 1), date(2040, 1, 1)), NAMES
+)
+VALUES = st.one_of(
+    SCALARS,
+    SCALARS,
+    SCALARS,
+    st.lists(SCALARS, max_size=5),
+    st.dictionaries(WORDS.filter(bool), SCALARS, max_size=3),
+)
 USUAL = load().model_dump(exclude_none=True)
 
 
@@ -81,19 +101,29 @@ def overlays(draw: Callable[..., Any]) -> dict[str, Any]:
 
 
 # A cache in a drawn place would litter the machine; a source other than the sample would wait for a network.
-KEYS = [path for path in keys() if path[0] != "prices" or path[1] in ("publication_delay", "max_age_sessions", "max_age_macro")]
+KEYS = [
+    path
+    for path in keys()
+    if path[0] != "prices" or path[1] in ("publication_delay", "max_age_sessions", "max_age_macro")
+]
 
 
 def hold(cases: int, tmp_path: Path) -> set[int]:
     codes = set()
 
-    @settings(max_examples=cases, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=cases, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
     @given(content=overlays(), command=st.sampled_from(COMMANDS))
     def ends_as_documented(content: dict[str, Any], command: list[str]) -> None:
         (tmp_path / "drawn.toml").write_text(tomli_w.dumps(content), encoding="utf-8")
         output = ["-o", f"out{len(list(tmp_path.iterdir()))}"] if command[0] == "backtest" else []
-        result = CliRunner().invoke(main.app, [*command, *output, "-c", "drawn.toml", "-s", "prices.source=sample"])
-        assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
+        result = CliRunner().invoke(
+            main.app, [*command, *output, "-c", "drawn.toml", "-s", "prices.source=sample"]
+        )
+        assert result.exception is None or isinstance(result.exception, SystemExit), repr(
+            result.exception
+        )
         assert result.exit_code in (main.DONE, main.USAGE, main.MARKET_DATA)
         if result.exit_code == main.DONE:
             assert command == ["config", "show"] or isinstance(json.loads(result.stdout), dict)
@@ -106,12 +136,16 @@ def hold(cases: int, tmp_path: Path) -> set[int]:
     return codes
 
 
-def test_any_configuration_ends_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_configuration_ends_as_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert hold(SHORT, tmp_path) >= {main.DONE, main.USAGE}
 
 
 @pytest.mark.proof
-def test_many_configurations_end_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_configurations_end_as_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert hold(LONG, tmp_path) >= {main.DONE, main.USAGE}

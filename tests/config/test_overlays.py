@@ -19,7 +19,9 @@ def leaves(table: dict[str, Any], above: str = "") -> dict[str, Any]:
     """Values by dotted key; a list is one value."""
     found: dict[str, Any] = {}
     for key, value in table.items():
-        found |= leaves(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+        found |= (
+            leaves(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
+        )
     return found
 
 
@@ -38,14 +40,30 @@ def test_each_begins_with_when_to_use_it_and_changes_something(path: Path) -> No
     named = leaves(tomllib.loads(text))
     # A searched parameter is written as a list, or as a range of a few words, and read as a table of all of them.
     tables = tuple(key.removesuffix(".low") for key in named)
-    assert [key for key in changed if changed[key] != usual.get(key) and not key.startswith(tables)] == []
+    assert [
+        key for key in changed if changed[key] != usual.get(key) and not key.startswith(tables)
+    ] == []
     assert any(changed[key] != usual.get(key) for key in changed)
 
 
 @pytest.mark.parametrize("path", OVERLAYS, ids=NAMES)
-def test_each_runs_on_the_sample(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_runs_on_the_sample(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(main.app, ["backtest", "-c", str(path), "-s", "prices.source=sample", "--no-benchmarks", "--no-report", "--json"])
+    result = CliRunner().invoke(
+        main.app,
+        [
+            "backtest",
+            "-c",
+            str(path),
+            "-s",
+            "prices.source=sample",
+            "--no-benchmarks",
+            "--no-report",
+            "--json",
+        ],
+    )
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert found["sample"] is True

@@ -27,12 +27,20 @@ def test_without_any_there_are_none() -> None:
 
 
 def test_a_dotenv_file_is_read(tmp_path: Path) -> None:
-    private(tmp_path / ".env", 'RUSSELL_GATE_API_KEY=abc\nRUSSELL_GATE_API_SECRET="d e f"\n# a comment\nOTHER=1\n')
+    private(
+        tmp_path / ".env",
+        'RUSSELL_GATE_API_KEY=abc\nRUSSELL_GATE_API_SECRET="d e f"\n# a comment\nOTHER=1\n',
+    )
     assert load_secrets().keys() == ("abc", "d e f")
 
 
-def test_the_environment_wins_over_a_folder_and_that_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    private(tmp_path / ".env", "RUSSELL_GATE_API_KEY=file\nRUSSELL_GATE_API_SECRET=file\nRUSSELL_GATE_NOTIFY_URLS=json://file\n")
+def test_the_environment_wins_over_a_folder_and_that_over_dotenv(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private(
+        tmp_path / ".env",
+        "RUSSELL_GATE_API_KEY=file\nRUSSELL_GATE_API_SECRET=file\nRUSSELL_GATE_NOTIFY_URLS=json://file\n",
+    )
     private(tmp_path / "kept" / "russell_gate_api_key", "folder\n")
     private(tmp_path / "kept" / "russell_gate_api_secret", "folder\n")
     monkeypatch.setenv("RUSSELL_GATE_SECRETS", str(tmp_path / "kept"))
@@ -42,7 +50,9 @@ def test_the_environment_wins_over_a_folder_and_that_over_dotenv(tmp_path: Path,
     assert found.urls() == ["json://file"]
 
 
-def test_secrets_alone_in_a_folder_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_alone_in_a_folder_are_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("api_key", "api_secret"):
         private(tmp_path / "kept" / f"russell_gate_{name}", name)
     monkeypatch.setenv("RUSSELL_GATE_SECRETS", str(tmp_path / "kept"))
@@ -50,8 +60,12 @@ def test_secrets_alone_in_a_folder_are_enough(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660, 0o604])
-def test_what_others_can_read_is_refused(mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    private(tmp_path / ".env", "RUSSELL_GATE_API_KEY=hush-hush\nRUSSELL_GATE_API_SECRET=hush\n").chmod(mode)
+def test_what_others_can_read_is_refused(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private(
+        tmp_path / ".env", "RUSSELL_GATE_API_KEY=hush-hush\nRUSSELL_GATE_API_SECRET=hush\n"
+    ).chmod(mode)
     with pytest.raises(ConfigError, match="chmod 600") as refused:
         load_secrets()
     assert "hush" not in str(refused.value)
@@ -81,17 +95,25 @@ def test_a_file_that_is_no_text_is_one_message(tmp_path: Path) -> None:
         load_secrets()
 
 
-def test_they_print_masked_and_are_all_known_to_who_hides_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_print_masked_and_are_all_known_to_who_hides_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("RUSSELL_GATE_API_KEY", "abc-key")
     monkeypatch.setenv("RUSSELL_GATE_API_SECRET", "def-secret")
     monkeypatch.setenv("RUSSELL_GATE_NOTIFY_URLS", "json://one/token1, json://two/token2")
     found = load_secrets()
     assert not {"abc-key", "def-secret", "token1"} & set(repr(found).replace("'", " ").split())
-    assert {"abc-key", "def-secret", "json://one/token1", "json://two/token2"} <= set(found.hidden())
+    assert {"abc-key", "def-secret", "json://one/token1", "json://two/token2"} <= set(
+        found.hidden()
+    )
 
 
-@pytest.mark.parametrize("line", ['api_key = "abc"', 'secret = "abc"', 'apiSecret = "abc"', 'password = "abc"'])
-def test_a_secret_in_a_settings_file_is_refused_without_being_shown(line: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line", ['api_key = "abc"', 'secret = "abc"', 'apiSecret = "abc"', 'password = "abc"']
+)
+def test_a_secret_in_a_settings_file_is_refused_without_being_shown(
+    line: str, tmp_path: Path
+) -> None:
     (tmp_path / "mine.toml").write_text(f"[exchange]\n{line}\n")
     with pytest.raises(ConfigError, match="no secret belongs in a settings file") as refused:
         load([tmp_path / "mine.toml"])

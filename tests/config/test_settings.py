@@ -76,28 +76,53 @@ def test_every_default_has_its_reason():
 
 def test_the_defaults_leave_nothing_out():
     optional = {"backtest.start", "backtest.end"}
-    tables = {"prices.sources", "tune.space", "tuned"}  # what they hold is the user's or, the last, the program's
+    tables = {
+        "prices.sources",
+        "tune.space",
+        "tuned",
+    }  # what they hold is the user's or, the last, the program's
     for name, _, model in fields(Settings):
-        if not any(key == name or key.startswith(f"{name}.") for key in KEYS) and name.partition(".")[0] != "coins":
-            assert name in optional or any(f"{name}.".startswith(f"{table}.") for table in tables), f"{name} of {model.__name__}"
+        if (
+            not any(key == name or key.startswith(f"{name}.") for key in KEYS)
+            and name.partition(".")[0] != "coins"
+        ):
+            assert name in optional or any(
+                f"{name}.".startswith(f"{table}.") for table in tables
+            ), f"{name} of {model.__name__}"
 
 
 def test_no_section_has_a_default_of_its_own():
     """One place for defaults: what may be left out is None. An axis has no place in default.toml."""
     of_an_axis = {"tune.space.steps", "tune.space.log", "tune.space.when"}
-    assert {name for name, field, _ in fields(Settings) if not field.is_required() and field.default is not None} == of_an_axis
+    assert {
+        name
+        for name, field, _ in fields(Settings)
+        if not field.is_required() and field.default is not None
+    } == of_an_axis
 
 
-UNIT_IN_NAME = r"(days|sessions|weeks|minutes|enabled|symbols?|file|seed|name|history|index|market|market)$"
+UNIT_IN_NAME = (
+    r"(days|sessions|weeks|minutes|enabled|symbols?|file|seed|name|history|index|market|market)$"
+)
 UNSAID = {"allocation.unready", "allocation.own_trend"}  # described in default.toml alone
 
 
 def test_every_field_has_a_description_or_a_unit_in_its_name():
     sections = {name for name, field, _ in fields(Settings) if "." not in name}
-    said = {name for name, field, _ in fields(Settings) if field.description or any("description" in str(part) for part in field.metadata)}
+    said = {
+        name
+        for name, field, _ in fields(Settings)
+        if field.description or any("description" in str(part) for part in field.metadata)
+    }
     told = {name for name, _, _ in fields(Settings) if re.search(UNIT_IN_NAME, name)}
-    tables = {name for name, field, _ in fields(Settings) if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)}
-    assert {name for name, _, _ in fields(Settings)} - sections - said - told - tables - UNSAID == set()
+    tables = {
+        name
+        for name, field, _ in fields(Settings)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    assert {
+        name for name, _, _ in fields(Settings)
+    } - sections - said - told - tables - UNSAID == set()
 
 
 def test_every_number_has_a_bound():
@@ -117,23 +142,43 @@ def test_every_number_has_a_bound():
 
 def test_later_layers_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """default < files in order < environment < --set."""
-    first = written(tmp_path, "[gate]\nbase_sessions = 101\nconfirm_within = 51\nfail_sessions = 11\ntrend_sessions = 21\n", "first.toml")
-    second = written(tmp_path, "[gate]\nbase_sessions = 102\nconfirm_within = 52\nfail_sessions = 12\n", "second.toml")
+    first = written(
+        tmp_path,
+        "[gate]\nbase_sessions = 101\nconfirm_within = 51\nfail_sessions = 11\ntrend_sessions = 21\n",
+        "first.toml",
+    )
+    second = written(
+        tmp_path,
+        "[gate]\nbase_sessions = 102\nconfirm_within = 52\nfail_sessions = 12\n",
+        "second.toml",
+    )
     monkeypatch.setenv("RUSSELL_GATE_GATE__BASE_SESSIONS", "103")
     monkeypatch.setenv("RUSSELL_GATE_GATE__CONFIRM_WITHIN", "53")
     gate = load([first, second], ["gate.base_sessions=104"]).gate
-    assert (gate.base_sessions, gate.confirm_within, gate.fail_sessions, gate.trend_sessions) == (104, 53, 12, 21)
+    assert (gate.base_sessions, gate.confirm_within, gate.fail_sessions, gate.trend_sessions) == (
+        104,
+        53,
+        12,
+        21,
+    )
     assert gate.confirm_sessions == load().gate.confirm_sessions
     assert load([second, first]).gate.fail_sessions == 11
 
 
 def test_tables_are_merged_and_lists_replaced(tmp_path: Path):
-    mine = written(tmp_path, '[confirmations.breadth]\nsymbols = ["KRE"]\n[prices.sources]\n"IWM" = "folder"\n[prices]\nfolder = "x"\n')
+    mine = written(
+        tmp_path,
+        '[confirmations.breadth]\nsymbols = ["KRE"]\n[prices.sources]\n"IWM" = "folder"\n[prices]\nfolder = "x"\n',
+    )
     merged = load([mine])
     assert merged.confirmations.breadth.symbols == ("KRE",)
     assert merged.confirmations.breadth.sessions == 50
     assert (merged.prices.sources, merged.prices.source) == ({"IWM": "folder"}, "auto")
-    coins = written(tmp_path, '[[coins]]\nname = "LTC"\nhistory = "LTC-USD"\nmarket = "LTC/USDT"\nweight = 1\nlag_days = 0\n', "coins.toml")
+    coins = written(
+        tmp_path,
+        '[[coins]]\nname = "LTC"\nhistory = "LTC-USD"\nmarket = "LTC/USDT"\nweight = 1\nlag_days = 0\n',
+        "coins.toml",
+    )
     assert [coin.name for coin in load([coins]).coins] == ["LTC"]
 
 
@@ -155,7 +200,11 @@ def test_a_later_set_wins():
         ("prices.folder=/home/me/my data", lambda s: s.prices.folder, "/home/me/my data"),
         ("risk_curve.ceilings=[0, 0, 0, 1]", lambda s: s.risk_curve.ceilings, (0.0, 0.0, 0.0, 1.0)),
         ("prices.sources.BTC-USD=exchange", lambda s: s.prices.sources, {"BTC-USD": "exchange"}),
-        ('prices.sources={"BTC-USD" = "exchange"}', lambda s: s.prices.sources, {"BTC-USD": "exchange"}),
+        (
+            'prices.sources={"BTC-USD" = "exchange"}',
+            lambda s: s.prices.sources,
+            {"BTC-USD": "exchange"},
+        ),
     ],
 )
 def test_set_takes_toml_values_and_plain_words(text: str, read: Any, value: Any):
@@ -207,14 +256,22 @@ def test_an_unknown_key_without_a_neighbour_lists_what_is_allowed():
 
 
 def test_an_unknown_key_of_a_coin_names_its_neighbour(tmp_path: Path):
-    mine = written(tmp_path, '[[coins]]\nname = "LTC"\nhistory = "LTC-USD"\nmarket = "LTC/USDT"\nweights = 1\nlag_days = 0\n')
+    mine = written(
+        tmp_path,
+        '[[coins]]\nname = "LTC"\nhistory = "LTC-USD"\nmarket = "LTC/USDT"\nweights = 1\nlag_days = 0\n',
+    )
     message = refused(files=[mine])
     assert f"coins.0.weights: unknown key (in {mine}); did you mean 'weight'?" in message
     assert "coins.0.weight: field required" in message
 
 
-def test_the_layer_named_is_the_last_that_holds_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    first, second = written(tmp_path, "[gate]\nbuffer = 7\n", "first.toml"), written(tmp_path, "[gate]\nbuffer = 8\n", "second.toml")
+def test_the_layer_named_is_the_last_that_holds_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first, second = (
+        written(tmp_path, "[gate]\nbuffer = 7\n", "first.toml"),
+        written(tmp_path, "[gate]\nbuffer = 8\n", "second.toml"),
+    )
     assert "got 8 (in " + str(second) in refused(files=[first, second])
     monkeypatch.setenv("RUSSELL_GATE_GATE__BUFFER", "9")
     assert "got '9' (in the environment)" in refused(files=[first, second])
@@ -223,7 +280,11 @@ def test_the_layer_named_is_the_last_that_holds_the_key(tmp_path: Path, monkeypa
 
 def test_every_mistake_is_told_at_once():
     message = refused("gate.buffer=7", "costs.fee=-1", "costs.fees=1")
-    assert [line.partition(":")[0] for line in message.splitlines()] == ["gate.buffer", "costs.fee", "costs.fees"]
+    assert [line.partition(":")[0] for line in message.splitlines()] == [
+        "gate.buffer",
+        "costs.fee",
+        "costs.fees",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +299,10 @@ def test_every_mistake_is_told_at_once():
         ("costs.fee=0.1", "less than 0.1"),
         ("allocation.cash_reserve=1", "less than 1"),
         ("risk_curve.ceilings=[0, 0, 0, 1.5]", "less than or equal to 1"),
-        ("risk_curve.channels=['credit', 'broad', 'gold']", "'credit', 'broad', 'leadership', 'rates' or 'liquidity'"),
+        (
+            "risk_curve.channels=['credit', 'broad', 'gold']",
+            "'credit', 'broad', 'leadership', 'rates' or 'liquidity'",
+        ),
         ("allocation.own_trend=maybe", "'off', 'and' or 'or'"),
         ("exchange.timeframe=1w", "'1d'"),
         ("prices.source=bloomberg", "'yahoo'"),
@@ -270,27 +334,60 @@ IMPOSSIBLE = [
         ["prices.source=sample", "prices.sources.BTC-USD=yahoo"],
         'source is "sample", but sources.BTC-USD is "yahoo"; set both to "sample", or neither',
     ),
-    (["prices.sources.BTC-USD=sample"], 'simulated and real prices are never mixed in one run: source is "auto", but sources.BTC-USD is "sample"'),
-    (["prices.source=sample", "haircuts.flows.enabled=true", "haircuts.flows.file=a.csv"], "haircuts.flows reads your own file"),
-    (["prices.source=sample", "haircuts.losses.enabled=true", "haircuts.losses.file=a.csv"], "set haircuts.losses.enabled = false, or prices.source"),
+    (
+        ["prices.sources.BTC-USD=sample"],
+        'simulated and real prices are never mixed in one run: source is "auto", but sources.BTC-USD is "sample"',
+    ),
+    (
+        ["prices.source=sample", "haircuts.flows.enabled=true", "haircuts.flows.file=a.csv"],
+        "haircuts.flows reads your own file",
+    ),
+    (
+        ["prices.source=sample", "haircuts.losses.enabled=true", "haircuts.losses.file=a.csv"],
+        "set haircuts.losses.enabled = false, or prices.source",
+    ),
     (["gate.rearm_sessions=300"], "rearm_sessions (300) must not exceed base_sessions (252)"),
-    (["gate.confirm_sessions=10", "gate.confirm_within=9"], "confirm_sessions (10) must not exceed confirm_within (9)"),
-    (["risk_curve.channels=['credit', 'credit', 'broad']"], "names one twice: credit, credit, broad"),
+    (
+        ["gate.confirm_sessions=10", "gate.confirm_within=9"],
+        "confirm_sessions (10) must not exceed confirm_within (9)",
+    ),
+    (
+        ["risk_curve.channels=['credit', 'credit', 'broad']"],
+        "names one twice: credit, credit, broad",
+    ),
     (["risk_curve.ceilings=[0, 1]"], "ceilings has 2 values, 3 channels need 4"),
     (["risk_curve.dormant_ceilings=[0]"], "dormant_ceilings has 1 values, 3 channels need 4"),
     (["risk_curve.channels=['credit']"], "1 channels need 2"),
     (["haircuts.flows.enabled=true"], "an enabled haircut needs its file"),
     (["haircuts.losses.enabled=true"], "an enabled haircut needs its file"),
-    (["backtest.start=2020-01-01", "backtest.end=2020-01-01"], "start (2020-01-01) must lie before end (2020-01-01)"),
+    (
+        ["backtest.start=2020-01-01", "backtest.end=2020-01-01"],
+        "start (2020-01-01) must lie before end (2020-01-01)",
+    ),
     (["gate.min_confirmations=5"], "gate.min_confirmations is 5, but 4 confirmations are enabled"),
-    ([f"confirmations.{name}.enabled=false" for name in ("volume", "breadth", "leadership", "credit")], "(none): no breakout could confirm"),
+    (
+        [
+            f"confirmations.{name}.enabled=false"
+            for name in ("volume", "breadth", "leadership", "credit")
+        ],
+        "(none): no breakout could confirm",
+    ),
 ]
 COIN = "{{name='{0}',history='{0}-USD',market='{0}/USDT',weight={1},lag_days=0}}"
 IMPOSSIBLE += [
-    ([f"coins=[{COIN.format('A', 0.6)},{COIN.format('B', 0.6)}]"], "the weights sum to 1.2; at most 1 is allowed"),
+    (
+        [f"coins=[{COIN.format('A', 0.6)},{COIN.format('B', 0.6)}]"],
+        "the weights sum to 1.2; at most 1 is allowed",
+    ),
     ([f"coins=[{COIN.format('A', 0.1)},{COIN.format('A', 0.1)}]"], "name A stands twice"),
-    ([f"coins=[{COIN.format('A', 0.1)},{COIN.format('B', 0.1).replace('B-USD', 'A-USD')}]"], "history A-USD stands twice"),
-    ([f"coins=[{COIN.format('A', 0.1)},{COIN.format('B', 0.1).replace('B/USDT', 'A/USDT')}]"], "market A/USDT stands twice"),
+    (
+        [f"coins=[{COIN.format('A', 0.1)},{COIN.format('B', 0.1).replace('B-USD', 'A-USD')}]"],
+        "history A-USD stands twice",
+    ),
+    (
+        [f"coins=[{COIN.format('A', 0.1)},{COIN.format('B', 0.1).replace('B/USDT', 'A/USDT')}]"],
+        "market A/USDT stands twice",
+    ),
 ]
 
 
@@ -301,24 +398,33 @@ def test_values_that_exclude_each_other_are_refused(texts: list[str], words: str
 
 def test_what_belongs_together_may_be_changed_together():
     load([], ["prices.source=sample", "prices.sources.BTC-USD=sample", "haircuts.flows.file=a.csv"])
-    load([], ["risk_curve.channels=[]", "risk_curve.ceilings=[1]", "risk_curve.dormant_ceilings=[0]"])
+    load(
+        [], ["risk_curve.channels=[]", "risk_curve.ceilings=[1]", "risk_curve.dormant_ceilings=[0]"]
+    )
     load([], ["gate.rearm_sessions=10", "gate.base_sessions=10", "gate.confirm_sessions=60"])
 
 
-@pytest.mark.parametrize("text", ["gate.buffer", "=3", "gate.=3", ".buffer=3", "gate..buffer=3", ""])
+@pytest.mark.parametrize(
+    "text", ["gate.buffer", "=3", "gate.=3", ".buffer=3", "gate..buffer=3", ""]
+)
 def test_a_set_of_another_form_says_which_form(text: str):
     assert refused(text) == f"--set {text}: is not of the form section.key=value"
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
-    assert refused(files=[tmp_path / "none.toml"]) == f"{tmp_path / 'none.toml'}: no such file; name an existing TOML file with --config"
+    assert (
+        refused(files=[tmp_path / "none.toml"])
+        == f"{tmp_path / 'none.toml'}: no such file; name an existing TOML file with --config"
+    )
 
 
 def test_a_folder_is_no_file(tmp_path: Path):
     assert f"{tmp_path}: cannot be read" in refused(files=[tmp_path])
 
 
-@pytest.mark.parametrize("text", ["[gate\n", "gate = \n", "a = 1\na = 2\n", "[gate]\nbuffer = 0,1\n"])
+@pytest.mark.parametrize(
+    "text", ["[gate\n", "gate = \n", "a = 1\na = 2\n", "[gate]\nbuffer = 0,1\n"]
+)
 def test_a_file_that_is_no_toml_is_named_with_the_line(tmp_path: Path, text: str):
     message = refused(files=[written(tmp_path, text)])
     assert "mine.toml: is not TOML" in message
@@ -335,12 +441,17 @@ def test_a_file_in_another_encoding_is_named(tmp_path: Path):
     ("name", "words"),
     [
         ("RUSSELL_GATE_GATES__BUFFER", "no section 'gates'; did you mean 'gate'?"),
-        ("RUSSELL_GATE_GATE__BUFFERS", "gate.buffers: unknown key (in the environment); did you mean 'buffer'?"),
+        (
+            "RUSSELL_GATE_GATE__BUFFERS",
+            "gate.buffers: unknown key (in the environment); did you mean 'buffer'?",
+        ),
         ("RUSSELL_GATE_GATE", "gate"),
         ("RUSSELL_GATE_PRICES__SOURCES", "prices"),
     ],
 )
-def test_a_typo_in_the_environment_is_refused(name: str, words: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_typo_in_the_environment_is_refused(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv(name, "not json")
     assert words in refused()
 
@@ -366,7 +477,12 @@ def test_a_source_for_a_symbol_nobody_reads_is_refused():
 
 def test_nobody_writes_to_settings():
     loaded = load()
-    for model, name in ((loaded, "gate"), (loaded.gate, "buffer"), (loaded.coins[0], "weight"), (loaded.confirmations.volume, "enabled")):
+    for model, name in (
+        (loaded, "gate"),
+        (loaded.gate, "buffer"),
+        (loaded.coins[0], "weight"),
+        (loaded.confirmations.volume, "enabled"),
+    ):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(model, name, getattr(model, name))
 
@@ -380,9 +496,36 @@ def test_loading_twice_gives_equal_settings_and_the_same_json():
 
 
 WORDS = st.text("abgexz_.-=[]{}\"'^ 019", max_size=12)
-NUMBERS = st.integers().map(str) | st.floats().map(repr) | st.sampled_from(["1e400", "-0.0", "0x10", "1_0", "9" * 400, "1979-05-27T07:32:00Z"])
-VALUES = WORDS | NUMBERS | st.sampled_from(["true", "[]", "{}", '""', "[[]]", "[1, 'a']", "{a = 1}", "nan", "2020-01-01", "07:32:00", "[" * 200])
-PATHS = st.sampled_from(KEYS) | WORDS | st.tuples(st.sampled_from(KEYS), WORDS).map(".".join) | st.sampled_from(["coins.0.weight", "coins", "gate"])
+NUMBERS = (
+    st.integers().map(str)
+    | st.floats().map(repr)
+    | st.sampled_from(["1e400", "-0.0", "0x10", "1_0", "9" * 400, "1979-05-27T07:32:00Z"])
+)
+VALUES = (
+    WORDS
+    | NUMBERS
+    | st.sampled_from(
+        [
+            "true",
+            "[]",
+            "{}",
+            '""',
+            "[[]]",
+            "[1, 'a']",
+            "{a = 1}",
+            "nan",
+            "2020-01-01",
+            "07:32:00",
+            "[" * 200,
+        ]
+    )
+)
+PATHS = (
+    st.sampled_from(KEYS)
+    | WORDS
+    | st.tuples(st.sampled_from(KEYS), WORDS).map(".".join)
+    | st.sampled_from(["coins.0.weight", "coins", "gate"])
+)
 
 
 @given(st.lists(st.tuples(PATHS, VALUES).map("=".join), min_size=1, max_size=4))
@@ -392,8 +535,15 @@ def test_anything_set_gives_settings_or_one_kind_of_error(overrides: list[str]):
         load([], overrides)
 
 
-@given(st.text(max_size=60) | st.lists(st.tuples(st.sampled_from(KEYS), VALUES).map(" = ".join), max_size=3).map("\n".join))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(
+    st.text(max_size=60)
+    | st.lists(st.tuples(st.sampled_from(KEYS), VALUES).map(" = ".join), max_size=3).map("\n".join)
+)
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 def test_any_file_gives_settings_or_one_kind_of_error(tmp_path: Path, text: str):
     with suppress(ConfigError):
         load([written(tmp_path, text)])

@@ -27,7 +27,9 @@ def test_any_number_of_coins_shares_all_the_equity(count: int, tmp_path: Path) -
 
 @pytest.mark.parametrize(("style", "timeframe"), list(itertools.product(STYLES, TIMEFRAMES)))
 def test_every_answer_gives_a_file_that_loads(style: str, timeframe: str, tmp_path: Path) -> None:
-    settings = load([made(tmp_path, USUAL._replace(style=style, timeframe=timeframe, folder="my prices"))])
+    settings = load(
+        [made(tmp_path, USUAL._replace(style=style, timeframe=timeframe, folder="my prices"))]
+    )
     assert settings.exchange.timeframe == timeframe
     assert (settings.prices.source, settings.prices.folder) == ("folder", "my prices")
     assert (settings.allocation.own_trend == "or") == (style == "or-trend")
@@ -51,7 +53,9 @@ def test_only_what_differs_is_written() -> None:
         (USUAL._replace(folder="it's"), ("--prices it's", "by hand")),
     ],
 )
-def test_what_is_not_allowed_is_named_and_nothing_is_written(answers: Answers, words: tuple[str, ...], tmp_path: Path) -> None:
+def test_what_is_not_allowed_is_named_and_nothing_is_written(
+    answers: Answers, words: tuple[str, ...], tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError) as caught:
         made(tmp_path, answers)
     assert all(word in str(caught.value) for word in words)

@@ -32,9 +32,18 @@ def axis(**content: Any) -> Axis:
 
 
 def test_a_list_is_an_axis_of_values_a_table_one_with_more() -> None:
-    found = space('{"gate.base_sessions" = [126, 252], "allocation.band" = {low = 0.1, high = 0.3, steps = 3, log = true}}')
-    assert found == {"gate.base_sessions": axis(values=(126, 252)), "allocation.band": axis(low=0.1, high=0.3, steps=3, log=True)}
-    assert (found["gate.base_sessions"].steps, found["gate.base_sessions"].log, found["gate.base_sessions"].when) == (5, False, {})
+    found = space(
+        '{"gate.base_sessions" = [126, 252], "allocation.band" = {low = 0.1, high = 0.3, steps = 3, log = true}}'
+    )
+    assert found == {
+        "gate.base_sessions": axis(values=(126, 252)),
+        "allocation.band": axis(low=0.1, high=0.3, steps=3, log=True),
+    }
+    assert (
+        found["gate.base_sessions"].steps,
+        found["gate.base_sessions"].log,
+        found["gate.base_sessions"].when,
+    ) == (5, False, {})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +60,9 @@ def test_tables_within_tables_are_dotted_keys(text: str) -> None:
 
 
 def test_an_option_names_one_parameter() -> None:
-    assert load(None, ["tune.space.gate.base_sessions=[126]"]).tune.space == {"gate.base_sessions": axis(values=(126,))}
+    assert load(None, ["tune.space.gate.base_sessions=[126]"]).tune.space == {
+        "gate.base_sessions": axis(values=(126,))
+    }
 
 
 def test_the_environment_names_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,9 +86,14 @@ def test_values_keep_their_types() -> None:
 BOTH = {"values": [1], "low": 0, "high": 2}
 
 
-@pytest.mark.parametrize("content", [{}, {"low": 1}, {"high": 1}, {"values": [1], "low": 0}, {"values": [1], "high": 2}, BOTH])
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"low": 1}, {"high": 1}, {"values": [1], "low": 0}, {"values": [1], "high": 2}, BOTH],
+)
 def test_an_axis_is_a_list_or_a_range_and_not_both(content: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="is either a list of values, or a range with low and high"):
+    with pytest.raises(
+        ValidationError, match="is either a list of values, or a range with low and high"
+    ):
         axis(**content)
 
 
@@ -85,31 +101,67 @@ def test_an_axis_is_a_list_or_a_range_and_not_both(content: dict[str, Any]) -> N
     ("text", "said"),
     [
         ("[]", "tune.space.gate.base_sessions.values: tuple should have at least 1 item"),
-        ("{}", "tune.space.gate.base_sessions: is either a list of values, or a range with low and high"),
+        (
+            "{}",
+            "tune.space.gate.base_sessions: is either a list of values, or a range with low and high",
+        ),
         ("5", "tune.space.gate.base_sessions: input should be a valid dictionary"),
-        ("{low = 2, high = 1}", "tune.space.gate.base_sessions: low (2) must not lie above high (1)"),
-        ("{low = 0, high = 1, log = true}", "tune.space.gate.base_sessions: a range in the logarithm must begin above 0, low is 0"),
-        ("{low = -1, high = 1, log = true}", "a range in the logarithm must begin above 0, low is -1"),
-        ("{low = 0, high = 1, steps = 0}", "tune.space.gate.base_sessions.steps: input should be greater than or equal to 1: got 0"),
-        ("{low = 0, high = 1, steps = 1001}", "tune.space.gate.base_sessions.steps: input should be less than or equal to 1000: got 1001"),
-        ("{low = 0, high = inf}", "tune.space.gate.base_sessions.high: input should be a finite number: got inf"),
-        ("{low = nan, high = 1}", "tune.space.gate.base_sessions.low: input should be a finite number: got nan"),
-        (str([*range(1001)]), "tune.space.gate.base_sessions.values: tuple should have at most 1000 items"),
-        ("{values = [1], when = {a = 1}}", "tune.space.gate.base_sessions.when.a: input should be a valid list"),
+        (
+            "{low = 2, high = 1}",
+            "tune.space.gate.base_sessions: low (2) must not lie above high (1)",
+        ),
+        (
+            "{low = 0, high = 1, log = true}",
+            "tune.space.gate.base_sessions: a range in the logarithm must begin above 0, low is 0",
+        ),
+        (
+            "{low = -1, high = 1, log = true}",
+            "a range in the logarithm must begin above 0, low is -1",
+        ),
+        (
+            "{low = 0, high = 1, steps = 0}",
+            "tune.space.gate.base_sessions.steps: input should be greater than or equal to 1: got 0",
+        ),
+        (
+            "{low = 0, high = 1, steps = 1001}",
+            "tune.space.gate.base_sessions.steps: input should be less than or equal to 1000: got 1001",
+        ),
+        (
+            "{low = 0, high = inf}",
+            "tune.space.gate.base_sessions.high: input should be a finite number: got inf",
+        ),
+        (
+            "{low = nan, high = 1}",
+            "tune.space.gate.base_sessions.low: input should be a finite number: got nan",
+        ),
+        (
+            str([*range(1001)]),
+            "tune.space.gate.base_sessions.values: tuple should have at most 1000 items",
+        ),
+        (
+            "{values = [1], when = {a = 1}}",
+            "tune.space.gate.base_sessions.when.a: input should be a valid list",
+        ),
     ],
 )
 def test_what_is_no_axis_is_refused(text: str, said: str) -> None:
-    assert said in refused(f'tune.space={{"gate.base_sessions" = {text}, "allocation.band" = [0.1]}}')
+    assert said in refused(
+        f'tune.space={{"gate.base_sessions" = {text}, "allocation.band" = [0.1]}}'
+    )
 
 
 def test_a_slip_in_an_axis_has_its_nearest_neighbour() -> None:
-    assert "tune.space.gate.base_sessions.hihg: unknown key" in refused('tune.space={"gate.base_sessions" = {low = 1, hihg = 2}}')
+    assert "tune.space.gate.base_sessions.hihg: unknown key" in refused(
+        'tune.space={"gate.base_sessions" = {low = 1, hihg = 2}}'
+    )
 
 
 def test_there_are_at_most_64_parameters() -> None:
     texts = [f'"a.b{number}" = [1]' for number in range(65)]
     assert len(space(f"{{{', '.join(texts[:64])}}}")) == 64
-    assert "tune.space: dictionary should have at most 64 items" in refused(f"tune.space={{{', '.join(texts)}}}")
+    assert "tune.space: dictionary should have at most 64 items" in refused(
+        f"tune.space={{{', '.join(texts)}}}"
+    )
 
 
 def test_a_range_of_one_value_may_begin_where_it_ends() -> None:
@@ -159,11 +211,23 @@ def test_nothing_else_is_searched_for(text: str, said: str) -> None:
         ("purge_days=366", "tune.purge_days: input should be less than or equal to 365"),
         ("searched_sets=1", "tune.searched_sets: input should be greater than or equal to 2"),
         ("verdict.max_pbo=1.1", "tune.verdict.max_pbo: input should be less than or equal to 1"),
-        ("verdict.min_events=1", "tune.verdict.min_events: input should be greater than or equal to 2"),
-        ("walk_forward.step_months=0", "tune.walk_forward.step_months: input should be greater than or equal to 1"),
-        ("walk_forward.train_months=45", "tune.walk_forward: train_months (45) must be a multiple of step_months (6)"),
+        (
+            "verdict.min_events=1",
+            "tune.verdict.min_events: input should be greater than or equal to 2",
+        ),
+        (
+            "walk_forward.step_months=0",
+            "tune.walk_forward.step_months: input should be greater than or equal to 1",
+        ),
+        (
+            "walk_forward.train_months=45",
+            "tune.walk_forward: train_months (45) must be a multiple of step_months (6)",
+        ),
         ("wlak_forward=1", "tune.wlak_forward: unknown key"),
-        ("verdict.max_pbx=1", "tune.verdict.max_pbx: unknown key (in --set tune.verdict.max_pbx=1); did you mean 'max_pbo'?"),
+        (
+            "verdict.max_pbx=1",
+            "tune.verdict.max_pbx: unknown key (in --set tune.verdict.max_pbx=1); did you mean 'max_pbo'?",
+        ),
     ],
 )
 def test_other_settings_of_the_search_have_bounds(override: str, said: str) -> None:
@@ -185,8 +249,15 @@ def test_the_file_of_the_search_is_whole() -> None:
 
 
 def test_settings_with_a_space_are_written_and_read_again() -> None:
-    first = load([TUNE_FILE], ['tune.space={"allocation.own_trend_days" = {values = [50], when = {"allocation.own_trend" = ["and", "or"]}}}'])
+    first = load(
+        [TUNE_FILE],
+        [
+            'tune.space={"allocation.own_trend_days" = {values = [50], when = {"allocation.own_trend" = ["and", "or"]}}}'
+        ],
+    )
     again = Settings.model_validate(first.model_dump(exclude_none=True))
     assert again == first
-    assert again.tune.space["allocation.own_trend_days"].when == {"allocation.own_trend": ["and", "or"]}
+    assert again.tune.space["allocation.own_trend_days"].when == {
+        "allocation.own_trend": ["and", "or"]
+    }
     assert Tune.model_validate_json(first.tune.model_dump_json()) == first.tune

@@ -9,7 +9,17 @@ from decimal import Decimal
 from tests.exchange.markets import RefusalError
 
 # A fresh testnet account holds far more coins than anyone asked for.
-GRANTS = {"USDT": "10000", "BTC": "1", "ETH": "1", "BNB": "1", "LTC": "10", "XRP": "500", "TRX": "3000", "DOGE": "2000", "FDUSD": "10000"}
+GRANTS = {
+    "USDT": "10000",
+    "BTC": "1",
+    "ETH": "1",
+    "BNB": "1",
+    "LTC": "10",
+    "XRP": "500",
+    "TRX": "3000",
+    "DOGE": "2000",
+    "FDUSD": "10000",
+}
 KEY, SECRET = "testkey" + "A1" * 28 + "b", "testsecret" + "B2" * 27
 LONGEST_WINDOW = 60_000
 
@@ -28,7 +38,9 @@ class Key:
         return hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-def check_signed(keys: Mapping[str, Key], name: str, text: str, params: Mapping[str, str], server_time: int) -> Key:
+def check_signed(
+    keys: Mapping[str, Key], name: str, text: str, params: Mapping[str, str], server_time: int
+) -> Key:
     """The key that signed `text` (query and body as sent), if Binance would take it at `server_time` (milliseconds)."""
     if len(name) != 64 or not name.isalnum():
         raise RefusalError(-2014, "API-key format invalid.", 401)
@@ -37,7 +49,9 @@ def check_signed(keys: Mapping[str, Key], name: str, text: str, params: Mapping[
         raise invalid_key()
     payload, _, signature = text.rpartition("&signature=")
     if not payload:
-        raise RefusalError(-1102, "Mandatory parameter 'signature' was not sent, was empty/null, or malformed.")
+        raise RefusalError(
+            -1102, "Mandatory parameter 'signature' was not sent, was empty/null, or malformed."
+        )
     if not hmac.compare_digest(signature, key.signed(payload)):
         raise RefusalError(-1022, "Signature for this request is not valid.")
     _check_time(params, server_time)
@@ -50,12 +64,16 @@ def invalid_key() -> RefusalError:
 
 def _check_time(params: Mapping[str, str], server_time: int) -> None:
     if not params.get("timestamp", "").isdigit():
-        raise RefusalError(-1102, "Mandatory parameter 'timestamp' was not sent, was empty/null, or malformed.")
+        raise RefusalError(
+            -1102, "Mandatory parameter 'timestamp' was not sent, was empty/null, or malformed."
+        )
     sent, window = int(params["timestamp"]), float(params.get("recvWindow", 5000))
     if window > LONGEST_WINDOW:
         raise RefusalError(-1131, f"recvWindow must be less than {LONGEST_WINDOW}.")
     if sent >= server_time + 1000:
-        raise RefusalError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+        raise RefusalError(
+            -1021, "Timestamp for this request was 1000ms ahead of the server's time."
+        )
     if server_time - sent > window:
         raise RefusalError(-1021, "Timestamp for this request is outside of the recvWindow.")
 
@@ -91,4 +109,7 @@ class Balances:
         self.moved[coin] = self.moved.get(coin, Decimal(0)) + units
 
     def listed(self) -> list[dict[str, str]]:
-        return [{"asset": coin, "free": f"{free:.8f}", "locked": f"{self.locked[coin]:.8f}"} for coin, free in sorted(self.free.items())]
+        return [
+            {"asset": coin, "free": f"{free:.8f}", "locked": f"{self.locked[coin]:.8f}"}
+            for coin, free in sorted(self.free.items())
+        ]

@@ -33,7 +33,9 @@ class Books:
         """The price now."""
         return Decimal(repr(float(self.price_at(symbol, self.now()))))
 
-    def set(self, symbol: str, bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]) -> None:
+    def set(
+        self, symbol: str, bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]]
+    ) -> None:
         """Give `symbol` these levels (price, size), best first, until `unset`."""
         self._set[symbol] = (_decimals(bids), _decimals(asks))
 
@@ -50,7 +52,9 @@ class Books:
         """The levels that an order of `side` trades with."""
         return self.asks(market) if side == "BUY" else self.bids(market)
 
-    def taken(self, market: Market, side: str, size: Decimal, limit: Decimal | None = None) -> Iterator[Taken]:
+    def taken(
+        self, market: Market, side: str, size: Decimal, limit: Decimal | None = None
+    ) -> Iterator[Taken]:
         """Take up to `size` from the levels not worse than `limit`."""
         levels = self.against(market, side)
         while size > 0 and levels and _acceptable(levels[0][0], side, limit):
@@ -64,7 +68,10 @@ class Books:
 
     def offered(self, market: Market, side: str, limit: Decimal | None = None) -> Decimal:
         """Size of all levels not worse than `limit`."""
-        return sum((size for price, size in self.against(market, side) if _acceptable(price, side, limit)), Decimal(0))
+        return sum(
+            (size for price, size in self.against(market, side) if _acceptable(price, side, limit)),
+            Decimal(0),
+        )
 
     def cost(self, market: Market, side: str, size: Decimal) -> Decimal:
         """Quote units that `size`, as far as it is offered, would trade for now."""
@@ -87,13 +94,19 @@ class Books:
         return _steps(size, market), False
 
     def _made(self, market: Market, sign: int) -> Levels:
-        rounding = ROUND_HALF_EVEN if not self.half_spread else ROUND_CEILING if sign > 0 else ROUND_FLOOR
+        rounding = (
+            ROUND_HALF_EVEN if not self.half_spread else ROUND_CEILING if sign > 0 else ROUND_FLOOR
+        )
         last = self.last(market.symbol)
         levels = []
         for level in range(LEVELS):
             price = last * (1 + sign * (Decimal(repr(self.half_spread)) + level * SPACING))
-            price = max((price / market.tick).to_integral_value(rounding) * market.tick, market.tick)
-            levels.append([price, max(_steps(Decimal(repr(self.depth)) / price, market), market.step)])
+            price = max(
+                (price / market.tick).to_integral_value(rounding) * market.tick, market.tick
+            )
+            levels.append(
+                [price, max(_steps(Decimal(repr(self.depth)) / price, market), market.step)]
+            )
         return levels
 
 

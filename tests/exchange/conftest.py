@@ -44,8 +44,17 @@ def connect() -> Iterator[Callable[..., Any]]:
     made = []
 
     def client(api_key: str = KEY, secret: str = SECRET, **options: Any) -> Any:
-        quiet = {"fetchMarkets": {"types": ["spot"]}, "fetchOpenOrders": {"warnWithoutSymbol": False}}
-        settings = {"apiKey": api_key, "secret": secret, "enableRateLimit": False, "requests_trust_env": True, "timeout": 1000}
+        quiet = {
+            "fetchMarkets": {"types": ["spot"]},
+            "fetchOpenOrders": {"warnWithoutSymbol": False},
+        }
+        settings = {
+            "apiKey": api_key,
+            "secret": secret,
+            "enableRateLimit": False,
+            "requests_trust_env": True,
+            "timeout": 1000,
+        }
         exchange = ccxt.binance({**settings, "options": {**quiet, **options}})
         exchange.set_sandbox_mode(True)
         made.append(exchange)

@@ -31,7 +31,9 @@ class Call(NamedTuple):
 
 
 def missing(name: str) -> RefusalError:
-    return RefusalError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+    return RefusalError(
+        -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    )
 
 
 def required(params: Mapping[str, str], name: str) -> str:
@@ -45,7 +47,10 @@ def number(params: Mapping[str, str], name: str) -> Decimal:
     try:
         value = Decimal(required(params, name))
     except InvalidOperation:
-        raise RefusalError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^([0-9]{{1,20}})(\\.[0-9]{{1,20}})?$'.") from None
+        raise RefusalError(
+            -1100,
+            f"Illegal characters found in parameter '{name}'; legal range is '^([0-9]{{1,20}})(\\.[0-9]{{1,20}})?$'.",
+        ) from None
     if value != value.quantize(Decimal("1e-8")):
         raise RefusalError(-1111, f"Parameter '{name}' has too much precision.")
     if value <= 0:
@@ -65,14 +70,29 @@ class PublicEndpoints:
             ("GET", "klines"): self.klines,
             ("GET", "depth"): self.depth,
             ("GET", "ticker/price"): lambda call: self._each(call, self._price),
-            ("GET", "ticker/bookTicker"): lambda call: self._each(call, lambda market: {"symbol": market.symbol, **self._best(market)}),
+            ("GET", "ticker/bookTicker"): lambda call: self._each(
+                call, lambda market: {"symbol": market.symbol, **self._best(market)}
+            ),
             ("GET", "ticker/24hr"): lambda call: self._each(call, self._day),
         }
 
     def exchange_info(self, call: Call) -> dict[str, Any]:
-        limits = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}]
+        limits = [
+            {
+                "rateLimitType": "REQUEST_WEIGHT",
+                "interval": "MINUTE",
+                "intervalNum": 1,
+                "limit": 6000,
+            }
+        ]
         symbols = [market.listed() for market in self._markets(call)]
-        return {"timezone": "UTC", "serverTime": self.venue.stamp(), "rateLimits": limits, "exchangeFilters": [], "symbols": symbols}
+        return {
+            "timezone": "UTC",
+            "serverTime": self.venue.stamp(),
+            "rateLimits": limits,
+            "exchangeFilters": [],
+            "symbols": symbols,
+        }
 
     def klines(self, call: Call) -> list[list[Any]]:
         params, venue = call.params, self.venue
@@ -91,9 +111,15 @@ class PublicEndpoints:
         return [wire.candle(row, interval) for row in chosen]
 
     def depth(self, call: Call) -> dict[str, Any]:
-        market, limit = self.venue.market(required(call.params, "symbol")), int(call.params.get("limit", 100))
+        market, limit = (
+            self.venue.market(required(call.params, "symbol")),
+            int(call.params.get("limit", 100)),
+        )
         sides = {"bids": self.venue.books.bids(market), "asks": self.venue.books.asks(market)}
-        levels = {name: [[wire.units(price), wire.units(size)] for price, size in side[:limit]] for name, side in sides.items()}
+        levels = {
+            name: [[wire.units(price), wire.units(size)] for price, size in side[:limit]]
+            for name, side in sides.items()
+        }
         return {"lastUpdateId": self.venue.handled, **levels}
 
     def _markets(self, call: Call) -> list[Market]:
@@ -112,14 +138,25 @@ class PublicEndpoints:
 
     def _best(self, market: Market) -> dict[str, Any]:
         best: dict[str, Any] = {}
-        for name, side in (("bid", self.venue.books.bids(market)), ("ask", self.venue.books.asks(market))):
+        for name, side in (
+            ("bid", self.venue.books.bids(market)),
+            ("ask", self.venue.books.asks(market)),
+        ):
             price, size = side[0] if side else (0, 0)
             best |= {f"{name}Price": wire.units(price), f"{name}Qty": wire.units(size)}
         return best
 
     def _day(self, market: Market) -> dict[str, Any]:
-        before = Decimal(repr(float(self.venue.books.price_at(market.symbol, self.venue.now() - DAY / 1000))))
-        return wire.day_ticker(market.symbol, self.venue.books.last(market.symbol), before, self._best(market), self.venue.stamp())
+        before = Decimal(
+            repr(float(self.venue.books.price_at(market.symbol, self.venue.now() - DAY / 1000)))
+        )
+        return wire.day_ticker(
+            market.symbol,
+            self.venue.books.last(market.symbol),
+            before,
+            self._best(market),
+            self.venue.stamp(),
+        )
 
 
 class PrivateEndpoints:
@@ -143,14 +180,23 @@ class PrivateEndpoints:
         assert call.key is not None
         balances = self.venue.shown_balances()
         if call.params.get("omitZeroBalances") == "true":
-            balances = [balance for balance in balances if Decimal(balance["free"]) or Decimal(balance["locked"])]
+            balances = [
+                balance
+                for balance in balances
+                if Decimal(balance["free"]) or Decimal(balance["locked"])
+            ]
         fee = wire.units(self.venue.matching.fee)
         return {
             "makerCommission": 10,
             "takerCommission": 10,
             "buyerCommission": 0,
             "sellerCommission": 0,
-            "commissionRates": {"maker": fee, "taker": fee, "buyer": wire.units(0), "seller": wire.units(0)},
+            "commissionRates": {
+                "maker": fee,
+                "taker": fee,
+                "buyer": wire.units(0),
+                "seller": wire.units(0),
+            },
             "canTrade": call.key.trade,
             "canWithdraw": call.key.withdraw,
             "canDeposit": True,
@@ -163,8 +209,13 @@ class PrivateEndpoints:
         }
 
     def commission(self, call: Call) -> dict[str, Any]:
-        rates = dict.fromkeys(("maker", "taker"), wire.units(self.venue.matching.fee)) | dict.fromkeys(("buyer", "seller"), wire.units(0))
-        return {"symbol": self.venue.market(required(call.params, "symbol")).symbol, "standardCommission": rates}
+        rates = dict.fromkeys(
+            ("maker", "taker"), wire.units(self.venue.matching.fee)
+        ) | dict.fromkeys(("buyer", "seller"), wire.units(0))
+        return {
+            "symbol": self.venue.market(required(call.params, "symbol")).symbol,
+            "standardCommission": rates,
+        }
 
     def place(self, call: Call) -> dict[str, Any]:
         self._check_may_trade(call)
@@ -174,7 +225,10 @@ class PrivateEndpoints:
             call.shape(order)
         answer = wire.order_placed(order, call.params.get("newOrderRespType", "FULL") == "FULL")
         if call.params.get("newOrderRespType") == "ACK":
-            return {name: answer[name] for name in ("symbol", "orderId", "orderListId", "clientOrderId", "transactTime")}
+            return {
+                name: answer[name]
+                for name in ("symbol", "orderId", "orderListId", "clientOrderId", "transactTime")
+            }
         return answer
 
     def order(self, call: Call) -> dict[str, Any]:
@@ -193,7 +247,9 @@ class PrivateEndpoints:
         if order is None or not order.open or order.hidden_for:
             raise RefusalError(-2011, "Unknown order sent.")
         self.venue.matching.close(order, "CANCELED")
-        return wire.order_cancelled(order, call.params.get("newClientOrderId", secrets.token_hex(11)))
+        return wire.order_cancelled(
+            order, call.params.get("newClientOrderId", secrets.token_hex(11))
+        )
 
     def cancel_all(self, call: Call) -> list[dict[str, Any]]:
         self._check_may_trade(call)
@@ -206,15 +262,25 @@ class PrivateEndpoints:
         return [wire.order_cancelled(order, secrets.token_hex(11)) for order in orders]
 
     def open_orders(self, call: Call) -> list[dict[str, Any]]:
-        symbol = self.venue.market(call.params["symbol"]).symbol if "symbol" in call.params else None
-        orders = [order for order in self.venue.matching.open_orders() if symbol in (None, order.market.symbol) and not order.hidden_for]
+        symbol = (
+            self.venue.market(call.params["symbol"]).symbol if "symbol" in call.params else None
+        )
+        orders = [
+            order
+            for order in self.venue.matching.open_orders()
+            if symbol in (None, order.market.symbol) and not order.hidden_for
+        ]
         for order in orders:
             self.venue.matching.asked_for(order)
         return [wire.order_queried(order) for order in orders if order.open]
 
     def all_orders(self, call: Call) -> list[dict[str, Any]]:
         market = self.venue.market(required(call.params, "symbol"))
-        orders = [order for order in self.venue.matching.orders.values() if order.market is market and not order.hidden_for]
+        orders = [
+            order
+            for order in self.venue.matching.orders.values()
+            if order.market is market and not order.hidden_for
+        ]
         for order in orders:
             self.venue.matching.asked_for(order)
         first = "orderId" if "orderId" in call.params else None
@@ -222,13 +288,24 @@ class PrivateEndpoints:
 
     def trades(self, call: Call) -> list[dict[str, Any]]:
         market, matching = self.venue.market(required(call.params, "symbol")), self.venue.matching
-        hidden = {order.id for order in matching.orders.values() if order.market is market and order.trades_hidden_for}
+        hidden = {
+            order.id
+            for order in matching.orders.values()
+            if order.market is market and order.trades_hidden_for
+        }
         for order_id in hidden:
             matching.orders[order_id].trades_hidden_for -= 1
-        trades = [trade for trade in matching.trades if trade.market is market and trade.order_id not in hidden]
+        trades = [
+            trade
+            for trade in matching.trades
+            if trade.market is market and trade.order_id not in hidden
+        ]
         if "orderId" in call.params:
             trades = [trade for trade in trades if trade.order_id == int(call.params["orderId"])]
-        return [wire.trade(trade) for trade in _window(call.params, trades, "fromId" if "fromId" in call.params else None)]
+        return [
+            wire.trade(trade)
+            for trade in _window(call.params, trades, "fromId" if "fromId" in call.params else None)
+        ]
 
     def find(self, params: Mapping[str, str]) -> Order | None:
         """The order of an exchange id, or the newest of a client id."""
@@ -238,14 +315,25 @@ class PrivateEndpoints:
             order = orders.get(int(params["orderId"]))
             return order if order is not None and order.market.symbol == symbol else None
         wanted = required(params, "origClientOrderId")
-        return next((order for order in reversed(list(orders.values())) if order.client_id == wanted and order.market.symbol == symbol), None)
+        return next(
+            (
+                order
+                for order in reversed(list(orders.values()))
+                if order.client_id == wanted and order.market.symbol == symbol
+            ),
+            None,
+        )
 
     def _check_may_trade(self, call: Call) -> None:
         if call.key is not None and not call.key.trade:
             raise invalid_key()
 
     def _new(self, params: Mapping[str, str]) -> Order:
-        market, side, kind = self.venue.market(required(params, "symbol")), required(params, "side"), required(params, "type")
+        market, side, kind = (
+            self.venue.market(required(params, "symbol")),
+            required(params, "side"),
+            required(params, "type"),
+        )
         if side not in ("BUY", "SELL"):
             raise RefusalError(-1117, "Invalid side.")
         if kind not in KINDS[:3]:
@@ -253,13 +341,18 @@ class PrivateEndpoints:
         client_id = params.get("newClientOrderId") or secrets.token_hex(11)
         if not LEGAL_ID.fullmatch(client_id):
             legal = "'^[\\.A-Z\\:/a-z0-9_-]{1,36}$'"
-            raise RefusalError(-1100, f"Illegal characters found in parameter 'newClientOrderId'; legal range is {legal}.")
+            raise RefusalError(
+                -1100,
+                f"Illegal characters found in parameter 'newClientOrderId'; legal range is {legal}.",
+            )
         price, size, quote_size = _amounts(params, kind)
         time_in_force = required(params, "timeInForce") if kind == "LIMIT" else "GTC"
         if time_in_force not in ("GTC", "IOC", "FOK"):
             raise RefusalError(-1115, "Invalid timeInForce.")
         now = self.venue.stamp()
-        return Order(client_id, market, side, kind, time_in_force, price, size, quote_size, now, now)
+        return Order(
+            client_id, market, side, kind, time_in_force, price, size, quote_size, now, now
+        )
 
 
 def _amounts(params: Mapping[str, str], kind: str) -> tuple[Decimal, Decimal, Decimal]:
@@ -283,7 +376,11 @@ def _window(params: Mapping[str, str], found: list[Any], first_id: str | None) -
     start, end = int(params.get("startTime", 0)), int(params.get("endTime", 2**53))
     if "startTime" in params and "endTime" in params and end - start > DAY:
         raise RefusalError(-1127, "More than 24 hours between startTime and endTime.")
-    if first_id is not None and first_id != "orderId" and ("startTime" in params or "endTime" in params):
+    if (
+        first_id is not None
+        and first_id != "orderId"
+        and ("startTime" in params or "endTime" in params)
+    ):
         raise RefusalError(-1128, "Combination of optional parameters invalid.")
     least = int(params[first_id]) if first_id else 0
     chosen = [one for one in found if start <= one.time <= end and one.id >= least]

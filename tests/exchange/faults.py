@@ -34,8 +34,16 @@ UNUSABLE = {
     "502": Answer(502, b"<html>Bad Gateway</html>"),
     "503": Answer(503, b"<html>Service Unavailable</html>"),
     "504": Answer(504, b"<html>Gateway Time-out</html>"),
-    "-1006": refusal(-1006, "An unexpected response was received from the message bus. Execution status unknown.", 500),
-    "-1007": refusal(-1007, "Timeout waiting for response from backend server. Send status unknown; execution status unknown.", 504),
+    "-1006": refusal(
+        -1006,
+        "An unexpected response was received from the message bus. Execution status unknown.",
+        500,
+    ),
+    "-1007": refusal(
+        -1007,
+        "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
+        504,
+    ),
     "html200": Answer(200, PORTAL),
     "empty200": Answer(200, b""),
     "truncated200": Answer(200, b'{"symbol":"BTCUSDT","orderId":'),
@@ -52,7 +60,9 @@ REFUSALS = {
     "notional": refusal(-1013, "Filter failure: NOTIONAL"),
     "precision": refusal(-1111, "Precision is over the maximum defined for this asset."),
     "market_closed": refusal(-1013, "Market is closed."),
-    "too_many_orders": refusal(-1015, "Too many new orders; current limit is 50 orders per 10 SECOND."),
+    "too_many_orders": refusal(
+        -1015, "Too many new orders; current limit is 50 orders per 10 SECOND."
+    ),
     "key_rejected": refusal(-2015, "Invalid API-key, IP, or permissions for action.", 401),
     "not_found": refusal(-2013, "Order does not exist."),
 }
@@ -77,19 +87,25 @@ def _truncated(venue: "BinanceVenue", asked: Asked, execute: Execute) -> Answer:
 
 def _cut_off(venue: "BinanceVenue", asked: Asked, execute: Execute) -> Answer:
     answer = execute()
-    return answer._replace(body=answer.body[: len(answer.body) // 2], missing=len(answer.body) - len(answer.body) // 2)
+    return answer._replace(
+        body=answer.body[: len(answer.body) // 2], missing=len(answer.body) - len(answer.body) // 2
+    )
 
 
 def _slow(venue: "BinanceVenue", asked: Asked, execute: Execute, seconds: float = 1.0) -> Answer:
     return execute()._replace(delay=seconds)
 
 
-def _trickled(venue: "BinanceVenue", asked: Asked, execute: Execute, seconds: float = 0.2) -> Answer:
+def _trickled(
+    venue: "BinanceVenue", asked: Asked, execute: Execute, seconds: float = 0.2
+) -> Answer:
     return execute()._replace(pace=seconds)
 
 
 def _busy(status: int) -> Fault:
-    def fault(venue: "BinanceVenue", asked: Asked, execute: Execute, retry_after: int = 1) -> Answer:
+    def fault(
+        venue: "BinanceVenue", asked: Asked, execute: Execute, retry_after: int = 1
+    ) -> Answer:
         return venue.turn_away(asked.host, status, retry_after)
 
     return fault
@@ -103,16 +119,22 @@ def _trades_lag(venue: "BinanceVenue", asked: Asked, execute: Execute, queries: 
     return execute(lambda order: setattr(order, "trades_hidden_for", queries))
 
 
-def _balances_lag(venue: "BinanceVenue", asked: Asked, execute: Execute, queries: int = 2) -> Answer:
+def _balances_lag(
+    venue: "BinanceVenue", asked: Asked, execute: Execute, queries: int = 2
+) -> Answer:
     venue.show_old_balances(queries)
     return execute()
 
 
-def _partial_then_rest(venue: "BinanceVenue", asked: Asked, execute: Execute, fraction: str = "0.4", queries: int = 2) -> Answer:
+def _partial_then_rest(
+    venue: "BinanceVenue", asked: Asked, execute: Execute, fraction: str = "0.4", queries: int = 2
+) -> Answer:
     return execute(portion=Portion(Decimal(fraction), queries))
 
 
-def _partial_then_expired(venue: "BinanceVenue", asked: Asked, execute: Execute, fraction: str = "0.4") -> Answer:
+def _partial_then_expired(
+    venue: "BinanceVenue", asked: Asked, execute: Execute, fraction: str = "0.4"
+) -> Answer:
     return execute(portion=Portion(Decimal(fraction), None))
 
 
@@ -138,18 +160,24 @@ def _key(**permissions: bool) -> Fault:
     return _change(change)
 
 
-def _filters_changed(venue: "BinanceVenue", asked: Asked, symbol: str | None = None, **rules: str) -> None:
+def _filters_changed(
+    venue: "BinanceVenue", asked: Asked, symbol: str | None = None, **rules: str
+) -> None:
     """New values for fields of the market, a thousandfold step by default."""
     market = venue.market_of(asked, symbol)
     for name, value in (rules or {"step": str(market.step * 1000)}).items():
         setattr(market, name, Decimal(value))
 
 
-def _halted(venue: "BinanceVenue", asked: Asked, symbol: str | None = None, status: str = "HALT") -> None:
+def _halted(
+    venue: "BinanceVenue", asked: Asked, symbol: str | None = None, status: str = "HALT"
+) -> None:
     venue.market_of(asked, symbol).status = status
 
 
-def _thin_book(venue: "BinanceVenue", asked: Asked, symbol: str | None = None, size: float = 0.0) -> None:
+def _thin_book(
+    venue: "BinanceVenue", asked: Asked, symbol: str | None = None, size: float = 0.0
+) -> None:
     """One level each side of the price, `size` coins in it (0: nothing at all)."""
     market = venue.market_of(asked, symbol)
     last = float(venue.books.last(market.symbol))
@@ -160,7 +188,9 @@ def _thin_book(venue: "BinanceVenue", asked: Asked, symbol: str | None = None, s
 EXECUTED: dict[str, Fault] = {f"{name}_after": _after(answer) for name, answer in UNUSABLE.items()}
 EXECUTED["answer_lost"] = EXECUTED.pop("dropped_after")
 EXECUTED |= {"truncated200_after": _truncated, "cut_off_after": _cut_off}
-UNEXECUTED: dict[str, Fault] = {f"{name}_before": _instead(answer) for name, answer in UNUSABLE.items()}
+UNEXECUTED: dict[str, Fault] = {
+    f"{name}_before": _instead(answer) for name, answer in UNUSABLE.items()
+}
 ODD_ORDERS: dict[str, Fault] = {
     "invisible": _invisible,
     "trades_lag": _trades_lag,
@@ -180,7 +210,15 @@ CHANGES: dict[str, Fault] = {
 }
 SLOW: dict[str, Fault] = {"slow": _slow, "trickled": _trickled}
 TURNED_AWAY: dict[str, Fault] = {"429": _busy(429), "418": _busy(418)}
-FAULTS = EXECUTED | UNEXECUTED | ODD_ORDERS | CHANGES | SLOW | TURNED_AWAY | {name: _instead(answer) for name, answer in REFUSALS.items()}
+FAULTS = (
+    EXECUTED
+    | UNEXECUTED
+    | ODD_ORDERS
+    | CHANGES
+    | SLOW
+    | TURNED_AWAY
+    | {name: _instead(answer) for name, answer in REFUSALS.items()}
+)
 
 
 @dataclass
@@ -200,8 +238,14 @@ class Rule:
     met: list[Asked] = field(default_factory=list)
 
     def matches(self, asked: Asked) -> bool:
-        wanted = ((self.method, asked.method), (self.path, asked.path.removeprefix("/api/v3/")), (self.host, asked.host))
-        return all(want is None or want == has for want, has in wanted) and (self.where is None or self.where(asked))
+        wanted = (
+            (self.method, asked.method),
+            (self.path, asked.path.removeprefix("/api/v3/")),
+            (self.host, asked.host),
+        )
+        return all(want is None or want == has for want, has in wanted) and (
+            self.where is None or self.where(asked)
+        )
 
 
 class Faults:
@@ -224,7 +268,17 @@ class Faults:
     ) -> Rule:
         """Let the `nth` request of `method` and `path` ("order", "ticker/price"; None: any) meet `fault`, and the next `times` - 1 too."""
         chosen = FAULTS[fault] if isinstance(fault, str) else fault
-        rule = Rule(chosen, fault if isinstance(fault, str) else fault.__name__, method, path, nth, times, host, where, detail)
+        rule = Rule(
+            chosen,
+            fault if isinstance(fault, str) else fault.__name__,
+            method,
+            path,
+            nth,
+            times,
+            host,
+            where,
+            detail,
+        )
         self.rules.append(rule)
         return rule
 

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-KINDS = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+KINDS = (
+    "LIMIT",
+    "LIMIT_MAKER",
+    "MARKET",
+    "STOP_LOSS",
+    "STOP_LOSS_LIMIT",
+    "TAKE_PROFIT",
+    "TAKE_PROFIT_LIMIT",
+)
 
 
 class RefusalError(Exception):
@@ -86,12 +94,29 @@ class Market:
     def _filters(self) -> list[dict[str, Any]]:
         step, tick = f"{self.step:.8f}", f"{self.tick:.8f}"
         multipliers = {
-            f"{side}Multiplier{end}": str(value) for side in ("bid", "ask") for end, value in (("Up", self.highest), ("Down", self.lowest))
+            f"{side}Multiplier{end}": str(value)
+            for side in ("bid", "ask")
+            for end, value in (("Up", self.highest), ("Down", self.lowest))
         }
         return [
-            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "1000000.00000000", "tickSize": tick},
-            {"filterType": "LOT_SIZE", "minQty": step, "maxQty": f"{self.max_size:.8f}", "stepSize": step},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": f"{self.max_market_size:.8f}", "stepSize": "0.00000000"},
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": tick,
+                "maxPrice": "1000000.00000000",
+                "tickSize": tick,
+            },
+            {
+                "filterType": "LOT_SIZE",
+                "minQty": step,
+                "maxQty": f"{self.max_size:.8f}",
+                "stepSize": step,
+            },
+            {
+                "filterType": "MARKET_LOT_SIZE",
+                "minQty": "0.00000000",
+                "maxQty": f"{self.max_market_size:.8f}",
+                "stepSize": "0.00000000",
+            },
             {"filterType": "PERCENT_PRICE_BY_SIDE", **multipliers, "avgPriceMins": 5},
             {
                 "filterType": "NOTIONAL",

@@ -105,7 +105,9 @@ class Matching:
             last = self.books.last(market.symbol)
             if not market_order:
                 market.check_price(order.price, last)
-            market.check_notional(order.quote_size or order.size * (last if market_order else order.price))
+            market.check_notional(
+                order.quote_size or order.size * (last if market_order else order.price)
+            )
         if any(other.client_id == order.client_id for other in self.open_orders()):
             raise RefusalError(-2010, "Duplicate order sent.")
         if order.kind == "LIMIT_MAKER" and self.books.offered(market, order.side, order.price):
@@ -118,7 +120,11 @@ class Matching:
     def touch(self) -> None:
         """Fill resting limit orders that the books have come to."""
         for order in self.open_orders():
-            if order.kind != "MARKET" and order.rest_after is None and order.market.status == "TRADING":
+            if (
+                order.kind != "MARKET"
+                and order.rest_after is None
+                and order.market.status == "TRADING"
+            ):
                 self._take(order, order.rest, maker=True)
 
     def asked_for(self, order: Order) -> None:
@@ -133,7 +139,10 @@ class Matching:
             self._take(order, order.rest)
             return
         self._unlock(order)
-        if order.side == "SELL" or self.books.cost(order.market, "BUY", order.rest) <= self.balances.free[order.gives]:
+        if (
+            order.side == "SELL"
+            or self.books.cost(order.market, "BUY", order.rest) <= self.balances.free[order.gives]
+        ):
             self._take(order, order.rest)
         if order.open:
             self.close(order, "EXPIRED")
@@ -155,14 +164,23 @@ class Matching:
         expected = dict(self.balances.moved)
         for trade in self.trades:
             sign, quote = (1 if trade.side == "BUY" else -1), trade.price * trade.size
-            changes = ((trade.market.base, sign * trade.size), (trade.market.quote, -sign * quote), (trade.commission_coin, -trade.commission))
+            changes = (
+                (trade.market.base, sign * trade.size),
+                (trade.market.quote, -sign * quote),
+                (trade.commission_coin, -trade.commission),
+            )
             for coin, change in changes:
                 expected[coin] = expected.get(coin, Decimal(0)) + change
         locked = dict.fromkeys(self.balances.locked, Decimal(0))
         for order in self.open_orders():
             locked[order.gives] += order.locked
-        found = {coin: free + self.balances.locked[coin] - expected.get(coin, Decimal(0)) for coin, free in self.balances.free.items()}
-        found |= {f"{coin} locked": units - locked[coin] for coin, units in self.balances.locked.items()}
+        found = {
+            coin: free + self.balances.locked[coin] - expected.get(coin, Decimal(0))
+            for coin, free in self.balances.free.items()
+        }
+        found |= {
+            f"{coin} locked": units - locked[coin] for coin, units in self.balances.locked.items()
+        }
         found |= {f"{coin} free": free for coin, free in self.balances.free.items() if free < 0}
         return {name: units for name, units in found.items() if units}
 
@@ -179,27 +197,42 @@ class Matching:
             self.balances.lock(order.gives, order.locked)
             return
         buys = order.side == "BUY"
-        needed = (order.quote_size or self.books.cost(order.market, "BUY", order.size)) if buys else order.size
+        needed = (
+            (order.quote_size or self.books.cost(order.market, "BUY", order.size))
+            if buys
+            else order.size
+        )
         self.balances.take(order.gives, needed)
         self.balances.add(order.gives, needed)
 
     def _fill_first(self, order: Order, portion: Portion | None, enough: bool) -> None:
-        if order.time_in_force == "FOK" and self.books.offered(order.market, order.side, order.price) < order.size:
+        if (
+            order.time_in_force == "FOK"
+            and self.books.offered(order.market, order.side, order.price) < order.size
+        ):
             self.close(order, "EXPIRED")
             return
         step = order.market.step
-        self._take(order, order.size if portion is None else order.size * portion.fraction // step * step)
+        self._take(
+            order, order.size if portion is None else order.size * portion.fraction // step * step
+        )
         if portion is not None and portion.queries is not None:
             order.rest_after = portion.queries
             self._lock_rest(order)
-        elif order.open and (portion is not None or order.kind == "MARKET" or order.time_in_force == "IOC"):
+        elif order.open and (
+            portion is not None or order.kind == "MARKET" or order.time_in_force == "IOC"
+        ):
             self.close(order, "EXPIRED")
         elif not enough:
             order.status = "EXPIRED"
 
     def _lock_rest(self, order: Order) -> None:
         if order.kind == "MARKET":
-            needed = self.books.cost(order.market, "BUY", order.rest) if order.side == "BUY" else order.rest
+            needed = (
+                self.books.cost(order.market, "BUY", order.rest)
+                if order.side == "BUY"
+                else order.rest
+            )
             order.locked = min(needed, self.balances.free[order.gives])
             self.balances.lock(order.gives, order.locked)
 
@@ -219,16 +252,31 @@ class Matching:
         commission, coin = self._commission(receives, received, market, quote)
         self.balances.take(coin, commission)
         now = self.stamp()
-        trade = Trade(next(self.trade_ids), order.id, market, order.side, price, size, commission, coin, now, maker)
+        trade = Trade(
+            next(self.trade_ids),
+            order.id,
+            market,
+            order.side,
+            price,
+            size,
+            commission,
+            coin,
+            now,
+            maker,
+        )
         self.trades.append(trade)
         order.trades.append(trade)
         order.executed += size
         order.spent += quote
         order.status, order.updated = "PARTIALLY_FILLED" if order.rest else "FILLED", now
 
-    def _commission(self, receives: str, received: Decimal, market: Market, quote: Decimal) -> tuple[Decimal, str]:
+    def _commission(
+        self, receives: str, received: Decimal, market: Market, quote: Decimal
+    ) -> tuple[Decimal, str]:
         if self.pay_in_bnb and market.quote == "USDT":
-            units = (quote * self.fee * BNB_SHARE / self.books.last("BNBUSDT")).quantize(SMALLEST, ROUND_DOWN)
+            units = (quote * self.fee * BNB_SHARE / self.books.last("BNBUSDT")).quantize(
+                SMALLEST, ROUND_DOWN
+            )
             if units <= self.balances.free.get("BNB", Decimal(0)):
                 return units, "BNB"
         return (received * self.fee).quantize(SMALLEST, ROUND_DOWN), receives

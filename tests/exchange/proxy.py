@@ -21,7 +21,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import trustme
 
-TRUSTED, NOBODY = "tests", "nobody"  # the authority whose certificate is handed out, and one whose is not
+TRUSTED, NOBODY = (
+    "tests",
+    "nobody",
+)  # the authority whose certificate is handed out, and one whose is not
 GIVE_UP = 60.0  # seconds a stalled answer waits at most for its client to leave
 IN_ONE_SEGMENT = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -90,8 +93,16 @@ class Internet:
     def environment(self) -> dict[str, str]:
         """Variables that lead a client, here or in a child process, to this internet and make it trust the certificates."""
         proxy = f"http://127.0.0.1:{self.port}"
-        trusted = dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), self.authority_file)
-        return {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "", "no_proxy": "", **trusted}
+        trusted = dict.fromkeys(
+            ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), self.authority_file
+        )
+        return {
+            "HTTPS_PROXY": proxy,
+            "https_proxy": proxy,
+            "NO_PROXY": "",
+            "no_proxy": "",
+            **trusted,
+        }
 
     def hosts(self) -> set[str]:
         """Every host somebody tried to reach, with or without a site."""
@@ -179,7 +190,9 @@ class _Connect(_Quiet):
         self.end_headers()
         self.wfile.flush()
         context = certified(host, NOBODY if host in internet.impostors else TRUSTED)
-        with context.wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False) as tunnel:
+        with context.wrap_socket(
+            self.connection, server_side=True, do_handshake_on_connect=False
+        ) as tunnel:
             internet.watch(tunnel)
             try:
                 if not internet.stopped.is_set():
@@ -224,7 +237,10 @@ class _Tunnelled(_Quiet):
             self.close_connection = True
             return
         self.send_response(answer.status)
-        for name, value in (*answer.headers, ("Content-Length", str(len(answer.body) + answer.missing))):
+        for name, value in (
+            *answer.headers,
+            ("Content-Length", str(len(answer.body) + answer.missing)),
+        ):
             self.send_header(name, value)
         if answer.missing:
             self.close_connection = True

@@ -35,8 +35,14 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
 
 def test_a_request_reaches_the_site_of_its_host_as_it_was_sent(network: Internet) -> None:
     network.sites[HOST] = Says(Answer(201, b"made", (("X-Name", "value"),)))
-    with requests.post(f"{ADDRESS}?a=1&b=%40x&c=", data=b"the body", headers={"X-Key": "secret"}) as answer:
-        assert (answer.status_code, answer.content, answer.headers["X-Name"]) == (201, b"made", "value")
+    with requests.post(
+        f"{ADDRESS}?a=1&b=%40x&c=", data=b"the body", headers={"X-Key": "secret"}
+    ) as answer:
+        assert (answer.status_code, answer.content, answer.headers["X-Name"]) == (
+            201,
+            b"made",
+            "value",
+        )
     (asked,) = network.asked
     assert asked[:4] == (HOST, "POST", "/hello", {"a": "1", "b": "@x", "c": ""})
     assert asked.raw_query == "a=1&b=%40x&c="
@@ -79,7 +85,9 @@ def test_yfinance_asks_yahoo_through_it(network: Internet) -> None:
 
     network.sites["query2.finance.yahoo.com"] = Says(Answer(200, json.dumps({"chart": 1}).encode()))
     with new_session() as session:
-        assert session.get("https://query2.finance.yahoo.com/v8/finance/chart/%5ERUT?a=1").json() == {"chart": 1}
+        assert session.get(
+            "https://query2.finance.yahoo.com/v8/finance/chart/%5ERUT?a=1"
+        ).json() == {"chart": 1}
     assert network.asked[0].path == "/v8/finance/chart/%5ERUT"
 
 
@@ -92,7 +100,9 @@ def test_yfinance_asks_yahoo_through_it(network: Internet) -> None:
         (Answer(200, b"half", missing=4), requests.exceptions.ChunkedEncodingError),
     ],
 )
-def test_an_answer_can_be_lost_on_its_way(network: Internet, answer: Answer, error: type[Exception]) -> None:
+def test_an_answer_can_be_lost_on_its_way(
+    network: Internet, answer: Answer, error: type[Exception]
+) -> None:
     network.sites[HOST] = Says(answer)
     with pytest.raises(error):
         requests.get(ADDRESS, timeout=0.3)
@@ -153,7 +163,11 @@ def test_switching_off_ends_open_connections_at_once() -> None:
         network.sites[HOST] = Says(Answer(200, b"here"))
         session = requests.Session()
         session.trust_env = False
-        session.get(ADDRESS, proxies={"https": f"http://127.0.0.1:{network.port}"}, verify=network.authority_file)
+        session.get(
+            ADDRESS,
+            proxies={"https": f"http://127.0.0.1:{network.port}"},
+            verify=network.authority_file,
+        )
         silent = socket.create_connection(("127.0.0.1", network.port))
     session.close()
     silent.close()

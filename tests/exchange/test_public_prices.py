@@ -24,7 +24,17 @@ BITCOIN = Request("BTC-USD", "coin", "BTC/USDT")
 def bars(first: str, days: int, freq: str) -> pd.DataFrame:
     index = pd.date_range(first, periods=days, freq=freq)
     closes = [100.0 + row for row in range(days)]
-    return pd.DataFrame({"open": closes, "high": closes, "low": closes, "close": closes, "adj_close": closes, "volume": 5.0}, index)
+    return pd.DataFrame(
+        {
+            "open": closes,
+            "high": closes,
+            "low": closes,
+            "close": closes,
+            "adj_close": closes,
+            "volume": 5.0,
+        },
+        index,
+    )
 
 
 @pytest.fixture
@@ -41,7 +51,10 @@ def test_yahoo_gives_several_symbols_up_to_the_row_in_progress(site: YahooSite) 
     frame = yahoo.fetch(RUSSELL, None)
     assert frame.index.tolist() == pd.date_range("2024-01-02", "2024-01-11", freq="B").tolist()
     assert frame["close"].tolist() == [100.0 + row for row in range(8)]
-    assert yahoo.fetch(BITCOIN, None).index.tolist() == pd.date_range("2024-01-10", "2024-01-11").tolist()
+    assert (
+        yahoo.fetch(BITCOIN, None).index.tolist()
+        == pd.date_range("2024-01-10", "2024-01-11").tolist()
+    )
 
 
 def test_yahoo_stamps_a_row_in_progress_now(site: YahooSite) -> None:
@@ -70,12 +83,17 @@ def candles(venue: BinanceVenue, monkeypatch: pytest.MonkeyPatch) -> BinanceVenu
     monkeypatch.setattr(exchange, "WAIT", wait_none())
     monkeypatch.setattr(exchange, "QUIET", Quiet())
     starts = pd.date_range("2024-01-01", periods=20, freq="D", tz="UTC")
-    rows = [(int(start.timestamp() * 1000), 1.0, 3.0, 0.5, 2.0 + row, 7.0) for row, start in enumerate(starts)]
+    rows = [
+        (int(start.timestamp() * 1000), 1.0, 3.0, 0.5, 2.0 + row, 7.0)
+        for row, start in enumerate(starts)
+    ]
     venue.candles, venue.now = (lambda symbol, interval: rows), NOW.timestamp
     return venue
 
 
-def test_the_live_host_gives_candles_to_the_price_source(candles: BinanceVenue, network: Internet) -> None:
+def test_the_live_host_gives_candles_to_the_price_source(
+    candles: BinanceVenue, network: Internet
+) -> None:
     frame = exchange.fetch(BITCOIN, None, "binance", NOW)
     assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
     assert network.hosts() == {LIVE}
@@ -93,7 +111,9 @@ def test_a_login_of_the_home_directory_is_not_sent_to_the_price_source(
 
 
 @pytest.mark.parametrize("path", ["exchangeInfo", "klines"])
-def test_an_answer_that_trickles_is_not_waited_for(candles: BinanceVenue, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_an_answer_that_trickles_is_not_waited_for(
+    candles: BinanceVenue, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
     monkeypatch.setattr(exchange, "TIMEOUT", 0.1)
     candles.faults.add("trickled", "GET", path, seconds=0.02)  # some 30 s for the whole of it
     began = time.perf_counter()
@@ -101,15 +121,27 @@ def test_an_answer_that_trickles_is_not_waited_for(candles: BinanceVenue, monkey
     assert 0.3 <= time.perf_counter() - began < 10.0
 
 
-def test_candles_come_from_the_exchange_itself_only(candles: BinanceVenue, network: Internet) -> None:
-    rule = candles.faults.add(lambda *_: Answer(302, b"", (("Location", "https://portal.example/login"),)), "GET", "klines", times=4)
-    with pytest.raises(UnreachableError, match=r"stopped a request to https://portal\.example.*, or choose another exchange\.prices_id"):
+def test_candles_come_from_the_exchange_itself_only(
+    candles: BinanceVenue, network: Internet
+) -> None:
+    rule = candles.faults.add(
+        lambda *_: Answer(302, b"", (("Location", "https://portal.example/login"),)),
+        "GET",
+        "klines",
+        times=4,
+    )
+    with pytest.raises(
+        UnreachableError,
+        match=r"stopped a request to https://portal\.example.*, or choose another exchange\.prices_id",
+    ):
         exchange.fetch(BITCOIN, None, "binance", NOW)
     assert len(rule.met) == 4
     assert network.hosts() == {LIVE}
 
 
-def test_an_exchange_without_facts_is_asked_at_its_own_hosts(network: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exchange_without_facts_is_asked_at_its_own_hosts(
+    network: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(exchange, "WAIT", wait_none())
     with pytest.raises(UnreachableError, match="kraken: "):
         exchange.fetch(BITCOIN, None, "kraken", NOW)

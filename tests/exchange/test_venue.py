@@ -19,7 +19,9 @@ ASK, BID = 50_025.0, 49_975.0
 
 
 def buy(client: Any, size: float = 0.01, client_id: str = "first", **params: Any) -> Any:
-    return client.create_order(BTC, "market", "buy", size, None, {"newClientOrderId": client_id, **params})
+    return client.create_order(
+        BTC, "market", "buy", size, None, {"newClientOrderId": client_id, **params}
+    )
 
 
 def test_markets_have_binances_rules(client: Any, venue: BinanceVenue) -> None:
@@ -32,7 +34,9 @@ def test_markets_have_binances_rules(client: Any, venue: BinanceVenue) -> None:
     assert not client.market(BTC)["active"]
 
 
-def test_prices_lie_around_the_price_handed_in(client: Any, venue: BinanceVenue, prices: dict[str, float]) -> None:
+def test_prices_lie_around_the_price_handed_in(
+    client: Any, venue: BinanceVenue, prices: dict[str, float]
+) -> None:
     ticker = client.fetch_ticker(BTC)
     assert (ticker["last"], ticker["bid"], ticker["ask"]) == (50_000.0, BID, ASK)
     assert client.fetch_bids_asks([BTC])[BTC]["ask"] == ASK
@@ -49,20 +53,33 @@ def test_candles_end_with_the_running_one(client: Any, venue: BinanceVenue) -> N
     rows = [(running + shift * hour, 1.0, 3.0, 0.5, 2.0 + shift, 7.0) for shift in range(-5, 3)]
     venue.candles = lambda symbol, interval: rows if (symbol, interval) == ("BTCUSDT", "1h") else ()
     assert [row[4] for row in client.fetch_ohlcv(BTC, "1h")] == [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0]
-    assert [row[0] for row in client.fetch_ohlcv(BTC, "1h", running - 4 * hour, 2)] == [running - 4 * hour, running - 3 * hour]
+    assert [row[0] for row in client.fetch_ohlcv(BTC, "1h", running - 4 * hour, 2)] == [
+        running - 4 * hour,
+        running - 3 * hour,
+    ]
     assert [row[0] for row in client.fetch_ohlcv(BTC, "1h", None, 2)] == [running - hour, running]
     assert client.fetch_ohlcv(BTC, "1d") == []
 
 
 def test_a_market_buy_pays_the_ask_and_its_fee_in_coins(client: Any, venue: BinanceVenue) -> None:
     order = buy(client, 0.01)
-    assert (order["status"], order["filled"], order["average"], order["clientOrderId"]) == ("closed", 0.01, ASK, "first")
+    assert (order["status"], order["filled"], order["average"], order["clientOrderId"]) == (
+        "closed",
+        0.01,
+        ASK,
+        "first",
+    )
     assert order["fee"] == {"cost": 0.00001, "currency": "BTC"}
     balance = client.fetch_balance()
     assert balance["BTC"]["free"] == 1 + 0.01 - 0.01 * 0.001
     assert balance["USDT"]["free"] == pytest.approx(10_000 - 0.01 * ASK, abs=1e-9)
     (trade,) = client.fetch_my_trades(BTC)
-    assert (trade["order"], trade["amount"], trade["price"], trade["side"]) == (order["id"], 0.01, ASK, "buy")
+    assert (trade["order"], trade["amount"], trade["price"], trade["side"]) == (
+        order["id"],
+        0.01,
+        ASK,
+        "buy",
+    )
 
 
 def test_a_market_sell_gets_the_bid_less_its_fee_in_quote(client: Any, venue: BinanceVenue) -> None:
@@ -97,7 +114,9 @@ def test_a_limit_order_rests_and_holds_what_it_may_need(client: Any, venue: Bina
     assert client.fetch_order(order["id"], BTC)["clientOrderId"] == "rests"
 
 
-def test_a_resting_order_fills_when_the_price_comes_to_it(client: Any, venue: BinanceVenue, prices: dict[str, float]) -> None:
+def test_a_resting_order_fills_when_the_price_comes_to_it(
+    client: Any, venue: BinanceVenue, prices: dict[str, float]
+) -> None:
     order = client.create_order(BTC, "limit", "sell", 0.1, 55_000.0)
     prices["BTCUSDT"] = 56_000.0
     filled = client.fetch_order(order["id"], BTC)
@@ -143,10 +162,26 @@ def test_time_in_force_is_obeyed(client: Any, venue: BinanceVenue) -> None:
         ({"quantity": "-1"}, ccxt.BadRequest, "Invalid quantity"),
         ({"quantity": "1", "symbol": "NOSUSDT"}, ccxt.BadSymbol, "Invalid symbol"),
         ({"quantity": "1"}, ccxt.InsufficientFunds, "insufficient balance"),
-        ({"quantity": "0.01", "type": "LIMIT", "timeInForce": "GTC", "price": "50000.001"}, ccxt.InvalidOrder, "Filter failure: PRICE_FILTER"),
-        ({"quantity": "0.01", "type": "LIMIT", "timeInForce": "GTC", "price": "500"}, ccxt.InvalidOrder, "Filter failure: PERCENT_PRICE_BY_SIDE"),
-        ({"quantity": "0.01", "type": "LIMIT", "timeInForce": "GTC"}, ccxt.BadRequest, "'price' was not sent"),
-        ({"quantity": "0.01", "newClientOrderId": "no spaces"}, ccxt.BadRequest, "Illegal characters"),
+        (
+            {"quantity": "0.01", "type": "LIMIT", "timeInForce": "GTC", "price": "50000.001"},
+            ccxt.InvalidOrder,
+            "Filter failure: PRICE_FILTER",
+        ),
+        (
+            {"quantity": "0.01", "type": "LIMIT", "timeInForce": "GTC", "price": "500"},
+            ccxt.InvalidOrder,
+            "Filter failure: PERCENT_PRICE_BY_SIDE",
+        ),
+        (
+            {"quantity": "0.01", "type": "LIMIT", "timeInForce": "GTC"},
+            ccxt.BadRequest,
+            "'price' was not sent",
+        ),
+        (
+            {"quantity": "0.01", "newClientOrderId": "no spaces"},
+            ccxt.BadRequest,
+            "Illegal characters",
+        ),
         ({}, ccxt.BadRequest, "'quantity' was not sent"),
     ],
 )
@@ -185,13 +220,19 @@ def test_unknown_orders_are_not_found(client: Any, venue: BinanceVenue) -> None:
     ("key", "secret", "code"),
     [("short", "x", "-2014"), ("b" * 64, "x", "-2015"), (KEY, "wrong", "-1022")],
 )
-def test_only_the_right_key_and_secret_open_the_account(venue: BinanceVenue, connect: Callable[..., Any], key: str, secret: str, code: str) -> None:
+def test_only_the_right_key_and_secret_open_the_account(
+    venue: BinanceVenue, connect: Callable[..., Any], key: str, secret: str, code: str
+) -> None:
     with pytest.raises(ccxt.AuthenticationError, match=code):
         connect(key, secret).fetch_balance()
 
 
-@pytest.mark.parametrize(("offset", "accepted"), [(-0.9, True), (-1.2, False), (9.0, True), (11.0, False)])
-def test_a_request_is_valid_from_a_second_before_to_its_window_after(client: Any, venue: BinanceVenue, offset: float, accepted: bool) -> None:
+@pytest.mark.parametrize(
+    ("offset", "accepted"), [(-0.9, True), (-1.2, False), (9.0, True), (11.0, False)]
+)
+def test_a_request_is_valid_from_a_second_before_to_its_window_after(
+    client: Any, venue: BinanceVenue, offset: float, accepted: bool
+) -> None:
     venue.clock_offset = offset  # ccxt's window is 10 s
     if accepted:
         client.fetch_balance()
@@ -205,7 +246,10 @@ def test_history_is_given_in_windows(client: Any, venue: BinanceVenue) -> None:
         buy(client, client_id=f"n{number}")
     assert [order["clientOrderId"] for order in client.fetch_orders(BTC, None, 2)] == ["n2", "n3"]
     assert [order["clientOrderId"] for order in client.fetch_orders(BTC, 1, 2)] == ["n0", "n1"]
-    assert [trade["id"] for trade in client.fetch_my_trades(BTC, None, None, {"fromId": 3})] == ["3", "4"]
+    assert [trade["id"] for trade in client.fetch_my_trades(BTC, None, None, {"fromId": 3})] == [
+        "3",
+        "4",
+    ]
     assert [trade["order"] for trade in client.fetch_order_trades("2", BTC)] == ["2"]
     now = client.milliseconds()
     with pytest.raises(ccxt.BadRequest, match="-1127"):
@@ -216,11 +260,21 @@ def test_a_reset_wipes_the_account_and_keeps_the_keys(client: Any, venue: Binanc
     buy(client)
     client.create_order(BTC, "limit", "buy", 0.01, 40_000.0)
     hour = 3_600_000
-    venue.candles = lambda symbol, interval: [(int(time.time() * 1000) // hour * hour - hour, 1.0, 1.0, 1.0, 1.0, 1.0)]
+    venue.candles = lambda symbol, interval: [
+        (int(time.time() * 1000) // hour * hour - hour, 1.0, 1.0, 1.0, 1.0, 1.0)
+    ]
     assert len(client.fetch_ohlcv(BTC, "1h")) == 1
     venue.reset()
-    assert {coin: units for coin, units in client.fetch_balance()["total"].items() if units} == {coin: float(u) for coin, u in GRANTS.items()}
-    assert client.fetch_orders(BTC) == client.fetch_open_orders() == client.fetch_my_trades(BTC) == client.fetch_ohlcv(BTC, "1h") == []
+    assert {coin: units for coin, units in client.fetch_balance()["total"].items() if units} == {
+        coin: float(u) for coin, u in GRANTS.items()
+    }
+    assert (
+        client.fetch_orders(BTC)
+        == client.fetch_open_orders()
+        == client.fetch_my_trades(BTC)
+        == client.fetch_ohlcv(BTC, "1h")
+        == []
+    )
     assert len(venue.orders) == 2
     assert buy(client)["id"] == "1"
 
@@ -236,7 +290,9 @@ def test_the_owner_can_trade_and_move_coins_by_hand(client: Any, venue: BinanceV
     assert client.fetch_open_orders() == []
 
 
-def test_a_key_at_the_live_host_does_not_stay_unseen(venue: BinanceVenue, network: Internet) -> None:
+def test_a_key_at_the_live_host_does_not_stay_unseen(
+    venue: BinanceVenue, network: Internet
+) -> None:
     requests.get("https://api.binance.com/api/v3/ping").raise_for_status()
     assert venue.signed_live == []
     answer = requests.get("https://api.binance.com/api/v3/account?timestamp=1&signature=2")

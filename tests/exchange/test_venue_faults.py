@@ -13,7 +13,16 @@ import ccxt
 import pytest
 
 from tests.exchange.account import KEY, SECRET, Key
-from tests.exchange.faults import CHANGES, EXECUTED, FAULTS, ODD_ORDERS, REFUSALS, SLOW, TURNED_AWAY, UNEXECUTED
+from tests.exchange.faults import (
+    CHANGES,
+    EXECUTED,
+    FAULTS,
+    ODD_ORDERS,
+    REFUSALS,
+    SLOW,
+    TURNED_AWAY,
+    UNEXECUTED,
+)
 from tests.exchange.proxy import DROPPED, Answer, Asked
 from tests.exchange.venue import TESTNET, BinanceVenue
 
@@ -35,7 +44,9 @@ def outcome(client: Any) -> str | None:
 
 
 @pytest.mark.parametrize("name", sorted(UNEXECUTED))
-def test_a_fault_before_execution_leaves_no_order(client: Any, venue: BinanceVenue, name: str) -> None:
+def test_a_fault_before_execution_leaves_no_order(
+    client: Any, venue: BinanceVenue, name: str
+) -> None:
     rule = venue.faults.add(name, "POST", "order")
     assert (outcome(client) is None) != name.startswith(NOTICED)
     assert len(rule.met) == 1
@@ -45,7 +56,9 @@ def test_a_fault_before_execution_leaves_no_order(client: Any, venue: BinanceVen
 
 
 @pytest.mark.parametrize("name", sorted(EXECUTED))
-def test_a_fault_after_execution_leaves_one_order_and_no_word_of_it(client: Any, venue: BinanceVenue, name: str) -> None:
+def test_a_fault_after_execution_leaves_one_order_and_no_word_of_it(
+    client: Any, venue: BinanceVenue, name: str
+) -> None:
     venue.faults.add(name, "POST", "order")
     assert (outcome(client) is None) != name.startswith(NOTICED)
     (order,) = venue.orders
@@ -62,7 +75,9 @@ def test_a_refusal_leaves_no_order(client: Any, venue: BinanceVenue, name: str) 
 
 
 @pytest.mark.parametrize("status", [429, 418])
-def test_whoever_goes_on_asking_when_told_to_wait_is_put_on_record(client: Any, venue: BinanceVenue, status: int) -> None:
+def test_whoever_goes_on_asking_when_told_to_wait_is_put_on_record(
+    client: Any, venue: BinanceVenue, status: int
+) -> None:
     venue.faults.add(str(status), "GET", "account", retry_after=60)
     with pytest.raises(ccxt.DDoSProtection, match=str(status)):
         client.fetch_balance()
@@ -106,17 +121,27 @@ def test_trades_and_balances_can_lag(client: Any, venue: BinanceVenue) -> None:
     venue.faults.add("balances_lag", "POST", "order", queries=2)
     before = client.fetch_balance()["BTC"]["free"]
     buy(client, client_id="second")
-    assert [client.fetch_balance()["BTC"]["free"] for _ in range(3)] == [before, before, float(Decimal("1.01998"))]
+    assert [client.fetch_balance()["BTC"]["free"] for _ in range(3)] == [
+        before,
+        before,
+        float(Decimal("1.01998")),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["market", "limit"])
-def test_an_order_can_fill_in_part_now_and_the_rest_later(client: Any, venue: BinanceVenue, kind: str) -> None:
+def test_an_order_can_fill_in_part_now_and_the_rest_later(
+    client: Any, venue: BinanceVenue, kind: str
+) -> None:
     venue.faults.add("partial_then_rest", "POST", "order", fraction="0.4", queries=2)
     order = client.create_order(BTC, kind, "buy", 0.01, 51_000.0 if kind == "limit" else None)
     assert (order["status"], order["filled"]) == ("open", 0.004)
     assert client.fetch_balance()["USDT"]["used"] > 0.006 * 50_000
     seen = [client.fetch_order(order["id"], BTC) for _ in range(3)]
-    assert [(one["status"], one["filled"]) for one in seen] == [("open", 0.004), ("open", 0.004), ("closed", 0.01)]
+    assert [(one["status"], one["filled"]) for one in seen] == [
+        ("open", 0.004),
+        ("open", 0.004),
+        ("closed", 0.01),
+    ]
     assert client.fetch_balance()["USDT"]["used"] == 0.0
 
 
@@ -167,7 +192,9 @@ def test_a_key_can_be_revoked_while_it_is_used(client: Any, venue: BinanceVenue)
             client.fetch_balance()
 
 
-def test_a_key_can_be_read_only_or_too_powerful(venue: BinanceVenue, connect: Callable[..., Any]) -> None:
+def test_a_key_can_be_read_only_or_too_powerful(
+    venue: BinanceVenue, connect: Callable[..., Any]
+) -> None:
     reader, owner = Key("r" * 64, "one", trade=False), Key("o" * 64, "two", withdraw=True)
     venue.keys |= {reader.name: reader, owner.name: owner}
     client = connect(reader.name, reader.secret)
@@ -185,7 +212,9 @@ def test_a_reset_can_come_between_two_requests(client: Any, venue: BinanceVenue)
 
 
 def test_a_rule_says_which_requests_it_is_for(client: Any, venue: BinanceVenue) -> None:
-    late = venue.faults.add("503_before", nth=2, times=2, where=lambda asked: asked.query.get("symbol") == "ETHUSDT")
+    late = venue.faults.add(
+        "503_before", nth=2, times=2, where=lambda asked: asked.query.get("symbol") == "ETHUSDT"
+    )
     other = venue.faults.add("503_before", host="api.binance.com")
     outcomes = []
     for _ in range(4):
@@ -212,12 +241,21 @@ def test_a_fault_can_be_any_function(client: Any, venue: BinanceVenue) -> None:
 def test_hooks_run_around_every_request(client: Any, venue: BinanceVenue) -> None:
     seen: list[tuple[str, str, int, int]] = []
     first = venue.handled + 1
-    venue.before_request = lambda asked, number: seen.append(("before", asked.path, number - first, len(venue.orders)))
-    venue.after_request = lambda asked, number: seen.append(("after", asked.path, number - first, len(venue.orders)))
+    venue.before_request = lambda asked, number: seen.append(
+        ("before", asked.path, number - first, len(venue.orders))
+    )
+    venue.after_request = lambda asked, number: seen.append(
+        ("after", asked.path, number - first, len(venue.orders))
+    )
     client.fetch_time()
     buy(client)
     order, clock = "/api/v3/order", "/api/v3/time"
-    assert seen == [("before", clock, 0, 0), ("after", clock, 0, 0), ("before", order, 1, 0), ("after", order, 1, 1)]
+    assert seen == [
+        ("before", clock, 0, 0),
+        ("after", clock, 0, 0),
+        ("before", order, 1, 0),
+        ("after", order, 1, 1),
+    ]
     venue.before_request = lambda asked, number: DROPPED
     assert outcome(client) == "NetworkError"
     assert len(venue.orders) == 1
@@ -232,7 +270,9 @@ client.create_order("BTC/USDT", "market", "buy", 0.01, None, {"newClientOrderId"
 
 
 @pytest.mark.parametrize(("instead", "orders"), [(None, 1), (DROPPED, 0)])
-def test_a_process_can_be_killed_while_its_order_is_on_the_way(venue: BinanceVenue, instead: Answer | None, orders: int) -> None:
+def test_a_process_can_be_killed_while_its_order_is_on_the_way(
+    venue: BinanceVenue, instead: Answer | None, orders: int
+) -> None:
     child = subprocess.Popen([sys.executable, "-c", CHILD, KEY, SECRET])
 
     def kill(asked: Asked, number: int) -> Answer | None:
@@ -255,25 +295,47 @@ def test_every_named_fault_is_in_a_family() -> None:
     assert sum(len(family) for family in families) == len(FAULTS)
 
 
-def test_no_unit_is_made_or_lost_whatever_is_asked(venue: BinanceVenue, prices: dict[str, float]) -> None:
+def test_no_unit_is_made_or_lost_whatever_is_asked(
+    venue: BinanceVenue, prices: dict[str, float]
+) -> None:
     chance = random.Random(4)
     odd = [*(ODD_ORDERS.keys() - {"filled_before_cancel"}), *EXECUTED, *UNEXECUTED, "thin_book"]
     statuses = set()
     for number in range(600):
         prices["BTCUSDT"] = 50_000 * chance.uniform(0.9, 1.1)
         venue.matching.pay_in_bnb = chance.random() < 0.5
-        params = {"symbol": "BTCUSDT", "side": chance.choice(["BUY", "SELL"]), "newClientOrderId": f"n{number}"}
+        params = {
+            "symbol": "BTCUSDT",
+            "side": chance.choice(["BUY", "SELL"]),
+            "newClientOrderId": f"n{number}",
+        }
         if chance.random() < 0.5:
-            params |= {"type": "MARKET", chance.choice(["quantity", "quoteOrderQty"]): f"{chance.uniform(0.0001, 0.05):.5f}"}
+            params |= {
+                "type": "MARKET",
+                chance.choice(["quantity", "quoteOrderQty"]): f"{chance.uniform(0.0001, 0.05):.5f}",
+            }
         else:
-            price, kind = f"{50_000 * chance.uniform(0.95, 1.05):.2f}", chance.choice(["GTC", "IOC", "FOK"])
-            params |= {"type": "LIMIT", "timeInForce": kind, "price": price, "quantity": f"{chance.uniform(0.0001, 0.05):.5f}"}
+            price, kind = (
+                f"{50_000 * chance.uniform(0.95, 1.05):.2f}",
+                chance.choice(["GTC", "IOC", "FOK"]),
+            )
+            params |= {
+                "type": "LIMIT",
+                "timeInForce": kind,
+                "price": price,
+                "quantity": f"{chance.uniform(0.0001, 0.05):.5f}",
+            }
         if chance.random() < 0.5:
             venue.faults.add(chance.choice(sorted(odd)), "POST", "order")
         if chance.random() < 0.2:
             venue.faults.add("filled_before_cancel", "DELETE", "order")
         _ask(venue, "POST", "order", params)
-        _ask(venue, chance.choice(["GET", "DELETE"]), "order", {"symbol": "BTCUSDT", "orderId": str(chance.randint(1, number + 1))})
+        _ask(
+            venue,
+            chance.choice(["GET", "DELETE"]),
+            "order",
+            {"symbol": "BTCUSDT", "orderId": str(chance.randint(1, number + 1))},
+        )
         assert venue.matching.differences() == {}
         venue.books.unset("BTCUSDT")
         statuses |= {order.status for order in venue.orders}
@@ -283,6 +345,18 @@ def test_no_unit_is_made_or_lost_whatever_is_asked(venue: BinanceVenue, prices: 
 
 def _ask(venue: BinanceVenue, method: str, path: str, params: dict[str, str]) -> None:
     key = next(iter(venue.keys.values()))
-    text = "&".join(f"{name}={value}" for name, value in {**params, "timestamp": str(venue.stamp())}.items())
+    text = "&".join(
+        f"{name}={value}" for name, value in {**params, "timestamp": str(venue.stamp())}.items()
+    )
     query = dict(pair.split("=") for pair in text.split("&"))
-    venue.answer(Asked(TESTNET, method, f"/api/v3/{path}", query, {"x-mbx-apikey": key.name}, b"", f"{text}&signature={key.signed(text)}"))
+    venue.answer(
+        Asked(
+            TESTNET,
+            method,
+            f"/api/v3/{path}",
+            query,
+            {"x-mbx-apikey": key.name},
+            b"",
+            f"{text}&signature={key.signed(text)}",
+        )
+    )

@@ -78,12 +78,20 @@ class BinanceVenue:
         with self.turn:
             self.handled += 1
             number = self.handled
-            if asked.host not in self.hosts and ("x-mbx-apikey" in asked.headers or "signature" in parameters(asked)):
+            if asked.host not in self.hosts and (
+                "x-mbx-apikey" in asked.headers or "signature" in parameters(asked)
+            ):
                 self.signed_live.append(asked)
-        if self.before_request is not None and (instead := self.before_request(asked, number)) is not None:
+        if (
+            self.before_request is not None
+            and (instead := self.before_request(asked, number)) is not None
+        ):
             return instead
         answer = self._misfortunate(asked)
-        if self.after_request is not None and (instead := self.after_request(asked, number)) is not None:
+        if (
+            self.after_request is not None
+            and (instead := self.after_request(asked, number)) is not None
+        ):
             return instead
         return answer
 
@@ -144,7 +152,9 @@ class BinanceVenue:
     def _turned_away(self, host: str) -> Answer:
         until, status = self._away[host]
         answer = refusal(-1003, TURNED_AWAY[status].format(until=int(until * 1000)), status)
-        return answer._replace(headers=(*answer.headers, ("Retry-After", str(math.ceil(until - self.now())))))
+        return answer._replace(
+            headers=(*answer.headers, ("Retry-After", str(math.ceil(until - self.now()))))
+        )
 
     def _misfortunate(self, asked: Asked) -> Answer:
         if self.now() < self._away.get(asked.host, (0.0, 0))[0]:
@@ -153,21 +163,31 @@ class BinanceVenue:
         with self.turn:
             rule = self.faults.for_request(asked)
 
-        def execute(shape: Callable[[Order], None] | None = None, portion: Portion | None = None) -> Answer:
+        def execute(
+            shape: Callable[[Order], None] | None = None, portion: Portion | None = None
+        ) -> Answer:
             return self._executed(asked, shape, portion)
 
         return execute() if rule is None else rule.fault(self, asked, execute, **rule.detail)
 
-    def _executed(self, asked: Asked, shape: Callable[[Order], None] | None, portion: Portion | None) -> Answer:
+    def _executed(
+        self, asked: Asked, shape: Callable[[Order], None] | None, portion: Portion | None
+    ) -> Answer:
         path = asked.path.removeprefix("/api/v3/")
         name, params = asked.headers.get("x-mbx-apikey", ""), parameters(asked)
-        private = self.private.routes.get((asked.method, path)) if asked.host in self.hosts else None
+        private = (
+            self.private.routes.get((asked.method, path)) if asked.host in self.hosts else None
+        )
         endpoint = private or self.public.routes.get((asked.method, path))
         if endpoint is None:
             return Answer(404, b"<html><body>Not Found</body></html>")
         with self.turn:
             try:
-                key = check_signed(self.keys, name, signed_text(asked), params, self.stamp()) if private else None
+                key = (
+                    check_signed(self.keys, name, signed_text(asked), params, self.stamp())
+                    if private
+                    else None
+                )
                 self.matching.touch()
                 return said(endpoint(Call(params, key, asked.host, shape, portion)))
             except RefusalError as error:
@@ -201,7 +221,11 @@ class Person:
 
     def _place(self, **params: str) -> Order:
         with self._venue.turn:
-            self._venue.private.place(Call({"type": "MARKET", "newClientOrderId": f"web_{secrets.token_hex(12)}", **params}))
+            self._venue.private.place(
+                Call(
+                    {"type": "MARKET", "newClientOrderId": f"web_{secrets.token_hex(12)}", **params}
+                )
+            )
             return list(self._venue.matching.orders.values())[-1]
 
 
@@ -215,4 +239,8 @@ def signed_text(asked: Asked) -> str:
 
 
 def said(content: Any) -> Answer:
-    return Answer(200, json.dumps(content, separators=(",", ":")).encode(), (("Content-Type", "application/json;charset=UTF-8"),))
+    return Answer(
+        200,
+        json.dumps(content, separators=(",", ":")).encode(),
+        (("Content-Type", "application/json;charset=UTF-8"),),
+    )

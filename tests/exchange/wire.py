@@ -49,7 +49,11 @@ def order_queried(order: Order) -> dict[str, Any]:
 
 def order_cancelled(order: Order, cancel_id: str) -> dict[str, Any]:
     """The answer to a cancellation, which has a client id of its own."""
-    return _order(order) | {"origClientOrderId": order.client_id, "clientOrderId": cancel_id, "transactTime": order.updated}
+    return _order(order) | {
+        "origClientOrderId": order.client_id,
+        "clientOrderId": cancel_id,
+        "transactTime": order.updated,
+    }
 
 
 def trade(of: Trade) -> dict[str, Any]:
@@ -74,10 +78,22 @@ def candle(row: Candle, interval: str) -> list[Any]:
     volume = units(row[5])
     traded = units(row[5] * row[4])
     ends = int(row[0]) + length(interval) - 1
-    return [int(row[0]), *(units(price) for price in row[1:5]), volume, ends, traded, 1, volume, traded, "0"]
+    return [
+        int(row[0]),
+        *(units(price) for price in row[1:5]),
+        volume,
+        ends,
+        traded,
+        1,
+        volume,
+        traded,
+        "0",
+    ]
 
 
-def day_ticker(symbol: str, last: Decimal, before: Decimal, best: dict[str, Any], now: int) -> dict[str, Any]:
+def day_ticker(
+    symbol: str, last: Decimal, before: Decimal, best: dict[str, Any], now: int
+) -> dict[str, Any]:
     """The ticker of the last 24 hours, as far as two prices and the best offers tell it."""
     low, high = sorted((last, before))
     return {

@@ -27,7 +27,9 @@ class YahooSite:
     a symbol.
     """
 
-    def __init__(self, frames: Mapping[str, pd.DataFrame], now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, frames: Mapping[str, pd.DataFrame], now: Callable[[], float] = time.time
+    ) -> None:
         self.frames, self.now = dict(frames), now
         self.faults: list[Answer] = []
         self.always: Answer | None = None
@@ -58,26 +60,44 @@ class YahooSite:
         zone = _zone(symbol)
         rows = self._rows(symbol, zone, int(query["period1"]), int(query["period2"]))
         stamps = [stamp for stamp, _ in rows]
-        opened, high, low, close, adjusted, volume = zip(*(row for _, row in rows), strict=True) if rows else ((),) * 6
+        opened, high, low, close, adjusted, volume = (
+            zip(*(row for _, row in rows), strict=True) if rows else ((),) * 6
+        )
         quote = {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
         result: dict[str, Any] = {"meta": {"symbol": symbol, "exchangeTimezoneName": str(zone)}}
-        result["indicators"] = {"quote": [quote if rows else {}], "adjclose": [{"adjclose": adjusted}] if rows else [{}]}
+        result["indicators"] = {
+            "quote": [quote if rows else {}],
+            "adjclose": [{"adjclose": adjusted}] if rows else [{}],
+        }
         if rows:
             result["timestamp"] = stamps
         return _said({"chart": {"result": [result], "error": None}})
 
-    def _rows(self, symbol: str, zone: ZoneInfo, first: int, last: int) -> list[tuple[int, tuple[Any, ...]]]:
+    def _rows(
+        self, symbol: str, zone: ZoneInfo, first: int, last: int
+    ) -> list[tuple[int, tuple[Any, ...]]]:
         now = int(self.now())
-        bars = ((now if begins <= now < ends else begins, ends, row) for begins, ends, row in self._stamped(symbol, zone) if begins <= now)
+        bars = (
+            (now if begins <= now < ends else begins, ends, row)
+            for begins, ends, row in self._stamped(symbol, zone)
+            if begins <= now
+        )
         return [(stamp, row) for stamp, _, row in bars if first <= stamp <= last]
 
     def _stamped(self, symbol: str, zone: ZoneInfo) -> list[Bar]:
         """Every row's bar; worked out once for a frame."""
         frame = self.frames[symbol]
         if symbol not in self._bars or self._bars[symbol][0] is not frame:
-            values = frame[["open", "high", "low", "close", "adj_close", "volume"]].astype(object).where(frame.notna(), None)
+            values = (
+                frame[["open", "high", "low", "close", "adj_close", "volume"]]
+                .astype(object)
+                .where(frame.notna(), None)
+            )
             rows = zip(frame.index, values.itertuples(index=False, name=None), strict=True)
-            self._bars[symbol] = (frame, [(*_span(day.to_pydatetime(), zone), row) for day, row in rows])
+            self._bars[symbol] = (
+                frame,
+                [(*_span(day.to_pydatetime(), zone), row) for day, row in rows],
+            )
         return self._bars[symbol][1]
 
 
@@ -90,7 +110,9 @@ def _span(day: datetime, zone: ZoneInfo) -> tuple[int, int]:
     midnight = day.replace(tzinfo=zone)
     if zone is UTC:
         return int(midnight.timestamp()), int((midnight + timedelta(days=1)).timestamp())
-    return int(midnight.replace(hour=9, minute=30).timestamp()), int(midnight.replace(hour=16).timestamp())
+    return int(midnight.replace(hour=9, minute=30).timestamp()), int(
+        midnight.replace(hour=16).timestamp()
+    )
 
 
 def _said(content: Any, status: int = 200) -> Answer:

@@ -28,7 +28,14 @@ from tests.exchange.proxy import DROPPED, Answer, Asked
 from tests.exchange.venue import TESTNET, BinanceVenue, parameters, signed_text
 
 COINS = ("BTC", "ETH", "SOL")
-ORDERS = ("invisible", "trades_lag", "balances_lag", "partial_then_rest", "partial_then_expired", *(REFUSALS.keys() - {"key_rejected", "not_found"}))
+ORDERS = (
+    "invisible",
+    "trades_lag",
+    "balances_lag",
+    "partial_then_rest",
+    "partial_then_expired",
+    *(REFUSALS.keys() - {"key_rejected", "not_found"}),
+)
 LASTING = ("thin_book", "halted", "filters_changed")  # mended at the next midnight
 FINAL = ("key_revoked", "key_read_only", "key_rejected")  # after these only a person can help
 LATE = "held back"
@@ -45,10 +52,22 @@ class FromMemory(LivePrices):
         super().__init__(settings)
         self._prices, self._missing = prices, missing
 
-    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(
+        self, now: pd.Timestamp, again: Collection[str] = ()
+    ) -> tuple[Prices, Mapping[str, DataError]]:
         found = self._prices.until(now)
-        failed = {request.symbol: DataError(f"{request.symbol}: HTTP 500") for request in found.series if self._missing()}
-        return found._replace(series={request: one for request, one in found.series.items() if request.symbol not in failed}), failed
+        failed = {
+            request.symbol: DataError(f"{request.symbol}: HTTP 500")
+            for request in found.series
+            if self._missing()
+        }
+        return found._replace(
+            series={
+                request: one
+                for request, one in found.series.items()
+                if request.symbol not in failed
+            }
+        ), failed
 
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         if self._missing():
@@ -114,17 +133,27 @@ class Misfortunes:
         if self._chance.random() < rate:
             name, detail = self._drawn(asked)
             self.met[name] += 1
-            venue.faults.add(self._hold_back if name == LATE else name, where=lambda other: other is asked, **detail)
+            venue.faults.add(
+                self._hold_back if name == LATE else name,
+                where=lambda other: other is asked,
+                **detail,
+            )
         return None
 
-    def _hold_back(self, venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer]) -> Answer:
+    def _hold_back(
+        self, venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer]
+    ) -> Answer:
         """No answer, and an order that is executed as late as an exchange may: within its window and ten seconds."""
         params = parameters(asked)
         try:
-            check_signed(venue.keys, asked.headers["x-mbx-apikey"], signed_text(asked), params, venue.stamp())
+            check_signed(
+                venue.keys, asked.headers["x-mbx-apikey"], signed_text(asked), params, venue.stamp()
+            )
         except RefusalError:
             return execute()
-        due = int(params["timestamp"]) / 1000 + self._chance.uniform(0.1, int(params["recvWindow"]) / 1000 + 9.9)
+        due = int(params["timestamp"]) / 1000 + self._chance.uniform(
+            0.1, int(params["recvWindow"]) / 1000 + 9.9
+        )
         self._held_back.append((due, params))
         return DROPPED
 
@@ -174,7 +203,9 @@ class Misfortunes:
         if self.happens("somebody else", 0.08):
             self._somebody()
         if self.happens("Yahoo", 0.1):
-            answer = self._chance.choice((Answer(429), Answer(500), Answer(200, b"<html>"), DROPPED))
+            answer = self._chance.choice(
+                (Answer(429), Answer(500), Answer(200, b"<html>"), DROPPED)
+            )
             self._scene.yahoo.faults += [answer] * self._chance.randint(1, 6)
 
     def _somebody(self) -> None:
@@ -227,5 +258,7 @@ def crashing(misfortunes: Misfortunes) -> Iterator[None]:
 
 def prices_of(folder: Path, calendar: Path) -> Prices:
     """All daily series of a folder."""
-    settings = settings_for(folder, calendar, calendar, {"prices.source": "folder", "prices.cache": calendar})
+    settings = settings_for(
+        folder, calendar, calendar, {"prices.source": "folder", "prices.cache": calendar}
+    )
     return load_prices(settings, pd.Timestamp("2016-12-31", tz="UTC"))

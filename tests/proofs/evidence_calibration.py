@@ -39,7 +39,10 @@ from tests.backtests.tuning.planted import OPEN, SHUT, Effect, Source, effect, s
 FIRST = pd.Timestamp("2010-07-19", tz="UTC")  # of Bitcoin's prices: five breakouts since
 QUICK = ["evidence.draws=1000", "evidence.bases=[252]", "evidence.confirms=[1]", "evidence.alts=[]"]
 BAND = 2.575829  # of 99 %
-MEASURES_IT = {"A15", "A10 the gate alone, over the weeks for which causes are known"}  # what is planted
+MEASURES_IT = {
+    "A15",
+    "A10 the gate alone, over the weeks for which causes are known",
+}  # what is planted
 EVEN = 0.5  # what the order of layers says by chance
 
 
@@ -81,23 +84,52 @@ def asked(job: Job) -> list[Found]:
     settings, real, table, days = scene(job.data, job.lead)
     drawn, evidence = world(real.prices, days, job.seed, job.planted).prices, settings.evidence
     coins = {BITCOIN: settings.backtest.bitcoin, ETHER: evidence.ether}
-    history = real._replace(assets=real.assets | {name: drawn.of(symbol).frame["close"].dropna() for name, symbol in coins.items()})
+    history = real._replace(
+        assets=real.assets
+        | {name: drawn.of(symbol).frame["close"].dropna() for name, symbol in coins.items()}
+    )
     found = []
     for (asset, horizon), one in studied(history, settings).follows.items():
         if asset == BITCOIN:
             kinds = [*one.against.items(), ("least favourable", one.strictest)]
-            found += [Found(f"{horizon}, {name}", each.p, None if job.times else each.low <= 0.0 <= each.high) for name, each in kinds]
+            found += [
+                Found(
+                    f"{horizon}, {name}",
+                    each.p,
+                    None if job.times else each.low <= 0.0 <= each.high,
+                )
+                for name, each in kinds
+            ]
     scans = lag_scan.scanned(history, table, evidence)
-    coins_only = history._replace(bonds={}, macro={})  # what is asked of indices alone is the same in every world
-    claims = [*regime.claims(history, table, evidence), *together.claims(coins_only, evidence), *causes.claims(history, table, evidence)]
-    claims += [*leads.claims(history, leads.led(history, evidence), evidence), *lag_scan.claims(scans), *turns.claims(history)]
+    coins_only = history._replace(
+        bonds={}, macro={}
+    )  # what is asked of indices alone is the same in every world
+    claims = [
+        *regime.claims(history, table, evidence),
+        *together.claims(coins_only, evidence),
+        *causes.claims(history, table, evidence),
+    ]
+    claims += [
+        *leads.claims(history, leads.led(history, evidence), evidence),
+        *lag_scan.claims(scans),
+        *turns.claims(history),
+    ]
     for claim in claims:
-        if (claim.p is not None or claim.low is not None) and any(coin in claim.data for coin in coins):
+        if (claim.p is not None or claim.low is not None) and any(
+            coin in claim.data for coin in coins
+        ):
             found.append(judged(claim, job))
     said = lag_scan.SAID
     return [
         *found,
-        *(Found(f"lag of {one.asset} within {said[0]} to {said[1]} days", float(not said[0] <= one.best <= said[1]), None) for one in scans),
+        *(
+            Found(
+                f"lag of {one.asset} within {said[0]} to {said[1]} days",
+                float(not said[0] <= one.best <= said[1]),
+                None,
+            )
+            for one in scans
+        ),
     ]
 
 
@@ -119,21 +151,33 @@ def judged(claim: Claim, job: Job) -> Found:
 
 def outcomes(jobs: list[Job], processes: int) -> Iterator[list[Found]]:
     """All worlds, in order."""
-    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")  # the processes are the threads
+    os.environ |= dict.fromkeys(
+        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1"
+    )  # the processes are the threads
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield from pool.map(asked, jobs)
 
 
 def main() -> None:
     """Draw all and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True)
-    parser.add_argument("--times", type=float, default=0.0, help="of the difference measured while the gate was open; 0: none")
+    parser.add_argument(
+        "--times",
+        type=float,
+        default=0.0,
+        help="of the difference measured while the gate was open; 0: none",
+    )
     for name, value in (("worlds", 500), ("lead", 0), ("seed", 51_000_000), ("processes", 2)):
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
     rows: dict[str, list[Found]] = {}
-    jobs = [Job(given.data, given.seed + number, given.times, given.lead) for number in range(given.worlds)]
+    jobs = [
+        Job(given.data, given.seed + number, given.times, given.lead)
+        for number in range(given.worlds)
+    ]
     for number, one in enumerate(outcomes(jobs, given.processes), 1):
         for test in one:
             rows.setdefault(test.test, []).append(test)
@@ -141,11 +185,16 @@ def main() -> None:
             print(f"{number} of {given.worlds}", file=sys.stderr, flush=True)
     most = LEVEL + BAND * sqrt(LEVEL * (1.0 - LEVEL) / given.worlds)
     effect_ = f"{given.times:g} times the measured difference, {given.lead} days late"
-    print(f"{given.worlds} worlds with {effect_}; 99 % of tests without an effect have at most {most:.1%}, intervals {1.0 - most:.1%} or more")
+    print(
+        f"{given.worlds} worlds with {effect_}; 99 % of tests without an effect have at most {most:.1%}, intervals {1.0 - most:.1%} or more"
+    )
     print(f"{'test':66} {'p <= 5 %':>9} {'interval holds the truth':>25}")
     bad = []
     for name, tests in rows.items():
-        small, held = sum(one.p <= LEVEL for one in tests) / len(tests), [one.holds for one in tests if one.holds is not None]
+        small, held = (
+            sum(one.p <= LEVEL for one in tests) / len(tests),
+            [one.holds for one in tests if one.holds is not None],
+        )
         print(f"{name:66} {small:9.1%} {f'{sum(held) / len(held):.1%}' if held else '-':>25}")
         missed = bool(held) and sum(held) / len(held) < 1.0 - most
         bad += [name] if (small > most or missed) and not name.startswith("lag of") else []

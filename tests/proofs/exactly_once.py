@@ -20,13 +20,27 @@ def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
     """Orders there are too many of: a second one of an id, one that no intent asked for, or more filled than an intent asked for."""
     orders = ours(venue, journal)
     intents = {order.client_id: order.intent for order in journal.orders()}
-    found = [f"{times} orders of {id_}" for id_, times in Counter(order.client_id for order in orders).items() if times > 1]
-    found += [f"order {order.client_id} is in no journal" for order in orders if order.client_id not in intents]
+    found = [
+        f"{times} orders of {id_}"
+        for id_, times in Counter(order.client_id for order in orders).items()
+        if times > 1
+    ]
+    found += [
+        f"order {order.client_id} is in no journal"
+        for order in orders
+        if order.client_id not in intents
+    ]
     for intent in journal.intents():
-        filled = [order for order in orders if intents.get(order.client_id) == intent.id and order.executed]
+        filled = [
+            order
+            for order in orders
+            if intents.get(order.client_id) == intent.id and order.executed
+        ]
         total = float(sum(order.executed for order in filled))
         if len(filled) > 1 or total > abs(intent.size) + SLIVER:
-            found.append(f"intent {intent.id} of {intent.size:g} {intent.symbol} was filled {len(filled)} times, {total:g} in all")
+            found.append(
+                f"intent {intent.id} of {intent.size:g} {intent.symbol} was filled {len(filled)} times, {total:g} in all"
+            )
     return found
 
 
@@ -44,14 +58,29 @@ def lost(venue: BinanceVenue, journal: Journal) -> list[str]:
             if abs(known.get((order.client_id, str(trade.id)), 0.0) - float(trade.size)) > SLIVER
         ]
         if abs(orders.get(order.client_id, 0.0) - float(order.executed)) > SLIVER:
-            found.append(f"order {order.client_id} has filled {order.executed}, the journal says {orders.get(order.client_id)}")
+            found.append(
+                f"order {order.client_id} has filled {order.executed}, the journal says {orders.get(order.client_id)}"
+            )
     real = {(order.client_id, str(trade.id)) for order in venue.orders for trade in order.trades}
-    return found + [f"trade {trade} of {id_} never was" for id_, trade in known if (id_, trade) not in real]
+    return found + [
+        f"trade {trade} of {id_} never was" for id_, trade in known if (id_, trade) not in real
+    ]
 
 
 def unlike(venue: BinanceVenue, expected: dict[str, Decimal]) -> list[str]:
     """Coins of which there is another amount than expected, by more than one step (the quote coin: one step of each coin)."""
     steps = {market.base: market.step for market in venue.markets.values()}
-    quote = sum((market.step * venue.books.last(market.symbol) for market in venue.markets.values() if market.base in expected), Decimal(0))
+    quote = sum(
+        (
+            market.step * venue.books.last(market.symbol)
+            for market in venue.markets.values()
+            if market.base in expected
+        ),
+        Decimal(0),
+    )
     allowed = {coin: steps.get(coin, quote) for coin in expected}
-    return [f"{venue.units(coin)} {coin} in place of {units}" for coin, units in expected.items() if abs(venue.units(coin) - units) > allowed[coin]]
+    return [
+        f"{venue.units(coin)} {coin} in place of {units}"
+        for coin, units in expected.items()
+        if abs(venue.units(coin) - units) > allowed[coin]
+    ]

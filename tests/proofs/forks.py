@@ -84,16 +84,24 @@ class Forks:
 
     def __init__(self, folder: Path, cache: Path) -> None:
         command = [sys.executable, "-m", "tests.proofs.forks", str(folder), str(cache)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self._line()
 
-    def start(self, settings: Settings, clock: SharedClock, environment: dict[str, str], **job: Any) -> int:
+    def start(
+        self, settings: Settings, clock: SharedClock, environment: dict[str, str], **job: Any
+    ) -> int:
         """Begin a session; its process id.
 
         `write` and `moment` ("before", "after"): where in its journal it dies by itself. `until` (epoch seconds): cycle after cycle.
         """
         assert self._process.stdin is not None
-        job |= {"settings": settings.model_dump_json(), "clock": str(clock.file), "hurried": isinstance(clock, HurriedClock)}
+        job |= {
+            "settings": settings.model_dump_json(),
+            "clock": str(clock.file),
+            "hurried": isinstance(clock, HurriedClock),
+        }
         job |= {"environment": environment}
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
@@ -103,7 +111,9 @@ class Forks:
         """How the child has ended: its exit code, or minus the signal that killed it."""
         return self._line()
 
-    def run(self, settings: Settings, clock: SharedClock, environment: dict[str, str], **job: Any) -> int:
+    def run(
+        self, settings: Settings, clock: SharedClock, environment: dict[str, str], **job: Any
+    ) -> int:
         self.start(settings, clock, environment, **job)
         return self.ended()
 
@@ -135,7 +145,9 @@ def forks(folder: Path, cache: Path) -> Iterator[Forks]:
 def session(settings: Settings, clock: Clock, until: float | None) -> int:
     """One `--once` cycle in this process, or all `until` then; the exit code the command would have."""
     with open_journal(journal_path(settings), clock.now) as journal:
-        made = put_together(settings, SECRETS, live_strategy(settings), journal, clock, Counted(0, None))
+        made = put_together(
+            settings, SECRETS, live_strategy(settings), journal, clock, Counted(0, None)
+        )
         outcome = "bug"
         try:
             made.run(once=until is None, until=until or math.inf)
@@ -187,9 +199,14 @@ def warm_up(folder: Path, cache: Path) -> None:
     from tests.price_folder import overrides
 
     ccxt.binance()
-    settings = load(None, [*overrides(folder, cache), "backtest.start=2015-10-01", "backtest.end=2015-10-04"])
+    settings = load(
+        None, [*overrides(folder, cache), "backtest.start=2015-10-01", "backtest.end=2015-10-04"]
+    )
     with tempfile.TemporaryDirectory() as place:
-        replay(prepare(settings, load_prices(settings, pd.Timestamp("2016-12-31", tz="UTC"))), Path(place) / "replay.sqlite")
+        replay(
+            prepare(settings, load_prices(settings, pd.Timestamp("2016-12-31", tz="UTC"))),
+            Path(place) / "replay.sqlite",
+        )
 
 
 def main() -> None:

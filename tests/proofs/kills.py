@@ -44,11 +44,18 @@ COINS = ("USDT", "BTC", "ETH", "SOL")
 RESTARTS = 6
 KILLED = -signal.SIGKILL
 HELD_BACK = 14.0  # seconds: less than recv_window and the ten seconds an exchange may take
-LOST, EXECUTED, UNANSWERED, LATE = "lost on the way", "executed unheard", "unanswered", "held back"  # a request
+LOST, EXECUTED, UNANSWERED, LATE = (
+    "lost on the way",
+    "executed unheard",
+    "unanswered",
+    "held back",
+)  # a request
 BEFORE, AFTER = "before", "after"  # a write of the journal
 USUAL = {"exchange.timeout": 10.0, "allocation.band": 0.0}
 COIN = '{{name="{0}",history="{0}-USD",market="{0}/USDT",weight={1},lag_days=0,step={2}}}'
-WEIGHTS = {"coins": f"[{COIN.format('BTC', 0.2, 0.00001)},{COIN.format('ETH', 0.35, 0.0001)},{COIN.format('SOL', 0.45, 0.001)}]"}
+WEIGHTS = {
+    "coins": f"[{COIN.format('BTC', 0.2, 0.00001)},{COIN.format('ETH', 0.35, 0.0001)},{COIN.format('SOL', 0.45, 0.001)}]"
+}
 
 
 class Case(NamedTuple):
@@ -101,14 +108,22 @@ class Rebalance:
         place = self._base / str(next(self._numbers))
         shutil.copytree(self._beginning.journals, place)
         settings = self._beginning.settings
-        self.settings = settings.model_copy(update={"journal": settings.journal.model_copy(update={"folder": str(place)})})
-        self.venue.matching, self.venue.wiped, self.venue.handled = copied(self._beginning.account), [], 0
+        self.settings = settings.model_copy(
+            update={"journal": settings.journal.model_copy(update={"folder": str(place)})}
+        )
+        self.venue.matching, self.venue.wiped, self.venue.handled = (
+            copied(self._beginning.account),
+            [],
+            0,
+        )
         self.venue.before_request = self.venue.after_request = self._late = None
         self.clock = self._scene.clock = SharedClock.at(place / "clock", self._beginning.now)  # type: ignore[assignment]
 
     def session(self, **job: Any) -> int:
         """A session in a process of its own, from its start to its end; the exit code."""
-        return self._forking.run(self.settings, self.clock, self._scene.network.environment(), **job)
+        return self._forking.run(
+            self.settings, self.clock, self._scene.network.environment(), **job
+        )
 
     def died(self, case: Case) -> bool:
         """Begin again and kill the session at `case`; False if the cycle was over before."""
@@ -139,12 +154,17 @@ class Rebalance:
             return DROPPED
 
         self.venue.before_request, self.venue.after_request = before, after
-        pids.append(self._forking.start(self.settings, self.clock, self._scene.network.environment()))
+        pids.append(
+            self._forking.start(self.settings, self.clock, self._scene.network.environment())
+        )
         status = self._forking.ended()
         dead.set()
         assert status != KILLED or over.wait(10.0)
         late = self._late
-        self.venue.before_request, self.venue.after_request = (lambda *_: late()) if late else None, None
+        self.venue.before_request, self.venue.after_request = (
+            (lambda *_: late()) if late else None,
+            None,
+        )
         return status == KILLED
 
     def wrong(self) -> list[str]:
@@ -159,19 +179,36 @@ class Rebalance:
             self._late()
         with open_journal(journal_path(self.settings), self.clock.now) as journal:
             found = self._unsound(journal)
-            found += [f"intent {one.id} is {one.state}, {one.why}" for one in journal.intents() if one.state != "done"]
+            found += [
+                f"intent {one.id} is {one.state}, {one.why}"
+                for one in journal.intents()
+                if one.state != "done"
+            ]
             bars = len(list(journal.decisions(since=int(self._beginning.now) // DAY * DAY)))
         return found if bars == 1 else [*found, f"{bars} decisions for one bar"]
 
     def _unsound(self, journal: Journal) -> list[str]:
         """What exchange and journal do not agree about, and what is held otherwise than without the kill."""
-        found = doubled(self.venue, journal) + lost(self.venue, journal) + unlike(self.venue, self.holdings)
-        return found if self.venue.conserved() else [*found, f"balances: {self.venue.matching.differences()}"]
+        found = (
+            doubled(self.venue, journal)
+            + lost(self.venue, journal)
+            + unlike(self.venue, self.holdings)
+        )
+        return (
+            found
+            if self.venue.conserved()
+            else [*found, f"balances: {self.venue.matching.differences()}"]
+        )
 
     def after_it(self, changes: dict[str, Any], seconds: float) -> Beginning:
         """The beginning of a cycle some time after this one, under other settings."""
         settings = self.settings.model_copy(update=changes)
-        return Beginning(settings, self._beginning.now + seconds, Path(self.settings.journal.folder), copied(self.venue.matching))
+        return Beginning(
+            settings,
+            self._beginning.now + seconds,
+            Path(self.settings.journal.folder),
+            copied(self.venue.matching),
+        )
 
 
 class OnPaper(Rebalance):
@@ -184,13 +221,22 @@ class OnPaper(Rebalance):
 
     def _unsound(self, journal: Journal) -> list[str]:
         orders, fills = told(journal)
-        found = [] if orders == self._orders else [f"orders are {orders} in place of {self._orders}"]
-        return found if fills == self._fills else [*found, f"fills are {fills} in place of {self._fills}"]
+        found = (
+            [] if orders == self._orders else [f"orders are {orders} in place of {self._orders}"]
+        )
+        return (
+            found
+            if fills == self._fills
+            else [*found, f"fills are {fills} in place of {self._fills}"]
+        )
 
 
 def told(journal: Journal) -> tuple[list[Any], list[Any]]:
     """Orders and executions without ids and times."""
-    orders = [(order.symbol, order.attempt, order.size, order.status, order.filled, order.average) for order in journal.orders()]
+    orders = [
+        (order.symbol, order.attempt, order.size, order.status, order.filled, order.average)
+        for order in journal.orders()
+    ]
     return orders, [(row.symbol, row.size, row.price, row.fee) for row in journal.fills()]
 
 
@@ -199,7 +245,9 @@ def copied(old: Matching) -> Matching:
     new = Matching(old.books, Balances({}), old.stamp)
     for name in ("free", "locked", "moved"):
         setattr(new.balances, name, dict(getattr(old.balances, name)))
-    new.orders = {number: replace(order, trades=list(order.trades)) for number, order in old.orders.items()}
+    new.orders = {
+        number: replace(order, trades=list(order.trades)) for number, order in old.orders.items()
+    }
     new.trades = list(old.trades)
     new.order_ids, new.trade_ids = count(len(new.orders) + 1), count(len(new.trades) + 1)
     return new
@@ -223,11 +271,20 @@ def rebalances(folder: Path, cache: Path, base: Path) -> Iterator[dict[str, Reba
     none = base / "none"
     none.mkdir()
     with forks(folder, cache) as forking, world(folder, cache, base, "2015-10-20", USUAL) as scene:
-        buys = Rebalance(scene, forking, base / "buys", Beginning(scene.settings, START, none, scene.venue.matching))
+        buys = Rebalance(
+            scene,
+            forking,
+            base / "buys",
+            Beginning(scene.settings, START, none, scene.venue.matching),
+        )
         other = settings_for(folder, cache, base, USUAL | WEIGHTS)
-        sells = Rebalance(scene, forking, base / "sells", buys.after_it({"coins": other.coins}, DAY))
+        sells = Rebalance(
+            scene, forking, base / "sells", buys.after_it({"coins": other.coins}, DAY)
+        )
         dry = settings_for(folder, cache, base, USUAL | {"exchange.mode": "dry-run"})
-        paper = OnPaper(scene, forking, base / "paper", Beginning(dry, START, none, scene.venue.matching))
+        paper = OnPaper(
+            scene, forking, base / "paper", Beginning(dry, START, none, scene.venue.matching)
+        )
         yield {"buys": buys, "sells and buys": sells, "on paper": paper}
 
 
@@ -252,7 +309,9 @@ def tried(cycle: Rebalance) -> Iterator[tuple[Case, list[str]]]:
 
 def main() -> None:
     """Kill everywhere and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", help="cycles whose name contains this")
     chosen = parser.parse_args().only
     good = total = 0
@@ -265,7 +324,10 @@ def main() -> None:
             for name, cycle in found.items():
                 if chosen not in name:
                     continue
-                print(f"{name}: {cycle.requests} requests, {len(cycle.orders)} of them orders", flush=True)
+                print(
+                    f"{name}: {cycle.requests} requests, {len(cycle.orders)} of them orders",
+                    flush=True,
+                )
                 all_: dict[str, list[bool]] = {}
                 for case, wrong in tried(cycle):
                     all_.setdefault(case.moment, []).append(not wrong)
@@ -274,7 +336,9 @@ def main() -> None:
                 for moment, right in all_.items():
                     print(f"  {moment:20} {sum(right)} of {len(right)}", flush=True)
                     good, total = good + sum(right), total + len(right)
-    print(f"{good} of {total} kills end as the cycle that nobody disturbed, {time.perf_counter() - began:.0f} s")
+    print(
+        f"{good} of {total} kills end as the cycle that nobody disturbed, {time.perf_counter() - began:.0f} s"
+    )
     sys.exit(good != total)
 
 

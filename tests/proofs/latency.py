@@ -70,7 +70,10 @@ class Stopwatch:
 def measured(folder: Path, cache: Path, base: Path, cycles: int) -> Sequence[Cycle]:
     """So many cycles that order something, after a first one."""
     changes = {"exchange.timeout": 10.0, "allocation.band": 0.0}
-    with forks(folder, cache) as forking, world(folder, cache, base, "2015-10-20", changes) as scene:
+    with (
+        forks(folder, cache) as forking,
+        world(folder, cache, base, "2015-10-20", changes) as scene,
+    ):
         scene.clock = clock = HurriedClock.at(base / "clock", START - time.time())  # type: ignore[assignment]
         watch = Stopwatch(scene.venue)
         until = START + (cycles + 1) * DAY - 60.0
@@ -80,7 +83,9 @@ def measured(folder: Path, cache: Path, base: Path, cycles: int) -> Sequence[Cyc
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cycles", type=int, default=20)
     count = parser.parse_args().cycles
     with tempfile.TemporaryDirectory() as place:
@@ -93,7 +98,9 @@ def main() -> None:
     print(
         f"{len(found)} cycles: median {median * 1000:.0f} ms, {ours[0] * 1000:.0f} to {ours[-1] * 1000:.0f} ms from the last bar to the first order"
     )
-    print(f"without the exchange's {exchange * 1000:.0f} ms for the {requests:.0f} requests between")
+    print(
+        f"without the exchange's {exchange * 1000:.0f} ms for the {requests:.0f} requests between"
+    )
     sys.exit(median > BOUND)
 
 

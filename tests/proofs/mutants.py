@@ -28,7 +28,16 @@ SWAPS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Is: (ast.IsNot,),
     ast.IsNot: (ast.Is,),
 }
-SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.Is: "is", ast.IsNot: "is not"}
+SIGNS = {
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+}
 # Survivors that change nothing a user could see: the mutated comparison and why.
 HARMLESS = {
     "breakout.py: left_row >= 0  [>= to >]": "no breakout can be left on the first session",
@@ -51,10 +60,17 @@ ALL = ["tests/strategies", "tests/backtests/engine/test_simulation.py"]
 
 def mutants(source: str) -> Iterator[tuple[str, str]]:
     """(what was changed, whole mutated source) for every comparison operator."""
-    count = sum(len(node.ops) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Compare))
+    count = sum(
+        len(node.ops) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Compare)
+    )
     for number in range(count):
         tree = ast.parse(source)
-        places = [(node, k) for node in ast.walk(tree) if isinstance(node, ast.Compare) for k in range(len(node.ops))]
+        places = [
+            (node, k)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Compare)
+            for k in range(len(node.ops))
+        ]
         node, k = places[number]
         original, before = type(node.ops[k]), ast.unparse(node)
         for swap in SWAPS.get(original, ()):
@@ -77,9 +93,31 @@ def survives(tree: Path, module: str, source: str) -> bool:
 
 def passes(tree: Path, tests: list[str]) -> bool:
     """Whether these tests pass in `tree`; an endless loop does not."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", "-m", "not realdata", *tests]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:randomly",
+        "-m",
+        "not realdata",
+        *tests,
+    ]
     try:
-        done = subprocess.run(command, cwd=tree, capture_output=True, timeout=180, check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        done = subprocess.run(
+            command,
+            cwd=tree,
+            capture_output=True,
+            timeout=180,
+            check=False,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0
@@ -87,17 +125,25 @@ def passes(tree: Path, tests: list[str]) -> bool:
 
 def main() -> None:
     """Try all mutants on two copies of the tree."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", help="modules whose name contains this")
     chosen = parser.parse_args().only
     modules = sorted(path for path in (ROOT / "strategies").glob("*.py") if chosen in path.name)
-    jobs = [(path.name, change, source) for path in modules for change, source in mutants(path.read_text())]
+    jobs = [
+        (path.name, change, source)
+        for path in modules
+        for change, source in mutants(path.read_text())
+    ]
     found: list[str] = []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         trees: Queue[Path] = Queue()
         for number in range(2):
             copy = Path(folder) / str(number)
-            ignored = shutil.ignore_patterns(".git", ".venv", "runs", ".cache", "__pycache__", ".*_cache", ".hypothesis")
+            ignored = shutil.ignore_patterns(
+                ".git", ".venv", "runs", ".cache", "__pycache__", ".*_cache", ".hypothesis"
+            )
             shutil.copytree(ROOT, copy, ignore=ignored)
             trees.put(copy)
 
@@ -112,7 +158,9 @@ def main() -> None:
         list(pool.map(attempt, jobs))
     for name in sorted(found):
         print(f"survived: {name}: {HARMLESS.get(name, 'NO REASON KNOWN')}")
-    print(f"{len(jobs)} mutants, {len(found)} survived, {sum(name not in HARMLESS for name in found)} of them without a known reason")
+    print(
+        f"{len(jobs)} mutants, {len(found)} survived, {sum(name not in HARMLESS for name in found)} of them without a known reason"
+    )
     sys.exit(any(name not in HARMLESS for name in found))
 
 

@@ -39,7 +39,16 @@ from brokers.prices.load import LEAD, Prices
 from config.settings import Settings
 from tests.brokers.worlds import DAY, World, epoch, world
 from tests.price_folder import HISTORY_FROM, write_folder
-from tests.proofs.bad_luck import COINS, FINAL, Crash, FromMemory, Misfortunes, crashing, prices_of, waiting_for_nothing
+from tests.proofs.bad_luck import (
+    COINS,
+    FINAL,
+    Crash,
+    FromMemory,
+    Misfortunes,
+    crashing,
+    prices_of,
+    waiting_for_nothing,
+)
 from tests.proofs.exactly_once import doubled, lost
 
 ROUNDING = 0.005  # relative: fees, slippage, steps
@@ -83,7 +92,10 @@ def off_target(scene: World, journal: Journal) -> list[str]:
     row = journal.last_decision()
     assert row is not None
     baseline = json.loads(journal.get("baseline") or "{}")
-    owned = {coin: max(float(scene.venue.units(coin)) - baseline.get(coin, 0.0), 0.0) for coin in ("USDT", *COINS)}
+    owned = {
+        coin: max(float(scene.venue.units(coin)) - baseline.get(coin, 0.0), 0.0)
+        for coin in ("USDT", *COINS)
+    }
     prices = {coin: scene.price(f"{coin}USDT", row.time) for coin in COINS}
     equity = owned["USDT"] + sum(owned[coin] * prices[coin] for coin in COINS)
     found = []
@@ -91,7 +103,10 @@ def off_target(scene: World, journal: Journal) -> list[str]:
         share = owned[coin] * prices[coin] / equity
         market = scene.venue.markets[f"{coin}USDT"]
         smallest = (float(market.min_notional) + float(market.step) * prices[coin]) / equity
-        if abs(share - target) > (scene.settings.allocation.band + ROUNDING) * max(share, target) + smallest:
+        if (
+            abs(share - target)
+            > (scene.settings.allocation.band + ROUNDING) * max(share, target) + smallest
+        ):
             found.append(f"{coin}: {share:.4f} in place of {target:.4f}")
     return found
 
@@ -108,7 +123,10 @@ def played(seed: int, bars: int, place: Path) -> Outcome:
         "allocation.band": chance.choice((0.0, 0.02, 0.2)),
         "exchange.order": chance.choice(("market", "limit")),
     }
-    with waiting_for_nothing(), world(folder, calendar, place, str(pd.Timestamp(start, unit="s")), changes) as scene:
+    with (
+        waiting_for_nothing(),
+        world(folder, calendar, place, str(pd.Timestamp(start, unit="s")), changes) as scene,
+    ):
         misfortunes = Misfortunes(scene, chance)
 
         def source(settings: Settings) -> LivePrices:
@@ -122,7 +140,11 @@ def played(seed: int, bars: int, place: Path) -> Outcome:
             why = why or lived_through(scene, (scene.clock.now() // DAY + 2) * DAY + 100.0, chance)
         with scene.journal() as journal:
             wrong = doubled(scene.venue, journal) + ([] if why else lost(scene.venue, journal))
-            wrong += [] if scene.venue.conserved() else [f"balances: {scene.venue.matching.differences()}"]
+            wrong += (
+                []
+                if scene.venue.conserved()
+                else [f"balances: {scene.venue.matching.differences()}"]
+            )
             wrong += [] if why else off_target(scene, journal)
             orders = len(journal.orders())
     ended = "; ".join(wrong) if wrong else "stopped" if why else "on target"
@@ -149,7 +171,9 @@ def one(job: tuple[int, int]) -> Outcome:
 
 def main() -> None:
     """Play all and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for name, value in (("sequences", 1000), ("bars", 30), ("seed", 20160707), ("processes", 2)):
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
@@ -162,7 +186,11 @@ def main() -> None:
             if outcome.ended not in ("on target", "stopped"):
                 print(f"{outcome.seed}: {outcome.ended}; it met {outcome.met}", flush=True)
             if len(outcomes) % 50 == 0:
-                print(f"{len(outcomes)} of {len(jobs)} in {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+                print(
+                    f"{len(outcomes)} of {len(jobs)} in {time.perf_counter() - began:.0f} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
     said(outcomes, time.perf_counter() - began)
 
 
@@ -170,15 +198,23 @@ def said(outcomes: list[Outcome], seconds: float) -> None:
     met: Counter[str] = Counter()
     for outcome in outcomes:
         met.update(outcome.met)
-    print(f"{sum(met.values())} misfortunes: {', '.join(f'{name} {times}' for name, times in met.most_common())}")
+    print(
+        f"{sum(met.values())} misfortunes: {', '.join(f'{name} {times}' for name, times in met.most_common())}"
+    )
     reasons = Counter(outcome.why.split(":")[0] for outcome in outcomes if outcome.why)
     wrong = [outcome for outcome in outcomes if outcome.ended not in ("on target", "stopped")]
     recoverable = [outcome for outcome in outcomes if outcome.recoverable]
     right = sum(outcome.ended == "on target" for outcome in recoverable)
     traded = sum(outcome.orders > 0 for outcome in outcomes)
-    print(f"{len(outcomes)} sequences, {traded} of them with orders, {sum(outcome.orders for outcome in outcomes)} in all")
-    print(f"{right} of {len(recoverable)} recoverable ones end on target; stopped by {dict(reasons)}; {len(wrong)} went wrong")
-    print(f"{seconds:.0f} s, {sum(outcome.seconds for outcome in outcomes) / len(outcomes):.2f} s a sequence")
+    print(
+        f"{len(outcomes)} sequences, {traded} of them with orders, {sum(outcome.orders for outcome in outcomes)} in all"
+    )
+    print(
+        f"{right} of {len(recoverable)} recoverable ones end on target; stopped by {dict(reasons)}; {len(wrong)} went wrong"
+    )
+    print(
+        f"{seconds:.0f} s, {sum(outcome.seconds for outcome in outcomes) / len(outcomes):.2f} s a sequence"
+    )
     sys.exit(bool(wrong) or right < 0.95 * len(recoverable))
 
 

@@ -15,7 +15,17 @@ from typing import Any
 
 import pandas as pd
 
-TIMINGS = {"seconds", "microseconds_a_set", "sets_per_second", "threads", "versions", "run", "on", "folder", "created"}
+TIMINGS = {
+    "seconds",
+    "microseconds_a_set",
+    "sets_per_second",
+    "threads",
+    "versions",
+    "run",
+    "on",
+    "folder",
+    "created",
+}
 PROSE = {"reason", "closes_note"}
 HASHES = {"order_list_hash"}
 RENAMED: dict[str, str] = {}  # key before -> key after; none is renamed so far
@@ -43,7 +53,11 @@ def differing_numbers(before: Path, after: Path) -> list[str]:
 def differing_columns(before: Path, after: Path) -> list[str]:
     """Columns of one table that the other has not, or not with these values."""
     old, new = (pd.read_csv(path, dtype=str, keep_default_na=False) for path in (before, after))
-    return [name for name in old if name not in PROSE and (name not in new or not old[name].equals(new[name]))]
+    return [
+        name
+        for name in old
+        if name not in PROSE and (name not in new or not old[name].equals(new[name]))
+    ]
 
 
 def compare(before: Path, after: Path) -> dict[str, list[str]]:

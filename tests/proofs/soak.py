@@ -40,7 +40,11 @@ START = pd.Timestamp("2015-10-20", tz="UTC")
 MINUTE = pd.Timedelta(minutes=1)
 SETTLED = 2_000  # bars
 MEGABYTE = 1e6
-MEMORY, JOURNAL, LOGS = 20.0, 50.0, 6.5  # MB: growth from `SETTLED` on; the journal's file; files of 1 MB, five put aside and the last
+MEMORY, JOURNAL, LOGS = (
+    20.0,
+    50.0,
+    6.5,
+)  # MB: growth from `SETTLED` on; the journal's file; files of 1 MB, five put aside and the last
 
 
 class Found(NamedTuple):
@@ -68,7 +72,9 @@ class Minutes:
     def __init__(self, daily: Prices, bars: Mapping[str, pd.DataFrame]) -> None:
         self._daily, self._bars = daily, bars
 
-    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(
+        self, now: pd.Timestamp, again: Collection[str] = ()
+    ) -> tuple[Prices, Mapping[str, DataError]]:
         return self._daily.until(now), {}
 
     def sessions(self, now: pd.Timestamp) -> int:
@@ -113,42 +119,81 @@ class Watched:
 
 def resident() -> float:
     """MB of memory this process has now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
+    return (
+        int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
+    )
 
 
 def minutes(daily: pd.DataFrame, count: int, random: np.random.Generator) -> pd.DataFrame:
     """`count` bars of a minute that wander around the daily closes, by the instant they ended."""
     ends = pd.date_range(START + MINUTE, periods=count, freq=MINUTE)
     level = np.interp(ends.asi8, daily.index.as_unit(ends.unit).asi8, daily["close"].to_numpy())
-    close = level * np.exp(0.002 * np.sin(np.arange(count) / 300) + random.normal(0.0, 0.0007, count))
+    close = level * np.exp(
+        0.002 * np.sin(np.arange(count) / 300) + random.normal(0.0, 0.0007, count)
+    )
     opened = np.r_[close[0], close[:-1]]
     high, low = np.maximum(opened, close) * 1.0002, np.minimum(opened, close) * 0.9998
-    columns = {"open": opened, "high": high, "low": low, "close": close, "adj_close": close, "volume": np.round(random.uniform(1, 9, count), 3)}
+    columns = {
+        "open": opened,
+        "high": high,
+        "low": low,
+        "close": close,
+        "adj_close": close,
+        "volume": np.round(random.uniform(1, 9, count), 3),
+    }
     return pd.DataFrame(columns, ends)
 
 
 def soaked(settings: Settings, daily: Prices, count: int, settled: int = SETTLED) -> Found:
     """Run `count` bars; memory counts from the `settled`th on."""
     random = np.random.default_rng(7)
-    source = Minutes(daily, {coin.history: minutes(daily.of(coin.history).frame, count + 2, random) for coin in settings.coins})
+    source = Minutes(
+        daily,
+        {
+            coin.history: minutes(daily.of(coin.history).frame, count + 2, random)
+            for coin in settings.coins
+        },
+    )
     histories = {coin.name: coin.history for coin in settings.coins}
     clock = SimulatedClock(START.timestamp() + 60.0 + settings.paper.grace)
     path = Path(settings.journal.folder) / "soak.sqlite"
-    rules = {coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional) for coin in settings.coins}
+    rules = {
+        coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional)
+        for coin in settings.coins
+    }
     began = time.perf_counter()
     strategy = live_strategy(settings)
-    with open_journal(path, clock.now) as journal, voices(settings, Secrets(), journal, STATES, console=False) as voice:
+    with (
+        open_journal(path, clock.now) as journal,
+        voices(settings, Secrets(), journal, STATES, console=False) as voice,
+    ):
         watched = Watched(voice, settled)
-        terms = Terms(settings.exchange.amount, settings.costs.fee, settings.guards.tick_gap, settings.exchange.price_guard)
-        account = PaperAccount(journal, terms, rules, lambda: rules, lambda coin: source.book(histories[coin], clock.now()), clock.now)
+        terms = Terms(
+            settings.exchange.amount,
+            settings.costs.fee,
+            settings.guards.tick_gap,
+            settings.exchange.price_guard,
+        )
+        account = PaperAccount(
+            journal,
+            terms,
+            rules,
+            lambda: rules,
+            lambda coin: source.book(histories[coin], clock.now()),
+            clock.now,
+        )
         pump = Pump(source, strategy.functions, settings, clock, remembered(journal))
         session = Session(settings, strategy, pump, account, journal, clock, watched)
         session.run(until=clock.now() + 60.0 * (count - 1) + 1.0)
         session.end("soaked")
         fills = len(journal.fills())
-    logs = tuple(file.stat().st_size / MEGABYTE for file in sorted(Path(settings.log.folder).iterdir()))
+    logs = tuple(
+        file.stat().st_size / MEGABYTE for file in sorted(Path(settings.log.folder).iterdir())
+    )
     size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) / MEGABYTE
-    return Found(watched.bars, fills, time.perf_counter() - began, watched.least, watched.most, size, logs)
+    return Found(
+        watched.bars, fills, time.perf_counter() - began, watched.least, watched.most, size, logs
+    )
 
 
 def settings_for(folder: Path, calendar: Path, place: Path, rotation: float = 1.0) -> Settings:
@@ -157,17 +202,23 @@ def settings_for(folder: Path, calendar: Path, place: Path, rotation: float = 1.
         "exchange.timeframe": "1m", "exchange.amount": 5000.0, "allocation.band": 0.02, "log.rotation": rotation, "log.keep": 5,
         "log.folder": place / "logs", "journal.folder": place / "state", "guards.largest_turnover": 100.0,
     }  # fmt: skip
-    return load(None, [*overrides(folder, calendar), *(f"{key}={value}" for key, value in changes.items())])
+    return load(
+        None, [*overrides(folder, calendar), *(f"{key}={value}" for key, value in changes.items())]
+    )
 
 
 def daily_prices(folder: Path, calendar: Path) -> Prices:
     """All daily series of the folder."""
-    return load_prices(load(None, overrides(folder, calendar)), pd.Timestamp("2016-12-31", tz="UTC"))
+    return load_prices(
+        load(None, overrides(folder, calendar)), pd.Timestamp("2016-12-31", tz="UTC")
+    )
 
 
 def main() -> None:
     """Run, print, and say whether it kept to the bounds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--bars", type=int, default=43_200)
     count = parser.parse_args().bars
     with tempfile.TemporaryDirectory() as base:
@@ -175,10 +226,21 @@ def main() -> None:
         session_closes(HISTORY_FROM - LEAD, calendar)
         folder = write_folder(place / "prices", calendar)
         found = soaked(settings_for(folder, calendar, place), daily_prices(folder, calendar), count)
-    print(f"{found.bars} bars, {found.fills} fills, {found.seconds:.0f} s, {found.bars / found.seconds:.0f} bars a second")
-    print(f"memory {found.settled:.1f} MB at bar {SETTLED}, at most {found.most:.1f} MB after it: {found.growth:+.1f} MB")
-    print(f"journal {found.journal:.1f} MB; {len(found.logs)} log files, {sum(found.logs):.1f} MB in all")
-    sys.exit(found.growth > MEMORY or found.journal > JOURNAL or sum(found.logs) > LOGS or len(found.logs) < 2)
+    print(
+        f"{found.bars} bars, {found.fills} fills, {found.seconds:.0f} s, {found.bars / found.seconds:.0f} bars a second"
+    )
+    print(
+        f"memory {found.settled:.1f} MB at bar {SETTLED}, at most {found.most:.1f} MB after it: {found.growth:+.1f} MB"
+    )
+    print(
+        f"journal {found.journal:.1f} MB; {len(found.logs)} log files, {sum(found.logs):.1f} MB in all"
+    )
+    sys.exit(
+        found.growth > MEMORY
+        or found.journal > JOURNAL
+        or sum(found.logs) > LOGS
+        or len(found.logs) < 2
+    )
 
 
 if __name__ == "__main__":

@@ -43,12 +43,20 @@ COINS = ("BTC-USD", "ETH-USD", "SOL-USD")
 def write_prices(folder: Path, calendar: Path, data: Path | None, today: pd.Timestamp) -> Path:
     """Daily files of everything the default settings read, up to and with `today`: those of `data`, and made-up rows after their end."""
     (folder / "daily").mkdir(parents=True)
-    sessions = pd.DatetimeIndex(session_closes(FIRST.date() - LEAD, calendar).loc[FIRST:today].index)
+    sessions = pd.DatetimeIndex(
+        session_closes(FIRST.date() - LEAD, calendar).loc[FIRST:today].index
+    )
     for symbol in (*SYMBOLS, *COINS):
         name = symbol.removeprefix("^")
         days = sessions if symbol in SYMBOLS else pd.date_range(FIRST_COIN, today)
-        known = pd.read_csv(data / "daily" / f"{name}.csv", index_col="Date", parse_dates=True) if data else made_up(days[:1])
-        rows = pd.concat([known, made_up(days[days > known.index[-1]], float(known["Close"].iloc[-1]))])
+        known = (
+            pd.read_csv(data / "daily" / f"{name}.csv", index_col="Date", parse_dates=True)
+            if data
+            else made_up(days[:1])
+        )
+        rows = pd.concat(
+            [known, made_up(days[days > known.index[-1]], float(known["Close"].iloc[-1]))]
+        )
         rows.to_csv(folder / "daily" / f"{name}.csv", index_label="Date")
     return folder
 
@@ -60,7 +68,10 @@ def made_up(days: pd.DatetimeIndex, level: float = 100.0) -> pd.DataFrame:
     opened = np.r_[close[:1], close[:-1]]
     high, low = np.maximum(opened, close) * 1.002, np.minimum(opened, close) * 0.998
     columns = HEADER.split(",")[1:]
-    return pd.DataFrame(dict(zip(columns, (opened, high, low, close, close, 1e6 + 1e4 * (age % 17)), strict=True)), days)
+    return pd.DataFrame(
+        dict(zip(columns, (opened, high, low, close, close, 1e6 + 1e4 * (age % 17)), strict=True)),
+        days,
+    )
 
 
 @contextmanager
@@ -98,13 +109,29 @@ def started(scene: World, place: Path) -> Start:
     for name in ("state", "cache"):
         if not (place / name).exists():
             shutil.copytree(before / name, place / name)
-    update = {"journal": {"folder": str(place / "state")}, "prices": {"cache": str(place / "cache")}, "log": {"folder": str(place / "logs")}}
-    changes = {name: getattr(scene.settings, name).model_copy(update=values) for name, values in update.items()}
+    update = {
+        "journal": {"folder": str(place / "state")},
+        "prices": {"cache": str(place / "cache")},
+        "log": {"folder": str(place / "logs")},
+    }
+    changes = {
+        name: getattr(scene.settings, name).model_copy(update=values)
+        for name, values in update.items()
+    }
     settings = scene.settings.model_copy(update=changes)
     keys = {"RUSSELL_GATE_API_KEY": KEY, "RUSSELL_GATE_API_SECRET": SECRET}
-    command = [sys.executable, str(ROOT / "main.py"), "paper", "--once", "--json", *options(settings)]
+    command = [
+        sys.executable,
+        str(ROOT / "main.py"),
+        "paper",
+        "--once",
+        "--json",
+        *options(settings),
+    ]
     began, before_it = time.time(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, cwd=place, env={**os.environ, **keys}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=place, env={**os.environ, **keys}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"exit code {done.returncode}: {done.stderr}")
     with open_journal(journal_path(settings), time.time, locked=False) as journal:
@@ -129,21 +156,30 @@ def measured(scene: World, base: Path, runs: int) -> tuple[Sequence[Start], Sequ
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=os.environ.get("RUSSELL_GATE_TEST_DATA"))
     parser.add_argument("--runs", type=int, default=5)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         base, calendar = Path(place), Path(place) / "calendar"
         today = pd.Timestamp(time.time(), unit="s").normalize()
-        folder = write_prices(base / "prices", calendar, Path(given.data) if given.data else None, today)
+        folder = write_prices(
+            base / "prices", calendar, Path(given.data) if given.data else None, today
+        )
         with yesterdays(folder, calendar, base) as scene:
             new_day, at_hand = measured(scene, base, given.runs)
     medians = []
     for what, starts in (("on a new day", new_day), ("with every price at hand", at_hand)):
         medians.append(statistics.median(start.decided for start in starts))
-        most, worked = max(start.decided for start in starts), statistics.median(start.processor for start in starts)
-        print(f"restart to first decision {what}: median {medians[-1]:.2f} s of {len(starts)}, at most {most:.2f} s; processor {worked:.2f} s")
+        most, worked = (
+            max(start.decided for start in starts),
+            statistics.median(start.processor for start in starts),
+        )
+        print(
+            f"restart to first decision {what}: median {medians[-1]:.2f} s of {len(starts)}, at most {most:.2f} s; processor {worked:.2f} s"
+        )
     sys.exit(max(medians) > BOUND)
 
 

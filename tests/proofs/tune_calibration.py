@@ -66,7 +66,9 @@ class Outcome(NamedTuple):
     without_count: str
     tests: tuple[Check, ...]
     is_default: bool
-    shifted_p: float | None  # of the planted gate itself among gates at other times, without any search
+    shifted_p: (
+        float | None
+    )  # of the planted gate itself among gates at other times, without any search
     seconds: float
 
 
@@ -79,18 +81,25 @@ class Job(NamedTuple):
     first: str | None
     sets: int
     gates: int
-    changes: tuple[str, ...] = ()  # what the settings as they stand are instead of the planted gate's
+    changes: tuple[
+        str, ...
+    ] = ()  # what the settings as they stand are instead of the planted gate's
 
 
 def scene(planted: Settings, start: Settings, prices: Prices, first: str | None = None) -> Scene:
     """The gate of `planted` beside the real coins, and the settings that a search starts from."""
-    real = source(prepare(planted, prices), None if first is None else pd.Timestamp(first, tz="UTC"))
+    real = source(
+        prepare(planted, prices), None if first is None else pd.Timestamp(first, tz="UTC")
+    )
     return Scene(start, space_of(start), prices, real)
 
 
 @cache
 def real_scene(data: str, first: str | None, changes: tuple[str, ...]) -> Scene:
-    files, folder = [ROOT / "config" / "tune.toml"], ["prices.source=folder", f"prices.folder={data}"]
+    files, folder = (
+        [ROOT / "config" / "tune.toml"],
+        ["prices.source=folder", f"prices.folder={data}"],
+    )
     planted, start = load(files, folder), load(files, [*folder, *changes])
     return scene(planted, start, load_prices(planted, pd.Timestamp.now(tz="UTC")), first)
 
@@ -104,8 +113,16 @@ def searched(place: Scene, job: Job) -> Outcome:
     """Draw a world, search it, judge the best set: what `tune` does, but for files and for what no test of the verdict reads."""
     began = time.perf_counter()
     drawn = world(place.prices, place.real, job.seed, job.planted)
-    update = {"seed": job.seed, "sets": job.sets, "searched_gates": job.gates, "searched_sets": min(job.sets, 100), "threads": 1}
-    settings = place.settings.model_copy(update={"tune": place.settings.tune.model_copy(update=update)})
+    update = {
+        "seed": job.seed,
+        "sets": job.sets,
+        "searched_gates": job.gates,
+        "searched_sets": min(job.sets, 100),
+        "threads": 1,
+    }
+    settings = place.settings.model_copy(
+        update={"tune": place.settings.tune.model_copy(update=update)}
+    )
     field = Field(prepare(settings, drawn.prices), place.space, settings.tune.threads)
     cut = partition_of(field, settings)
     codes = np.concatenate([field.space.defaults(), field.space.drawn(job.sets, job.seed)])
@@ -116,20 +133,32 @@ def searched(place: Scene, job: Job) -> Outcome:
     uncounted = judge(facts(found), settings.tune.verdict.model_copy(update={"min_events": 0}))
     alone = searched_gates(field, codes[:1], study.rule, job.gates, job.seed, lambda *_: None)
     taken = time.perf_counter() - began
-    return Outcome(job.seed, found.verdict.word, uncounted.word, found.verdict.tests, study.row == DEFAULT, alone.p, taken)
+    return Outcome(
+        job.seed,
+        found.verdict.word,
+        uncounted.word,
+        found.verdict.tests,
+        study.row == DEFAULT,
+        alone.p,
+        taken,
+    )
 
 
 @contextmanager
 def only_what_is_judged() -> Iterator[None]:
     """Let `find` leave out what the verdict does not read."""
-    nothing: Any = {name: lambda *_: [] for name in UNREAD} | {"agreement": lambda *_: Agreement(None, 0.0, 0)}
+    nothing: Any = {name: lambda *_: [] for name in UNREAD} | {
+        "agreement": lambda *_: Agreement(None, 0.0, 0)
+    }
     with patch.multiple(findings, **nothing):
         yield
 
 
 def outcomes(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     """All runs, in order."""
-    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # the processes are the threads
+    os.environ |= dict.fromkeys(
+        ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+    )  # the processes are the threads
     if processes == 1:
         yield from map(run, jobs)
         return
@@ -140,8 +169,13 @@ def outcomes(jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
 def interval(count: int, of: int) -> tuple[float, float]:
     """A share's 95 % interval (Wilson 1927)."""
     share, z = count / of, NORMAL_95
-    middle, half = share + z * z / (2 * of), z * sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2)
-    return max((middle - half) / (1 + z * z / of), 0.0), min((middle + half) / (1 + z * z / of), 1.0)
+    middle, half = (
+        share + z * z / (2 * of),
+        z * sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2),
+    )
+    return max((middle - half) / (1 + z * z / of), 0.0), min(
+        (middle + half) / (1 + z * z / of), 1.0
+    )
 
 
 def share(count: int, of: int) -> str:
@@ -159,19 +193,38 @@ def said(found: Sequence[Outcome], what: str) -> None:
     """Print what a world's runs came to."""
     of, words = len(found), ("recommend", "do not recommend", "cannot be told")
     print(f"{what}; {sum(one.seconds for one in found) / of:.1f} s a run")
-    for name, told in (("as judged", [one.word for one in found]), ("breakouts not counted", [one.without_count for one in found])):
-        print(f"{name:22} " + ", ".join(f"{word} {share(told.count(word), of).strip()}" for word in words))
+    for name, told in (
+        ("as judged", [one.word for one in found]),
+        ("breakouts not counted", [one.without_count for one in found]),
+    ):
+        print(
+            f"{name:22} "
+            + ", ".join(f"{word} {share(told.count(word), of).strip()}" for word in words)
+        )
     alone = alone_in_the_way(found)
-    print(f"{'test':16} {'passed':>23} {'condemns':>9} {'not possible':>13} {'alone in the way':>17} {'median':>8}")
+    print(
+        f"{'test':16} {'passed':>23} {'condemns':>9} {'not possible':>13} {'alone in the way':>17} {'median':>8}"
+    )
     for tests in zip(*(one.tests for one in found), strict=True):
-        passed, condemns, absent = (sum(chosen) for chosen in zip(*((t.passed is True, t.condemns, t.passed is None) for t in tests), strict=True))
+        passed, condemns, absent = (
+            sum(chosen)
+            for chosen in zip(
+                *((t.passed is True, t.condemns, t.passed is None) for t in tests), strict=True
+            )
+        )
         values = [test.value for test in tests if test.value is not None]
         median = f"{np.median(values):8.2f}" if values else "       -"
         name = tests[0].name
-        print(f"{name:16} {share(passed, of):>23} {condemns / of:9.1%} {absent / of:13.1%} {alone[name] / of:17.1%} {median}")
-    print(f"the settings as they stand were best in {sum(one.is_default for one in found) / of:.1%}")
+        print(
+            f"{name:16} {share(passed, of):>23} {condemns / of:9.1%} {absent / of:13.1%} {alone[name] / of:17.1%} {median}"
+        )
+    print(
+        f"the settings as they stand were best in {sum(one.is_default for one in found) / of:.1%}"
+    )
     shifted = sum(one.shifted_p is not None and one.shifted_p <= LEVEL for one in found)
-    print(f"the settings as they stand, without a search, do better than with their gate at other times in {share(shifted, of).strip()}")
+    print(
+        f"the settings as they stand, without a search, do better than with their gate at other times in {share(shifted, of).strip()}"
+    )
 
 
 def planted_in(name: str) -> Effect | None:
@@ -181,25 +234,68 @@ def planted_in(name: str) -> Effect | None:
 
 def main() -> None:
     """Run all and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True)
-    parser.add_argument("--world", default="null", help="null, truth, twice, or a number of times what was measured")
-    parser.add_argument("--first", help="day on which the first coin is listed; without it the real one")
-    parser.add_argument("--set", dest="changes", action="append", default=[], help="setting a search starts from instead of the planted gate's")
-    for name, value in (("runs", 200), ("processes", 2), ("seed", 20160707), ("sets", 300), ("gates", 100)):
+    parser.add_argument(
+        "--world", default="null", help="null, truth, twice, or a number of times what was measured"
+    )
+    parser.add_argument(
+        "--first", help="day on which the first coin is listed; without it the real one"
+    )
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        help="setting a search starts from instead of the planted gate's",
+    )
+    for name, value in (
+        ("runs", 200),
+        ("processes", 2),
+        ("seed", 20160707),
+        ("sets", 300),
+        ("gates", 100),
+    ):
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
     planted = planted_in(given.world)
-    jobs = [Job(given.seed + number, given.data, planted, given.first, given.sets, given.gates, tuple(given.changes)) for number in range(given.runs)]
+    jobs = [
+        Job(
+            given.seed + number,
+            given.data,
+            planted,
+            given.first,
+            given.sets,
+            given.gates,
+            tuple(given.changes),
+        )
+        for number in range(given.runs)
+    ]
     found = []
     for one in outcomes(jobs, given.processes):
         found.append(one)
         if len(found) % 20 == 0:
-            print(f"{len(found)} runs, {sum(outcome.word == 'recommend' for outcome in found)} recommended", file=sys.stderr, flush=True)
-    known = known_gate(real_scene(given.data, given.first, jobs[0].changes).real, planted, DRAWS, given.seed)
-    said(found, f"{given.world}: {given.runs} runs, each the best of {given.sets} sets, {given.first or 'coins listed as they were'}")
-    print(f"one test, at {LEVEL:.0%}, of the planted gate known beforehand finds it in {known.power:.1%} of {DRAWS:,} worlds")
-    most = max(sum(getattr(one, name) == "recommend" for one in found) for name in ("word", "without_count"))
+            print(
+                f"{len(found)} runs, {sum(outcome.word == 'recommend' for outcome in found)} recommended",
+                file=sys.stderr,
+                flush=True,
+            )
+    known = known_gate(
+        real_scene(given.data, given.first, jobs[0].changes).real, planted, DRAWS, given.seed
+    )
+    said(
+        found,
+        f"{given.world}: {given.runs} runs, each the best of {given.sets} sets, {given.first or 'coins listed as they were'}",
+    )
+    print(
+        f"one test, at {LEVEL:.0%}, of the planted gate known beforehand finds it in {known.power:.1%} of {DRAWS:,} worlds"
+    )
+    most = max(
+        sum(getattr(one, name) == "recommend" for one in found)
+        for name in ("word", "without_count")
+    )
     sys.exit(planted is None and most > LEVEL * len(found))
 
 

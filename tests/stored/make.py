@@ -120,7 +120,9 @@ def testnet() -> None:
             "2014-05-16 00:10",
             {
                 seconds("2014-05-13 12:00"): lambda: faults.add("market_closed", "POST", "order"),
-                seconds("2014-05-14 12:00"): lambda: faults.add("partial_then_expired", "POST", "order", nth=2, fraction="0.4"),
+                seconds("2014-05-14 12:00"): lambda: faults.add(
+                    "partial_then_expired", "POST", "order", nth=2, fraction="0.4"
+                ),
             },
         )
         place.clock._now = seconds("2014-05-16 12:00")
@@ -129,7 +131,9 @@ def testnet() -> None:
         cut_off_at_second_order(place)
         print("cut off", place.command("paper", "--once", "--json").code)
         requests += requests_of(place, half)
-    Path("orders.json").write_text(json.dumps(sorted(requests, key=lambda one: one["at"]), indent=1))
+    Path("orders.json").write_text(
+        json.dumps(sorted(requests, key=lambda one: one["at"]), indent=1)
+    )
     keep_journal("testnet-binance.sqlite", "testnet")
     shutil.move("orders.json", "0.1/testnet/orders.json")
 
@@ -223,7 +227,9 @@ def expect() -> None:
         shutil.copytree(STORED, work / "stored")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(work)
-            facts = reading(Place(work / "stored", work.parents[1] / PRICES, work.parents[1] / CACHE, work))
+            facts = reading(
+                Place(work / "stored", work.parents[1] / PRICES, work.parents[1] / CACHE, work)
+            )
         made_by = f"version 0.1 at {commit}: READINGS[{name!r}] of tests/stored/readings.py"
         text = json.dumps({"made_by": made_by, "facts": facts}, indent=1, allow_nan=False)
         (STORED / "expected" / f"{name}.json").write_text(text + "\n")

@@ -90,7 +90,9 @@ class PaperWorld:
                 self._place(event["at"], event["parameters"], event.get("fault"))
         self.clock._now = now
 
-    def _place(self, at: float, parameters: Mapping[str, str], fault: Mapping[str, Any] | None) -> None:
+    def _place(
+        self, at: float, parameters: Mapping[str, str], fault: Mapping[str, Any] | None
+    ) -> None:
         """One signed order request."""
         if fault:
             self.venue.faults.add(method="POST", path="order", **fault)
@@ -103,7 +105,9 @@ class PaperWorld:
 
 
 @contextmanager
-def paper_world(folder: Path, cache: Path, place: Path, start: str, changes: Mapping[str, Any]) -> Iterator[PaperWorld]:
+def paper_world(
+    folder: Path, cache: Path, place: Path, start: str, changes: Mapping[str, Any]
+) -> Iterator[PaperWorld]:
     """A world whose clock stands at `start` (UTC), also for the commands that run in it."""
     with (
         world(folder, cache, place, start, changes) as scene,

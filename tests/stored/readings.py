@@ -52,7 +52,9 @@ SESSION = {
     "missed_since": "attendance.missed[].first",
     "halted": "halted",
     "resumed": "resumed",
-    **{f"{name} {one}": f"{name}[].{one}" for name, ones in COLUMNS.items() for one in ones.split()},
+    **{
+        f"{name} {one}": f"{name}[].{one}" for name, ones in COLUMNS.items() for one in ones.split()
+    },
     **{f"backtest {one}": f"comparison.backtest.{one}" for one in METRICS},
     **{f"live {one}": f"comparison.live.{one}" for one in METRICS},
     **{f"comparison {one}": f"comparison.{one}" for one in ("bars", "orders", "expected")},
@@ -81,8 +83,14 @@ DECISION = {
             "session",
         ]
     },
-    **{f"intent {one}": f"intents[].{one}" for one in ["id", "time", "symbol", "size", "price", "state"]},
-    **{f"equity {one}": f"equity.{one}" for one in ["time", "value", "cash", "units", "unit_value", "flow"]},
+    **{
+        f"intent {one}": f"intents[].{one}"
+        for one in ["id", "time", "symbol", "size", "price", "state"]
+    },
+    **{
+        f"equity {one}": f"equity.{one}"
+        for one in ["time", "value", "cash", "units", "unit_value", "flow"]
+    },
 }
 RUN = {
     **{f"strategy {one}": f"strategy.{one}" for one in METRICS},
@@ -145,7 +153,10 @@ def numbers_on(page: Path) -> set[str]:
 def shown(page: Path, **values: float) -> Facts:
     """Whether each of `values` stands on the page, whole or to the digits that pages give."""
     seen = numbers_on(page)
-    return {f"page shows {name}": (f"{value}" if isinstance(value, int) else f"{value:.2f}") in seen for name, value in values.items()}
+    return {
+        f"page shows {name}": (f"{value}" if isinstance(value, int) else f"{value:.2f}") in seen
+        for name, value in values.items()
+    }
 
 
 def run_facts(place: Place, name: str) -> Facts:
@@ -314,7 +325,11 @@ def once(place: Place, mode: str, now: str) -> Facts:
         **facts,
         "ordered": ordered[before:],
         "fills before": len(fills) - sum(_new(fill, facts) for fill in fills),
-        "fills": [{name: fill[name] for name in ("coin", "size", "price", "fee")} for fill in fills if _new(fill, facts)],
+        "fills": [
+            {name: fill[name] for name in ("coin", "size", "price", "fee")}
+            for fill in fills
+            if _new(fill, facts)
+        ],
     }
 
 

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 
 
 @pytest.fixture
-def place(tmp_path: Path, whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+def place(
+    tmp_path: Path, whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
     """A copy of everything stored; the stored files themselves are what they were afterwards."""
     before = checksums()
     monkeypatch.chdir(tmp_path)
@@ -34,7 +36,9 @@ def checksums() -> dict[str, str]:
     """SHA-256 of every stored file but the list of them."""
     files = sorted(path for path in STORED.rglob("*") if path.is_file())
     return {
-        str(path.relative_to(STORED).as_posix()): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.name != "checksums.json"
+        str(path.relative_to(STORED).as_posix()): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.name != "checksums.json"
     }
 
 

@@ -64,7 +64,11 @@ def literal_gate(  # noqa: C901  # one loop, as the text tells it
         base_age = i - closes.index(record) if earlier else 0
         if state == "dormant":
             soon_after = left is not None and i - left <= numbers.rearm_within
-            if record is not None and close > record and base_age >= (numbers.rearm_sessions if soon_after else numbers.base_sessions):
+            if (
+                record is not None
+                and close > record
+                and base_age >= (numbers.rearm_sessions if soon_after else numbers.base_sessions)
+            ):
                 state, reason, level, broke_out = "testing", "breakout", record, i
                 after_base = base_age >= numbers.base_sessions
         elif state == "confirmed":
@@ -76,14 +80,30 @@ def literal_gate(  # noqa: C901  # one loop, as the text tells it
                 state, reason, left = "dormant", "age", i
         if state == "testing":
             holding = [answers[i] for answers in confirmations].count(True)
-            if is_held(closes[broke_out : i + 1], level, numbers) and holding >= numbers.min_confirmations:
+            if (
+                is_held(closes[broke_out : i + 1], level, numbers)
+                and holding >= numbers.min_confirmations
+            ):
                 state, reason, confirmed, bad = "confirmed", "confirmed", i, []
             elif i - broke_out >= numbers.confirm_within:
                 state, reason, left = "dormant", "lapsed", i
         filled = consecutive([channel[i] for channel in channels])
         ceiling = (numbers.ceilings if state == "confirmed" else numbers.dormant_ceilings)[filled]
         shown_level = None if state == "dormant" else level
-        rows.append(Row(state, reason, shown_level, record, base_age, confirmed, after_base, filled, ceiling, 0))
+        rows.append(
+            Row(
+                state,
+                reason,
+                shown_level,
+                record,
+                base_age,
+                confirmed,
+                after_base,
+                filled,
+                ceiling,
+                0,
+            )
+        )
         earlier.append(close)
     return rows
 
@@ -99,13 +119,17 @@ def consecutive(answers: Answers) -> int:
 def is_held(since_breakout: Values, level: float, numbers: Numbers) -> bool:
     """Whether the last closes, the breakout's the earliest that counts, are all above the buffered level."""
     tested = [close for close in since_breakout if close is not None][-numbers.confirm_sessions :]
-    return len(tested) == numbers.confirm_sessions and all(close > level * (1 + numbers.buffer) for close in tested)
+    return len(tested) == numbers.confirm_sessions and all(
+        close > level * (1 + numbers.buffer) for close in tested
+    )
 
 
 def is_bad(closes: Sequence[float], level: float, numbers: Numbers) -> bool:
     """Whether the last close is below the level less the tolerance, or below the average of the last ones; unknown is not bad."""
     window = closes[-numbers.trend_sessions :]
-    below_average = len(window) == numbers.trend_sessions and closes[-1] * len(window) < fsum(window)
+    below_average = len(window) == numbers.trend_sessions and closes[-1] * len(window) < fsum(
+        window
+    )
     return closes[-1] < level * (1 - numbers.fail_tolerance) or below_average
 
 
@@ -123,7 +147,9 @@ def above_average(values: Values, sessions: int) -> Answers:
     out: Answers = []
     for i, value in enumerate(values):
         window = values[max(0, i - sessions + 1) : i + 1]
-        out.append(None if len(window) < sessions or None in window else value * sessions > fsum(window))
+        out.append(
+            None if len(window) < sessions or None in window else value * sessions > fsum(window)
+        )
     return out
 
 

@@ -57,7 +57,16 @@ SMALL: dict[str, Any] = {
     "losses_max_age": 10,
 }
 
-ALL_MEASURES = ("volume", "breadth", "leadership", "credit", "broad", "rates", "liquidity", "exhaustion")
+ALL_MEASURES = (
+    "volume",
+    "breadth",
+    "leadership",
+    "credit",
+    "broad",
+    "rates",
+    "liquidity",
+    "exhaustion",
+)
 UPSTREAM = ("credit", "broad", "leadership")
 CEILINGS, DORMANT_CEILINGS = (0.25, 0.5, 0.75, 1.0), (0.0, 0.125, 0.25, 0.375)
 
@@ -71,7 +80,12 @@ def small_rules(**changes: Any) -> GateRules:
         return kind(**{name: numbers[name] for name in kind._fields})
 
     return GateRules(
-        some(BreakoutRules), numbers["trend_sessions"], numbers["confirmations"], some(MeasureRules), some(CurveRules), some(HaircutRules)
+        some(BreakoutRules),
+        numbers["trend_sessions"],
+        numbers["confirmations"],
+        some(MeasureRules),
+        some(CurveRules),
+        some(HaircutRules),
     )
 
 
@@ -93,7 +107,9 @@ def session_instants(count: int) -> pd.DatetimeIndex:
 def dated(values: Sequence[float | None], known_at: pd.DatetimeIndex | None = None) -> pd.Series:
     """A series of the values that are not None, one a session unless instants are given."""
     instants = session_instants(len(values)) if known_at is None else known_at
-    series = pd.Series([np.nan if value is None else value for value in values], instants, dtype=float)
+    series = pd.Series(
+        [np.nan if value is None else value for value in values], instants, dtype=float
+    )
     return series.dropna()
 
 
@@ -101,18 +117,36 @@ def small_market(index: Sequence[float | None], **others: Any) -> Market:
     """A market around the closes of an index; series not given are flat and always known. None is a missing value."""
     known_at = session_instants(len(index))
     flat = [1.0] * len(index)
-    given = {name: dated(value) if isinstance(value, list) else value for name, value in others.items()}
-    given["breadth"] = {name: dated(fund) if isinstance(fund, list) else fund for name, fund in others.get("breadth", {"fund": flat}).items()}
-    rest = {name: dated(flat) for name in ("broad", "volume", "risky_credit", "safe_credit") if name not in given}
-    return Market(sessions=pd.Series(known_at - pd.Timedelta(minutes=30), known_at), small_caps=dated(index), **rest, **given)
+    given = {
+        name: dated(value) if isinstance(value, list) else value for name, value in others.items()
+    }
+    given["breadth"] = {
+        name: dated(fund) if isinstance(fund, list) else fund
+        for name, fund in others.get("breadth", {"fund": flat}).items()
+    }
+    rest = {
+        name: dated(flat)
+        for name in ("broad", "volume", "risky_credit", "safe_credit")
+        if name not in given
+    }
+    return Market(
+        sessions=pd.Series(known_at - pd.Timedelta(minutes=30), known_at),
+        small_caps=dated(index),
+        **rest,
+        **given,
+    )
 
 
 def random_closes(random: np.random.Generator, sessions: int) -> list[float]:
     """A walk in whole numbers that climbs slowly, so that records break and breakouts fail."""
-    return [float(close) for close in np.maximum(40 + np.cumsum(random.integers(-4, 6, sessions)), 5)]
+    return [
+        float(close) for close in np.maximum(40 + np.cumsum(random.integers(-4, 6, sessions)), 5)
+    ]
 
 
-def with_gaps(random: np.random.Generator, values: Sequence[float], share: float) -> list[float | None]:
+def with_gaps(
+    random: np.random.Generator, values: Sequence[float], share: float
+) -> list[float | None]:
     """The values with a share of them missing, now and then several in a row; the first stays."""
     out: list[float | None] = [float(value) for value in values]
     for start in np.flatnonzero(random.random(len(out)) < share / 2):
@@ -142,12 +176,21 @@ def random_inputs(random: np.random.Generator, sessions: int, gaps: float) -> di
 
 def held(name: str, market: Market, **changes: Any) -> list[bool | None]:
     """Whether a measure holds, session by session; None where it is unknown."""
-    return [None if np.isnan(one) else bool(one) for one in measure(name, market, small_rules(**changes).measures).holds]
+    return [
+        None if np.isnan(one) else bool(one)
+        for one in measure(name, market, small_rules(**changes).measures).holds
+    ]
 
 
 def examples(count: int) -> settings:
     """So many examples, the same ones every time (their share of open gates is asserted), in their own time, leaving nothing on the disk."""
-    return settings(max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+    return settings(
+        max_examples=count,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 
 
 @st.composite

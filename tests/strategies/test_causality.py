@@ -42,8 +42,18 @@ def full_market(seed: int, sessions: int = 45) -> Market:
     for name in ("broad", "volume", "risky_credit", "safe_credit"):
         inputs[name] = jittered(inputs[name])
     inputs["breadth"] = {name: jittered(fund) for name, fund in inputs["breadth"].items()}
-    liquidity = {"assets": between(1000, 1200), "treasury": between(10, 60), "reverse_repos": between(0.01, 0.1)}
-    return small_market(**inputs, liquidity=liquidity, coin=between(1, 3), flows=between(-2, 2), losses=between(0.2, 0.5))
+    liquidity = {
+        "assets": between(1000, 1200),
+        "treasury": between(10, 60),
+        "reverse_repos": between(0.01, 0.1),
+    }
+    return small_market(
+        **inputs,
+        liquidity=liquidity,
+        coin=between(1, 3),
+        flows=between(-2, 2),
+        losses=between(0.2, 0.5),
+    )
 
 
 EVERYTHING = {
@@ -59,12 +69,19 @@ def test_cutting_the_market_changes_no_earlier_row() -> None:
     opened = []
 
     @examples(25)
-    @given(seed=st.integers(0, 2**32 - 1), numbers=breakout_numbers(), row=st.integers(10, 44), minutes=st.integers(-700, 700))
+    @given(
+        seed=st.integers(0, 2**32 - 1),
+        numbers=breakout_numbers(),
+        row=st.integers(10, 44),
+        minutes=st.integers(-700, 700),
+    )
     def compare(seed: int, numbers: dict[str, Any], row: int, minutes: int) -> None:
         market, rules = full_market(seed), small_rules(**numbers, **EVERYTHING)
         whole = gate_table(market, rules)
         instant = max(whole.index[row] + pd.Timedelta(minutes=minutes), whole.index[0])
-        pd.testing.assert_frame_equal(gate_table(market.until(instant), rules), whole[whole.index <= instant])
+        pd.testing.assert_frame_equal(
+            gate_table(market.until(instant), rules), whole[whole.index <= instant]
+        )
         opened.append((whole["state"][whole.index <= instant] == "confirmed").any())
 
     compare()
@@ -80,8 +97,15 @@ def yes_or_no(table: pd.DataFrame) -> pd.DataFrame:
 def rescaled(market: Market, factors: list[float]) -> Market:
     """The market with every adjusted series multiplied by a constant."""
     risky, safe, *rest = factors
-    funds = {name: fund * factor for (name, fund), factor in zip(market.breadth.items(), rest, strict=False)}
-    return market._replace(risky_credit=market.risky_credit * risky, safe_credit=market.safe_credit * safe, breadth=funds)
+    funds = {
+        name: fund * factor
+        for (name, fund), factor in zip(market.breadth.items(), rest, strict=False)
+    }
+    return market._replace(
+        risky_credit=market.risky_credit * risky,
+        safe_credit=market.safe_credit * safe,
+        breadth=funds,
+    )
 
 
 def test_rescaling_the_past_of_an_adjusted_series_changes_no_answer() -> None:
@@ -95,12 +119,19 @@ def test_rescaling_the_past_of_an_adjusted_series_changes_no_answer() -> None:
     def compare(seed: int, numbers: dict[str, Any], row: int, factors: list[float]) -> None:
         market, rules = full_market(seed), small_rules(**numbers, **EVERYTHING)
         past = market.until(session_instants(45)[row])
-        pd.testing.assert_frame_equal(yes_or_no(gate_table(rescaled(past, factors), rules)), yes_or_no(gate_table(past, rules)))
+        pd.testing.assert_frame_equal(
+            yes_or_no(gate_table(rescaled(past, factors), rules)),
+            yes_or_no(gate_table(past, rules)),
+        )
 
     compare()
 
 
 @pytest.mark.parametrize("factor", [0.954, 0.969, 0.98, 0.988, 0.996])
 def test_rescaling_keeps_a_price_at_its_average_there(factor: float) -> None:
-    market = small_market([10.0] * 3, breadth={"a": [100.0, 102.0, 101.0], "b": [20.0, 20.5, 20.25]})
-    assert held("breadth", rescaled(market, [1.0, 1.0, factor, factor]), breadth_share=0.5) == held("breadth", market, breadth_share=0.5)
+    market = small_market(
+        [10.0] * 3, breadth={"a": [100.0, 102.0, 101.0], "b": [20.0, 20.5, 20.25]}
+    )
+    assert held("breadth", rescaled(market, [1.0, 1.0, factor, factor]), breadth_share=0.5) == held(
+        "breadth", market, breadth_share=0.5
+    )

@@ -15,14 +15,30 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from strategies.breakout import CONFIRMED, DORMANT, TESTING
-from strategies.decision import OWN_TREND, TREND_AND, TREND_OFF, TREND_OR, DecisionRules, GateLine, decide, nothing_to_decide, order_size
+from strategies.decision import (
+    OWN_TREND,
+    TREND_AND,
+    TREND_OFF,
+    TREND_OR,
+    DecisionRules,
+    GateLine,
+    decide,
+    nothing_to_decide,
+    order_size,
+)
 
 DAY = 86400
 CONFIRMED_AT = 1_700_000_000.0
 NAN = math.nan
 MANY = settings(max_examples=150, deadline=None, database=None)
 
-GATE = {"state": CONFIRMED, "ceiling": 1.0, "filled": 3.0, "confirmed_at": CONFIRMED_AT, "stale": 0.0}
+GATE = {
+    "state": CONFIRMED,
+    "ceiling": 1.0,
+    "filled": 3.0,
+    "confirmed_at": CONFIRMED_AT,
+    "stale": 0.0,
+}
 RULES: dict[str, Any] = {
     "weights": (0.5, 0.3),
     "lags": (0.0, 0.0),
@@ -82,7 +98,9 @@ def test_a_coin_without_lag_is_ready_at_the_confirming_instant() -> None:
 
 def test_lags_count_while_confirmed_only() -> None:
     for state in (DORMANT, TESTING):
-        assert targets(state=state, ceiling=0.4, lags=(0.0, 30.0 * DAY)) == pytest.approx([0.4 * 5 / 8, 0.4 * 3 / 8])
+        assert targets(state=state, ceiling=0.4, lags=(0.0, 30.0 * DAY)) == pytest.approx(
+            [0.4 * 5 / 8, 0.4 * 3 / 8]
+        )
 
 
 def test_a_gate_that_never_confirmed_allows_what_its_ceiling_says() -> None:
@@ -171,8 +189,14 @@ def test_own_trend_off_looks_at_no_average() -> None:
 
 
 def test_own_trend_and_vetoes_a_coin_below_its_average() -> None:
-    assert targets(own_trend=TREND_AND, own_average=(100.01, 9.0)) == [0.0, 0.3]  # nobody gets the vetoed share
-    assert targets(own_trend=TREND_AND, own_average=(100.0, 9.0)) == [0.5, 0.3]  # at its average is not below
+    assert targets(own_trend=TREND_AND, own_average=(100.01, 9.0)) == [
+        0.0,
+        0.3,
+    ]  # nobody gets the vetoed share
+    assert targets(own_trend=TREND_AND, own_average=(100.0, 9.0)) == [
+        0.5,
+        0.3,
+    ]  # at its average is not below
 
 
 def test_own_trend_and_vetoes_a_coin_of_unknown_average() -> None:
@@ -182,11 +206,17 @@ def test_own_trend_and_vetoes_a_coin_of_unknown_average() -> None:
 def test_own_trend_or_holds_a_coin_above_its_average_whatever_the_gate() -> None:
     shut = {"own_trend": TREND_OR, "state": DORMANT, "ceiling": 0.0}
     assert targets(own_average=(99.99, 10.01), **shut) == [0.5, 0.0]
-    assert targets(own_average=(100.0, NAN), **shut) == [0.0, 0.0]  # at its average is not above; unknown is not above
+    assert targets(own_average=(100.0, NAN), **shut) == [
+        0.0,
+        0.0,
+    ]  # at its average is not above; unknown is not above
 
 
 def test_own_trend_or_never_lowers_the_gate_s_target() -> None:
-    assert targets(own_trend=TREND_OR, spread=True, missing=(0.0, NAN)) == [0.8, 0.0]  # more than the weight of 0.5
+    assert targets(own_trend=TREND_OR, spread=True, missing=(0.0, NAN)) == [
+        0.8,
+        0.0,
+    ]  # more than the weight of 0.5
     assert targets(own_trend=TREND_OR, own_average=(101.0, 11.0)) == [0.5, 0.3]
     assert targets(own_trend=TREND_OR, ceiling=0.4) == [0.5, 0.3]  # less than the weights
 
@@ -241,7 +271,10 @@ def test_max_gate_age_of_zero_closes_on_the_first_stale_session() -> None:
 
 def test_a_held_coin_without_a_fresh_bar_keeps_its_share_and_nothing_else_rises() -> None:
     assert targets(missing=(1.0, 0.0), current=(0.7, 0.1)) == [0.7, 0.1]
-    assert targets(missing=(1.0, 0.0), current=(0.7, 0.3), ceiling=0.0) == [0.7, 0.0]  # others may fall
+    assert targets(missing=(1.0, 0.0), current=(0.7, 0.3), ceiling=0.0) == [
+        0.7,
+        0.0,
+    ]  # others may fall
 
 
 def test_a_coin_not_held_without_a_fresh_bar_stays_out_and_stops_nobody() -> None:
@@ -253,7 +286,10 @@ def test_an_ended_coin_stops_nobody() -> None:
 
 
 def test_stops_close_a_coin_without_a_fresh_bar_too() -> None:
-    assert targets(missing=(1.0, 0.0), current=(0.5, 0.3), drawdown_stop=0.2, drawdown=0.3) == [0.0, 0.0]
+    assert targets(missing=(1.0, 0.0), current=(0.5, 0.3), drawdown_stop=0.2, drawdown=0.3) == [
+        0.0,
+        0.0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +302,9 @@ def test_stops_close_a_coin_without_a_fresh_bar_too() -> None:
         (False, 0.25, TREND_OFF, False),
     ],
 )
-def test_nothing_to_decide_needs_a_shut_gate_and_empty_hands(held: bool, ceiling: float, own_trend: int, said: bool) -> None:
+def test_nothing_to_decide_needs_a_shut_gate_and_empty_hands(
+    held: bool, ceiling: float, own_trend: int, said: bool
+) -> None:
     assert nothing_to_decide(held, ceiling, own_trend) is said
 
 
@@ -275,13 +313,30 @@ def test_nothing_to_decide_needs_a_shut_gate_and_empty_hands(held: bool, ceiling
 
 def size(target: float, **changes: float) -> float:
     """Units for a target share of 1,000 at a price of 10 (0.5 is 50 units), nothing held, no band, no limits."""
-    usual = {"equity": 1000.0, "price": 10.0, "position": 0.0, "band": 0.0, "step": 0.0, "min_notional": 0.0}
+    usual = {
+        "equity": 1000.0,
+        "price": 10.0,
+        "position": 0.0,
+        "band": 0.0,
+        "step": 0.0,
+        "min_notional": 0.0,
+    }
     return ordered(target, **(usual | changes))
 
 
-def ordered(target: float, equity: float, price: float, position: float, band: float, step: float, min_notional: float) -> float:
+def ordered(
+    target: float,
+    equity: float,
+    price: float,
+    position: float,
+    band: float,
+    step: float,
+    min_notional: float,
+) -> float:
     """`order_size` from the share that the position has."""
-    return order_size(target, position * price / equity, equity, price, position, band, step, min_notional)
+    return order_size(
+        target, position * price / equity, equity, price, position, band, step, min_notional
+    )
 
 
 def test_an_order_makes_up_the_difference() -> None:
@@ -381,15 +436,23 @@ def situation(seed: int, trends: tuple[int, ...], never_frozen: bool) -> dict[st
         "stale": 0.0 if never_frozen else random.choice([0.0, 0.0, 1.0, 6.0]),
         "now": CONFIRMED_AT + random.randint(0, 20) * DAY,
         "close": each(lambda: random.uniform(1, 1000)),
-        "own_average": each(lambda: random.choice([NAN, *(random.uniform(1, 1000) for _ in range(4))])),
-        "volatility": each(lambda: random.choice([NAN, *(random.uniform(0.01, 3) for _ in range(4))])),
+        "own_average": each(
+            lambda: random.choice([NAN, *(random.uniform(1, 1000) for _ in range(4))])
+        ),
+        "volatility": each(
+            lambda: random.choice([NAN, *(random.uniform(0.01, 3) for _ in range(4))])
+        ),
         "missing": missing,
-        "current": tuple(held if late >= 0 else 0.0 for held, late in zip(parted(share()), missing, strict=True)),
+        "current": tuple(
+            held if late >= 0 else 0.0 for held, late in zip(parted(share()), missing, strict=True)
+        ),
         "drawdown": share(),
     }
 
 
-def situations(trends: tuple[int, ...] = (TREND_OFF, TREND_AND, TREND_OR), never_frozen: bool = False) -> st.SearchStrategy[dict[str, Any]]:
+def situations(
+    trends: tuple[int, ...] = (TREND_OFF, TREND_AND, TREND_OR), never_frozen: bool = False
+) -> st.SearchStrategy[dict[str, Any]]:
     """`situation` from a seed: drawing every number by itself takes hypothesis a hundred times as long."""
     return st.integers(0, 2**32 - 1).map(lambda seed: situation(seed, trends, never_frozen))
 
@@ -438,7 +501,9 @@ def test_on_a_stale_gate_nothing_rises(case: dict[str, Any]) -> None:
 
 @MANY
 @given(case=situations(), ceiling=st.sampled_from([0.0, 0.3]))
-def test_nothing_to_decide_is_said_only_where_every_target_is_zero(case: dict[str, Any], ceiling: float) -> None:
+def test_nothing_to_decide_is_said_only_where_every_target_is_zero(
+    case: dict[str, Any], ceiling: float
+) -> None:
     rules = case.get("own_trend", TREND_OFF)
     if nothing_to_decide(any(case["current"]), ceiling, rules):
         assert not any(targets(**case | {"ceiling": ceiling}))
@@ -449,7 +514,9 @@ def cash_after(case: dict[str, Any], band: float, step: float, min_notional: flo
     cash = 1000.0 * (1 - sum(case["current"]))
     for target, held, price in zip(targets(**case), case["current"], case["close"], strict=True):
         if target != held:  # as the strategy asks
-            cash -= price * ordered(target, 1000.0, price, held * 1000.0 / price, band, step, min_notional)
+            cash -= price * ordered(
+                target, 1000.0, price, held * 1000.0 / price, band, step, min_notional
+            )
     return cash
 
 
@@ -461,17 +528,27 @@ def test_without_a_band_trades_never_need_more_than_the_cash(case: dict[str, Any
 
 @MANY
 @given(case=situations(), step=st.sampled_from([0.0, 0.001]))
-def test_a_reserve_above_steps_and_minimums_pays_for_what_they_leave_unsold(case: dict[str, Any], step: float) -> None:
+def test_a_reserve_above_steps_and_minimums_pays_for_what_they_leave_unsold(
+    case: dict[str, Any], step: float
+) -> None:
     # At most four sells are short of 0.001 units of at most 1,000 each, or of 1 in value: 4 of the 20 in reserve.
     assert cash_after(case | {"cash_reserve": 0.02}, 0.0, step, 1.0) >= -1e-9
 
 
 # 0.59 is within a fifth of 0.5 and is kept, 0.29 of 0.3 too: 0.12 of cash is left, the third coin asks for 0.2.
-DRIFTED = {"weights": (0.5, 0.3, 0.2), "lags": (0.0,) * 3, "close": (1.0,) * 3, "own_average": (1.0,) * 3, "volatility": (1.0,) * 3}
+DRIFTED = {
+    "weights": (0.5, 0.3, 0.2),
+    "lags": (0.0,) * 3,
+    "close": (1.0,) * 3,
+    "own_average": (1.0,) * 3,
+    "volatility": (1.0,) * 3,
+}
 
 
 def test_with_a_band_buys_may_ask_for_more_than_the_cash_so_brokers_cut_them() -> None:
-    left = cash_after(DRIFTED | {"missing": (0.0,) * 3, "current": (0.59, 0.29, 0.0)}, 0.2, 0.0, 0.0)
+    left = cash_after(
+        DRIFTED | {"missing": (0.0,) * 3, "current": (0.59, 0.29, 0.0)}, 0.2, 0.0, 0.0
+    )
     assert left == pytest.approx(1000 * (1 - 0.59 - 0.29 - 0.2))
 
 
@@ -502,7 +579,9 @@ def test_orders_go_towards_the_target_never_beyond_and_never_below_nothing(
 
 
 @MANY
-@given(target=st.floats(0.01, 1), price=st.floats(0.01, 1000), step=st.sampled_from([0.0, 0.001, 0.1]))
+@given(
+    target=st.floats(0.01, 1), price=st.floats(0.01, 1000), step=st.sampled_from([0.0, 0.001, 0.1])
+)
 def test_after_a_fill_nothing_more_is_sent(target: float, price: float, step: float) -> None:
     units = ordered(target, 1000.0, price, 0.0, 0.2, step, 5.0)
     assume(units > 5 * step)  # the rest is less than a step, so less than a fifth
@@ -510,5 +589,8 @@ def test_after_a_fill_nothing_more_is_sent(target: float, price: float, step: fl
 
 
 def test_numbers_may_be_arrays() -> None:
-    arrays = {name: np.array(INPUTS[name]) for name in ("close", "own_average", "volatility", "missing", "current")}
+    arrays = {
+        name: np.array(INPUTS[name])
+        for name in ("close", "own_average", "volatility", "missing", "current")
+    }
     assert targets(**arrays) == targets()

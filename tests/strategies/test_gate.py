@@ -25,7 +25,16 @@ from small_markets import (
 )
 
 from config.settings import load
-from strategies.breakout import CONFIRMED, DORMANT, REASONS, STATES, TESTING, BreakoutRules, BreakoutTable, breakout_table
+from strategies.breakout import (
+    CONFIRMED,
+    DORMANT,
+    REASONS,
+    STATES,
+    TESTING,
+    BreakoutRules,
+    BreakoutTable,
+    breakout_table,
+)
 from strategies.confirmations import MeasureRules, measure
 from strategies.gate import GATE_LINES, GateRules, gate_lines, gate_table
 from strategies.market import Market, carried, in_session, latest
@@ -35,12 +44,19 @@ ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT / os.environ.get("RUSSELL_GATE_TEST_DATA", "../shared/data")
 
 
-def walk(closes: list[float | None], averages: list[float] | None = None, confirmations: list[int] | None = None, **changes: Any) -> BreakoutTable:
+def walk(
+    closes: list[float | None],
+    averages: list[float] | None = None,
+    confirmations: list[int] | None = None,
+    **changes: Any,
+) -> BreakoutTable:
     """`breakout_table` on small rules, columns as lists. Without averages the trend is unknown, without confirmations none holds. None: no close."""
     size = len(closes)
     rules = small_rules(**changes).breakout
     known = np.array([np.nan if close is None else float(close) for close in closes])
-    table = breakout_table(known, np.array(averages or [np.nan] * size), np.array(confirmations or [0] * size), rules)
+    table = breakout_table(
+        known, np.array(averages or [np.nan] * size), np.array(confirmations or [0] * size), rules
+    )
     return BreakoutTable(*(column.tolist() for column in table))
 
 
@@ -61,15 +77,24 @@ def test_breakouts_are_those_of_the_literal_loop() -> None:
     opened, ended = [], set()
 
     @examples(150)
-    @given(seed=st.integers(0, 2**32 - 1), numbers=breakout_numbers(), sessions=st.integers(30, 70), gaps=st.sampled_from([0.0, 0.1]))
+    @given(
+        seed=st.integers(0, 2**32 - 1),
+        numbers=breakout_numbers(),
+        sessions=st.integers(30, 70),
+        gaps=st.sampled_from([0.0, 0.1]),
+    )
     def compare(seed: int, numbers: dict[str, Any], sessions: int, gaps: float) -> None:
         random = np.random.default_rng(seed)
         closes = with_gaps(random, random_closes(random, sessions), gaps)
         holding = [int(count) for count in random.integers(0, 4, sessions)]
-        averages = [literal_average(closes, row, numbers["trend_sessions"]) for row in range(len(closes))]
+        averages = [
+            literal_average(closes, row, numbers["trend_sessions"]) for row in range(len(closes))
+        ]
         table = walk(closes, averages, holding, **numbers)
         answers = [[count > which for count in holding] for which in range(3)]
-        expected = literal.literal_gate(closes, answers, [], literal_numbers(small_rules(**numbers)))
+        expected = literal.literal_gate(
+            closes, answers, [], literal_numbers(small_rules(**numbers))
+        )
         for row, want in enumerate(expected):
             got = (
                 STATES[table.state[row]],
@@ -79,14 +104,26 @@ def test_breakouts_are_those_of_the_literal_loop() -> None:
                 bool(table.after_base[row]),
                 table.stale[row],
             )
-            assert got == (want.state, want.reason, want.level, want.confirmed_row, want.after_base, want.stale), row
+            assert got == (
+                want.state,
+                want.reason,
+                want.level,
+                want.confirmed_row,
+                want.after_base,
+                want.stale,
+            ), row
             if want.stale == 0:
-                assert (nothing(table.record[row]), table.base_age[row]) == (want.record, want.base_age), row
+                assert (nothing(table.record[row]), table.base_age[row]) == (
+                    want.record,
+                    want.base_age,
+                ), row
         opened.append(any(row.state == "confirmed" for row in expected))
         ended.update(row.reason for row in expected)
 
     compare()
-    assert np.mean(opened) > 0.3, "the windows are too large for the examples: gates must really open"
+    assert np.mean(opened) > 0.3, (
+        "the windows are too large for the examples: gates must really open"
+    )
     assert ended == set(REASONS)
 
 
@@ -108,7 +145,14 @@ def test_gate_table_is_that_of_the_literal_loop() -> None:
         share=st.sampled_from([0.5, 0.6, 1.0]),
         windows=st.tuples(*[st.integers(2, 5)] * 5),
     )
-    def compare(seed: int, numbers: dict[str, Any], sessions: int, gaps: float, share: float, windows: tuple[int, ...]) -> None:
+    def compare(
+        seed: int,
+        numbers: dict[str, Any],
+        sessions: int,
+        gaps: float,
+        share: float,
+        windows: tuple[int, ...],
+    ) -> None:
         inputs = random_inputs(np.random.default_rng(seed), sessions, gaps)
         breadth, leadership, credit, broad, rates = windows
         rules = small_rules(
@@ -125,13 +169,24 @@ def test_gate_table_is_that_of_the_literal_loop() -> None:
             rates_sessions=rates,
         )
         table = gate_table(small_market(**inputs), rules)
-        known = {name: literal.kept(values, rules.measures.max_age_sessions) for name, values in inputs.items() if name != "breadth"}
-        funds = [literal.kept(fund, rules.measures.max_age_sessions) for fund in inputs["breadth"].values()]
+        known = {
+            name: literal.kept(values, rules.measures.max_age_sessions)
+            for name, values in inputs.items()
+            if name != "breadth"
+        }
+        funds = [
+            literal.kept(fund, rules.measures.max_age_sessions)
+            for fund in inputs["breadth"].values()
+        ]
         answers = {
             "volume": literal.volume_rises(known["volume"], 2, 4, 1.0),
             "breadth": literal.broad_enough(funds, breadth, share),
-            "leadership": literal.above_average(literal.ratio(known["index"], known["broad"]), leadership),
-            "credit": literal.above_average(literal.ratio(known["risky_credit"], known["safe_credit"]), credit),
+            "leadership": literal.above_average(
+                literal.ratio(known["index"], known["broad"]), leadership
+            ),
+            "credit": literal.above_average(
+                literal.ratio(known["risky_credit"], known["safe_credit"]), credit
+            ),
             "broad": literal.above_average(known["broad"], broad),
             "rates": literal.above_average(known["safe_credit"], rates),
         }
@@ -141,19 +196,38 @@ def test_gate_table_is_that_of_the_literal_loop() -> None:
         filled.update(row.filled for row in expected)
 
     compare()
-    assert np.mean(opened) > 0.3, "the windows are too large for the examples: gates must really open"
+    assert np.mean(opened) > 0.3, (
+        "the windows are too large for the examples: gates must really open"
+    )
     assert any(seen_missing)
     assert filled >= {0, 1, 2, 3}
 
 
-def compare_table(table: pd.DataFrame, closes: literal.Values, answers: dict[str, literal.Answers], rules: GateRules) -> list[literal.Row]:
+def compare_table(
+    table: pd.DataFrame,
+    closes: literal.Values,
+    answers: dict[str, literal.Answers],
+    rules: GateRules,
+) -> list[literal.Row]:
     """Assert that every row of the table is the literal loop's; return the loop's rows."""
     confirmations = [answers[name] for name in rules.confirmations]
     channels = [answers[name] for name in rules.curve.channels]
     expected = literal.literal_gate(closes, confirmations, channels, literal_numbers(rules))
-    columns = ["state", "reason", "level", "record", "base_age", "after_base", "filled", "ceiling", "stale"]
+    columns = [
+        "state",
+        "reason",
+        "level",
+        "record",
+        "base_age",
+        "after_base",
+        "filled",
+        "ceiling",
+        "stale",
+    ]
     got = table[columns].astype(object).where(table[columns].notna(), None)
-    confirmed_at = [None if row.confirmed_row is None else table.index[row.confirmed_row] for row in expected]
+    confirmed_at = [
+        None if row.confirmed_row is None else table.index[row.confirmed_row] for row in expected
+    ]
     for name in columns:
         assert got[name].tolist() == [getattr(row, name) for row in expected], name
     assert [nothing(instant) for instant in table["confirmed_at"]] == confirmed_at
@@ -161,7 +235,10 @@ def compare_table(table: pd.DataFrame, closes: literal.Values, answers: dict[str
     for prefix, names in (("confirmation", rules.confirmations), ("channel", rules.curve.channels)):
         for name in names:
             shown = [nothing(answer) for answer in table[f"{prefix}_{name}"]]
-            assert [shown[row] for row in fresh] == [answers[name][row] for row in fresh], (prefix, name)
+            assert [shown[row] for row in fresh] == [answers[name][row] for row in fresh], (
+                prefix,
+                name,
+            )
     counted = [[answer[row] for answer in confirmations].count(True) for row in fresh]
     assert table["confirmations"].iloc[fresh].tolist() == counted
     return expected
@@ -174,7 +251,12 @@ def compare_table(table: pd.DataFrame, closes: literal.Values, answers: dict[str
 def real_rules() -> GateRules:
     """The rules of config/default.toml."""
     chosen = load()
-    gate, confirm, curve, cuts = chosen.gate, chosen.confirmations, chosen.risk_curve, chosen.haircuts
+    gate, confirm, curve, cuts = (
+        chosen.gate,
+        chosen.confirmations,
+        chosen.risk_curve,
+        chosen.haircuts,
+    )
     measures = MeasureRules(
         volume_fast=confirm.volume.fast_sessions,
         volume_slow=confirm.volume.slow_sessions,
@@ -197,7 +279,14 @@ def real_rules() -> GateRules:
         confirm.enabled(),
         measures,
         CurveRules(curve.channels, curve.ceilings, curve.dormant_ceilings),
-        HaircutRules(cuts.flows.factor, cuts.flows.days, cuts.flows.record_sessions, cuts.losses.factor, cuts.losses.max_share, cuts.losses.max_age),
+        HaircutRules(
+            cuts.flows.factor,
+            cuts.flows.days,
+            cuts.flows.record_sessions,
+            cuts.losses.factor,
+            cuts.losses.max_share,
+            cuts.losses.max_age,
+        ),
     )
 
 
@@ -208,8 +297,12 @@ def test_real_spells_since_2011_are_those_of_the_literal_loop(real_rules: GateRu
     chosen = load()
 
     def column(symbol: str, name: str) -> pd.Series:
-        values = pd.read_csv(REAL / "daily" / f"{symbol.lstrip('^')}.csv", parse_dates=["Date"], index_col="Date")[name].dropna()
-        return values.set_axis(values.index.tz_localize("UTC") + pd.Timedelta(hours=21, minutes=30)).astype(float)
+        values = pd.read_csv(
+            REAL / "daily" / f"{symbol.lstrip('^')}.csv", parse_dates=["Date"], index_col="Date"
+        )[name].dropna()
+        return values.set_axis(
+            values.index.tz_localize("UTC") + pd.Timedelta(hours=21, minutes=30)
+        ).astype(float)
 
     index = column(chosen.signal.index, "Close")
     market = Market(
@@ -219,7 +312,9 @@ def test_real_spells_since_2011_are_those_of_the_literal_loop(real_rules: GateRu
         volume=column(chosen.signal.volume, "Volume"),
         risky_credit=column(chosen.signal.risky_credit, "Adj Close"),
         safe_credit=column(chosen.signal.safe_credit, "Adj Close"),
-        breadth={symbol: column(symbol, "Adj Close") for symbol in chosen.confirmations.breadth.symbols},
+        breadth={
+            symbol: column(symbol, "Adj Close") for symbol in chosen.confirmations.breadth.symbols
+        },
     )
     table = gate_table(market, real_rules)
 
@@ -227,14 +322,27 @@ def test_real_spells_since_2011_are_those_of_the_literal_loop(real_rules: GateRu
 
     def known(series: pd.Series) -> literal.Values:
         found = series.to_dict()
-        return literal.kept([found.get(instant) for instant in index.index], numbers.max_age_sessions)
+        return literal.kept(
+            [found.get(instant) for instant in index.index], numbers.max_age_sessions
+        )
 
     broad = known(market.broad)
     answers = {
-        "volume": literal.volume_rises(known(market.volume), numbers.volume_fast, numbers.volume_slow, numbers.volume_ratio),
-        "breadth": literal.broad_enough([known(fund) for fund in market.breadth.values()], numbers.breadth_sessions, numbers.breadth_share),
-        "leadership": literal.above_average(literal.ratio(known(index), broad), numbers.leadership_sessions),
-        "credit": literal.above_average(literal.ratio(known(market.risky_credit), known(market.safe_credit)), numbers.credit_sessions),
+        "volume": literal.volume_rises(
+            known(market.volume), numbers.volume_fast, numbers.volume_slow, numbers.volume_ratio
+        ),
+        "breadth": literal.broad_enough(
+            [known(fund) for fund in market.breadth.values()],
+            numbers.breadth_sessions,
+            numbers.breadth_share,
+        ),
+        "leadership": literal.above_average(
+            literal.ratio(known(index), broad), numbers.leadership_sessions
+        ),
+        "credit": literal.above_average(
+            literal.ratio(known(market.risky_credit), known(market.safe_credit)),
+            numbers.credit_sessions,
+        ),
         "broad": literal.above_average(broad, numbers.broad_sessions),
     }
     expected = literal.literal_gate(
@@ -269,7 +377,9 @@ def test_a_close_at_the_record_is_no_breakout() -> None:
     assert states(walk([10, 9, 9, 10])) == "dddd"
 
 
-def test_record_is_the_highest_earlier_close_and_its_age_counts_from_the_session_that_set_it() -> None:
+def test_record_is_the_highest_earlier_close_and_its_age_counts_from_the_session_that_set_it() -> (
+    None
+):
     table = walk([10, 12, 11, 13, 9])
     assert table.record[1:] == [10, 12, 12, 13]
     assert table.base_age == [0, 1, 1, 2, 1]
@@ -291,7 +401,10 @@ def test_level_is_the_record_broken_and_stays_while_newer_records_are_set() -> N
 def test_the_breakout_session_counts_as_the_first_of_confirm_sessions() -> None:
     table = walk([10, 9, 9, 11, 11])
     assert states(table) == "dddtc"
-    assert (table.confirmed_row, [REASONS[reason] for reason in table.reason[2:]]) == ([-1, -1, -1, -1, 4], ["", "breakout", "confirmed"])
+    assert (table.confirmed_row, [REASONS[reason] for reason in table.reason[2:]]) == (
+        [-1, -1, -1, -1, 4],
+        ["", "breakout", "confirmed"],
+    )
     assert states(walk([10, 9, 9, 11], confirm_sessions=1)) == "dddc"
 
 
@@ -300,18 +413,28 @@ def test_a_close_at_the_level_breaks_the_row_of_closes_above_it() -> None:
 
 
 def test_only_closes_above_the_buffered_level_count() -> None:
-    table = walk([8, 7, 7, 9, 10, 11, 11], buffer=0.25)  # 8 * 1.25 = 10: the breakout at 9 and the close at 10 do not count
+    table = walk(
+        [8, 7, 7, 9, 10, 11, 11], buffer=0.25
+    )  # 8 * 1.25 = 10: the breakout at 9 and the close at 10 do not count
     assert states(table) == "dddtttc"
 
 
 def test_testing_goes_on_while_confirmations_are_missing_and_confirms_when_they_hold() -> None:
-    table = walk([10, 9, 9, 11, 11, 11, 11], confirmations=[2, 2, 2, 2, 1, 1, 2], min_confirmations=2)
+    table = walk(
+        [10, 9, 9, 11, 11, 11, 11], confirmations=[2, 2, 2, 2, 1, 1, 2], min_confirmations=2
+    )
     assert states(table) == "dddtttc"
 
 
 def test_confirmations_count_on_the_confirming_session_alone() -> None:
-    assert states(walk([10, 9, 9, 11, 11, 11], confirmations=[2, 2, 2, 2, 0, 0], min_confirmations=2)) == "dddttt"
-    assert states(walk([10, 9, 9, 11, 11, 11], confirmations=[0, 0, 0, 0, 2, 0], min_confirmations=2)) == "dddtcc"
+    assert (
+        states(walk([10, 9, 9, 11, 11, 11], confirmations=[2, 2, 2, 2, 0, 0], min_confirmations=2))
+        == "dddttt"
+    )
+    assert (
+        states(walk([10, 9, 9, 11, 11, 11], confirmations=[0, 0, 0, 0, 2, 0], min_confirmations=2))
+        == "dddtcc"
+    )
 
 
 def test_an_unconfirmed_breakout_lapses_after_confirm_within_sessions() -> None:
@@ -324,20 +447,36 @@ def test_the_last_session_of_confirm_within_may_still_confirm() -> None:
     assert states(walk([10, 9, 9, 11, 9, 9, 9, 11, 11])) == "dddtttttc"
 
 
-LAPSED = [10.0, *[9.0] * 7, 11.0, 9.0]  # base 8: out in row 8, lapsed in row 9; the record of 11 is of row 8
-ONE_SESSION_TO_CONFIRM = {"base_sessions": 8, "confirm_sessions": 1, "confirm_within": 1, "min_confirmations": 1}  # and none ever holds
+LAPSED = [
+    10.0,
+    *[9.0] * 7,
+    11.0,
+    9.0,
+]  # base 8: out in row 8, lapsed in row 9; the record of 11 is of row 8
+ONE_SESSION_TO_CONFIRM = {
+    "base_sessions": 8,
+    "confirm_sessions": 1,
+    "confirm_within": 1,
+    "min_confirmations": 1,
+}  # and none ever holds
 
 
 def test_after_a_lapse_a_younger_record_suffices() -> None:
-    young = walk([*LAPSED, 12], rearm_sessions=2, **ONE_SESSION_TO_CONFIRM)  # row 10 - row 8 = 2 sessions
+    young = walk(
+        [*LAPSED, 12], rearm_sessions=2, **ONE_SESSION_TO_CONFIRM
+    )  # row 10 - row 8 = 2 sessions
     assert (young.state[8:], young.base_age[10]) == ([TESTING, DORMANT, TESTING], 2)
     assert (young.after_base[8], young.after_base[10]) == (1, 0)
     assert walk([*LAPSED, 12], rearm_sessions=3, **ONE_SESSION_TO_CONFIRM).state[10] == DORMANT
 
 
 def test_a_younger_record_suffices_for_rearm_within_sessions_only() -> None:
-    assert walk([*LAPSED, 9, 9, 9, 12], **ONE_SESSION_TO_CONFIRM).state[13] == TESTING  # 13 - 9 = 4 sessions after leaving
-    assert walk([*LAPSED, 9, 9, 9, 9, 12], **ONE_SESSION_TO_CONFIRM).state[14] == DORMANT  # 5; the record is 6 old, the base 8
+    assert (
+        walk([*LAPSED, 9, 9, 9, 12], **ONE_SESSION_TO_CONFIRM).state[13] == TESTING
+    )  # 13 - 9 = 4 sessions after leaving
+    assert (
+        walk([*LAPSED, 9, 9, 9, 9, 12], **ONE_SESSION_TO_CONFIRM).state[14] == DORMANT
+    )  # 5; the record is 6 old, the base 8
 
 
 def test_a_failed_spell_rearms_too() -> None:
@@ -352,7 +491,13 @@ def test_a_full_base_soon_after_an_attempt_is_a_breakout_of_its_own() -> None:
     assert (table.base_age[16], table.after_base[16]) == (8, 1)
 
 
-CONFIRMED_AT_10 = [10.0, 9.0, 9.0, 11.0, 11.0]  # confirmed in row 4; bad is below 10 * (1 - 0.1) = 9
+CONFIRMED_AT_10 = [
+    10.0,
+    9.0,
+    9.0,
+    11.0,
+    11.0,
+]  # confirmed in row 4; bad is below 10 * (1 - 0.1) = 9
 
 
 def test_fails_after_fail_sessions_closes_below_the_tolerance_in_a_row() -> None:
@@ -381,7 +526,12 @@ def test_a_close_at_its_average_is_not_bad() -> None:
 
 
 def test_an_unknown_average_is_not_bad() -> None:
-    assert states(walk([*CONFIRMED_AT_10, 10.5, 10.5, 10.5], averages=[0, 0, 0, 0, 0, 10.6, np.nan, 10.6])) == "dddtcccc"
+    assert (
+        states(
+            walk([*CONFIRMED_AT_10, 10.5, 10.5, 10.5], averages=[0, 0, 0, 0, 0, 10.6, np.nan, 10.6])
+        )
+        == "dddtcccc"
+    )
 
 
 def test_bad_sessions_of_both_kinds_count_together_and_the_last_names_the_reason() -> None:
@@ -391,7 +541,9 @@ def test_bad_sessions_of_both_kinds_count_together_and_the_last_names_the_reason
 
 
 def test_the_confirming_session_is_not_judged() -> None:
-    assert states(walk([*CONFIRMED_AT_10, 11.0], averages=[99.0] * 6)) == "dddtcc"  # the first bad one is row 5
+    assert (
+        states(walk([*CONFIRMED_AT_10, 11.0], averages=[99.0] * 6)) == "dddtcc"
+    )  # the first bad one is row 5
 
 
 def test_bad_sessions_of_an_earlier_spell_are_forgotten() -> None:
@@ -411,7 +563,9 @@ def test_max_sessions_after_confirmation_end_a_spell() -> None:
 def test_a_missing_close_keeps_the_row_before_and_counts_as_stale() -> None:
     table = walk([10, None, 9, 11, None, None, 11])
     assert table.stale == [0, 1, 0, 0, 1, 2, 0]
-    assert states(table) == "dddtttc"  # sessions go on being counted: the record is three sessions old in row 3
+    assert (
+        states(table) == "dddtttc"
+    )  # sessions go on being counted: the record is three sessions old in row 3
     assert table.base_age[3] == 3
 
 
@@ -433,7 +587,9 @@ def test_a_missing_index_close_repeats_the_last_row_and_counts_as_stale() -> Non
     )
     same = table.columns.difference(["session_close", "stale"])
     for row in (5, 6):
-        pd.testing.assert_series_equal(table[same].iloc[row], table[same].iloc[4], check_names=False)
+        pd.testing.assert_series_equal(
+            table[same].iloc[row], table[same].iloc[4], check_names=False
+        )
     assert table["stale"].tolist() == [0, 0, 0, 0, 0, 1, 2, 0]
     assert (table["session_close"] == table.index - pd.Timedelta(minutes=30)).all()
     assert table["close"].iloc[7] == 12.0
@@ -458,8 +614,12 @@ def test_confirmed_at_is_the_instant_the_confirming_session_was_known() -> None:
 
 def test_confirmations_hold_unknown_ones_are_missing_and_not_counted() -> None:
     # broad's average of 4 is unknown in rows 0 to 2; volume's of 2 over 4 too; credit is flat: known to fail from row 2 on.
-    market = small_market([10.0, 9.0, 9.0, 11.0, 11.0], broad=[1.0, 1, 1, 1, 2], volume=[1.0, 1, 1, 1, 2])
-    table = gate_table(market, small_rules(confirmations=("volume", "broad", "credit"), min_confirmations=2))
+    market = small_market(
+        [10.0, 9.0, 9.0, 11.0, 11.0], broad=[1.0, 1, 1, 1, 2], volume=[1.0, 1, 1, 1, 2]
+    )
+    table = gate_table(
+        market, small_rules(confirmations=("volume", "broad", "credit"), min_confirmations=2)
+    )
     assert table["confirmation_broad"].isna().tolist() == [True, True, True, False, False]
     assert table["confirmation_broad"].iloc[3:].tolist() == [False, True]
     assert table["confirmation_volume"].iloc[3:].tolist() == [True, True]  # 1 >= 1.0 * 1
@@ -471,7 +631,9 @@ def test_confirmations_hold_unknown_ones_are_missing_and_not_counted() -> None:
 
 def test_a_confirmation_that_is_unknown_does_not_confirm() -> None:
     unknown = small_market(OPEN, broad=[1.0, 1, 1, 1, 2])
-    table = gate_table(unknown, small_rules(confirmations=("broad",), min_confirmations=1, broad_sessions=9))
+    table = gate_table(
+        unknown, small_rules(confirmations=("broad",), min_confirmations=1, broad_sessions=9)
+    )
     assert table["state"].iloc[4] == "testing"
 
 
@@ -485,8 +647,17 @@ def test_channels_count_consecutively_from_the_first() -> None:
 
 
 def test_ceilings_follow_state_and_filled_channels() -> None:
-    rates, broad = [1.0, 1, 1, 1, 2, 3, 3], [1.0, 1, 1, 1, 1, 2, 2]  # from row 4 on 1, 2 and 0 are above their averages of 2
-    rules = small_rules(channels=("rates", "broad"), rates_sessions=2, broad_sessions=2, ceilings=(0.25, 0.5, 1.0), dormant_ceilings=(0.0, 0.1, 0.3))
+    rates, broad = (
+        [1.0, 1, 1, 1, 2, 3, 3],
+        [1.0, 1, 1, 1, 1, 2, 2],
+    )  # from row 4 on 1, 2 and 0 are above their averages of 2
+    rules = small_rules(
+        channels=("rates", "broad"),
+        rates_sessions=2,
+        broad_sessions=2,
+        ceilings=(0.25, 0.5, 1.0),
+        dormant_ceilings=(0.0, 0.1, 0.3),
+    )
     open_gate = gate_table(small_market([*OPEN, 11, 11], safe_credit=rates, broad=broad), rules)
     assert open_gate["filled"].tolist() == [0, 0, 0, 0, 1, 2, 0]
     assert open_gate["ceiling"].tolist() == [0, 0, 0, 0, 0.5, 1.0, 0.25]
@@ -519,8 +690,22 @@ def test_a_value_is_carried_for_max_age_sessions_and_then_unknown() -> None:
 
 def test_an_input_older_than_max_age_sessions_makes_its_channel_unknown() -> None:
     market = small_market([10.0] * 8, broad=[1.0, 1, 1, 2, None, None, None, 3.0])
-    channel = gate_table(market, small_rules(channels=("broad",), ceilings=(0, 1), dormant_ceilings=(0, 0), broad_sessions=2))["channel_broad"]
-    assert channel.isna().tolist() == [True, False, False, False, False, False, True, True]  # row 3's value is kept in rows 4 and 5
+    channel = gate_table(
+        market,
+        small_rules(
+            channels=("broad",), ceilings=(0, 1), dormant_ceilings=(0, 0), broad_sessions=2
+        ),
+    )["channel_broad"]
+    assert channel.isna().tolist() == [
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        True,
+        True,
+    ]  # row 3's value is kept in rows 4 and 5
     assert channel.iloc[1:6].tolist() == [False, False, True, False, False]
 
 
@@ -531,19 +716,36 @@ def test_only_the_session_s_own_instant_is_its_value() -> None:
 
 
 def test_latest_is_the_newest_value_published_by_then() -> None:
-    published = dated([1.0, 2.0], pd.DatetimeIndex(["2020-01-02 12:00", "2020-01-04 12:00"], tz="UTC"))
-    at = pd.DatetimeIndex(["2020-01-02 11:59", "2020-01-02 12:00", "2020-01-04 11:59", "2020-01-04 12:00", "2020-01-09"], tz="UTC")
+    published = dated(
+        [1.0, 2.0], pd.DatetimeIndex(["2020-01-02 12:00", "2020-01-04 12:00"], tz="UTC")
+    )
+    at = pd.DatetimeIndex(
+        [
+            "2020-01-02 11:59",
+            "2020-01-02 12:00",
+            "2020-01-04 11:59",
+            "2020-01-04 12:00",
+            "2020-01-09",
+        ],
+        tz="UTC",
+    )
     np.testing.assert_array_equal(latest(published, at), [np.nan, 1, 1, 2, 2])
-    np.testing.assert_array_equal(latest(published, at, pd.Timedelta(days=2)), [np.nan, 1, 1, 2, np.nan])
+    np.testing.assert_array_equal(
+        latest(published, at, pd.Timedelta(days=2)), [np.nan, 1, 1, 2, np.nan]
+    )
     two_days_later = pd.DatetimeIndex(["2020-01-06 12:00"], tz="UTC")
     assert latest(published, two_days_later, pd.Timedelta(days=2)) == 2
     assert np.isnan(latest(published.iloc[:0], at)).all()
 
 
 def test_until_keeps_what_was_known_at_that_instant_included() -> None:
-    market = small_market(OPEN, liquidity={"assets": dated([1.0] * 5)}, coin=dated([1.0] * 5), flows=dated([1.0] * 5))
+    market = small_market(
+        OPEN, liquidity={"assets": dated([1.0] * 5)}, coin=dated([1.0] * 5), flows=dated([1.0] * 5)
+    )
     cut = market.until(session_instants(5)[2])
-    assert [len(series) for series in (cut.sessions, cut.small_caps, cut.broad, cut.coin, cut.flows)] == [3] * 5
+    assert [
+        len(series) for series in (cut.sessions, cut.small_caps, cut.broad, cut.coin, cut.flows)
+    ] == [3] * 5
     assert [len(cut.breadth["fund"]), len(cut.liquidity["assets"]), cut.losses] == [3, 3, None]
     assert len(market.until(session_instants(5)[2] - pd.Timedelta(seconds=1)).small_caps) == 2
 
@@ -554,7 +756,9 @@ def test_until_keeps_what_was_known_at_that_instant_included() -> None:
 def test_volume_compares_two_means_that_include_the_session() -> None:
     market = small_market([10.0] * 5, volume=[4.0, 4, 1, 3, 9])
     one = measure("volume", market, small_rules().measures)
-    np.testing.assert_allclose(one.value[3:], [(1 + 3) / 2 / ((4 + 4 + 1 + 3) / 4), (3 + 9) / 2 / ((4 + 1 + 3 + 9) / 4)])
+    np.testing.assert_allclose(
+        one.value[3:], [(1 + 3) / 2 / ((4 + 4 + 1 + 3) / 4), (3 + 9) / 2 / ((4 + 1 + 3 + 9) / 4)]
+    )
     assert held("volume", market) == [None, None, None, False, True]
 
 
@@ -579,14 +783,18 @@ def test_breadth_never_counts_a_half_known_set() -> None:
 
 
 def test_leadership_is_the_index_over_the_broad_market_against_its_average() -> None:
-    market = small_market([10.0, 10.0, 11.0, 13.0], broad=[1.0, 1.0, 1.0, 1.25])  # ratios 10, 10, 11, 10.4
+    market = small_market(
+        [10.0, 10.0, 11.0, 13.0], broad=[1.0, 1.0, 1.0, 1.25]
+    )  # ratios 10, 10, 11, 10.4
     one = measure("leadership", market, small_rules().measures)
     np.testing.assert_allclose(one.value[2:], [11 / (31 / 3) - 1, 10.4 / (31.4 / 3) - 1])
     assert held("leadership", market) == [None, None, True, False]
 
 
 def test_credit_is_risky_over_safe_bonds_against_its_average() -> None:
-    market = small_market([10.0] * 4, risky_credit=[10.0, 10, 10, 10], safe_credit=[1.0, 1.0, 0.5, 2.0])  # ratios 10, 10, 20, 5
+    market = small_market(
+        [10.0] * 4, risky_credit=[10.0, 10, 10, 10], safe_credit=[1.0, 1.0, 0.5, 2.0]
+    )  # ratios 10, 10, 20, 5
     assert held("credit", market) == [None, None, True, False]
 
 
@@ -597,15 +805,26 @@ def test_broad_and_rates_are_prices_against_their_own_average() -> None:
 
 
 def test_a_value_at_its_average_is_not_above_it() -> None:
-    market = small_market([0.1] * 5, broad=[0.1] * 5, risky_credit=[0.3] * 5, safe_credit=[0.7] * 5, breadth={"a": [0.1] * 5})
+    market = small_market(
+        [0.1] * 5,
+        broad=[0.1] * 5,
+        risky_credit=[0.3] * 5,
+        safe_credit=[0.7] * 5,
+        breadth={"a": [0.1] * 5},
+    )
     for name in ("leadership", "credit", "broad", "rates", "breadth"):
         assert held(name, market)[4] is False, name
 
 
-def liquidity_market(reverse_repos: list[float], known_at: pd.DatetimeIndex, sessions: int = 8) -> Market:
+def liquidity_market(
+    reverse_repos: list[float], known_at: pd.DatetimeIndex, sessions: int = 8
+) -> Market:
     """Assets of 900 and then 1,000 millions, an empty Treasury account, and the reverse repos, in billions, of the same two days."""
     parts = {"assets": [900.0, 1000.0], "treasury": [0.0, 0.0], "reverse_repos": reverse_repos}
-    return small_market([10.0] * sessions, liquidity={name: dated(values, known_at) for name, values in parts.items()})
+    return small_market(
+        [10.0] * sessions,
+        liquidity={name: dated(values, known_at) for name, values in parts.items()},
+    )
 
 
 FIRST_AND_LAST = session_instants(8)[[0, 7]]  # a week apart
@@ -621,14 +840,20 @@ def test_liquidity_takes_reverse_repos_in_billions() -> None:
 
 def test_liquidity_subtracts_the_treasury_account() -> None:
     parts = {"assets": [900.0, 1000.0], "treasury": [0.0, 101.0], "reverse_repos": [0.0, 0.0]}
-    market = small_market([10.0] * 8, liquidity={name: dated(values, FIRST_AND_LAST) for name, values in parts.items()})
+    market = small_market(
+        [10.0] * 8,
+        liquidity={name: dated(values, FIRST_AND_LAST) for name, values in parts.items()},
+    )
     assert measure("liquidity", market, small_rules().measures).value[7] == -1
 
 
 def test_liquidity_uses_nothing_published_after_the_session() -> None:
     late = FIRST_AND_LAST + pd.Timedelta(minutes=1)
     market = liquidity_market([0.0, 0.0], late, sessions=10)
-    assert held("liquidity", market, max_age_macro_days=9) == [None] * 8 + [True, True]  # row 7 does not know its own day's 1,000 yet
+    assert held("liquidity", market, max_age_macro_days=9) == [None] * 8 + [
+        True,
+        True,
+    ]  # row 7 does not know its own day's 1,000 yet
 
 
 def test_liquidity_is_unknown_where_a_part_is_too_old() -> None:
@@ -638,7 +863,13 @@ def test_liquidity_is_unknown_where_a_part_is_too_old() -> None:
 
 def test_exhaustion_holds_for_the_days_after_a_close_far_below_the_record() -> None:
     coin = [100.0, 59.0, 90.0, 90.0, 90.0]  # 41 % below, then 10 %
-    assert held("exhaustion", small_market([10.0] * 5, coin=coin)) == [False, True, True, True, False]
+    assert held("exhaustion", small_market([10.0] * 5, coin=coin)) == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_exhaustion_needs_more_than_the_drawdown() -> None:
@@ -646,7 +877,10 @@ def test_exhaustion_needs_more_than_the_drawdown() -> None:
 
 
 def test_exhaustion_counts_from_a_record_older_than_the_window() -> None:
-    assert held("exhaustion", small_market([10.0] * 7, coin=[100.0, 90, 80, 70, 65, 59, 59]))[6] is True
+    assert (
+        held("exhaustion", small_market([10.0] * 7, coin=[100.0, 90, 80, 70, 65, 59, 59]))[6]
+        is True
+    )
 
 
 def test_exhaustion_of_an_old_close_is_unknown() -> None:
@@ -685,7 +919,10 @@ def test_flows_that_cancel_cut_nothing() -> None:
 
 def test_outflows_matter_for_flows_record_sessions_after_a_record_close() -> None:
     assert cut(small_market([12.0, 11, 11, 11, 11], flows=[-1.0] * 5)) == [0.5, 0.5, 0.5, 1.0, 1.0]
-    assert cut(small_market([10.0, 9, 9, 9, 11], flows=[-1.0] * 5))[3:] == [1.0, 0.5]  # the session's own close is a record
+    assert cut(small_market([10.0, 9, 9, 9, 11], flows=[-1.0] * 5))[3:] == [
+        1.0,
+        0.5,
+    ]  # the session's own close is a record
 
 
 def test_a_close_at_the_record_is_no_new_record_for_the_flows() -> None:
@@ -694,7 +931,13 @@ def test_a_close_at_the_record_is_no_new_record_for_the_flows() -> None:
 
 def test_flows_are_summed_over_the_last_days_only() -> None:
     market = small_market([10.0, 11, 12, 13, 14], flows=[-5.0, 1, 1, 1, 1])
-    assert cut(market) == [0.5, 0.5, 0.5, 1.0, 1.0]  # the -5 leaves the window of three days in row 3
+    assert cut(market) == [
+        0.5,
+        0.5,
+        0.5,
+        1.0,
+        1.0,
+    ]  # the -5 leaves the window of three days in row 3
 
 
 def test_flows_published_after_the_session_are_not_used() -> None:

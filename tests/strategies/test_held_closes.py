@@ -17,7 +17,9 @@ from strategies.indicators import Floats
 from strategies.market import Market
 
 QUIET = 70  # sessions before the close in question
-DEVIATION = 0.01 * sqrt(63 * (1 - 1 / 63**2) / 62)  # sample standard deviation of 63 returns that alternate between +1 % and -1 %
+DEVIATION = 0.01 * sqrt(
+    63 * (1 - 1 / 63**2) / 62
+)  # sample standard deviation of 63 returns that alternate between +1 % and -1 %
 
 
 def closes(*later: float, quiet: int = QUIET, size: float = 0.01) -> Floats:
@@ -46,7 +48,10 @@ def test_a_close_that_comes_back_is_missing_for_good_and_the_next_one_counts(fac
     assert found.move == pytest.approx(factor - 1)
 
 
-@pytest.mark.parametrize(("next_close", "confirmed"), [(100 * exp(-0.101), True), (100 * exp(-0.099), False), (75.0, True), (130.0, False)])
+@pytest.mark.parametrize(
+    ("next_close", "confirmed"),
+    [(100 * exp(-0.101), True), (100 * exp(-0.099), False), (75.0, True), (130.0, False)],
+)
 def test_more_than_half_of_the_move_confirms_it(next_close: float, confirmed: bool) -> None:
     assert rows(held_closes(closes(100 * exp(-0.2), next_close)))[0] == (0, 1, confirmed)
 
@@ -59,7 +64,10 @@ def test_two_bent_closes_in_a_row_of_the_same_size_are_taken_for_a_move() -> Non
     """What one series alone cannot tell: a sibling can."""
     twice = closes(50.0, 50.5, 100.0, 101.0)
     assert rows(held_closes(twice))[0] == (0, 1, True)
-    assert rows(held_closes(twice, closes(100.0, 101.0, 100.0, 101.0))) == [(0, 1, False), (1, 2, False)]
+    assert rows(held_closes(twice, closes(100.0, 101.0, 100.0, 101.0))) == [
+        (0, 1, False),
+        (1, 2, False),
+    ]
 
 
 def test_nothing_is_held_before_there_are_returns_to_compare_with() -> None:
@@ -81,7 +89,9 @@ def test_a_held_close_waits_for_the_next_close_five_sessions_at_most() -> None:
     assert rows(held_closes(closes(50.0, np.nan, np.nan))) == [(0, 3, False)]
 
 
-@pytest.mark.parametrize(("close", "held"), [(95.2, False), (95.1, True), (105.1, False), (105.2, True)])
+@pytest.mark.parametrize(
+    ("close", "held"), [(95.2, False), (95.1, True), (105.1, False), (105.2, True)]
+)
 def test_a_close_that_departs_from_its_sibling_is_held(close: float, held: bool) -> None:
     assert (abs(log(close / 100)) > 0.05) == held
     assert bool(held_closes(closes(close), closes(100.0))) == held
@@ -117,11 +127,31 @@ SESSIONS = pd.date_range("2020-01-01 21:30", periods=100, freq="D", tz="UTC")
 def market(**others: Floats) -> Market:
     """A market of flat series but for those given, as long as the longest."""
     size = max(map(len, others.values()))
-    flat = {name: np.full(size, 100.0) for name in ("small_caps", "broad", "volume", "risky_credit", "safe_credit", "fund", "sibling")}
-    series = {name: pd.Series(values, SESSIONS[: len(values)]).dropna() for name, values in (flat | others).items()}
+    flat = {
+        name: np.full(size, 100.0)
+        for name in (
+            "small_caps",
+            "broad",
+            "volume",
+            "risky_credit",
+            "safe_credit",
+            "fund",
+            "sibling",
+        )
+    }
+    series = {
+        name: pd.Series(values, SESSIONS[: len(values)]).dropna()
+        for name, values in (flat | others).items()
+    }
     fund, sibling = series.pop("fund"), series.pop("sibling")
     siblings = {"small_caps": sibling} if "sibling" in others else {}
-    return Market(pd.Series(SESSIONS[:size], SESSIONS[:size]), breadth={"XLI": fund}, siblings=siblings, names={"risky_credit": "HYG"}, **series)
+    return Market(
+        pd.Series(SESSIONS[:size], SESSIONS[:size]),
+        breadth={"XLI": fund},
+        siblings=siblings,
+        names={"risky_credit": "HYG"},
+        **series,
+    )
 
 
 def test_a_person_is_told_what_is_held_and_what_became_of_it() -> None:
@@ -149,7 +179,9 @@ def test_a_bent_close_of_the_sibling_holds_nothing() -> None:
 def test_a_close_before_the_first_session_is_checked_too() -> None:
     """1987: the S&P's history begins before the index's."""
     late = market(broad=closes(50.0, 100.0))
-    checked = check_market(late._replace(sessions=late.sessions.iloc[QUIET:], small_caps=late.small_caps.iloc[QUIET:]))
+    checked = check_market(
+        late._replace(sessions=late.sessions.iloc[QUIET:], small_caps=late.small_caps.iloc[QUIET:])
+    )
     assert list(checked.held) == ["broad", ""]
 
 
@@ -159,7 +191,9 @@ class Walk:
     def __init__(self, vouch: list[float]) -> None:
         self.vouch = list(vouch)  # NaN: no word
         self.counted: dict[int, float] = {}
-        self.found: list[tuple[int, bool | None]] = []  # row, whether it was confirmed, None while that is open
+        self.found: list[
+            tuple[int, bool | None]
+        ] = []  # row, whether it was confirmed, None while that is open
         self.before = 0  # the session before the one that is held
 
     def step(self, row: int, close: float) -> None:
@@ -185,7 +219,9 @@ class Walk:
         self.found[-1] = (row, confirmed)
 
     def confirms(self, held: int, row: int, close: float) -> bool:
-        move, kept = (log(value / self.counted[self.before]) for value in (self.counted[held], close))
+        move, kept = (
+            log(value / self.counted[self.before]) for value in (self.counted[held], close)
+        )
         base = self.base(held)
         if base is None or self.vouch[row] != self.vouch[row]:
             return kept * move > move**2 / 2
@@ -202,16 +238,26 @@ class Walk:
         past = [self.counted[k] for k in sorted(self.counted) if k <= row]
         *before, move = [0.0, *(log(b / a) for a, b in pairwise(past))]
         window = before[1:][-module.WINDOW :]
-        return len(window) == module.WINDOW and abs(move) > max(module.SMALLEST_MOVE, module.DEVIATIONS * stdev(window))
+        return len(window) == module.WINDOW and abs(move) > max(
+            module.SMALLEST_MOVE, module.DEVIATIONS * stdev(window)
+        )
 
     def departed(self, row: int) -> bool:
         base = self.base(row)
         if base is None or self.vouch[row] != self.vouch[row] or row - base > module.NEW_LEVEL:
             return False
-        return abs(log(self.counted[row] / self.counted[base]) - log(self.vouch[row] / self.vouch[base])) > module.DEPARTURE
+        return (
+            abs(
+                log(self.counted[row] / self.counted[base])
+                - log(self.vouch[row] / self.vouch[base])
+            )
+            > module.DEPARTURE
+        )
 
     def base(self, row: int) -> int | None:
-        return max((k for k in self.counted if k < row and self.vouch[k] == self.vouch[k]), default=None)
+        return max(
+            (k for k in self.counted if k < row and self.vouch[k] == self.vouch[k]), default=None
+        )
 
 
 def literal(own: list[float], sibling: list[float] | None) -> list[tuple[int, bool | None]]:
@@ -226,14 +272,18 @@ def literal(own: list[float], sibling: list[float] | None) -> list[tuple[int, bo
     return walk.found
 
 
-def test_whatever_comes_later_the_rule_is_the_one_told_session_by_session(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_comes_later_the_rule_is_the_one_told_session_by_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Small windows, so that much is held; every session's knowledge is compared with the walk over all of it."""
     for name, value in {"WINDOW": 4, "DEVIATIONS": 3.0, "LONGEST_WAIT": 2, "NEW_LEVEL": 3}.items():
         monkeypatch.setattr(module, name, value)
     kinds = {True: 0, False: 0}
 
     @examples(80)
-    @given(seed=st.integers(0, 2**32 - 1), gaps=st.sampled_from([0.0, 0.1, 0.4]), beside=st.booleans())
+    @given(
+        seed=st.integers(0, 2**32 - 1), gaps=st.sampled_from([0.0, 0.1, 0.4]), beside=st.booleans()
+    )
     def compare(seed: int, gaps: float, beside: bool) -> None:
         random = np.random.default_rng(seed)
         moves = random.normal(0.0, 0.01, 40)
@@ -244,7 +294,11 @@ def test_whatever_comes_later_the_rule_is_the_one_told_session_by_session(monkey
             values[bent] *= np.exp(random.normal(0.0, 0.15, bent.sum()))
             values[1:][random.random(39) < gaps] = np.nan
         for now in [*random.permutation(39)[:5], 39]:
-            vouch = module._testimony(pd.Series(sibling[: now + 1]), pd.RangeIndex(now + 1)) if beside else None
+            vouch = (
+                module._testimony(pd.Series(sibling[: now + 1]), pd.RangeIndex(now + 1))
+                if beside
+                else None
+            )
             found = held_closes(own[: now + 1], vouch)
             told = literal(own[: now + 1].tolist(), sibling[: now + 1].tolist() if beside else None)
             assert [close.row for close in found] == [row for row, _ in told]

@@ -17,7 +17,14 @@ GATE = GateLine(float(CONFIRMED), 0.75, 2.0, CONFIRMED_AT, 0.0)
 
 
 def decision(**changes: Any) -> Decision:
-    usual = {"time": int(CONFIRMED_AT) + 40 * DAY, "gate": GATE, "equity": 1000.0, "cash": 500.0, "drawdown": 0.0, "missing": (0.0, 0.0)}
+    usual = {
+        "time": int(CONFIRMED_AT) + 40 * DAY,
+        "gate": GATE,
+        "equity": 1000.0,
+        "cash": 500.0,
+        "drawdown": 0.0,
+        "missing": (0.0, 0.0),
+    }
     usual |= {"current": (0.5, 0.3), "targets": (0.5, 0.3), "gross": 0.8, "sizes": (0.0, 0.0)}
     return Decision(**(usual | changes))
 
@@ -45,7 +52,9 @@ def test_one_sentence_a_decision() -> None:
 
 
 def test_what_did_not_change_says_so() -> None:
-    first, second, third = told(decision(), decision(time=decision().time + DAY), decision(gate=GATE._replace(ceiling=0.5)))
+    first, second, third = told(
+        decision(), decision(time=decision().time + DAY), decision(gate=GATE._replace(ceiling=0.5))
+    )
     assert not first.startswith("As before")
     assert second == f"As before: {first}"
     assert not third.startswith("As before") and "50%" in third
@@ -74,7 +83,9 @@ def test_trades_do_not_make_the_situation_new() -> None:
 
 
 def test_a_coin_whose_lag_has_not_passed_waits_until_a_day() -> None:
-    early, ready = told(decision(time=int(CONFIRMED_AT) + 29 * DAY), decision(time=int(CONFIRMED_AT) + 30 * DAY))
+    early, ready = told(
+        decision(time=int(CONFIRMED_AT) + 29 * DAY), decision(time=int(CONFIRMED_AT) + 30 * DAY)
+    )
     assert "ETH waits until 2020-02-01" in early
     assert "waits" not in ready
 
@@ -84,7 +95,16 @@ def test_a_lag_counts_only_while_confirmed() -> None:
     assert "waits" not in text
 
 
-@pytest.mark.parametrize(("missing", "words"), [(math.nan, "not listed"), (1.0, "no new bar"), (2.0, "no new bar"), (3.0, "ended"), (50.0, "ended")])
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        (math.nan, "not listed"),
+        (1.0, "no new bar"),
+        (2.0, "no new bar"),
+        (3.0, "ended"),
+        (50.0, "ended"),
+    ],
+)
 def test_a_coin_without_a_bar_is_told(missing: float, words: str) -> None:
     (text,) = told(decision(missing=(0.0, missing)))
     assert "ETH" in text and words in text
@@ -92,7 +112,9 @@ def test_a_coin_without_a_bar_is_told(missing: float, words: str) -> None:
 
 
 def test_a_stale_gate_is_told_with_its_consequence() -> None:
-    fresh, old = told(decision(gate=GATE._replace(stale=5.0)), decision(gate=GATE._replace(stale=6.0)))
+    fresh, old = told(
+        decision(gate=GATE._replace(stale=5.0)), decision(gate=GATE._replace(stale=6.0))
+    )
     assert "5 sessions" in fresh and "nothing may rise" in fresh
     assert "6 sessions" in old and "all is sold" in old
 

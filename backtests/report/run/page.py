@@ -23,7 +23,13 @@ NEEDED = {
     *("benchmarks", "intervals", "random_gates", "without", "profit", "events"),
     *("verdict", "warnings", "sample", "fallback", "order_list_hash", "versions"),
 }  # of metrics.json, besides what every run has
-SETTINGS = {"signal", "costs", "prices", "coins", "backtest"}  # tables of settings.toml the page tells of
+SETTINGS = {
+    "signal",
+    "costs",
+    "prices",
+    "coins",
+    "backtest",
+}  # tables of settings.toml the page tells of
 
 
 class Recorded(NamedTuple):
@@ -84,7 +90,11 @@ def _frame(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         missing = [name for name in columns if name not in frame]
         if missing:
             raise ValueError(f"has no column {', '.join(missing)}")
-        instants = {name: pd.to_datetime(frame[name], utc=True, format="ISO8601") for name in columns if name in tables.INSTANTS}
+        instants = {
+            name: pd.to_datetime(frame[name], utc=True, format="ISO8601")
+            for name in columns
+            if name in tables.INSTANTS
+        }
         numbers = {name: pd.to_numeric(frame[name]) for name in columns if name in tables.NUMBERS}
     except (OSError, ValueError) as error:
         raise _damaged(path, _reason(error)) from None
@@ -92,7 +102,9 @@ def _frame(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _damaged(path: Path, why: str) -> runs.RunError:
-    return runs.RunError(f"{path}: a file of the run is missing or damaged ({why}); run the backtest again")
+    return runs.RunError(
+        f"{path}: a file of the run is missing or damaged ({why}); run the backtest again"
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -18,9 +18,18 @@ def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> N
     if verdict:
         out.print(f"[bold]Verdict: {verdict['word']}.[/] {verdict['why']}\n")
     rows = {"strategy": summary["strategy"]} | summary["benchmarks"]
-    out.print(metrics_table(rows, f"{window['first'][:10]} to {window['last'][:10]}, bars of {window['timeframe']}", out.width))
+    out.print(
+        metrics_table(
+            rows,
+            f"{window['first'][:10]} to {window['last'][:10]}, bars of {window['timeframe']}",
+            out.width,
+        )
+    )
     if gates := summary["random_gates"]:
-        shown = {name: "-" if gates[name] is None else f"{gates[name]:.3f}" for name in ("p_sharpe", "p_return")}
+        shown = {
+            name: "-" if gates[name] is None else f"{gates[name]:.3f}"
+            for name in ("p_sharpe", "p_return")
+        }
         out.print(
             f"Random gates: {gates['n']} shifts of the own gate ({gates['effective_n']:.0f} independent); "
             f"p = {shown['p_sharpe']} by Sharpe ratio, {shown['p_return']} by return"
@@ -34,7 +43,9 @@ def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> N
         show_evidence(out, quoted)
     for caveat in summary["warnings"]:
         colour = COLOURS[caveat["severity"]]
-        out.print(f"[{colour}]{caveat['severity']}: {caveat['about']}[/]: {caveat['text']}; {caveat['remedy']}")
+        out.print(
+            f"[{colour}]{caveat['severity']}: {caveat['about']}[/]: {caveat['text']}; {caveat['remedy']}"
+        )
     out.print(f"\nWritten to {folder}")
 
 
@@ -53,6 +64,9 @@ def spells_table(spells: Sequence[Mapping[str, Any]]) -> Table:
             f"{spell['level']:,.2f}",
             f"{spell['base_age']:,}",
             f"{spell['family']}{'r' if spell['rearmed'] else ''}",
-            *("-" if spell[key] is None else f"{spell[key]:+.0%}" for key in ("strategy_return", "bitcoin_return")),
+            *(
+                "-" if spell[key] is None else f"{spell[key]:+.0%}"
+                for key in ("strategy_return", "bitcoin_return")
+            ),
         )
     return table

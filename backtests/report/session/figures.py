@@ -10,7 +10,10 @@ from backtests.paper_sessions.summary import SessionReport
 from backtests.report.figures import COIN_COLOURS, Figure, spread_rows
 
 MOST = 2_000  # points of a line: more than a screen has, and a page of minute bars would not end
-LIVE, BACKTEST = {"width": 2.5, "color": "--strategy"}, {"width": 1.6, "color": "--line-1", "dash": "dash"}
+LIVE, BACKTEST = (
+    {"width": 2.5, "color": "--strategy"},
+    {"width": 1.6, "color": "--line-1", "dash": "dash"},
+)
 SIDES = (("bought", "triangle-up", "--good"), ("sold", "triangle-down", "--bad"))
 
 
@@ -31,17 +34,38 @@ def pictures(report: SessionReport) -> dict[str, Figure]:
 def equity(report: SessionReport) -> Figure:
     """What a unit of the session has gained, and the backtest; buys and sells on the session's line, missed bars shaded."""
     kept = report.kept
-    live = pd.Series({row.time: row.unit_value / kept.equity[0].unit_value - 1.0 for row in kept.equity}, dtype=float)
+    live = pd.Series(
+        {row.time: row.unit_value / kept.equity[0].unit_value - 1.0 for row in kept.equity},
+        dtype=float,
+    )
     traces = [_line(live, "session", LIVE)]
     if report.beside is not None:
-        traces.append(_line(_by_second(report.beside.curves["backtest"]) - 1.0, "backtest", BACKTEST))
+        traces.append(
+            _line(_by_second(report.beside.curves["backtest"]) - 1.0, "backtest", BACKTEST)
+        )
     for side, symbol, colour in SIDES:
         if texts := _fills([one for one in report.filled if (one.size > 0) == (side == "bought")]):
             traces.append(_marks(texts, live, side, {"symbol": symbol, "size": 9, "color": colour}))
-    if flows := {row.time: f"{'paid in' if row.flow > 0 else 'taken out'}: {abs(row.flow):,.2f}" for row in report.flows}:
-        traces.append(_marks(flows, live, "paid in or out", {"symbol": "diamond-open", "size": 11, "color": "--accent"}))
+    if flows := {
+        row.time: f"{'paid in' if row.flow > 0 else 'taken out'}: {abs(row.flow):,.2f}"
+        for row in report.flows
+    }:
+        traces.append(
+            _marks(
+                flows,
+                live,
+                "paid in or out",
+                {"symbol": "diamond-open", "size": 11, "color": "--accent"},
+            )
+        )
     shapes = [_band(one.first, one.last, kept) for one in report.attendance.missed]
-    return {"data": traces, "layout": {"yaxis": {"tickformat": "+.1%", "title": {"text": "since the start"}}, "shapes": shapes}}
+    return {
+        "data": traces,
+        "layout": {
+            "yaxis": {"tickformat": "+.1%", "title": {"text": "since the start"}},
+            "shapes": shapes,
+        },
+    }
 
 
 def difference(report: SessionReport) -> Figure:
@@ -49,10 +73,19 @@ def difference(report: SessionReport) -> Figure:
     assert report.beside is not None
     curves = report.beside.curves
     gap = _by_second((curves["live"] - curves["backtest"]) * 1e4)
-    line = _line(gap, "session less backtest", {"width": 1.6, "color": "--strategy"}, 2) | {"fill": "tozeroy"}
+    line = _line(gap, "session less backtest", {"width": 1.6, "color": "--strategy"}, 2) | {
+        "fill": "tozeroy"
+    }
     shapes = [_band(one.first, one.last, report.kept) for one in report.attendance.missed]
     hover = {"hovertemplate": "%{y:+.1f} bp<extra></extra>"}
-    return {"data": [line | hover], "layout": {"yaxis": {"title": {"text": "basis points"}}, "shapes": shapes, "showlegend": False}}
+    return {
+        "data": [line | hover],
+        "layout": {
+            "yaxis": {"title": {"text": "basis points"}},
+            "shapes": shapes,
+            "showlegend": False,
+        },
+    }
 
 
 def exposure(report: SessionReport) -> Figure:
@@ -62,12 +95,25 @@ def exposure(report: SessionReport) -> Figure:
     for number, coin in enumerate(kept.setup.coins):
         shares = pd.Series({one.time: one.current[number] for one in decisions}, dtype=float)
         look = {"width": 0.5, "color": COIN_COLOURS[number % len(COIN_COLOURS)]}
-        traces.append(_line(shares, coin, look) | {"stackgroup": "coins", "hovertemplate": "%{y:.1%}"})
+        traces.append(
+            _line(shares, coin, look) | {"stackgroup": "coins", "hovertemplate": "%{y:.1%}"}
+        )
     if report.beside is not None:
         line = {"width": 1.2, "color": "--ink", "dash": "dot"}
-        together = _line(_by_second(report.beside.curves["backtest_exposure"]), "backtest, together", line)
+        together = _line(
+            _by_second(report.beside.curves["backtest_exposure"]), "backtest, together", line
+        )
         traces.append(together | {"hovertemplate": "%{y:.1%}"})
-    return {"data": traces, "layout": {"yaxis": {"tickformat": ".0%", "title": {"text": "share of equity"}, "rangemode": "tozero"}}}
+    return {
+        "data": traces,
+        "layout": {
+            "yaxis": {
+                "tickformat": ".0%",
+                "title": {"text": "share of equity"},
+                "rangemode": "tozero",
+            }
+        },
+    }
 
 
 def slippage(fills: Sequence[Filled]) -> Figure:
@@ -76,20 +122,57 @@ def slippage(fills: Sequence[Filled]) -> Figure:
     traces = []
     for number, coin in enumerate(dict.fromkeys(one.coin for one in known)):
         own = [one for one in known if one.coin == coin]
-        text = [f"{_moment(one.at)}: {'bought' if one.size > 0 else 'sold'} {abs(one.size):g} {coin} at {one.price:,.6g}" for one in own]
-        marker = {"size": 9, "color": COIN_COLOURS[number % len(COIN_COLOURS)], "symbol": ["circle" if one.open else "circle-open" for one in own]}
+        text = [
+            f"{_moment(one.at)}: {'bought' if one.size > 0 else 'sold'} {abs(one.size):g} {coin} at {one.price:,.6g}"
+            for one in own
+        ]
+        marker = {
+            "size": 9,
+            "color": COIN_COLOURS[number % len(COIN_COLOURS)],
+            "symbol": ["circle" if one.open else "circle-open" for one in own],
+        }
         points = [round(one.against(one.open or one.close or one.price), 2) for one in own]
-        where = {"x": [_moment(one.at) for one in own], "y": points, "name": coin, "mode": "markers", "marker": marker}
-        traces.append(where | {"text": text, "hovertemplate": "%{text}: %{y:+.1f} bp<extra></extra>"})
-    zero = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": {"color": "--soft", "width": 1}}
-    return {"data": traces, "layout": {"yaxis": {"title": {"text": "basis points worse"}}, "shapes": [zero], "showlegend": True}}
+        where = {
+            "x": [_moment(one.at) for one in own],
+            "y": points,
+            "name": coin,
+            "mode": "markers",
+            "marker": marker,
+        }
+        traces.append(
+            where | {"text": text, "hovertemplate": "%{text}: %{y:+.1f} bp<extra></extra>"}
+        )
+    zero = {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": 0,
+        "y1": 0,
+        "line": {"color": "--soft", "width": 1},
+    }
+    return {
+        "data": traces,
+        "layout": {
+            "yaxis": {"title": {"text": "basis points worse"}},
+            "shapes": [zero],
+            "showlegend": True,
+        },
+    }
 
 
 def _line(values: pd.Series, name: str, look: Figure, digits: int = 6) -> Figure:
     """`values` by epoch second; of very many every so manieth, and the last."""
     chosen = values.iloc[spread_rows(len(values), MOST)]
     y = [None if value != value else round(float(value), digits) for value in chosen]
-    return {"x": [_moment(time) for time in chosen.index], "y": y, "name": name, "mode": "lines", "line": look, "hovertemplate": "%{y:+.2%}"}
+    return {
+        "x": [_moment(time) for time in chosen.index],
+        "y": y,
+        "name": name,
+        "mode": "lines",
+        "line": look,
+        "hovertemplate": "%{y:+.2%}",
+    }
 
 
 def _fills(fills: Sequence[Filled]) -> dict[int, str]:
@@ -103,15 +186,32 @@ def _fills(fills: Sequence[Filled]) -> dict[int, str]:
 def _marks(texts: Mapping[int, str], live: pd.Series, name: str, marker: Figure) -> Figure:
     """Marks on the session's line."""
     y = [round(float(live[time]), 6) for time in texts]
-    where = {"x": [_moment(time) for time in texts], "y": y, "name": name, "mode": "markers", "marker": marker}
-    return where | {"text": [f"{name}: {text}" for text in texts.values()], "hovertemplate": "%{text}<extra></extra>"}
+    where = {
+        "x": [_moment(time) for time in texts],
+        "y": y,
+        "name": name,
+        "mode": "markers",
+        "marker": marker,
+    }
+    return where | {
+        "text": [f"{name}: {text}" for text in texts.values()],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
 
 
 def _band(first: int, last: int, kept: Kept) -> Figure:
     """Bars that nobody decided."""
     length = kept.setup.length
     ends = {"x0": _moment(first - length), "x1": _moment(last + length)}
-    return {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "fillcolor": "--gap", "line": {"width": 0}} | ends
+    return {
+        "type": "rect",
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
+        "fillcolor": "--gap",
+        "line": {"width": 0},
+    } | ends
 
 
 def _by_second(values: pd.Series) -> pd.Series:

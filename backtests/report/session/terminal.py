@@ -18,7 +18,11 @@ def show_session(out: Console, report: SessionReport, page: object) -> None:
     for what, figure, beside in session_tables.tiles(report):
         facts.add_row(f"[dim]{what}[/]", f"[bold]{figure}[/]", escape(beside))
     out.print(facts)
-    for name, title in (("against_backtest", ""), ("causes", "What was done otherwise"), ("missed", "Bars missed")):
+    for name, title in (
+        ("against_backtest", ""),
+        ("causes", "What was done otherwise"),
+        ("missed", "Bars missed"),
+    ):
         content = getattr(session_tables, name)(report)
         if content.rows:
             out.print(plain_table(content, title))

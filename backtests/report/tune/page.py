@@ -19,11 +19,47 @@ from backtests.runs.folder import RunError
 
 NAME = "report.html"
 NEEDED = {
-    *("best", "defaults", "verdict", "search", "trials", "pbo", "deflated_sharpe", "superior_ability", "searched_gates"),
-    *("walk_forward", "leave_one_breakout_out", "robustness", "kernel", "sample", "window", "events", "warnings", "versions"),
+    *(
+        "best",
+        "defaults",
+        "verdict",
+        "search",
+        "trials",
+        "pbo",
+        "deflated_sharpe",
+        "superior_ability",
+        "searched_gates",
+    ),
+    *(
+        "walk_forward",
+        "leave_one_breakout_out",
+        "robustness",
+        "kernel",
+        "sample",
+        "window",
+        "events",
+        "warnings",
+        "versions",
+    ),
 }  # of tune.json
-FIGURES = ("objective", "sharpe", "cagr", "total_return", "max_drawdown", "days_held", "orders")  # columns of trials.parquet, besides the settings
-TABLES = ("tests", "changed", "compared", "folds", "stress", "intervals", "space")  # functions of `tune_tables`
+FIGURES = (
+    "objective",
+    "sharpe",
+    "cagr",
+    "total_return",
+    "max_drawdown",
+    "days_held",
+    "orders",
+)  # columns of trials.parquet, besides the settings
+TABLES = (
+    "tests",
+    "changed",
+    "compared",
+    "folds",
+    "stress",
+    "intervals",
+    "space",
+)  # functions of `tune_tables`
 LUCK = {
     "overfitting": "Does choosing help?",
     "deflated": "Is it the luck of many tries?",
@@ -72,7 +108,11 @@ def recorded(folder: Path, name: str | None = None) -> Recorded:
     columns = [*(axis["key"] for axis in found["search"]["space"]), *FIGURES]
     if missing := [column for column in columns if column not in trials]:
         raise _damaged(path, f"has no column {', '.join(missing)}")
-    lists = {axis["key"] for axis in found["search"]["space"] if any(isinstance(value, list) for value in axis["values"])}
+    lists = {
+        axis["key"]
+        for axis in found["search"]["space"]
+        if any(isinstance(value, list) for value in axis["values"])
+    }
     trials = trials.assign(**{key: trials[key].astype(str).map(_listed) for key in lists})
     return Recorded(name or folder.resolve().name, found, trials.reset_index(drop=True))
 
@@ -99,14 +139,23 @@ def read(folder: Path) -> Found:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise RunError(f"{folder}: is no folder of a search (no tune.json); `tune` makes one") from None
+        raise RunError(
+            f"{folder}: is no folder of a search (no tune.json); `tune` makes one"
+        ) from None
     if not isinstance(found, dict) or (missing := NEEDED - found.keys()):
-        raise _damaged(path, "is no search" if not isinstance(found, dict) else f"has no {', '.join(sorted(missing))}")
+        raise _damaged(
+            path,
+            "is no search"
+            if not isinstance(found, dict)
+            else f"has no {', '.join(sorted(missing))}",
+        )
     return found
 
 
 def _damaged(path: Path, reason: str) -> RunError:
-    return RunError(f"{path}: a file of the search is missing or damaged ({reason}); run `tune` again")
+    return RunError(
+        f"{path}: a file of the search is missing or damaged ({reason}); run `tune` again"
+    )
 
 
 def html(run: Recorded) -> str:
@@ -123,7 +172,14 @@ def html(run: Recorded) -> str:
         tiles=tune_tables.tiles(found),
         tables={name: getattr(tune_tables, name)(found) for name in TABLES},
         modes=tune_words.MODES,
-        ways={mode: (tune_tables.unseen(found, mode), tune_tables.steps(found, mode), tune_tables.drift(found, mode)) for mode in tune_words.MODES},
+        ways={
+            mode: (
+                tune_tables.unseen(found, mode),
+                tune_tables.steps(found, mode),
+                tune_tables.drift(found, mode),
+            )
+            for mode in tune_words.MODES
+        },
         luck=[(name, title, getattr(tune_words, name)(found)) for name, title in LUCK.items()],
         heat_maps=tune_words.at(found, "robustness", "heat_maps") or [],
         top=top(run),
@@ -134,5 +190,8 @@ def html(run: Recorded) -> str:
 def top(run: Recorded) -> Table:
     """The best sets that were tried."""
     best = tune_sets.ranked(run.trials).head(TOP)
-    rows = [{**row, "set": number} for number, row in zip(best.index, best.to_dict("records"), strict=True)]
+    rows = [
+        {**row, "set": number}
+        for number, row in zip(best.index, best.to_dict("records"), strict=True)
+    ]
     return tune_tables.top(rows, run.found)

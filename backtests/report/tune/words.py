@@ -12,7 +12,12 @@ HEADLINES = {
     "do not recommend": "Not recommended.",
     "cannot be told": "Whether it helps cannot be told.",
 }
-FIGURES = {"sharpe": "Sharpe ratio", "sortino": "Sortino ratio", "calmar": "Calmar ratio", "cagr": "return a year"}
+FIGURES = {
+    "sharpe": "Sharpe ratio",
+    "sortino": "Sortino ratio",
+    "calmar": "Calmar ratio",
+    "cagr": "return a year",
+}
 METHODS = {
     "grid": "every combination of their values",
     "random": "combinations of their values, drawn at random",
@@ -78,7 +83,11 @@ def why(found: Found) -> str:
             "These prices are a simulation pinned to a few dozen published closes. The search shows how it works and what this page looks like; "
             "which settings pay it cannot show. Run it on real prices for a verdict."
         )
-    return f"No set kept the conditions: {conditions(found)}." if nothing(found) else "It was not judged."
+    return (
+        f"No set kept the conditions: {conditions(found)}."
+        if nothing(found)
+        else "It was not judged."
+    )
 
 
 def nothing(found: Found) -> bool:
@@ -111,7 +120,9 @@ def measure(found: Found) -> str:
 
 def standing(found: Found) -> dict[str, Any]:
     """The settings' own value of every key that is known: the best set's where it changes nothing."""
-    return dict(at(found, "best", "point") or {}) | {key: was for key, (was, _) in (at(found, "best", "changed") or {}).items()}
+    return dict(at(found, "best", "point") or {}) | {
+        key: was for key, (was, _) in (at(found, "best", "changed") or {}).items()
+    }
 
 
 def agreement(found: Found) -> tuple[str, bool]:
@@ -120,8 +131,16 @@ def agreement(found: Found) -> tuple[str, bool]:
     if at(best, "agrees") is None:
         return "The set was not run again in backtrader.", True
     apart, orders = best["equity_difference"], best["orders_differ"]
-    account = "the account is the same at every bar" if apart == 0 else f"the account differs by {figure(apart, '{:.2g}')} of its value at most"
-    differ = "no order differs" if orders == 0 else f"{'an unknown number of' if orders is None else f'{orders:,}'} orders differ"
+    account = (
+        "the account is the same at every bar"
+        if apart == 0
+        else f"the account differs by {figure(apart, '{:.2g}')} of its value at most"
+    )
+    differ = (
+        "no order differs"
+        if orders == 0
+        else f"{'an unknown number of' if orders is None else f'{orders:,}'} orders differ"
+    )
     told = f"{account}, {differ}"
     again = "Run again in backtrader, as the command backtest does, this set does"
     if best["agrees"]:
@@ -140,11 +159,17 @@ def overfitting(found: Found) -> str:
         "probability of backtest overfitting. Half is a coin's toss: then choosing has taught nothing."
     )
     if pbo["dropped"]:
-        told += f" {pbo['dropped']:,} ways more were left out: nothing was held in one of the halves."
+        told += (
+            f" {pbo['dropped']:,} ways more were left out: nothing was held in one of the halves."
+        )
     if pbo["probability_of_loss"] is not None:
         told += f" In {pbo['probability_of_loss']:.0%} the chosen set lost on the other half (a Sharpe ratio below 0)."
     if pbo["slope"] is not None:
-        fades = "what looked better did worse afterwards" if pbo["slope"] < 0 else "what looked better did better afterwards, too"
+        fades = (
+            "what looked better did worse afterwards"
+            if pbo["slope"] < 0
+            else "what looked better did better afterwards, too"
+        )
         told += f" Each 1.00 of Sharpe ratio more on the half it was chosen on went with {pbo['slope']:+.2f} on the other: {fades}."
     return told
 
@@ -154,7 +179,11 @@ def deflated(found: Found) -> str:
     luck = found["deflated_sharpe"]
     if at(luck, "value") is None:
         return ""
-    tries, mark, own = figure(luck["effective_trials"], "{:,.0f}"), figure(luck["expected_maximum_yearly"]), figure(luck["sharpe_yearly"])
+    tries, mark, own = (
+        figure(luck["effective_trials"], "{:,.0f}"),
+        figure(luck["expected_maximum_yearly"]),
+        figure(luck["sharpe_yearly"]),
+    )
     days = f"the window has {figure(luck['days'], '{:,.0f}')}"
     needed = f"At this ratio no number of days would make it 95%; {days}."
     if luck["minimum_days"] is not None:
@@ -171,7 +200,9 @@ def superior(found: Found) -> str:
     test = found["superior_ability"]
     if at(test, "p_consistent") is None:
         return ""
-    against = "the settings as they stand" if test["benchmark"] == "defaults" else str(test["benchmark"])
+    against = (
+        "the settings as they stand" if test["benchmark"] == "defaults" else str(test["benchmark"])
+    )
     lower, upper = (figure(test[name], "{:.3f}") for name in ("p_lower", "p_upper"))
     return (
         f"Is any of the sets truly better than {against}? If none were, the best of them would look as much better as it does in "
@@ -198,7 +229,9 @@ def neighbours(found: Found) -> str:
     if not near or not near["n"]:
         return ""
     kept, broken = near["share_of_best"], near["median"] is None
-    share = f" The middle one keeps {kept:.0%} of what the best set has." if kept is not None else ""
+    share = (
+        f" The middle one keeps {kept:.0%} of what the best set has." if kept is not None else ""
+    )
     share += " Half of them or more do not keep the conditions." if broken else ""
     return f"{near['n']:,} sets differ from it by one step of one setting.{share} A plateau can be trusted further than a peak."
 
@@ -209,7 +242,11 @@ def left_out(found: Found) -> str:
     if not at(folds, "of"):
         return ""
     rank = folds["median_rank"]
-    ranked = f" Its middle rank among all sets there is {rank:.0%} (0% the worst, 50% the middle, 100% the best)." if rank is not None else ""
+    ranked = (
+        f" Its middle rank among all sets there is {rank:.0%} (0% the worst, 50% the middle, 100% the best)."
+        if rank is not None
+        else ""
+    )
     return (
         f"On {folds['won']} of {folds['of']} breakouts the set chosen without them made money, on {folds['ahead']} it did at least as well as the "
         f"settings as they stand.{ranked}"
@@ -222,7 +259,11 @@ def method(found: Found) -> str:
     settings = f"{len(search['space']):,} setting{'s' if len(search['space']) > 1 else ''}"
     some = search["method"] != "grid" and search["possible"]
     possible = f", of {search['possible']:,} possible," if some else ""
-    feasible = f" {search['feasible']:,} of them keep the conditions: {conditions(found)}." if search["feasible"] is not None else ""
+    feasible = (
+        f" {search['feasible']:,} of them keep the conditions: {conditions(found)}."
+        if search["feasible"] is not None
+        else ""
+    )
     text = f"{search['sets']:,} sets of {settings}{possible} were run: {METHODS.get(search['method'], search['method'])}.{feasible}"
     text += f" Searched for: {objective(found)}."
     if at(kernel, "seconds"):

@@ -29,7 +29,9 @@ NO_SETTINGS_OF_A_SET = {"tune", "tuned", "paper", "guards", "journal", "notify",
 Progress = Callable[[int, int], object]  # sets done, of how many
 
 
-def searched(field: Field, codes: Codes, partition: Partition, cache: Path, progress: Progress) -> Segments:
+def searched(
+    field: Field, codes: Codes, partition: Partition, cache: Path, progress: Progress
+) -> Segments:
     """Run every set of `codes`, or read what an earlier or another process has found.
 
     Batches are kept in a folder of `cache` named after everything they hang on. `progress` may raise to interrupt; finished batches stay.
@@ -55,9 +57,15 @@ def searched(field: Field, codes: Codes, partition: Partition, cache: Path, prog
             if part is None:
                 with _claimed(file) as mine:
                     if mine:
-                        part = _read(file, last - first, len(partition.edges) - 1)  # another process may just have finished it
+                        part = _read(
+                            file, last - first, len(partition.edges) - 1
+                        )  # another process may just have finished it
                         if part is None:
-                            part = field.sweep(codes[first:last], partition.edges, _counting(progress, done, len(codes), file))
+                            part = field.sweep(
+                                codes[first:last],
+                                partition.edges,
+                                _counting(progress, done, len(codes), file),
+                            )
                             _write(file, part)
             if part is not None:
                 for name, some in part._asdict().items():
@@ -95,7 +103,11 @@ def digest(field: Field, codes: Codes, partition: Partition) -> str:
     sessions, series = inputs.prices.sessions, inputs.prices.series.values()
     arrays = [codes, partition.edges, _nanoseconds(sessions), _nanoseconds(sessions.index)]
     # Whole series, not what the settings as they stand make of them: other values of a parameter read other parts.
-    arrays += [array for one in series for array in (_nanoseconds(one.frame.index), one.frame.to_numpy(dtype=float))]
+    arrays += [
+        array
+        for one in series
+        for array in (_nanoseconds(one.frame.index), one.frame.to_numpy(dtype=float))
+    ]
     for array in arrays:
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
@@ -108,9 +120,20 @@ def _nanoseconds(times: Any) -> Ints:
 def sources() -> list[Path]:
     """The files whose change may change what is found."""
     here, root = Path(__file__).parent, Path(__file__).parents[3]
-    engine = [root / "backtests" / "engine" / f"{name}.py" for name in ("arrays", "compiled", "inputs", "kernel", "rules")]
-    search = [here / f"{name}.py" for name in ("precomputed", "sweep", "evaluator", "segment_stats", "space")]
-    return [*sorted((root / "strategies").glob("*.py")), *engine, *search, root / "brokers" / "orders" / "fills.py"]
+    engine = [
+        root / "backtests" / "engine" / f"{name}.py"
+        for name in ("arrays", "compiled", "inputs", "kernel", "rules")
+    ]
+    search = [
+        here / f"{name}.py"
+        for name in ("precomputed", "sweep", "evaluator", "segment_stats", "space")
+    ]
+    return [
+        *sorted((root / "strategies").glob("*.py")),
+        *engine,
+        *search,
+        root / "brokers" / "orders" / "fills.py",
+    ]
 
 
 def _claim(file: Path) -> Path:
@@ -159,7 +182,10 @@ def _write(file: Path, part: Segments) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    lists = {name: pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1]) for name, values in part._asdict().items()}
+    lists = {
+        name: pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+        for name, values in part._asdict().items()
+    }
     partial = file.with_suffix(f".{os.getpid()}.partial")
     parquet.write_table(pa.table(lists), partial, compression="lz4", write_page_checksum=True)
     partial.replace(file)
@@ -172,7 +198,10 @@ def _read(file: Path, sets: int, segments: int) -> Segments | None:
 
     try:
         table = parquet.read_table(file, page_checksum_verification=True)
-        lists: list[Any] = [table[name].combine_chunks().flatten().to_numpy().reshape(sets, segments) for name in Segments._fields]
+        lists: list[Any] = [
+            table[name].combine_chunks().flatten().to_numpy().reshape(sets, segments)
+            for name in Segments._fields
+        ]
     except FileNotFoundError:
         return None
     except (pa.ArrowException, OSError, AttributeError, KeyError, ValueError):

@@ -40,7 +40,9 @@ class Field:
         self.threads = threads or len(os.sched_getaffinity(0))
         self._features = Features(inputs, space)
         self._sessions = arrays.sessions_of(inputs.rows)
-        self._bars = arrays.bars_of(list(inputs.coins.values()), inputs.grid, pd.DatetimeIndex(inputs.table.index))
+        self._bars = arrays.bars_of(
+            list(inputs.coins.values()), inputs.grid, pd.DatetimeIndex(inputs.table.index)
+        )
         self._account = arrays.account_of(inputs)
         self._rows = daily_rows(inputs.grid).astype(np.int64)
         self.seconds, self.run = 0.0, 0  # of kernel time by the clock, and the sets that took them
@@ -51,7 +53,9 @@ class Field:
         ends = self.inputs.grid[self._rows[1:]]
         return pd.DatetimeIndex((ends - pd.Timedelta(nanoseconds=1)).floor("D"))
 
-    def sweep(self, codes: Codes, edges: Ints, progress: Callable[[int], object] | None = None) -> Segments:
+    def sweep(
+        self, codes: Codes, edges: Ints, progress: Callable[[int], object] | None = None
+    ) -> Segments:
         """Run all sets; `edges` are those of a `Partition`. `progress` hears of sets done.
 
         Raises
@@ -60,14 +64,20 @@ class Field:
             The settings refuse a set.
 
         """
-        plan, days, found = self._features.plan(codes), self._days(edges), empty(len(codes), len(edges) - 1)
+        plan, days, found = (
+            self._features.plan(codes),
+            self._days(edges),
+            empty(len(codes), len(edges) - 1),
+        )
 
         def part(first: int) -> int:
             last = min(first + AT_ONCE, len(codes))
             self._run(plan, days, found, first, last, 0)
             return last - first
 
-        self._run(plan, days, found, 0, 0, 0)  # loads the compiled code, which is not the time of a set
+        self._run(
+            plan, days, found, 0, 0, 0
+        )  # loads the compiled code, which is not the time of a set
         began = time.perf_counter()
         for done in self._in_parts(part, range(0, len(codes), AT_ONCE)):
             if progress is not None:
@@ -87,9 +97,25 @@ class Field:
 
         yield from self._in_parts(one, turns)
 
-    def _run(self, plan: Plan, days: Days, found: Segments, first: int, last: int, turn: int) -> None:
+    def _run(
+        self, plan: Plan, days: Days, found: Segments, first: int, last: int, turn: int
+    ) -> None:
         room, costs = self._room(), self.inputs.costs
-        sweep_sets(plan.order, plan.places, plan.stacks, self._sessions, self._bars, costs, self._account, days, room, found, first, last, turn)
+        sweep_sets(
+            plan.order,
+            plan.places,
+            plan.stacks,
+            self._sessions,
+            self._bars,
+            costs,
+            self._account,
+            days,
+            room,
+            found,
+            first,
+            last,
+            turn,
+        )
 
     def series(self, codes: Codes) -> Series:
         """The daily series of at most `MOST_SERIES` sets.
@@ -101,8 +127,12 @@ class Field:
 
         """
         if len(codes) > MOST_SERIES:
-            raise ValueError(f"{len(codes)} return series asked for, at most {MOST_SERIES} are held at once")
-        returns, exposure = (np.empty((len(self._rows) - 1, len(codes))) for _ in range(2))  # each for itself, to be let go alone
+            raise ValueError(
+                f"{len(codes)} return series asked for, at most {MOST_SERIES} are held at once"
+            )
+        returns, exposure = (
+            np.empty((len(self._rows) - 1, len(codes))) for _ in range(2)
+        )  # each for itself, to be let go alone
         for column, room in enumerate(self._runs(codes)):
             equity, cash = room.equity[self._rows], room.cash[self._rows]
             returns[:, column] = equity[1:] / equity[:-1] - 1.0
@@ -120,7 +150,17 @@ class Field:
         """Run one set after the other, each into the same room."""
         plan, room = self._features.plan(codes), self._room()
         for row in range(len(codes)):
-            run_one(row, plan.places, plan.stacks, self._sessions, self._bars, self.inputs.costs, self._account, room, 0)
+            run_one(
+                row,
+                plan.places,
+                plan.stacks,
+                self._sessions,
+                self._bars,
+                self.inputs.costs,
+                self._account,
+                room,
+                0,
+            )
             yield room
 
     @property
@@ -152,4 +192,6 @@ class Field:
         bars = np.arange(len(self._bars.time))
         returns = np.maximum(np.searchsorted(self._rows, bars) - 1, 0)
         segment = np.searchsorted(edges, returns, side="right") - 1
-        return Days(self._rows, edges.astype(np.int64), np.minimum(segment, len(edges) - 2).astype(np.int64))
+        return Days(
+            self._rows, edges.astype(np.int64), np.minimum(segment, len(edges) - 2).astype(np.int64)
+        )

@@ -20,7 +20,13 @@ from strategies.indicators import Floats, Ints
 from strategies.market import Market
 from strategies.risk_curve import filled_channels, haircut
 
-LEAST, TREND, CONFIRMATIONS, CURVE, HAIRCUTS = "gate.min_confirmations", "gate.trend_sessions", "confirmations.", "risk_curve.", "haircuts."
+LEAST, TREND, CONFIRMATIONS, CURVE, HAIRCUTS = (
+    "gate.min_confirmations",
+    "gate.trend_sessions",
+    "confirmations.",
+    "risk_curve.",
+    "haircuts.",
+)
 CEILINGS = ("risk_curve.ceilings", "risk_curve.dormant_ceilings")
 OWN_AVERAGE, VOLATILITY = "allocation.own_trend_days", "allocation.volatility_days"
 MOST_KEPT = 1000  # of each sort of what was worked out; a line of sessions is a tenth of a megabyte
@@ -103,12 +109,16 @@ class Features:
         found: dict[str, list[Any]] = {}
         for column, group in enumerate(GROUPS):
             axes = [place for place, key in enumerate(self._space.keys) if group.asks(key)]
-            distinct, first, places[:, column] = np.unique(codes[:, axes], axis=0, return_index=True, return_inverse=True)
+            distinct, first, places[:, column] = np.unique(
+                codes[:, axes], axis=0, return_index=True, return_inverse=True
+            )
             found[group.name] = [self._entry(group, axes, codes[row]) for row in first]
             assert len(distinct) == len(found[group.name])
         weights, lags, numbers = zip(*found.pop("decision"), strict=True)
         stacked = {name: np.stack(entries) for name, entries in found.items()}
-        stacks = Stacks(**stacked, weights=np.stack(weights), lags=np.stack(lags), decision=np.stack(numbers))
+        stacks = Stacks(
+            **stacked, weights=np.stack(weights), lags=np.stack(lags), decision=np.stack(numbers)
+        )
         return Plan(stacks, places, np.lexsort(places.T[::-1]).astype(np.int64))
 
     def _entry(self, group: _Group, axes: Sequence[int], codes: Codes) -> Any:
@@ -127,7 +137,9 @@ class Features:
             own = [place for place, key in enumerate(keys) if key.startswith(f"{section}.")]
             place = (section, tuple(int(codes[axis]) for axis in own))
             changes = {keys[axis]: point[keys[axis]] for axis in own if codes[axis] != AS_IT_STANDS}
-            made[section] = _remembered(self._sections, place, partial(self._section, section, changes))
+            made[section] = _remembered(
+                self._sections, place, partial(self._section, section, changes)
+            )
         return self._inputs.settings.model_copy(update=made)
 
     def _section(self, name: str, changes: dict[str, Any]) -> Any:
@@ -142,16 +154,28 @@ class Features:
         try:
             return type(standing).model_validate(values)
         except ValidationError as error:
-            raise _refused(f"{name} refuses", changes, error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+            raise _refused(
+                f"{name} refuses", changes, error.errors()[0]["msg"].removeprefix("Value error, ")
+            ) from None
 
     def _check_across(self, codes: Codes) -> None:
         """The rule that binds two sections: as many confirmations must be enabled as have to hold."""
         keys = self._space.keys
-        axes = [place for place, key in enumerate(keys) if key == LEAST or (key.startswith(CONFIRMATIONS) and key.endswith(".enabled"))]
+        axes = [
+            place
+            for place, key in enumerate(keys)
+            if key == LEAST or (key.startswith(CONFIRMATIONS) and key.endswith(".enabled"))
+        ]
         for of_these in np.unique(codes[:, axes], axis=0).tolist():
-            tried = [(self._space.axes[axis], code) for axis, code in zip(axes, of_these, strict=True) if code != AS_IT_STANDS]
+            tried = [
+                (self._space.axes[axis], code)
+                for axis, code in zip(axes, of_these, strict=True)
+                if code != AS_IT_STANDS
+            ]
             changes = {axis.key: axis.values[code] for axis, code in tried}
-            _remembered(self._sections, ("", tuple(of_these)), partial(self._check_together, changes))
+            _remembered(
+                self._sections, ("", tuple(of_these)), partial(self._check_together, changes)
+            )
 
     def _check_together(self, changes: Mapping[str, Any]) -> None:
         try:
@@ -168,23 +192,31 @@ class Features:
     def _confirming(self, settings: Settings) -> Ints:
         rules = gate_rules(settings)
         holds = [self._measure(name, rules).holds == 1.0 for name in rules.confirmations]
-        count: Ints = np.sum(holds, axis=0, dtype=np.int64) if holds else np.zeros(len(self._close), np.int64)
+        count: Ints = (
+            np.sum(holds, axis=0, dtype=np.int64) if holds else np.zeros(len(self._close), np.int64)
+        )
         return count
 
     def _filled(self, settings: Settings) -> Ints:
         rules = gate_rules(settings)
-        return filled_channels([self._measure(name, rules).holds for name in rules.curve.channels], len(self._close))
+        return filled_channels(
+            [self._measure(name, rules).holds for name in rules.curve.channels], len(self._close)
+        )
 
     def _ceilings(self, settings: Settings) -> Floats:
         room = np.zeros((2, CHANNELS))
-        for row, ceilings in enumerate((settings.risk_curve.ceilings, settings.risk_curve.dormant_ceilings)):
+        for row, ceilings in enumerate(
+            (settings.risk_curve.ceilings, settings.risk_curve.dormant_ceilings)
+        ):
             room[row, : len(ceilings)] = ceilings
         return room
 
     def _haircut(self, settings: Settings) -> Floats:
         rows = self._inputs.rows
         at_record = self._close > rows["record"].to_numpy()
-        return haircut(self._market, rows["base_age"].to_numpy(), at_record, gate_rules(settings).haircuts)
+        return haircut(
+            self._market, rows["base_age"].to_numpy(), at_record, gate_rules(settings).haircuts
+        )
 
     def _own_average(self, settings: Settings) -> Floats:
         return self._coin_lines(settings, "own_average")
@@ -194,17 +226,33 @@ class Features:
 
     def _coin_lines(self, settings: Settings, column: str) -> Floats:
         lines = traded_lines(settings, self._inputs.prices, self._inputs.grid)
-        matrix: Floats = np.column_stack([one[column].reindex(self._inputs.grid).to_numpy(dtype=float) for one in lines.values()])
+        matrix: Floats = np.column_stack(
+            [one[column].reindex(self._inputs.grid).to_numpy(dtype=float) for one in lines.values()]
+        )
         return matrix
 
     def _decision(self, settings: Settings) -> tuple[Floats, Floats, Floats]:
         rules = decision_rules(settings)
-        numbers = [float(value) for name, value in rules._asdict().items() if name not in ("weights", "lags")]
-        return np.array(rules.weights, dtype=float), np.array(rules.lags, dtype=float), np.array(numbers)
+        numbers = [
+            float(value)
+            for name, value in rules._asdict().items()
+            if name not in ("weights", "lags")
+        ]
+        return (
+            np.array(rules.weights, dtype=float),
+            np.array(rules.lags, dtype=float),
+            np.array(numbers),
+        )
 
     def _measure(self, name: str, rules: GateRules) -> Measure:
-        asked = {field: value for field, value in rules.measures._asdict().items() if field.startswith((name, "max_age"))}
-        found: Measure = _remembered(self._measures, (name, repr(asked)), lambda: measure(name, self._market, rules.measures))
+        asked = {
+            field: value
+            for field, value in rules.measures._asdict().items()
+            if field.startswith((name, "max_age"))
+        }
+        found: Measure = _remembered(
+            self._measures, (name, repr(asked)), lambda: measure(name, self._market, rules.measures)
+        )
         return found
 
 
@@ -219,7 +267,9 @@ def _remembered(store: dict[Any, Any], key: Any, build: Callable[[], Any]) -> An
 
 def _refused(who: str, changes: Mapping[str, Any], what: str) -> ConfigError:
     set_ = ", ".join(f"{key} = {value}" for key, value in changes.items())
-    return ConfigError(f"tune.space: {who} the set {set_}: {what}; change the values, or tie one to another with `when`")
+    return ConfigError(
+        f"tune.space: {who} the set {set_}: {what}; change the values, or tie one to another with `when`"
+    )
 
 
 assert DecisionRules._fields[:2] == ("weights", "lags")

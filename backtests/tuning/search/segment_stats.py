@@ -50,7 +50,9 @@ class Figures(NamedTuple):
     sortino: Floats
     calmar: Floats
     max_drawdown: Floats
-    days_held: Floats  # share of days on which coins were held; a backtest's exposure is a share of equity
+    days_held: (
+        Floats  # share of days on which coins were held; a backtest's exposure is a share of equity
+    )
     orders: Ints
 
 
@@ -62,7 +64,9 @@ class Rule(NamedTuple):
     max_drawdown: float  # fraction; 1: no limit
 
 
-def from_returns(daily_returns: Floats, exposed: NDArray[np.bool_], orders: Ints, edges: Ints) -> Segments:
+def from_returns(
+    daily_returns: Floats, exposed: NDArray[np.bool_], orders: Ints, edges: Ints
+) -> Segments:
     """Segments of return series; for few sets, as the series are days x sets, and so are the days exposed and the orders of each day.
 
     Raises
@@ -73,11 +77,15 @@ def from_returns(daily_returns: Floats, exposed: NDArray[np.bool_], orders: Ints
     unusable = np.argwhere(~(np.isfinite(daily_returns) & (daily_returns > -1.0)))
     if len(unusable):
         day, one = unusable[0]
-        raise ValueError(f"return of set {one} on day {day}: {daily_returns[day, one]}, must be a finite number above -1")
+        raise ValueError(
+            f"return of set {one} on day {day}: {daily_returns[day, one]}, must be a finite number above -1"
+        )
     first = np.asarray(edges)[:-1]
     logs = np.log1p(daily_returns)
     paths = [_path(logs[begin:end]) for begin, end in zip(first, edges[1:], strict=True)]
-    growth, highest, lowest, fall = (np.stack(line, axis=1).astype(np.float32) for line in zip(*paths, strict=True))
+    growth, highest, lowest, fall = (
+        np.stack(line, axis=1).astype(np.float32) for line in zip(*paths, strict=True)
+    )
 
     def added(values: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(np.add.reduceat(values, first, axis=0).T)
@@ -85,7 +93,9 @@ def from_returns(daily_returns: Floats, exposed: NDArray[np.bool_], orders: Ints
     downside = added(np.minimum(daily_returns, 0.0) ** 2).astype(np.float32)
     days_held, ordered = (added(np.asarray(values, dtype=np.int64)) for values in (exposed, orders))
     sums = added(daily_returns), added(daily_returns**2), downside
-    return Segments(*sums, growth, highest, lowest, fall, days_held.astype(np.uint16), ordered.astype(np.int32))
+    return Segments(
+        *sums, growth, highest, lowest, fall, days_held.astype(np.uint16), ordered.astype(np.int32)
+    )
 
 
 def of_sets(segments: Segments, rows: Ints | slice) -> Segments:
@@ -97,7 +107,12 @@ def of_sets(segments: Segments, rows: Ints | slice) -> Segments:
 def block_sums(segments: Segments, partition: Partition) -> BlockSums:
     """What `luck.cscv.overfitting` reads: the segments of a block added up."""
     first = np.flatnonzero(np.diff(partition.block, prepend=-1))
-    lines = (np.broadcast_to(partition.lengths, segments.total.shape), segments.total, segments.squares, segments.exposed)
+    lines = (
+        np.broadcast_to(partition.lengths, segments.total.shape),
+        segments.total,
+        segments.squares,
+        segments.exposed,
+    )
     days, total, squares, exposed = (np.add.reduceat(line, first, axis=1) for line in lines)
     return BlockSums(days, total, squares, exposed.astype(np.int64))
 
@@ -122,12 +137,17 @@ def figures(segments: Segments, lengths: Ints, chosen: NDArray[np.bool_] | Ints)
     ValueError : no day was chosen.
 
     """
-    order: Ints = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else np.asarray(chosen, dtype=np.intp)
+    order: Ints = (
+        np.flatnonzero(chosen) if chosen.dtype == np.bool_ else np.asarray(chosen, dtype=np.intp)
+    )
     days = int(np.asarray(lengths)[order].sum())
     if not days:
         raise ValueError("chosen: no segment, must be one day or more")
     parts = range(0, max(len(segments.total), 1), SETS_AT_ONCE)
-    sums = np.concatenate([_joined(of_sets(segments, slice(first, first + SETS_AT_ONCE)), order) for first in parts], axis=1)
+    sums = np.concatenate(
+        [_joined(of_sets(segments, slice(first, first + SETS_AT_ONCE)), order) for first in parts],
+        axis=1,
+    )
     return _figures(days, *sums)
 
 
@@ -148,7 +168,12 @@ def merit(found: Figures, rule: Rule) -> Floats:
     unknown = sorted(set(rule.weights) - set(OBJECTIVES))
     if unknown:
         raise ValueError(f"objective: {unknown[0]}, must be of {', '.join(OBJECTIVES)}")
-    return np.asarray(sum((weight * getattr(found, name) for name, weight in rule.weights.items()), start=np.zeros(len(found.sharpe))))
+    return np.asarray(
+        sum(
+            (weight * getattr(found, name) for name, weight in rule.weights.items()),
+            start=np.zeros(len(found.sharpe)),
+        )
+    )
 
 
 def best(scores: Floats, default: int) -> int:
@@ -157,7 +182,9 @@ def best(scores: Floats, default: int) -> int:
     return default if scores[default] == scores[highest] else highest
 
 
-def choose(segments: Segments, lengths: Ints, rule: Rule, part: NDArray[np.bool_], default: int) -> tuple[int, float]:
+def choose(
+    segments: Segments, lengths: Ints, rule: Rule, part: NDArray[np.bool_], default: int
+) -> tuple[int, float]:
     """The best set on a part of the segments and its objective; the default set and NaN where no set held coins or none kept the rule."""
     if not segments.exposed[:, part].any():
         return default, np.nan
@@ -166,16 +193,31 @@ def choose(segments: Segments, lengths: Ints, rule: Rule, part: NDArray[np.bool_
     return (row, float(scores[row])) if np.isfinite(scores[row]) else (default, np.nan)
 
 
-def figures_by_part(segments: Segments, lengths: Ints, rows: Ints, parts: Sequence[NDArray[np.bool_]]) -> Figures:
+def figures_by_part(
+    segments: Segments, lengths: Ints, rows: Ints, parts: Sequence[NDArray[np.bool_]]
+) -> Figures:
     """Figures of set rows[i] on the segments parts[i], one entry a part; so are the `days`."""
-    found = [figures(of_sets(segments, slice(row, row + 1)), lengths, part) for row, part in zip(rows, parts, strict=True)]
-    return Figures(*(np.array([getattr(one, name) for one in found]).reshape(len(found)) for name in Figures._fields))
+    found = [
+        figures(of_sets(segments, slice(row, row + 1)), lengths, part)
+        for row, part in zip(rows, parts, strict=True)
+    ]
+    return Figures(
+        *(
+            np.array([getattr(one, name) for one in found]).reshape(len(found))
+            for name in Figures._fields
+        )
+    )
 
 
 def _path(logs: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Growth, highest, lowest and fall of daily log returns, days x sets."""
     levels = np.concatenate((np.zeros((1, logs.shape[1])), np.cumsum(logs, axis=0)))
-    return levels[-1], levels.max(axis=0), levels.min(axis=0), (np.maximum.accumulate(levels, axis=0) - levels).max(axis=0)
+    return (
+        levels[-1],
+        levels.max(axis=0),
+        levels.min(axis=0),
+        (np.maximum.accumulate(levels, axis=0) - levels).max(axis=0),
+    )
 
 
 def _joined(part: Segments, order: Ints) -> Floats:
@@ -188,11 +230,22 @@ def _joined(part: Segments, order: Ints) -> Floats:
         fall = np.maximum(np.maximum(fall, path.fall[segment]), from_before)
         highest = np.maximum(highest, growth + path.highest[segment])
         growth = growth + path.growth[segment]
-    total, squares, downside, exposed, orders = (line.sum(axis=0) for line in (*path[:3], *path[-2:]))
+    total, squares, downside, exposed, orders = (
+        line.sum(axis=0) for line in (*path[:3], *path[-2:])
+    )
     return np.stack((total, squares, downside, growth, fall, exposed, orders))
 
 
-def _figures(days: int, total: Floats, squares: Floats, downside: Floats, growth: Floats, fall: Floats, exposed: Floats, orders: Floats) -> Figures:
+def _figures(
+    days: int,
+    total: Floats,
+    squares: Floats,
+    downside: Floats,
+    growth: Floats,
+    fall: Floats,
+    exposed: Floats,
+    orders: Floats,
+) -> Figures:
     spread = days * squares - total * total  # days * (days - 1) * variance
     pairs = days * (days - 1.0)
     varies = spread > NO_SPREAD * days * squares

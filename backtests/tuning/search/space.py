@@ -13,7 +13,14 @@ from config.tuned import TUNABLE
 from config.tuning import Axis as GivenAxis
 
 AS_IT_STANDS = -1  # the code of a parameter that is not tried: the settings' own value
-OF_PRICES = ("symbols", "symbol", "assets", "treasury", "reverse_repos", "file")  # keys that name what is read, not how
+OF_PRICES = (
+    "symbols",
+    "symbol",
+    "assets",
+    "treasury",
+    "reverse_repos",
+    "file",
+)  # keys that name what is read, not how
 DIGITS = 12  # of the values of a range; more is rounding
 DRAWS_AT_ONCE = 4096
 PATIENCE = 50  # rounds of draws without a new set after which a space counts as exhausted
@@ -43,7 +50,10 @@ class Space(NamedTuple):
     def point(self, codes: Sequence[int] | Codes) -> dict[str, Any]:
         """The values of one set by key; of a parameter that is not tried there, the settings' own."""
         pairs = zip(self.axes, self.standing, codes, strict=True)
-        return {axis.key: standing if code == AS_IT_STANDS else axis.values[code] for axis, standing, code in pairs}
+        return {
+            axis.key: standing if code == AS_IT_STANDS else axis.values[code]
+            for axis, standing, code in pairs
+        }
 
     def defaults(self) -> Codes:
         """The settings as they stand, one row."""
@@ -55,7 +65,9 @@ class Space(NamedTuple):
 
     def grid(self) -> Codes:
         """Every set once, the last axis changing fastest."""
-        every = np.array(list(product(*(range(len(axis.values)) for axis in self.axes))), dtype=np.int16)
+        every = np.array(
+            list(product(*(range(len(axis.values)) for axis in self.axes))), dtype=np.int16
+        )
         return self.distinct(every)
 
     def drawn(self, count: int, seed: int) -> Codes:
@@ -63,8 +75,12 @@ class Space(NamedTuple):
         random = np.random.default_rng(seed)
         found, idle = self.distinct(self.defaults())[:0], 0
         while len(found) < count and idle < PATIENCE:
-            size = max(DRAWS_AT_ONCE, len(found))  # as many again: few rounds, each of which sorts all there are
-            draws = [random.integers(len(axis.values), size=size, dtype=np.int16) for axis in self.axes]
+            size = max(
+                DRAWS_AT_ONCE, len(found)
+            )  # as many again: few rounds, each of which sorts all there are
+            draws = [
+                random.integers(len(axis.values), size=size, dtype=np.int16) for axis in self.axes
+            ]
             more = self.distinct(np.concatenate([found, np.column_stack(draws)]))
             idle = idle + 1 if len(more) == len(found) else 0
             found = more
@@ -98,7 +114,9 @@ class Space(NamedTuple):
             placed = {axis.key for axis in ordered}
             ready = [axis for axis in left if axis.when.keys() <= placed]
             if not ready:
-                raise ConfigError(f"tune.space: the conditions of {', '.join(axis.key for axis in left)} wait for one another")
+                raise ConfigError(
+                    f"tune.space: the conditions of {', '.join(axis.key for axis in left)} wait for one another"
+                )
             ordered += ready
             left = [axis for axis in left if axis not in ready]
         return ordered
@@ -108,7 +126,9 @@ class Space(NamedTuple):
         holds = np.ones(len(codes), dtype=bool)
         for key, allowed in axis.when.items():
             other = self.keys.index(key)
-            of_code = [value in allowed for value in (*self.axes[other].values, self.standing[other])]  # the last is reached by -1
+            of_code = [
+                value in allowed for value in (*self.axes[other].values, self.standing[other])
+            ]  # the last is reached by -1
             holds &= np.array(of_code)[codes[:, other]]
         return holds
 
@@ -124,10 +144,14 @@ def space_of(settings: Settings) -> Space:
     """
     given = settings.tune.space
     if not given:
-        raise ConfigError("tune.space: names no parameter; search those of config/tune.toml with --config config/tune.toml, or name your own")
+        raise ConfigError(
+            "tune.space: names no parameter; search those of config/tune.toml with --config config/tune.toml, or name your own"
+        )
     axes = tuple(_axis(key, one, settings) for key, one in given.items())
     space = Space(axes, tuple(_value(settings, axis.key) for axis in axes))
-    found = space._replace(axes=tuple(axis._replace(when=_when(axis, space, settings)) for axis in axes))
+    found = space._replace(
+        axes=tuple(axis._replace(when=_when(axis, space, settings)) for axis in axes)
+    )
     found.in_order()
     return found
 
@@ -138,32 +162,48 @@ def _when(axis: Axis, space: Space, settings: Settings) -> dict[str, tuple[Any, 
     for other, allowed in axis.when.items():
         name = f"tune.space.{axis.key}.when"
         if other not in space.keys or other == axis.key:
-            raise ConfigError(f"{name}: {other} is no other parameter that is searched; searched are {', '.join(space.keys)}")
+            raise ConfigError(
+                f"{name}: {other} is no other parameter that is searched; searched are {', '.join(space.keys)}"
+            )
         place = space.keys.index(other)
         values, standing = space.axes[place].values, space.standing[place]
-        found[other] = tuple(_value(changed(settings, {other: value}, name), other) for value in allowed)
+        found[other] = tuple(
+            _value(changed(settings, {other: value}, name), other) for value in allowed
+        )
         for value in found[other]:
             if value not in (*values, standing):
-                raise ConfigError(f"{name}: {other} is never {value}; its values are {', '.join(map(str, values))} and, as it stands, {standing}")
+                raise ConfigError(
+                    f"{name}: {other} is never {value}; its values are {', '.join(map(str, values))} and, as it stands, {standing}"
+                )
     return found
 
 
 def variants(settings: Settings, space: Space) -> list[Settings]:
     """Settings that between them read all prices that any set may read."""
     switches = [axis for axis in space.axes if not axis.key.startswith(("gate.", "allocation."))]
-    return [changed(settings, {axis.key: value}, f"tune.space.{axis.key}") for axis in switches for value in axis.values]
+    return [
+        changed(settings, {axis.key: value}, f"tune.space.{axis.key}")
+        for axis in switches
+        for value in axis.values
+    ]
 
 
 def _axis(key: str, given: GivenAxis, settings: Settings) -> Axis:
     if key.partition(".")[0] not in TUNABLE or key.rpartition(".")[2] in OF_PRICES:
-        raise ConfigError(f"tune.space.{key}: is no parameter of the strategy; searched are keys of {', '.join(TUNABLE)}")
+        raise ConfigError(
+            f"tune.space.{key}: is no parameter of the strategy; searched are keys of {', '.join(TUNABLE)}"
+        )
     if key.startswith("haircuts.") and key.endswith(".enabled"):
-        raise ConfigError(f"tune.space.{key}: its file is read for all sets or for none; enable it and search its factor, of which 1.0 cuts nothing")
+        raise ConfigError(
+            f"tune.space.{key}: its file is read for all sets or for none; enable it and search its factor, of which 1.0 cuts nothing"
+        )
     listed = _listed(given, isinstance(_value(settings, key), int))
     values = [_value(changed(settings, {key: value}, f"tune.space.{key}"), key) for value in listed]
     if twice := [value for place, value in enumerate(values) if value in values[:place]]:
         raise ConfigError(f"tune.space.{key}: {twice[0]!r} stands twice")
-    return Axis(key, tuple(values), {other: tuple(allowed) for other, allowed in given.when.items()})
+    return Axis(
+        key, tuple(values), {other: tuple(allowed) for other, allowed in given.when.items()}
+    )
 
 
 def _listed(given: GivenAxis, whole: bool) -> list[Any]:

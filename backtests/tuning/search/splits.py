@@ -20,7 +20,9 @@ class Partition(NamedTuple):
     edges: Ints  # segments + 1, from 0 to the number of daily returns
     block: Ints  # by segment: which of the equal blocks of CSCV (`luck.cscv.block_edges`)
     fold: Ints  # by segment: which breakout's fold
-    purged: NDArray[np.bool_]  # by segment: directly after a fold: not trained on when that fold, fold[s] - 1, is the test
+    purged: NDArray[
+        np.bool_
+    ]  # by segment: directly after a fold: not trained on when that fold, fold[s] - 1, is the test
     step: Ints  # by segment: which walk-forward step
     starts: pd.DatetimeIndex  # by segment: its first day
     events: pd.DatetimeIndex  # one a fold: the breakout it is about
@@ -31,7 +33,13 @@ class Partition(NamedTuple):
         return np.diff(self.edges)
 
 
-def partition(days: pd.DatetimeIndex, events: pd.DatetimeIndex, step_months: int, purge_days: int, blocks: int = BLOCKS) -> Partition:
+def partition(
+    days: pd.DatetimeIndex,
+    events: pd.DatetimeIndex,
+    step_months: int,
+    purge_days: int,
+    blocks: int = BLOCKS,
+) -> Partition:
     """Cut the days of a study.
 
     Parameters
@@ -60,7 +68,9 @@ def partition(days: pd.DatetimeIndex, events: pd.DatetimeIndex, step_months: int
     first = edges[:-1]
     fold = _label(folds, first)
     purged = first < np.concatenate(([0], purge_ends))[fold]
-    return Partition(edges, _label(block_rows, first), fold, purged, _label(steps, first), days[first], inside)
+    return Partition(
+        edges, _label(block_rows, first), fold, purged, _label(steps, first), days[first], inside
+    )
 
 
 def breakouts(closes: pd.Series, base: int) -> pd.DatetimeIndex:
@@ -87,19 +97,25 @@ def _step_rows(days: pd.DatetimeIndex, step_months: int) -> Ints:
     return np.asarray(days.searchsorted(pd.DatetimeIndex(begins)))
 
 
-def _check(days: pd.DatetimeIndex, events: pd.DatetimeIndex, step_months: int, purge_days: int, blocks: int) -> None:
+def _check(
+    days: pd.DatetimeIndex, events: pd.DatetimeIndex, step_months: int, purge_days: int, blocks: int
+) -> None:
     for name, times in (("days", days), ("events", events)):
         if not (times.is_monotonic_increasing and times.is_unique):
             raise ValueError(f"{name}: must be in order of time, each once")
     if len(days) < blocks:
-        raise ValueError(f"days: {len(days)}, must be at least one for each of {blocks} blocks; trade a longer window")
+        raise ValueError(
+            f"days: {len(days)}, must be at least one for each of {blocks} blocks; trade a longer window"
+        )
     if step_months < 1:
         raise ValueError(f"step_months: {step_months}, must be 1 or more")
     if purge_days < 0:
         raise ValueError(f"purge_days: {purge_days}, must be 0 or more")
 
 
-def _check_folds(events: pd.DatetimeIndex, folds: Ints, purge_ends: Ints, days: int, purge_days: int) -> None:
+def _check_folds(
+    events: pd.DatetimeIndex, folds: Ints, purge_ends: Ints, days: int, purge_days: int
+) -> None:
     lengths = np.diff(np.append(folds, days))
     too_far = np.concatenate(([False], purge_ends > np.append(folds[2:], days)[: len(purge_ends)]))
     short = np.flatnonzero((lengths == 0) | too_far)

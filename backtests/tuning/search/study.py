@@ -43,7 +43,13 @@ class Study(NamedTuple):
 
     def changes(self, row: int) -> dict[str, Any]:
         """The values in which a set differs from the settings as they stand."""
-        return {key: value for (key, value), standing in zip(self.point(row).items(), self.space.standing, strict=True) if value != standing}
+        return {
+            key: value
+            for (key, value), standing in zip(
+                self.point(row).items(), self.space.standing, strict=True
+            )
+            if value != standing
+        }
 
 
 def rule_of(tune: Tune) -> Rule:
@@ -76,7 +82,9 @@ def study(field: Field, settings: Settings, step: Progress) -> Study:
         codes = np.concatenate([field.space.defaults(), _chosen(field.space, tune)])
         segments = searched(field, codes, cut, cache, progress)
     if len(codes) == 1:
-        raise ConfigError("tune.space: holds no set but the settings as they stand; name values that differ from theirs")
+        raise ConfigError(
+            "tune.space: holds no set but the settings as they stand; name values that differ from theirs"
+        )
     return judged(field.space, codes, segments, cut, rule)
 
 
@@ -85,15 +93,21 @@ def judged(space: Space, codes: Codes, segments: Segments, cut: Partition, rule:
     found = figures(segments, cut.lengths, np.ones(len(cut.lengths), dtype=bool))
     scores = objective(found, rule)
     equal = np.flatnonzero(scores == scores.max())
-    row = int(equal[np.count_nonzero(codes[equal] != AS_IT_STANDS, axis=1).argmin()])  # nothing is changed that changes nothing
-    return Study(space, codes, segments, cut, rule, found, scores, row if np.isfinite(scores[row]) else None)
+    row = int(
+        equal[np.count_nonzero(codes[equal] != AS_IT_STANDS, axis=1).argmin()]
+    )  # nothing is changed that changes nothing
+    return Study(
+        space, codes, segments, cut, rule, found, scores, row if np.isfinite(scores[row]) else None
+    )
 
 
 def partition_of(field: Field, settings: Settings) -> Partition:
     """How the traded days are cut. The breakouts are the same for all settings: nobody gets more of them by asking less."""
     events = breakouts(field.inputs.rows["close"], BASE)
     try:
-        return partition(field.days, events, settings.tune.walk_forward.step_months, settings.tune.purge_days)
+        return partition(
+            field.days, events, settings.tune.walk_forward.step_months, settings.tune.purge_days
+        )
     except ValueError as error:
         raise ConfigError(f"tune: the traded window cannot be cut: {error}") from None
 

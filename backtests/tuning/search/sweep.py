@@ -40,7 +40,9 @@ class Room(NamedTuple):
 
 def room_for(sessions: Sessions, bars: Bars) -> Room:
     """Room for runs on these sessions and bars, one after the other."""
-    lines, turned_lines = (Gate(*np.zeros((len(Gate._fields), len(sessions.close)))) for _ in range(2))
+    lines, turned_lines = (
+        Gate(*np.zeros((len(Gate._fields), len(sessions.close)))) for _ in range(2)
+    )
     lines = lines._replace(stale=sessions.lines.stale)
     changes = Changes(*(np.empty_like(line) for line in sessions.changes))
     equity, cash = np.empty((2, len(bars.time)))
@@ -54,18 +56,41 @@ def empty(sets: int, segments: int) -> Segments:
 
 
 @compiled
-def run_one(row: int, places: Places, stacks: Stacks, sessions: Sessions, bars: Bars, costs: Costs, account: Account, room: Room, turn: int) -> int:
+def run_one(
+    row: int,
+    places: Places,
+    stacks: Stacks,
+    sessions: Sessions,
+    bars: Bars,
+    costs: Costs,
+    account: Account,
+    room: Room,
+    turn: int,
+) -> int:
     """The whole backtest of one set of a plan, into `room`, its gate moved by `turn` sessions within the traded window; the number of orders."""
     set_gate(row, places, stacks, sessions, bars, room, turn)
     return trade_set(row, places, stacks, bars, costs, account, room, turn)
 
 
 @compiled
-def set_gate(row: int, places: Places, stacks: Stacks, sessions: Sessions, bars: Bars, room: Room, turn: int) -> None:
+def set_gate(
+    row: int, places: Places, stacks: Stacks, sessions: Sessions, bars: Bars, room: Room, turn: int
+) -> None:
     """Write one set's gate into `room`."""
     place = places[row]
     b, c, filled = stacks.breakout[place[0]], stacks.ceilings[place[4]], stacks.filled[place[3]]
-    breakouts = BreakoutRules(int(b[0]), int(b[1]), int(b[2]), int(b[3]), int(b[4]), b[5], int(b[6]), int(b[7]), b[8], int(b[9]))
+    breakouts = BreakoutRules(
+        int(b[0]),
+        int(b[1]),
+        int(b[2]),
+        int(b[3]),
+        int(b[4]),
+        b[5],
+        int(b[6]),
+        int(b[7]),
+        b[8],
+        int(b[9]),
+    )
     shown = room.lines.filled
     for session in range(len(filled)):
         shown[session] = filled[session]
@@ -80,7 +105,16 @@ def set_gate(row: int, places: Places, stacks: Stacks, sessions: Sessions, bars:
 
 
 @compiled
-def trade_set(row: int, places: Places, stacks: Stacks, bars: Bars, costs: Costs, account: Account, room: Room, turn: int) -> int:
+def trade_set(
+    row: int,
+    places: Places,
+    stacks: Stacks,
+    bars: Bars,
+    costs: Costs,
+    account: Account,
+    room: Room,
+    turn: int,
+) -> int:
     """Trade one set through the gate that `room` holds; the number of orders."""
     place = places[row]
     d = stacks.decision[place[8]]
@@ -88,7 +122,14 @@ def trade_set(row: int, places: Places, stacks: Stacks, bars: Bars, costs: Costs
         stacks.weights[place[8]], stacks.lags[place[8]], d[0] != 0.0, int(d[1]), d[2], d[3], d[4], d[5], int(d[6]), int(d[7])
     )  # fmt: skip
     lines = Bars(
-        bars.time, bars.session, bars.settled, bars.open, bars.close, stacks.own_average[place[6]], stacks.volatility[place[7]], bars.missing
+        bars.time,
+        bars.session,
+        bars.settled,
+        bars.open,
+        bars.close,
+        stacks.own_average[place[6]],
+        stacks.volatility[place[7]],
+        bars.missing,
     )
     gate = room.turned if turn > 0 else room.lines
     return trade(gate, lines, rules, costs, account, room.equity, room.cash, room.orders)
@@ -104,7 +145,11 @@ def turned(gate: Gate, known_at: Floats, first: int, last: int, turn: int, out: 
         if is_open and not was_open:
             since = known_at[to]
         was_open = is_open
-        out.state[to], out.ceiling[to], out.filled[to] = gate.state[source], gate.ceiling[source], gate.filled[source]
+        out.state[to], out.ceiling[to], out.filled[to] = (
+            gate.state[source],
+            gate.ceiling[source],
+            gate.filled[source],
+        )
         out.confirmed_at[to], out.stale[to] = since, gate.stale[source]
 
 
@@ -166,6 +211,11 @@ def keep(row: int, equity: Floats, cash: Floats, rows: Ints, edges: Ints, found:
                     high = max(high, now)
                     peak = max(peak, now)
                 value = now
-        totals[row, segment], squared[row, segment], downsides[row, segment], held[row, segment] = total, squares, downside, exposed
+        totals[row, segment], squared[row, segment], downsides[row, segment], held[row, segment] = (
+            total,
+            squares,
+            downside,
+            exposed,
+        )
         growths[row, segment], highs[row, segment] = np.log(value / start), np.log(high / start)
         lows[row, segment], falls[row, segment] = np.log(low / start), -np.log(deepest)

@@ -18,11 +18,15 @@ from config.settings import ConfigError
 from config.tuning import Tune
 
 BATCH = 20  # sets proposed before any of them is known; each batch is one sweep
-WORST = -1e3  # what the estimator is told of a set that breaks a constraint, or that the settings refuse
+WORST = (
+    -1e3
+)  # what the estimator is told of a set that breaks a constraint, or that the settings refuse
 STARTING = 50  # sets drawn at random before the estimator begins
 
 
-def led(field: Field, partition: Partition, rule: Rule, tune: Tune, cache: Path, progress: Progress) -> tuple[Codes, Segments]:
+def led(
+    field: Field, partition: Partition, rule: Rule, tune: Tune, cache: Path, progress: Progress
+) -> tuple[Codes, Segments]:
     """Codes and segments of all sets that were tried, the settings as they stand first.
 
     A search that was interrupted goes on where it was; one that is whole is read. Proposals that came up twice count once, since a
@@ -41,7 +45,11 @@ def led(field: Field, partition: Partition, rule: Rule, tune: Tune, cache: Path,
             trials = [study.ask() for _ in range(min(BATCH, tune.sets - done))]
             codes = np.array([_proposed(trial, field.space) for trial in trials], dtype=np.int16)
             refused = _refused(field, codes)
-            found = figures(field.sweep(np.where(refused[:, None], AS_IT_STANDS, codes), partition.edges), partition.lengths, whole)
+            found = figures(
+                field.sweep(np.where(refused[:, None], AS_IT_STANDS, codes), partition.edges),
+                partition.lengths,
+                whole,
+            )
             for trial, values in zip(trials, _values(found, refused, rule, tune), strict=True):
                 study.tell(trial, values)
             kept.add_trials(study.get_trials(deepcopy=False)[done:])
@@ -57,14 +65,21 @@ def _kept(optuna: Any, field: Field, partition: Partition, tune: Tune, cache: Pa
     """The study on disk. Trials are asked for in memory: the estimator reads all of them for each new one, which takes SQLite ten times as long."""
     from sqlalchemy.exc import DatabaseError, OperationalError
 
-    asked = repr((tune.objective, tune.frontier, tune.min_orders, tune.max_drawdown, tune.seed)).encode()
+    asked = repr(
+        (tune.objective, tune.frontier, tune.min_orders, tune.max_drawdown, tune.seed)
+    ).encode()
     name = digest(field, np.frombuffer(asked, dtype=np.uint8), partition)
     folder = cache / "tune" / name
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "optuna.sqlite"
 
     def opened() -> Any:
-        return optuna.create_study(storage=f"sqlite:///{file}", study_name=name, directions=_directions(tune), load_if_exists=True)
+        return optuna.create_study(
+            storage=f"sqlite:///{file}",
+            study_name=name,
+            directions=_directions(tune),
+            load_if_exists=True,
+        )
 
     try:
         return opened()
@@ -78,7 +93,9 @@ def _kept(optuna: Any, field: Field, partition: Partition, tune: Tune, cache: Pa
 def _sampler(optuna: Any, tune: Tune, done: int) -> Any:
     """One for each batch: a search that goes on draws what it would have drawn without the interruption, and nothing a second time."""
     seed = int(np.random.SeedSequence((tune.seed, done)).generate_state(1)[0])
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTING, multivariate=True, group=True, constant_liar=True)
+    return optuna.samplers.TPESampler(
+        seed=seed, n_startup_trials=STARTING, multivariate=True, group=True, constant_liar=True
+    )
 
 
 def _directions(tune: Tune) -> Any:
@@ -91,8 +108,15 @@ def _proposed(trial: Any, space: Space) -> list[int]:
     for axis in space.in_order():
         if space.tried(axis, codes)[0]:
             places = range(len(axis.values))
-            ordered = all(isinstance(value, int | float) and not isinstance(value, bool) for value in axis.values)
-            place = trial.suggest_int(axis.key, 0, places[-1]) if ordered else trial.suggest_categorical(axis.key, list(places))
+            ordered = all(
+                isinstance(value, int | float) and not isinstance(value, bool)
+                for value in axis.values
+            )
+            place = (
+                trial.suggest_int(axis.key, 0, places[-1])
+                if ordered
+                else trial.suggest_categorical(axis.key, list(places))
+            )
             codes[0, space.keys.index(axis.key)] = place
     proposed: list[int] = codes[0].tolist()
     return proposed
@@ -116,11 +140,17 @@ def _refused(field: Field, codes: Codes) -> NDArray[np.bool_]:
     return np.concatenate([_refused(field, codes[:half]), _refused(field, codes[half:])])
 
 
-def _values(found: Figures, refused: NDArray[np.bool_], rule: Rule, tune: Tune) -> list[list[float]]:
+def _values(
+    found: Figures, refused: NDArray[np.bool_], rule: Rule, tune: Tune
+) -> list[list[float]]:
     """What the estimator is told of each set."""
     scores = objective(found, rule)
     kept = np.isfinite(scores) & ~refused
-    told = (np.where(kept, found.cagr, WORST), np.where(kept, found.max_drawdown, 1.0)) if tune.frontier else (np.where(kept, scores, WORST),)
+    told = (
+        (np.where(kept, found.cagr, WORST), np.where(kept, found.max_drawdown, 1.0))
+        if tune.frontier
+        else (np.where(kept, scores, WORST),)
+    )
     values: list[list[float]] = np.column_stack(told).tolist()
     return values
 

@@ -20,7 +20,14 @@ from backtests.tuning.search.study import DEFAULT, Study, sample_of
 from backtests.tuning.validation import verdict as judging
 from backtests.tuning.validation.engine_check import Agreement, agreement
 from backtests.tuning.validation.leave_one_out import LeaveOneOut, leave_one_out
-from backtests.tuning.validation.robustness import HeatMap, Importance, Neighbours, heat_map, importance, neighbours
+from backtests.tuning.validation.robustness import (
+    HeatMap,
+    Importance,
+    Neighbours,
+    heat_map,
+    importance,
+    neighbours,
+)
 from backtests.tuning.validation.searched_gates import SearchedGates, searched_gates
 from backtests.tuning.validation.stress import Stressed, stressed
 from backtests.tuning.validation.walk_forward import WalkForward, drift, stitched, walk_forward
@@ -39,7 +46,9 @@ class Findings(NamedTuple):
     """Everything that was worked out of a study. None: it does not exist, or, on sample prices, would prove nothing."""
 
     study: Study
-    sample: list[int]  # rows whose daily returns were looked at, the best set and the settings first
+    sample: list[
+        int
+    ]  # rows whose daily returns were looked at, the best set and the settings first
     overfitting: Overfitting
     deflation: Deflation | None
     ability: SuperiorAbility | None
@@ -62,20 +71,42 @@ def find(field: Field, study: Study, settings: Settings, step: Progress) -> Find
     step("overfitting")
     sample = sample_of(study, MOST_SERIES, tune.seed, list(dict.fromkeys((study.row, DEFAULT))))
     returns = field.series(study.codes[sample]).returns
-    paid = (1.0 + settings.costs.cash_yield) ** (1.0 / DAYS) - 1.0  # a day's interest is nobody's skill
+    paid = (1.0 + settings.costs.cash_yield) ** (
+        1.0 / DAYS
+    ) - 1.0  # a day's interest is nobody's skill
     rows = sample_of(study, PBO_SETS, tune.seed, [study.row])
-    overfit = overfitting(block_sums(of_sets(study.segments, np.array(rows)), study.partition), field.threads)
+    overfit = overfitting(
+        block_sums(of_sets(study.segments, np.array(rows)), study.partition), field.threads
+    )
     step("luck")
-    deflation = deflate(returns[:, 0] - paid, _drawn(returns, study, sample) - paid, study.figures.sharpe / np.sqrt(DAYS), tune.seed)
-    ability = None if sampled else superior_ability(returns - returns[:, [sample.index(DEFAULT)]], tune.seed)
+    deflation = deflate(
+        returns[:, 0] - paid,
+        _drawn(returns, study, sample) - paid,
+        study.figures.sharpe / np.sqrt(DAYS),
+        tune.seed,
+    )
+    ability = (
+        None
+        if sampled
+        else superior_ability(returns - returns[:, [sample.index(DEFAULT)]], tune.seed)
+    )
     gates = _searched(field, study, settings, step) if tune.searched_gates and not sampled else None
     step("walk-forward")
     steps = tune.walk_forward.train_months // tune.walk_forward.step_months
-    rolling, anchored = (walk_forward(study.segments, study.partition, study.rule, train, DEFAULT, steps) for train in (steps, None))
+    rolling, anchored = (
+        walk_forward(study.segments, study.partition, study.rule, train, DEFAULT, steps)
+        for train in (steps, None)
+    )
     left_out = leave_one_out(study.segments, study.partition, study.rule, DEFAULT)
     step("robustness")
     effects = importance(study.space, study.codes, study.objective, possible(study, tune))
-    near = neighbours(study.space, study.codes, study.objective, study.row, lambda codes: _evaluated(field, study, codes))
+    near = neighbours(
+        study.space,
+        study.codes,
+        study.objective,
+        study.row,
+        lambda codes: _evaluated(field, study, codes),
+    )
     found = Findings(
         study, sample, overfit, deflation, ability, gates, rolling, anchored, left_out, near, effects, _maps(study, effects),
         stressed(settings, study.changes(study.row), field.inputs.prices), agreement(field, study, settings),
@@ -86,7 +117,11 @@ def find(field: Field, study: Study, settings: Settings, step: Progress) -> Find
 
 def possible(study: Study, tune: Tune) -> int:
     """How many sets there are to try. Of a grid all were, however many combinations its conditions make alike."""
-    return len(study.codes) if tune.method == "grid" else max(study.space.combinations(), len(study.codes))
+    return (
+        len(study.codes)
+        if tune.method == "grid"
+        else max(study.space.combinations(), len(study.codes))
+    )
 
 
 def facts(found: Findings) -> judging.Facts:
@@ -123,13 +158,18 @@ def stitched_returns(field: Field, found: WalkForward, study: Study, settings: S
     own = field.series(study.codes[rows])
     cost = settings.costs.fee + settings.costs.slippage
     return stitched(
-        found, lambda chosen: own.returns[:, np.searchsorted(rows, chosen)], lambda chosen: own.exposure[:, np.searchsorted(rows, chosen)], cost
+        found,
+        lambda chosen: own.returns[:, np.searchsorted(rows, chosen)],
+        lambda chosen: own.exposure[:, np.searchsorted(rows, chosen)],
+        cost,
     )
 
 
 def axis_drift(found: WalkForward, study: Study) -> dict[str, int]:
     """How often each parameter changed from one step to the next."""
-    return dict(zip(study.space.keys, (int(times) for times in drift(found, study.codes)), strict=True))
+    return dict(
+        zip(study.space.keys, (int(times) for times in drift(found, study.codes)), strict=True)
+    )
 
 
 def versions() -> Mapping[str, str]:
@@ -139,7 +179,9 @@ def versions() -> Mapping[str, str]:
 
 def _drawn(returns: Floats, study: Study, sample: list[int]) -> Floats:
     """Returns of sets drawn at random alone: the best is no random one, unless all were drawn."""
-    kept = slice(None) if len(sample) == len(study.codes) else slice(len({study.row, DEFAULT}), None)
+    kept = (
+        slice(None) if len(sample) == len(study.codes) else slice(len({study.row, DEFAULT}), None)
+    )
     return returns[:, kept]
 
 
@@ -150,7 +192,9 @@ def _searched(field: Field, study: Study, settings: Settings, step: Progress) ->
     def progress(done: int, of: int) -> None:
         step("shifted gates", done, of)
 
-    return searched_gates(field, study.codes[rows], study.rule, tune.searched_gates, tune.seed, progress)
+    return searched_gates(
+        field, study.codes[rows], study.rule, tune.searched_gates, tune.seed, progress
+    )
 
 
 def _evaluated(field: Field, study: Study, codes: Any) -> Floats:
@@ -161,7 +205,12 @@ def _evaluated(field: Field, study: Study, codes: Any) -> Floats:
             segments = field.sweep(codes[row : row + 1], study.partition.edges)
         except ConfigError:
             continue
-        found[row] = objective(figures(segments, study.partition.lengths, np.ones(len(study.partition.lengths), dtype=bool)), study.rule)[0]
+        found[row] = objective(
+            figures(
+                segments, study.partition.lengths, np.ones(len(study.partition.lengths), dtype=bool)
+            ),
+            study.rule,
+        )[0]
     return found
 
 

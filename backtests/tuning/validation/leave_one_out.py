@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.tuning.search.segment_stats import Figures, Rule, Segments, choose, figures, figures_by_part, merit
+from backtests.tuning.search.segment_stats import (
+    Figures,
+    Rule,
+    Segments,
+    choose,
+    figures,
+    figures_by_part,
+    merit,
+)
 from backtests.tuning.search.splits import Partition
 from strategies.indicators import Floats, Ints
 
@@ -53,7 +61,9 @@ class LeaveOneOut(NamedTuple):
         return float(np.median(self.rank)) if len(self.rank) else None
 
 
-def leave_one_out(segments: Segments, partition: Partition, rule: Rule, default: int = 0) -> LeaveOneOut:
+def leave_one_out(
+    segments: Segments, partition: Partition, rule: Rule, default: int = 0
+) -> LeaveOneOut:
     """Choose a set for each fold on all other folds.
 
     A training part is the path of its segments one after the other, with no gap where the fold was. With fewer than two events
@@ -64,11 +74,20 @@ def leave_one_out(segments: Segments, partition: Partition, rule: Rule, default:
     tested = np.arange(len(partition.events) if len(partition.events) > 1 else 0)
     training = [(fold != one) & ~(partition.purged & (fold == one + 1)) for one in tested]
     picks = [choose(segments, partition.lengths, rule, part, default) for part in training]
-    chosen, in_sample = np.array([row for row, _ in picks], dtype=np.int64), np.array([score for _, score in picks], dtype=np.float64)
+    chosen, in_sample = (
+        np.array([row for row, _ in picks], dtype=np.int64),
+        np.array([score for _, score in picks], dtype=np.float64),
+    )
     tests = [fold == one for one in tested]
-    own, plain = (figures_by_part(segments, partition.lengths, rows, tests) for rows in (chosen, np.full(len(tested), default)))
+    own, plain = (
+        figures_by_part(segments, partition.lengths, rows, tests)
+        for rows in (chosen, np.full(len(tested), default))
+    )
     out_of_sample, defaults = merit(own, rule), merit(plain, rule)
-    rank = [_rank(merit(figures(segments, partition.lengths, test), rule), row) for test, row in zip(tests, chosen, strict=True)]
+    rank = [
+        _rank(merit(figures(segments, partition.lengths, test), rule), row)
+        for test, row in zip(tests, chosen, strict=True)
+    ]
     first = np.searchsorted(fold, tested)
     return LeaveOneOut(
         events=partition.events[tested],
@@ -88,5 +107,8 @@ def leave_one_out(segments: Segments, partition: Partition, rule: Rule, default:
 
 def _rank(merits: Floats, row: int) -> float:
     """A single set is in the middle."""
-    worse, equal = np.count_nonzero(merits < merits[row]), np.count_nonzero(merits == merits[row]) - 1
+    worse, equal = (
+        np.count_nonzero(merits < merits[row]),
+        np.count_nonzero(merits == merits[row]) - 1,
+    )
     return (worse + equal / 2) / (len(merits) - 1) if len(merits) > 1 else 0.5

@@ -17,7 +17,10 @@ from config.settings import ConfigError, Settings, changed
 from strategies.indicators import Floats
 
 SLIPPAGE = (("doubled", 2), ("times five", 5))
-OTHER_INDEX = {"^RUT": ("IWM", date(2000, 5, 26)), "IWM": ("^RUT", date(1987, 9, 10))}  # with the first close there is
+OTHER_INDEX = {
+    "^RUT": ("IWM", date(2000, 5, 26)),
+    "IWM": ("^RUT", date(1987, 9, 10)),
+}  # with the first close there is
 
 Evaluate = Callable[[Codes], Floats]
 
@@ -65,10 +68,15 @@ class Stress(NamedTuple):
     @property
     def overrides(self) -> list[str]:
         """The changes as `config.settings.load` takes them."""
-        return [f"{key}={tomli_w.dumps({'v': value}).strip().removeprefix('v = ')}" for key, value in self.changes.items()]
+        return [
+            f"{key}={tomli_w.dumps({'v': value}).strip().removeprefix('v = ')}"
+            for key, value in self.changes.items()
+        ]
 
 
-def neighbours(space: Space, codes: Codes, objective: Floats, row: int, evaluate: Evaluate) -> Neighbours:
+def neighbours(
+    space: Space, codes: Codes, objective: Floats, row: int, evaluate: Evaluate
+) -> Neighbours:
     """The sets around set `row`, from the search where it tried them.
 
     Parameters
@@ -81,7 +89,9 @@ def neighbours(space: Space, codes: Codes, objective: Floats, row: int, evaluate
     near = around(space, codes[row])
     known = [np.flatnonzero((codes == one).all(axis=1)) for one in near]
     missing = np.array([not len(rows) for rows in known], dtype=bool)
-    found = np.array([objective[rows[0]] if len(rows) else np.nan for rows in known], dtype=np.float64)
+    found = np.array(
+        [objective[rows[0]] if len(rows) else np.nan for rows in known], dtype=np.float64
+    )
     if missing.any():
         found[missing] = evaluate(near[missing])
     allowed = ~np.isnan(found)
@@ -89,7 +99,14 @@ def neighbours(space: Space, codes: Codes, objective: Floats, row: int, evaluate
     if not len(found):
         return Neighbours(near, found, np.nan, np.nan, np.nan, None)
     median = float(np.median(found))
-    return Neighbours(near, found, median, float(found.min()), float(found.max()), median / own if 0.0 < own < np.inf else None)
+    return Neighbours(
+        near,
+        found,
+        median,
+        float(found.min()),
+        float(found.max()),
+        median / own if 0.0 < own < np.inf else None,
+    )
 
 
 def around(space: Space, codes: Codes) -> Codes:
@@ -149,7 +166,10 @@ def heat_map(space: Space, codes: Codes, objective: Floats, x: str, y: str) -> H
     median, best = np.full((2, len(rows) * len(columns)), np.nan)
     if len(filled):
         groups = np.split(objective[shown][order], first[1:])
-        median[filled], best[filled] = [np.median(group) for group in groups], [group.max() for group in groups]
+        median[filled], best[filled] = (
+            [np.median(group) for group in groups],
+            [group.max() for group in groups],
+        )
     shape = (len(rows), len(columns))
     return HeatMap(x, y, columns, rows, median.reshape(shape), best.reshape(shape))
 
@@ -164,7 +184,13 @@ def stress(settings: Settings) -> list[Stress]:
     costs, tests, index = settings.costs, settings.confirmations, settings.signal.index
     found = [
         Stress("fee doubled", {"costs.fee": 2 * costs.fee} if costs.fee else {}),
-        *(Stress(f"slippage {name}", {"costs.slippage": times * costs.slippage} if costs.slippage else {}) for name, times in SLIPPAGE),
+        *(
+            Stress(
+                f"slippage {name}",
+                {"costs.slippage": times * costs.slippage} if costs.slippage else {},
+            )
+            for name, times in SLIPPAGE
+        ),
         Stress("gate one bar late", {}, late=True),
     ]
     least = settings.gate.min_confirmations
@@ -174,7 +200,9 @@ def stress(settings: Settings) -> list[Stress]:
         found.append(Stress(f"without {name}", {f"confirmations.{name}.enabled": False} | lowered))
     if index in OTHER_INDEX:
         other, since = OTHER_INDEX[index]
-        found.append(Stress(f"gate on {other}", {"signal.index": other, "signal.history_from": since}))
+        found.append(
+            Stress(f"gate on {other}", {"signal.index": other, "signal.history_from": since})
+        )
     return [one for one in found if one.late or (one.changes and _accepted(settings, one))]
 
 
@@ -194,7 +222,9 @@ def _steps(axis: Axis, standing: Any, code: int) -> list[int]:
     codes = [*range(len(axis.values)), *own]
     now = axis.values.index(standing) if code == AS_IT_STANDS and not own else code
     values = {one: standing if one == AS_IT_STANDS else axis.values[one] for one in codes}
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values.values()):
+    if not all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values.values()
+    ):
         return [one for one in codes if one != now]
     codes.sort(key=values.__getitem__)
     at = codes.index(now)
@@ -216,7 +246,9 @@ def _between(values: NDArray[np.intp], objective: Floats, untried: float) -> flo
     between = float((counts[there] * (sums[there] / counts[there] - objective.mean()) ** 2).sum())
     groups = int(there.sum())
     if groups == len(objective):
-        return 0.0 if untried else between  # one set a value: nothing tells the parameter's part from chance
+        return (
+            0.0 if untried else between
+        )  # one set a value: nothing tells the parameter's part from chance
     within = (_spread(objective) - between) / (len(objective) - groups)
     return max(between - (groups - 1) * within * untried, 0.0)
 

@@ -23,13 +23,22 @@ class SearchedGates(NamedTuple):
     p: float | None
 
 
-def searched_gates(field: Field, sample: Codes, rule: Rule, count: int, seed: int, progress: Callable[[int, int], object]) -> SearchedGates:
+def searched_gates(
+    field: Field,
+    sample: Codes,
+    rule: Rule,
+    count: int,
+    seed: int,
+    progress: Callable[[int, int], object],
+) -> SearchedGates:
     """Give `count` shifts of the gate within the traded window, drawn without repetition, the search of `sample`.
 
     Every set has its own gate, moved by the same number of sessions: the gates have the same length and number of spells as the
     strategy's, and know nothing of the coins' prices.
     """
-    shifts: Ints = np.random.default_rng(seed).permutation(np.arange(1, field.window_sessions))[:count]
+    shifts: Ints = np.random.default_rng(seed).permutation(np.arange(1, field.window_sessions))[
+        :count
+    ]
     length, found = np.array([len(field.days)]), []
     for segments in field.turned(sample, [0, *shifts.tolist()]):
         found.append(float(objective(figures(segments, length, np.array([True])), rule).max()))

@@ -37,4 +37,6 @@ def stressed(settings: Settings, point: Mapping[str, Any], prices: Prices) -> li
 
 def _metrics(inputs: Inputs) -> Metrics:
     place = arena(inputs)
-    return run(place, place.basket, tuple(inputs.coins), arrays.gate_arrays(inputs.table), inputs.rules).metrics
+    return run(
+        place, place.basket, tuple(inputs.coins), arrays.gate_arrays(inputs.table), inputs.rules
+    ).metrics

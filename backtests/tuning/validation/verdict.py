@@ -87,7 +87,11 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     A p of too few gates does not exist: 1 / (n + 1) is the smallest there is. Breakouts never condemn: few are few.
     """
     limited = (_events, _overfitting, _luck, _left_out, _neighbours, _wrong_times)
-    tests = (_best(facts), *(make(facts, limits) for make in limited), *([] if facts.agrees else [_engines()]))
+    tests = (
+        _best(facts),
+        *(make(facts, limits) for make in limited),
+        *([] if facts.agrees else [_engines()]),
+    )
     enough = facts.events >= limits.min_events and all(test.passed is not None for test in tests)
     word: Word = "cannot be told"
     if all(test.passed for test in tests):
@@ -101,15 +105,25 @@ def _opening(word: Word, facts: Facts, tests: tuple[Check, ...]) -> list[str]:
     passed = sum(test.passed is True for test in tests)
     best = f"The best of {facts.sets:,} sets"
     chosen = facts.objective is not None and isfinite(facts.objective)
-    said = [f"{best} is {STANDING}: there is nothing to change."] if facts.is_default and chosen else []
+    said = (
+        [f"{best} is {STANDING}: there is nothing to change."]
+        if facts.is_default and chosen
+        else []
+    )
     counted = f"{passed} of {len(tests)} tests are passed."
     match word:
         case "recommend":
-            said.append(f"{best} passes all {len(tests)} tests; they make luck unlikely, they promise nothing.")
+            said.append(
+                f"{best} passes all {len(tests)} tests; they make luck unlikely, they promise nothing."
+            )
             if not facts.is_default and (facts.superior_p is None or facts.superior_p > RARE):
-                said.append(f"That it is better than {STANDING} is not shown (p of Hansen's test of superior predictive ability: {_p(facts)}).")
+                said.append(
+                    f"That it is better than {STANDING} is not shown (p of Hansen's test of superior predictive ability: {_p(facts)})."
+                )
         case "do not recommend":
-            said.append(f"{counted} What is found speaks {'against relying on it' if facts.is_default else 'for keeping ' + STANDING}.")
+            said.append(
+                f"{counted} What is found speaks {'against relying on it' if facts.is_default else 'for keeping ' + STANDING}."
+            )
         case _:
             said.append(f"{counted} There is too little to judge by, for the set or against it.")
     return said
@@ -128,7 +142,14 @@ def _deciding(word: Word, tests: tuple[Check, ...]) -> list[str]:
 def _best(facts: Facts) -> Check:
     value = _existing(facts.objective)
     if value is None or not isfinite(value):
-        return Check("objective", None, 0.0, None, False, "Objective: no set met tune.min_orders and tune.max_drawdown, so none was chosen.")
+        return Check(
+            "objective",
+            None,
+            0.0,
+            None,
+            False,
+            "Objective: no set met tune.min_orders and tune.max_drawdown, so none was chosen.",
+        )
     said = f"Objective: the best of {facts.sets:,} sets scores {value:.2f} in the past (more than 0 is needed, what holding nothing scores)"
     passed = value > 0.0
     return Check("objective", value, 0.0, passed, not passed, f"{said}.")
@@ -136,8 +157,14 @@ def _best(facts: Facts) -> Check:
 
 def _events(facts: Facts, limits: Limits) -> Check:
     passed = facts.events >= limits.min_events
-    meaning = "enough to hold them against one another" if passed else "so few that a single one decides the result"
-    times = "one independent breakout" if facts.events == 1 else f"{facts.events} independent breakouts"
+    meaning = (
+        "enough to hold them against one another"
+        if passed
+        else "so few that a single one decides the result"
+    )
+    times = (
+        "one independent breakout" if facts.events == 1 else f"{facts.events} independent breakouts"
+    )
     said = f"Breakouts: the set held coins in {times} (at least {limits.min_events} are needed): {meaning}."
     return Check("events", float(facts.events), float(limits.min_events), passed, False, said)
 
@@ -145,7 +172,11 @@ def _events(facts: Facts, limits: Limits) -> Check:
 def _overfitting(facts: Facts, limits: Limits) -> Check:
     value, limit = _existing(facts.pbo), limits.max_pbo
     if value is None:
-        return _absent("pbo", limit, "Overfitting: coins were held too rarely to see what becomes of the best set of one half in the other.")
+        return _absent(
+            "pbo",
+            limit,
+            "Overfitting: coins were held too rarely to see what becomes of the best set of one half in the other.",
+        )
     loss, most = _existing(facts.probability_of_loss), limits.max_probability_of_loss
     helps, alike = value <= limit, loss is not None and loss <= most
     condemns = not helps and not alike and value - (facts.at_median or 0.0) >= EVEN
@@ -153,29 +184,51 @@ def _overfitting(facts: Facts, limits: Limits) -> Check:
         f"Overfitting: the history was cut into two halves in thousands of ways; in {_percent(value, limit)} of them the set that was best "
         f"in one half did no better than the middle of all sets in the other (PBO; at most {_shown(limit)} is allowed"
     )
-    lost = "" if helps or loss is None else f", or it may lose money there in {_shown(most)}; it did in {_percent(loss, most)}"
-    good = "what was best stayed good" if helps else "choosing is a coin's toss, but of sets that are all good"
-    meanings = (good, "what was best says too little about what comes after", "the past's best is not the future's")
+    lost = (
+        ""
+        if helps or loss is None
+        else f", or it may lose money there in {_shown(most)}; it did in {_percent(loss, most)}"
+    )
+    good = (
+        "what was best stayed good"
+        if helps
+        else "choosing is a coin's toss, but of sets that are all good"
+    )
+    meanings = (
+        good,
+        "what was best says too little about what comes after",
+        "the past's best is not the future's",
+    )
     return _told("pbo", value, limit, helps or alike, condemns, f"{said}{lost})", meanings)
 
 
 def _luck(facts: Facts, limits: Limits) -> Check:
     value, limit = _existing(facts.deflated_sharpe), limits.min_deflated_sharpe
     if value is None:
-        return _absent("deflated_sharpe", limit, "Luck: the set's returns do not vary, so there is no Sharpe ratio to hold against luck.")
+        return _absent(
+            "deflated_sharpe",
+            limit,
+            "Luck: the set's returns do not vary, so there is no Sharpe ratio to hold against luck.",
+        )
     passed = value >= limit
     said = (
         "Luck: the best of many worthless sets has a good Sharpe ratio too; the probability that this set's is higher than that is "
         f"{_percent(value, limit)} (deflated Sharpe ratio; at least {_shown(limit)} is needed)"
     )
     meanings = ("luck hardly explains it", "luck may explain it", "luck alone would bring more")
-    return _told("deflated_sharpe", value, limit, passed, not passed and value < EVEN, said, meanings)
+    return _told(
+        "deflated_sharpe", value, limit, passed, not passed and value < EVEN, said, meanings
+    )
 
 
 def _left_out(facts: Facts, limits: Limits) -> Check:
     limit = limits.min_leave_one_out
     if not facts.folds:
-        return _absent("leave_one_out", limit, "Unseen breakouts: none could be left out, so nothing was tried on one it had not seen.")
+        return _absent(
+            "leave_one_out",
+            limit,
+            "Unseen breakouts: none could be left out, so nothing was tried on one it had not seen.",
+        )
     value = facts.won / facts.folds
     passed = value >= limit
     condemns = not passed and not facts.won and (1.0 - limit) ** facts.folds <= RARE
@@ -183,38 +236,68 @@ def _left_out(facts: Facts, limits: Limits) -> Check:
         f"Unseen breakouts: each was left out in turn and the best set chosen without it; on {facts.won} of {facts.folds} left out that set "
         f"made money ({_percent(value, limit)}; at least {_shown(limit)} is needed)"
     )
-    meanings = ("the choice carries over", "the choice carries over too rarely", "the choice carries over to none")
+    meanings = (
+        "the choice carries over",
+        "the choice carries over too rarely",
+        "the choice carries over to none",
+    )
     return _told("leave_one_out", value, limit, passed, condemns, said, meanings)
 
 
 def _neighbours(facts: Facts, limits: Limits) -> Check:
     value, limit = _existing(facts.neighbours), limits.min_neighbours
     if value is None:
-        return _absent("neighbours", limit, "Neighbours: the set has none to be compared with, or scores 0 or less itself.")
+        return _absent(
+            "neighbours",
+            limit,
+            "Neighbours: the set has none to be compared with, or scores 0 or less itself.",
+        )
     passed = value >= limit
     if isfinite(value):
         said = f"reach {_percent(value, limit)} of its score (median; at least {_shown(limit)} is needed)"
     else:
         said = f"break a constraint in half of all cases or more (their median must reach {_shown(limit)} of its score)"
-    meanings = ("it does not hang on exact numbers", "it hangs on exact numbers, as luck does", "beside it there is nothing")
+    meanings = (
+        "it does not hang on exact numbers",
+        "it hangs on exact numbers, as luck does",
+        "beside it there is nothing",
+    )
     said = f"Neighbours: sets that differ from it in one value by one place {said}"
     return _told("neighbours", value, limit, passed, not passed and value <= 0.0, said, meanings)
 
 
 def _wrong_times(facts: Facts, limits: Limits) -> Check:
-    value, limit, gates = _existing(facts.searched_gates_p), limits.max_searched_gates_p, facts.searched_gates
+    value, limit, gates = (
+        _existing(facts.searched_gates_p),
+        limits.max_searched_gates_p,
+        facts.searched_gates,
+    )
     if value is None or not gates:
-        return _absent("searched_gates", limit, "Wrong times: no search was made with the gate at other times; see tune.searched_gates.")
+        return _absent(
+            "searched_gates",
+            limit,
+            "Wrong times: no search was made with the gate at other times; see tune.searched_gates.",
+        )
     if 1.0 / (gates + 1) > limit > 0.0:
         needed = f"{_shown(limit)} cannot be shown with fewer than {ceil(1.0 / limit) - 1}; raise tune.searched_gates"
-        return _absent("searched_gates", limit, f"Wrong times: {gates} searches with the gate at other times are too few, {needed}.")
+        return _absent(
+            "searched_gates",
+            limit,
+            f"Wrong times: {gates} searches with the gate at other times are too few, {needed}.",
+        )
     passed = value <= limit
     said = (
         f"Wrong times: the same search was made {gates:,} times with the gate's openings at other times; {_percent(value, limit)} of them "
         f"found a set as good, this one included (p; at most {_shown(limit)} is allowed)"
     )
-    meanings = ("when it opens matters", "when it opens may not matter", "any other times serve as well")
-    return _told("searched_gates", value, limit, passed, not passed and value >= EVEN, said, meanings)
+    meanings = (
+        "when it opens matters",
+        "when it opens may not matter",
+        "any other times serve as well",
+    )
+    return _told(
+        "searched_gates", value, limit, passed, not passed and value >= EVEN, said, meanings
+    )
 
 
 def _engines() -> Check:
@@ -222,10 +305,20 @@ def _engines() -> Check:
     return Check("engines", None, 0.0, False, True, said)
 
 
-def _told(name: str, value: float, limit: float, passed: bool, condemns: bool, said: str, meanings: tuple[str, str, str]) -> Check:
+def _told(
+    name: str,
+    value: float,
+    limit: float,
+    passed: bool,
+    condemns: bool,
+    said: str,
+    meanings: tuple[str, str, str],
+) -> Check:
     """A test that could be made, its sentence ended by what passing, failing or condemning means."""
     meaning = meanings[0 if passed else 2 if condemns else 1]
-    return Check(name, value if isfinite(value) else None, limit, passed, condemns, f"{said}: {meaning}.")
+    return Check(
+        name, value if isfinite(value) else None, limit, passed, condemns, f"{said}: {meaning}."
+    )
 
 
 def _absent(name: str, limit: float, text: str) -> Check:
@@ -243,7 +336,9 @@ def _p(facts: Facts) -> str:
 def _percent(value: float, limit: float) -> str:
     """As few digits as tell it from its limit: 95% that fail a test of 95% would be a riddle."""
     digits = 0
-    while digits < 6 and value != limit and f"{value * 100:.{digits}f}" == f"{limit * 100:.{digits}f}":
+    while (
+        digits < 6 and value != limit and f"{value * 100:.{digits}f}" == f"{limit * 100:.{digits}f}"
+    ):
         digits += 1
     return f"{value * 100:.{digits}f}%"
 

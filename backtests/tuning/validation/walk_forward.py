@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.tuning.search.segment_stats import Figures, Rule, Segments, choose, figures_by_part, merit
+from backtests.tuning.search.segment_stats import (
+    Figures,
+    Rule,
+    Segments,
+    choose,
+    figures_by_part,
+    merit,
+)
 from backtests.tuning.search.splits import Partition
 from strategies.indicators import Floats, Ints
 
@@ -40,7 +47,12 @@ class WalkForward(NamedTuple):
 
 
 def walk_forward(
-    segments: Segments, partition: Partition, rule: Rule, train_steps: int | None, default: int = 0, first_step: int | None = None
+    segments: Segments,
+    partition: Partition,
+    rule: Rule,
+    train_steps: int | None,
+    default: int = 0,
+    first_step: int | None = None,
 ) -> WalkForward:
     """Choose a set for each step on the steps before it.
 
@@ -60,23 +72,47 @@ def walk_forward(
     """
     for name, steps in (("train_steps", train_steps), ("first_step", first_step)):
         if steps is not None and steps < 1:
-            raise ValueError(f"{name}: {steps}, must be 1 or more: a set is chosen on what lies before")
+            raise ValueError(
+                f"{name}: {steps}, must be 1 or more: a set is chosen on what lies before"
+            )
     of_step = partition.step
     tested = np.arange(max(train_steps or 1, first_step or 1), of_step[-1] + 1)
-    training = [(of_step < step) & (of_step >= (step - train_steps if train_steps else 0)) for step in tested]
+    training = [
+        (of_step < step) & (of_step >= (step - train_steps if train_steps else 0))
+        for step in tested
+    ]
     picks = [choose(segments, partition.lengths, rule, part, default) for part in training]
-    chosen, in_sample = np.array([row for row, _ in picks], dtype=np.int64), np.array([score for _, score in picks], dtype=np.float64)
+    chosen, in_sample = (
+        np.array([row for row, _ in picks], dtype=np.int64),
+        np.array([score for _, score in picks], dtype=np.float64),
+    )
     tests = [of_step == step for step in tested]
-    own, plain = (figures_by_part(segments, partition.lengths, rows, tests) for rows in (chosen, np.full(len(tested), default)))
+    own, plain = (
+        figures_by_part(segments, partition.lengths, rows, tests)
+        for rows in (chosen, np.full(len(tested), default))
+    )
     first = np.searchsorted(of_step, tested)
     edges = np.append(partition.edges[first], partition.edges[-1])
     kept = np.isnan(in_sample)
-    return WalkForward(tested, partition.starts[first], edges, chosen, kept, in_sample, merit(own, rule), merit(plain, rule), own, plain)
+    return WalkForward(
+        tested,
+        partition.starts[first],
+        edges,
+        chosen,
+        kept,
+        in_sample,
+        merit(own, rule),
+        merit(plain, rule),
+        own,
+        plain,
+    )
 
 
 def drift(found: WalkForward, codes: NDArray[np.int16]) -> Ints:
     """How often the chosen value changed from one step to the next, one entry an axis. `codes` is sets x axes."""
-    return np.asarray(np.count_nonzero(np.diff(codes[found.chosen], axis=0), axis=0), dtype=np.int64)
+    return np.asarray(
+        np.count_nonzero(np.diff(codes[found.chosen], axis=0), axis=0), dtype=np.int64
+    )
 
 
 def stitched(found: WalkForward, series: Columns, invested: Columns, cost: float) -> Floats:
@@ -100,7 +136,9 @@ def stitched(found: WalkForward, series: Columns, invested: Columns, cost: float
         return np.zeros(0)
     returns, shares = series(rows), invested(rows)
     first, end = found.edges[:-1], found.edges[1:]
-    path = np.concatenate([returns[since:until, one] for since, until, one in zip(first, end, column, strict=True)])
+    path = np.concatenate(
+        [returns[since:until, one] for since, until, one in zip(first, end, column, strict=True)]
+    )
     bought = shares[first - 1, column]
     sold = np.append(0.0, shares[first[1:] - 1, column[:-1]])
     changed = np.append(True, column[1:] != column[:-1])

@@ -15,9 +15,19 @@ from backtests.performance.result import equity_frame
 from config.settings import Settings
 from tests.scenes import changed, random_backtest
 
-SEEDS = (21, 38, 92, 26, 27)  # small markets in which every kind of rule makes a difference; the last two intraday
-NEVER = {"gate.fail_tolerance": 0.999999}  # no close of these markets falls to a millionth of a level
-UNKNOWN = {"gate.trend_sessions": 2520}  # longer than any of these histories: the average is never known
+SEEDS = (
+    21,
+    38,
+    92,
+    26,
+    27,
+)  # small markets in which every kind of rule makes a difference; the last two intraday
+NEVER = {
+    "gate.fail_tolerance": 0.999999
+}  # no close of these markets falls to a millionth of a level
+UNKNOWN = {
+    "gate.trend_sessions": 2520
+}  # longer than any of these histories: the average is never known
 
 
 @cache
@@ -30,7 +40,16 @@ def switched_off(rule: str, inputs: Inputs) -> Inputs:
     """The inputs prepared anew from settings without the rule (haircuts: without the user's files)."""
     settings, prices = inputs.settings, inputs.prices
     if rule == "haircuts":
-        return prepare(settings, prices._replace(series={key: one for key, one in prices.series.items() if key.name not in ("flows", "losses")}))
+        return prepare(
+            settings,
+            prices._replace(
+                series={
+                    key: one
+                    for key, one in prices.series.items()
+                    if key.name not in ("flows", "losses")
+                }
+            ),
+        )
     return prepare(changed(settings, without(rule, settings)), prices)
 
 
@@ -38,11 +57,17 @@ def without(rule: str, settings: Settings) -> dict[str, Any]:
     kind, _, name = rule.partition(" ")
     curve, enabled = settings.risk_curve, settings.confirmations.enabled()
     if kind == "confirmation":
-        return {f"confirmations.{name}.enabled": False, "gate.min_confirmations": min(settings.gate.min_confirmations, len(enabled) - 1)}
+        return {
+            f"confirmations.{name}.enabled": False,
+            "gate.min_confirmations": min(settings.gate.min_confirmations, len(enabled) - 1),
+        }
     if kind == "channel":
         # A channel that always holds adds one to every count that gets past it: the ceiling for stopping there is never used.
         place = curve.channels.index(name)
-        cut = {key: (*getattr(curve, key)[:place], *getattr(curve, key)[place + 1 :]) for key in ("channels", "ceilings", "dormant_ceilings")}
+        cut = {
+            key: (*getattr(curve, key)[:place], *getattr(curve, key)[place + 1 :])
+            for key in ("channels", "ceilings", "dormant_ceilings")
+        }
         return {f"risk_curve.{key}": value for key, value in cut.items()}
     return {
         "": {},
@@ -71,12 +96,17 @@ def figures(inputs: Inputs) -> Metrics:
     run = simulate(inputs)
     equity = equity_frame(run)
     filled = [order for order in run.orders if order.filled is not None]
-    traded, fees = sum(abs(order.size * order.price) for order in filled), sum(order.fee for order in filled)
+    traded, fees = (
+        sum(abs(order.size * order.price) for order in filled),
+        sum(order.fee for order in filled),
+    )
     return measure(equity["value"], equity["exposure"].to_numpy(), traded, len(filled), fees)
 
 
 def assert_alike(got: Metrics, expected: Metrics, what: str) -> None:
-    assert (got.orders, got.max_drawdown_days) == (expected.orders, expected.max_drawdown_days), what
+    assert (got.orders, got.max_drawdown_days) == (expected.orders, expected.max_drawdown_days), (
+        what
+    )
     for name, value in expected._asdict().items():
         assert (getattr(got, name) is None) == (value is None), f"{what}: {name}"
         if value is not None:
@@ -95,7 +125,9 @@ def test_the_first_is_the_strategy_itself(seed: int) -> None:
 def test_each_is_a_whole_run_without_the_rule(seed: int) -> None:
     inputs, found = drawn(seed)
     for rule, one in found.items():
-        assert_alike(one.metrics, figures(switched_off(rule, inputs)), f"seed {seed}, without {rule}")
+        assert_alike(
+            one.metrics, figures(switched_off(rule, inputs)), f"seed {seed}, without {rule}"
+        )
 
 
 def test_every_kind_of_rule_was_met_and_made_a_difference() -> None:
@@ -108,15 +140,38 @@ def test_every_kind_of_rule_was_met_and_made_a_difference() -> None:
             met.add(kind)
             if one.metrics != found[""].metrics:
                 mattered.add(kind)
-    kinds = {"confirmation", "all confirmations", "closes", "buffer", "failure", "trend", "age", "re-arming", "channel", "the risk curve", "haircuts"}
+    kinds = {
+        "confirmation",
+        "all confirmations",
+        "closes",
+        "buffer",
+        "failure",
+        "trend",
+        "age",
+        "re-arming",
+        "channel",
+        "the risk curve",
+        "haircuts",
+    }
     assert met == kinds | {"", "lags", "own", "target", "drawdown", "band"}
     assert met - mattered == {""}
 
 
 def off_everywhere(settings: Settings) -> dict[str, Any]:
     """Everything that can be switched off, switched off."""
-    changes = {"gate.min_confirmations": 0, "gate.confirm_sessions": 1, "gate.buffer": 0.0, "gate.max_sessions": 0, "gate.rearm_within": 0}
-    changes |= {"allocation.own_trend": "off", "allocation.target_volatility": 0.0, "allocation.drawdown_stop": 0.0, "allocation.band": 0.0}
+    changes = {
+        "gate.min_confirmations": 0,
+        "gate.confirm_sessions": 1,
+        "gate.buffer": 0.0,
+        "gate.max_sessions": 0,
+        "gate.rearm_within": 0,
+    }
+    changes |= {
+        "allocation.own_trend": "off",
+        "allocation.target_volatility": 0.0,
+        "allocation.drawdown_stop": 0.0,
+        "allocation.band": 0.0,
+    }
     return changes | without("lags", settings) | without("the risk curve", settings)
 
 
@@ -131,14 +186,25 @@ def test_rules_that_are_off_have_no_row(seed: int) -> None:
 
 def test_a_rearm_as_long_as_a_base_is_none() -> None:
     inputs, found = drawn(next(seed for seed in SEEDS if "re-arming" in drawn(seed)[1]))
-    same = prepare(changed(inputs.settings, {"gate.rearm_sessions": inputs.settings.gate.base_sessions}), inputs.prices)
-    assert [one.rule for one in drop_one(arena(same))] == [rule for rule in found if rule != "re-arming"]
+    same = prepare(
+        changed(inputs.settings, {"gate.rearm_sessions": inputs.settings.gate.base_sessions}),
+        inputs.prices,
+    )
+    assert [one.rule for one in drop_one(arena(same))] == [
+        rule for rule in found if rule != "re-arming"
+    ]
 
 
 def test_one_channel_is_the_whole_curve() -> None:
     inputs, _ = drawn(SEEDS[0])
-    alone = {"risk_curve.channels": ("broad",), "risk_curve.ceilings": (0.3, 1.0), "risk_curve.dormant_ceilings": (0.0, 0.0)}
-    rules = [one.rule for one in drop_one(arena(prepare(changed(inputs.settings, alone), inputs.prices)))]
+    alone = {
+        "risk_curve.channels": ("broad",),
+        "risk_curve.ceilings": (0.3, 1.0),
+        "risk_curve.dormant_ceilings": (0.0, 0.0),
+    }
+    rules = [
+        one.rule for one in drop_one(arena(prepare(changed(inputs.settings, alone), inputs.prices)))
+    ]
     assert "channel broad" in rules and "the risk curve" not in rules
 
 

@@ -20,20 +20,33 @@ def walk(random: np.random.Generator, days: int) -> np.ndarray:
 
 def blocks(random: np.random.Generator, count: int, length: int) -> np.ndarray:
     """Zeros and ones in blocks of one length, beginning anywhere in a block."""
-    return np.repeat(random.integers(0, 2, count // length + 2), length)[int(random.integers(length)) :][:count].astype(float)
+    return np.repeat(random.integers(0, 2, count // length + 2), length)[
+        int(random.integers(length)) :
+    ][:count].astype(float)
 
 
-def scene(random: np.random.Generator, days: int = 120, ceilings: np.ndarray | None = None) -> Inputs:
+def scene(
+    random: np.random.Generator, days: int = 120, ceilings: np.ndarray | None = None
+) -> Inputs:
     """One coin on a walk, a session every day at noon, a gate that knows nothing of prices."""
     instants = ends(days)
     known_at = instants - pd.Timedelta(hours=12)
-    return written({"BTC": bars(walk(random, days), instants)}, gate_rows(blocks(random, days, 10) if ceilings is None else ceilings, known_at))
+    return written(
+        {"BTC": bars(walk(random, days), instants)},
+        gate_rows(blocks(random, days, 10) if ceilings is None else ceilings, known_at),
+    )
 
 
 def gate_of(state: list[int]) -> tuple[Gate, np.ndarray]:
     count = len(state)
     known_at = 1e9 + 86400.0 * np.arange(count)
-    gate = Gate(np.array(state, float), np.linspace(0.1, 0.9, count), np.arange(count) % 4.0, np.full(count, NAN), np.zeros(count))
+    gate = Gate(
+        np.array(state, float),
+        np.linspace(0.1, 0.9, count),
+        np.arange(count) % 4.0,
+        np.full(count, NAN),
+        np.zeros(count),
+    )
     return gate, known_at
 
 
@@ -69,7 +82,9 @@ def test_a_shifted_gate_says_later_what_the_own_said(shift: int) -> None:
 def test_confirmed_at_is_when_the_shifted_spell_was_known(shift: int) -> None:
     gate, known_at = gate_of([0, 1, 2, 2, 0, 0, 2, 2, 2, 1, 0, 2])
     moved = shifted(gate, known_at, shift)
-    np.testing.assert_array_equal(moved.confirmed_at, literal_confirmed_at(moved.state.tolist(), known_at))
+    np.testing.assert_array_equal(
+        moved.confirmed_at, literal_confirmed_at(moved.state.tolist(), known_at)
+    )
 
 
 def test_p_counts_the_gates_at_least_as_good_and_the_own_one() -> None:
@@ -94,7 +109,8 @@ def test_a_gate_with_perfect_foresight_has_the_smallest_p_there_is() -> None:
     # At noon of day t the gate knows whether the open after the next, at which its order is undone, lies higher.
     rises = np.append(prices[1:] > prices[:-1], False)
     inputs = written(
-        {"BTC": bars(prices, ends(days), opens=prices)}, gate_rows(np.append(rises[1:], False).astype(float), ends(days) - pd.Timedelta(hours=12))
+        {"BTC": bars(prices, ends(days), opens=prices)},
+        gate_rows(np.append(rises[1:], False).astype(float), ends(days) - pd.Timedelta(hours=12)),
     )
     got = random_gates(arena(inputs), 99, seed=1)
     assert got.p_sharpe == got.p_return == 1 / 100
@@ -143,7 +159,9 @@ def test_only_the_traded_window_turns() -> None:
 @pytest.mark.parametrize("length", [5, 20])
 def test_blocks_hold_one_independent_shift_each(length: int) -> None:
     """Autocorrelation of blocks falls linearly to 0 at `length`: 1 + 2 * sum(1 - k / length) = length."""
-    found = [effective_shifts(blocks(np.random.default_rng(seed), 10_000, length)) for seed in range(8)]
+    found = [
+        effective_shifts(blocks(np.random.default_rng(seed), 10_000, length)) for seed in range(8)
+    ]
     assert np.median(found) == pytest.approx(10_000 / length, rel=0.15)
 
 
@@ -176,7 +194,13 @@ def test_p_is_uniform_for_gates_that_know_nothing_of_prices() -> None:
         prices = walk(random, days)[:, None]
         basket = place.basket._replace(open=np.vstack((prices[:1], prices[:-1])), close=prices)
         table = gate_rows(blocks(random, days, 10), pd.DatetimeIndex(place.inputs.table.index))
-        found.append(random_gates(place._replace(basket=basket, inputs=place.inputs._replace(table=table)), 39, seed=seed).p_return)
+        found.append(
+            random_gates(
+                place._replace(basket=basket, inputs=place.inputs._replace(table=table)),
+                39,
+                seed=seed,
+            ).p_return
+        )
     p = np.array(found, dtype=float)
     assert abs(p.mean() - 0.5) < 4 * np.sqrt(1 / 12 / scenes) + 1 / 80
     assert abs((p <= 0.1).mean() - 0.1) < 4 * np.sqrt(0.1 * 0.9 / scenes)

@@ -18,7 +18,17 @@ DAY0 = pd.Timestamp("2020-01-01 21:30", tz="UTC")
 def happened(effects: list[float], closed: int | None = None, days: int = 10) -> Events:
     """One family a log return of Bitcoin, each spell `days` long."""
     found = [
-        Spell(DAY0, DAY0 + pd.Timedelta(days=days), 100.0, 300, False, number, "failed", 0.0, math.exp(effect) - 1)
+        Spell(
+            DAY0,
+            DAY0 + pd.Timedelta(days=days),
+            100.0,
+            300,
+            False,
+            number,
+            "failed",
+            0.0,
+            math.exp(effect) - 1,
+        )
         for number, effect in enumerate(effects, start=1)
     ]
     return Events(len(found), 0, len(found), len(found) if closed is None else closed, found)
@@ -28,22 +38,49 @@ ALIKE, BELOW = Interval(0.0, -0.5, 0.5), Interval(-2.0, -3.0, -1e-9)
 MANY = happened([0.2, 0.3, 0.1, 0.25, 0.2])
 
 
-def judged(own: float | None = 1.5, hold: float | None = 1.0, trend: float | None = 1.2, p: float | None = 0.01, **changes: Any) -> Any:
+def judged(
+    own: float | None = 1.5,
+    hold: float | None = 1.0,
+    trend: float | None = 1.2,
+    p: float | None = 0.01,
+    **changes: Any,
+) -> Any:
     gaps = {"hold_bitcoin": ALIKE, "bitcoin_own_trend": ALIKE} | changes.get("gaps", {})
-    return verdict({"strategy": own, "hold_bitcoin": hold, "bitcoin_own_trend": trend}, gaps, p, changes.get("events", MANY), 0.0)
+    return verdict(
+        {"strategy": own, "hold_bitcoin": hold, "bitcoin_own_trend": trend},
+        gaps,
+        p,
+        changes.get("events", MANY),
+        0.0,
+    )
 
 
 def test_better_needs_every_condition() -> None:
     assert judged().word == "better"
-    worse = {"below hold": {"hold": 1.6}, "below trend": {"trend": 1.6}, "as hold": {"hold": 1.5}, "p": {"p": 0.05}, "no p": {"p": None}}
+    worse = {
+        "below hold": {"hold": 1.6},
+        "below trend": {"trend": 1.6},
+        "as hold": {"hold": 1.5},
+        "p": {"p": 0.05},
+        "no p": {"p": None},
+    }
     for name, changes in worse.items():
         assert judged(**changes).word == "cannot be told", name
     assert judged(events=MANY._replace(closed_events=4)).word == "cannot be told"
 
 
 def test_worse_needs_both_intervals_below_zero() -> None:
-    assert judged(own=-3.0, hold=5.0, trend=5.0, gaps={"hold_bitcoin": BELOW, "bitcoin_own_trend": BELOW}).word == "worse"
-    for near in ({"hold_bitcoin": BELOW}, {"bitcoin_own_trend": BELOW}, {"hold_bitcoin": BELOW, "bitcoin_own_trend": BELOW._replace(high=0.0)}):
+    assert (
+        judged(
+            own=-3.0, hold=5.0, trend=5.0, gaps={"hold_bitcoin": BELOW, "bitcoin_own_trend": BELOW}
+        ).word
+        == "worse"
+    )
+    for near in (
+        {"hold_bitcoin": BELOW},
+        {"bitcoin_own_trend": BELOW},
+        {"hold_bitcoin": BELOW, "bitcoin_own_trend": BELOW._replace(high=0.0)},
+    ):
         got = judged(own=-3.0, hold=5.0, trend=5.0, gaps=near)
         assert got.word == "cannot be told"
         assert "trails both" in got.why
@@ -93,7 +130,11 @@ def test_the_drift_of_the_days_is_taken_off() -> None:
 
 def test_spells_of_one_family_add_up() -> None:
     apart = happened([0.1, 0.3, 0.5, 0.1, 0.0])
-    split = [one._replace(bitcoin_return=math.sqrt(1 + one.bitcoin_return) - 1) for one in apart.spells for _ in range(2)]
+    split = [
+        one._replace(bitcoin_return=math.sqrt(1 + one.bitcoin_return) - 1)
+        for one in apart.spells
+        for _ in range(2)
+    ]
     assert more_events(apart._replace(spells=split), 0.0) == more_events(apart, 0.0)
 
 
@@ -108,4 +149,6 @@ def test_enough_events_are_enough() -> None:
 def test_open_spells_are_not_measured() -> None:
     closed = happened([0.1, 0.3, 0.5, 0.1, 0.0])
     running = closed.spells[0]._replace(closed=None, family=6, bitcoin_return=9.0)
-    assert more_events(closed._replace(spells=[*closed.spells, running]), 0.0) == more_events(closed, 0.0)
+    assert more_events(closed._replace(spells=[*closed.spells, running]), 0.0) == more_events(
+        closed, 0.0
+    )

@@ -9,7 +9,14 @@ import pandas as pd
 import pytest
 
 from backtests.checks.cut_points import NEAR, instants
-from backtests.checks.lookahead import Lookahead, as_json, check, moved_by_cut, moved_by_rescaling, sentences
+from backtests.checks.lookahead import (
+    Lookahead,
+    as_json,
+    check,
+    moved_by_cut,
+    moved_by_rescaling,
+    sentences,
+)
 from backtests.checks.snapshots import Outcome, outcome
 from backtests.checks.timestamps import CALENDAR, NEW_YORK, check_stamps, half_day
 from backtests.engine import inputs as prepare
@@ -23,9 +30,25 @@ from tests.price_folder import edit, overrides
 from tests.scenes import REAL, random_backtest, realdata
 
 NOW = pd.Timestamp("2017-01-02", tz="UTC")
-EASY = ["gate.base_sessions=10", "gate.rearm_sessions=2", "gate.min_confirmations=1", "gate.trend_sessions=20", "risk_curve.broad_sessions=10"]
-EASY += ["confirmations.breadth.sessions=5", "confirmations.leadership.sessions=5", "confirmations.credit.sessions=5", "allocation.own_trend_days=5"]
-EASY += ["allocation.own_trend=and", "allocation.target_volatility=0.3", "allocation.volatility_days=5", "allocation.drawdown_stop=0.1"]
+EASY = [
+    "gate.base_sessions=10",
+    "gate.rearm_sessions=2",
+    "gate.min_confirmations=1",
+    "gate.trend_sessions=20",
+    "risk_curve.broad_sessions=10",
+]
+EASY += [
+    "confirmations.breadth.sessions=5",
+    "confirmations.leadership.sessions=5",
+    "confirmations.credit.sessions=5",
+    "allocation.own_trend_days=5",
+]
+EASY += [
+    "allocation.own_trend=and",
+    "allocation.target_volatility=0.3",
+    "allocation.volatility_days=5",
+    "allocation.drawdown_stop=0.1",
+]
 LATE = [*EASY, "backtest.start=2015-11-01"]
 WEDNESDAY = pd.Timestamp("2016-03-02 12:00", tz="UTC")  # while coins are held
 
@@ -76,12 +99,24 @@ def hourly(folder: Path, cache: Path) -> tuple[Settings, pd.Timestamp]:
     place.mkdir()
     hours = pd.date_range("2016-11-01", "2016-12-30 11:00", freq="h")
     for number, coin in enumerate(("BTC", "ETH", "SOL")):
-        close = 100 + number + 10 * np.sin(np.arange(len(hours)) / 17) + np.sin(np.arange(len(hours)) * 2.1)
-        rows = [f"{hour:%Y-%m-%d %H:%M:%S},{price:.6f},{price:.6f},{price:.6f},{price:.6f},5" for hour, price in zip(hours, close, strict=True)]
-        (place / f"{coin}USDT_1h.csv").write_text("\n".join(["Timestamp,Open,High,Low,Close,Volume", *rows]) + "\n")
+        close = (
+            100
+            + number
+            + 10 * np.sin(np.arange(len(hours)) / 17)
+            + np.sin(np.arange(len(hours)) * 2.1)
+        )
+        rows = [
+            f"{hour:%Y-%m-%d %H:%M:%S},{price:.6f},{price:.6f},{price:.6f},{price:.6f},5"
+            for hour, price in zip(hours, close, strict=True)
+        ]
+        (place / f"{coin}USDT_1h.csv").write_text(
+            "\n".join(["Timestamp,Open,High,Low,Close,Volume", *rows]) + "\n"
+        )
     for path in (folder / "daily").glob("*.csv"):
         edit(path, lambda rows: [row for row in rows if row < "2016-12-30"])
-    return load([], [*overrides(folder, cache), "exchange.timeframe=1h"]), pd.Timestamp("2016-12-30 12:30", tz="UTC")
+    return load([], [*overrides(folder, cache), "exchange.timeframe=1h"]), pd.Timestamp(
+        "2016-12-30 12:30", tz="UTC"
+    )
 
 
 def found(result: Lookahead) -> str:
@@ -99,7 +134,9 @@ def test_the_scenes_have_something_to_move(plain: Scene, easy: Scene):
     for settings, _, full in (plain, easy):
         states = pd.Series(full.tables[0].columns["state"])
         assert (states != states.shift()).sum() > 4
-        traded = [values for name, values in full.decisions.columns.items() if name.startswith("order of")]
+        traded = [
+            values for name, values in full.decisions.columns.items() if name.startswith("order of")
+        ]
         assert len(traded) == len(settings.coins)
         assert np.any(traded, axis=0).sum() > 20
 
@@ -125,16 +162,36 @@ def test_nothing_moves(which: str, request: pytest.FixtureRequest):
 def test_no_false_alarm_on_random_markets(seed: int):
     """Holes, late listings, coins that end, one to four of them, daily to hourly, every switch."""
     inputs = random_backtest(np.random.default_rng((20260101, seed)))
-    delay = int((inputs.prices.sessions.index - pd.DatetimeIndex(inputs.prices.sessions))[0].total_seconds()) // 60
+    delay = (
+        int(
+            (inputs.prices.sessions.index - pd.DatetimeIndex(inputs.prices.sessions))[
+                0
+            ].total_seconds()
+        )
+        // 60
+    )
     own = inputs.settings.prices.model_copy(update={"publication_delay": delay})
-    result = check(inputs.settings.model_copy(update={"prices": own}), inputs.prices, cuts=4, seed=seed)
+    result = check(
+        inputs.settings.model_copy(update={"prices": own}), inputs.prices, cuts=4, seed=seed
+    )
     assert result.moved == ()
     assert (result.cuts, result.rescalings) == (4, 2)
-    assert len(result.without_source) == len(inputs.prices.series), "made-up series have no source to compare with"
+    assert len(result.without_source) == len(inputs.prices.series), (
+        "made-up series have no source to compare with"
+    )
     assert "held against the clock only" in sentences(result)[-1]
 
 
-@pytest.mark.parametrize("instant", ["2014-03-08 12:00", "2014-11-28 18:30", "2014-11-28 18:29", "2015-07-22 20:29", "2015-07-22 20:31"])
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "2014-03-08 12:00",
+        "2014-11-28 18:30",
+        "2014-11-28 18:29",
+        "2015-07-22 20:29",
+        "2015-07-22 20:31",
+    ],
+)
 def test_files_that_end_there_give_the_same_decisions(instant: str, easy: Scene):
     assert moved_in_files(easy.settings, easy.full, pd.Timestamp(instant, tz="UTC")) == ()
 
@@ -151,14 +208,18 @@ def test_the_instants_are_where_leaks_would_show(plain: Scene):
     assert sum(cut in breakouts for cut in cuts) >= 20
     assert sum(cut.day_of_week >= 5 for cut in cuts) >= 20
     assert sum(cut in stamps for cut in cuts) >= 20
-    assert sum(cut.nanosecond == 999 and cut + pd.Timedelta(1, "ns") in stamps for cut in cuts) >= 35
+    assert (
+        sum(cut.nanosecond == 999 and cut + pd.Timedelta(1, "ns") in stamps for cut in cuts) >= 35
+    )
     assert sum(half_day(cut.tz_convert(NEW_YORK)) for cut in cuts) >= 10
     assert len(set(cuts)) > 180
     assert list(instants(plain.prices, plain.full, 240, 1)) == cuts, "the same seed, the same cuts"
 
 
 def test_a_window_in_which_the_gate_never_changes_is_cut_elsewhere(whole_folder: Path, cache: Path):
-    settings, prices, full = scene(whole_folder, cache, "backtest.start=2016-02-01", "backtest.end=2016-03-20")
+    settings, prices, full = scene(
+        whole_folder, cache, "backtest.start=2016-02-01", "backtest.end=2016-03-20"
+    )
     cuts = list(instants(prices, full, 12, 1))
     assert all("2016-02-06" <= f"{cut:%Y-%m-%d}" <= "2016-03-21" for cut in cuts)
     assert check(settings, prices, 6).moved == ()
@@ -179,7 +240,9 @@ def test_a_series_shifted_by_one_bar(late: Scene, monkeypatch: pytest.MonkeyPatc
     assert [one.series for one in result.moved] == ["^GSPC"]
     assert result.rescalings < result.cuts or result.cuts < 3
     assert "gate row" in found(result) and "with what was known" in found(result)
-    assert "instant: 1 moved" in "\n".join(sentences(result)) or "instants: 1 moved" in "\n".join(sentences(result))
+    assert "instant: 1 moved" in "\n".join(sentences(result)) or "instants: 1 moved" in "\n".join(
+        sentences(result)
+    )
 
 
 def test_a_coin_shifted_by_one_bar(late: Scene, monkeypatch: pytest.MonkeyPatch):
@@ -213,7 +276,10 @@ def test_a_shift_in_the_loader(late: Scene, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_bfill_over_a_gap(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
-    edit(folder / "daily/GSPC.csv", lambda rows: [row for row in rows if not "2016-03-01" <= row < "2016-03-05"])
+    edit(
+        folder / "daily/GSPC.csv",
+        lambda rows: [row for row in rows if not "2016-03-01" <= row < "2016-03-05"],
+    )
     settings, prices, _ = scene(folder, cache, *LATE)
     assert check(settings, prices, cuts=6).moved == ()
 
@@ -227,7 +293,9 @@ def test_a_bfill_over_a_gap(folder: Path, cache: Path, monkeypatch: pytest.Monke
 
 
 def test_a_full_sample_mean(late: Scene, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(confirmations, "excess", lambda values, window: values / np.nanmean(values) - 1)
+    monkeypatch.setattr(
+        confirmations, "excess", lambda values, window: values / np.nanmean(values) - 1
+    )
     result = check(late.settings, late.prices)
     assert {"^GSPC", "HYG"} <= {one.series for one in result.moved}
     assert result.cuts == 1, "every instant shows it"
@@ -251,14 +319,20 @@ def test_a_centred_rolling_maximum(late: Scene, monkeypatch: pytest.MonkeyPatch)
 
 def test_an_average_of_the_whole_history(late: Scene, monkeypatch: pytest.MonkeyPatch):
     honest = gate.index_average
-    monkeypatch.setattr(gate, "index_average", lambda close, sessions: np.full(len(close), np.nanmax(honest(close, sessions))))
+    monkeypatch.setattr(
+        gate,
+        "index_average",
+        lambda close, sessions: np.full(len(close), np.nanmax(honest(close, sessions))),
+    )
     result = check(late.settings, late.prices)
     assert [one.series for one in result.moved] == ["^RUT"]
     assert "; decision " in found(result), "the decision is named beside the row"
 
 
 @pytest.mark.parametrize("kind", ["coin", "session"])
-def test_todays_running_bar(kind: str, today: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch):
+def test_todays_running_bar(
+    kind: str, today: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch
+):
     settings, now = today
     assert check_stamps(settings, load_prices(settings, now)).wrong == ()
     honest = clean._running
@@ -270,12 +344,16 @@ def test_todays_running_bar(kind: str, today: tuple[Settings, pd.Timestamp], mon
     monkeypatch.setattr(clean, "_running", leaky)
     prices = load_prices(settings, now)
     result = check(settings, prices)
-    assert {one.series for one in result.moved} == {request.name for request in prices.series if request.kind == kind}
+    assert {one.series for one in result.moved} == {
+        request.name for request in prices.series if request.kind == kind
+    }
     assert "its bar still runs" in found(result)
 
 
 @pytest.mark.parametrize("kind", ["coin", "session"])
-def test_a_running_bar_stamped_now(kind: str, today: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch):
+def test_a_running_bar_stamped_now(
+    kind: str, today: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch
+):
     """As Yahoo stamps it: not later than now, and yet not over."""
     settings, now = today
     honest = clean._known_at
@@ -287,11 +365,15 @@ def test_a_running_bar_stamped_now(kind: str, today: tuple[Settings, pd.Timestam
     monkeypatch.setattr(clean, "_known_at", leaky)
     prices = load_prices(settings, now)
     result = check(settings, prices)
-    assert {one.series for one in result.moved} == {request.name for request in prices.series if request.kind == kind}
+    assert {one.series for one in result.moved} == {
+        request.name for request in prices.series if request.kind == kind
+    }
     assert "2016-12-30 16:00 UTC" in found(result)
 
 
-def test_hourly_bars_stamped_at_their_start(hourly: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch):
+def test_hourly_bars_stamped_at_their_start(
+    hourly: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch
+):
     settings, now = hourly
     assert check(settings, load_prices(settings, now), cuts=6).moved == ()
     honest = clean._known_at
@@ -302,18 +384,30 @@ def test_hourly_bars_stamped_at_their_start(hourly: tuple[Settings, pd.Timestamp
 
     monkeypatch.setattr(clean, "_known_at", leaky)
     prices = load_prices(settings, now)
-    assert moved_by_cut(settings, prices, outcome(settings, prices), now - pd.Timedelta(days=3)) == (), "cuts believe the stamps"
+    assert (
+        moved_by_cut(settings, prices, outcome(settings, prices), now - pd.Timedelta(days=3)) == ()
+    ), "cuts believe the stamps"
     result = check(settings, prices)
     assert [one.series for one in result.moved] == ["BTC-USD 1h", "ETH-USD 1h", "SOL-USD 1h"]
-    assert "stamped 2016-11-01 00:00 UTC" in found(result) and "known from 2016-11-01 01:00 UTC" in found(result)
+    assert "stamped 2016-11-01 00:00 UTC" in found(
+        result
+    ) and "known from 2016-11-01 01:00 UTC" in found(result)
 
 
 @pytest.mark.parametrize("kind", ["coin", "session"])
 @pytest.mark.parametrize("early", [pd.Timedelta(hours=1), pd.Timedelta(days=1)])
-def test_daily_rows_stamped_early(kind: str, early: pd.Timedelta, late: Scene, monkeypatch: pytest.MonkeyPatch):
+def test_daily_rows_stamped_early(
+    kind: str, early: pd.Timedelta, late: Scene, monkeypatch: pytest.MonkeyPatch
+):
     honest = clean._known_at
 
-    def leaky(request: object, origin: str, index: pd.DatetimeIndex, closes: pd.Series, delay: pd.Timedelta) -> pd.DatetimeIndex:
+    def leaky(
+        request: object,
+        origin: str,
+        index: pd.DatetimeIndex,
+        closes: pd.Series,
+        delay: pd.Timedelta,
+    ) -> pd.DatetimeIndex:
         known_at = honest(request, origin, index, closes, delay)
         if request.kind != kind:
             return known_at
@@ -325,12 +419,18 @@ def test_daily_rows_stamped_early(kind: str, early: pd.Timedelta, late: Scene, m
     monkeypatch.setattr(clean, "_known_at", leaky)
     prices = load_prices(late.settings, NOW)
     result = check(late.settings, prices)
-    assert {one.series for one in result.moved} == {request.name for request in prices.series if request.kind == kind}
+    assert {one.series for one in result.moved} == {
+        request.name for request in prices.series if request.kind == kind
+    }
     assert "No cuts were made" in "\n".join(sentences(result))
     if early == pd.Timedelta(days=1):
         full = outcome(late.settings, prices)
-        assert moved_by_cut(late.settings, prices, full, WEDNESDAY) == (), "invisible to cuts of stamped prices"
-        assert moved_in_files(late.settings, full, WEDNESDAY) != (), "cuts of the files see it as well"
+        assert moved_by_cut(late.settings, prices, full, WEDNESDAY) == (), (
+            "invisible to cuts of stamped prices"
+        )
+        assert moved_in_files(late.settings, full, WEDNESDAY) != (), (
+            "cuts of the files see it as well"
+        )
 
 
 def test_sessions_that_close_before_the_bell(late: Scene):
@@ -344,27 +444,39 @@ def test_sessions_that_close_before_the_bell(late: Scene):
     first, *others = check_stamps(late.settings, late.prices._replace(sessions=undelayed)).wrong
     assert first.series == CALENDAR
     assert "counts as known" in first.text
-    assert {one.series for one in others} == {request.name for request in late.prices.series if request.kind == "session"}
+    assert {one.series for one in others} == {
+        request.name for request in late.prices.series if request.kind == "session"
+    }
 
 
 def test_rows_that_are_not_the_sources(late: Scene):
     request = next(iter(late.prices.series))
     one = late.prices.series[request]
-    smoothed = one._replace(frame=one.frame.assign(close=one.frame["close"].rolling(3, center=True, min_periods=1).mean()))
-    wrong = check_stamps(late.settings, late.prices._replace(series={**late.prices.series, request: smoothed})).wrong
+    smoothed = one._replace(
+        frame=one.frame.assign(
+            close=one.frame["close"].rolling(3, center=True, min_periods=1).mean()
+        )
+    )
+    wrong = check_stamps(
+        late.settings, late.prices._replace(series={**late.prices.series, request: smoothed})
+    ).wrong
     assert [one.series for one in wrong] == [request.name]
     assert "no row of its source has" in wrong[0].text
 
 
 def test_downloaded_rows_are_held_against_the_cache(late: Scene, tmp_path: Path):
-    settings = late.settings.model_copy(update={"prices": late.settings.prices.model_copy(update={"cache": str(tmp_path)})})
+    settings = late.settings.model_copy(
+        update={"prices": late.settings.prices.model_copy(update={"cache": str(tmp_path)})}
+    )
     request = next(request for request in late.prices.series if request.symbol == "BTC-USD")
     one = late.prices.series[request]._replace(source="yahoo")
     prices = late.prices._replace(series={**late.prices.series, request: one})
     assert check_stamps(settings, prices).without_source == ("BTC-USD",), "there is no cache yet"
     path = Cache(tmp_path).path("yahoo", request)
     path.parent.mkdir()
-    rows = one.frame.set_axis((one.frame.index - pd.Timedelta(days=1)).tz_localize(None).rename("date"))
+    rows = one.frame.set_axis(
+        (one.frame.index - pd.Timedelta(days=1)).tz_localize(None).rename("date")
+    )
     rows.to_parquet(path)
     assert check_stamps(settings, prices)[1:] == ((), ())
     rows.shift(1).to_parquet(path)  # a day earlier than the source has them
@@ -405,12 +517,22 @@ def test_a_fill_at_a_later_price(late: Scene, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("column", ["adj_close", "close"])
-def test_a_level_that_a_dividend_or_a_split_moves(column: str, late: Scene, monkeypatch: pytest.MonkeyPatch):
+def test_a_level_that_a_dividend_or_a_split_moves(
+    column: str, late: Scene, monkeypatch: pytest.MonkeyPatch
+):
     honest = prepare.market
-    monkeypatch.setattr(prepare, "market", lambda settings, prices: honest(settings, prices)._replace(small_caps=prices.of("HYG").frame[column]))
+    monkeypatch.setattr(
+        prepare,
+        "market",
+        lambda settings, prices: honest(settings, prices)._replace(
+            small_caps=prices.of("HYG").frame[column]
+        ),
+    )
     full = outcome(late.settings, late.prices)
     assert moved_by_cut(late.settings, late.prices, full, WEDNESDAY) == (), "no cut shows it"
-    assert [one.series for one in moved_by_rescaling(late.settings, late.prices, full, WEDNESDAY)] == ["HYG"]
+    assert [
+        one.series for one in moved_by_rescaling(late.settings, late.prices, full, WEDNESDAY)
+    ] == ["HYG"]
     result = check(late.settings, late.prices)
     assert [one.series for one in result.moved] == ["HYG"]
     assert (result.cuts, result.rescalings) == (1, 1)
@@ -428,16 +550,27 @@ def test_what_cannot_be_computed_with_what_was_known(late: Scene, monkeypatch: p
         return honest(settings, prices)
 
     monkeypatch.setattr(prepare, "market", leaky)
-    (one,) = moved_by_cut(late.settings, late.prices, late.full, pd.Timestamp("2015-11-20", tz="UTC"))
+    (one,) = moved_by_cut(
+        late.settings, late.prices, late.full, pd.Timestamp("2015-11-20", tz="UTC")
+    )
     assert one.series == "HYG"
     assert "nothing can be computed with what was known: HYG: has no row of 2016" in one.text
 
 
 @pytest.mark.parametrize("timeframe", ["1d", "4h"])
 def test_nothing_moves_in_the_sample(timeframe: str, cache: Path):
-    changes = ["prices.source=sample", f"prices.cache={cache}", f"exchange.timeframe={timeframe}", "backtest.start=2024-01-01"]
+    changes = [
+        "prices.source=sample",
+        f"prices.cache={cache}",
+        f"exchange.timeframe={timeframe}",
+        "backtest.start=2024-01-01",
+    ]
     settings = load([], [*changes, "confirmations.liquidity.enabled=true"])
-    result = check(settings, load_prices(settings, known_until(settings, NOW + pd.Timedelta(days=5000))), cuts=2)
+    result = check(
+        settings,
+        load_prices(settings, known_until(settings, NOW + pd.Timedelta(days=5000))),
+        cuts=2,
+    )
     assert result.moved == ()
     assert (result.cuts, result.without_source) == (2, ())
 

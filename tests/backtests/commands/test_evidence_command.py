@@ -23,7 +23,9 @@ from tests.scenes import REAL, realdata
 QUICK = ["evidence.draws=200", "evidence.bases=[126, 252]", "evidence.confirms=[1]"]
 
 
-def evidence(place: Path, words: list[str], capsys: pytest.CaptureFixture[str], name: str = "run") -> dict[str, Any]:
+def evidence(
+    place: Path, words: list[str], capsys: pytest.CaptureFixture[str], name: str = "run"
+) -> dict[str, Any]:
     run_evidence(None, [*QUICK, *words], True, place / name, name == "run", False)
     said: dict[str, Any] = json.loads(capsys.readouterr().out)
     written = json.loads((place / name / "evidence.json").read_text())
@@ -33,10 +35,17 @@ def evidence(place: Path, words: list[str], capsys: pytest.CaptureFixture[str], 
 
 @pytest.fixture
 def made_up(whole_folder: Path, cache: Path) -> list[str]:
-    return ["prices.source=folder", f"prices.folder={whole_folder}", f"prices.cache={cache}", f"signal.history_from={HISTORY_FROM}"]
+    return [
+        "prices.source=folder",
+        f"prices.folder={whole_folder}",
+        f"prices.cache={cache}",
+        f"signal.history_from={HISTORY_FROM}",
+    ]
 
 
-def test_what_is_lacking_is_said_and_drops_its_rows(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_lacking_is_said_and_drops_its_rows(
+    made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The folder has neither Bitcoin's early prices nor the alts."""
     found = evidence(tmp_path, [*made_up, 'evidence.alts=["LTC-USD"]'], capsys)
     assert {"BTC_coinmetrics", "LTC-USD"} <= found["lacking"].keys()
@@ -46,21 +55,27 @@ def test_what_is_lacking_is_said_and_drops_its_rows(made_up: list[str], tmp_path
     assert claims["B1", ""]["why"] == "There are no prices of alts or BTC."
 
 
-def test_the_same_seed_gives_the_same_bytes(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_seed_gives_the_same_bytes(
+    made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name in ("one", "two"):
         evidence(tmp_path, made_up, capsys, name)
     one, two = (tmp_path / name / "evidence.json" for name in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_simulated_prices_say_nothing_about_what_happened(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_simulated_prices_say_nothing_about_what_happened(
+    cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = evidence(tmp_path, ["prices.source=sample", f"prices.cache={cache}"], capsys)
     assert found["sample"] and found["events"] == [] and found["definitions"] == []
     assert {one["id"] for one in found["claims"]} == {"A7", "A12", "A13", "B14"}
     assert all(one["p"] is None for one in found["claims"])
 
 
-def test_the_terminal_says_words_first_and_every_claim(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_says_words_first_and_every_claim(
+    made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = evidence(tmp_path, made_up, capsys)
     evidence_terminal.show(console(), found, "there")
     said = capsys.readouterr().out
@@ -70,14 +85,21 @@ def test_the_terminal_says_words_first_and_every_claim(made_up: list[str], tmp_p
     assert "without LTC-USD" in said and "Written to there" in said
 
 
-def test_claims_stand_in_the_order_of_their_numbers(made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_claims_stand_in_the_order_of_their_numbers(
+    made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     ids = [one["id"] for one in evidence(tmp_path, made_up, capsys)["claims"]]
     assert ids == sorted(ids, key=lambda name: (name[0], int(name[1:]))) and len(set(ids)) > 10
 
 
 def test_p_is_corrected_for_all_that_were_looked_at() -> None:
     """Holm by hand: 3 x 0.01, 2 x 0.02, 0.03 kept at what came before."""
-    assert holm([0.02, None, 0.01, 0.03]) == [pytest.approx(0.04), None, pytest.approx(0.03), pytest.approx(0.04)]
+    assert holm([0.02, None, 0.01, 0.03]) == [
+        pytest.approx(0.04),
+        None,
+        pytest.approx(0.03),
+        pytest.approx(0.04),
+    ]
     assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == []
 
 
@@ -92,14 +114,22 @@ def test_the_mean_of_coins_earns_the_mean_of_those_that_were_there() -> None:
 def test_bitcoins_early_price_is_known_when_its_day_is_over(day: str) -> None:
     """At midnight UTC, in New York's winter as in its summer; from its first bar on the other source counts."""
     early, late = pd.Timestamp(day), pd.Timestamp(day) + pd.Timedelta(days=1)
-    before = pd.Series([5.0, 6.0], index=published("BTC_coinmetrics", pd.DatetimeIndex([early, late])))
+    before = pd.Series(
+        [5.0, 6.0], index=published("BTC_coinmetrics", pd.DatetimeIndex([early, late]))
+    )
     bars = pd.Series([7.0], index=pd.DatetimeIndex([late + pd.Timedelta(days=1)], tz="UTC"))
 
     def series(name: str, column: str, values: pd.Series) -> Series:
         return Series(Request(name, "coin"), "folder", name, values.to_frame(column), "", ())
 
     settings = load()
-    found = _bitcoin({"BTC-USD": series("BTC-USD", "close", bars), "BTC_coinmetrics": series("BTC_coinmetrics", "value", before)}, settings)
+    found = _bitcoin(
+        {
+            "BTC-USD": series("BTC-USD", "close", bars),
+            "BTC_coinmetrics": series("BTC_coinmetrics", "value", before),
+        },
+        settings,
+    )
     assert found.to_dict() == {late.tz_localize("UTC"): 5.0, bars.index[0]: 7.0}
 
 
@@ -121,7 +151,10 @@ def test_the_real_breakouts_are_those_of_record(real: dict[str, Any]) -> None:
     ]
     told = {(one["id"], one["reading"]): one for one in real["claims"]}
     assert "2,442.03 on 2024-11-25, 0.71 short" in told["A4", "closes"]["why"]
-    assert (told["A4", "closes"]["verdict"], told["A4", "within the day"]["verdict"]) == ("contradicted", "supported")
+    assert (told["A4", "closes"]["verdict"], told["A4", "within the day"]["verdict"]) == (
+        "contradicted",
+        "supported",
+    )
     assert told["A12", "the year"]["estimate"] == pytest.approx(0.113, abs=0.001)
     assert told["B2", ""]["why"].startswith("Its first close above 2,600: 2026-01-08")
     assert told["A8", ""]["verdict"] == "supported"
@@ -131,9 +164,15 @@ def test_the_real_breakouts_are_those_of_record(real: dict[str, Any]) -> None:
 @realdata
 def test_gains_after_a_real_breakout_are_those_of_the_file(real: dict[str, Any]) -> None:
     """Bitcoin after 2020-11-13: the UTC day's close, and that of so many days later, straight from the vendor's file."""
-    closes = pd.read_csv(REAL / "daily" / "BTC-USD.csv", index_col="Date", parse_dates=True)["Close"]
-    after = next(one["after"]["BTC"] for one in real["events"] if one["opened"].startswith("2020-11-13"))
+    closes = pd.read_csv(REAL / "daily" / "BTC-USD.csv", index_col="Date", parse_dates=True)[
+        "Close"
+    ]
+    after = next(
+        one["after"]["BTC"] for one in real["events"] if one["opened"].startswith("2020-11-13")
+    )
     for horizon, days in HORIZONS.items():
         start = pd.Timestamp("2020-11-13")
-        assert after[horizon] == pytest.approx(closes[start + pd.Timedelta(days=days)] / closes[start] - 1.0, rel=1e-9)
+        assert after[horizon] == pytest.approx(
+            closes[start + pd.Timedelta(days=days)] / closes[start] - 1.0, rel=1e-9
+        )
     assert np.isfinite(list(after.values())).all()

@@ -81,7 +81,11 @@ def test_a_search_is_printed_and_written(twice: Twice) -> None:
     assert {one.name for one in folder.iterdir()} == FILES | {"report.html"}
     assert "-tune-" in folder.name
     assert "Sharpe ratio" in result.stdout and f"runs/{folder.name}" in result.stdout
-    assert len(pd.read_parquet(folder / "trials.parquet")) == document((folder / "tune.json").read_text())["trials"]["n"] == 5
+    assert (
+        len(pd.read_parquet(folder / "trials.parquet"))
+        == document((folder / "tune.json").read_text())["trials"]["n"]
+        == 5
+    )
     assert "5 sets" in (folder / "run.log").read_text()
 
 
@@ -97,35 +101,74 @@ def test_json_is_one_document_and_nothing_else(twice: Twice) -> None:
 def test_a_second_search_reads_the_first(twice: Twice) -> None:
     """Five sets are run once; the neighbour of the best set that no grid has is run each time."""
     (folder,) = (twice.here / "runs").glob("*-tune-*")
-    first, second = (document((one / "tune.json").read_text()) for one in (twice.here / "first", folder))
+    first, second = (
+        document((one / "tune.json").read_text()) for one in (twice.here / "first", folder)
+    )
     assert first.pop("kernel")["sets"] - second.pop("kernel")["sets"] == 5
     assert first == second
 
 
-def test_the_best_set_loads_over_the_settings_beside_it(twice: Twice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_set_loads_over_the_settings_beside_it(
+    twice: Twice, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As best.toml says it should: the very settings that the search found the best, with its verdict."""
     monkeypatch.chdir(twice.here)
     found = document(twice.as_json.stdout)
     assert found["best"]["changed"] != {}
-    expected = changed(load(None, twice.words), {key: new for key, (_, new) in found["best"]["changed"].items()}, "the best set")
+    expected = changed(
+        load(None, twice.words),
+        {key: new for key, (_, new) in found["best"]["changed"].items()},
+        "the best set",
+    )
     best = load([Path("first/settings.toml"), Path("first/best.toml")])
     assert best.model_copy(update={"tuned": None}) == expected
-    assert best.tuned is not None and (best.tuned.verdict, best.tuned.run) == (found["verdict"]["word"], "first")
-    words = ["backtest", "--json", "--no-benchmarks", "--no-report", "--config", "first/settings.toml", "--config", "first/best.toml"]
+    assert best.tuned is not None and (best.tuned.verdict, best.tuned.run) == (
+        found["verdict"]["word"],
+        "first",
+    )
+    words = [
+        "backtest",
+        "--json",
+        "--no-benchmarks",
+        "--no-report",
+        "--config",
+        "first/settings.toml",
+        "--config",
+        "first/best.toml",
+    ]
     words += ["--output", "again"]  # runs/ is looked into by others
     again = CliRunner().invoke(main.app, words)
     assert again.exit_code == 0, again.output
-    assert document(again.stdout)["strategy"]["sharpe"] == pytest.approx(found["best"]["backtrader"]["sharpe"])
+    assert document(again.stdout)["strategy"]["sharpe"] == pytest.approx(
+        found["best"]["backtrader"]["sharpe"]
+    )
 
 
 def test_simulated_prices_are_said_to_be_simulated(cache: Path, here: Path) -> None:
-    words = ["--set", "prices.source=sample", "--set", f"prices.cache={cache}", "--set", "backtest.start=2025-06-01", "--set", SPACE]
+    words = [
+        "--set",
+        "prices.source=sample",
+        "--set",
+        f"prices.cache={cache}",
+        "--set",
+        "backtest.start=2025-06-01",
+        "--set",
+        SPACE,
+    ]
     result = tune(*words, "--no-report", "--output", "found")
     assert result.exit_code == 0, result.output
     assert "SAMPLE PRICES" in result.stdout and "No verdict." in result.stdout
     found = document((here / "found" / "tune.json").read_text())
-    assert (found["sample"], found["verdict"], found["superior_ability"], found["searched_gates"]) == (True, None, None, None)
-    assert tomllib.loads((here / "found" / "best.toml").read_text())["tuned"]["verdict"] == "no verdict"
+    assert (
+        found["sample"],
+        found["verdict"],
+        found["superior_ability"],
+        found["searched_gates"],
+    ) == (True, None, None, None)
+    assert (
+        tomllib.loads((here / "found" / "best.toml").read_text())["tuned"]["verdict"]
+        == "no verdict"
+    )
 
 
 @pytest.mark.parametrize(
@@ -133,13 +176,22 @@ def test_simulated_prices_are_said_to_be_simulated(cache: Path, here: Path) -> N
     [
         (["--set", "tune.sets=3"], "a grid of 4 sets, tune.sets allows 3"),
         (["--set", "tune.space.gate.base_session=[3]"], "did you mean 'base_sessions'?"),
-        (["--set", "backtest.start=2014-01-01", "--set", "backtest.end=2014-01-10"], "the traded window cannot be cut"),
+        (
+            ["--set", "backtest.start=2014-01-01", "--set", "backtest.end=2014-01-10"],
+            "the traded window cannot be cut",
+        ),
     ],
 )
-def test_what_cannot_be_searched_is_one_message_and_no_folder(more: list[str], said: str, sets: list[str], here: Path) -> None:
+def test_what_cannot_be_searched_is_one_message_and_no_folder(
+    more: list[str], said: str, sets: list[str], here: Path
+) -> None:
     result = tune(*sets, *more)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("error: ") and said in result.stderr and "Traceback" not in result.stderr
+    assert (
+        result.stderr.startswith("error: ")
+        and said in result.stderr
+        and "Traceback" not in result.stderr
+    )
     assert [one for one in here.rglob("*") if one.is_file()] == []
 
 
@@ -163,9 +215,25 @@ COUNT = 6500
 def test_ctrl_c_keeps_what_was_searched_and_nothing_else(here: Path, tmp_path: Path) -> None:
     """A process of its own is interrupted as soon as a batch is kept; a second one goes on from there."""
     cache = tmp_path / "prices"
-    pairs = {"prices.source": "sample", "prices.cache": cache, "backtest.start": "2024-01-01", "tune.method": "random", "tune.sets": COUNT}
-    words = [word for key, value in pairs.items() for word in ("--set", f"{key}={value}")] + ["--set", MANY, "--no-report", "--json"]
-    first = subprocess.Popen([sys.executable, str(ROOT / "main.py"), "tune", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pairs = {
+        "prices.source": "sample",
+        "prices.cache": cache,
+        "backtest.start": "2024-01-01",
+        "tune.method": "random",
+        "tune.sets": COUNT,
+    }
+    words = [word for key, value in pairs.items() for word in ("--set", f"{key}={value}")] + [
+        "--set",
+        MANY,
+        "--no-report",
+        "--json",
+    ]
+    first = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), "tune", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     until = time.monotonic() + 120.0
     while not (batches := list(cache.glob("tune/*/batch-*.parquet"))):
         assert first.poll() is None and time.monotonic() < until, first.communicate()
@@ -183,6 +251,8 @@ def test_ctrl_c_keeps_what_was_searched_and_nothing_else(here: Path, tmp_path: P
     found = document(result.stdout)
     assert {one: one.stat().st_mtime_ns for one in kept} == kept
     assert found["trials"]["n"] == COUNT + 1
-    again = found["kernel"]["sets"] - (found["trials"]["n"] - sum(len(pd.read_parquet(one)) for one in kept))
+    again = found["kernel"]["sets"] - (
+        found["trials"]["n"] - sum(len(pd.read_parquet(one)) for one in kept)
+    )
     assert 0 <= again <= 2 * 3, "only neighbours of the best set that were not drawn"
     assert [one.name for one in (here / "runs").iterdir()] == [Path(found["folder"]).name]

@@ -81,7 +81,9 @@ def test_each_bent_close_is_held_in_its_session_and_no_other(inputs: Inputs) -> 
     for symbol, days in (BENT | {"^RUT": {**BENT["^RUT"], CRASH["^RUT"]: 0.75}}).items():
         for day in days:
             expected.setdefault(day, []).append(symbol)
-    assert sessions(inputs.table) == {day: ", ".join(names) for day, names in sorted(expected.items())}
+    assert sessions(inputs.table) == {
+        day: ", ".join(names) for day, names in sorted(expected.items())
+    }
 
 
 def test_a_held_session_shows_the_row_before_it_stale(inputs: Inputs) -> None:
@@ -89,13 +91,16 @@ def test_a_held_session_shows_the_row_before_it_stale(inputs: Inputs) -> None:
     held = np.flatnonzero(table["held"] != "")
     own = ["session_close", "stale", "held", "closes_note"]
     pd.testing.assert_frame_equal(
-        table.iloc[held].drop(columns=own).reset_index(drop=True), table.iloc[held - 1].drop(columns=own).reset_index(drop=True)
+        table.iloc[held].drop(columns=own).reset_index(drop=True),
+        table.iloc[held - 1].drop(columns=own).reset_index(drop=True),
     )
     assert set(table["stale"].iloc[held]) == {1}
     assert (table["stale"] > 0).sum() == len(held)
 
 
-def test_what_comes_back_leaves_the_other_rows_as_they_would_have_been(true: Inputs, inputs: Inputs) -> None:
+def test_what_comes_back_leaves_the_other_rows_as_they_would_have_been(
+    true: Inputs, inputs: Inputs
+) -> None:
     """Up to the crash: states, levels and what may be held are those of the prices nobody bent, but for the held sessions themselves."""
     fresh = (inputs.table["stale"] == 0) & (inputs.table.index < CRASH["^RUT"])
     columns = ["close", "state", "reason", "level", "confirmed_at", "record"]
@@ -104,23 +109,43 @@ def test_what_comes_back_leaves_the_other_rows_as_they_would_have_been(true: Inp
 
 def test_a_crash_that_is_confirmed_counts_with_both_of_its_closes(inputs: Inputs) -> None:
     """Two closes below the level and a third: the exit after `fail_sessions` is at the third session, the held one being the first."""
-    row = int(np.flatnonzero(pd.DatetimeIndex(inputs.table.index).strftime("%Y-%m-%d") == CRASH["^RUT"])[0])
+    row = int(
+        np.flatnonzero(pd.DatetimeIndex(inputs.table.index).strftime("%Y-%m-%d") == CRASH["^RUT"])[
+            0
+        ]
+    )
     assert inputs.settings.gate.fail_sessions == 3
-    assert inputs.table["state"].iloc[row : row + 3].tolist() == ["confirmed", "confirmed", "dormant"]
-    assert inputs.rows["close"].iloc[row] == pytest.approx(0.75 * inputs.rows["close"].iloc[row - 1], rel=0.02)
+    assert inputs.table["state"].iloc[row : row + 3].tolist() == [
+        "confirmed",
+        "confirmed",
+        "dormant",
+    ]
+    assert inputs.rows["close"].iloc[row] == pytest.approx(
+        0.75 * inputs.rows["close"].iloc[row - 1], rel=0.02
+    )
 
 
 @pytest.mark.parametrize("first", [0, 400, 995])
 def test_the_kernels_gate_is_the_gate_table(inputs: Inputs, first: int) -> None:
     rules = gate_rules(inputs.settings)
     gate = arrays.sessions_of(inputs.rows)
-    kernel.gate_of(gate, rules.breakout, np.array(rules.curve.ceilings), np.array(rules.curve.dormant_ceilings), first)
-    for name, got, line in zip(arrays.Gate._fields, gate.lines, arrays.gate_arrays(inputs.table), strict=True):
+    kernel.gate_of(
+        gate,
+        rules.breakout,
+        np.array(rules.curve.ceilings),
+        np.array(rules.curve.dormant_ceilings),
+        first,
+    )
+    for name, got, line in zip(
+        arrays.Gate._fields, gate.lines, arrays.gate_arrays(inputs.table), strict=True
+    ):
         np.testing.assert_array_equal(got[first:], line[first:], err_msg=name)
 
 
 def test_the_live_path_decides_as_the_backtest(settings: Settings, tmp_path: Path) -> None:
-    late = inputs_of(changed(settings, {"backtest.start": "2016-08-01", "backtest.end": "2016-10-07"}, "test"))
+    late = inputs_of(
+        changed(settings, {"backtest.start": "2016-08-01", "backtest.end": "2016-10-07"}, "test")
+    )
     run = simulate(late)
     parity = compare(replayed_run(late, tmp_path / "replay.sqlite"), run, list(late.coins))
     assert parity.differences == ()
@@ -132,8 +157,12 @@ def test_a_search_trades_them_as_the_backtest(inputs: Inputs) -> None:
     field = Field(inputs, spaced(inputs.settings, {"gate.trend_sessions": (150, 200)}), threads=1)
     for code, sessions in ((0, 150), (1, 200)):
         equity, _ = field.curves(np.array([[code]], dtype=np.int16))
-        rerun = simulate(inputs_of(changed(inputs.settings, {"gate.trend_sessions": sessions}, "test")))
-        np.testing.assert_allclose(equity[0], [decision.equity for decision in rerun.decisions], rtol=1e-9)
+        rerun = simulate(
+            inputs_of(changed(inputs.settings, {"gate.trend_sessions": sessions}, "test"))
+        )
+        np.testing.assert_allclose(
+            equity[0], [decision.equity for decision in rerun.decisions], rtol=1e-9
+        )
 
 
 def test_a_reading_says_what_is_held_and_what_became_of_it(settings: Settings) -> None:
@@ -148,7 +177,10 @@ def test_a_reading_says_what_is_held_and_what_became_of_it(settings: Settings) -
         "from the one before) is held until the next one confirms it: the row is that of the session before, "
         "no holding may rise on it, and after 5 sessions all are sold."
     )
-    assert after[1] == "The close of IEF of 2015-11-03 was held and is not confirmed: it counts as missing."
+    assert (
+        after[1]
+        == "The close of IEF of 2015-11-03 was held and is not confirmed: it counts as missing."
+    )
 
 
 def test_a_backtest_names_the_closes_it_held(inputs: Inputs) -> None:
@@ -158,16 +190,25 @@ def test_a_backtest_names_the_closes_it_held(inputs: Inputs) -> None:
 
 
 @realdata
-def test_one_day_of_39_years_is_held_and_the_default_backtest_is_that_of_version_0_1(cache: Path) -> None:
+def test_one_day_of_39_years_is_held_and_the_default_backtest_is_that_of_version_0_1(
+    cache: Path,
+) -> None:
     """The S&P's crash of 1987, confirmed the day after. The hash is a golden one: version 0.1 made it before closes were held."""
     inputs = prepare(*_real(cache))
     assert sessions(inputs.table) == {"1987-10-19": "^GSPC"}
-    assert inputs.table["closes_note"]["1987-10-20"].tolist() == ["the close of ^GSPC of 1987-10-19 was held and is confirmed: it counts from now on"]
-    assert order_list_hash(simulate(inputs).orders) == "87a9b5305ac2083dcf49444dc0106bcf181cb262cc588094b86df92a22fba3e0"
+    assert inputs.table["closes_note"]["1987-10-20"].tolist() == [
+        "the close of ^GSPC of 1987-10-19 was held and is confirmed: it counts from now on"
+    ]
+    assert (
+        order_list_hash(simulate(inputs).orders)
+        == "87a9b5305ac2083dcf49444dc0106bcf181cb262cc588094b86df92a22fba3e0"
+    )
 
 
 def _real(cache: Path) -> tuple[Settings, Prices]:
-    settings = load(None, ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"])
+    settings = load(
+        None, ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"]
+    )
     return settings, load_prices(settings, pd.Timestamp("2026-08-22", tz="UTC"))
 
 
@@ -175,4 +216,7 @@ def test_nothing_from_the_future_moves_a_row(settings: Settings) -> None:
     assert check(settings, load_prices(settings, NOW), cuts=4).moved == ()
     full = outcome(settings, load_prices(settings, NOW))
     for day in ("2016-05-10 21:00", "2016-09-21 02:00"):
-        assert moved_by_cut(settings, load_prices(settings, NOW), full, pd.Timestamp(day, tz="UTC")) == ()
+        assert (
+            moved_by_cut(settings, load_prices(settings, NOW), full, pd.Timestamp(day, tz="UTC"))
+            == ()
+        )

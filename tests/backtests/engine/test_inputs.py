@@ -15,7 +15,10 @@ from strategies.decision import OWN_TREND
 from tests.price_folder import edit, overrides
 
 NOW = pd.Timestamp("2017-01-02", tz="UTC")
-FIRST, LAST = pd.Timestamp("2012-06-02", tz="UTC"), pd.Timestamp("2017-01-01", tz="UTC")  # BTC's bars, by their ends
+FIRST, LAST = (
+    pd.Timestamp("2012-06-02", tz="UTC"),
+    pd.Timestamp("2017-01-01", tz="UTC"),
+)  # BTC's bars, by their ends
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,9 @@ def prepared(folder: Path, cache: Path, prices: Prices, *changes: str) -> Inputs
     return prepare(settings_with(folder, cache, *changes), prices)
 
 
-def test_without_a_window_every_bar_of_the_first_coin_is_traded(whole_folder: Path, cache: Path, prices: Prices):
+def test_without_a_window_every_bar_of_the_first_coin_is_traded(
+    whole_folder: Path, cache: Path, prices: Prices
+):
     grid = prepared(whole_folder, cache, prices).grid
     assert (grid[0], grid[-1], len(grid)) == (FIRST, LAST, 1675)
 
@@ -53,21 +58,31 @@ def test_a_window_trades_its_first_and_its_last_day(
 
 
 @pytest.mark.parametrize("changes", [["backtest.start=2018-01-01"], ["backtest.end=2011-01-01"]])
-def test_a_window_without_a_bar_says_what_there_is(changes: list[str], whole_folder: Path, cache: Path, prices: Prices):
-    with pytest.raises(DataError, match=r"no coin has a bar .*backtest\.start.*2012-06-02 to 2017-01-01"):
+def test_a_window_without_a_bar_says_what_there_is(
+    changes: list[str], whole_folder: Path, cache: Path, prices: Prices
+):
+    with pytest.raises(
+        DataError, match=r"no coin has a bar .*backtest\.start.*2012-06-02 to 2017-01-01"
+    ):
         prepared(whole_folder, cache, prices, *changes)
 
 
 def test_the_gate_does_not_depend_on_the_window(whole_folder: Path, cache: Path, prices: Prices):
     whole = prepared(whole_folder, cache, prices).table
-    part = prepared(whole_folder, cache, prices, "backtest.start=2014-01-01", "backtest.end=2014-06-01").table
+    part = prepared(
+        whole_folder, cache, prices, "backtest.start=2014-01-01", "backtest.end=2014-06-01"
+    ).table
     pd.testing.assert_frame_equal(whole, part)
 
 
-def test_averages_of_coins_know_the_days_before_the_window(whole_folder: Path, cache: Path, prices: Prices):
+def test_averages_of_coins_know_the_days_before_the_window(
+    whole_folder: Path, cache: Path, prices: Prices
+):
     lines = prepared(whole_folder, cache, prices, "backtest.start=2014-01-01").coins["BTC"]
     closes = prices.of("BTC-USD").frame["close"]
-    assert lines["own_average"].iloc[0] == pytest.approx(closes[closes.index <= lines.index[0]].iloc[-200:].mean())
+    assert lines["own_average"].iloc[0] == pytest.approx(
+        closes[closes.index <= lines.index[0]].iloc[-200:].mean()
+    )
 
 
 def test_a_coin_appears_with_its_first_bar(whole_folder: Path, cache: Path, prices: Prices):
@@ -76,25 +91,36 @@ def test_a_coin_appears_with_its_first_bar(whole_folder: Path, cache: Path, pric
     assert coins["ETH"].index[0] == pd.Timestamp("2013-08-02", tz="UTC")
 
 
-def test_a_coin_listed_after_the_window_is_never_traded(whole_folder: Path, cache: Path, prices: Prices):
+def test_a_coin_listed_after_the_window_is_never_traded(
+    whole_folder: Path, cache: Path, prices: Prices
+):
     inputs = prepared(whole_folder, cache, prices, "backtest.end=2013-12-01")
     assert len(inputs.coins["SOL"]) == 0
     assert {order.symbol for order in simulate(inputs).orders} == {"BTC", "ETH"}
 
 
-def test_prices_as_of_a_day_before_a_listing_can_be_prepared(whole_folder: Path, cache: Path, prices: Prices):
+def test_prices_as_of_a_day_before_a_listing_can_be_prepared(
+    whole_folder: Path, cache: Path, prices: Prices
+):
     then = prices.until(pd.Timestamp("2013-12-01", tz="UTC"))
     assert len(prepared(whole_folder, cache, then).coins["SOL"]) == 0
 
 
 def test_a_missing_bar_is_counted_and_an_ended_coin_goes_on_counting(folder: Path, cache: Path):
-    edit(folder / "daily/ETH-USD.csv", lambda rows: [row for row in rows if row < "2016-12-01" and not row.startswith("2015-05-05")])
+    edit(
+        folder / "daily/ETH-USD.csv",
+        lambda rows: [
+            row for row in rows if row < "2016-12-01" and not row.startswith("2015-05-05")
+        ],
+    )
     settings = settings_with(folder, cache)
     lines = prepare(settings, load_prices(settings, NOW)).coins["ETH"]
     assert lines["stale"][pd.Timestamp("2015-05-06", tz="UTC")] == 1.0
     assert lines["stale"][pd.Timestamp("2015-05-07", tz="UTC")] == 0.0
     assert lines["stale"].iloc[-1] == 31.0
-    assert lines["close"].iloc[-1] == lines["close"][pd.Timestamp("2016-12-01", tz="UTC")], "valued at its last price"
+    assert lines["close"].iloc[-1] == lines["close"][pd.Timestamp("2016-12-01", tz="UTC")], (
+        "valued at its last price"
+    )
 
 
 def test_a_holding_in_a_coin_that_ends_is_closed_after_three_bars(folder: Path, cache: Path):
@@ -130,15 +156,27 @@ def test_bitcoin_for_the_benchmarks_is_no_holding(whole_folder: Path, cache: Pat
     inputs = prepared(whole_folder, cache, prices, coin)
     assert list(inputs.coins) == ["ETH"]
     assert inputs.bitcoin["close"].iloc[-1] == prices.of("BTC-USD").frame["close"].iloc[-1]
-    assert inputs.grid[0] == pd.Timestamp("2013-08-02", tz="UTC"), "from the first bar of what is held"
+    assert inputs.grid[0] == pd.Timestamp("2013-08-02", tz="UTC"), (
+        "from the first bar of what is held"
+    )
 
 
 def test_rules_carry_the_settings_numbers():
     settings = load(
-        [], ["coins=[{name='A',history='A-USD',market='A/USD',weight=0.5,lag_days=2}]", "allocation.own_trend=or", "allocation.unready=spread"]
+        [],
+        [
+            "coins=[{name='A',history='A-USD',market='A/USD',weight=0.5,lag_days=2}]",
+            "allocation.own_trend=or",
+            "allocation.unready=spread",
+        ],
     )
     rules, gate = decision_rules(settings), gate_rules(settings)
-    assert (rules.weights, rules.lags, rules.spread, rules.own_trend) == ((0.5,), (172_800.0,), True, OWN_TREND.index("or"))
+    assert (rules.weights, rules.lags, rules.spread, rules.own_trend) == (
+        (0.5,),
+        (172_800.0,),
+        True,
+        OWN_TREND.index("or"),
+    )
     assert gate.breakout.base_sessions == settings.gate.base_sessions
     assert gate.confirmations == ("volume", "breadth", "leadership", "credit")
     assert gate.curve.channels == ("credit", "broad", "leadership")
@@ -153,7 +191,10 @@ def test_rules_carry_the_settings_numbers():
         ("confirmations.volume.fast_sessions=7", lambda gate, _: gate.measures.volume_fast == 7),
         ("confirmations.breadth.min_share=0.9", lambda gate, _: gate.measures.breadth_share == 0.9),
         ("confirmations.credit.sessions=44", lambda gate, _: gate.measures.credit_sessions == 44),
-        ("confirmations.leadership.sessions=45", lambda gate, _: gate.measures.leadership_sessions == 45),
+        (
+            "confirmations.leadership.sessions=45",
+            lambda gate, _: gate.measures.leadership_sessions == 45,
+        ),
         ("risk_curve.broad_sessions=46", lambda gate, _: gate.measures.broad_sessions == 46),
         ("risk_curve.rates_sessions=47", lambda gate, _: gate.measures.rates_sessions == 47),
         ("prices.max_age_sessions=3", lambda gate, _: gate.measures.max_age_sessions == 3),

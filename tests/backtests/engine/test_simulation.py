@@ -25,7 +25,14 @@ EPOCH = bt.date2num(datetime(1970, 1, 1))
 
 class StockGate(bt.feeds.PandasData):
     lines = GATE_LINES
-    params = (*tuple((name, -1) for name in GATE_LINES), ("open", None), ("high", None), ("low", None), ("close", None), ("volume", None))
+    params = (
+        *tuple((name, -1) for name in GATE_LINES),
+        ("open", None),
+        ("high", None),
+        ("low", None),
+        ("close", None),
+        ("volume", None),
+    )
 
 
 class StockCoin(bt.feeds.PandasData):
@@ -106,19 +113,34 @@ def unclipped(inputs: Inputs) -> Inputs:
     Without crumbs, too: the rounding of an equity of thousands is a large share of an order of a billionth.
     """
     rules = inputs.rules._replace(cash_reserve=0.5)
-    settings = inputs.settings.model_copy(update={"costs": inputs.settings.costs.model_copy(update={"cash_yield": 0.0})})
+    settings = inputs.settings.model_copy(
+        update={"costs": inputs.settings.costs.model_copy(update={"cash_yield": 0.0})}
+    )
     coins = {name: lines.assign(stale=0.0) for name, lines in inputs.coins.items()}
-    return inputs._replace(rules=rules, settings=settings, coins=coins, costs=inputs.costs._replace(min_notional=max(inputs.costs.min_notional, 1.0)))
+    return inputs._replace(
+        rules=rules,
+        settings=settings,
+        coins=coins,
+        costs=inputs.costs._replace(min_notional=max(inputs.costs.min_notional, 1.0)),
+    )
 
 
 def assert_equal_runs(ours: Run, theirs: Stock) -> None:
     times, equity = zip(*((one.time, one.equity) for one in ours.decisions), strict=True)
-    other_times, other_equity = zip(*((one.time, one.equity) for one in theirs.decisions), strict=True)
+    other_times, other_equity = zip(
+        *((one.time, one.equity) for one in theirs.decisions), strict=True
+    )
     assert times == other_times
     np.testing.assert_allclose(equity, other_equity, rtol=1e-12)
-    fills = [(one.filled, one.symbol, one.size, one.price, one.fee) for one in ours.orders if one.status == "filled"]
+    fills = [
+        (one.filled, one.symbol, one.size, one.price, one.fee)
+        for one in ours.orders
+        if one.status == "filled"
+    ]
     assert [fill[:2] for fill in fills] == [fill[:2] for fill in theirs.fills]
-    np.testing.assert_allclose([fill[2:] for fill in fills], [fill[2:] for fill in theirs.fills], rtol=1e-11)
+    np.testing.assert_allclose(
+        [fill[2:] for fill in fills], [fill[2:] for fill in theirs.fills], rtol=1e-11
+    )
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -126,7 +148,9 @@ def assert_equal_runs(ours: Run, theirs: Stock) -> None:
 def test_stock_backtrader_trades_the_same(number: int, runonce: bool) -> None:
     inputs = unclipped(random_backtest(np.random.default_rng((SEED + 1, number))))
     ours = simulate(inputs)
-    assert not any(one.status in {"no cash", "cancelled"} for one in ours.orders), "clipped or cancelled: compare something else"
+    assert not any(one.status in {"no cash", "cancelled"} for one in ours.orders), (
+        "clipped or cancelled: compare something else"
+    )
     assert_equal_runs(ours, stock(inputs, runonce))
 
 
@@ -143,7 +167,17 @@ def test_stock_backtrader_trades_the_same_on_real_prices(runonce: bool) -> None:
 
 
 def test_the_stock_comparison_trades() -> None:
-    assert sum(len(simulate(unclipped(random_backtest(np.random.default_rng((SEED + 1, number))))).orders) for number in range(8)) > 100
+    assert (
+        sum(
+            len(
+                simulate(
+                    unclipped(random_backtest(np.random.default_rng((SEED + 1, number))))
+                ).orders
+            )
+            for number in range(8)
+        )
+        > 100
+    )
 
 
 # --- traps ---------------------------------------------------------------------------------------------------------------
@@ -153,28 +187,50 @@ def run(frames: Mapping[str, pd.DataFrame], ceilings: Sequence[float], **changes
     """One gate row a day, known at the coin bar's end, so that day i's ceiling is what the decision at bar i sees."""
     first = min(frame.index[0] for frame in frames.values())
     known_at = pd.date_range(first, periods=len(ceilings), freq="D", unit="ns")
-    return simulate(written(frames, gate_rows(ceilings, known_at), {name.replace("__", "."): value for name, value in changes.items()}))
+    return simulate(
+        written(
+            frames,
+            gate_rows(ceilings, known_at),
+            {name.replace("__", "."): value for name, value in changes.items()},
+        )
+    )
 
 
 def positions(result: Run, symbol: str) -> list[float]:
-    return np.cumsum([one.size for one in result.orders if one.symbol == symbol and one.status == "filled"]).tolist()
+    return np.cumsum(
+        [one.size for one in result.orders if one.symbol == symbol and one.status == "filled"]
+    ).tolist()
 
 
 @pytest.mark.parametrize("own_trend", ["off", "and", "or"])
 @pytest.mark.parametrize("unready", ["cash", "spread"])
 @pytest.mark.parametrize("price", [1e-12, 1e12])
-def test_a_coin_not_listed_yet_is_neither_read_nor_ordered(own_trend: str, unready: str, price: float) -> None:
+def test_a_coin_not_listed_yet_is_neither_read_nor_ordered(
+    own_trend: str, unready: str, price: float
+) -> None:
     """Whatever its future prices: all before listing is as in a world where they are others."""
     first = bars([100.0 + day for day in range(10)], ends(10))
     listed = ends(10)[6:]
-    settings = {"allocation__own_trend": own_trend, "allocation__unready": unready, "allocation__own_trend_days": 1}
+    settings = {
+        "allocation__own_trend": own_trend,
+        "allocation__unready": unready,
+        "allocation__own_trend_days": 1,
+    }
     settings |= {"allocation__target_volatility": 0.5, "allocation__volatility_days": 2}
-    planted = run({"BTC": first, "ETH": bars([price, 2 * price, price, 3 * price], listed)}, [1.0] * 10, **settings)
-    innocent = run({"BTC": first, "ETH": bars([1.0, 1.0, 1.0, 1.0], listed)}, [1.0] * 10, **settings)
+    planted = run(
+        {"BTC": first, "ETH": bars([price, 2 * price, price, 3 * price], listed)},
+        [1.0] * 10,
+        **settings,
+    )
+    innocent = run(
+        {"BTC": first, "ETH": bars([1.0, 1.0, 1.0, 1.0], listed)}, [1.0] * 10, **settings
+    )
     before = int(listed[0].timestamp())
 
     def seen(result: Run) -> list[str]:
-        return [repr(one) for one in result.decisions if one.time < before] + [repr(one) for one in result.orders if one.decided < before]
+        return [repr(one) for one in result.decisions if one.time < before] + [
+            repr(one) for one in result.orders if one.decided < before
+        ]
 
     assert seen(planted) == seen(innocent)
     assert not any(one.symbol == "ETH" for one in planted.orders if one.decided < before)
@@ -184,21 +240,35 @@ def test_a_coin_not_listed_yet_is_neither_read_nor_ordered(own_trend: str, unrea
 
 
 def test_a_newly_listed_coin_is_bought_at_its_second_open_not_on_listing_day() -> None:
-    frames = {"BTC": bars([100.0] * 6, ends(6)), "ETH": bars([10.0, 20.0, 20.0], ends(6)[3:], opens=[10.0, 16.0, 20.0])}
+    frames = {
+        "BTC": bars([100.0] * 6, ends(6)),
+        "ETH": bars([10.0, 20.0, 20.0], ends(6)[3:], opens=[10.0, 16.0, 20.0]),
+    }
     bought = [one for one in run(frames, [1.0] * 6).orders if one.symbol == "ETH" and one.filled]
-    assert (bought[0].decided, bought[0].filled) == (int(ends(6)[3].timestamp()), int(ends(6)[4].timestamp()))
+    assert (bought[0].decided, bought[0].filled) == (
+        int(ends(6)[3].timestamp()),
+        int(ends(6)[4].timestamp()),
+    )
     assert bought[0].price == 16.0
 
 
 def test_a_sell_across_missing_bars_happens_once() -> None:
     """Decided on the bar before the hole, cancelled inside it, sold once on the bar after: never twice, never short."""
-    frames = {"BTC": bars([100.0, 100.0, 100.0, NAN, NAN, 90.0, 90.0, 90.0], ends(8)), "ETH": bars([1.0] * 8, ends(8))}
+    frames = {
+        "BTC": bars([100.0, 100.0, 100.0, NAN, NAN, 90.0, 90.0, 90.0], ends(8)),
+        "ETH": bars([1.0] * 8, ends(8)),
+    }
     result = run(frames, [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     orders = [one for one in result.orders if one.symbol == "BTC"]
     assert [one.status for one in orders] == ["filled", "cancelled", "filled"]
     assert positions(result, "BTC") == [5.0, 0.0]
     days = [int(end.timestamp()) for end in ends(8)]
-    assert (orders[1].decided, orders[2].decided, orders[2].filled, orders[2].price) == (days[2], days[5], days[6], 90.0)
+    assert (orders[1].decided, orders[2].decided, orders[2].filled, orders[2].price) == (
+        days[2],
+        days[5],
+        days[6],
+        90.0,
+    )
 
 
 def test_nothing_is_ever_short_or_in_debt() -> None:
@@ -248,7 +318,10 @@ def test_a_coin_that_ended_is_closed_at_its_last_price_after_three_missing_bars(
 
 
 def test_a_coin_that_misses_two_bars_is_kept_and_left_alone() -> None:
-    frames = {"BTC": bars([100.0] * 7, ends(7)), "ETH": bars([10.0, 10.0, 10.0, NAN, NAN, 9.0, 9.0], ends(7))}
+    frames = {
+        "BTC": bars([100.0] * 7, ends(7)),
+        "ETH": bars([10.0, 10.0, 10.0, NAN, NAN, 9.0, 9.0], ends(7)),
+    }
     result = run(frames, [1.0] * 7, allocation__band=0.9)
     assert [one.size for one in result.orders if one.symbol == "ETH"] == pytest.approx([50.0])
     assert result.decisions[4].current[1] == pytest.approx(0.5)
@@ -257,23 +330,33 @@ def test_a_coin_that_misses_two_bars_is_kept_and_left_alone() -> None:
 def test_a_bar_of_the_gate_alone_decides_nothing() -> None:
     """Gate rows between the coin bars, at noon; a decision each coin bar, from the newest of them."""
     frame = bars([100.0] * 5, ends(5))
-    between = frame.index.union(frame.index - pd.Timedelta(hours=12)).union(frame.index - pd.Timedelta(hours=6))
+    between = frame.index.union(frame.index - pd.Timedelta(hours=12)).union(
+        frame.index - pd.Timedelta(hours=6)
+    )
     ceilings = np.linspace(0.05, 0.9, len(between))
     inputs = written({"BTC": frame}, gate_rows(ceilings, pd.DatetimeIndex(between)))
     result = simulate(inputs)
     assert [one.time for one in result.decisions] == [int(end.timestamp()) for end in frame.index]
-    assert [one.gate.ceiling for one in result.decisions] == [ceilings[between.get_loc(end)] for end in frame.index]
+    assert [one.gate.ceiling for one in result.decisions] == [
+        ceilings[between.get_loc(end)] for end in frame.index
+    ]
 
 
 def test_coins_whose_bars_come_together_share_one_decision_a_bar() -> None:
-    frames = {"BTC": bars([100.0] * 6, ends(6)), "ETH": bars([10.0] * 4, ends(6)[2:]), "SOL": bars([1.0] * 3, ends(6)[1:4])}
+    frames = {
+        "BTC": bars([100.0] * 6, ends(6)),
+        "ETH": bars([10.0] * 4, ends(6)[2:]),
+        "SOL": bars([1.0] * 3, ends(6)[1:4]),
+    }
     result = run(frames, [1.0] * 6)
     assert [one.time for one in result.decisions] == [int(end.timestamp()) for end in ends(6)]
 
 
 def test_before_the_first_gate_row_nothing_is_held() -> None:
     frame = bars([100.0] * 6, ends(6))
-    result = simulate(written({"BTC": frame}, gate_rows([1.0, 1.0], ends(6)[4:]), {"allocation.band": 0.5}))
+    result = simulate(
+        written({"BTC": frame}, gate_rows([1.0, 1.0], ends(6)[4:]), {"allocation.band": 0.5})
+    )
     assert [one.gate.ceiling for one in result.decisions] == [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
     assert [one.decided for one in result.orders] == [int(ends(6)[4].timestamp())]
 
@@ -286,12 +369,16 @@ def test_orders_fill_at_the_next_open_never_at_the_close_they_were_decided_at() 
         (int(ends(4)[2].timestamp()), int(ends(4)[3].timestamp()), 88.0),
     ]
     assert result.orders[0].size == pytest.approx(5.0)
-    assert [one.equity for one in result.decisions] == pytest.approx([1000.0, 490 + 5 * 104, 490 + 5 * 90, 490 + 5 * 88])
+    assert [one.equity for one in result.decisions] == pytest.approx(
+        [1000.0, 490 + 5 * 104, 490 + 5 * 90, 490 + 5 * 88]
+    )
 
 
 def test_what_the_last_bar_decides_stays_open() -> None:
     frame = bars([100.0, 100.0], ends(2))
-    assert [(one.status, one.filled) for one in run({"BTC": frame}, [0.0, 1.0]).orders] == [("open", None)]
+    assert [(one.status, one.filled) for one in run({"BTC": frame}, [0.0, 1.0]).orders] == [
+        ("open", None)
+    ]
 
 
 def test_a_run_is_the_same_twice() -> None:

@@ -8,8 +8,18 @@ from backtests.evidence.history import INDEX, History
 from brokers.prices.load import Prices
 from tests.scenes import configured
 
-DAYS = ("2005-03-01", "2009-06-01", "2013-01-02", "2016-11-14", "2018-09-03", "2020-11-13", "2022-08-01")
-SETTINGS = configured({"evidence.draws": 2000, "evidence.bases": [252, 2000], "evidence.confirms": [1, 3]})
+DAYS = (
+    "2005-03-01",
+    "2009-06-01",
+    "2013-01-02",
+    "2016-11-14",
+    "2018-09-03",
+    "2020-11-13",
+    "2022-08-01",
+)
+SETTINGS = configured(
+    {"evidence.draws": 2000, "evidence.bases": [252, 2000], "evidence.confirms": [1, 3]}
+)
 LISTED = "2012-01-01"
 
 
@@ -39,7 +49,9 @@ def history(**coins: pd.Series) -> History:
     closes = index()
     nothing = Prices({}, pd.Series(dtype=float), closes.index[-1])
     assets = {**coins, INDEX: every_day(closes)}
-    return History(nothing, pd.DataFrame({"close": closes, "high": closes}), closes, closes, {}, assets, {}, ())
+    return History(
+        nothing, pd.DataFrame({"close": closes, "high": closes}), closes, closes, {}, assets, {}, ()
+    )
 
 
 ALWAYS = dict.fromkeys(DAYS, 1.0)

@@ -26,15 +26,33 @@ def noise(seed: int, deviation: float = 0.02) -> Floats:
     return np.random.default_rng(seed).normal(0.0, deviation, len(WEEKS))
 
 
-def history(index: Floats, broad: Floats, bonds: dict[str, Floats] | None = None, **coins: Floats) -> History:
+def history(
+    index: Floats, broad: Floats, bonds: dict[str, Floats] | None = None, **coins: Floats
+) -> History:
     bonds = bonds or {}
-    assets = {name: every_day(series(moves)) for name, moves in coins.items()} | {INDEX: every_day(series(index))}
+    assets = {name: every_day(series(moves)) for name, moves in coins.items()} | {
+        INDEX: every_day(series(index))
+    }
     nothing = Prices({}, pd.Series(dtype=float), WEEKS[-1])
-    return History(nothing, pd.DataFrame(), series(index), series(broad), {name: series(moves) for name, moves in bonds.items()}, assets, {}, ())
+    return History(
+        nothing,
+        pd.DataFrame(),
+        series(index),
+        series(broad),
+        {name: series(moves) for name, moves in bonds.items()},
+        assets,
+        {},
+        (),
+    )
 
 
-def told(index: Floats, broad: Floats, bonds: dict[str, Floats] | None = None, **coins: Floats) -> dict[tuple[str, str], Claim]:
-    return {(one.id, one.reading): one for one in claims(history(index, broad, bonds, **coins), EVIDENCE)}
+def told(
+    index: Floats, broad: Floats, bonds: dict[str, Floats] | None = None, **coins: Floats
+) -> dict[tuple[str, str], Claim]:
+    return {
+        (one.id, one.reading): one
+        for one in claims(history(index, broad, bonds, **coins), EVIDENCE)
+    }
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------------
@@ -47,7 +65,9 @@ def test_a_week_ends_when_fridays_closes_are_known() -> None:
     days = pd.date_range("2020-01-04", "2020-01-18", freq="D", tz="UTC")
     coin = pd.Series(np.exp(np.arange(15.0)), index=days)
     found = weekly({"coin": coin, "index": sessions})
-    assert found.index.tolist() == [pd.Timestamp("2020-01-11", tz="UTC")]  # Friday the 17th's close is known after the last midnight here
+    assert found.index.tolist() == [
+        pd.Timestamp("2020-01-11", tz="UTC")
+    ]  # Friday the 17th's close is known after the last midnight here
     assert found["coin"].tolist() == pytest.approx([7.0])
     assert found["index"].tolist() == pytest.approx([np.log(1.1)])
 
@@ -95,22 +115,35 @@ def test_power_is_that_of_the_normal() -> None:
 # --- claims -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("since", "word"), [(0.03, "supported"), (0.06, "cannot be told"), (0.12, "contradicted")])
+@pytest.mark.parametrize(
+    ("since", "word"), [(0.03, "supported"), (0.06, "cannot be told"), (0.12, "contradicted")]
+)
 def test_volatility_before_and_since_the_etfs(since: float, word: str) -> None:
     moves = noise(7, 1.0) * np.where(pd.Timestamp("2024-01-12", tz="UTC") > WEEKS, 0.06, since)
     found = told(noise(2), noise(3), **{BITCOIN: moves})
-    assert {found["A6", reading].verdict for reading in ("than in all years before", "than in the four years before")} == {word}
-    assert found["A6", "than in all years before"].estimate == pytest.approx(np.log(since / 0.06), abs=0.2)
+    assert {
+        found["A6", reading].verdict
+        for reading in ("than in all years before", "than in the four years before")
+    } == {word}
+    assert found["A6", "than in all years before"].estimate == pytest.approx(
+        np.log(since / 0.06), abs=0.2
+    )
 
 
 def test_the_four_years_before_are_looked_at_alone() -> None:
     """Wild until 2019, calm ever since: calmer than all years before, not than the four before."""
     moves = noise(7, 1.0) * np.where(pd.Timestamp("2019-06-01", tz="UTC") > WEEKS, 0.15, 0.05)
     found = told(noise(2), noise(3), **{BITCOIN: moves})
-    assert (found["A6", "than in all years before"].verdict, found["A6", "than in the four years before"].verdict) == ("supported", "cannot be told")
+    assert (
+        found["A6", "than in all years before"].verdict,
+        found["A6", "than in the four years before"].verdict,
+    ) == ("supported", "cannot be told")
 
 
-@pytest.mark.parametrize(("small", "large", "word"), [(1.0, 0.0, "supported"), (0.0, 1.0, "contradicted"), (0.5, 0.5, "cannot be told")])
+@pytest.mark.parametrize(
+    ("small", "large", "word"),
+    [(1.0, 0.0, "supported"), (0.0, 1.0, "contradicted"), (0.5, 0.5, "cannot be told")],
+)
 def test_what_bitcoin_moves_with(small: float, large: float, word: str) -> None:
     index, broad = noise(2), noise(3)
     found = told(index, broad, **{BITCOIN: small * index + large * broad + noise(4)})["A9", ""]
@@ -120,15 +153,28 @@ def test_what_bitcoin_moves_with(small: float, large: float, word: str) -> None:
 
 def test_betas_above_one_and_growing() -> None:
     index = noise(2)
-    coins = {BITCOIN: 2.0 * index + noise(4), ETHER: 0.3 * index + noise(5), ALTS: 3.0 * index + noise(6)}
+    coins = {
+        BITCOIN: 2.0 * index + noise(4),
+        ETHER: 0.3 * index + noise(5),
+        ALTS: 3.0 * index + noise(6),
+    }
     found = told(index, noise(3), **coins)
-    assert found["B8", "BTC above 1"].verdict == "supported" and found["B8", "BTC above 1"].estimate == pytest.approx(2.0, abs=0.2)
+    assert found["B8", "BTC above 1"].verdict == "supported" and found[
+        "B8", "BTC above 1"
+    ].estimate == pytest.approx(2.0, abs=0.2)
     assert found["B8", "ETH above 1"].verdict == "contradicted"
-    assert found["B8", "alts above BTC"].verdict == "supported" and found["B8", "alts above BTC"].estimate == pytest.approx(1.0, abs=0.3)
+    assert found["B8", "alts above BTC"].verdict == "supported" and found[
+        "B8", "alts above BTC"
+    ].estimate == pytest.approx(1.0, abs=0.3)
 
 
-@pytest.mark.parametrize(("credit", "rates", "words"), [(1.0, 0.0, ("supported", "contradicted")), (0.0, 1.0, ("contradicted", "supported"))])
-def test_what_moves_small_caps_against_large(credit: float, rates: float, words: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("credit", "rates", "words"),
+    [(1.0, 0.0, ("supported", "contradicted")), (0.0, 1.0, ("contradicted", "supported"))],
+)
+def test_what_moves_small_caps_against_large(
+    credit: float, rates: float, words: tuple[str, str]
+) -> None:
     """High-yield bonds are government bonds and a premium of their own. With rates alone, those over these fall where rates help."""
     broad, premium, safe = noise(3), noise(4), noise(5)
     index = broad + credit * (premium - safe) + rates * safe
@@ -138,7 +184,9 @@ def test_what_moves_small_caps_against_large(credit: float, rates: float, words:
 
 def test_without_bond_funds_nothing_is_said_of_credit_and_rates() -> None:
     found = told(noise(2), noise(3), **{BITCOIN: noise(4)})
-    whys = {found[key].why for key in (("B3", "by bond funds"), ("B3", "by the spread"), ("A14", ""))}
+    whys = {
+        found[key].why for key in (("B3", "by bond funds"), ("B3", "by the spread"), ("A14", ""))
+    }
     assert whys == {"There are no prices of bond funds or spreads for two years."}
 
 
@@ -146,8 +194,14 @@ def test_a_falling_spread_is_a_returning_appetite() -> None:
     index, broad = noise(2), noise(3)
     of = history(index, broad, **{BITCOIN: noise(6)})
     spread = series(-(index - broad))
-    found = {(one.id, one.reading): one for one in claims(of._replace(macro={"spread": spread}), EVIDENCE)}
-    assert found["B3", "by the spread"].estimate == pytest.approx(1.0) and found["B3", "by the spread"].verdict == "supported"
+    found = {
+        (one.id, one.reading): one
+        for one in claims(of._replace(macro={"spread": spread}), EVIDENCE)
+    }
+    assert (
+        found["B3", "by the spread"].estimate == pytest.approx(1.0)
+        and found["B3", "by the spread"].verdict == "supported"
+    )
     assert found["B3", "by bond funds"].verdict == "cannot be told"
 
 
@@ -171,4 +225,6 @@ def test_a_short_calm_time_after_wild_weeks_that_come_rarely_is_no_calm() -> Non
     moves = noise(7, 0.03)
     moves[50:400:70] *= 10.0
     found = told(noise(2), noise(3), **{BITCOIN: moves})["A6", "than in all years before"]
-    assert found.estimate is not None and found.estimate < -0.2 and found.verdict == "cannot be told"
+    assert (
+        found.estimate is not None and found.estimate < -0.2 and found.verdict == "cannot be told"
+    )

@@ -30,7 +30,9 @@ def test_breakouts_are_those_of_the_index_with_the_record_they_broke(moved: Brea
 
 
 def test_a_coin_has_the_breakouts_since_it_was_listed(moved: Breakouts) -> None:
-    assert {(asset, one.after.events.year.tolist()[0]) for (asset, _), one in moved.follows.items()} == {
+    assert {
+        (asset, one.after.events.year.tolist()[0]) for (asset, _), one in moved.follows.items()
+    } == {
         (BITCOIN, 2013),
         (ETHER, 2013),
         (INDEX, 2005),
@@ -44,15 +46,26 @@ def test_what_formed_the_thesis_is_set_apart(moved: Breakouts) -> None:
 
 def test_the_least_favourable_dates_count(moved: Breakouts) -> None:
     for one in moved.follows.values():
-        assert set(one.against) == {"any day", "days with the same trend of its own", "days within a year of it"}
+        assert set(one.against) == {
+            "any day",
+            "days with the same trend of its own",
+            "days within a year of it",
+        }
         assert one.strictest.p == max(each.p for each in one.against.values())
 
 
 def test_a_coin_that_answers_is_told_from_one_that_does_not(moved: Breakouts) -> None:
     """A gain of 1 in the log over 90 days of 2 % each: five times the noise of a single event."""
     found = told(moved, history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}))
-    answered, silent = found["B7", "BTC, 3 months; said of ETH and alts"], found["B7", "ETH, 3 months"]
-    assert (answered.verdict, answered.n) == ("supported", 5) and answered.p is not None and answered.p < 0.01
+    answered, silent = (
+        found["B7", "BTC, 3 months; said of ETH and alts"],
+        found["B7", "ETH, 3 months"],
+    )
+    assert (
+        (answered.verdict, answered.n) == ("supported", 5)
+        and answered.p is not None
+        and answered.p < 0.01
+    )
     assert answered.estimate == pytest.approx(1.0, abs=0.25)
     assert silent.verdict == "cannot be told" and silent.p is not None and silent.p > 0.05
 
@@ -61,12 +74,18 @@ def test_a_coin_that_falls_after_breakouts_contradicts() -> None:
     falling = history(**{BITCOIN: coin(1, dict.fromkeys(DAYS, -1.0))})
     found = told(studied(falling, SETTINGS), falling)
     assert found["B7", "BTC, 3 months; said of ETH and alts"].verdict == "contradicted"
-    assert studied(falling, SETTINGS).until[1].events is None  # of a fall no number of events shows a gain
+    assert (
+        studied(falling, SETTINGS).until[1].events is None
+    )  # of a fall no number of events shows a gain
 
 
 def test_how_long_until_it_would_be_known(moved: Breakouts) -> None:
     """Seven breakouts in 25 years less 3 days: one every 3.6 years; what is still needed takes so long."""
-    rate = 7 / ((moved.events[0] - moved.events[0]).days + (index().index[-1] - index().index[0]).days) * 365.25
+    rate = (
+        7
+        / ((moved.events[0] - moved.events[0]).days + (index().index[-1] - index().index[0]).days)
+        * 365.25
+    )
     for one, follow in zip(moved.until, moved.unused.values(), strict=True):
         own = follow.strictest
         assert one.had == 3
@@ -86,15 +105,25 @@ def test_definitions_change_how_many_there_are(moved: Breakouts) -> None:
 def test_both_times_is_a_fact_of_two(moved: Breakouts, monkeypatch: pytest.MonkeyPatch) -> None:
     doubled = history(**{BITCOIN: coin(3, dict.fromkeys(DAYS, 2.0))})
     one = told(studied(doubled, SETTINGS), doubled)["A1", ""]
-    assert (one.verdict, one.n, one.p) == ("supported", 2, None) and "these two made the thesis" in one.why
+    assert (one.verdict, one.n, one.p) == (
+        "supported",
+        2,
+        None,
+    ) and "these two made the thesis" in one.why
     words = set()
     for boost in (0.4, 0.8, 1.2):
         risen = history(**{BITCOIN: coin(3, dict.fromkeys(DAYS, boost))})
         study = studied(risen, SETTINGS)
         after = study.follows[BITCOIN, "12 months"].after
-        gains = [np.expm1(gain) for event, gain in zip(after.events, after.gains, strict=True) if event.year in (2016, 2020)]
+        gains = [
+            np.expm1(gain)
+            for event, gain in zip(after.events, after.gains, strict=True)
+            if event.year in (2016, 2020)
+        ]
         one = told(study, risen)["A1", ""]
-        assert one.verdict == ("supported" if min(gains) >= 1.0 else "contradicted") and one.estimate == pytest.approx(min(gains))
+        assert one.verdict == (
+            "supported" if min(gains) >= 1.0 else "contradicted"
+        ) and one.estimate == pytest.approx(min(gains))
         words.add((one.verdict, min(gains) > 0.0))
     assert ("contradicted", True) in words  # a rise that is no doubling is no bull market
 
@@ -104,7 +133,9 @@ def test_three_breakouts_prove_nothing_however_small_p_is(moved: Breakouts) -> N
     assert (one.verdict, one.n) == ("supported", 3) and one.p is not None and one.p < 0.05
 
 
-def test_enough_breakouts_with_power_would_contradict_that_nothing_can_be_concluded(moved: Breakouts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enough_breakouts_with_power_would_contradict_that_nothing_can_be_concluded(
+    moved: Breakouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(breakouts, "FEWEST", 3)
     own = moved.unused[NAMED].strictest
     assert own.power >= 0.8
@@ -112,9 +143,15 @@ def test_enough_breakouts_with_power_would_contradict_that_nothing_can_be_conclu
 
 
 def test_altcoins_are_held_against_bitcoin() -> None:
-    ahead = history(**{BITCOIN: coin(1, dict.fromkeys(DAYS, 0.5)), ALTS: coin(1, dict.fromkeys(DAYS, 1.5))})
-    behind = history(**{BITCOIN: coin(1, dict.fromkeys(DAYS, 1.5)), ALTS: coin(1, dict.fromkeys(DAYS, 0.5))})
-    words: list[Any] = [told(studied(one, SETTINGS), one)["B1", ""].verdict for one in (ahead, behind)]
+    ahead = history(
+        **{BITCOIN: coin(1, dict.fromkeys(DAYS, 0.5)), ALTS: coin(1, dict.fromkeys(DAYS, 1.5))}
+    )
+    behind = history(
+        **{BITCOIN: coin(1, dict.fromkeys(DAYS, 1.5)), ALTS: coin(1, dict.fromkeys(DAYS, 0.5))}
+    )
+    words: list[Any] = [
+        told(studied(one, SETTINGS), one)["B1", ""].verdict for one in (ahead, behind)
+    ]
     assert words == ["supported", "contradicted"]
 
 
@@ -123,7 +160,11 @@ def test_what_is_not_there_is_said(moved: Breakouts) -> None:
     assert found["B1", ""].verdict == "cannot be told" and "alts" in found["B1", ""].why
     assert found["B7", "alts, 3 months"].why == "There are no prices of alts at any breakout."
     late = history(**{BITCOIN: coin(1, {}).iloc[-700:]})
-    assert {one.verdict for one in claims(studied(late, SETTINGS), late) if one.id in ("A1", "A2", "B10")} == {"cannot be told"}
+    assert {
+        one.verdict
+        for one in claims(studied(late, SETTINGS), late)
+        if one.id in ("A1", "A2", "B10")
+    } == {"cannot be told"}
 
 
 def test_what_bitcoin_was_like_at_the_breakouts() -> None:
@@ -134,7 +175,10 @@ def test_what_bitcoin_was_like_at_the_breakouts() -> None:
         of = history(**{BITCOIN: pd.Series(np.exp(step * np.arange(len(days))), index=days)})
         found = told(studied(of, SETTINGS), of)
         words[step] = (found["B9", ""].verdict, found["B11", ""].verdict, found["B9", ""].n)
-    assert words == {-0.002: ("supported", "supported", 5), 0.002: ("contradicted", "contradicted", 5)}
+    assert words == {
+        -0.002: ("supported", "supported", 5),
+        0.002: ("contradicted", "contradicted", 5),
+    }
 
 
 def test_breakouts_before_and_after_a_coins_prices_are_not_asked_about() -> None:
@@ -147,6 +191,19 @@ def test_breakouts_before_and_after_a_coins_prices_are_not_asked_about() -> None
 
 
 def test_events_that_differ_more_than_chance_have_them_contradict_one_engine() -> None:
-    mixed = history(**{BITCOIN: coin(4, {"2013-01-02": 3.0, "2016-11-14": -3.0, "2018-09-03": 0.0, "2020-11-13": 3.0, "2022-08-01": -3.0})})
+    mixed = history(
+        **{
+            BITCOIN: coin(
+                4,
+                {
+                    "2013-01-02": 3.0,
+                    "2016-11-14": -3.0,
+                    "2018-09-03": 0.0,
+                    "2020-11-13": 3.0,
+                    "2022-08-01": -3.0,
+                },
+            )
+        }
+    )
     one = told(studied(mixed, SETTINGS), mixed)["B10", ""]
     assert one.verdict == "contradicted" and one.p is not None and one.p <= 0.05

@@ -16,7 +16,12 @@ def by_test(seed: int, times: float = 0.0, lead: int = 0) -> dict[str, Found]:
 @realdata
 def test_worlds_without_an_effect_show_none_and_intervals_hold_it() -> None:
     """45 tests in 2 worlds, many of them alike: far from a quarter is small by chance, and far from three quarters of intervals miss."""
-    found = [one for seed in range(WORLDS) for one in by_test(70_000_000 + seed).values() if not one.test.startswith("lag of")]
+    found = [
+        one
+        for seed in range(WORLDS)
+        for one in by_test(70_000_000 + seed).values()
+        if not one.test.startswith("lag of")
+    ]
     held = [one.holds for one in found if one.holds is not None]
     assert len(found) > 40 * WORLDS and len(held) > 38 * WORLDS
     assert sum(one.p <= LEVEL for one in found) / len(found) < 0.25

@@ -37,7 +37,10 @@ def walk(days: int, seed: int) -> pd.Series:
 
 
 def sessions(values: list[float]) -> pd.Series:
-    return pd.Series(values, index=pd.bdate_range("2000-01-03", periods=len(values), tz="UTC") + pd.Timedelta(hours=21))
+    return pd.Series(
+        values,
+        index=pd.bdate_range("2000-01-03", periods=len(values), tz="UTC") + pd.Timedelta(hours=21),
+    )
 
 
 # --- gains ------------------------------------------------------------------------------------------------------------------
@@ -55,15 +58,26 @@ def test_a_gain_begins_with_the_first_close_known_at_the_event() -> None:
 def test_events_before_the_asset_or_whose_horizon_is_not_over_are_left_out() -> None:
     closes = daily([1.0] * 10)
     first, last = closes.index[0], closes.index[-1]
-    events = pd.DatetimeIndex([first - pd.Timedelta(days=40), first - HOUR, last - pd.Timedelta(days=3), last - pd.Timedelta(days=2)])
+    events = pd.DatetimeIndex(
+        [
+            first - pd.Timedelta(days=40),
+            first - HOUR,
+            last - pd.Timedelta(days=3),
+            last - pd.Timedelta(days=2),
+        ]
+    )
     assert after(closes, events, 3).events.tolist() == events[1:3].tolist()
 
 
 def test_sessions_become_days_on_which_the_newest_close_stands() -> None:
     """Friday's close of 21:00 is Saturday's, Sunday's and Monday's; Monday's own is known at Tuesday's midnight."""
-    closes = sessions([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])  # Monday 3 to Friday 7 January 2000, Monday 10
+    closes = sessions(
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    )  # Monday 3 to Friday 7 January 2000, Monday 10
     found = every_day(closes)
-    assert found.index[0] == pd.Timestamp("2000-01-04", tz="UTC") and found.index[-1] == pd.Timestamp("2000-01-10", tz="UTC")
+    assert found.index[0] == pd.Timestamp("2000-01-04", tz="UTC") and found.index[
+        -1
+    ] == pd.Timestamp("2000-01-10", tz="UTC")
     assert found.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 5.0, 5.0]
 
 
@@ -110,7 +124,9 @@ def test_every_place_is_as_likely() -> None:
     """Two dates 10 apart at least: the first is even on 0 to 389 or below. Shares of the halves of a symmetric draw are one half."""
     drawn = any_dates(scene([50, 200]), 40_000, 2)
     assert np.mean(drawn < 200) == pytest.approx(0.5, abs=0.01)
-    assert any_dates(scene([50, 200]), 10, 2).tolist() == any_dates(scene([50, 200]), 10, 2).tolist()
+    assert (
+        any_dates(scene([50, 200]), 10, 2).tolist() == any_dates(scene([50, 200]), 10, 2).tolist()
+    )
 
 
 def test_more_events_than_there_is_room_for_still_get_dates() -> None:
@@ -122,7 +138,9 @@ def test_matched_dates_are_like_their_event() -> None:
     found = scene([50, 200])
     like = np.arange(400) % 3 == 0
     drawn = dates_like(found, like, 2000, 4)
-    assert (drawn[:, 0] % 3 != 0).all() and (drawn[:, 1] % 3 != 0).all()  # 50 = 2 mod 3, 200 = 2 mod 3
+    assert (drawn[:, 0] % 3 != 0).all() and (
+        drawn[:, 1] % 3 != 0
+    ).all()  # 50 = 2 mod 3, 200 = 2 mod 3
     found = scene([51, 200])
     drawn = dates_like(found, like, 2000, 4)
     assert (drawn[:, 0] % 3 == 0).all() and (drawn[:, 1] % 3 != 0).all()
@@ -130,7 +148,10 @@ def test_matched_dates_are_like_their_event() -> None:
 
 def test_near_dates_lie_around_their_event_and_inside() -> None:
     drawn = dates_near(scene([5, 200, 398]), 20, 3000, 5)
-    assert (drawn.min(axis=0).tolist(), drawn.max(axis=0).tolist()) == ([0, 180, 378], [25, 220, 399])
+    assert (drawn.min(axis=0).tolist(), drawn.max(axis=0).tolist()) == (
+        [0, 180, 378],
+        [25, 220, 399],
+    )
 
 
 # --- the comparison -----------------------------------------------------------------------------------------------------------
@@ -147,7 +168,10 @@ def test_compared_by_hand() -> None:
     assert (found.n, found.mean, found.usual, found.difference) == (2, 8.5, 5.75, 2.75)
     assert found.p == 3 / 5
     assert found.spread_p == 1.0  # variances 1, 1, 0.25, 0.25 against 0.25: four of four
-    assert (found.low, found.high) == (pytest.approx(8.5 - 8.5), pytest.approx(8.5 - np.quantile([1, 5, 8.5, 8.5], 0.025)))
+    assert (found.low, found.high) == (
+        pytest.approx(8.5 - 8.5),
+        pytest.approx(8.5 - np.quantile([1, 5, 8.5, 8.5], 0.025)),
+    )
 
 
 def test_power_and_smallest_are_those_of_the_normal_where_gains_are() -> None:
@@ -192,12 +216,20 @@ def test_a_breakout_is_a_close_above_a_record_that_stood_for_a_base() -> None:
     closes = sessions([100.0] + [90.0] * 300 + [101.0, 102.0, 103.0])
     assert breakouts(closes, RULES, 200).tolist() == [closes.index[301]]
     assert breakouts(closes, RULES._replace(base_sessions=400), 200).tolist() == []
-    assert breakouts(closes, RULES._replace(confirm_sessions=3), 200).tolist() == [closes.index[303]]
+    assert breakouts(closes, RULES._replace(confirm_sessions=3), 200).tolist() == [
+        closes.index[303]
+    ]
 
 
 def test_re_armed_breakouts_are_no_events_of_their_own() -> None:
     """After a failure the gate takes a younger record; that is the same event."""
-    failed = [100.0] + [90.0] * 300 + [101.0, 101.0, 50.0, 50.0, 50.0] + [95.0] * 40 + [105.0, 106.0, 107.0]
+    failed = (
+        [100.0]
+        + [90.0] * 300
+        + [101.0, 101.0, 50.0, 50.0, 50.0]
+        + [95.0] * 40
+        + [105.0, 106.0, 107.0]
+    )
     assert len(breakouts(sessions(failed), RULES, 5)) == 1
 
 
@@ -213,6 +245,8 @@ def test_power_grows_with_the_root_of_the_number_of_events(difference: float) ->
     smallest = (NORMAL.inv_cdf(0.95) + NORMAL.inv_cdf(0.8)) * error / 2.0
     found = Excess(4, difference, 0.0, 0.0, 0.0, 0.5, 0.5, smallest, 0.5)
     for events in (1, 4, 9, 100):
-        assert found.power_with(events) == pytest.approx(NORMAL.cdf(difference * events**0.5 / error - NORMAL.inv_cdf(0.95)))
+        assert found.power_with(events) == pytest.approx(
+            NORMAL.cdf(difference * events**0.5 / error - NORMAL.inv_cdf(0.95))
+        )
     if needed := found.needed():
         assert found.power_with(round(needed)) == pytest.approx(0.8, abs=0.01)

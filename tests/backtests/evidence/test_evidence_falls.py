@@ -36,7 +36,16 @@ def noise(seed: int, before: float, since: float) -> Floats:
 def told(moves: Floats, weeks: pd.DatetimeIndex = WEEKS) -> Claim:
     closes = pd.Series(100.0 * np.exp(np.cumsum(moves)), index=weeks)
     nothing = Prices({}, pd.Series(dtype=float), weeks[-1])
-    history = History(nothing, pd.DataFrame(), closes, closes, {}, {BITCOIN: every_day(closes), INDEX: every_day(closes)}, {}, ())
+    history = History(
+        nothing,
+        pd.DataFrame(),
+        closes,
+        closes,
+        {},
+        {BITCOIN: every_day(closes), INDEX: every_day(closes)},
+        {},
+        (),
+    )
     return together._shallower(history, EVIDENCE)
 
 
@@ -56,27 +65,43 @@ def test_the_height_of_a_halving_is_reached_on_its_day(halving: Halving) -> None
 
 @pytest.mark.parametrize(
     ("day", "height"),
-    [("2009-01-03", 0), ("2024-04-21", 840_000 + 144), ("2025-04-20", 840_000 + 365 * 144), ("2018-06-10", 525_000)],
+    [
+        ("2009-01-03", 0),
+        ("2024-04-21", 840_000 + 144),
+        ("2025-04-20", 840_000 + 365 * 144),
+        ("2018-06-10", 525_000),
+    ],
 )
-def test_days_between_halvings_are_alike_and_144_blocks_a_day_come_after_the_last(day: str, height: int) -> None:
+def test_days_between_halvings_are_alike_and_144_blocks_a_day_come_after_the_last(
+    day: str, height: int
+) -> None:
     """2018-06-10 is 701 of the 1,402 days from 2016-07-09 to 2020-05-11."""
     assert height_on(at(day)) == height
 
 
 def test_the_hour_does_not_matter() -> None:
-    assert height_on(datetime(2024, 4, 20, 23, 59, tzinfo=UTC)) == height_on(datetime(2024, 4, 20, tzinfo=UTC)) == 840_000
+    assert (
+        height_on(datetime(2024, 4, 20, 23, 59, tzinfo=UTC))
+        == height_on(datetime(2024, 4, 20, tzinfo=UTC))
+        == 840_000
+    )
     assert height_on(datetime(2024, 4, 19, 23, 59, tzinfo=UTC)) < 840_000
 
 
 def test_no_day_has_fewer_blocks_than_the_one_before() -> None:
-    heights = [height_on(day) for day in pd.date_range("2009-01-03", "2026-12-31", freq="D", tz="UTC")]
+    heights = [
+        height_on(day) for day in pd.date_range("2009-01-03", "2026-12-31", freq="D", tz="UTC")
+    ]
     assert np.diff(heights).min() >= 0 and heights[0] == 0
 
 
 @pytest.mark.parametrize("halving", HALVINGS)
 def test_the_height_is_within_two_weeks_of_the_true_one(halving: Halving) -> None:
     """As it says of itself. On the day before a halving the true height is a day's blocks below it."""
-    assert abs(height_on(at(str(halving.day)) - pd.Timedelta(days=1)) - (halving.height - 144)) <= 14 * 144
+    assert (
+        abs(height_on(at(str(halving.day)) - pd.Timedelta(days=1)) - (halving.height - 144))
+        <= 14 * 144
+    )
 
 
 # --- the deepest fall -------------------------------------------------------------------------------------------------------
@@ -93,7 +118,9 @@ def test_the_height_is_within_two_weeks_of_the_true_one(halving: Halving) -> Non
         ((0.8,), 0.2),
     ],
 )
-def test_the_deepest_fall_is_from_the_highest_before(steps: tuple[float, ...], share: float) -> None:
+def test_the_deepest_fall_is_from_the_highest_before(
+    steps: tuple[float, ...], share: float
+) -> None:
     assert deepest(np.log([steps])).tolist() == pytest.approx([share], abs=1e-12)
 
 
@@ -109,7 +136,13 @@ def test_each_path_has_its_own(seed: int) -> None:
 
 def test_a_calm_since_the_etfs_has_shallower_falls() -> None:
     found = told(noise(1, 0.12, 0.005))
-    assert (found.id, found.reading, found.verdict, found.n, found.unit) == ("A6", "shallower falls", "supported", 104, "share")
+    assert (found.id, found.reading, found.verdict, found.n, found.unit) == (
+        "A6",
+        "shallower falls",
+        "supported",
+        104,
+        "share",
+    )
     assert found.high is not None and found.high < 0.0
 
 
@@ -121,7 +154,12 @@ def test_a_crash_since_the_etfs_is_deeper() -> None:
 
 def test_weeks_as_wild_as_before_say_nothing() -> None:
     found = told(noise(3, 0.08, 0.08))
-    assert found.verdict == "cannot be told" and found.low is not None and found.high is not None and found.low < 0.0 < found.high
+    assert (
+        found.verdict == "cannot be told"
+        and found.low is not None
+        and found.high is not None
+        and found.low < 0.0 < found.high
+    )
 
 
 def test_it_is_held_against_the_mean_of_all_spans_as_long() -> None:
@@ -134,15 +172,24 @@ def test_it_is_held_against_the_mean_of_all_spans_as_long() -> None:
     estimate = fall(since) - np.mean(spans)
     assert found.estimate == pytest.approx(estimate)
     assert (
-        f"in 315 spans before as long it was {min(spans):.0%} to {max(spans):.0%}" in found.why and f"{fall(since):.0%} was its deepest" in found.why
+        f"in 315 spans before as long it was {min(spans):.0%} to {max(spans):.0%}" in found.why
+        and f"{fall(since):.0%} was its deepest" in found.why
     )
     stats = pytest.importorskip("scipy.stats")
     drawn = [
-        np.array([fall(one[:104]) for one in part[drawn_days(len(part), 2000, EVIDENCE.seed + number, 9.0)]])
+        np.array(
+            [
+                fall(one[:104])
+                for one in part[drawn_days(len(part), 2000, EVIDENCE.seed + number, 9.0)]
+            ]
+        )
         for number, part in enumerate((before, since))
     ]
     reach = stats.t.ppf(0.975, 104 / 9.0 - 1.0) * (drawn[1] - drawn[0]).std()
-    assert (found.low, found.high) == (pytest.approx(estimate - reach), pytest.approx(estimate + reach))
+    assert (found.low, found.high) == (
+        pytest.approx(estimate - reach),
+        pytest.approx(estimate + reach),
+    )
 
 
 def test_it_is_not_held_against_all_years_before_at_once() -> None:
@@ -164,7 +211,9 @@ def test_it_is_not_held_against_all_years_before_at_once() -> None:
         ("2021-01-16", "2027-01-02", False),  # 155 before
     ],
 )
-def test_two_years_before_and_since_and_no_fewer_before(first: str, last: str, enough: bool) -> None:
+def test_two_years_before_and_since_and_no_fewer_before(
+    first: str, last: str, enough: bool
+) -> None:
     weeks = pd.date_range(first, last, freq="W-SAT", tz="UTC")
     found = told(np.random.default_rng(5).normal(0.0, 0.05, len(weeks)), weeks)
     assert (found.estimate is not None) == enough

@@ -25,11 +25,16 @@ def spells(days: int = len(DAYS) - 1, seed: int = 1) -> Floats:
 
 def table(gate: Floats, late: str = "0s") -> pd.DataFrame:
     """A row a day, known at the day's beginning or so much later."""
-    return pd.DataFrame({"state": np.where(gate == 1.0, "confirmed", "testing"), "stale": 0}, index=DAYS[: len(gate)] + pd.Timedelta(late))
+    return pd.DataFrame(
+        {"state": np.where(gate == 1.0, "confirmed", "testing"), "stale": 0},
+        index=DAYS[: len(gate)] + pd.Timedelta(late),
+    )
 
 
 def coin(returns: Floats) -> pd.Series:
-    return pd.Series(100.0 * np.exp(np.concatenate(([0.0], np.cumsum(returns)))), index=DAYS[: len(returns) + 1])
+    return pd.Series(
+        100.0 * np.exp(np.concatenate(([0.0], np.cumsum(returns)))), index=DAYS[: len(returns) + 1]
+    )
 
 
 def noise(seed: int, days: int = len(DAYS) - 1) -> Floats:
@@ -53,10 +58,22 @@ def told(found: Scan) -> Claim:
     return {one.data: one for one in claims([found])}[found.asset]
 
 
-def made(best: int, p_moved: float, p_drawn: float, low: int | None = None, high: int | None = None) -> Scan:
+def made(
+    best: int, p_moved: float, p_drawn: float, low: int | None = None, high: int | None = None
+) -> Scan:
     apart = np.linspace(0.0, 0.1, lag_scan.LONGEST + 1)[::-1].copy()
     apart[best] = 2.0
-    return Scan(ETHER, 4000, apart, p_moved, p_drawn, 1.0, 0.9, best if low is None else low, best if high is None else high)
+    return Scan(
+        ETHER,
+        4000,
+        apart,
+        p_moved,
+        p_drawn,
+        1.0,
+        0.9,
+        best if low is None else low,
+        best if high is None else high,
+    )
 
 
 def apart_at(returns: Floats, gate: Floats, lag: int) -> float:
@@ -76,7 +93,9 @@ def test_figures_are_those_of_plain_loops() -> None:
     everywhere = [apart_at(returns, gate, lag) * 365 for lag in range(days)]
     assert found.days == days and found.apart.tolist() == pytest.approx(everywhere[:121])
     top = max(everywhere[:121])
-    as_high = [max(everywhere[(place + lag) % days] for lag in lags) >= top - 1e-9 for place in range(days)]
+    as_high = [
+        max(everywhere[(place + lag) % days] for lag in lags) >= top - 1e-9 for place in range(days)
+    ]
     assert found.p_moved == pytest.approx(np.mean(as_high))
     drawn = returns[drawn_days(days, 1000, EVIDENCE.seed)]
     moved = np.array([np.roll(gate, lag) for lag in lags])
@@ -88,7 +107,9 @@ def test_figures_are_those_of_plain_loops() -> None:
     assert (found.low, found.high) == tuple(np.quantile(where, (0.025, 0.975), method="nearest"))
     by_lag[:, found.best] += top
     assert found.power == pytest.approx((by_lag.max(axis=1) >= found.band).mean())
-    assert 0.05 < found.p_drawn < 0.95 and 0.05 < found.power < 0.95  # so that all of this could come out otherwise
+    assert (
+        0.05 < found.p_drawn < 0.95 and 0.05 < found.power < 0.95
+    )  # so that all of this could come out otherwise
 
 
 def test_the_less_favourable_p_counts() -> None:
@@ -123,7 +144,10 @@ def test_days_before_the_gates_first_row_are_left_out() -> None:
 def test_fewer_days_than_could_show_anything_are_not_scanned(days: int, scans: int) -> None:
     """The 121 places about the best one always see it: 121 / 2,420 is 5 %."""
     gate = spells(days)
-    assert len(scanned(scene.history(**{BITCOIN: coin(noise(3, days))}), table(gate), EVIDENCE)) == scans
+    assert (
+        len(scanned(scene.history(**{BITCOIN: coin(noise(3, days))}), table(gate), EVIDENCE))
+        == scans
+    )
 
 
 @pytest.mark.parametrize("state", [0.0, 1.0])
@@ -135,27 +159,48 @@ def test_a_gate_that_never_changes_is_not_scanned(state: float) -> None:
 def test_all_coins_are_scanned_each_by_itself() -> None:
     gate = spells(2500)
     found = scanned(
-        scene.history(**{name: coin(after_open(gate, lag)) for name, lag in ((ALTS, 30), (ETHER, 20), (BITCOIN, 10))}), table(gate), EVIDENCE
+        scene.history(
+            **{
+                name: coin(after_open(gate, lag))
+                for name, lag in ((ALTS, 30), (ETHER, 20), (BITCOIN, 10))
+            }
+        ),
+        table(gate),
+        EVIDENCE,
     )
     assert [(one.asset, one.best) for one in found] == [(BITCOIN, 10), (ETHER, 20), (ALTS, 30)]
 
 
 def test_only_coins_with_prices_are_scanned() -> None:
     gate = spells(2500)
-    found = scanned(scene.history(**{ALTS: coin(noise(4, 2500)), BITCOIN: coin(noise(5, 2500)), ETHER: coin(noise(6, 500))}), table(gate), EVIDENCE)
+    found = scanned(
+        scene.history(
+            **{
+                ALTS: coin(noise(4, 2500)),
+                BITCOIN: coin(noise(5, 2500)),
+                ETHER: coin(noise(6, 500)),
+            }
+        ),
+        table(gate),
+        EVIDENCE,
+    )
     assert [one.asset for one in found] == [BITCOIN, ALTS]
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("lag", "word"), [(45, "supported"), (5, "contradicted"), (110, "contradicted")])
+@pytest.mark.parametrize(
+    ("lag", "word"), [(45, "supported"), (5, "contradicted"), (110, "contradicted")]
+)
 def test_a_coin_that_rises_so_many_days_after_an_open_gate(lag: int, word: str) -> None:
     gate = spells()
     found = scan(after_open(gate, lag), gate)
     assert found.best == lag and found.apart[lag] == pytest.approx(0.02 * 365, rel=0.1)
     assert found.p_drawn == pytest.approx(1 / 1001) and found.power == 1.0
-    assert found.p_moved == pytest.approx(121 / 3650)  # from so many of its places the best lag can be seen, and from none is there a higher
+    assert found.p_moved == pytest.approx(
+        121 / 3650
+    )  # from so many of its places the best lag can be seen, and from none is there a higher
     claim = told(found)
     assert (claim.verdict, claim.estimate, claim.p) == (word, float(lag), found.p_moved)
 
@@ -169,7 +214,11 @@ def test_a_coin_that_rises_later_than_any_lag_is_not_found() -> None:
 def test_a_coin_that_falls_after_an_open_gate_is_lowest_there() -> None:
     gate = spells()
     found = scan(after_open(gate, 45, -0.02), gate)
-    assert found.apart.argmin() == 45 and found.best != 45 and found.apart[45] == pytest.approx(-0.02 * 365, rel=0.1)
+    assert (
+        found.apart.argmin() == 45
+        and found.best != 45
+        and found.apart[45] == pytest.approx(-0.02 * 365, rel=0.1)
+    )
 
 
 def test_of_noise_nothing_can_be_told() -> None:
@@ -186,20 +235,36 @@ def test_a_plain_effect_in_as_few_days_as_are_scanned_is_seen() -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "word"),
-    [(30, 91, "supported"), (29, 91, "cannot be told"), (30, 92, "cannot be told"), (0, 29, "contradicted"), (92, 120, "contradicted")],
+    [
+        (30, 91, "supported"),
+        (29, 91, "cannot be told"),
+        (30, 92, "cannot be told"),
+        (0, 29, "contradicted"),
+        (92, 120, "contradicted"),
+    ],
 )
 def test_the_whole_interval_of_the_lag_decides(low: int, high: int, word: str) -> None:
     claim = told(made(45, 0.01, 0.01, low, high))
     assert (claim.verdict, claim.low, claim.high) == (word, float(low), float(high))
 
 
-@pytest.mark.parametrize(("best", "word"), [(0, "contradicted"), (29, "contradicted"), (30, "supported"), (91, "supported"), (92, "contradicted")])
+@pytest.mark.parametrize(
+    ("best", "word"),
+    [
+        (0, "contradicted"),
+        (29, "contradicted"),
+        (30, "supported"),
+        (91, "supported"),
+        (92, "contradicted"),
+    ],
+)
 def test_one_to_three_months_are_30_to_91_days(best: int, word: str) -> None:
     assert told(made(best, 0.04, 0.04)).verdict == word
 
 
 @pytest.mark.parametrize(
-    ("p_moved", "p_drawn", "word"), [(0.05, 0.05, "supported"), (0.051, 0.01, "cannot be told"), (0.01, 0.051, "cannot be told")]
+    ("p_moved", "p_drawn", "word"),
+    [(0.05, 0.05, "supported"), (0.051, 0.01, "cannot be told"), (0.01, 0.051, "cannot be told")],
 )
 def test_both_ps_must_be_small(p_moved: float, p_drawn: float, word: str) -> None:
     claim = told(made(45, p_moved, p_drawn))
@@ -208,9 +273,16 @@ def test_both_ps_must_be_small(p_moved: float, p_drawn: float, word: str) -> Non
 
 def test_the_row_says_what_was_found() -> None:
     claim = told(made(45, 0.02, 0.31))
-    assert (claim.id, claim.reading, claim.unit, claim.n, claim.power) == ("B7", "ETH, best lag of 0 to 120 days", "days", 4000, 0.9)
+    assert (claim.id, claim.reading, claim.unit, claim.n, claim.power) == (
+        "B7",
+        "ETH, best lag of 0 to 120 days",
+        "days",
+        4000,
+        0.9,
+    )
     assert (
-        "45 days after the gate was open (45 to 45), +2.00 a year in logs" in claim.why and "2% of the gate's places and in 31% of draws" in claim.why
+        "45 days after the gate was open (45 to 45), +2.00 a year in logs" in claim.why
+        and "2% of the gate's places and in 31% of draws" in claim.why
     )
 
 

@@ -23,16 +23,23 @@ GATE = (np.arange(len(WEEKS) - 1) // 40) % 3 == 1  # open for 40 weeks of 120
 def history(log_returns: np.ndarray) -> History:
     closes = pd.Series(100.0 * np.exp(np.concatenate(([0.0], np.cumsum(log_returns)))), index=WEEKS)
     nothing = Prices({}, pd.Series(dtype=float), WEEKS[-1])
-    return History(nothing, pd.DataFrame(), closes, closes, {}, {BITCOIN: every_day(closes)}, {}, ())
+    return History(
+        nothing, pd.DataFrame(), closes, closes, {}, {BITCOIN: every_day(closes)}, {}, ()
+    )
 
 
 def table(is_open: np.ndarray = GATE) -> pd.DataFrame:
     """Known at Friday's close, three hours before the week begins."""
-    return pd.DataFrame({"state": np.where(is_open, "confirmed", "dormant"), "stale": 0}, index=WEEKS[:-1] - pd.Timedelta(hours=3))
+    return pd.DataFrame(
+        {"state": np.where(is_open, "confirmed", "dormant"), "stale": 0},
+        index=WEEKS[:-1] - pd.Timedelta(hours=3),
+    )
 
 
 def told(log_returns: np.ndarray, is_open: np.ndarray = GATE) -> dict[tuple[str, str], Claim]:
-    return {(one.id, one.reading): one for one in claims(history(log_returns), table(is_open), EVIDENCE)}
+    return {
+        (one.id, one.reading): one for one in claims(history(log_returns), table(is_open), EVIDENCE)
+    }
 
 
 def noise(seed: int) -> np.ndarray:
@@ -46,10 +53,14 @@ def noise(seed: int) -> np.ndarray:
 @given(st.integers(0, 10**6))
 def test_slopes_are_those_of_least_squares(seed: int) -> None:
     random = np.random.default_rng(seed)
-    draws = np.concatenate((random.normal(size=(3, 40, 1)), random.integers(0, 2, (3, 40, 2)).astype(float)), axis=-1)
+    draws = np.concatenate(
+        (random.normal(size=(3, 40, 1)), random.integers(0, 2, (3, 40, 2)).astype(float)), axis=-1
+    )
     for draw, found in zip(draws, slopes(draws), strict=True):
         columns = np.column_stack((np.ones(40), draw[:, 1:]))
-        assert found == pytest.approx(np.linalg.lstsq(columns, draw[:, 0], rcond=None)[0][1:], abs=1e-9)
+        assert found == pytest.approx(
+            np.linalg.lstsq(columns, draw[:, 0], rcond=None)[0][1:], abs=1e-9
+        )
 
 
 def test_a_gate_that_never_changes_has_no_slope() -> None:
@@ -87,8 +98,15 @@ def test_a_week_has_the_gate_that_was_known_when_it_began() -> None:
 def test_the_clock_runs_for_18_months_after_each_halving() -> None:
     found = of(history(noise(1)), table())
     running = found.starts[found.clock == 1.0]
-    for first, last in (("2012-11-28", "2014-05-28"), ("2016-07-09", "2018-01-09"), ("2020-05-11", "2021-11-11"), ("2024-04-20", "2025-10-20")):
-        assert ((running >= pd.Timestamp(first, tz="UTC")) & (running < pd.Timestamp(last, tz="UTC"))).sum() in (78, 79)
+    for first, last in (
+        ("2012-11-28", "2014-05-28"),
+        ("2016-07-09", "2018-01-09"),
+        ("2020-05-11", "2021-11-11"),
+        ("2024-04-20", "2025-10-20"),
+    ):
+        assert (
+            (running >= pd.Timestamp(first, tz="UTC")) & (running < pd.Timestamp(last, tz="UTC"))
+        ).sum() in (78, 79)
     assert len(running) == pytest.approx(4 * 78.3, abs=2)
 
 
@@ -97,7 +115,11 @@ def test_the_clock_runs_for_18_months_after_each_halving() -> None:
 
 def test_a_gate_that_pays_is_a_signal() -> None:
     found = told(noise(2) + 0.02 * GATE)
-    assert found["A15", ""].verdict == "contradicted" and found["A15", ""].p is not None and found["A15", ""].p <= 0.05
+    assert (
+        found["A15", ""].verdict == "contradicted"
+        and found["A15", ""].p is not None
+        and found["A15", ""].p <= 0.05
+    )
     assert found["A15", ""].estimate == pytest.approx(0.02 * 365.25 / 7, rel=0.3)
     assert found["A11", "the gate, the clock known"].verdict == "contradicted"
     assert found["A11", "the clock, the gate known"].verdict == "cannot be told"
@@ -139,12 +161,26 @@ def test_a_gate_whose_index_has_no_close_for_a_week_is_not_known(stale: int, kno
     assert (open_at(table, rows)[-1] == 1.0) == known
 
 
-@pytest.mark.parametrize(("volume", "breadth", "word"), [(True, True, "supported"), (False, True, "contradicted"), (True, False, "contradicted")])
-def test_what_stood_behind_the_first_close_above_the_mark(volume: bool, breadth: bool, word: str) -> None:
+@pytest.mark.parametrize(
+    ("volume", "breadth", "word"),
+    [(True, True, "supported"), (False, True, "contradicted"), (True, False, "contradicted")],
+)
+def test_what_stood_behind_the_first_close_above_the_mark(
+    volume: bool, breadth: bool, word: str
+) -> None:
     rows = pd.date_range("2026-01-06", periods=3, freq="D", tz="UTC")
-    held = {"confirmation_volume": [True, volume, True], "confirmation_breadth": [True, breadth, True]}
+    held = {
+        "confirmation_volume": [True, volume, True],
+        "confirmation_breadth": [True, breadth, True],
+    }
     table = pd.DataFrame(
-        {"close": [2600.0, 2601.0, 2700.0], **held, "measure_volume": [9.0, 0.77, 9.0], "measure_breadth": [0.1, 0.9, 0.1]}, index=rows
+        {
+            "close": [2600.0, 2601.0, 2700.0],
+            **held,
+            "measure_volume": [9.0, 0.77, 9.0],
+            "measure_breadth": [0.1, 0.9, 0.1],
+        },
+        index=rows,
     )
     found = behind_the_move(table)
     assert found.verdict == word and found.estimate == 0.77
@@ -154,4 +190,7 @@ def test_what_stood_behind_the_first_close_above_the_mark(volume: bool, breadth:
     )
     assert behind_the_move(table.drop(columns="confirmation_volume")).verdict == "cannot be told"
     assert behind_the_move(table.iloc[:1]).verdict == "cannot be told"
-    assert behind_the_move(table.assign(confirmation_breadth=[None, None, None])).verdict == "cannot be told"
+    assert (
+        behind_the_move(table.assign(confirmation_breadth=[None, None, None])).verdict
+        == "cannot be told"
+    )

@@ -17,15 +17,29 @@ from brokers.prices.load import Prices
 
 def line(points: dict[str, float], hour: int) -> pd.Series:
     """Prices that stay where they are until the next point; known at `hour` UTC."""
-    known = pd.Series(list(points.values()), index=pd.DatetimeIndex(list(points), tz="UTC") + pd.Timedelta(hours=hour))
+    known = pd.Series(
+        list(points.values()),
+        index=pd.DatetimeIndex(list(points), tz="UTC") + pd.Timedelta(hours=hour),
+    )
     return known.reindex(pd.date_range(known.index[0], known.index[-1], freq="D"), method="ffill")
 
 
-def history(index: dict[str, float], bitcoin: dict[str, float], highs: dict[str, float] | None = None) -> History:
+def history(
+    index: dict[str, float], bitcoin: dict[str, float], highs: dict[str, float] | None = None
+) -> History:
     closes = line(index, 21)
     bars = pd.DataFrame({"close": closes, "high": line(highs, 21) if highs else closes})
     nothing = Prices({}, pd.Series(dtype=float), bars.index[-1])
-    return History(nothing, bars, closes, closes, {}, {BITCOIN: line(bitcoin, 24), INDEX_NAME: every_day(closes)}, {}, ())
+    return History(
+        nothing,
+        bars,
+        closes,
+        closes,
+        {},
+        {BITCOIN: line(bitcoin, 24), INDEX_NAME: every_day(closes)},
+        {},
+        (),
+    )
 
 
 INDEX = {
@@ -42,12 +56,20 @@ BITCOIN_PRICES = {
 
 @pytest.fixture(scope="module")
 def told() -> dict[tuple[str, str], Claim]:
-    highs = INDEX | {"2021-11-08": 2450.0, "2021-11-09": 2400.0, "2024-11-25": 2460.0, "2024-11-26": 2390.0, "2024-12-31": 2000.0}
+    highs = INDEX | {
+        "2021-11-08": 2450.0,
+        "2021-11-09": 2400.0,
+        "2024-11-25": 2460.0,
+        "2024-11-26": 2390.0,
+        "2024-12-31": 2000.0,
+    }
     ordered = dict(sorted(highs.items()))
     return {(one.id, one.reading): one for one in facts(history(INDEX, BITCOIN_PRICES, ordered))}
 
 
-def test_a_record_is_exceeded_on_closes_later_than_within_the_day(told: dict[tuple[str, str], Claim]) -> None:
+def test_a_record_is_exceeded_on_closes_later_than_within_the_day(
+    told: dict[tuple[str, str], Claim],
+) -> None:
     closes, inside = told["A4", "closes"], told["A4", "within the day"]
     assert (closes.verdict, closes.estimate) == ("contradicted", 2400.0)
     assert "2025-09-18" in closes.why and "2,390.00 on 2024-11-25, 10.00 short" in closes.why
@@ -55,7 +77,9 @@ def test_a_record_is_exceeded_on_closes_later_than_within_the_day(told: dict[tup
     assert "2024-11-25" in inside.why and "BTC stood at 64,000" in inside.why
 
 
-def test_rounds_are_counted_from_the_halving_and_from_the_breakout(told: dict[tuple[str, str], Claim]) -> None:
+def test_rounds_are_counted_from_the_halving_and_from_the_breakout(
+    told: dict[tuple[str, str], Claim],
+) -> None:
     """18,900 / 600 = 31.5 and 65,000 / 8,000 = 8.1; 18,900 / 700 = 27 and 65,000 / 13,000 = 5; 96,000 / 64,000 = + 50 %."""
     halving, breakout = told["A5", "from the halving"], told["A5", "from the breakout"]
     assert halving.verdict == "contradicted" and "31.5 and 8.1 times" in halving.why
@@ -63,14 +87,21 @@ def test_rounds_are_counted_from_the_halving_and_from_the_breakout(told: dict[tu
     assert halving.estimate == breakout.estimate == pytest.approx(0.5)
 
 
-def test_a_record_before_the_halving_is_the_first_of_its_kind(told: dict[tuple[str, str], Claim]) -> None:
+def test_a_record_before_the_halving_is_the_first_of_its_kind(
+    told: dict[tuple[str, str], Claim],
+) -> None:
     one = told["A8", ""]
     assert (one.verdict, one.n) == ("supported", 4)
-    assert one.why == "Last record in the year before the halving of 2012: none, 2016: none, 2020: none, 2024: 2024-03-14."
+    assert (
+        one.why
+        == "Last record in the year before the halving of 2012: none, 2016: none, 2020: none, 2024: 2024-03-14."
+    )
 
 
 def test_a_record_before_an_earlier_halving_contradicts_that() -> None:
-    earlier = dict(sorted((BITCOIN_PRICES | {"2020-02-14": 19_500.0, "2020-02-15": 9000.0}).items()))
+    earlier = dict(
+        sorted((BITCOIN_PRICES | {"2020-02-14": 19_500.0, "2020-02-15": 9000.0}).items())
+    )
     one = next(one for one in facts(history(INDEX, earlier)) if one.id == "A8")
     assert one.verdict == "contradicted" and "2020: 2020-02-15" in one.why
 
@@ -84,14 +115,27 @@ def test_a_coin_without_a_past_says_nothing_of_early_halvings() -> None:
 def test_days_that_prices_do_not_cover_are_named() -> None:
     """A folder that ends in 2020."""
     short = history(
-        {day: price for day, price in INDEX.items() if day < "2022"}, {day: price for day, price in BITCOIN_PRICES.items() if day < "2020-06"}
+        {day: price for day, price in INDEX.items() if day < "2022"},
+        {day: price for day, price in BITCOIN_PRICES.items() if day < "2020-06"},
     )
     found = {(one.id, one.reading): one for one in facts(short)}
-    assert {name for (name, _), one in found.items() if one.verdict == "cannot be told"} == {"A3", "A4", "A5", "A6", "A8", "A12", "B2"}
-    assert found["A12", ""].why == "There are no prices of Russell 2000 from 2024-12-31 to 2025-12-31."
+    assert {name for (name, _), one in found.items() if one.verdict == "cannot be told"} == {
+        "A3",
+        "A4",
+        "A5",
+        "A6",
+        "A8",
+        "A12",
+        "B2",
+    }
+    assert (
+        found["A12", ""].why == "There are no prices of Russell 2000 from 2024-12-31 to 2025-12-31."
+    )
 
 
-def test_a_year_and_its_climb_from_the_low_are_two_readings(told: dict[tuple[str, str], Claim]) -> None:
+def test_a_year_and_its_climb_from_the_low_are_two_readings(
+    told: dict[tuple[str, str], Claim],
+) -> None:
     """2,500 / 2,000 = + 25 %; 2,500 / 1,500 = + 67 %."""
     year, low = told["A12", "the year"], told["A12", "from the low"]
     assert (year.verdict, year.estimate) == ("contradicted", pytest.approx(0.25))
@@ -107,9 +151,16 @@ def test_january(told: dict[tuple[str, str], Claim]) -> None:
 
 def test_what_prices_cannot_show_says_what_would() -> None:
     found = {one.id: one for one in without_prices()}
-    assert found["A7"].verdict == "supported" and "1.67%" in found["A7"].why and "0.83%" in found["A7"].why and "93.75%" in found["A7"].why
+    assert (
+        found["A7"].verdict == "supported"
+        and "1.67%" in found["A7"].why
+        and "0.83%" in found["A7"].why
+        and "93.75%" in found["A7"].why
+    )
     for name in ("A13", "B14"):
-        assert found[name].verdict == "not testable with prices" and found[name].why.startswith("What would decide: ")
+        assert found[name].verdict == "not testable with prices" and found[name].why.startswith(
+            "What would decide: "
+        )
 
 
 def excesses() -> Iterator[tuple[dict[str, Any], str]]:

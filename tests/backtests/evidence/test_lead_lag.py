@@ -31,13 +31,29 @@ def noise(seed: int, deviation: float = 0.02) -> Floats:
 
 
 def history(broad: Floats, index: Floats, **coins: Floats) -> History:
-    assets = {name: every_day(series(moves)) for name, moves in coins.items()} | {INDEX: every_day(series(index))}
-    return History(Prices({}, pd.Series(dtype=float), WEEKS[-1]), pd.DataFrame(), series(index), series(broad), {}, assets, {}, ())
+    assets = {name: every_day(series(moves)) for name, moves in coins.items()} | {
+        INDEX: every_day(series(index))
+    }
+    return History(
+        Prices({}, pd.Series(dtype=float), WEEKS[-1]),
+        pd.DataFrame(),
+        series(index),
+        series(broad),
+        {},
+        assets,
+        {},
+        (),
+    )
 
 
 def past(moves: Floats, weeks: int) -> Floats:
     """Sum of the last so many weeks up to each, week by week; NaN before there are so many."""
-    return np.array([moves[week - weeks + 1 : week + 1].sum() if week >= weeks else np.nan for week in range(len(moves))])
+    return np.array(
+        [
+            moves[week - weeks + 1 : week + 1].sum() if week >= weeks else np.nan
+            for week in range(len(moves))
+        ]
+    )
 
 
 def following(moves: Floats, weeks: int, share: float, seed: int) -> Floats:
@@ -65,7 +81,11 @@ def test_all_pairs_are_looked_at_both_ways_over_both_spans() -> None:
     found = led(history(noise(1), noise(2), **{BITCOIN: noise(3), ALTS: noise(4)}), EVIDENCE)
     names = (BROAD, INDEX, BITCOIN, ALTS)
     assert sorted((one.leader, one.follower, one.weeks) for one in found) == sorted(
-        (leader, follower, weeks) for leader in names for follower in names if leader != follower for weeks in (4, 13)
+        (leader, follower, weeks)
+        for leader in names
+        for follower in names
+        if leader != follower
+        for weeks in (4, 13)
     )
 
 
@@ -74,9 +94,17 @@ def test_slopes_are_those_of_least_squares_with_the_followers_own_change_known(w
     """By a deviation of the leader's change, and a year of weeks. The follower's own change goes with the leader's."""
     index = noise(5)
     coin = 0.7 * index + following(index, weeks, 0.2, 6)
-    found = by_pair(led(history(noise(7), index, **{BITCOIN: coin}), EVIDENCE))[INDEX, BITCOIN, weeks]
-    leader, own, target = past(index, weeks)[weeks:-1], past(coin, weeks)[weeks:-1], coin[weeks + 1 :]
-    plain = np.linalg.lstsq(np.column_stack((np.ones(len(target)), leader, own)), target, rcond=None)[0]
+    found = by_pair(led(history(noise(7), index, **{BITCOIN: coin}), EVIDENCE))[
+        INDEX, BITCOIN, weeks
+    ]
+    leader, own, target = (
+        past(index, weeks)[weeks:-1],
+        past(coin, weeks)[weeks:-1],
+        coin[weeks + 1 :],
+    )
+    plain = np.linalg.lstsq(
+        np.column_stack((np.ones(len(target)), leader, own)), target, rcond=None
+    )[0]
     assert found.n == len(WEEKS) - weeks - 1
     assert found.estimate == pytest.approx(plain[1] * leader.std() * YEAR)
     assert found.estimate > 0.3 * 0.2 * leader.std() * YEAR and found.low > 0.0
@@ -84,7 +112,9 @@ def test_slopes_are_those_of_least_squares_with_the_followers_own_change_known(w
 
 def test_a_leader_leads_and_does_not_follow() -> None:
     index = noise(8)
-    found = by_pair(led(history(noise(9), index, **{BITCOIN: following(index, 13, 0.5, 10)}), EVIDENCE))
+    found = by_pair(
+        led(history(noise(9), index, **{BITCOIN: following(index, 13, 0.5, 10)}), EVIDENCE)
+    )
     ahead, behind = found[INDEX, BITCOIN, 13], found[BITCOIN, INDEX, 13]
     assert ahead.low > 0.0 and ahead.power > 0.99 and ahead.p == 1 / 1001
     assert behind.low <= 0.0 <= behind.high
@@ -103,7 +133,10 @@ def test_what_the_follower_does_by_itself_is_not_the_leaders() -> None:
 
 def test_coins_with_too_few_weeks_are_in_no_pair() -> None:
     one = history(noise(14), noise(15), **{BITCOIN: noise(16)[:100]})
-    assert {(found.leader, found.follower) for found in led(one, EVIDENCE)} == {(BROAD, INDEX), (INDEX, BROAD)}
+    assert {(found.leader, found.follower) for found in led(one, EVIDENCE)} == {
+        (BROAD, INDEX),
+        (INDEX, BROAD),
+    }
     assert list(named(one)) == [BROAD, INDEX, BITCOIN]
 
 
@@ -111,7 +144,10 @@ def test_coins_with_too_few_weeks_are_in_no_pair() -> None:
 
 
 def test_correlations_by_lag_are_scipys() -> None:
-    one, others = np.random.default_rng(17).normal(size=80), np.random.default_rng(18).normal(size=(3, 80))
+    one, others = (
+        np.random.default_rng(17).normal(size=80),
+        np.random.default_rng(18).normal(size=(3, 80)),
+    )
     for other, found in zip(others, leads._correlations(one, others), strict=True):
         whole = signal.correlate(other, one, mode="full", method="direct") / 80.0  # lags -79 to 79
         assert found.tolist() == pytest.approx(whole[79 - 26 : 79 + 27].tolist())
@@ -130,21 +166,34 @@ def test_the_second_of_a_pair_comes_so_many_weeks_after_the_first(lag: int) -> N
 def test_figures_of_a_pair_are_those_of_a_plain_loop() -> None:
     """The band: 95 % of draws of the second, in the blocks of nine weeks of that seed, stay inside it at all lags."""
     index, coin = noise(22), noise(23) + 0.3 * noise(22)
-    one = next(pair for pair in crossed(history(noise(24), index, **{BITCOIN: coin}), EVIDENCE) if pair.second == BITCOIN and pair.first == INDEX)
+    one = next(
+        pair
+        for pair in crossed(history(noise(24), index, **{BITCOIN: coin}), EVIDENCE)
+        if pair.second == BITCOIN and pair.first == INDEX
+    )
     n = len(WEEKS) - 1
     values = [(moves[1:] - moves[1:].mean()) / moves[1:].std() for moves in (index, coin)]
     shifted = np.zeros((53, n))
     for row, lag in enumerate(range(-26, 27)):
         for week in range(max(0, -lag), min(n, n - lag)):
             shifted[row, week + lag] = values[0][week]
-    assert one.n == n and one.correlation.tolist() == pytest.approx((shifted @ values[1] / n).tolist())
+    assert one.n == n and one.correlation.tolist() == pytest.approx(
+        (shifted @ values[1] / n).tolist()
+    )
     assert one.correlation[26] == pytest.approx(np.corrcoef(index[1:], coin[1:])[0, 1])
     drawn = values[1][drawn_days(n, 500, EVIDENCE.seed, 9.0)]
     assert one.band == pytest.approx(np.quantile(np.abs(drawn @ shifted.T / n).max(axis=1), 0.95))
 
 
 def test_pairs_are_indices_first_and_need_two_years() -> None:
-    found = crossed(history(noise(25), noise(26), **{BITCOIN: noise(27)[:105], ETHER: noise(28)[:104], ALTS: noise(29)}), EVIDENCE)
+    found = crossed(
+        history(
+            noise(25),
+            noise(26),
+            **{BITCOIN: noise(27)[:105], ETHER: noise(28)[:104], ALTS: noise(29)},
+        ),
+        EVIDENCE,
+    )
     assert [(one.first, one.second) for one in found] == [
         (BROAD, INDEX), (BROAD, BITCOIN), (BROAD, ALTS), (INDEX, BITCOIN), (INDEX, ALTS), (BITCOIN, ALTS),
     ]  # fmt: skip
@@ -153,7 +202,9 @@ def test_pairs_are_indices_first_and_need_two_years() -> None:
 
 def test_unrelated_series_stay_inside_the_band() -> None:
     found = crossed(history(noise(30), noise(31), **{BITCOIN: noise(32)}), EVIDENCE)
-    assert all(np.abs(one.correlation).max() < 1.5 * one.band and 0.05 < one.band < 0.3 for one in found)
+    assert all(
+        np.abs(one.correlation).max() < 1.5 * one.band and 0.05 < one.band < 0.3 for one in found
+    )
 
 
 # --- claims -----------------------------------------------------------------------------------------------------------------
@@ -163,7 +214,12 @@ def test_one_that_leads_contradicts_that_nobody_can_say() -> None:
     index = noise(33)
     found = told(history(noise(34), index, **{BITCOIN: following(index, 13, 0.5, 35)}))
     claim = found["A11", f"{INDEX} ahead of {BITCOIN}, 13 weeks"]
-    assert claim.verdict == "contradicted" and claim.low is not None and claim.low > 0.0 and claim.data == f"{INDEX}, {BITCOIN}"
+    assert (
+        claim.verdict == "contradicted"
+        and claim.low is not None
+        and claim.low > 0.0
+        and claim.data == f"{INDEX}, {BITCOIN}"
+    )
     assert found["A11", f"{BITCOIN} ahead of {INDEX}, 13 weeks"].verdict == "cannot be told"
 
 
@@ -176,52 +232,102 @@ def test_bitcoin_may_lead_as_well() -> None:
 
 def test_one_that_goes_the_other_way_afterwards_leads_nobody() -> None:
     index = noise(39)
-    claim = told(history(noise(40), index, **{BITCOIN: following(index, 13, -0.5, 41)}))["A11", f"{INDEX} ahead of {BITCOIN}, 13 weeks"]
+    claim = told(history(noise(40), index, **{BITCOIN: following(index, 13, -0.5, 41)}))[
+        "A11", f"{INDEX} ahead of {BITCOIN}, 13 weeks"
+    ]
     assert claim.verdict == "cannot be told" and claim.high is not None and claim.high < 0.0
 
 
 @pytest.mark.parametrize(
     ("found", "word"),
-    [(slope(0.1, 0.9, 0.8), "contradicted"), (slope(0.1, 0.9, 0.79), "cannot be told"), (slope(0.0, 0.9, 0.9), "cannot be told")],
+    [
+        (slope(0.1, 0.9, 0.8), "contradicted"),
+        (slope(0.1, 0.9, 0.79), "cannot be told"),
+        (slope(0.0, 0.9, 0.9), "cannot be told"),
+    ],
 )
-def test_of_so_many_pairs_only_a_lead_that_weeks_as_many_would_show_counts(found: Slope, word: str) -> None:
+def test_of_so_many_pairs_only_a_lead_that_weeks_as_many_would_show_counts(
+    found: Slope, word: str
+) -> None:
     one = Lead(INDEX, BITCOIN, 4, found)
-    claim = next(iter(claims(history(noise(42)[:60], noise(43)[:60], **{BITCOIN: noise(44)[:60]}), [one], EVIDENCE)))
-    assert (claim.verdict, claim.estimate, claim.low, claim.high, claim.p, claim.power, claim.n) == (word, *found[1:4], *found[4:], 300)
-    assert ("weeks as many would show it in" in claim.why) == (word == "cannot be told" and found.power < 0.8)
+    claim = next(
+        iter(
+            claims(
+                history(noise(42)[:60], noise(43)[:60], **{BITCOIN: noise(44)[:60]}),
+                [one],
+                EVIDENCE,
+            )
+        )
+    )
+    assert (
+        claim.verdict,
+        claim.estimate,
+        claim.low,
+        claim.high,
+        claim.p,
+        claim.power,
+        claim.n,
+    ) == (word, *found[1:4], *found[4:], 300)
+    assert ("weeks as many would show it in" in claim.why) == (
+        word == "cannot be told" and found.power < 0.8
+    )
 
 
-@pytest.mark.parametrize(("share", "word"), [(0.5, "supported"), (-0.5, "contradicted"), (0.0, "cannot be told")])
+@pytest.mark.parametrize(
+    ("share", "word"), [(0.5, "supported"), (-0.5, "contradicted"), (0.0, "cannot be told")]
+)
 @pytest.mark.parametrize(("asset", "weeks"), [(ETHER, 4), (ALTS, 13)])
 def test_coins_that_answer_the_russell(asset: str, weeks: int, share: float, word: str) -> None:
     index = noise(45)
-    found = told(history(noise(46), index, **{BITCOIN: noise(47), asset: following(index, weeks, share, 60)}))
+    found = told(
+        history(noise(46), index, **{BITCOIN: noise(47), asset: following(index, weeks, share, 60)})
+    )
     claim = found["B7", f"{asset}, the week after the Russell's last {weeks}"]
     assert (claim.verdict, claim.unit, claim.n) == (word, "log a year", len(WEEKS) - weeks - 1)
 
 
-@pytest.mark.parametrize(("share", "word"), [(0.5, "supported"), (-0.5, "contradicted"), (0.0, "cannot be told")])
+@pytest.mark.parametrize(
+    ("share", "word"), [(0.5, "supported"), (-0.5, "contradicted"), (0.0, "cannot be told")]
+)
 def test_coins_that_wake_after_small_caps_outran_large_ones(share: float, word: str) -> None:
     """What both indices did alike tells nothing: the estimate is by a deviation of their difference."""
     index, broad, both = noise(49), noise(50), noise(51, 0.05)
     coin = following(index - broad, 13, share, 52)
-    claim = told(history(broad + both, index + both, **{BITCOIN: coin}))["B6", f"{BITCOIN}, 13 weeks"]
+    claim = told(history(broad + both, index + both, **{BITCOIN: coin}))[
+        "B6", f"{BITCOIN}, 13 weeks"
+    ]
     ahead_of, own, target = past(index - broad, 13)[13:-1], past(coin, 13)[13:-1], coin[14:]
-    plain = np.linalg.lstsq(np.column_stack((np.ones(len(target)), ahead_of, own)), target, rcond=None)[0]
-    assert claim.verdict == word and claim.n == len(target) and claim.estimate == pytest.approx(plain[1] * ahead_of.std() * YEAR)
+    plain = np.linalg.lstsq(
+        np.column_stack((np.ones(len(target)), ahead_of, own)), target, rcond=None
+    )[0]
+    assert (
+        claim.verdict == word
+        and claim.n == len(target)
+        and claim.estimate == pytest.approx(plain[1] * ahead_of.std() * YEAR)
+    )
 
 
 def test_small_caps_that_rose_with_large_ones_outran_nobody() -> None:
     both = noise(53)
-    claim = told(history(both, both + noise(54, 0.002), **{ALTS: following(both, 13, 0.5, 55), BITCOIN: noise(56)}))["B6", f"{ALTS}, 13 weeks"]
+    claim = told(
+        history(
+            both,
+            both + noise(54, 0.002),
+            **{ALTS: following(both, 13, 0.5, 55), BITCOIN: noise(56)},
+        )
+    )["B6", f"{ALTS}, 13 weeks"]
     assert claim.verdict == "cannot be told" and claim.n == len(WEEKS) - 14
 
 
 def test_what_has_no_prices_says_so() -> None:
     found = told(history(noise(57), noise(58), **{BITCOIN: noise(59)[:90]}))
-    assert {one.verdict for one in found.values()} == {"cannot be told"} and {one.estimate for one in found.values()} == {None}
+    assert {one.verdict for one in found.values()} == {"cannot be told"} and {
+        one.estimate for one in found.values()
+    } == {None}
     assert [key for key in found if key[0] == "B7"] == [
-        ("B7", f"{coin}, the week after the Russell's last {n}") for coin in (ETHER, ALTS) for n in (4, 13)
+        ("B7", f"{coin}, the week after the Russell's last {n}")
+        for coin in (ETHER, ALTS)
+        for n in (4, 13)
     ]
     assert {one.why for one in found.values() if one.id == "A11"} == {
         f"There are no prices of {INDEX} and {BITCOIN} for two years.",

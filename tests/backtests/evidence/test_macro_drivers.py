@@ -46,15 +46,31 @@ def history(
     index: Floats | None = None,
 ) -> History:
     broad_index = series(noise(101) if broad is None else broad)
-    assets = {BITCOIN: every_day(series(bitcoin)), INDEX: every_day(series(noise(102) if index is None else index))}
+    assets = {
+        BITCOIN: every_day(series(bitcoin)),
+        INDEX: every_day(series(noise(102) if index is None else index)),
+    }
     kinds = {name: series(moves) for name, moves in (bonds or {}).items()}
-    return History(Prices({}, pd.Series(dtype=float), WEEKS[-1]), pd.DataFrame(), broad_index, broad_index, kinds, assets, {}, (), {}, macro or {})
+    return History(
+        Prices({}, pd.Series(dtype=float), WEEKS[-1]),
+        pd.DataFrame(),
+        broad_index,
+        broad_index,
+        kinds,
+        assets,
+        {},
+        (),
+        {},
+        macro or {},
+    )
 
 
 def table(is_open: Floats, late: pd.Timedelta | None = None) -> pd.DataFrame:
     """Known at Friday's close, three hours before each week begins."""
     known = WEEKS - pd.Timedelta(hours=3) if late is None else WEEKS + late
-    return pd.DataFrame({"state": np.where(is_open > 0.0, "confirmed", "dormant"), "stale": 0}, index=known)
+    return pd.DataFrame(
+        {"state": np.where(is_open > 0.0, "confirmed", "dormant"), "stale": 0}, index=known
+    )
 
 
 def told(one: History, is_open: Floats) -> dict[tuple[str, str], Claim]:
@@ -63,7 +79,12 @@ def told(one: History, is_open: Floats) -> dict[tuple[str, str], Claim]:
 
 def past(moves: Floats, weeks: int = 13) -> Floats:
     """Sum of the last so many weeks up to each; NaN before there are so many."""
-    return np.array([moves[week - weeks + 1 : week + 1].sum() if week >= weeks else np.nan for week in range(len(moves))])
+    return np.array(
+        [
+            moves[week - weeks + 1 : week + 1].sum() if week >= weeks else np.nan
+            for week in range(len(moves))
+        ]
+    )
 
 
 def known_before(values: Floats) -> Floats:
@@ -77,7 +98,11 @@ def spells(seed: int = 100) -> Floats:
 
 
 BONDS = {"risky": noise(103, 0.01), "safe": noise(104, 0.01)}
-FED = {"assets": published(noise(105, 10.0)), "treasury": published(noise(106, 10.0)), "reverse_repos": published(noise(107, 0.01))}
+FED = {
+    "assets": published(noise(105, 10.0)),
+    "treasury": published(noise(106, 10.0)),
+    "reverse_repos": published(noise(107, 0.01)),
+}
 
 
 # --- what was known ---------------------------------------------------------------------------------------------------------
@@ -86,38 +111,64 @@ FED = {"assets": published(noise(105, 10.0)), "treasury": published(noise(106, 1
 def test_liquidity_is_in_millions_and_in_the_direction_in_which_it_is_added() -> None:
     """The Fed's assets rise by 700 million; the Treasury's account falls by 200; reverse repos fall by 1.5 billion. Each adds."""
     at = pd.DatetimeIndex([pd.Timestamp("2024-06-01", tz="UTC")])
-    dates = pd.DatetimeIndex([at[0] - pd.Timedelta(days=92), at[0] - pd.Timedelta(days=50), at[0] - pd.Timedelta(days=1)])
-    macro = {"assets": [1000.0, 9.0, 1700.0], "treasury": [800.0, 9.0, 600.0], "reverse_repos": [3.5, 9.0, 2.0]}
+    dates = pd.DatetimeIndex(
+        [at[0] - pd.Timedelta(days=92), at[0] - pd.Timedelta(days=50), at[0] - pd.Timedelta(days=1)]
+    )
+    macro = {
+        "assets": [1000.0, 9.0, 1700.0],
+        "treasury": [800.0, 9.0, 600.0],
+        "reverse_repos": [3.5, 9.0, 2.0],
+    }
     found = liquidity({name: pd.Series(values, index=dates) for name, values in macro.items()}, at)
-    assert {name: values.tolist() for name, values in found.items()} == {"assets": [700.0], "treasury": [200.0], "reverse_repos": [1500.0]}
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "assets": [700.0],
+        "treasury": [200.0],
+        "reverse_repos": [1500.0],
+    }
 
 
 def test_parts_that_are_not_there_are_left_out() -> None:
-    assert list(liquidity({"treasury": FED["treasury"], "spread": FED["assets"]}, WEEKS)) == ["treasury"]
+    assert list(liquidity({"treasury": FED["treasury"], "spread": FED["assets"]}, WEEKS)) == [
+        "treasury"
+    ]
     assert liquidity({}, WEEKS) == {}
 
 
 def test_liquidity_spans_13_weeks() -> None:
     changes = noise(108, 10.0)
     found = liquidity({"assets": published(changes)}, WEEKS)["assets"]
-    assert found[13:].tolist() == pytest.approx(past(changes)[13:].tolist()) and np.isnan(found[:13]).all()
+    assert (
+        found[13:].tolist() == pytest.approx(past(changes)[13:].tolist())
+        and np.isnan(found[:13]).all()
+    )
 
 
 @pytest.mark.parametrize("when", [0, 13])
 def test_a_value_published_a_second_after_the_week_began_is_not_known_then(when: int) -> None:
     at = pd.DatetimeIndex([pd.Timestamp("2024-06-01", tz="UTC")])
     begins = at[0] - pd.Timedelta(weeks=when)
-    values = pd.Series([1.0, 1.0], index=pd.DatetimeIndex([at[0] - pd.Timedelta(days=95), at[0] - pd.Timedelta(days=3)]))
+    values = pd.Series(
+        [1.0, 1.0],
+        index=pd.DatetimeIndex([at[0] - pd.Timedelta(days=95), at[0] - pd.Timedelta(days=3)]),
+    )
     for late, counts in ((pd.Timedelta(0), True), (SECOND, False)):
-        more = pd.concat([values, pd.Series([100.0], index=pd.DatetimeIndex([begins + late]))]).sort_index()
+        more = pd.concat(
+            [values, pd.Series([100.0], index=pd.DatetimeIndex([begins + late]))]
+        ).sort_index()
         assert (liquidity({"assets": more}, at)["assets"][0] != 0.0) == counts
 
 
 def test_a_value_of_more_than_ten_days_ago_is_not_known_any_more() -> None:
     at = pd.DatetimeIndex([pd.Timestamp("2024-06-01", tz="UTC")])
     ten, weeks = pd.Timedelta(days=10), pd.Timedelta(weeks=13)
-    for begins, ends, known in ((ten, ten, True), (ten + SECOND, ten, False), (ten, ten + SECOND, False)):
-        values = pd.Series([1.0, 4.0], index=pd.DatetimeIndex([at[0] - weeks - begins, at[0] - ends]))
+    for begins, ends, known in (
+        (ten, ten, True),
+        (ten + SECOND, ten, False),
+        (ten, ten + SECOND, False),
+    ):
+        values = pd.Series(
+            [1.0, 4.0], index=pd.DatetimeIndex([at[0] - weeks - begins, at[0] - ends])
+        )
         assert np.isfinite(liquidity({"assets": values}, at)["assets"][0]) == known
 
 
@@ -128,23 +179,41 @@ def test_causes_are_changes_of_13_weeks() -> None:
     assert list(found) == ["the broad index", "rates", "credit", "liquidity"]
     assert found["the broad index"][13:].tolist() == pytest.approx(past(broad)[13:].tolist())
     assert found["rates"][13:].tolist() == pytest.approx(past(BONDS["safe"])[13:].tolist())
-    assert found["credit"][13:].tolist() == pytest.approx(past(BONDS["risky"] - BONDS["safe"])[13:].tolist())
-    parts = [np.diff(FED[name].to_numpy(), prepend=np.nan) * unit for name, unit in (("assets", 1.0), ("treasury", -1.0), ("reverse_repos", -1000.0))]
-    assert found["liquidity"][13:].tolist() == pytest.approx(sum(past(part)[13:] for part in parts).tolist())
+    assert found["credit"][13:].tolist() == pytest.approx(
+        past(BONDS["risky"] - BONDS["safe"])[13:].tolist()
+    )
+    parts = [
+        np.diff(FED[name].to_numpy(), prepend=np.nan) * unit
+        for name, unit in (("assets", 1.0), ("treasury", -1.0), ("reverse_repos", -1000.0))
+    ]
+    assert found["liquidity"][13:].tolist() == pytest.approx(
+        sum(past(part)[13:] for part in parts).tolist()
+    )
 
 
 @pytest.mark.parametrize("bonds", [{}, {"safe": BONDS["safe"]}, {"risky": BONDS["risky"]}])
 def test_causes_that_are_not_there_are_left_out(bonds: dict[str, Floats]) -> None:
     assert list(causes(history(noise(110), bonds=bonds), WEEKS)) == ["the broad index"]
-    assert list(causes(history(noise(110), bonds=bonds, macro={"treasury": FED["treasury"]}), WEEKS)) == ["the broad index"]  # a part of it
-    assert list(causes(history(noise(110), bonds=bonds, macro=FED), WEEKS)) == ["the broad index", "liquidity"]
+    assert list(
+        causes(history(noise(110), bonds=bonds, macro={"treasury": FED["treasury"]}), WEEKS)
+    ) == ["the broad index"]  # a part of it
+    assert list(causes(history(noise(110), bonds=bonds, macro=FED), WEEKS)) == [
+        "the broad index",
+        "liquidity",
+    ]
 
 
 def test_what_comes_later_changes_no_cause() -> None:
     one = history(noise(110), noise(109), BONDS, FED)
     at = WEEKS[:300]
-    late = {name: pd.concat([values[: at[-1]], values[at[-1] + SECOND :] * 9.0]) for name, values in FED.items()}
-    cut = [np.where(at[-1] < WEEKS, 0.5, moves) for moves in (noise(109), BONDS["risky"], BONDS["safe"])]
+    late = {
+        name: pd.concat([values[: at[-1]], values[at[-1] + SECOND :] * 9.0])
+        for name, values in FED.items()
+    }
+    cut = [
+        np.where(at[-1] < WEEKS, 0.5, moves)
+        for moves in (noise(109), BONDS["risky"], BONDS["safe"])
+    ]
     other = history(noise(110), cut[0], {"risky": cut[1], "safe": cut[2]}, late)
     for name, values in causes(one, at).items():
         assert values.tolist() == pytest.approx(causes(other, at)[name].tolist(), nan_ok=True)
@@ -157,18 +226,31 @@ def test_a_gate_that_adds_nothing_once_the_cause_of_both_is_known() -> None:
     """Bitcoin earns what bonds did before. The gate is open after they rose, with one week in ten the other way round."""
     rates = known_before(past(BONDS["safe"]))
     flipped = np.random.default_rng(111).random(len(WEEKS)) < 0.1
-    gate = np.where(flipped, np.nan_to_num(past(BONDS["safe"])) <= 0.0, np.nan_to_num(past(BONDS["safe"])) > 0.0).astype(float)
+    gate = np.where(
+        flipped, np.nan_to_num(past(BONDS["safe"])) <= 0.0, np.nan_to_num(past(BONDS["safe"])) > 0.0
+    ).astype(float)
     found = told(history(0.5 * rates + noise(112, 0.005), bonds=BONDS), gate)
     alone, beside = found["A10", ALONE], found["A10", BESIDE]
     assert alone.verdict == "supported" and alone.low is not None and alone.low > 0.0
-    assert beside.verdict == "supported" and beside.low is not None and beside.high is not None and beside.low < 0.0 < beside.high
-    assert beside.estimate is not None and alone.estimate is not None and abs(beside.estimate) < 0.1 * alone.estimate
+    assert (
+        beside.verdict == "supported"
+        and beside.low is not None
+        and beside.high is not None
+        and beside.low < 0.0 < beside.high
+    )
+    assert (
+        beside.estimate is not None
+        and alone.estimate is not None
+        and abs(beside.estimate) < 0.1 * alone.estimate
+    )
 
 
 def test_a_gate_that_costs_once_the_cause_is_known_adds_nothing_either() -> None:
     gate = (np.nan_to_num(past(BONDS["safe"])) > 0.0).astype(float)
     rates = known_before(past(BONDS["safe"]))
-    found = told(history(0.5 * rates - 0.005 * known_before(gate) + noise(112, 0.002), bonds=BONDS), gate)
+    found = told(
+        history(0.5 * rates - 0.005 * known_before(gate) + noise(112, 0.002), bonds=BONDS), gate
+    )
     beside = found["A10", BESIDE]
     assert found["A10", ALONE].verdict == "supported"
     assert beside.verdict == "supported" and beside.high is not None and beside.high < 0.0
@@ -177,19 +259,28 @@ def test_a_gate_that_costs_once_the_cause_is_known_adds_nothing_either() -> None
 def test_a_gate_that_adds_something_contradicts_it() -> None:
     gate = spells()
     found = told(history(0.02 * known_before(gate) + noise(113), bonds=BONDS), gate)
-    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == ("supported", "contradicted")
+    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == (
+        "supported",
+        "contradicted",
+    )
     assert found["A10", BESIDE].estimate == pytest.approx(0.02 * YEAR, rel=0.3)
 
 
 def test_a_gate_that_tells_nothing_has_nothing_to_lose() -> None:
     found = told(history(noise(114), bonds=BONDS), spells())
-    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == ("cannot be told", "cannot be told")
+    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == (
+        "cannot be told",
+        "cannot be told",
+    )
 
 
 def test_a_gate_that_was_open_in_bad_weeks_is_contradicted_alone() -> None:
     gate = spells()
     found = told(history(-0.02 * known_before(gate) + noise(115), bonds=BONDS), gate)
-    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == ("contradicted", "cannot be told")
+    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == (
+        "contradicted",
+        "cannot be told",
+    )
 
 
 def test_figures_are_those_of_open_against_shut() -> None:
@@ -199,9 +290,15 @@ def test_figures_are_those_of_open_against_shut() -> None:
     found = told(history(bitcoin, broad, BONDS), gate)
     target, known = bitcoin[14:], gate[13:-1]
     rates, credit = past(BONDS["safe"])[13:-1], past(BONDS["risky"] - BONDS["safe"])[13:-1]
-    plain = np.linalg.lstsq(np.column_stack((np.ones(len(target)), known, past(broad)[13:-1], rates, credit)), target, rcond=None)[0]
+    plain = np.linalg.lstsq(
+        np.column_stack((np.ones(len(target)), known, past(broad)[13:-1], rates, credit)),
+        target,
+        rcond=None,
+    )[0]
     assert found["A10", ALONE].n == found["A10", BESIDE].n == len(WEEKS) - 14
-    assert found["A10", ALONE].estimate == pytest.approx((target[known == 1.0].mean() - target[known == 0.0].mean()) * YEAR)
+    assert found["A10", ALONE].estimate == pytest.approx(
+        (target[known == 1.0].mean() - target[known == 0.0].mean()) * YEAR
+    )
     assert found["A10", BESIDE].estimate == pytest.approx(plain[1] * YEAR)
     assert found["A10", BESIDE].unit == "log a year"
 
@@ -210,14 +307,25 @@ def test_the_gate_alone_is_looked_at_where_causes_are_known() -> None:
     """Reverse repos are published only from week 200 on: before that the gate paid, since then it does not."""
     gate = spells()
     macro = FED | {"reverse_repos": FED["reverse_repos"].iloc[200:]}
-    found = told(history(np.where(np.arange(len(WEEKS)) < 200, 0.05, 0.0) * known_before(gate) + noise(118, 0.01), macro=macro), gate)
+    found = told(
+        history(
+            np.where(np.arange(len(WEEKS)) < 200, 0.05, 0.0) * known_before(gate)
+            + noise(118, 0.01),
+            macro=macro,
+        ),
+        gate,
+    )
     alone, beside = found["A10", ALONE], found["A10", "the gate, the broad index, liquidity known"]
     assert alone.n == beside.n == len(WEEKS) - 214
     assert alone.estimate == pytest.approx(0.0, abs=0.25) and alone.verdict == "cannot be told"
 
 
-@pytest.mark.parametrize(("late", "word"), [(pd.Timedelta(0), "contradicted"), (SECOND, "cannot be told")])
-def test_a_gate_known_a_second_after_the_week_began_does_not_tell_of_it(late: pd.Timedelta, word: str) -> None:
+@pytest.mark.parametrize(
+    ("late", "word"), [(pd.Timedelta(0), "contradicted"), (SECOND, "cannot be told")]
+)
+def test_a_gate_known_a_second_after_the_week_began_does_not_tell_of_it(
+    late: pd.Timedelta, word: str
+) -> None:
     """It is open every other week at random, so that a week later it tells nothing."""
     gate = np.random.default_rng(119).integers(0, 2, len(WEEKS)).astype(float)
     one = history(0.03 * known_before(gate) + noise(120), bonds=BONDS)
@@ -228,18 +336,25 @@ def test_a_gate_known_a_second_after_the_week_began_does_not_tell_of_it(late: pd
 @pytest.mark.parametrize("gate", [np.zeros(len(WEEKS)), np.ones(len(WEEKS))])
 def test_a_gate_that_never_changes_says_so(gate: Floats) -> None:
     found = told(history(noise(121), bonds=BONDS), gate)["A10", ""]
-    assert (found.verdict, found.why) == ("cannot be told", "There are no prices of the gate with credit, rates or liquidity for two years.")
+    assert (found.verdict, found.why) == (
+        "cannot be told",
+        "There are no prices of the gate with credit, rates or liquidity for two years.",
+    )
 
 
 def test_the_broad_index_alone_is_no_cause() -> None:
     found = told(history(0.02 * known_before(spells()) + noise(122)), spells())
-    assert [key for key in found if key[0] == "A10"] == [("A10", "")] and found["A10", ""].verdict == "cannot be told"
+    assert [key for key in found if key[0] == "A10"] == [("A10", "")] and found[
+        "A10", ""
+    ].verdict == "cannot be told"
 
 
 def test_too_few_weeks_with_causes_say_so() -> None:
     """Known from 117 weeks before the end on: 104 have 13 weeks before and the next one after, of one fewer too few."""
     for rows, enough in ((118, True), (117, False)):
-        found = told(history(noise(123), macro=FED | {"assets": FED["assets"].iloc[-rows:]}), spells())
+        found = told(
+            history(noise(123), macro=FED | {"assets": FED["assets"].iloc[-rows:]}), spells()
+        )
         assert (("A10", ALONE) in found) == enough
 
 
@@ -250,31 +365,58 @@ def test_too_few_weeks_with_causes_say_so() -> None:
 @pytest.mark.parametrize(("sign", "word"), [(1.0, "supported"), (-1.0, "contradicted")])
 def test_each_part_by_itself(part: str, sign: float, word: str) -> None:
     """Bitcoin earns after each part has added liquidity, or lost it."""
-    added = {"assets": 1.0, "treasury": -1.0, "reverse_repos": -1000.0}[part] * np.diff(FED[part].to_numpy(), prepend=1000.0)
-    found = told(history(sign * 0.001 * known_before(past(added)) + noise(124), macro={part: FED[part]}), spells())
+    added = {"assets": 1.0, "treasury": -1.0, "reverse_repos": -1000.0}[part] * np.diff(
+        FED[part].to_numpy(), prepend=1000.0
+    )
+    found = told(
+        history(sign * 0.001 * known_before(past(added)) + noise(124), macro={part: FED[part]}),
+        spells(),
+    )
     claim = found["B4", PARTS[part]]
     assert claim.verdict == word and claim.n == len(WEEKS) - 14
     others = [one for key, one in found.items() if key[0] == "B4" and one is not claim]
-    assert [one.reading for one in others] == [text for name, text in PARTS.items() if name != part] + [f"together, {BITCOIN}", f"together, {INDEX}"]
-    assert {one.verdict for one in others} == {"cannot be told"} and {one.n for one in others} == {0}
+    assert [one.reading for one in others] == [
+        text for name, text in PARTS.items() if name != part
+    ] + [f"together, {BITCOIN}", f"together, {INDEX}"]
+    assert {one.verdict for one in others} == {"cannot be told"} and {one.n for one in others} == {
+        0
+    }
 
 
 def test_the_slope_is_by_a_deviation_and_a_year_of_weeks() -> None:
     changes = np.diff(FED["treasury"].to_numpy(), prepend=1000.0)
     bitcoin = -0.0005 * known_before(past(changes)) + noise(125)
-    claim = told(history(bitcoin, macro={"treasury": FED["treasury"]}), spells())["B4", PARTS["treasury"]]
+    claim = told(history(bitcoin, macro={"treasury": FED["treasury"]}), spells())[
+        "B4", PARTS["treasury"]
+    ]
     drawn = -past(changes)[13:-1]
-    assert claim.estimate == pytest.approx(np.polyfit(drawn, bitcoin[14:], 1)[0] * drawn.std() * YEAR)
+    assert claim.estimate == pytest.approx(
+        np.polyfit(drawn, bitcoin[14:], 1)[0] * drawn.std() * YEAR
+    )
 
 
-@pytest.mark.parametrize(("bitcoin", "index", "words"), [(1.0, -1.0, ("supported", "contradicted")), (-1.0, 1.0, ("contradicted", "supported"))])
-def test_all_parts_together_tell_of_bitcoin_and_of_the_index(bitcoin: float, index: float, words: tuple[str, str]) -> None:
-    net = sum(unit * np.diff(FED[name].to_numpy(), prepend=1000.0) for name, unit in (("assets", 1), ("treasury", -1), ("reverse_repos", -1000)))
+@pytest.mark.parametrize(
+    ("bitcoin", "index", "words"),
+    [(1.0, -1.0, ("supported", "contradicted")), (-1.0, 1.0, ("contradicted", "supported"))],
+)
+def test_all_parts_together_tell_of_bitcoin_and_of_the_index(
+    bitcoin: float, index: float, words: tuple[str, str]
+) -> None:
+    net = sum(
+        unit * np.diff(FED[name].to_numpy(), prepend=1000.0)
+        for name, unit in (("assets", 1), ("treasury", -1), ("reverse_repos", -1000))
+    )
     earned = 0.001 * known_before(past(net))
-    found = told(history(bitcoin * earned + noise(126), macro=FED, index=index * earned + noise(127)), spells())
+    found = told(
+        history(bitcoin * earned + noise(126), macro=FED, index=index * earned + noise(127)),
+        spells(),
+    )
     coin, small = found["B4", f"together, {BITCOIN}"], found["B4", f"together, {INDEX}"]
     assert (coin.verdict, small.verdict) == words
-    assert coin.why.endswith("All three by themselves, jointly: p 0.00.") and "jointly" not in small.why
+    assert (
+        coin.why.endswith("All three by themselves, jointly: p 0.00.")
+        and "jointly" not in small.why
+    )
     known = past(net)[13:-1]
     target = bitcoin * earned[14:] + noise(126)[14:]
     assert coin.estimate == pytest.approx(np.polyfit(known, target, 1)[0] * known.std() * YEAR)
@@ -286,15 +428,23 @@ def test_liquidity_that_tells_nothing() -> None:
     found = told(history(bitcoin, macro=FED), spells())
     rows = [one for key, one in found.items() if key[0] == "B4"]
     assert len(rows) == 5 and {one.verdict for one in rows} == {"cannot be told"}
-    parts = [past(np.diff(published.to_numpy(), prepend=np.nan))[13:-1] for published in FED.values()]
+    parts = [
+        past(np.diff(published.to_numpy(), prepend=np.nan))[13:-1] for published in FED.values()
+    ]
     columns = np.column_stack((np.ones(len(WEEKS) - 14), *(part / part.std() for part in parts)))
-    fit = OLS(bitcoin[14:], columns).fit(cov_type="HAC", cov_kwds={"maxlags": 5, "use_correction": True}, use_t=True)
+    fit = OLS(bitcoin[14:], columns).fit(
+        cov_type="HAC", cov_kwds={"maxlags": 5, "use_correction": True}, use_t=True
+    )
     joint = float(fit.f_test(np.eye(4)[1:]).pvalue)
-    assert joint > 0.05 and found["B4", f"together, {BITCOIN}"].why.endswith(f" All three by themselves, jointly: p {joint:.2f}.")
+    assert joint > 0.05 and found["B4", f"together, {BITCOIN}"].why.endswith(
+        f" All three by themselves, jointly: p {joint:.2f}."
+    )
 
 
 def test_two_parts_are_not_all_three_together() -> None:
-    found = told(history(noise(130), macro={name: FED[name] for name in ("assets", "treasury")}), spells())
+    found = told(
+        history(noise(130), macro={name: FED[name] for name in ("assets", "treasury")}), spells()
+    )
     assert [found["B4", PARTS[name]].n for name in PARTS] == [len(WEEKS) - 14, len(WEEKS) - 14, 0]
     assert {found["B4", f"together, {asset}"].n for asset in (BITCOIN, INDEX)} == {0}
 
@@ -302,6 +452,13 @@ def test_two_parts_are_not_all_three_together() -> None:
 def test_without_the_feds_balance_sheet_nothing_is_said_of_it() -> None:
     found = told(history(noise(129), bonds=BONDS), spells())
     rows = [one for key, one in found.items() if key[0] == "B4"]
-    assert [one.reading for one in rows] == [*PARTS.values(), f"together, {BITCOIN}", f"together, {INDEX}"]
+    assert [one.reading for one in rows] == [
+        *PARTS.values(),
+        f"together, {BITCOIN}",
+        f"together, {INDEX}",
+    ]
     whose = [BITCOIN] * 4 + [INDEX]
-    assert [one.why for one in rows] == [f"There are no prices of {one} with the Federal Reserve's balance sheet for two years." for one in whose]
+    assert [one.why for one in rows] == [
+        f"There are no prices of {one} with the Federal Reserve's balance sheet for two years."
+        for one in whose
+    ]

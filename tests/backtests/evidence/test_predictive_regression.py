@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from backtests.evidence.comovement import BLOCK_WEEKS
-from backtests.evidence.predictive_regression import DRAWS, Slope, ahead, change, fit_of, fitted, hidden, saturdays, told_of, weighed, widened
+from backtests.evidence.predictive_regression import (
+    DRAWS,
+    Slope,
+    ahead,
+    change,
+    fit_of,
+    fitted,
+    hidden,
+    saturdays,
+    told_of,
+    weighed,
+    widened,
+)
 from backtests.statistics.stationary_bootstrap import drawn_days
 from strategies.indicators import Floats
 
@@ -60,7 +72,10 @@ def slope(low: float, high: float, power: float = 1.0) -> Slope:
 
 def by_draws(target: Floats, values: Floats) -> Floats:
     """Slopes of drawn residuals, by numpy's least squares."""
-    rows, x = drawn_days(len(target), DRAWS, 1, BLOCK_WEEKS), np.column_stack((np.ones(len(target)), values))
+    rows, x = (
+        drawn_days(len(target), DRAWS, 1, BLOCK_WEEKS),
+        np.column_stack((np.ones(len(target)), values)),
+    )
     rest = target - x @ np.linalg.lstsq(x, target)[0]
     return np.linalg.lstsq(x, rest[rows].T)[0][1:].T
 
@@ -73,7 +88,9 @@ def scene(n: int, leaning: float) -> tuple[Floats, Floats]:
     return 1.0 + 0.05 * values[:, 0] - 0.1 * values[:, 2] + lasting(3, n), values
 
 
-@pytest.mark.parametrize(("n", "lags", "leaning"), [(104, 14, 0.0), (106, 14, 20.0), (700, 35, 0.0)])
+@pytest.mark.parametrize(
+    ("n", "lags", "leaning"), [(104, 14, 0.0), (106, 14, 20.0), (700, 35, 0.0)]
+)
 def test_of_two_errors_the_larger_one_counts(n: int, lags: int, leaning: float) -> None:
     """1.3 sqrt(104) = 13.3, 1.3 sqrt(106) = 13.4, 1.3 sqrt(700) = 34.4 lags; Kiefer and Vogelsang's point over the normal one widens."""
     target, values = scene(n, leaning)
@@ -87,10 +104,14 @@ def test_of_two_errors_the_larger_one_counts(n: int, lags: int, leaning: float) 
         assert found.high == pytest.approx(max(own + reach, own - np.quantile(drawn[:, k], 0.025)))
         share = (1 + (np.abs(drawn[:, k]) >= abs(own)).sum()) / (1 + DRAWS)
         assert found.p == pytest.approx(max(2.0 * stats.norm.sf(abs(own) / error), share))
-        assert found.power == pytest.approx(stats.norm.cdf(abs(own) / max(error, drawn[:, k].std()) - stats.norm.ppf(0.95)))
+        assert found.power == pytest.approx(
+            stats.norm.cdf(abs(own) / max(error, drawn[:, k].std()) - stats.norm.ppf(0.95))
+        )
     wald = slopes[1:] @ np.linalg.inv(covariance[1:, 1:]) @ slopes[1:] / 3.0 / wide**2
     inverse = np.linalg.inv(np.cov(drawn.T))
-    as_far = (1 + sum(one @ inverse @ one >= slopes[1:] @ inverse @ slopes[1:] for one in drawn)) / (1 + DRAWS)
+    as_far = (
+        1 + sum(one @ inverse @ one >= slopes[1:] @ inverse @ slopes[1:] for one in drawn)
+    ) / (1 + DRAWS)
     assert fit.joint_p == pytest.approx(max(stats.f.sf(wald, 3, n - 4), as_far))
 
 
@@ -114,7 +135,9 @@ def test_critical_values_are_kiefer_and_vogelsangs(share: float, point: float) -
 @given(st.integers(0, 10**6), st.floats(-10.0, 10.0))
 def test_a_constant_of_the_target_changes_no_slope(seed: int, constant: float) -> None:
     values, target = columns(seed, 120, 2), columns(seed + 1, 120, 1)[:, 0]
-    for one, other in zip(fitted(target, values, 1).slopes, fitted(target + constant, values, 1).slopes, strict=True):
+    for one, other in zip(
+        fitted(target, values, 1).slopes, fitted(target + constant, values, 1).slopes, strict=True
+    ):
         assert tuple(one) == pytest.approx(tuple(other), abs=1e-9)
 
 
@@ -135,7 +158,9 @@ def test_a_slope_in_another_unit_keeps_n_p_and_power() -> None:
 
 def test_saturdays_are_all_midnights_after_a_friday_that_the_series_has() -> None:
     """2020-01-03 is a Friday; the last Friday's close is known after the last midnight of the series."""
-    found = saturdays(closes({"2020-01-03 21:00": 1.0, "2020-01-10 21:00": 2.0, "2020-01-17 21:00": 3.0}))
+    found = saturdays(
+        closes({"2020-01-03 21:00": 1.0, "2020-01-10 21:00": 2.0, "2020-01-17 21:00": 3.0})
+    )
     assert found.tolist() == instants("2020-01-04", "2020-01-11").tolist()
 
 
@@ -149,7 +174,9 @@ def test_changes_are_by_what_was_known_at_each_instant() -> None:
     series = closes({"2020-01-03 21:00": 100.0, "2020-01-11": 110.0, "2020-01-18 00:00:01": 999.0})
     at = instants("2020-01-11", "2020-01-18")
     assert change(series, at, 1).tolist() == pytest.approx([math.log(1.1), 0.0])
-    assert change(series, at + pd.Timedelta(seconds=1), 1)[1] == pytest.approx(math.log(999.0 / 110.0))
+    assert change(series, at + pd.Timedelta(seconds=1), 1)[1] == pytest.approx(
+        math.log(999.0 / 110.0)
+    )
 
 
 def test_changes_span_so_many_weeks() -> None:
@@ -157,7 +184,9 @@ def test_changes_span_so_many_weeks() -> None:
     for weeks in (1, 4, 13):
         found = change(series, SATURDAYS, weeks)
         assert np.isnan(found[:weeks]).all()
-        assert found[weeks:].tolist() == pytest.approx([(week**2 - (week - weeks) ** 2) / 100.0 for week in range(weeks, len(SATURDAYS))])
+        assert found[weeks:].tolist() == pytest.approx(
+            [(week**2 - (week - weeks) ** 2) / 100.0 for week in range(weeks, len(SATURDAYS))]
+        )
 
 
 def test_a_close_of_more_than_ten_days_ago_is_known_no_more() -> None:
@@ -165,20 +194,28 @@ def test_a_close_of_more_than_ten_days_ago_is_known_no_more() -> None:
     last = pd.Timestamp("2020-01-18", tz="UTC")
     found = change(series, pd.DatetimeIndex([last, last + pd.Timedelta(seconds=1)]), 1)
     assert found[0] == pytest.approx(math.log(120.0 / 120.0)) and np.isnan(found[1])
-    assert np.isnan(change(series, instants("2020-01-15"), 3)[0])  # nothing was known three weeks before
+    assert np.isnan(
+        change(series, instants("2020-01-15"), 3)[0]
+    )  # nothing was known three weeks before
 
 
 def test_a_close_that_was_too_old_then_is_none_to_begin_with() -> None:
     series = closes({"2020-01-01": 100.0, "2020-02-01": 120.0})
     at = pd.Timestamp("2020-01-18", tz="UTC") + pd.Timedelta(weeks=3)
-    found = change(series, pd.DatetimeIndex([at - pd.Timedelta(days=7), at - pd.Timedelta(days=6)]), 3)
-    assert found[0] == pytest.approx(math.log(1.2)) and np.isnan(found[1])  # 10 and 11 days old three weeks before
+    found = change(
+        series, pd.DatetimeIndex([at - pd.Timedelta(days=7), at - pd.Timedelta(days=6)]), 3
+    )
+    assert found[0] == pytest.approx(math.log(1.2)) and np.isnan(
+        found[1]
+    )  # 10 and 11 days old three weeks before
 
 
 def test_the_week_ahead_is_the_one_that_begins() -> None:
     series = pd.Series([100.0, 110.0, 99.0], index=SATURDAYS[:3])
     found = ahead(series, SATURDAYS[:3])
-    assert found[:2].tolist() == pytest.approx([math.log(1.1), math.log(0.9)]) and np.isnan(found[2])
+    assert found[:2].tolist() == pytest.approx([math.log(1.1), math.log(0.9)]) and np.isnan(
+        found[2]
+    )
 
 
 def test_a_week_that_is_not_over_is_none() -> None:
@@ -191,11 +228,15 @@ def test_a_week_that_is_not_over_is_none() -> None:
 
 
 def test_what_comes_later_changes_nothing_that_was_known() -> None:
-    series = pd.Series(np.exp(columns(8, len(SATURDAYS), 1)[:, 0]), index=SATURDAYS - pd.Timedelta(hours=3))
+    series = pd.Series(
+        np.exp(columns(8, len(SATURDAYS), 1)[:, 0]), index=SATURDAYS - pd.Timedelta(hours=3)
+    )
     for week in range(5, len(SATURDAYS)):
         other = series.copy()
         other.iloc[week + 1 :] *= 7.0
-        assert change(other, SATURDAYS[: week + 1], 4).tolist() == pytest.approx(change(series, SATURDAYS[: week + 1], 4).tolist(), nan_ok=True)
+        assert change(other, SATURDAYS[: week + 1], 4).tolist() == pytest.approx(
+            change(series, SATURDAYS[: week + 1], 4).tolist(), nan_ok=True
+        )
 
 
 # --- what columns tell ------------------------------------------------------------------------------------------------------
@@ -215,17 +256,31 @@ def test_slopes_are_by_a_deviation_of_each_column_the_others_known() -> None:
 def test_the_unit_of_a_column_does_not_matter() -> None:
     one, target = columns(11, 150, 1)[:, 0], columns(12, 150, 1)[:, 0]
     found, scaled = told_of(target, {"x": one}, 1), told_of(target, {"x": 1e6 * one - 5.0}, 1)
-    assert found is not None and scaled is not None and tuple(found["x"]) == pytest.approx(tuple(scaled["x"]))
+    assert (
+        found is not None
+        and scaled is not None
+        and tuple(found["x"]) == pytest.approx(tuple(scaled["x"]))
+    )
 
 
 def test_weeks_that_lack_anything_are_left_out() -> None:
-    one, two, target = columns(13, 200, 1)[:, 0], columns(14, 200, 1)[:, 0], columns(15, 200, 1)[:, 0]
+    one, two, target = (
+        columns(13, 200, 1)[:, 0],
+        columns(14, 200, 1)[:, 0],
+        columns(15, 200, 1)[:, 0],
+    )
     gone = np.arange(200) % 50
-    expected = fitted(target[gone > 2], np.column_stack([column[gone > 2] / column[gone > 2].std() for column in (one, two)]), 1)
+    expected = fitted(
+        target[gone > 2],
+        np.column_stack([column[gone > 2] / column[gone > 2].std() for column in (one, two)]),
+        1,
+    )
     one[gone == 0], two[gone == 1], target[gone == 2] = np.nan, np.inf, np.nan
     found = fit_of(target, {"one": one, "two": two}, 1)
     assert found is not None and found.slopes[0].n == 188
-    assert [tuple(slope) for slope in found.slopes] == [pytest.approx(tuple(slope)) for slope in expected.slopes]
+    assert [tuple(slope) for slope in found.slopes] == [
+        pytest.approx(tuple(slope)) for slope in expected.slopes
+    ]
     assert found.joint_p == pytest.approx(expected.joint_p)
 
 
@@ -244,7 +299,14 @@ def test_a_column_that_never_changes_tells_nothing() -> None:
 
 def test_a_column_that_never_changes_tells_nothing_whatever_its_mean_is_rounded_to() -> None:
     """The mean of 150 times 0.1 is not 0.1, so that numpy's deviation of it is 3e-17."""
-    assert told_of(columns(18, 150, 1)[:, 0], {"x": columns(19, 150, 1)[:, 0], "gate": np.full(150, 0.1)}, 1) is None
+    assert (
+        told_of(
+            columns(18, 150, 1)[:, 0],
+            {"x": columns(19, 150, 1)[:, 0], "gate": np.full(150, 0.1)},
+            1,
+        )
+        is None
+    )
 
 
 def test_a_column_that_changes_only_where_there_is_no_target_tells_nothing() -> None:
@@ -271,7 +333,10 @@ def test_the_whole_interval_decides(low: float, high: float, word: str, falls: s
 
 
 def test_how_rarely_it_would_be_seen_is_said_where_nothing_can_be_told_for_want_of_weeks() -> None:
-    assert hidden(slope(-1.0, 1.0, 0.25), "cannot be told") == "; were that the truth, weeks as many would show it in 25%"
+    assert (
+        hidden(slope(-1.0, 1.0, 0.25), "cannot be told")
+        == "; were that the truth, weeks as many would show it in 25%"
+    )
     assert hidden(slope(-1.0, 1.0, 0.8), "cannot be told") == ""
     assert hidden(slope(1.0, 2.0, 0.25), "supported") == ""
 

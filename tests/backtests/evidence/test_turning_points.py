@@ -13,7 +13,17 @@ from scipy import stats
 
 from backtests.evidence.claim import Claim
 from backtests.evidence.history import BITCOIN, INDEX, History
-from backtests.evidence.turning_points import AROUND, LAYERS, _day_of, advances, agreement, claims, mean_between, ordered, turns
+from backtests.evidence.turning_points import (
+    AROUND,
+    LAYERS,
+    _day_of,
+    advances,
+    agreement,
+    claims,
+    mean_between,
+    ordered,
+    turns,
+)
 from brokers.prices.load import Prices
 from strategies.indicators import Floats
 
@@ -23,7 +33,9 @@ LEADS = (-30, -20, -10)  # days by which bonds, the broad index and the Russell 
 
 def path(*prices: float) -> pd.Series:
     """A price a day."""
-    return pd.Series(list(prices), index=pd.date_range(START, periods=len(prices), freq="D"), dtype=float)
+    return pd.Series(
+        list(prices), index=pd.date_range(START, periods=len(prices), freq="D"), dtype=float
+    )
 
 
 def row(day: pd.Timestamp) -> int:
@@ -34,7 +46,12 @@ def found_in(*prices: float) -> list[tuple[int, str, float]]:
     return [(row(one.day), one.kind, one.price) for one in turns(path(*prices))]
 
 
-def history(bitcoin: pd.Series, alts: Mapping[str, pd.Series] | None = None, bonds: pd.Series | None = None, **indices: pd.Series) -> History:
+def history(
+    bitcoin: pd.Series,
+    alts: Mapping[str, pd.Series] | None = None,
+    bonds: pd.Series | None = None,
+    **indices: pd.Series,
+) -> History:
     """Without layers of their own indices are flat."""
     flat = pd.Series(1.0, index=bitcoin.index)
     assets = {BITCOIN: bitcoin, INDEX: indices.get("small", flat)}
@@ -44,7 +61,9 @@ def history(bitcoin: pd.Series, alts: Mapping[str, pd.Series] | None = None, bon
     return History(nothing, pd.DataFrame(), broad, broad, kinds, assets, {}, (), alts or {})
 
 
-def told(bitcoin: pd.Series, alts: Mapping[str, pd.Series] | None = None, **layers: pd.Series) -> dict[tuple[str, str], Claim]:
+def told(
+    bitcoin: pd.Series, alts: Mapping[str, pd.Series] | None = None, **layers: pd.Series
+) -> dict[tuple[str, str], Claim]:
     return {(one.id, one.reading): one for one in claims(history(bitcoin, alts, **layers))}
 
 
@@ -60,19 +79,31 @@ def wave(turning: int, steep: float, shift: int = 0, trend: float = 0.0) -> pd.S
     return path(*np.exp(steep * np.abs((away - shift) % 500 - 250) + trend * away))
 
 
-def layered(turning: int, leads: Sequence[int] = LEADS, trend: float = 0.004) -> dict[str, pd.Series]:
-    return {name: wave(turning, 0.002, lead, trend) for name, lead in zip(("bonds", "broad", "small"), leads, strict=True)}
+def layered(
+    turning: int, leads: Sequence[int] = LEADS, trend: float = 0.004
+) -> dict[str, pd.Series]:
+    return {
+        name: wave(turning, 0.002, lead, trend)
+        for name, lead in zip(("bonds", "broad", "small"), leads, strict=True)
+    }
 
 
 # --- turns ------------------------------------------------------------------------------------------------------------------
 
 
 def test_highs_and_lows_follow_one_another() -> None:
-    assert found_in(100, 40, 90, 160, 70) == [(0, "high", 100.0), (1, "low", 40.0), (3, "high", 160.0)]
+    assert found_in(100, 40, 90, 160, 70) == [
+        (0, "high", 100.0),
+        (1, "low", 40.0),
+        (3, "high", 160.0),
+    ]
 
 
 def test_turns_stand_on_the_days_of_the_prices() -> None:
-    assert [one.day for one in turns(path(100, 40, 90))] == [pd.Timestamp("2012-01-01", tz="UTC"), pd.Timestamp("2012-01-02", tz="UTC")]
+    assert [one.day for one in turns(path(100, 40, 90))] == [
+        pd.Timestamp("2012-01-01", tz="UTC"),
+        pd.Timestamp("2012-01-02", tz="UTC"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,17 +117,27 @@ def test_turns_stand_on_the_days_of_the_prices() -> None:
         ((100, 70, 60, 120), [(2, "low", 60.0)]),
     ],
 )
-def test_half_and_double_are_enough_and_less_is_not(prices: Sequence[float], expected: list[tuple[int, str, float]]) -> None:
+def test_half_and_double_are_enough_and_less_is_not(
+    prices: Sequence[float], expected: list[tuple[int, str, float]]
+) -> None:
     assert found_in(*prices) == expected
 
 
 def test_a_turn_is_the_last_close_before_which_it_went_further() -> None:
     """It falls on after it has lost half, and rises on after it has doubled."""
-    assert found_in(90, 100, 45, 30, 59, 60, 200, 150, 100) == [(1, "high", 100.0), (3, "low", 30.0), (6, "high", 200.0)]
+    assert found_in(90, 100, 45, 30, 59, 60, 200, 150, 100) == [
+        (1, "high", 100.0),
+        (3, "low", 30.0),
+        (6, "high", 200.0),
+    ]
 
 
 def test_of_equal_closes_the_first_is_the_turn() -> None:
-    assert found_in(100, 100, 40, 40, 80, 80, 40) == [(0, "high", 100.0), (2, "low", 40.0), (4, "high", 80.0)]
+    assert found_in(100, 100, 40, 40, 80, 80, 40) == [
+        (0, "high", 100.0),
+        (2, "low", 40.0),
+        (4, "high", 80.0),
+    ]
 
 
 def test_before_the_first_turn_both_ways_are_open() -> None:
@@ -117,19 +158,30 @@ def test_turns_are_the_extremes_between_their_neighbours(steps: list[float]) -> 
     for (first, kind, price), (second, other, later) in pairwise(found):
         assert kind != other and price == prices[first]
         between = prices[first : second + 1]
-        assert (between.min(), between.max()) == ((price, later) if kind == "low" else (later, price))
+        assert (between.min(), between.max()) == (
+            (price, later) if kind == "low" else (later, price)
+        )
         assert later >= 2.0 * price if kind == "low" else later <= 0.5 * price
     if found:
         last, kind, price = found[-1]
-        assert prices[last:].max() >= 2.0 * price if kind == "low" else prices[last:].min() <= 0.5 * price
+        assert (
+            prices[last:].max() >= 2.0 * price
+            if kind == "low"
+            else prices[last:].min() <= 0.5 * price
+        )
         assert prices[last:].min() == price if kind == "low" else prices[last:].max() == price
     else:
-        assert (1.0 - prices / np.maximum.accumulate(prices)).max() < 0.5 and (prices / np.minimum.accumulate(prices)).max() < 2.0
+        assert (1.0 - prices / np.maximum.accumulate(prices)).max() < 0.5 and (
+            prices / np.minimum.accumulate(prices)
+        ).max() < 2.0
 
 
 def test_advances_run_from_low_to_high_and_the_last_as_far_as_it_came() -> None:
     found = advances(path(100, 40, 60, 160, 70, 60, 100, 130, 120))
-    assert [(row(one.low.day), row(one.high.day), one.high.price, one.finished, one.days) for one in found] == [
+    assert [
+        (row(one.low.day), row(one.high.day), one.high.price, one.finished, one.days)
+        for one in found
+    ] == [
         (1, 3, 160.0, True, 2),
         (5, 7, 130.0, False, 2),
     ]
@@ -154,7 +206,9 @@ def test_layers_turn_on_their_own_days_beside_their_trend() -> None:
 def test_at_highs_layers_are_highest() -> None:
     bitcoin, small = 1.0 / valley(1001, 500, 0.01), 1.0 / valley(1001, 537, 0.002, 0.004)
     found = ordered(history(bitcoin, small=small), (INDEX, BITCOIN), "high")
-    assert [(row(one.turn.day), one.turn.kind, one.days) for one in found] == [(500, "high", {INDEX: 37, BITCOIN: 0})]
+    assert [(row(one.turn.day), one.turn.kind, one.days) for one in found] == [
+        (500, "high", {INDEX: 37, BITCOIN: 0})
+    ]
     assert ordered(history(bitcoin, small=small), (INDEX, BITCOIN), "low") == []
 
 
@@ -169,7 +223,11 @@ def test_a_bump_on_a_rising_layer_is_found_where_it_is(bump: int) -> None:
 def test_a_line_is_taken_off_whatever_its_level() -> None:
     days = np.arange(-AROUND, AROUND + 1)
     bump: Floats = np.exp(-((days - 33) ** 2) / 50.0)
-    assert {_day_of(bump + level + slope * days) for level in (-5.0, 0.0, 9.0) for slope in (-0.05, 0.0, 0.05)} == {33}
+    assert {
+        _day_of(bump + level + slope * days)
+        for level in (-5.0, 0.0, 9.0)
+        for slope in (-0.05, 0.0, 0.05)
+    } == {33}
 
 
 @pytest.mark.parametrize("vertex", [-60, 0, 60])
@@ -178,31 +236,54 @@ def test_what_bends_evenly_turns_in_the_middle_once_its_line_is_gone(vertex: int
     assert _day_of(-((np.arange(-AROUND, AROUND + 1) - vertex) ** 2.0)) == 0
 
 
-@pytest.mark.parametrize(("apart", "counted"), [(100, [600]), (182, [682]), (183, [500, 683]), (250, [500, 750])])
-def test_a_low_with_a_lower_one_within_182_days_is_not_counted(apart: int, counted: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("apart", "counted"), [(100, [600]), (182, [682]), (183, [500, 683]), (250, [500, 750])]
+)
+def test_a_low_with_a_lower_one_within_182_days_is_not_counted(
+    apart: int, counted: list[int]
+) -> None:
     """Both are turns: between them the price trebles, and falls back to 1 % less."""
     away = np.arange(1201)
-    logs = np.interp(away, [0, 500, 500 + apart // 2, 500 + apart, 1200], [3.0, 0.0, np.log(3.0), np.log(0.99), 3.0])
+    logs = np.interp(
+        away,
+        [0, 500, 500 + apart // 2, 500 + apart, 1200],
+        [3.0, 0.0, np.log(3.0), np.log(0.99), 3.0],
+    )
     bitcoin = path(*np.exp(logs))
     assert [row(one.day) for one in turns(bitcoin) if one.kind == "low"] == [500, 500 + apart]
-    assert [row(one.turn.day) for one in ordered(history(bitcoin), (INDEX, BITCOIN), "low")] == counted
+    assert [
+        row(one.turn.day) for one in ordered(history(bitcoin), (INDEX, BITCOIN), "low")
+    ] == counted
 
 
-@pytest.mark.parametrize(("first", "last", "counted"), [(318, 682, 1), (319, 682, 0), (318, 681, 0)])
-def test_turns_count_only_where_all_layers_have_prices_all_around(first: int, last: int, counted: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "last", "counted"), [(318, 682, 1), (319, 682, 0), (318, 681, 0)]
+)
+def test_turns_count_only_where_all_layers_have_prices_all_around(
+    first: int, last: int, counted: int
+) -> None:
     small = valley(1001, 480, 0.002).iloc[first : last + 1]
-    assert len(ordered(history(valley(1001, 500, 0.01), small=small), (INDEX, BITCOIN), "low")) == counted
+    assert (
+        len(ordered(history(valley(1001, 500, 0.01), small=small), (INDEX, BITCOIN), "low"))
+        == counted
+    )
 
 
 def test_layers_that_are_not_asked_for_do_not_matter() -> None:
     short = valley(1001, 480, 0.002).iloc[450:]
-    found = ordered(history(valley(1001, 500, 0.01), broad=short, small=valley(1001, 480, 0.002)), (INDEX, BITCOIN), "low")
+    found = ordered(
+        history(valley(1001, 500, 0.01), broad=short, small=valley(1001, 480, 0.002)),
+        (INDEX, BITCOIN),
+        "low",
+    )
     assert [set(one.days) for one in found] == [{INDEX, BITCOIN}]
 
 
 def test_agreement_is_the_share_of_pairs_in_their_order() -> None:
     days = np.array([[-9, 0, 4], [4, 0, -9], [0, 0, 1], [5, 5, 5], [1, 3, 2]])
-    assert agreement(days).tolist() == pytest.approx([1.0, 0.0, (0.5 + 1.0 + 1.0) / 3.0, 0.5, 2.0 / 3.0])
+    assert agreement(days).tolist() == pytest.approx(
+        [1.0, 0.0, (0.5 + 1.0 + 1.0) / 3.0, 0.5, 2.0 / 3.0]
+    )
 
 
 @pytest.mark.parametrize("count", [2, 5, 9])
@@ -214,22 +295,36 @@ def test_the_interval_of_a_mean_is_students(count: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["low", "high"])
-@pytest.mark.parametrize(("leads", "word", "share", "p"), [(LEADS, "supported", 1.0, 1 / 24), ((30, 20, 10), "contradicted", 0.0, 1.0)])
-def test_layers_that_turn_in_that_order_or_against_it(kind: str, leads: Sequence[int], word: str, share: float, p: float) -> None:
+@pytest.mark.parametrize(
+    ("leads", "word", "share", "p"),
+    [(LEADS, "supported", 1.0, 1 / 24), ((30, 20, 10), "contradicted", 0.0, 1.0)],
+)
+def test_layers_that_turn_in_that_order_or_against_it(
+    kind: str, leads: Sequence[int], word: str, share: float, p: float
+) -> None:
     """Of the 24 orders of four layers only their own fits as well; every one fits as well as the reverse of it."""
     found = told(wave(6, 0.01), **layered(6, leads))
     for id_, first in (("B5", "high-yield bonds"), ("A10", "government bonds")):
         claim = found[id_, f"the order at Bitcoin's {kind}s"]
         assert (claim.verdict, claim.estimate, claim.low, claim.high) == (word, share, share, share)
-        assert claim.n == (6 if kind == "low" else 5) and claim.p == pytest.approx(p) and claim.unit == "share"
-        assert f"{first} {leads[0]:+d}, broad index {leads[1]:+d}, {INDEX} {leads[2]:+d}, {BITCOIN} +0" in claim.why
+        assert (
+            claim.n == (6 if kind == "low" else 5)
+            and claim.p == pytest.approx(p)
+            and claim.unit == "share"
+        )
+        assert (
+            f"{first} {leads[0]:+d}, broad index {leads[1]:+d}, {INDEX} {leads[2]:+d}, {BITCOIN} +0"
+            in claim.why
+        )
         assert claim.data == ", ".join(LAYERS[id_])
 
 
 def test_each_kind_of_bonds_has_its_own_days() -> None:
     found = told(wave(6, 0.01), **layered(6), safe=wave(6, 0.002, 15))
     assert "high-yield bonds -30, broad index -20" in found["B5", "the order at Bitcoin's lows"].why
-    assert "government bonds +15, broad index -20" in found["A10", "the order at Bitcoin's lows"].why
+    assert (
+        "government bonds +15, broad index -20" in found["A10", "the order at Bitcoin's lows"].why
+    )
 
 
 def test_an_interval_that_holds_a_half_decides_nothing() -> None:
@@ -249,13 +344,19 @@ def test_an_interval_that_holds_a_half_decides_nothing() -> None:
 def test_fewer_than_five_turns_decide_nothing() -> None:
     claim = told(wave(4, 0.01), **layered(4))["B5", "the order at Bitcoin's lows"]
     assert (claim.verdict, claim.estimate, claim.n) == ("cannot be told", 1.0, 4)
-    assert told(wave(5, 0.01), **layered(5))["B5", "the order at Bitcoin's lows"].verdict == "supported"
+    assert (
+        told(wave(5, 0.01), **layered(5))["B5", "the order at Bitcoin's lows"].verdict
+        == "supported"
+    )
 
 
 @pytest.mark.parametrize(("waves", "bonds"), [(1, True), (6, False)])
 def test_one_turn_or_no_bonds_are_no_order(waves: int, bonds: bool) -> None:
     layers = layered(waves)
-    found = told(wave(waves, 0.01), **(layers if bonds else {name: one for name, one in layers.items() if name != "bonds"}))
+    found = told(
+        wave(waves, 0.01),
+        **(layers if bonds else {name: one for name, one in layers.items() if name != "bonds"}),
+    )
     for id_ in ("B5", "A10"):
         claim = found[id_, "the order at Bitcoin's lows"]
         assert (claim.verdict, claim.n) == ("cannot be told", 0)
@@ -264,41 +365,78 @@ def test_one_turn_or_no_bonds_are_no_order(waves: int, bonds: bool) -> None:
 
 # --- alts while Bitcoin advances --------------------------------------------------------------------------------------------
 
-RISES = path(100, 40, 60, 100, 120, 50, 30, 45, 75, 90, 40)  # 40 to 120 on days 1 to 4, 30 to 90 on days 6 to 9: both times +200 %
+RISES = path(
+    100, 40, 60, 100, 120, 50, 30, 45, 75, 90, 40
+)  # 40 to 120 on days 1 to 4, 30 to 90 on days 6 to 9: both times +200 %
 
 
 def test_alts_apart_and_fallen_on_the_way() -> None:
     alts = {
-        "much": path(9, 1, 2, 1, 4, 1, 1, 3, 2, 5, 1),  # +300 % after a fall of half, +400 % after one of a third
-        "little": path(9, 1, 1.5, 0.9, 2, 1, 1, 0.6, 1, 2, 1),  # +100 % after one of 40 %, +100 % after one of 40 %
+        "much": path(
+            9, 1, 2, 1, 4, 1, 1, 3, 2, 5, 1
+        ),  # +300 % after a fall of half, +400 % after one of a third
+        "little": path(
+            9, 1, 1.5, 0.9, 2, 1, 1, 0.6, 1, 2, 1
+        ),  # +100 % after one of 40 %, +100 % after one of 40 %
     }
     found = told(RISES, alts)
     together = found["B12", "not together"]
     assert (together.verdict, together.estimate, together.n) == ("supported", 1.0, 2)
-    assert "2012-01: much +300%, little +100%, BTC +200%; 2012-01: much +400%, little +100%, BTC +200%" in together.why
+    assert (
+        "2012-01: much +300%, little +100%, BTC +200%; 2012-01: much +400%, little +100%, BTC +200%"
+        in together.why
+    )
     line = found["B12", "not in a straight line"]
     first, second = (0.5 + 0.4) / 2.0, (1.0 / 3.0 + 0.4) / 2.0
-    assert line.verdict == "supported" and line.estimate == pytest.approx((first + second) / 2.0) and line.n == 2
+    assert (
+        line.verdict == "supported"
+        and line.estimate == pytest.approx((first + second) / 2.0)
+        and line.n == 2
+    )
     assert "was 45%, 37%" in line.why
 
 
 def test_alts_that_all_beat_bitcoin_in_a_straight_line() -> None:
-    alts = {name: path(1, 1, 2, 3, many, 1, 1, 2, 3, many, 1) for name, many in (("much", 9), ("more", 12))}
+    alts = {
+        name: path(1, 1, 2, 3, many, 1, 1, 2, 3, many, 1)
+        for name, many in (("much", 9), ("more", 12))
+    }
     found = told(RISES, alts)
-    assert (found["B12", "not together"].verdict, found["B12", "not together"].estimate) == ("contradicted", 0.0)
-    assert (found["B12", "not in a straight line"].verdict, found["B12", "not in a straight line"].estimate) == ("contradicted", 0.0)
+    assert (found["B12", "not together"].verdict, found["B12", "not together"].estimate) == (
+        "contradicted",
+        0.0,
+    )
+    assert (
+        found["B12", "not in a straight line"].verdict,
+        found["B12", "not in a straight line"].estimate,
+    ) == ("contradicted", 0.0)
 
 
 def test_alts_that_all_lag_bitcoin_are_not_apart_either() -> None:
-    alts = {name: path(1, 1, 1.2, 1.4, many, 1, 1, 1.2, 1.4, many, 1) for name, many in (("little", 1.5), ("less", 1.4))}
-    assert (told(RISES, alts)["B12", "not together"].verdict, told(RISES, alts)["B12", "not together"].estimate) == ("contradicted", 0.0)
+    alts = {
+        name: path(1, 1, 1.2, 1.4, many, 1, 1, 1.2, 1.4, many, 1)
+        for name, many in (("little", 1.5), ("less", 1.4))
+    }
+    assert (
+        told(RISES, alts)["B12", "not together"].verdict,
+        told(RISES, alts)["B12", "not together"].estimate,
+    ) == ("contradicted", 0.0)
 
 
 def test_half_of_the_advances_are_not_most() -> None:
-    alts = {"much": path(9, 1, 0.5, 1, 4, 1, 1, 2, 3, 5, 1), "little": path(9, 1, 0.5, 1, 2, 1, 1, 2, 3, 4, 1)}
+    alts = {
+        "much": path(9, 1, 0.5, 1, 4, 1, 1, 2, 3, 5, 1),
+        "little": path(9, 1, 0.5, 1, 2, 1, 1, 2, 3, 4, 1),
+    }
     found = told(RISES, alts)
-    assert (found["B12", "not together"].verdict, found["B12", "not together"].estimate) == ("contradicted", 0.5)
-    assert (found["B12", "not in a straight line"].verdict, found["B12", "not in a straight line"].estimate) == ("contradicted", 0.25)
+    assert (found["B12", "not together"].verdict, found["B12", "not together"].estimate) == (
+        "contradicted",
+        0.5,
+    )
+    assert (
+        found["B12", "not in a straight line"].verdict,
+        found["B12", "not in a straight line"].estimate,
+    ) == ("contradicted", 0.25)
 
 
 def test_a_fall_of_30_percent_is_one() -> None:
@@ -308,7 +446,10 @@ def test_a_fall_of_30_percent_is_one() -> None:
 
 
 def test_falls_before_and_after_an_advance_are_not_on_its_way() -> None:
-    alts = {name: path(90, 1, 2, 3, many, 0.1, 1, 2, 3, many, 0.1) for name, many in (("much", 9), ("little", 3.5))}
+    alts = {
+        name: path(90, 1, 2, 3, many, 0.1, 1, 2, 3, many, 0.1)
+        for name, many in (("much", 9), ("little", 3.5))
+    }
     assert told(RISES, alts)["B12", "not in a straight line"].estimate == 0.0
 
 
@@ -321,7 +462,10 @@ def test_alts_that_were_listed_later_or_ended_before_are_left_out() -> None:
         "gone": path(9, 1, 100, 100),
     }
     why = told(RISES, alts)["B12", "not together"].why
-    assert "2012-01: much +300%, little +100%, BTC +200%; 2012-01: much +300%, late +0%, BTC +200%" in why
+    assert (
+        "2012-01: much +300%, little +100%, BTC +200%; 2012-01: much +300%, late +0%, BTC +200%"
+        in why
+    )
 
 
 @pytest.mark.parametrize("alts", [{}, {"one": RISES}, {"one": RISES, "late": RISES.iloc[7:]}])
@@ -342,10 +486,17 @@ def test_a_latest_advance_that_is_longer_and_calmer() -> None:
     found = told(path(100, 40, 100, 70, 160, 50, 30, 60, 80, 72, 90, 99, 95))
     longer = found["B13", "longer"]
     assert (longer.verdict, longer.estimate, longer.n, longer.unit) == ("supported", 5.0, 2, "days")
-    assert "from 2012-01-07 to 2012-01-12 so far, took 5 days; the longest before, from 2012-01-02, 3." in longer.why
+    assert (
+        "from 2012-01-07 to 2012-01-12 so far, took 5 days; the longest before, from 2012-01-02, 3."
+        in longer.why
+    )
     calmer = found["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == ("cannot be told", 2) and calmer.estimate == pytest.approx(0.1)
-    assert "fell by 10% at most; in those before that were at least half as long by 30%." in calmer.why
+    assert (calmer.verdict, calmer.n) == ("cannot be told", 2) and calmer.estimate == pytest.approx(
+        0.1
+    )
+    assert (
+        "fell by 10% at most; in those before that were at least half as long by 30%." in calmer.why
+    )
 
 
 CALM = (30, 60, 57, 100, 160)  # a fall of a twentieth
@@ -355,22 +506,36 @@ WILD = (20, 40, 30, 60, 100)  # of a quarter
 @pytest.mark.parametrize(
     ("rises", "longer", "calmer"),
     [
-        ((WILD, WILD, CALM, (40,)), "contradicted", "supported"),  # over, as long as those before, calmer than both
+        (
+            (WILD, WILD, CALM, (40,)),
+            "contradicted",
+            "supported",
+        ),  # over, as long as those before, calmer than both
         ((WILD, WILD, CALM), "cannot be told", "cannot be told"),  # so far
         ((WILD, CALM, (40,)), "contradicted", "cannot be told"),  # of two one is always the calmer
         ((CALM, CALM, WILD), "cannot be told", "contradicted"),  # it has fallen already
     ],
 )
-def test_an_advance_that_is_not_over_may_become_longer_and_may_fall(rises: Sequence[Sequence[float]], longer: str, calmer: str) -> None:
+def test_an_advance_that_is_not_over_may_become_longer_and_may_fall(
+    rises: Sequence[Sequence[float]], longer: str, calmer: str
+) -> None:
     found = told(path(100, *(price for rise in rises for price in rise)))
-    assert (found["B13", "longer"].verdict, found["B13", "shallower dips"].verdict) == (longer, calmer)
+    assert (found["B13", "longer"].verdict, found["B13", "shallower dips"].verdict) == (
+        longer,
+        calmer,
+    )
 
 
 def test_a_latest_advance_that_is_as_long_and_as_wild() -> None:
     found = told(path(100, 40, 100, 70, 160, 50, 30, 100, 70, 160, 50))
-    assert (found["B13", "longer"].verdict, found["B13", "longer"].estimate) == ("contradicted", 3.0)
+    assert (found["B13", "longer"].verdict, found["B13", "longer"].estimate) == (
+        "contradicted",
+        3.0,
+    )
     assert "so far" not in found["B13", "longer"].why
-    assert found["B13", "shallower dips"].verdict == "contradicted" and found["B13", "shallower dips"].estimate == pytest.approx(0.3)
+    assert found["B13", "shallower dips"].verdict == "contradicted" and found[
+        "B13", "shallower dips"
+    ].estimate == pytest.approx(0.3)
 
 
 def test_dips_are_held_against_the_shallowest_of_those_half_as_long() -> None:
@@ -378,7 +543,9 @@ def test_dips_are_held_against_the_shallowest_of_those_half_as_long() -> None:
     first, second, last = (40, 60, 57, 100, 92, 130), (30, 70), (20, 60, 54, 90)
     found = told(path(*first, *second, *last, 30))
     calmer = found["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == ("contradicted", 2) and calmer.estimate == pytest.approx(0.1)
+    assert (calmer.verdict, calmer.n) == ("contradicted", 2) and calmer.estimate == pytest.approx(
+        0.1
+    )
     assert "half as long by 8%." in calmer.why
     assert "the longest before, from 2012-01-01, 5." in found["B13", "longer"].why
 
@@ -392,17 +559,26 @@ def test_an_advance_just_half_as_long_is_long_enough() -> None:
 def test_one_shallower_of_those_before_is_enough_against_it() -> None:
     first, second, last = (40, 60, 42, 100), (30, 60, 57, 90), (20, 60, 54, 90)
     calmer = told(path(*first, *second, *last, 30))["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == ("contradicted", 3) and "half as long by 30%, 5%." in calmer.why
+    assert (calmer.verdict, calmer.n) == (
+        "contradicted",
+        3,
+    ) and "half as long by 30%, 5%." in calmer.why
 
 
 def test_without_another_half_as_long_dips_are_not_compared() -> None:
     found = told(path(30, 70, 20, 30, 60, 54, 90, 30))
     assert (found["B13", "longer"].verdict, found["B13", "longer"].estimate) == ("supported", 4.0)
-    assert found["B13", "shallower dips"].why == "There are no prices of BTC over another advance half as long."
+    assert (
+        found["B13", "shallower dips"].why
+        == "There are no prices of BTC over another advance half as long."
+    )
     assert found["B13", "shallower dips"].verdict == "cannot be told"
 
 
 def test_a_single_advance_is_compared_with_nothing() -> None:
     found = told(path(100, 40, 100, 160, 50))
     for reading in ("longer", "shallower dips"):
-        assert (found["B13", reading].verdict, found["B13", reading].why) == ("cannot be told", "There are no prices of BTC over two advances.")
+        assert (found["B13", reading].verdict, found["B13", reading].why) == (
+            "cannot be told",
+            "There are no prices of BTC over two advances.",
+        )

@@ -14,16 +14,25 @@ DAY = pd.Timedelta(days=1)
 
 def dated(values: Mapping[str, float]) -> pd.Series:
     """As a file of the user's own is read: a figure is known at the end of the UTC day of its date."""
-    return pd.Series(list(values.values()), index=pd.DatetimeIndex([pd.Timestamp(day, tz="UTC") + DAY for day in values]), dtype=float)
+    return pd.Series(
+        list(values.values()),
+        index=pd.DatetimeIndex([pd.Timestamp(day, tz="UTC") + DAY for day in values]),
+        dtype=float,
+    )
 
 
 def daily(first: str, last: str, *values: float) -> pd.Series:
     """One for each date, known a day later; of several values each for as long as the others."""
     days = pd.date_range(first, last, freq="D", tz="UTC")
-    return pd.Series(np.repeat(np.array(values, dtype=float), -(-len(days) // len(values)))[: len(days)], index=days + DAY)
+    return pd.Series(
+        np.repeat(np.array(values, dtype=float), -(-len(days) // len(values)))[: len(days)],
+        index=days + DAY,
+    )
 
 
-def told(macro: Mapping[str, pd.Series], bitcoin: pd.Series | None = None) -> dict[tuple[str, str], Claim]:
+def told(
+    macro: Mapping[str, pd.Series], bitcoin: pd.Series | None = None
+) -> dict[tuple[str, str], Claim]:
     return {(one.id, one.reading): one for one in claims(macro, bitcoin, {})}
 
 
@@ -50,15 +59,34 @@ def leverage(series: pd.Series, bitcoin: pd.Series) -> Claim:
 
 def test_without_figures_it_is_said_which_would_do() -> None:
     found = told({}, daily("2014-01-01", "2025-12-31", 100.0))
-    assert list(found) == [("A12", "money out"), ("A13", ""), ("B14", "ETFs keep absorbing supply"), ("B14", "less leverage")]
-    assert {one.verdict for one in found.values()} == {"not testable with prices"} and {one.estimate for one in found.values()} == {None}
-    settings = ("haircuts.flows.file", "haircuts.losses.file", "evidence.bitcoin_flows", "evidence.open_interest")
+    assert list(found) == [
+        ("A12", "money out"),
+        ("A13", ""),
+        ("B14", "ETFs keep absorbing supply"),
+        ("B14", "less leverage"),
+    ]
+    assert {one.verdict for one in found.values()} == {"not testable with prices"} and {
+        one.estimate for one in found.values()
+    } == {None}
+    settings = (
+        "haircuts.flows.file",
+        "haircuts.losses.file",
+        "evidence.bitcoin_flows",
+        "evidence.open_interest",
+    )
     for one, setting in zip(found.values(), settings, strict=True):
-        assert one.why.startswith("What would decide: ") and one.why.endswith(f", in a CSV named by {setting}.")
+        assert one.why.startswith("What would decide: ") and one.why.endswith(
+            f", in a CSV named by {setting}."
+        )
 
 
 def test_without_bitcoin_its_flows_and_futures_decide_nothing() -> None:
-    found = told({"bitcoin_flows": daily("2018-01-01", "2025-12-31", 1e8), "open_interest": daily("2018-01-01", "2025-12-31", 1e10)})
+    found = told(
+        {
+            "bitcoin_flows": daily("2018-01-01", "2025-12-31", 1e8),
+            "open_interest": daily("2018-01-01", "2025-12-31", 1e10),
+        }
+    )
     assert {one.verdict for one in found.values()} == {"not testable with prices"}
 
 
@@ -66,12 +94,23 @@ def test_without_bitcoin_its_flows_and_futures_decide_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "word"), [(-12e9, "supported"), (-10.1e9, "supported"), (-13.9e9, "supported"), (-9e9, "contradicted"), (-15e9, "contradicted")]
+    ("second", "word"),
+    [
+        (-12e9, "supported"),
+        (-10.1e9, "supported"),
+        (-13.9e9, "supported"),
+        (-9e9, "contradicted"),
+        (-15e9, "contradicted"),
+    ],
 )
 def test_flows_of_2025_sum_to_about_minus_20_billion(second: float, word: str) -> None:
     """8 billion less the second: a tenth either way is about."""
     found = flows({"2025-02-03": -9e9, "2025-06-30": 1e9, "2025-11-28": second})
-    assert found.verdict == word and found.estimate == pytest.approx((second - 8e9) / 1e9) and found.unit == "billion USD"
+    assert (
+        found.verdict == word
+        and found.estimate == pytest.approx((second - 8e9) / 1e9)
+        and found.unit == "billion USD"
+    )
 
 
 def test_as_much_money_in_contradicts_it() -> None:
@@ -79,11 +118,16 @@ def test_as_much_money_in_contradicts_it() -> None:
 
 
 def test_the_row_tells_how_many_figures_there_were() -> None:
-    assert flows({"2025-02-03": -9e9, "2025-11-28": -11.5e9}).why == "14 figures published in 2025 sum to -20.5 billion USD."
+    assert (
+        flows({"2025-02-03": -9e9, "2025-11-28": -11.5e9}).why
+        == "14 figures published in 2025 sum to -20.5 billion USD."
+    )
 
 
 def test_flows_of_other_years_do_not_count() -> None:
-    found = flows({"2024-12-30": -50e9, "2025-01-01": -12e9, "2025-12-31": -8e9, "2026-01-01": -50e9})
+    found = flows(
+        {"2024-12-30": -50e9, "2025-01-01": -12e9, "2025-12-31": -8e9, "2026-01-01": -50e9}
+    )
     assert (found.verdict, found.estimate) == ("supported", pytest.approx(-20.0))
 
 
@@ -96,12 +140,16 @@ def test_a_flow_published_on_the_last_day_of_2024_is_none_of_2025() -> None:
 def test_flows_that_do_not_cover_the_year_decide_nothing(gone: tuple[int, ...]) -> None:
     """Two months without a figure, at its beginning, in its middle or at its end."""
     months = {f"2025-{month:02}-15": -20e9 / 12 for month in range(1, 13) if month not in gone}
-    found = told({"flows": dated({"2024-06-30": -20e9, **months, "2026-06-30": -20e9})})["A12", "money out"]
+    found = told({"flows": dated({"2024-06-30": -20e9, **months, "2026-06-30": -20e9})})[
+        "A12", "money out"
+    ]
     assert found.verdict == "not testable with prices"
 
 
 def test_a_file_that_cannot_be_read_is_told() -> None:
-    found = {(one.id, one.reading): one for one in claims({}, None, {"flows": "mine.csv: no such file"})}
+    found = {
+        (one.id, one.reading): one for one in claims({}, None, {"flows": "mine.csv: no such file"})
+    }
     assert found["A12", "money out"].why.endswith(" Yours cannot be read: mine.csv: no such file.")
     assert "cannot be read" not in found["A13", ""].why
 
@@ -113,13 +161,22 @@ def test_losses_of_nobody_in_2007_decide_nothing(before: float) -> None:
 
 # --- companies with losses --------------------------------------------------------------------------------------------------
 
-LOSSES = {"2007-02-15": 0.18, "2007-05-15": 0.20, "2007-08-15": 0.20, "2007-11-15": 0.22, "2020-08-15": 0.42}  # the mean of 2007 is 0.2
+LOSSES = {
+    "2007-02-15": 0.18,
+    "2007-05-15": 0.20,
+    "2007-08-15": 0.20,
+    "2007-11-15": 0.22,
+    "2020-08-15": 0.42,
+}  # the mean of 2007 is 0.2
 
 
 def test_losses_as_they_were_said_to_be() -> None:
     found = losses({**LOSSES, "2025-08-15": 0.10, "2025-11-15": 0.41, "2026-02-15": 0.10})
     assert (found.verdict, found.estimate, found.n, found.unit) == ("supported", 0.41, 8, "share")
-    assert found.why == "41% by the first figure after 2025-10-01; of all 8 the highest is 42%, the mean of 2007 20%."
+    assert (
+        found.why
+        == "41% by the first figure after 2025-10-01; of all 8 the highest is 42%, the mean of 2007 20%."
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,7 +194,9 @@ def test_losses_as_they_were_said_to_be() -> None:
         ({"2025-11-15": 0.41, "2007-02-15": 0.02}, "contradicted"),  # of 2 * 0.16 it is 1.28
     ],
 )
-def test_each_part_of_what_was_said_of_losses_must_hold(changed: dict[str, float], word: str) -> None:
+def test_each_part_of_what_was_said_of_losses_must_hold(
+    changed: dict[str, float], word: str
+) -> None:
     assert losses({**LOSSES, **changed}).verdict == word
 
 
@@ -154,7 +213,16 @@ def test_a_share_published_on_the_last_day_of_2006_is_none_of_2007() -> None:
 @pytest.mark.parametrize("gone", ["2007", "2025"])
 def test_without_both_years_losses_decide_nothing(gone: str) -> None:
     """A figure published in September is of an earlier quarter, one of April a later one's."""
-    figures = {day: share for day, share in {**LOSSES, "2025-09-15": 0.4, "2025-11-15": 0.4, "2026-04-15": 0.4}.items() if not day.startswith(gone)}
+    figures = {
+        day: share
+        for day, share in {
+            **LOSSES,
+            "2025-09-15": 0.4,
+            "2025-11-15": 0.4,
+            "2026-04-15": 0.4,
+        }.items()
+        if not day.startswith(gone)
+    }
     if gone == "2025":
         figures["2025-09-15"] = 0.4
     assert losses(figures).verdict == "not testable with prices"
@@ -166,14 +234,19 @@ PRICES = daily("2017-01-01", "2026-06-30", 100_000.0)
 MINED = 365 * 144 * 3.125  # in a year after the halving of 2024: 164,250
 
 
-@pytest.mark.parametrize(("flow", "word"), [(5e7, "supported"), (4e7, "contradicted"), (-5e7, "contradicted")])
+@pytest.mark.parametrize(
+    ("flow", "word"), [(5e7, "supported"), (4e7, "contradicted"), (-5e7, "contradicted")]
+)
 def test_coins_bought_over_those_mined_in_a_year(flow: float, word: str) -> None:
     """500 or 400 coins a day for 365 days; 450 are mined a day. What came before the last year does not count."""
     before = daily("2024-01-11", "2024-08-31", 1e10)
     found = absorbed(pd.concat([before, daily("2024-09-01", "2025-08-31", flow)]), PRICES)
     assert (found.verdict, found.n, found.unit) == (word, 365, "times")
     assert found.estimate == pytest.approx(365 * flow / 100_000.0 / MINED)
-    assert f"In the year to 2025-09-01 the funds took in {365 * flow / 100_000.0:,.0f} coins at each day's price; 164,250 were mined." in found.why
+    assert (
+        f"In the year to 2025-09-01 the funds took in {365 * flow / 100_000.0:,.0f} coins at each day's price; 164,250 were mined."
+        in found.why
+    )
 
 
 def test_flows_buy_at_the_price_of_their_own_day() -> None:
@@ -186,12 +259,16 @@ def test_flows_buy_at_the_price_of_their_own_day() -> None:
 
 def test_a_day_without_a_price_has_that_of_the_day_before() -> None:
     prices = daily("2024-01-01", "2025-08-31", 50_000.0).drop(pd.Timestamp("2025-02-10", tz="UTC"))
-    assert absorbed(daily("2024-08-01", "2025-08-31", 5e7), prices).estimate == pytest.approx(365 * 1000.0 / MINED)
+    assert absorbed(daily("2024-08-01", "2025-08-31", 5e7), prices).estimate == pytest.approx(
+        365 * 1000.0 / MINED
+    )
 
 
 def test_days_after_the_last_price_have_the_last_price() -> None:
     prices = daily("2024-01-01", "2025-08-20", 50_000.0)
-    assert absorbed(daily("2024-08-01", "2025-08-31", 5e7), prices).estimate == pytest.approx(365 * 1000.0 / MINED)
+    assert absorbed(daily("2024-08-01", "2025-08-31", 5e7), prices).estimate == pytest.approx(
+        365 * 1000.0 / MINED
+    )
 
 
 @pytest.mark.parametrize(("first", "enough"), [("2024-08-31", True), ("2024-09-01", False)])
@@ -201,7 +278,9 @@ def test_flows_must_span_a_year(first: str, enough: bool) -> None:
 
 def test_flows_without_prices_of_their_days_are_no_number() -> None:
     """Prices begin in the middle of the year: what was bought before is not known, so nothing is said of it."""
-    found = absorbed(daily("2024-08-01", "2025-08-31", 5e7), PRICES[pd.Timestamp("2025-01-01", tz="UTC") :])
+    found = absorbed(
+        daily("2024-08-01", "2025-08-31", 5e7), PRICES[pd.Timestamp("2025-01-01", tz="UTC") :]
+    )
     assert found.verdict not in ("supported", "contradicted")
 
 
@@ -210,29 +289,52 @@ def test_flows_without_prices_of_their_days_are_no_number() -> None:
 
 def coins(day: pd.Timestamp) -> float:
     """There are on a day: 210,000 blocks of each of the subsidies 50, 25, 12.5 before, and its share of this one's, or 144 a day since the last."""
-    rounds = (("2024-04-20", 19_687_500.0, 3.125, None), ("2020-05-11", 18_375_000.0, 6.25, 1440), ("2016-07-09", 15_750_000.0, 12.5, 1402))
+    rounds = (
+        ("2024-04-20", 19_687_500.0, 3.125, None),
+        ("2020-05-11", 18_375_000.0, 6.25, 1440),
+        ("2016-07-09", 15_750_000.0, 12.5, 1402),
+    )
     for first, whole, subsidy, days in rounds:
         if day >= pd.Timestamp(first, tz="UTC"):
-            return whole + (day - pd.Timestamp(first, tz="UTC")).days * (210_000 / days if days else 144) * subsidy
+            return (
+                whole
+                + (day - pd.Timestamp(first, tz="UTC")).days
+                * (210_000 / days if days else 144)
+                * subsidy
+            )
     raise AssertionError(day)
 
 
 def weekly(*values: float) -> pd.Series:
     """Open interest over six years and a bit, known on the last day and weeks before; of several values each for as long."""
     days = pd.date_range(end="2026-01-03", periods=316, freq="7D", tz="UTC")
-    return pd.Series(np.repeat(np.array(values, dtype=float), -(-len(days) // len(values)))[: len(days)], index=days)
+    return pd.Series(
+        np.repeat(np.array(values, dtype=float), -(-len(days) // len(values)))[: len(days)],
+        index=days,
+    )
 
 
 def test_open_interest_is_over_the_value_of_all_coins() -> None:
     """The last year by hand, and the four before it; 0.5 % for the week that might be in either."""
     interest = weekly(1e10)
     found = leverage(interest, PRICES)
-    share = pd.Series([1e10 / (coins(day) * 100_000.0) for day in interest.index], index=interest.index)
+    share = pd.Series(
+        [1e10 / (coins(day) * 100_000.0) for day in interest.index], index=interest.index
+    )
     year = pd.Timedelta(days=365)
     now = share[share.index > interest.index[-1] - year].mean()
-    before = share[(share.index <= interest.index[-1] - year) & (share.index >= interest.index[-1] - 5 * year)].mean()
-    assert found.estimate == pytest.approx(now / before, rel=1e-4) and found.unit == "times" and found.n == 316
-    assert f"Open interest was {now:.2%} of all coins' value over the last year, {before:.2%} over the 4 before." in found.why
+    before = share[
+        (share.index <= interest.index[-1] - year) & (share.index >= interest.index[-1] - 5 * year)
+    ].mean()
+    assert (
+        found.estimate == pytest.approx(now / before, rel=1e-4)
+        and found.unit == "times"
+        and found.n == 316
+    )
+    assert (
+        f"Open interest was {now:.2%} of all coins' value over the last year, {before:.2%} over the 4 before."
+        in found.why
+    )
     assert now / before < 0.99  # as many dollars are less of more coins
 
 
@@ -268,7 +370,9 @@ def test_interest_of_nobody_before_decides_nothing() -> None:
 
 
 def test_two_figures_years_apart_are_none_of_the_years_between() -> None:
-    far = pd.DatetimeIndex([pd.Timestamp("2019-01-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")])
+    far = pd.DatetimeIndex(
+        [pd.Timestamp("2019-01-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")]
+    )
     for find in (absorbed, leverage):
         assert find(pd.Series([1e9, 1e9], index=far), PRICES).verdict == "not testable with prices"
 

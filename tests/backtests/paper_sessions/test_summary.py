@@ -23,7 +23,17 @@ from brokers.prices import probe
 from brokers.prices.load import source_of, wanted
 from config.settings import ConfigError
 from main import app
-from tests.backtests.paper_journals import BARS, DAY, FIRST, SESSION, bar, changed, report_of, rows, without
+from tests.backtests.paper_journals import (
+    BARS,
+    DAY,
+    FIRST,
+    SESSION,
+    bar,
+    changed,
+    report_of,
+    rows,
+    without,
+)
 from tests.scenes import random_backtest
 
 Changed = Callable[..., Path]
@@ -32,13 +42,19 @@ Changed = Callable[..., Path]
 @pytest.fixture
 def journal(replayed_journal: Path, tmp_path: Path) -> Changed:
     """A session's journal after some SQL."""
-    return lambda *statements, name="session": changed(replayed_journal, tmp_path, *SESSION, *statements, name=name)
+    return lambda *statements, name="session": changed(
+        replayed_journal, tmp_path, *SESSION, *statements, name=name
+    )
 
 
 def otherwise(report: SessionReport) -> list[tuple[int, str, str]]:
     """Bar, what and why of each difference that does not merely follow."""
     assert report.beside is not None
-    return [((one.time - FIRST) // DAY, one.what, one.cause) for one in report.beside.differences if not one.follows]
+    return [
+        ((one.time - FIRST) // DAY, one.what, one.cause)
+        for one in report.beside.differences
+        if not one.follows
+    ]
 
 
 def abouts(report: SessionReport) -> dict[str, str]:
@@ -51,10 +67,22 @@ def abouts(report: SessionReport) -> dict[str, str]:
 def test_a_replay_is_the_backtest(replayed_journal: Path) -> None:
     report = report_of(replayed_journal, source=[])
     assert report.beside is not None
-    assert (report.word, report.beside.differences, report.beside.bars, report.beside.orders) == ("alike", (), BARS, 7)
-    assert (report.beside.tracking.total, report.beside.tracking.daily, report.beside.tracking.days) == (0.0, 0.0, BARS)
+    assert (report.word, report.beside.differences, report.beside.bars, report.beside.orders) == (
+        "alike",
+        (),
+        BARS,
+        7,
+    )
+    assert (
+        report.beside.tracking.total,
+        report.beside.tracking.daily,
+        report.beside.tracking.days,
+    ) == (0.0, 0.0, BARS)
     assert report.beside.live == report.beside.backtest
-    assert (headline(report), attention(report)[0].about) == ("As the backtest.", "orders that came to nothing")
+    assert (headline(report), attention(report)[0].about) == (
+        "As the backtest.",
+        "orders that came to nothing",
+    )
 
 
 @pytest.mark.parametrize("seed", [(88, 27), (1, 1), (4, 4), (9, 9)])
@@ -74,7 +102,12 @@ def test_so_is_one_of_any_market_at_any_timeframe(seed: tuple[int, int], tmp_pat
 def test_a_session_that_did_the_same_is_too(journal: Changed) -> None:
     report = report_of(journal())
     assert report.beside is not None
-    assert (report.word, report.beside.differences, report.beside.bars, report.beside.orders) == ("alike", (), BARS - 1, 7)
+    assert (report.word, report.beside.differences, report.beside.bars, report.beside.orders) == (
+        "alike",
+        (),
+        BARS - 1,
+        7,
+    )
     assert attention(report) == []
     assert "no basis point apart" in sentence(report)
 
@@ -92,31 +125,45 @@ def test_its_fills_cost_what_the_settings_say(journal: Changed) -> None:
     assert fees.units == fees.worth == pytest.approx(0.001 * traded)
 
 
-def test_an_order_of_the_newest_bar_waits_for_the_bar_after_it(replayed_journal: Path, tmp_path: Path) -> None:
+def test_an_order_of_the_newest_bar_waits_for_the_bar_after_it(
+    replayed_journal: Path, tmp_path: Path
+) -> None:
     """The replay's last order found an empty book; whether the backtest would have filled it is known a bar later only."""
     copy = changed(replayed_journal, tmp_path, SESSION[0])
     later = report_of(copy)
     assert later.beside is not None
-    assert (later.beside.orders, otherwise(later)) == (8, [(44, "order: BTC", "abandoned: the book is empty")])
+    assert (later.beside.orders, otherwise(later)) == (
+        8,
+        [(44, "order: BTC", "abandoned: the book is empty")],
+    )
     prices = _cut(copy, tmp_path, until="2015-09-28")
     now = report_of(copy, f"prices.folder={prices}")
     assert now.beside is not None
     assert (now.beside.orders, now.beside.bars, now.word) == (7, BARS, "alike")
 
 
-def test_where_prices_end_earlier_the_rest_is_not_compared(journal: Changed, tmp_path: Path) -> None:
+def test_where_prices_end_earlier_the_rest_is_not_compared(
+    journal: Changed, tmp_path: Path
+) -> None:
     copy = journal()
     report = report_of(copy, f"prices.folder={_cut(copy, tmp_path, until='2015-09-13')}")
     assert report.beside is not None
     assert (report.beside.bars, report.word) == (30, "alike")
-    assert abouts(report) == {"the comparison": "Prices reach to 2015-09-14 00:00 UTC: later bars are not compared."}
+    assert abouts(report) == {
+        "the comparison": "Prices reach to 2015-09-14 00:00 UTC: later bars are not compared."
+    }
 
 
-def test_prices_that_begin_after_the_session_cannot_be_compared(journal: Changed, tmp_path: Path) -> None:
+def test_prices_that_begin_after_the_session_cannot_be_compared(
+    journal: Changed, tmp_path: Path
+) -> None:
     copy = journal()
     report = report_of(copy, f"prices.folder={_cut(copy, tmp_path, since='2015-08-20')}")
     assert report.word == "not compared"
-    assert "begin with the bar of 2015-08-21 00:00, the session with that of 2015-08-16 00:00" in report.why_not
+    assert (
+        "begin with the bar of 2015-08-21 00:00, the session with that of 2015-08-16 00:00"
+        in report.why_not
+    )
 
 
 def _cut(journal: Path, place: Path, since: str = "", until: str = "9999") -> Path:
@@ -127,7 +174,9 @@ def _cut(journal: Path, place: Path, since: str = "", until: str = "9999") -> Pa
     for path in whole.iterdir():
         header, *lines = path.read_text().splitlines(keepends=True)
         coin = path.stem.endswith("-USD")
-        (part / path.name).write_text("".join([header, *(line for line in lines if not coin or since <= line[:10] <= until)]))
+        (part / path.name).write_text(
+            "".join([header, *(line for line in lines if not coin or since <= line[:10] <= until)])
+        )
     return part.parent
 
 
@@ -136,11 +185,19 @@ def _cut(journal: Path, place: Path, since: str = "", until: str = "9999") -> Pa
 
 def test_missed_bars_are_counted_and_explained(journal: Changed) -> None:
     report = report_of(journal(*without(10, 11, 12, 25)))
-    assert [(one.first, one.last, one.bars) for one in report.attendance.missed] == [(bar(10), bar(12), 3), (bar(25), bar(25), 1)]
+    assert [(one.first, one.last, one.bars) for one in report.attendance.missed] == [
+        (bar(10), bar(12), 3),
+        (bar(25), bar(25), 1),
+    ]
     assert (report.attendance.decided, report.attendance.missing) == (40, 4)
-    assert otherwise(report) == [(number, "decision", "the session was not there") for number in (10, 11, 12, 25)]
+    assert otherwise(report) == [
+        (number, "decision", "the session was not there") for number in (10, 11, 12, 25)
+    ]
     assert (report.otherwise, headline(report)) == ((4, 0, 0), "As the backtest but for 4 bars.")
-    assert abouts(report)["bars missed"] == "4 bars between the first decision and the last were not decided"
+    assert (
+        abouts(report)["bars missed"]
+        == "4 bars between the first decision and the last were not decided"
+    )
 
 
 SESSIONS = (
@@ -171,9 +228,15 @@ def test_a_bar_is_missed_for_a_reason(journal: Changed) -> None:
 def test_a_killed_session_is_said_to_be(journal: Changed) -> None:
     killed = "UPDATE sessions SET ended = NULL, outcome = NULL WHERE id = 1"
     report = report_of(journal(*without(10, 11, 12), *sessions(9, 13), killed))
-    assert [one.why for one in report.attendance.missed] == ["no session ran: the one before was killed"]
-    assert [(one.killed, one.outcome.partition(":")[0], one.decisions) for one in report.sessions] == [(True, "killed", 10), (False, "done", 31)]
-    assert abouts(report)["killed"] == "the session begun at 2015-08-16 00:00 did not end in writing"
+    assert [one.why for one in report.attendance.missed] == [
+        "no session ran: the one before was killed"
+    ]
+    assert [
+        (one.killed, one.outcome.partition(":")[0], one.decisions) for one in report.sessions
+    ] == [(True, "killed", 10), (False, "done", 31)]
+    assert (
+        abouts(report)["killed"] == "the session begun at 2015-08-16 00:00 did not end in writing"
+    )
 
 
 def test_a_session_that_still_runs_was_not_killed(journal: Changed) -> None:
@@ -188,7 +251,13 @@ def test_a_bar_on_which_no_coin_had_a_price_is_not_missed(journal: Changed, tmp_
     copy = journal(*without(25))
     prices = _cut(copy, tmp_path)
     for path in (prices / "daily").glob("*-USD.csv"):
-        path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if not line.startswith("2015-09-09")))
+        path.write_text(
+            "".join(
+                line
+                for line in path.read_text().splitlines(keepends=True)
+                if not line.startswith("2015-09-09")
+            )
+        )
     report = report_of(copy, f"prices.folder={prices}")
     assert report.beside is not None
     assert (report.attendance.missed, report.beside.idle) == ((), {bar(25)})
@@ -196,20 +265,41 @@ def test_a_bar_on_which_no_coin_had_a_price_is_not_missed(journal: Changed, tmp_
 
 def test_late_decisions_have_their_minutes(journal: Changed) -> None:
     """In time is within grace, patience and two minutes; a replay waits for neither of the first."""
-    late = [f"UPDATE decisions SET decided_at = time + {seconds} WHERE time = {bar(number)}" for number, seconds in ((5, 120), (6, 121), (30, 5400))]
+    late = [
+        f"UPDATE decisions SET decided_at = time + {seconds} WHERE time = {bar(number)}"
+        for number, seconds in ((5, 120), (6, 121), (30, 5400))
+    ]
     note = f"UPDATE decisions SET note = 'too late to buy' WHERE time = {bar(30)}"
     report = report_of(journal(*late, note))
-    assert [(one.time, one.minutes) for one in report.attendance.late] == [(bar(6), 121 / 60), (bar(30), 90.0)]
+    assert [(one.time, one.minutes) for one in report.attendance.late] == [
+        (bar(6), 121 / 60),
+        (bar(30), 90.0),
+    ]
     assert "too late to buy" in report.attendance.late[1].why
     assert report.attendance.usual == 0.0
-    started = report_of(journal(*sessions(9, 10), *without(10), f"UPDATE decisions SET decided_at = {bar(11) + 7200} WHERE time = {bar(11)}"))
+    started = report_of(
+        journal(
+            *sessions(9, 10),
+            *without(10),
+            f"UPDATE decisions SET decided_at = {bar(11) + 7200} WHERE time = {bar(11)}",
+        )
+    )
     assert [one.minutes for one in started.attendance.late] == [120.0]
 
 
 def test_a_refused_order_is_otherwise_and_says_why(journal: Changed) -> None:
     """ETH on the seventh bar never came; what later bars order of it follows from that."""
-    refused = ("UPDATE intents SET state = 'refused', why = 'the market is closed' WHERE id = 2", "DELETE FROM fills WHERE symbol = 'ETH'")
-    report = report_of(journal(*refused, "DELETE FROM orders WHERE symbol = 'ETH'", "DELETE FROM intents WHERE symbol = 'ETH' AND id > 2"))
+    refused = (
+        "UPDATE intents SET state = 'refused', why = 'the market is closed' WHERE id = 2",
+        "DELETE FROM fills WHERE symbol = 'ETH'",
+    )
+    report = report_of(
+        journal(
+            *refused,
+            "DELETE FROM orders WHERE symbol = 'ETH'",
+            "DELETE FROM intents WHERE symbol = 'ETH' AND id > 2",
+        )
+    )
     assert otherwise(report)[0] == (6, "order: ETH", "refused: the market is closed")
     assert Nothing(bar(6), "buy 1144.29 ETH", "refused", "the market is closed") in report.nothing
     assert abouts(report)["orders that came to nothing"] == "1 refused by the exchange, 0 abandoned"
@@ -217,7 +307,12 @@ def test_a_refused_order_is_otherwise_and_says_why(journal: Changed) -> None:
 
 def test_an_order_that_the_guards_kept_back_says_why(journal: Changed) -> None:
     gone = [f"DELETE FROM {table} WHERE symbol = 'SOL'" for table in ("intents", "orders", "fills")]
-    report = report_of(journal(*gone, f"UPDATE decisions SET note = 'halted: buy SOL not ordered' WHERE time = {bar(36)}"))
+    report = report_of(
+        journal(
+            *gone,
+            f"UPDATE decisions SET note = 'halted: buy SOL not ordered' WHERE time = {bar(36)}",
+        )
+    )
     assert otherwise(report) == [(36, "order: SOL", "halted: buy SOL not ordered")]
     assert report.nothing == [Nothing(bar(36), "", "kept back", "halted: buy SOL not ordered")]
     assert (report.otherwise, headline(report)) == ((0, 0, 1), "As the backtest but for 1 order.")
@@ -232,7 +327,9 @@ def test_another_price_only_follows(journal: Changed) -> None:
     report = report_of(journal("UPDATE fills SET price = price * 1.01 WHERE symbol = 'SOL'"))
     assert report.beside is not None
     assert report.word == "alike"
-    assert [(one.what, one.cause, one.follows) for one in report.beside.differences] == [("order: SOL", "another price was paid", True)]
+    assert [(one.what, one.cause, one.follows) for one in report.beside.differences] == [
+        ("order: SOL", "another price was paid", True)
+    ]
     (sol,) = [one for one in report.filled if one.coin == "SOL"]
     assert sol.open is not None
     assert sol.against(sol.open) == pytest.approx((1.0005 * 1.01 - 1.0) * 1e4)
@@ -250,11 +347,21 @@ def test_an_order_follows_from_another_account_only_where_it_is_what_was_decided
     gone = [f"DELETE FROM {table} WHERE symbol = 'SOL'" for table in ("intents", "orders", "fills")]
     moved = f"UPDATE decisions SET equity = equity * 1.1, sizes = '[0.0,0.0,{wanted}]' WHERE time = {bar(number)}"
     if wanted == 0.0 and ordered:
-        moved = moved.replace("'[0.0,0.0,0.0]'", "'[1.0,0.0,0.0]'")  # another order, so that the accounts are seen to differ
-    sent = f"INSERT INTO intents VALUES (99, {bar(number)}, 'SOL', 0, 900.0, 21.0, 'done', 'filled')" if ordered else "SELECT 1"
+        moved = moved.replace(
+            "'[0.0,0.0,0.0]'", "'[1.0,0.0,0.0]'"
+        )  # another order, so that the accounts are seen to differ
+    sent = (
+        f"INSERT INTO intents VALUES (99, {bar(number)}, 'SOL', 0, 900.0, 21.0, 'done', 'filled')"
+        if ordered
+        else "SELECT 1"
+    )
     report = report_of(journal(*gone, moved, sent))
     assert report.beside is not None
-    (found,) = [one for one in report.beside.differences if one.what == "order: SOL" and one.time == bar(number)]
+    (found,) = [
+        one
+        for one in report.beside.differences
+        if one.what == "order: SOL" and one.time == bar(number)
+    ]
     assert found.follows == follows
     assert (found.cause == "the accounts differ: earlier fills, fees or flows") == follows
 
@@ -282,19 +389,26 @@ def _deviation(report: SessionReport) -> float:
 
 def test_what_was_paid_in_is_no_gain(journal: Changed) -> None:
     """The account grows by half; the unit does not."""
-    paid = (
-        f"UPDATE equity SET value = value + 50000, units = units * 1.5, flow = CASE time WHEN {bar(20)} THEN 50000 ELSE 0 END WHERE time >= {bar(20)}"
-    )
+    paid = f"UPDATE equity SET value = value + 50000, units = units * 1.5, flow = CASE time WHEN {bar(20)} THEN 50000 ELSE 0 END WHERE time >= {bar(20)}"
     report = report_of(journal(paid))
     assert report.beside is not None
     assert report.beside.tracking.total == 0.0
     assert [(row.time, row.flow) for row in report.flows] == [(bar(20), 50_000.0)]
-    assert abouts(report)["paid in or out"] == "+50,000.00 USDT in 1 flow, the last at 2015-09-05 00:00; no figure here counts it as a gain"
+    assert (
+        abouts(report)["paid in or out"]
+        == "+50,000.00 USDT in 1 flow, the last at 2015-09-05 00:00; no figure here counts it as a gain"
+    )
 
 
 def test_a_year_on_the_difference_is_annualised() -> None:
     ends = pd.date_range("2020-01-01", periods=731, tz="UTC")  # two years of 365 days
-    curves = pd.DataFrame({"live": 1.44 ** (pd.RangeIndex(731) / 730), "backtest": 1.21 ** (pd.RangeIndex(731) / 730)}, index=ends)
+    curves = pd.DataFrame(
+        {
+            "live": 1.44 ** (pd.RangeIndex(731) / 730),
+            "backtest": 1.21 ** (pd.RangeIndex(731) / 730),
+        },
+        index=ends,
+    )
     found = _tracking(curves)
     assert found.total == pytest.approx(0.23)
     assert found.yearly == pytest.approx(1.2 - 1.1)
@@ -331,11 +445,20 @@ def test_slippage_has_a_middle_a_mean_and_a_worst(journal: Changed) -> None:
     assert (found.median, found.mean, found.worst) == pytest.approx((3, sum(points) / 7, 6))
 
 
-def test_without_the_next_bar_in_the_journal_its_open_is_taken_from_the_prices(journal: Changed) -> None:
+def test_without_the_next_bar_in_the_journal_its_open_is_taken_from_the_prices(
+    journal: Changed,
+) -> None:
     lost = f"DELETE FROM bars WHERE time IN ({bar(37)}, {bar(42)})"
     stale = f"UPDATE bars SET stale = 1, open = 1.0 WHERE time = {bar(7)}"  # a missing bar's open is nobody's
-    whole, alone = report_of(journal(lost, stale)), report_of(journal(lost, stale), "prices.folder=/nowhere")
-    assert whole.against_open is not None and alone.against_open is not None and alone.against_close is not None
+    whole, alone = (
+        report_of(journal(lost, stale)),
+        report_of(journal(lost, stale), "prices.folder=/nowhere"),
+    )
+    assert (
+        whole.against_open is not None
+        and alone.against_open is not None
+        and alone.against_close is not None
+    )
     assert (whole.against_open.fills, whole.against_open.worst) == (7, pytest.approx(5.0))
     assert (alone.against_open.fills, alone.against_close.fills) == (4, 7)
 
@@ -352,7 +475,9 @@ def test_fees_are_told_by_the_coin_they_were_paid_in(journal: Changed) -> None:
     assert found["ETH"] == (1.0, 32.0, 4, 0)
     assert found["USDT"][2:] == (2, 1)
     assert found["USDT"][0] == pytest.approx(0.001 * 805.82134 * 62.048493 * 1.0005)
-    assert abouts(report)["fees not known"].startswith("of 2 executions the fee or its worth is not known")
+    assert abouts(report)["fees not known"].startswith(
+        "of 2 executions the fee or its worth is not known"
+    )
 
 
 def test_orders_that_are_open_or_cut_are_told(journal: Changed) -> None:
@@ -404,7 +529,10 @@ def test_a_halt_is_the_first_thing_said(journal: Changed) -> None:
     copy = journal(*without(25))
     with open_journal(copy, lambda: float(bar(50)), locked=False) as opened:
         opened.halt("the fee bill")
-        assert attention(report_of(copy))[0].text == "nothing is ordered until it is resumed: the fee bill"
+        assert (
+            attention(report_of(copy))[0].text
+            == "nothing is ordered until it is resumed: the fee bill"
+        )
         opened.resume()
         resumed = report_of(copy)
     assert "halted" not in abouts(resumed)
@@ -413,7 +541,10 @@ def test_a_halt_is_the_first_thing_said(journal: Changed) -> None:
 
 def other_settings(change: str) -> list[str]:
     """An earlier session, up to the tenth bar, with other settings."""
-    return [*sessions(9, 9), f"UPDATE sessions SET settings = json_set(settings, {change}) WHERE id = 1"]
+    return [
+        *sessions(9, 9),
+        f"UPDATE sessions SET settings = json_set(settings, {change}) WHERE id = 1",
+    ]
 
 
 def test_settings_that_have_changed_are_named(journal: Changed) -> None:
@@ -426,15 +557,23 @@ def test_a_session_with_other_coins_is_compared_by_the_coins_names(journal: Chan
     """Before its tenth bar the session knew ETH and BTC, in that order."""
     coins = "'$.coins', json_array(json_extract(settings, '$.coins[1]'), json_extract(settings, '$.coins[0]'))"
     swapped = ", ".join(
-        f"{name} = json_array(json_extract({name}, '$[1]'), json_extract({name}, '$[0]'))" for name in ("missing", "current", "targets", "sizes")
+        f"{name} = json_array(json_extract({name}, '$[1]'), json_extract({name}, '$[0]'))"
+        for name in ("missing", "current", "targets", "sizes")
     )
-    report = report_of(journal(*other_settings(coins), f"UPDATE decisions SET {swapped} WHERE session = 1"))
-    assert {what for _, what, _ in otherwise(report)} == {"decision: missing bars of SOL"}  # listed, and not among its coins
+    report = report_of(
+        journal(*other_settings(coins), f"UPDATE decisions SET {swapped} WHERE session = 1")
+    )
+    assert {what for _, what, _ in otherwise(report)} == {
+        "decision: missing bars of SOL"
+    }  # listed, and not among its coins
     assert report.otherwise == (0, 10, 0)
 
 
 def test_settings_of_another_version_cost_only_the_comparison(journal: Changed) -> None:
-    report = report_of(journal("UPDATE sessions SET settings = json_set(settings, '$.gate.was_once', 1)"), source=[])
+    report = report_of(
+        journal("UPDATE sessions SET settings = json_set(settings, '$.gate.was_once', 1)"),
+        source=[],
+    )
     assert report.word == "not compared"
     assert re.search(r"gate\.was_once: unknown key \(in the settings of session 1", report.why_not)
     assert (report.attendance.decided, len(report.filled)) == (BARS - 1, 7)
@@ -449,19 +588,32 @@ def test_so_do_settings_that_cannot_be_read(settings: str, journal: Changed) -> 
 
 
 def test_a_setting_given_wrongly_is_the_users_error(journal: Changed) -> None:
-    with pytest.raises(ConfigError, match=r"gate\.nonsense: unknown key \(in --set gate\.nonsense=1\)"):
+    with pytest.raises(
+        ConfigError, match=r"gate\.nonsense: unknown key \(in --set gate\.nonsense=1\)"
+    ):
         report_of(journal(), "gate.nonsense=1")
 
 
 def test_without_prices_the_journal_tells_what_it_knows(journal: Changed) -> None:
     report = report_of(journal(*without(25)), "prices.folder=/nowhere")
-    assert (report.word, report.beside, headline(report)) == ("not compared", None, "Not compared with the backtest.")
+    assert (report.word, report.beside, headline(report)) == (
+        "not compared",
+        None,
+        "Not compared with the backtest.",
+    )
     assert "/nowhere" in report.why_not and "/nowhere" in sentence(report)
-    assert (report.attendance.missing, len(report.filled), len(report.fees), len(report.sessions)) == (1, 7, 1, 1)
+    assert (
+        report.attendance.missing,
+        len(report.filled),
+        len(report.fees),
+        len(report.sessions),
+    ) == (1, 7, 1, 1)
     assert as_json(report)["comparison"] is None
 
 
-def test_without_a_network_a_live_sessions_prices_are_not_waited_for(journal: Changed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_network_a_live_sessions_prices_are_not_waited_for(
+    journal: Changed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Nothing is in the cache, and nobody can be connected to."""
     asked: list[str] = []
     monkeypatch.setattr(probe, "unreachable", lambda url: asked.append(url) or "no connection")
@@ -478,11 +630,15 @@ def test_a_live_sessions_coins_are_read_where_it_read_them(journal: Changed) -> 
         settings = session_settings(read(journal()), overrides)
         return {(request.kind, source_of(request, settings)) for request in wanted(settings)}
 
-    assert sources() == sources("allocation.band=0.1") == {("session", "folder"), ("coin", "exchange")}
+    assert (
+        sources() == sources("allocation.band=0.1") == {("session", "folder"), ("coin", "exchange")}
+    )
     assert sources("prices.source=folder") == {("session", "folder"), ("coin", "folder")}
 
 
-def test_a_replay_of_the_sample_is_held_against_the_sample(replayed_journal: Path, tmp_path: Path) -> None:
+def test_a_replay_of_the_sample_is_held_against_the_sample(
+    replayed_journal: Path, tmp_path: Path
+) -> None:
     """Settings say "auto" where nothing could be reached; the run folder around the journal knows better."""
     auto = "UPDATE sessions SET settings = json_set(settings, '$.prices.source', 'auto')"
     copy = changed(replayed_journal, tmp_path, auto)
@@ -527,7 +683,9 @@ def test_the_command_takes_a_journal_or_its_folder(journal: Changed, tmp_path: P
     for place in (journal(), tmp_path):
         result = command(str(place), "--set", "prices.source=folder")
         assert (result.exit_code, result.stderr) == (0, "")
-        assert "As the backtest." in result.stdout and result.stdout.endswith(f"Written to {page}\n")
+        assert "As the backtest." in result.stdout and result.stdout.endswith(
+            f"Written to {page}\n"
+        )
         page.unlink()
     found = json.loads(command(str(tmp_path), "--json", "--set", "prices.source=folder").stdout)
     assert (found["report"], found["word"]) == (str(page), "alike")
@@ -539,7 +697,10 @@ def test_a_folder_of_several_journals_asks_which(journal: Changed, tmp_path: Pat
     journal(name="two")
     result = command(str(tmp_path))
     assert result.exit_code == 2
-    assert f"holds several journals; name one of {tmp_path}/one.sqlite, {tmp_path}/two.sqlite" in result.stderr
+    assert (
+        f"holds several journals; name one of {tmp_path}/one.sqlite, {tmp_path}/two.sqlite"
+        in result.stderr
+    )
 
 
 def test_a_run_folder_keeps_its_own_page(journal: Changed, tmp_path: Path) -> None:
@@ -564,7 +725,9 @@ def test_another_file_is_not_taken_for_a_journal(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def traded(whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> SessionReport:
+def traded(
+    whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> SessionReport:
     """Two days, two days off, and a start at half past one: real clients, an exchange on 127.0.0.1."""
     from tests.brokers.worlds import world
 
@@ -576,11 +739,15 @@ def traded(whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFac
     return report_of(path, f"prices.folder={whole_folder}")
 
 
-def test_a_session_on_the_testnet_is_the_backtest_but_for_its_days_off(traded: SessionReport) -> None:
+def test_a_session_on_the_testnet_is_the_backtest_but_for_its_days_off(
+    traded: SessionReport,
+) -> None:
     assert traded.beside is not None
     first = int(pd.Timestamp("2015-10-20", tz="UTC").timestamp())
     assert [row.time for row in traded.kept.decisions] == [first, first + DAY, first + 4 * DAY]
-    assert traded.attendance.missed == (Missed(first + 2 * DAY, first + 3 * DAY, 2, "no session ran: the one before ended as done"),)
+    assert traded.attendance.missed == (
+        Missed(first + 2 * DAY, first + 3 * DAY, 2, "no session ran: the one before ended as done"),
+    )
     assert [round(one.minutes) for one in traded.attendance.late] == [90]
     assert (traded.otherwise, headline(traded)) == ((2, 0, 0), "As the backtest but for 2 bars.")
     assert abs(traded.beside.tracking.total) < 0.0005
@@ -594,4 +761,6 @@ def test_its_fills_are_the_exchanges(traded: SessionReport) -> None:
         half_cent = 0.01 / one.open * 1e4
         assert 5.0 - 1e-6 <= one.against(one.open) <= 5.0 + half_cent + 1e-6
     assert {one.coin for one in traded.fees} == {"BTC", "ETH", "SOL"}  # taken from what is bought
-    assert sum(one.worth for one in traded.fees) == pytest.approx(0.001 * sum(one.value for one in traded.filled))
+    assert sum(one.worth for one in traded.fees) == pytest.approx(
+        0.001 * sum(one.value for one in traded.filled)
+    )

@@ -9,7 +9,14 @@ import pytest
 
 from backtests.engine.inputs import Inputs
 from backtests.engine.simulation import Run
-from backtests.performance.attribution import OUTSIDE, by_spell, exposures, monthly_returns, profits, units_held
+from backtests.performance.attribution import (
+    OUTSIDE,
+    by_spell,
+    exposures,
+    monthly_returns,
+    profits,
+    units_held,
+)
 from backtests.performance.gate_periods import Spell
 from backtests.runs.backtest import Backtest, backtest
 from brokers.orders.fills import interest
@@ -27,7 +34,14 @@ def drawn(seed: int) -> Backtest:
 def paid_interest(result: Backtest) -> float:
     """Interest by the account's rule, from the cash the decisions report: what was held since the bar before earns until this one."""
     decisions, yearly = result.run.decisions, result.inputs.settings.costs.cash_yield
-    return sum(interest(before.cash, yearly, now.time - before.time) for before, now in pairwise(decisions)) if yearly else 0.0
+    return (
+        sum(
+            interest(before.cash, yearly, now.time - before.time)
+            for before, now in pairwise(decisions)
+        )
+        if yearly
+        else 0.0
+    )
 
 
 # --- sums ----------------------------------------------------------------------------------------------------------------
@@ -38,7 +52,9 @@ def test_profits_add_up_to_the_change_of_equity_less_interest(seed: int) -> None
     result = drawn(seed)
     values = result.equity["value"]
     total = profits(result.run, result.inputs).to_numpy().sum()
-    assert total == pytest.approx(values.iloc[-1] - values.iloc[0] - paid_interest(result), abs=1e-9 * values.max())
+    assert total == pytest.approx(
+        values.iloc[-1] - values.iloc[0] - paid_interest(result), abs=1e-9 * values.max()
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -48,7 +64,11 @@ def test_profits_add_up_at_every_bar(seed: int) -> None:
     yearly = result.inputs.settings.costs.cash_yield
     values, cash = result.equity["value"].to_numpy(), result.equity["cash"].to_numpy()
     seconds = np.diff(result.inputs.grid.as_unit("s").asi8)
-    earned = np.array([interest(held, yearly, span) for held, span in zip(cash, seconds, strict=False)]) if yearly else 0.0
+    earned = (
+        np.array([interest(held, yearly, span) for held, span in zip(cash, seconds, strict=False)])
+        if yearly
+        else 0.0
+    )
     bars_sum = profits(result.run, result.inputs).sum(axis=1).to_numpy()
     assert bars_sum[0] == 0.0  # nothing is filled on the first bar
     np.testing.assert_allclose(bars_sum[1:], np.diff(values) - earned, atol=1e-9 * values.max())
@@ -56,17 +76,39 @@ def test_profits_add_up_at_every_bar(seed: int) -> None:
 
 def test_the_markets_drawn_have_what_could_go_wrong() -> None:
     results = [drawn(seed) for seed in SEEDS]
-    assert sum(bool(one.inputs.settings.costs.cash_yield) and len(one.run.orders) > 5 for one in results) >= 3
-    assert sum(not one.inputs.settings.costs.cash_yield and len(one.run.orders) > 5 for one in results) >= 3
-    assert sum(one.inputs.settings.exchange.timeframe != "1d" and len(one.run.orders) > 5 for one in results) >= 3
+    assert (
+        sum(
+            bool(one.inputs.settings.costs.cash_yield) and len(one.run.orders) > 5
+            for one in results
+        )
+        >= 3
+    )
+    assert (
+        sum(not one.inputs.settings.costs.cash_yield and len(one.run.orders) > 5 for one in results)
+        >= 3
+    )
+    assert (
+        sum(
+            one.inputs.settings.exchange.timeframe != "1d" and len(one.run.orders) > 5
+            for one in results
+        )
+        >= 3
+    )
     assert any(order.filled is None for one in results for order in one.run.orders)
     assert any(len(one.events.spells) > 2 for one in results)
-    late = [lines.index[0] > one.inputs.grid[0] for one in results for lines in one.inputs.coins.values()]
+    late = [
+        lines.index[0] > one.inputs.grid[0]
+        for one in results
+        for lines in one.inputs.coins.values()
+    ]
     assert any(late)
 
 
 def test_a_run_without_orders_earned_nothing_from_coins() -> None:
-    inputs = written({"BTC": bars([100.0, 200.0, 50.0], ends(3))}, gate_rows([0.0] * 3, ends(3)).assign(after_base=False))
+    inputs = written(
+        {"BTC": bars([100.0, 200.0, 50.0], ends(3))},
+        gate_rows([0.0] * 3, ends(3)).assign(after_base=False),
+    )
     result = backtest(inputs, with_benchmarks=False)
     assert (profits(result.run, inputs) == 0.0).all(axis=None)
     assert (exposures(result.run, inputs, result.equity["value"]) == 0.0).all(axis=None)
@@ -107,13 +149,19 @@ def test_profit_of_two_coins_by_hand() -> None:
         0.0,
         3 * (11.0 - 10.5) - 0.25,  # bought at 10.5, closed at 11
         3 * (14.0 - 11.0),
-        1 * (12.0 - 14.0) + 2 * (13.0 - 14.0) - 0.5,  # one kept until the close, two sold on the way
+        1 * (12.0 - 14.0)
+        + 2 * (13.0 - 14.0)
+        - 0.5,  # one kept until the close, two sold on the way
         1 * (9.0 - 12.0),
     ]
     assert gained["ETH"].tolist() == pytest.approx(eth, abs=1e-12)
-    assert gained["BTC"].tolist() == pytest.approx([0.0, 0.0, 0.0, 55.0 - 52.0 - 0.125, 40.0 - 55.0], abs=1e-12)
+    assert gained["BTC"].tolist() == pytest.approx(
+        [0.0, 0.0, 0.0, 55.0 - 52.0 - 0.125, 40.0 - 55.0], abs=1e-12
+    )
     bought_and_sold = -3 * 10.5 - 0.25 + 2 * 13.0 - 0.5 + 1 * 9.0
-    assert gained["ETH"].sum() == pytest.approx(bought_and_sold)  # what came in less what went out, and the coin left
+    assert gained["ETH"].sum() == pytest.approx(
+        bought_and_sold
+    )  # what came in less what went out, and the coin left
 
 
 def test_exposure_by_hand() -> None:
@@ -127,8 +175,12 @@ def test_exposure_by_hand() -> None:
 def test_exposures_are_those_the_strategy_saw_and_the_equity_table_has(seed: int) -> None:
     result = drawn(seed)
     shares = exposures(result.run, result.inputs, result.equity["value"])
-    np.testing.assert_allclose(shares.to_numpy(), [one.current for one in result.run.decisions], atol=1e-9)
-    np.testing.assert_allclose(shares.sum(axis=1).to_numpy(), result.equity["exposure"].to_numpy(), atol=1e-9)
+    np.testing.assert_allclose(
+        shares.to_numpy(), [one.current for one in result.run.decisions], atol=1e-9
+    )
+    np.testing.assert_allclose(
+        shares.sum(axis=1).to_numpy(), result.equity["exposure"].to_numpy(), atol=1e-9
+    )
 
 
 # --- by spell ------------------------------------------------------------------------------------------------------------
@@ -139,8 +191,14 @@ def test_spells_and_outside_share_all_profit_between_them(seed: int) -> None:
     result = drawn(seed)
     gained = profits(result.run, result.inputs)
     table = by_spell(gained, result.events.spells)
-    assert list(table.index) == [f"{spell.opened:%Y-%m-%d}" for spell in result.events.spells] + [OUTSIDE]
-    np.testing.assert_allclose(table.sum().to_numpy(), gained.sum().to_numpy(), atol=1e-9 * abs(gained.to_numpy()).sum() + 1e-12)
+    assert list(table.index) == [f"{spell.opened:%Y-%m-%d}" for spell in result.events.spells] + [
+        OUTSIDE
+    ]
+    np.testing.assert_allclose(
+        table.sum().to_numpy(),
+        gained.sum().to_numpy(),
+        atol=1e-9 * abs(gained.to_numpy()).sum() + 1e-12,
+    )
 
 
 def test_nothing_is_earned_outside_where_only_an_open_gate_allows_anything() -> None:
@@ -149,8 +207,15 @@ def test_nothing_is_earned_outside_where_only_an_open_gate_allows_anything() -> 
     closes = 100.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0.0, 0.05, 40)))
     ceilings = np.zeros(40)
     ceilings[5:12], ceilings[20:29] = 1.0, 0.6
-    table = gate_rows(ceilings, instants - pd.Timedelta(hours=3)).assign(level=100.0, base_age=300, after_base=True, reason="")
-    result = backtest(written({"BTC": bars(closes, instants)}, table, {"costs.fee": 0.01, "allocation.band": 0.1}), with_benchmarks=False)
+    table = gate_rows(ceilings, instants - pd.Timedelta(hours=3)).assign(
+        level=100.0, base_age=300, after_base=True, reason=""
+    )
+    result = backtest(
+        written(
+            {"BTC": bars(closes, instants)}, table, {"costs.fee": 0.01, "allocation.band": 0.1}
+        ),
+        with_benchmarks=False,
+    )
     gained = by_spell(profits(result.run, result.inputs), result.events.spells)["BTC"]
     assert len(gained) == 3
     assert gained[OUTSIDE] == 0.0
@@ -170,9 +235,17 @@ def test_a_spell_has_the_bars_from_the_first_fill_to_the_exit(length: pd.Timedel
     between = 0.4 * length
     opened, closed = grid[2] + between, grid[6] + between
     table = by_spell(gained, [spell(opened, closed), spell(grid[9], None)])
-    inside = [4, 5, 6, 7, 8]  # decided at 3, first filled on 4; exit decided at 7, filled at the open of 8
+    inside = [
+        4,
+        5,
+        6,
+        7,
+        8,
+    ]  # decided at 3, first filled on 4; exit decided at 7, filled at the open of 8
     last = [10, 11]
-    assert table["BTC"].tolist() == [sum(2.0**row for row in rows) for rows in (inside, last, [0, 1, 2, 3, 9])]
+    assert table["BTC"].tolist() == [
+        sum(2.0**row for row in rows) for rows in (inside, last, [0, 1, 2, 3, 9])
+    ]
     assert table["ETH"].tolist() == [5.0, 2.0, 5.0]
 
 
@@ -183,7 +256,9 @@ def test_a_spell_without_any_bar_has_a_row_of_nothing() -> None:
 
 
 def test_without_spells_all_is_outside() -> None:
-    assert by_spell(pd.DataFrame({"BTC": [1.0, 2.0]}, ends(2)), []).to_dict("index") == {OUTSIDE: {"BTC": 3.0}}
+    assert by_spell(pd.DataFrame({"BTC": [1.0, 2.0]}, ends(2)), []).to_dict("index") == {
+        OUTSIDE: {"BTC": 3.0}
+    }
 
 
 # --- months --------------------------------------------------------------------------------------------------------------
@@ -203,15 +278,22 @@ def test_monthly_returns_by_hand() -> None:
 def test_months_multiply_to_the_total_return(seed: int) -> None:
     result = drawn(seed)
     months = monthly_returns(result.equity["value"])
-    assert np.prod(1.0 + months) - 1.0 == pytest.approx(result.metrics.total_return, rel=1e-9, abs=1e-12)
+    assert np.prod(1.0 + months) - 1.0 == pytest.approx(
+        result.metrics.total_return, rel=1e-9, abs=1e-12
+    )
     assert months.index.is_unique and months.index.is_monotonic_increasing
 
 
-@pytest.mark.parametrize(("length", "count"), [(pd.Timedelta(days=1), 400), (pd.Timedelta(hours=4), 900), (pd.Timedelta(hours=1), 2000)])
+@pytest.mark.parametrize(
+    ("length", "count"),
+    [(pd.Timedelta(days=1), 400), (pd.Timedelta(hours=4), 900), (pd.Timedelta(hours=1), 2000)],
+)
 def test_months_are_those_of_pandas(length: pd.Timedelta, count: int) -> None:
     """`resample` closed on the right puts 24:00 into the day and month that it ends."""
     instants = ends(count, FIRST + pd.Timedelta(days=11), length)
-    equity = pd.Series(100.0 * np.exp(np.cumsum(np.random.default_rng(5).normal(0.0, 0.02, count))), instants)
+    equity = pd.Series(
+        100.0 * np.exp(np.cumsum(np.random.default_rng(5).normal(0.0, 0.02, count))), instants
+    )
     daily = equity.resample("1D", closed="right", label="left").last().dropna()
     monthly = daily.resample("MS").last()
     expected = pd.concat((pd.Series([daily.iloc[0]]), monthly)).pct_change().dropna()
@@ -226,4 +308,6 @@ def test_files_give_the_same_months(tmp_path_factory: pytest.TempPathFactory) ->
     place = tmp_path_factory.mktemp("months") / "equity.csv"
     equity.to_csv(place)
     read = pd.read_csv(place, parse_dates=["time"]).set_index("time")["value"]
-    pd.testing.assert_series_equal(monthly_returns(read), monthly_returns(equity), check_freq=False, check_names=False)
+    pd.testing.assert_series_equal(
+        monthly_returns(read), monthly_returns(equity), check_freq=False, check_names=False
+    )

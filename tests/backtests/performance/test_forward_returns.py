@@ -21,7 +21,10 @@ def table(*spans: tuple[int, int]) -> pd.DataFrame:
     for first, end in spans:
         state[first - 1], state[first:end] = "testing", "confirmed"
     reason = np.where(state == "dormant", "trend", "confirmed")
-    return pd.DataFrame({"state": state, "reason": reason, "level": 100.0, "base_age": 300, "after_base": True}, SESSIONS)
+    return pd.DataFrame(
+        {"state": state, "reason": reason, "level": 100.0, "base_age": 300, "after_base": True},
+        SESSIONS,
+    )
 
 
 def rising(days: int, listed: int = 0) -> pd.Series:
@@ -42,7 +45,9 @@ def test_horizons_by_hand() -> None:
     assert start == 1000 + 11  # the close of 31 December 2015 is number 0 and stands at 1 January
     found = after(closes)
     assert list(found) == ["1 month", "3 months", "6 months", "12 months"]
-    assert found == pytest.approx({name: (start + days - 1) / start - 1 for name, days in HORIZONS.items()})
+    assert found == pytest.approx(
+        {name: (start + days - 1) / start - 1 for name, days in HORIZONS.items()}
+    )
     assert found["1 month"] == closes[pd.Timestamp("2016-02-10", tz="UTC")] / start - 1
 
 
@@ -55,16 +60,23 @@ def test_prices_before_the_opening_do_not_count() -> None:
 @pytest.mark.parametrize(("name", "days"), HORIZONS.items())
 def test_a_horizon_counts_when_it_is_over_and_no_day_sooner(name: str, days: int) -> None:
     """The horizon ends at 21:30 of a day; the first bar to end after that is the day's own, at 24:00."""
-    needed = 1 + (10 + days + 1)  # bars 0 to 10 + days + 1; bar n ends at 24:00 of the session numbered n - 1
+    needed = 1 + (
+        10 + days + 1
+    )  # bars 0 to 10 + days + 1; bar n ends at 24:00 of the session numbered n - 1
     whole, short = after(rising(needed)), after(rising(needed - 1))
     assert whole[name] is not None
     assert short[name] is None
-    assert sum(value is not None for value in whole.values()) == 1 + sum(value is not None for value in short.values())
+    assert sum(value is not None for value in whole.values()) == 1 + sum(
+        value is not None for value in short.values()
+    )
 
 
 def test_a_coin_listed_later_has_no_return() -> None:
     """Its first bar ended after the opening was known; the one of a coin listed a day sooner had ended before."""
-    (found,) = openings(table((10, 15)), {"BTC": rising(700), "ETH": rising(700, listed=11), "SOL": rising(700, listed=10)})
+    (found,) = openings(
+        table((10, 15)),
+        {"BTC": rising(700), "ETH": rising(700, listed=11), "SOL": rising(700, listed=10)},
+    )
     assert set(found.after["ETH"].values()) == {None}
     assert found.after["SOL"] == found.after["BTC"]
     assert None not in found.after["BTC"].values()
@@ -81,7 +93,9 @@ def test_a_hole_longer_than_a_horizon_leaves_it_unknown() -> None:
     found = after(hole)
     assert found["1 month"] is None
     first = hole[hole.index > SESSIONS[10]].iloc[0]
-    assert found["3 months"] == pytest.approx(closes[closes.index <= SESSIONS[10] + 91 * DAY].iloc[-1] / first - 1)
+    assert found["3 months"] == pytest.approx(
+        closes[closes.index <= SESSIONS[10] + 91 * DAY].iloc[-1] / first - 1
+    )
 
 
 def test_openings_before_any_coin_are_left_out() -> None:
@@ -102,17 +116,25 @@ def test_nothing_after_the_cut_is_used(cut: int) -> None:
     wild = {name: rising(700).where(rising(700).index <= instant, 1e6) for name in ("BTC", "ETH")}
     cut_off = {name: series[series.index <= instant] for name, series in wild.items()}
     known = openings(gate.loc[:instant], cut_off)
-    assert known == openings(gate.loc[:instant], {name: rising(700)[rising(700).index <= instant] for name in wild})
-    for one, later in zip(known, openings(gate, {name: rising(700) for name in wild}), strict=False):
+    assert known == openings(
+        gate.loc[:instant], {name: rising(700)[rising(700).index <= instant] for name in wild}
+    )
+    for one, later in zip(
+        known, openings(gate, {name: rising(700) for name in wild}), strict=False
+    ):
         for name, days in HORIZONS.items():
-            over = instant >= one.spell.opened + days * DAY + pd.Timedelta(hours=2, minutes=30)  # and its last bar has ended
+            over = instant >= one.spell.opened + days * DAY + pd.Timedelta(
+                hours=2, minutes=30
+            )  # and its last bar has ended
             assert one.after["BTC"][name] == (later.after["BTC"][name] if over else None), name
 
 
 def test_gain_since_is_from_the_first_bar_on() -> None:
     closes = rising(700)
     assert gain_since(closes, SESSIONS[10]) == 1699.0 / 1011.0 - 1
-    assert gain_since(closes, closes.index[5]) == 1699.0 / 1005.0 - 1  # a bar that ends at that very instant was known
+    assert (
+        gain_since(closes, closes.index[5]) == 1699.0 / 1005.0 - 1
+    )  # a bar that ends at that very instant was known
     assert gain_since(closes[: SESSIONS[10] + DAY], SESSIONS[10]) is None  # one bar is no gain
     assert gain_since(closes[: SESSIONS[10]], SESSIONS[10]) is None
     assert gain_since(closes.iloc[:0], SESSIONS[10]) is None
@@ -124,9 +146,14 @@ def test_a_coin_listed_after_the_confirmation_has_gained_nothing_since() -> None
 
 
 def test_json_has_plain_values() -> None:
-    (closed, still_open) = openings(table((10, 20), (600, 800)), {"BTC": rising(700), "ETH": rising(700, listed=500)})
+    (closed, still_open) = openings(
+        table((10, 20), (600, 800)), {"BTC": rising(700), "ETH": rising(700, listed=500)}
+    )
     plain = json.loads(json.dumps([as_json(closed), as_json(still_open)], allow_nan=False))
-    assert [one["opened"] for one in plain] == ["2016-01-11T21:30:00+00:00", "2017-08-23T21:30:00+00:00"]
+    assert [one["opened"] for one in plain] == [
+        "2016-01-11T21:30:00+00:00",
+        "2017-08-23T21:30:00+00:00",
+    ]
     assert [one["closed"] for one in plain] == ["2016-01-21T21:30:00+00:00", None]
     assert [one["reason"] for one in plain] == ["trend", ""]
     assert plain[0]["after"]["BTC"] == dict(closed.after["BTC"])

@@ -32,7 +32,13 @@ def table(text: str, base: dict[int, bool] | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, SESSIONS[: len(text)])
 
 
-def over(text: str, equity: list[float], bitcoin: list[float] | None = None, first: int = 0, base: dict[int, bool] | None = None) -> Events:
+def over(
+    text: str,
+    equity: list[float],
+    bitcoin: list[float] | None = None,
+    first: int = 0,
+    base: dict[int, bool] | None = None,
+) -> Events:
     """Events in a window of daily bars that begins `first` days after the sessions do."""
     index = ends(len(equity), FIRST + first * pd.Timedelta(days=1))
     return events(table(text, base), pd.Series(equity, index), pd.Series(bitcoin or equity, index))
@@ -40,7 +46,13 @@ def over(text: str, equity: list[float], bitcoin: list[float] | None = None, fir
 
 def test_a_spell_runs_from_confirmation_until_the_gate_left_it() -> None:
     (one,) = spells(table("ddttccccdd"))
-    assert (one.opened, one.closed, one.reason, one.rearmed, one.family) == (SESSIONS[4], SESSIONS[8], "failed", False, 1)
+    assert (one.opened, one.closed, one.reason, one.rearmed, one.family) == (
+        SESSIONS[4],
+        SESSIONS[8],
+        "failed",
+        False,
+        1,
+    )
     assert (one.level, one.base_age) == (104.0, 302)  # level at opening, base age at the breakout
 
 

@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.performance.metrics import Metrics, daily_rows, drawdowns, longest_drawdown, measure, returns, sharpe, sortino
+from backtests.performance.metrics import (
+    Metrics,
+    daily_rows,
+    drawdowns,
+    longest_drawdown,
+    measure,
+    returns,
+    sharpe,
+    sortino,
+)
 from tests.scenes import ends
 
 with warnings.catch_warnings():
@@ -24,7 +33,9 @@ def curve(seed: int, days: int = 400) -> pd.Series:
 
 def measured(equity: pd.Series, **changes: float) -> Metrics:
     usual = {"traded": 0.0, "orders": 0, "fees": 0.0} | changes
-    return measure(equity, np.zeros(len(equity)), usual["traded"], int(usual["orders"]), usual["fees"])
+    return measure(
+        equity, np.zeros(len(equity)), usual["traded"], int(usual["orders"]), usual["fees"]
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -47,20 +58,30 @@ def test_figures_are_empyricals(seed: int) -> None:
 
 def test_a_year_has_365_days() -> None:
     """One step of 10 % a day, 365 steps: a year. Doubling over two years is the square root of two a year."""
-    assert measured(pd.Series(1.1 ** np.arange(366), ends(366))).cagr == pytest.approx(1.1**365 - 1, rel=1e-9)
-    assert measured(pd.Series(np.linspace(1.0, 2.0, 731), ends(731))).cagr == pytest.approx(math.sqrt(2) - 1, rel=1e-12)
+    assert measured(pd.Series(1.1 ** np.arange(366), ends(366))).cagr == pytest.approx(
+        1.1**365 - 1, rel=1e-9
+    )
+    assert measured(pd.Series(np.linspace(1.0, 2.0, 731), ends(731))).cagr == pytest.approx(
+        math.sqrt(2) - 1, rel=1e-12
+    )
 
 
 def test_ratios_by_hand() -> None:
     """Returns 10 %, -5 %, 1 %: mean 2 %, sample variance (8² + 7² + 1²)/2 of 1e-4, downside sqrt(5²/3) %."""
     daily = np.array([0.10, -0.05, 0.01])
-    assert sharpe(daily) == pytest.approx(0.02 / math.sqrt((64 + 49 + 1) / 2 * 1e-4) * math.sqrt(365), rel=1e-12)
-    assert sortino(daily) == pytest.approx(0.02 / math.sqrt(25 / 3 * 1e-4) * math.sqrt(365), rel=1e-12)
+    assert sharpe(daily) == pytest.approx(
+        0.02 / math.sqrt((64 + 49 + 1) / 2 * 1e-4) * math.sqrt(365), rel=1e-12
+    )
+    assert sortino(daily) == pytest.approx(
+        0.02 / math.sqrt(25 / 3 * 1e-4) * math.sqrt(365), rel=1e-12
+    )
 
 
 def test_drawdown_by_hand() -> None:
     values = np.array([100.0, 120.0, 90.0, 96.0, 120.0, 119.0, 130.0, 65.0])
-    assert drawdowns(values).tolist() == pytest.approx([0.0, 0.0, -0.25, -0.2, 0.0, 119 / 120 - 1, 0.0, -0.5])
+    assert drawdowns(values).tolist() == pytest.approx(
+        [0.0, 0.0, -0.25, -0.2, 0.0, 119 / 120 - 1, 0.0, -0.5]
+    )
     assert longest_drawdown(values) == 2
     got = measured(pd.Series(values, ends(8)))
     assert (got.max_drawdown, got.max_drawdown_days) == (0.5, 2)
@@ -85,17 +106,30 @@ def test_exposure_is_the_mean_over_bars() -> None:
 def test_a_flat_curve_has_no_ratios() -> None:
     got = measured(pd.Series(100.0, ends(30)))
     assert (got.sharpe, got.sortino, got.calmar) == (None, None, None)
-    assert (got.total_return, got.cagr, got.volatility, got.max_drawdown, got.max_drawdown_days) == (0.0, 0.0, 0.0, 0.0, 0)
+    assert (
+        got.total_return,
+        got.cagr,
+        got.volatility,
+        got.max_drawdown,
+        got.max_drawdown_days,
+    ) == (0.0, 0.0, 0.0, 0.0, 0)
 
 
 @pytest.mark.parametrize("rate", [0.03, 0.05, 0.001])
 @pytest.mark.parametrize("bars_a_day", [1, 24])
-def test_a_curve_of_interest_alone_has_no_sharpe_ratio_of_rounding_errors(rate: float, bars_a_day: int) -> None:
+def test_a_curve_of_interest_alone_has_no_sharpe_ratio_of_rounding_errors(
+    rate: float, bars_a_day: int
+) -> None:
     """Cash at a fixed yield, as the broker pays it at each bar: a deviation of 1e-16 is none, and a ratio of 1e12 would be a lie."""
     values = [100_000.0]
     for _ in range(400 * bars_a_day - 1):
         values.append(values[-1] + values[-1] * ((1 + rate) ** (1 / 365 / bars_a_day) - 1))
-    assert measured(pd.Series(values, ends(len(values), length=pd.Timedelta(hours=24 // bars_a_day)))).sharpe is None
+    assert (
+        measured(
+            pd.Series(values, ends(len(values), length=pd.Timedelta(hours=24 // bars_a_day)))
+        ).sharpe
+        is None
+    )
 
 
 def test_a_curve_that_only_rises_has_no_downside_and_no_drawdown() -> None:
@@ -122,7 +156,16 @@ def test_figures_of_an_intraday_curve_are_those_of_its_daily_values() -> None:
 
 
 def test_the_last_bar_of_a_day_ends_at_or_before_24_hours() -> None:
-    hours = pd.DatetimeIndex(["2020-01-01 22:00", "2020-01-01 23:00", "2020-01-02 00:00", "2020-01-02 01:00", "2020-01-02 20:00"], tz="UTC")
+    hours = pd.DatetimeIndex(
+        [
+            "2020-01-01 22:00",
+            "2020-01-01 23:00",
+            "2020-01-02 00:00",
+            "2020-01-02 01:00",
+            "2020-01-02 20:00",
+        ],
+        tz="UTC",
+    )
     assert daily_rows(hours).tolist() == [2, 4]
     assert daily_rows(ends(3)).tolist() == [0, 1, 2]
 

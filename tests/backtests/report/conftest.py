@@ -28,7 +28,10 @@ KINDS: dict[str, dict[str, Any]] = {
         "risk_curve.ceilings": (1.0,),
         "risk_curve.dormant_ceilings": (0.0,),
         "gate.min_confirmations": 0,
-        **{f"confirmations.{name}.enabled": False for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")},
+        **{
+            f"confirmations.{name}.enabled": False
+            for name in ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")
+        },
     },
     "two bars": {},
     "hourly": {},
@@ -66,13 +69,21 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def search_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a made-up search of one kind, to be read only."""
-    return cache(lambda kind: tune_sample.write(kind, tmp_path_factory.mktemp("search-") / kind.replace(" ", "-")))
+    return cache(
+        lambda kind: tune_sample.write(
+            kind, tmp_path_factory.mktemp("search-") / kind.replace(" ", "-")
+        )
+    )
 
 
 def inputs_of(kind: str) -> Inputs:
     drawn = random_backtest(np.random.default_rng((88, 27) if kind == "hourly" else SEED))
     changes = {"backtest.random_gates": 40} | KINDS[kind]
     if kind == "two bars":
-        changes["backtest.start"], changes["backtest.end"] = (drawn.grid[20 + days].date() for days in (0, 1))
-    prices = drawn.prices._replace(sample=True, fallback=FALLBACK) if kind == "sample" else drawn.prices
+        changes["backtest.start"], changes["backtest.end"] = (
+            drawn.grid[20 + days].date() for days in (0, 1)
+        )
+    prices = (
+        drawn.prices._replace(sample=True, fallback=FALLBACK) if kind == "sample" else drawn.prices
+    )
     return prepare(changed(drawn.settings, changes), prices)

@@ -19,7 +19,9 @@ pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
-def page_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def page_of(
+    run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
     """The written page of one kind of run; with ", few rows" long tables are cut, with ", tables only" no figure is drawn."""
     made: dict[str, Path] = {}
 
@@ -33,7 +35,10 @@ def page_of(run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFact
             made[kind] = report.write(folder)
             if changes == "tables only":
                 text = made[kind].read_text(encoding="utf-8")
-                made[kind].write_text(re.sub(r'<div class="figure.*?</div>', "", text, flags=re.DOTALL), encoding="utf-8")
+                made[kind].write_text(
+                    re.sub(r'<div class="figure.*?</div>', "", text, flags=re.DOTALL),
+                    encoding="utf-8",
+                )
         return made[kind]
 
     return of
@@ -53,7 +58,9 @@ def opened(browser: Browser, page_of: Callable[[str], Path]) -> Iterator[Callabl
         context.close()
 
 
-@pytest.mark.parametrize("kind", ["usual", "no spells", "no channels", "two bars", "hourly"])  # whose figures differ in kind
+@pytest.mark.parametrize(
+    "kind", ["usual", "no spells", "no channels", "two bars", "hourly"]
+)  # whose figures differ in kind
 def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
     kind: str, opened: Callable[..., Opened], page_of: Callable[[str], Path]
 ) -> None:
@@ -62,11 +69,22 @@ def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
     figures = report.pictures(report.recorded(page_of(kind).parent))
     assert found.page.locator(".figure").count() == len(figures)
     for name, figure in figures.items():
-        layers = {"bar": ".bars", "heatmap": ".heatmaplayer image", "histogram": ".bars", "scatter": ".scatterlayer .trace"}
+        layers = {
+            "bar": ".bars",
+            "heatmap": ".heatmaplayer image",
+            "histogram": ".bars",
+            "scatter": ".scatterlayer .trace",
+        }
         for trace in figure["data"]:
-            empty = not trace.get("z", trace.get("y", trace.get("x", True))) or trace.get("visible") == "legendonly"
+            empty = (
+                not trace.get("z", trace.get("y", trace.get("x", True)))
+                or trace.get("visible") == "legendonly"
+            )
             if not empty:
-                assert found.page.locator(f"#{name} {layers[trace.get('type', 'scatter')]}").count() > 0, (name, trace.get("name"))
+                assert (
+                    found.page.locator(f"#{name} {layers[trace.get('type', 'scatter')]}").count()
+                    > 0
+                ), (name, trace.get("name"))
     asked = [url for url in found.requests if not url.startswith(("data:", "blob:"))]
     assert asked == [page_of(kind).as_uri()]
     assert found.complaints == []
@@ -82,26 +100,37 @@ def test_words_appear_at_once(opened: Callable[..., Opened]) -> None:
     def first_paint() -> float:
         window = opened().page
         window.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-        return float(window.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+        return float(
+            window.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        )
 
     assert any(first_paint() < FIRST_PAINT_MS for _ in range(3))
 
 
 @pytest.mark.parametrize("kind", ["usual", "sample"])
-def test_on_a_telephone_tables_scroll_inside_themselves_and_the_page_does_not(kind: str, opened: Callable[..., Opened]) -> None:
+def test_on_a_telephone_tables_scroll_inside_themselves_and_the_page_does_not(
+    kind: str, opened: Callable[..., Opened]
+) -> None:
     found = opened(kind, "narrow")
     found.draw()
     assert found.page.evaluate("document.documentElement.scrollWidth") <= 360
     assert found.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    inner = found.page.evaluate("[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth > one.clientWidth, one.clientWidth])")
+    inner = found.page.evaluate(
+        "[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth > one.clientWidth, one.clientWidth])"
+    )
     assert any(wider for wider, _ in inner)
     assert all(width <= 360 for _, width in inner)
     moved = "(() => { const one = document.querySelector('.scroll'); one.scrollLeft = 1e6; return one.scrollLeft; })()"
     assert found.page.evaluate(moved) > 0
 
 
-@pytest.mark.parametrize(("kind", "size"), [("usual, few rows", "wide"), ("usual, few rows", "narrow"), ("sample, few rows", "narrow")])
-def test_axe_finds_nothing_serious_in_light_and_in_dark(kind: str, size: str, opened: Callable[..., Opened]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [("usual, few rows", "wide"), ("usual, few rows", "narrow"), ("sample, few rows", "narrow")],
+)
+def test_axe_finds_nothing_serious_in_light_and_in_dark(
+    kind: str, size: str, opened: Callable[..., Opened]
+) -> None:
     found = opened(kind, size)
     found.draw()
     for scheme in ("light", "dark"):
@@ -142,9 +171,15 @@ def test_words_sort_the_other_way_round_and_sums_stay_last(opened: Callable[...,
 
 @pytest.mark.parametrize(
     ("kind", "label", "column"),
-    [("no spells", "Figures of the strategy and its benchmarks", 3), ("usual", "Orders", 4), ("usual", "Monthly returns", 8)],
+    [
+        ("no spells", "Figures of the strategy and its benchmarks", 3),
+        ("usual", "Orders", 4),
+        ("usual", "Monthly returns", 8),
+    ],
 )
-def test_missing_figures_sort_below_all_others(kind: str, label: str, column: int, opened: Callable[..., Opened]) -> None:
+def test_missing_figures_sort_below_all_others(
+    kind: str, label: str, column: int, opened: Callable[..., Opened]
+) -> None:
     window = opened(f"{kind}, tables only").page
     heading = window.locator(f"[aria-label='{label}'] th").nth(column)
     values = [number(text) for text in cells(window, label, column)]
@@ -163,7 +198,10 @@ def test_pictures_wear_the_theme_and_follow_its_change(opened: Callable[..., Ope
     found = opened(scheme="dark")
     found.draw("#equity")
     for scheme, other in (("dark", "light"), ("light", "dark")):
-        ground, ink = (found.page.evaluate(what) for what in ("getComputedStyle(document.body).backgroundColor", INK))
+        ground, ink = (
+            found.page.evaluate(what)
+            for what in ("getComputedStyle(document.body).backgroundColor", INK)
+        )
         assert (sum(channels(ground)) < sum(channels(ink))) == (scheme == "dark")
         found.page.emulate_media(color_scheme=other)  # type: ignore[arg-type]  # one of the two words it knows
         found.page.wait_for_function(f"{INK} !== {ink!r}")

@@ -35,7 +35,9 @@ def coloured(value: Any) -> Any:
 def names(value: Any) -> Iterator[str]:
     if isinstance(value, str) and value.startswith("--"):
         yield value
-    for one in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+    for one in (
+        value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    ):
         yield from names(one)
 
 
@@ -56,9 +58,23 @@ def test_plotly_would_refuse_a_mistake(run_of: Callable[[str], Path]) -> None:
 
 def test_every_colour_has_a_value_in_both_themes(run_of: Callable[[str], Path]) -> None:
     """The dark theme may keep the light one's value; text and lines on the page's ground may not."""
-    used = {name for kind in ("usual", "hourly") for figure in pictures(run_of(kind)).values() for name in names(figure)}
+    used = {
+        name
+        for kind in ("usual", "hourly")
+        for figure in pictures(run_of(kind)).values()
+        for name in names(figure)
+    }
     assert used <= LIGHT.keys()
-    assert used >= {"--strategy", "--shade", "--ink", "--accent", "--coin-1", "--yes", "--no", "--muted"}
+    assert used >= {
+        "--strategy",
+        "--shade",
+        "--ink",
+        "--accent",
+        "--coin-1",
+        "--yes",
+        "--no",
+        "--muted",
+    }
     dark = re.findall(r"(--[\w-]+): ([^;]+);", CSS.partition("@media")[2].partition("\n* {")[0])
     ground = {name for name in LIGHT if not name.startswith("--coin")}
     assert ground <= {name for name, _ in dark}
@@ -71,13 +87,22 @@ def test_pictures_without_content_are_left_out(run_of: Callable[[str], Path]) ->
         assert "random-gates" not in pictures(run_of(kind)), kind
 
 
-def test_equity_lines_begin_at_one_and_end_at_the_total_return(run_of: Callable[[str], Path]) -> None:
+def test_equity_lines_begin_at_one_and_end_at_the_total_return(
+    run_of: Callable[[str], Path],
+) -> None:
     run = page.recorded(run_of("usual"))
     figure = figures.equity(run.curves, run.summary["events"]["spells"])
-    assert [trace["name"] for trace in figure["data"]] == ["strategy", *(name.replace("_", " ") for name in run.summary["benchmarks"])]
-    for trace, metrics in zip(figure["data"], [run.summary["strategy"], *run.summary["benchmarks"].values()], strict=True):
+    assert [trace["name"] for trace in figure["data"]] == [
+        "strategy",
+        *(name.replace("_", " ") for name in run.summary["benchmarks"]),
+    ]
+    for trace, metrics in zip(
+        figure["data"], [run.summary["strategy"], *run.summary["benchmarks"].values()], strict=True
+    ):
         assert trace["y"][0] == 1.0
-        assert trace["y"][-1] == pytest.approx(1 + metrics["total_return"], rel=1e-4)  # five digits are drawn
+        assert trace["y"][-1] == pytest.approx(
+            1 + metrics["total_return"], rel=1e-4
+        )  # five digits are drawn
         assert len(trace["y"]) == len(run.curves)
     assert figure["layout"]["yaxis"]["type"] == "log"
 
@@ -86,8 +111,12 @@ def test_equity_lines_begin_at_one_and_end_at_the_total_return(run_of: Callable[
 def test_days_of_a_line_are_the_days_that_ended(kind: str, run_of: Callable[[str], Path]) -> None:
     curves = page.recorded(run_of(kind)).curves
     (trace,) = [one for one in figures.equity(curves, [])["data"] if one["name"] == "strategy"]
-    drawn = pd.Timestamp(trace["x0"]) + np.arange(len(curves)) * pd.Timedelta(milliseconds=trace["dx"])
-    ended = (pd.DatetimeIndex(curves["time"]) - pd.Timedelta(seconds=1)).tz_localize(None).floor("D")
+    drawn = pd.Timestamp(trace["x0"]) + np.arange(len(curves)) * pd.Timedelta(
+        milliseconds=trace["dx"]
+    )
+    ended = (
+        (pd.DatetimeIndex(curves["time"]) - pd.Timedelta(seconds=1)).tz_localize(None).floor("D")
+    )
     assert list(drawn) == list(ended)
 
 
@@ -95,19 +124,26 @@ def test_drawdown_touches_its_largest(run_of: Callable[[str], Path]) -> None:
     run = page.recorded(run_of("usual"))
     strategy, bitcoin = figures.drawdown(run.curves, [])["data"]
     assert min(strategy["y"]) == pytest.approx(-run.summary["strategy"]["max_drawdown"], rel=1e-4)
-    assert min(bitcoin["y"]) == pytest.approx(-run.summary["benchmarks"]["hold_bitcoin"]["max_drawdown"], rel=1e-4)
+    assert min(bitcoin["y"]) == pytest.approx(
+        -run.summary["benchmarks"]["hold_bitcoin"]["max_drawdown"], rel=1e-4
+    )
     assert (max(strategy["y"]), max(bitcoin["y"])) == (0.0, 0.0)
 
 
 def test_bands_are_the_spells_and_an_open_one_lasts_until_the_end() -> None:
     """A spell that is not over is drawn to the last day of the curve."""
-    curves = pd.DataFrame({"time": pd.date_range("2020-01-02", periods=30, tz="UTC"), "strategy": 1.0})
+    curves = pd.DataFrame(
+        {"time": pd.date_range("2020-01-02", periods=30, tz="UTC"), "strategy": 1.0}
+    )
     spells = [
         {"opened": "2020-01-05T21:30:00+00:00", "closed": "2020-01-09T21:30:00+00:00"},
         {"opened": "2020-01-20T21:30:00+00:00", "closed": None},
     ]
     bands = figures.equity(curves, spells)["layout"]["shapes"]
-    assert [(band["x0"], band["x1"]) for band in bands] == [("2020-01-05", "2020-01-09"), ("2020-01-20", "2020-01-31")]
+    assert [(band["x0"], band["x1"]) for band in bands] == [
+        ("2020-01-05", "2020-01-09"),
+        ("2020-01-20", "2020-01-31"),
+    ]
 
 
 def test_index_marks_each_change_of_state_with_its_reason(run_of: Callable[[str], Path]) -> None:
@@ -118,20 +154,33 @@ def test_index_marks_each_change_of_state_with_its_reason(run_of: Callable[[str]
     changes = [row for row in range(1, len(state)) if state[row] != state[row - 1]]
     assert len(changes) > 5
     assert marks["x"] == [f"{run.gate['session_close'][row]:%Y-%m-%d}" for row in changes]
-    assert marks["text"] == [f"{day}: {run.gate['reason'][row]}, now {state[row]}" for day, row in zip(marks["x"], changes, strict=True)]
+    assert marks["text"] == [
+        f"{day}: {run.gate['reason'][row]}, now {state[row]}"
+        for day, row in zip(marks["x"], changes, strict=True)
+    ]
     assert close["y"] == pytest.approx(run.gate["close"].tolist(), rel=1e-4)
     assert [value is None for value in level["y"]] == run.gate["level"].isna().tolist()
-    rows = [f"{kind} {name}" for kind in ("channel", "confirmation") for name in named(run.gate, kind)]
+    rows = [
+        f"{kind} {name}" for kind in ("channel", "confirmation") for name in named(run.gate, kind)
+    ]
     assert sorted(heat["y"]) == sorted(rows)
     for label, holds in zip(heat["y"], heat["z"], strict=True):
         column = run.gate[label.replace(" ", "_", 1)]
-        assert holds == [None if pd.isna(one) else int(one in (True, "True", "true")) for one in column], label
+        assert holds == [
+            None if pd.isna(one) else int(one in (True, "True", "true")) for one in column
+        ], label
 
 
-def test_without_channels_and_confirmations_the_index_has_the_whole_height(run_of: Callable[[str], Path]) -> None:
+def test_without_channels_and_confirmations_the_index_has_the_whole_height(
+    run_of: Callable[[str], Path],
+) -> None:
     run = page.recorded(run_of("no channels"))
     figure = figures.index(run.gate, "^RUT", [])
-    assert [trace["name"] for trace in figure["data"]] == ["^RUT", "level broken", "change of state"]
+    assert [trace["name"] for trace in figure["data"]] == [
+        "^RUT",
+        "level broken",
+        "change of state",
+    ]
     assert "domain" not in figure["layout"]["yaxis"]
     assert "yaxis2" not in figure["layout"]
 
@@ -142,8 +191,20 @@ def named(gate: pd.DataFrame, kind: str) -> list[str]:
 
 def test_yes_no_and_unknown_are_told_apart() -> None:
     """A column has booleans, or words where something is unknown, or nothing at all."""
-    gate = pd.DataFrame({"session_close": pd.date_range("2020-01-01", periods=3, tz="UTC"), "close": 1.0, "level": np.nan, "state": "dormant"})
-    gate = gate.assign(reason=np.nan, channel_credit=[True, False, True], channel_broad=["true", np.nan, "False"], confirmation_volume=np.nan)
+    gate = pd.DataFrame(
+        {
+            "session_close": pd.date_range("2020-01-01", periods=3, tz="UTC"),
+            "close": 1.0,
+            "level": np.nan,
+            "state": "dormant",
+        }
+    )
+    gate = gate.assign(
+        reason=np.nan,
+        channel_credit=[True, False, True],
+        channel_broad=["true", np.nan, "False"],
+        confirmation_volume=np.nan,
+    )
     heat = figures.index(gate, "^RUT", [])["data"][-1]
     assert dict(zip(heat["y"], heat["z"], strict=True)) == {
         "channel credit": [1, 0, 1],
@@ -152,22 +213,38 @@ def test_yes_no_and_unknown_are_told_apart() -> None:
     }
 
 
-def test_exposures_are_the_files_and_the_ceiling_keeps_every_step(run_of: Callable[[str], Path]) -> None:
+def test_exposures_are_the_files_and_the_ceiling_keeps_every_step(
+    run_of: Callable[[str], Path],
+) -> None:
     run = page.recorded(run_of("usual"))
     *coins, ceiling = figures.exposure(run.curves, run.gate)["data"]
     assert [trace["name"] for trace in coins] == run.summary["profit"]["coins"]
     for trace in coins:
-        assert trace["y"] == pytest.approx(run.curves[f"exposure_{trace['name']}"].tolist(), rel=1e-4)
+        assert trace["y"] == pytest.approx(
+            run.curves[f"exposure_{trace['name']}"].tolist(), rel=1e-4
+        )
     drawn = pd.Series(ceiling["y"], pd.DatetimeIndex(ceiling["x"]))
     days = pd.DatetimeIndex(run.gate["session_close"]).tz_localize(None).normalize()
-    assert drawn.reindex(days, method="ffill").to_list() == pytest.approx(run.gate["ceiling"].tolist(), abs=1e-4)
+    assert drawn.reindex(days, method="ffill").to_list() == pytest.approx(
+        run.gate["ceiling"].tolist(), abs=1e-4
+    )
 
 
 def test_a_ceiling_is_drawn_at_its_steps_and_to_the_end() -> None:
-    gate = pd.DataFrame({"session_close": pd.date_range("2020-01-06 21:00", periods=5, tz="UTC"), "ceiling": [0.0, 0.5, 0.5, 0.5, 0.5]})
-    curves = pd.DataFrame({"time": pd.date_range("2020-01-07", periods=5, tz="UTC"), "strategy": 1.0})
+    gate = pd.DataFrame(
+        {
+            "session_close": pd.date_range("2020-01-06 21:00", periods=5, tz="UTC"),
+            "ceiling": [0.0, 0.5, 0.5, 0.5, 0.5],
+        }
+    )
+    curves = pd.DataFrame(
+        {"time": pd.date_range("2020-01-07", periods=5, tz="UTC"), "strategy": 1.0}
+    )
     (ceiling,) = figures.exposure(curves, gate)["data"]
-    assert (ceiling["x"], ceiling["y"]) == (["2020-01-06", "2020-01-07", "2020-01-10"], [0.0, 0.5, 0.5])
+    assert (ceiling["x"], ceiling["y"]) == (
+        ["2020-01-06", "2020-01-07", "2020-01-10"],
+        [0.0, 0.5, 0.5],
+    )
 
 
 def test_profit_bars_add_up_to_the_profit(run_of: Callable[[str], Path]) -> None:
@@ -175,13 +252,21 @@ def test_profit_bars_add_up_to_the_profit(run_of: Callable[[str], Path]) -> None
     figure = figures.profit(summary["profit"])
     total = sum(sum(trace["y"]) for trace in figure["data"])
     gained = sum(sum(row) for row in summary["profit"]["spells"].values())
-    assert total == pytest.approx(gained, abs=0.005 * sum(len(trace["y"]) for trace in figure["data"]))
+    assert total == pytest.approx(
+        gained, abs=0.005 * sum(len(trace["y"]) for trace in figure["data"])
+    )
     quiet = {"coins": ["BTC"], "spells": {"2020-01-01": [5.0], OUTSIDE: [0.0]}, "interest": 0.0}
-    assert figures.profit(quiet)["data"][0]["x"] == ["2020-01-01"]  # nothing happened outside: no bar for it
-    assert figures.profit(quiet | {"spells": {"2020-01-01": [5.0], OUTSIDE: [-1.0]}})["data"][0]["x"] == ["2020-01-01", OUTSIDE]
+    assert figures.profit(quiet)["data"][0]["x"] == [
+        "2020-01-01"
+    ]  # nothing happened outside: no bar for it
+    assert figures.profit(quiet | {"spells": {"2020-01-01": [5.0], OUTSIDE: [-1.0]}})["data"][0][
+        "x"
+    ] == ["2020-01-01", OUTSIDE]
 
 
-def test_random_gates_are_drawn_as_they_are_and_the_own_is_marked(run_of: Callable[[str], Path]) -> None:
+def test_random_gates_are_drawn_as_they_are_and_the_own_is_marked(
+    run_of: Callable[[str], Path],
+) -> None:
     gates = page.recorded(run_of("usual")).summary["random_gates"]
     figure = figures.random_gates(gates)
     assert figure["data"][0]["x"] == gates["sharpes"]

@@ -14,7 +14,9 @@ from tests.price_folder import edit, overrides
 
 @pytest.fixture(scope="module")
 def prices(whole_folder: Path, cache: Path) -> Prices:
-    return load_prices(load([], overrides(whole_folder, cache)), pd.Timestamp("2017-01-01", tz="UTC"))
+    return load_prices(
+        load([], overrides(whole_folder, cache)), pd.Timestamp("2017-01-01", tz="UTC")
+    )
 
 
 def reading(prices: Prices, folder: Path, cache: Path, day: str, *changes: str) -> Reading:
@@ -29,26 +31,38 @@ def told(prices: Prices, folder: Path, cache: Path, day: str, *changes: str) -> 
 
 def test_before_any_breakout_it_is_shut(prices: Prices, whole_folder: Path, cache: Path):
     text = told(prices, whole_folder, cache, "2012-09-28")
-    assert text.startswith("The gate is shut (dormant): no breakout so far. Nothing may be held in coins.")
+    assert text.startswith(
+        "The gate is shut (dormant): no breakout so far. Nothing may be held in coins."
+    )
     assert "below its record of 120.44, set " in text
     close = prices.of("^RUT").frame["close"]["2012-09-28 20:30"]
     away = f"{120.444285 / close - 1:+.1%}"
-    assert f"What would change it: a close above 120.44 ({away} from here) once that has stood for 252 sessions (" in text
+    assert (
+        f"What would change it: a close above 120.44 ({away} from here) once that has stood for 252 sessions ("
+        in text
+    )
     assert "Since the confirmation" not in text
     assert "thesis" not in text
 
 
 def test_a_breakout_is_tested(prices: Prices, whole_folder: Path, cache: Path):
     text = told(prices, whole_folder, cache, "2013-07-11")
-    assert text.startswith("The gate is shut, testing: a breakout above 120.44 is not confirmed yet. Nothing may be held in coins.")
+    assert text.startswith(
+        "The gate is shut, testing: a breakout above 120.44 is not confirmed yet. Nothing may be held in coins."
+    )
     assert "a new record, the old one of 120.44 stood for " in text
     below = 120.444285 / prices.of("^RUT").frame["close"]["2013-07-11 20:30"] - 1
-    assert f"What would change it: 3 closes in a row above 120.44 ({below:+.1%} from here) with 2 confirmations open it" in text
+    assert (
+        f"What would change it: 3 closes in a row above 120.44 ({below:+.1%} from here) with 2 confirmations open it"
+        in text
+    )
     assert below < 0
     assert "Since the confirmation" not in text and "thesis" not in text
 
 
-def test_a_confirmed_breakout_says_how_much_since_when_and_until_what(prices: Prices, whole_folder: Path, cache: Path):
+def test_a_confirmed_breakout_says_how_much_since_when_and_until_what(
+    prices: Prices, whole_folder: Path, cache: Path
+):
     text = told(prices, whole_folder, cache, "2013-09-16")
     assert text.startswith(
         "The gate is open (confirmed) since 2013-07-15: the breakout above 120.44 holds. At most 100% of equity may be held in coins."
@@ -56,7 +70,10 @@ def test_a_confirmed_breakout_says_how_much_since_when_and_until_what(prices: Pr
     assert "Channels, in order: credit yes (+" in text
     assert "3 of 3 filled from the top" in text
     close, floor = prices.of("^RUT").frame["close"]["2013-09-16 20:30"], 120.444285 * 0.97
-    assert f"3 closes in a row below {floor:,.2f} ({floor / close - 1:+.1%} from here) or below its 200-session average, now " in text
+    assert (
+        f"3 closes in a row below {floor:,.2f} ({floor / close - 1:+.1%} from here) or below its 200-session average, now "
+        in text
+    )
     assert text.count("from here)") == 2
     closes = prices.of("BTC-USD").frame["close"]
     gain = closes["2013-09-17"] / closes["2013-07-16"] - 1
@@ -64,14 +81,18 @@ def test_a_confirmed_breakout_says_how_much_since_when_and_until_what(prices: Pr
     assert f"Since the confirmation, 63 days ago: BTC {gain:+.0%}.\n" in text
 
 
-def test_coins_that_were_listed_have_their_gain_since_the_confirmation(prices: Prices, whole_folder: Path, cache: Path):
+def test_coins_that_were_listed_have_their_gain_since_the_confirmation(
+    prices: Prices, whole_folder: Path, cache: Path
+):
     """The breakout of 2015: all three coins trade by then."""
     found = reading(prices, whole_folder, cache, "2015-12-01")
     opened, known = found.row["confirmed_at"], pd.Timestamp("2015-12-02", tz="UTC")
     gains = {}
     for name in ("BTC", "ETH", "SOL"):
         closes = prices.of(f"{name}-USD").frame["close"]
-        gains[name] = closes[known] / closes[opened.ceil("D")] - 1  # the first daily bar to end after it was known
+        gains[name] = (
+            closes[known] / closes[opened.ceil("D")] - 1
+        )  # the first daily bar to end after it was known
     days = (known - opened).days
     told = ", ".join(f"{name} {gain:+.0%}" for name, gain in gains.items())
     assert f"Since the confirmation, {days} days ago: {told}." in list(sentences(found))
@@ -90,8 +111,12 @@ def test_coins_that_were_listed_have_their_gain_since_the_confirmation(prices: P
         (92, "that time ended 1 day ago"),
     ],
 )
-def test_one_to_three_months_are_counted_from_the_confirmation(days: int, expected: str, prices: Prices, whole_folder: Path, cache: Path):
-    day = pd.Timestamp("2013-07-15") + pd.Timedelta(days=days)  # confirmed at 20:30 of it, read at its end
+def test_one_to_three_months_are_counted_from_the_confirmation(
+    days: int, expected: str, prices: Prices, whole_folder: Path, cache: Path
+):
+    day = pd.Timestamp("2013-07-15") + pd.Timedelta(
+        days=days
+    )  # confirmed at 20:30 of it, read at its end
     told = list(sentences(reading(prices, whole_folder, cache, f"{day:%Y-%m-%d}")))
     assert f"By the thesis the other coins answer within one to three months: {expected}." in told
 
@@ -103,16 +128,27 @@ def test_a_confirmation_of_today_has_no_gain_yet(prices: Prices, whole_folder: P
     assert "Since the confirmation" not in text
 
 
-def test_earlier_openings_are_told_with_what_was_known_by_then(prices: Prices, whole_folder: Path, cache: Path):
+def test_earlier_openings_are_told_with_what_was_known_by_then(
+    prices: Prices, whole_folder: Path, cache: Path
+):
     """At the end of 2013 the opening of July is three months over, not six; nobody knew the one of 2015."""
-    plain = json.loads(json.dumps(as_json(reading(prices, whole_folder, cache, "2013-12-31")), allow_nan=False))
+    plain = json.loads(
+        json.dumps(as_json(reading(prices, whole_folder, cache, "2013-12-31")), allow_nan=False)
+    )
     (only,) = plain["openings"]
     assert (only["opened"], only["closed"]) == ("2013-07-15T20:30:00+00:00", None)
     assert list(only["after"]) == ["BTC", "ETH", "SOL"]
-    assert [value is not None for value in only["after"]["BTC"].values()] == [True, True, False, False]
+    assert [value is not None for value in only["after"]["BTC"].values()] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert set(only["after"]["ETH"].values()) == {None}, "listed on 1 August"
     closes = prices.of("BTC-USD").frame["close"]
-    assert only["after"]["BTC"]["1 month"] == closes["2013-08-14"] / closes["2013-07-16"] - 1  # 14 August 20:30: the newest bar ended at 00:00
+    assert (
+        only["after"]["BTC"]["1 month"] == closes["2013-08-14"] / closes["2013-07-16"] - 1
+    )  # 14 August 20:30: the newest bar ended at 00:00
     later = as_json(reading(prices, whole_folder, cache, "2016-12-29"))["openings"]
     assert [one["opened"][:4] for one in later] == ["2013", "2015"]
     assert later[0]["reason"] == "trend"
@@ -123,21 +159,33 @@ def test_earlier_openings_are_told_with_what_was_known_by_then(prices: Prices, w
 
 def test_a_spell_that_ended_says_why(prices: Prices, whole_folder: Path, cache: Path):
     text = told(prices, whole_folder, cache, "2014-07-07")
-    assert text.startswith("The gate is shut (dormant): the last spell ended below the index's own average. Nothing may be held in coins.")
+    assert text.startswith(
+        "The gate is shut (dormant): the last spell ended below the index's own average. Nothing may be held in coins."
+    )
     close = prices.of("^RUT").frame["close"]["2014-07-07 20:30"]
     record = prices.of("^RUT").frame["close"][:"2014-07-07"].max()
-    assert f"a close above 160.47 ({record / close - 1:+.1%} from here) starts a breakout" in text, (
-        "the record is older than rearm_sessions, and rearming has just begun"
-    )
+    assert (
+        f"a close above 160.47 ({record / close - 1:+.1%} from here) starts a breakout" in text
+    ), "the record is older than rearm_sessions, and rearming has just begun"
 
 
 def test_an_attempt_that_lapsed_says_so(prices: Prices, whole_folder: Path, cache: Path):
-    text = told(prices, whole_folder, cache, "2013-07-19", "confirmations.volume.min_ratio=10", "gate.min_confirmations=4", "gate.confirm_within=4")
+    text = told(
+        prices,
+        whole_folder,
+        cache,
+        "2013-07-19",
+        "confirmations.volume.min_ratio=10",
+        "gate.min_confirmations=4",
+        "gate.confirm_within=4",
+    )
     assert "the last breakout lapsed unconfirmed" in text
 
 
 def test_a_spell_of_its_largest_age_says_so(prices: Prices, whole_folder: Path, cache: Path):
-    assert "the last spell reached its largest age" in told(prices, whole_folder, cache, "2013-07-29", "gate.max_sessions=10")
+    assert "the last spell reached its largest age" in told(
+        prices, whole_folder, cache, "2013-07-29", "gate.max_sessions=10"
+    )
 
 
 def test_a_spell_below_its_level_says_failed(folder: Path, cache: Path):
@@ -145,14 +193,18 @@ def test_a_spell_below_its_level_says_failed(folder: Path, cache: Path):
         changed = []
         for row in rows:
             cells = row.split(",")
-            cells[4] = f"{float(cells[4]) * (0.8 if '2013-08-12' <= cells[0] < '2013-09-01' else 1):.6f}"
+            cells[4] = (
+                f"{float(cells[4]) * (0.8 if '2013-08-12' <= cells[0] < '2013-09-01' else 1):.6f}"
+            )
             changed.append(",".join(cells))
         return changed
 
     edit(folder / "daily/RUT.csv", fall)
     prices = load_prices(load([], overrides(folder, cache)), pd.Timestamp("2017-01-01", tz="UTC"))
     assert told(prices, folder, cache, "2013-08-13").startswith("The gate is open")
-    assert told(prices, folder, cache, "2013-08-14").startswith("The gate is shut (dormant): the last breakout failed. Nothing may be held")
+    assert told(prices, folder, cache, "2013-08-14").startswith(
+        "The gate is shut (dormant): the last breakout failed. Nothing may be held"
+    )
 
 
 def test_what_is_unknown_is_called_unknown(folder: Path, cache: Path):
@@ -166,8 +218,13 @@ def test_what_is_unknown_is_called_unknown(folder: Path, cache: Path):
     assert "At most 25% of equity" in text
 
 
-@pytest.mark.parametrize(("day", "sessions", "allowed"), [("2013-09-20", 4, "At most 100% of equity"), ("2013-09-24", 6, "Nothing may be held")])
-def test_an_old_close_is_named_before_anything_else(day: str, sessions: int, allowed: str, folder: Path, cache: Path):
+@pytest.mark.parametrize(
+    ("day", "sessions", "allowed"),
+    [("2013-09-20", 4, "At most 100% of equity"), ("2013-09-24", 6, "Nothing may be held")],
+)
+def test_an_old_close_is_named_before_anything_else(
+    day: str, sessions: int, allowed: str, folder: Path, cache: Path
+):
     edit(folder / "daily/RUT.csv", lambda rows: [row for row in rows if row < "2013-09-17"])
     prices = load_prices(load([], overrides(folder, cache)), pd.Timestamp("2017-01-01", tz="UTC"))
     first, second, *_ = sentences(reading(prices, folder, cache, day))
@@ -176,8 +233,12 @@ def test_an_old_close_is_named_before_anything_else(day: str, sessions: int, all
     assert "Get newer prices." in second
 
 
-def test_on_a_weekend_it_is_fridays_reading_and_not_stale(prices: Prices, whole_folder: Path, cache: Path):
-    friday, sunday = (reading(prices, whole_folder, cache, day) for day in ("2014-03-07", "2014-03-09"))
+def test_on_a_weekend_it_is_fridays_reading_and_not_stale(
+    prices: Prices, whole_folder: Path, cache: Path
+):
+    friday, sunday = (
+        reading(prices, whole_folder, cache, day) for day in ("2014-03-07", "2014-03-09")
+    )
     assert sunday.row["stale"] == 0
     pd.testing.assert_series_equal(friday.row, sunday.row)
 
@@ -186,7 +247,12 @@ def test_json_has_the_numbers_behind_the_words(prices: Prices, whole_folder: Pat
     found = reading(prices, whole_folder, cache, "2013-09-16")
     plain = json.loads(json.dumps(as_json(found), allow_nan=False))
     assert plain["as_of"] == "2013-09-17T00:00:00+00:00"
-    assert (plain["state"], plain["ceiling"], plain["filled"], plain["stale"]) == ("confirmed", 1.0, 3, 0)
+    assert (plain["state"], plain["ceiling"], plain["filled"], plain["stale"]) == (
+        "confirmed",
+        1.0,
+        3,
+        0,
+    )
     assert plain["confirmed_at"] == "2013-07-15T20:30:00+00:00"
     assert plain["session_close"] == "2013-09-16T20:00:00+00:00"
     assert plain["level"] == pytest.approx(120.444285)
@@ -201,7 +267,9 @@ def test_json_has_the_numbers_behind_the_words(prices: Prices, whole_folder: Pat
 
 
 def test_json_says_null_for_what_is_unknown(prices: Prices, whole_folder: Path, cache: Path):
-    plain = json.loads(json.dumps(as_json(reading(prices, whole_folder, cache, "2012-01-05")), allow_nan=False))
+    plain = json.loads(
+        json.dumps(as_json(reading(prices, whole_folder, cache, "2012-01-05")), allow_nan=False)
+    )
     assert plain["level"] is None
     assert plain["confirmed_at"] is None
     assert plain["average"] is None

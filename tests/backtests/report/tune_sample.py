@@ -19,7 +19,9 @@ def write(kind: str, folder: Path) -> Path:
     """A folder of a search as `tune` leaves it."""
     found, trials = made(kind)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tune.json").write_text(json.dumps(found, indent=1, allow_nan=False), encoding="utf-8")
+    (folder / "tune.json").write_text(
+        json.dumps(found, indent=1, allow_nan=False), encoding="utf-8"
+    )
     trials.to_parquet(folder / "trials.parquet", index=False)
     return folder
 
@@ -32,19 +34,37 @@ def made(kind: str) -> tuple[dict[str, Any], pd.DataFrame]:
     found = KINDS[kind](usual(keys, trials))
     if found["search"]["feasible"] == 0:
         trials = trials.assign(objective=-np.inf, orders=3)
-    trials = trials.assign(**{key: trials[key].map(lambda value: str(value) if isinstance(value, list) else value) for key in keys})
-    return json.loads(json.dumps(found, allow_nan=False, default=lambda value: value.tolist())), trials
+    trials = trials.assign(
+        **{
+            key: trials[key].map(lambda value: str(value) if isinstance(value, list) else value)
+            for key in keys
+        }
+    )
+    return json.loads(
+        json.dumps(found, allow_nan=False, default=lambda value: value.tolist())
+    ), trials
 
 
 def _recommended(found: dict[str, Any]) -> dict[str, Any]:
     edges = [edge + 1.5 for edge in found["pbo"]["logits_histogram"]["edges"]]
     counts = found["pbo"]["logits_histogram"]["counts"]
-    pbo = {"pbo": sum(counts[:4]) / sum(counts), "slope": 0.42, "logits_histogram": {"edges": edges, "counts": counts}}
-    gates = {"p": 3 / 201, "own_best": 1.5, "shifted_best": [min(value or 0.0, 1.4) for value in found["searched_gates"]["shifted_best"]]}
+    pbo = {
+        "pbo": sum(counts[:4]) / sum(counts),
+        "slope": 0.42,
+        "logits_histogram": {"edges": edges, "counts": counts},
+    }
+    gates = {
+        "p": 3 / 201,
+        "own_best": 1.5,
+        "shifted_best": [
+            min(value or 0.0, 1.4) for value in found["searched_gates"]["shifted_best"]
+        ],
+    }
     better = {
         "pbo": found["pbo"] | pbo,
         "deflated_sharpe": found["deflated_sharpe"] | {"value": 0.97, "minimum_days": 3310.0},
-        "superior_ability": found["superior_ability"] | {"p_lower": 0.008, "p_consistent": 0.011, "p_upper": 0.02},
+        "superior_ability": found["superior_ability"]
+        | {"p_lower": 0.008, "p_consistent": 0.011, "p_upper": 0.02},
         "searched_gates": found["searched_gates"] | gates,
         "leave_one_breakout_out": found["leave_one_breakout_out"] | {"won": 5, "share": 5 / 6},
         "warnings": [],
@@ -54,54 +74,173 @@ def _recommended(found: dict[str, Any]) -> dict[str, Any]:
 
 def _sample(found: dict[str, Any]) -> dict[str, Any]:
     nothing: dict[str, Any] = {"verdict": None, "superior_ability": None, "searched_gates": None}
-    return found | nothing | {"sample": True, "fallback": "Yahoo cannot be reached: these are simulated prices, not the market's"}
+    return (
+        found
+        | nothing
+        | {
+            "sample": True,
+            "fallback": "Yahoo cannot be reached: these are simulated prices, not the market's",
+        }
+    )
 
 
 def _unchanged(found: dict[str, Any]) -> dict[str, Any]:
-    best = found["best"] | {"row": 0, "point": STANDING, "changed": {}, "backtrader": None, "in_sample": found["defaults"]["in_sample"]}
+    best = found["best"] | {
+        "row": 0,
+        "point": STANDING,
+        "changed": {},
+        "backtrader": None,
+        "in_sample": found["defaults"]["in_sample"],
+    }
     return found | {"best": best}
 
 
 def _disagreeing(found: dict[str, Any]) -> dict[str, Any]:
-    return found | {"best": found["best"] | {"agrees": False, "equity_difference": 0.12, "orders_differ": 31}}
+    return found | {
+        "best": found["best"] | {"agrees": False, "equity_difference": 0.12, "orders_differ": 31}
+    }
 
 
 def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
     """A best set, and hardly a figure beside it."""
-    missing: dict[str, Any] = dict.fromkeys(("verdict", "pbo", "deflated_sharpe", "superior_ability", "searched_gates"))
+    missing: dict[str, Any] = dict.fromkeys(
+        ("verdict", "pbo", "deflated_sharpe", "superior_ability", "searched_gates")
+    )
     none = dict.fromkeys(FIGURES)
-    best = found["best"] | {"in_sample": none, "backtrader": None, "agrees": None, "equity_difference": None, "orders_differ": None, "intervals": {}}
-    step = {"first": "2018-09-18", "chosen": {}, "kept_defaults": True, "in_sample": None, "out_of_sample": None, "defaults": None}
+    best = found["best"] | {
+        "in_sample": none,
+        "backtrader": None,
+        "agrees": None,
+        "equity_difference": None,
+        "orders_differ": None,
+        "intervals": {},
+    }
+    step = {
+        "first": "2018-09-18",
+        "chosen": {},
+        "kept_defaults": True,
+        "in_sample": None,
+        "out_of_sample": None,
+        "defaults": None,
+    }
     empty = {"days": [], "chosen": [], "defaults": []}
-    walked = {"rolling": {"steps": [step], "figures": none, "defaults": none, "equity": empty, "drift": {}}, "anchored": None}
-    fold = {"event": "2016-11-11", "first": "2014-09-18", "last": "2026-08-26", "chosen": {}, "in_sample": None, "out_of_sample": None}
-    folds = {"folds": [fold | {"defaults": None, "rank": None}], "won": 0, "ahead": 0, "of": 1, "share": 0.0, "median_rank": None}
-    harder = {"name": "gate on IWM", "why": "no prices of IWM", "sharpe": None, "cagr": None, "max_drawdown": None, "total_return": None}
+    walked = {
+        "rolling": {
+            "steps": [step],
+            "figures": none,
+            "defaults": none,
+            "equity": empty,
+            "drift": {},
+        },
+        "anchored": None,
+    }
+    fold = {
+        "event": "2016-11-11",
+        "first": "2014-09-18",
+        "last": "2026-08-26",
+        "chosen": {},
+        "in_sample": None,
+        "out_of_sample": None,
+    }
+    folds = {
+        "folds": [fold | {"defaults": None, "rank": None}],
+        "won": 0,
+        "ahead": 0,
+        "of": 1,
+        "share": 0.0,
+        "median_rank": None,
+    }
+    harder = {
+        "name": "gate on IWM",
+        "why": "no prices of IWM",
+        "sharpe": None,
+        "cagr": None,
+        "max_drawdown": None,
+        "total_return": None,
+    }
     near = {"n": 3, "median": None, "worst": None, "best": None, "share_of_best": None}
     robustness = {"neighbours": near, "importance": [], "heat_maps": [], "stress": [harder]}
-    found = found | missing | {"best": best, "defaults": {"in_sample": none}, "walk_forward": walked, "leave_one_breakout_out": folds}
+    found = (
+        found
+        | missing
+        | {
+            "best": best,
+            "defaults": {"in_sample": none},
+            "walk_forward": walked,
+            "leave_one_breakout_out": folds,
+        }
+    )
     kernel = {"sets": 3501, "seconds": None, "threads": 2, "microseconds_a_set": None}
-    return found | {"robustness": robustness, "kernel": kernel, "trials": {"n": 3501, "effective": None}, "events": []}
+    return found | {
+        "robustness": robustness,
+        "kernel": kernel,
+        "trials": {"n": 3501, "effective": None},
+        "events": [],
+    }
 
 
 def _nothing(found: dict[str, Any]) -> dict[str, Any]:
     """No set kept the conditions: told are the settings as they stand."""
-    missing: dict[str, Any] = dict.fromkeys(("pbo", "deflated_sharpe", "superior_ability", "searched_gates"))
+    missing: dict[str, Any] = dict.fromkeys(
+        ("pbo", "deflated_sharpe", "superior_ability", "searched_gates")
+    )
     best = _unchanged(found)["best"] | {"keeps_the_rule": False}
-    none = {"steps": [], "figures": None, "defaults": None, "drift": {}, "equity": {"days": [], "chosen": [], "defaults": []}}
+    none = {
+        "steps": [],
+        "figures": None,
+        "defaults": None,
+        "drift": {},
+        "equity": {"days": [], "chosen": [], "defaults": []},
+    }
     text = "Objective: no set met tune.min_orders and tune.max_drawdown, so none was chosen."
-    tests = [{"name": "objective", "value": None, "limit": 0.0, "passed": None, "condemns": False, "text": text}]
-    verdict = {"word": "cannot be told", "why": ["0 of 1 tests are passed. There is too little to judge by.", text], "tests": tests}
+    tests = [
+        {
+            "name": "objective",
+            "value": None,
+            "limit": 0.0,
+            "passed": None,
+            "condemns": False,
+            "text": text,
+        }
+    ]
+    verdict = {
+        "word": "cannot be told",
+        "why": ["0 of 1 tests are passed. There is too little to judge by.", text],
+        "tests": tests,
+    }
     near = {"n": 9, "median": None, "worst": None, "best": None, "share_of_best": None}
     robustness = found["robustness"] | {"neighbours": near, "importance": [], "heat_maps": []}
-    missing |= {"leave_one_breakout_out": {"folds": [], "won": 0, "ahead": 0, "of": 0, "share": None, "median_rank": None}, "robustness": robustness}
-    search = {"search": found["search"] | {"feasible": 0, "max_drawdown": 0.3}, "walk_forward": {"rolling": none, "anchored": none}}
+    missing |= {
+        "leave_one_breakout_out": {
+            "folds": [],
+            "won": 0,
+            "ahead": 0,
+            "of": 0,
+            "share": None,
+            "median_rank": None,
+        },
+        "robustness": robustness,
+    }
+    search = {
+        "search": found["search"] | {"feasible": 0, "max_drawdown": 0.3},
+        "walk_forward": {"rolling": none, "anchored": none},
+    }
     return found | missing | search | {"verdict": verdict, "best": best}
 
 
 def _no_best(found: dict[str, Any]) -> dict[str, Any]:
     """As little as there can be."""
-    missing: dict[str, Any] = dict.fromkeys(("best", "verdict", "pbo", "deflated_sharpe", "superior_ability", "searched_gates", "walk_forward"))
+    missing: dict[str, Any] = dict.fromkeys(
+        (
+            "best",
+            "verdict",
+            "pbo",
+            "deflated_sharpe",
+            "superior_ability",
+            "searched_gates",
+            "walk_forward",
+        )
+    )
     missing |= dict.fromkeys(("leave_one_breakout_out", "robustness"))
     return found | missing
 

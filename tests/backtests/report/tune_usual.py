@@ -30,7 +30,17 @@ VALUES: dict[str, list[Any]] = {
     "allocation.own_trend_days": [100, 150, 250],
 }
 CONDITION = {"allocation.own_trend": ["and", "or"]}  # where own_trend_days is tried
-FIGURES = ("sharpe", "sortino", "calmar", "cagr", "total_return", "volatility", "max_drawdown", "days_held", "orders")
+FIGURES = (
+    "sharpe",
+    "sortino",
+    "calmar",
+    "cagr",
+    "total_return",
+    "volatility",
+    "max_drawdown",
+    "days_held",
+    "orders",
+)
 MIN_ORDERS = 10
 
 
@@ -38,7 +48,10 @@ def trials_of(keys: list[str]) -> pd.DataFrame:
     points = [{key: STANDING[key] for key in keys}]
     for values in product(*(VALUES[key] for key in keys)):
         point = dict(zip(keys, values, strict=True))
-        if "allocation.own_trend_days" in point and point["allocation.own_trend"] not in CONDITION["allocation.own_trend"]:
+        if (
+            "allocation.own_trend_days" in point
+            and point["allocation.own_trend"] not in CONDITION["allocation.own_trend"]
+        ):
             if point["allocation.own_trend_days"] != VALUES["allocation.own_trend_days"][0]:
                 continue
             point["allocation.own_trend_days"] = STANDING["allocation.own_trend_days"]
@@ -50,11 +63,24 @@ def trials_of(keys: list[str]) -> pd.DataFrame:
     sharpe = 0.62 + noise - 0.35 * np.log(table["gate.base_sessions"] / 170).to_numpy() ** 2
     if "gate.trend_sessions" in table:
         sharpe -= 0.2 * np.log(table["gate.trend_sessions"] / 190).to_numpy() ** 2
-        sharpe += 0.15 * (table["allocation.own_trend"] == "and").to_numpy() - 2.0 * (table["gate.fail_tolerance"].to_numpy() - 0.05)
+        sharpe += 0.15 * (table["allocation.own_trend"] == "and").to_numpy() - 2.0 * (
+            table["gate.fail_tolerance"].to_numpy() - 0.05
+        )
     orders = (40 * np.exp(random.normal(0, 0.5, len(table)))).astype(int)
     cagr, drawdown = 0.35 * sharpe, np.clip(0.75 - 0.25 * sharpe + noise, 0.1, 0.95)
-    own = {"sharpe": sharpe, "sortino": 1.4 * sharpe, "calmar": cagr / drawdown, "cagr": cagr, "total_return": (1 + cagr) ** (DAYS / 365) - 1}
-    own |= {"volatility": np.full(len(table), 0.38), "max_drawdown": drawdown, "days_held": np.clip(0.2 + noise, 0.02, 1), "orders": orders}
+    own = {
+        "sharpe": sharpe,
+        "sortino": 1.4 * sharpe,
+        "calmar": cagr / drawdown,
+        "cagr": cagr,
+        "total_return": (1 + cagr) ** (DAYS / 365) - 1,
+    }
+    own |= {
+        "volatility": np.full(len(table), 0.38),
+        "max_drawdown": drawdown,
+        "days_held": np.clip(0.2 + noise, 0.02, 1),
+        "orders": orders,
+    }
     return table.assign(objective=np.where(orders < MIN_ORDERS, np.nan, sharpe), **own)
 
 
@@ -72,9 +98,12 @@ def usual(keys: list[str], trials: pd.DataFrame) -> dict[str, Any]:
             "row": row,
             "keeps_the_rule": True,
             "point": point,
-            "changed": {key: [STANDING[key], point[key]] for key in keys if point[key] != STANDING[key]},
+            "changed": {
+                key: [STANDING[key], point[key]] for key in keys if point[key] != STANDING[key]
+            },
             "in_sample": _figures(best),
-            "backtrader": _of_backtrader(best) | {"max_drawdown_days": 1210, "turnover": 3.1, "fees": 1890.0},
+            "backtrader": _of_backtrader(best)
+            | {"max_drawdown_days": 1210, "turnover": 3.1, "fees": 1890.0},
             "agrees": True,
             "equity_difference": 3.1e-13,
             "orders_differ": 0,
@@ -84,7 +113,11 @@ def usual(keys: list[str], trials: pd.DataFrame) -> dict[str, Any]:
                 "volatility": {"estimate": 0.38, "low": 0.29, "high": 0.46},
                 "sharpe": {"estimate": best["sharpe"], "low": 0.31, "high": 1.46},
                 "max_drawdown": {"estimate": best["max_drawdown"], "low": 0.31, "high": 0.8},
-                "max_drawdown_days": {"estimate": 1746.0, "low": 598.9000000000001, "high": 3539.3749999999995},
+                "max_drawdown_days": {
+                    "estimate": 1746.0,
+                    "low": 598.9000000000001,
+                    "high": 3539.3749999999995,
+                },
             },
         },
         "defaults": {"in_sample": _figures(trials.iloc[0])},
@@ -98,7 +131,14 @@ def usual(keys: list[str], trials: pd.DataFrame) -> dict[str, Any]:
             "min_orders": MIN_ORDERS,
             "max_drawdown": 1.0,
             "feasible": int(trials["objective"].notna().sum()),
-            "space": [{"key": key, "values": VALUES[key], "when": CONDITION if key == "allocation.own_trend_days" else {}} for key in keys],
+            "space": [
+                {
+                    "key": key,
+                    "values": VALUES[key],
+                    "when": CONDITION if key == "allocation.own_trend_days" else {},
+                }
+                for key in keys
+            ],
         },
         "trials": {"n": len(trials), "effective": 31.2},
         "pbo": {
@@ -109,8 +149,14 @@ def usual(keys: list[str], trials: pd.DataFrame) -> dict[str, Any]:
             "intercept": 0.94,
             "splits": sum(counts),
             "dropped": 0,
-            "logits_histogram": {"edges": [round(-3.5 + 0.5 * place, 2) for place in range(15)], "counts": counts},
-            "scatter": {"in_sample": in_sample.tolist(), "out_of_sample": (0.94 - 0.31 * in_sample + random.normal(0, 0.3, 500)).tolist()},
+            "logits_histogram": {
+                "edges": [round(-3.5 + 0.5 * place, 2) for place in range(15)],
+                "counts": counts,
+            },
+            "scatter": {
+                "in_sample": in_sample.tolist(),
+                "out_of_sample": (0.94 - 0.31 * in_sample + random.normal(0, 0.3, 500)).tolist(),
+            },
         },
         "deflated_sharpe": {
             "value": 0.71,
@@ -120,7 +166,13 @@ def usual(keys: list[str], trials: pd.DataFrame) -> dict[str, Any]:
             "minimum_days": 38400.0,
             "days": DAYS - 1,
         },
-        "superior_ability": {"p_lower": 0.087, "p_consistent": 0.124, "p_upper": 0.203, "sets": 500, "benchmark": "the settings as they stand"},
+        "superior_ability": {
+            "p_lower": 0.087,
+            "p_consistent": 0.124,
+            "p_upper": 0.203,
+            "sets": 500,
+            "benchmark": "the settings as they stand",
+        },
         "searched_gates": {
             "n": 200,
             "sets": 200,
@@ -131,10 +183,19 @@ def usual(keys: list[str], trials: pd.DataFrame) -> dict[str, Any]:
         "walk_forward": {mode: _walked(mode, keys, random) for mode in ("rolling", "anchored")},
         "leave_one_breakout_out": _left_out(keys, random),
         "robustness": _robustness(keys, trials, best),
-        "kernel": {"sets": len(trials), "seconds": len(trials) * 9.1e-5, "threads": 2, "microseconds_a_set": 91.0},
+        "kernel": {
+            "sets": len(trials),
+            "seconds": len(trials) * 9.1e-5,
+            "threads": 2,
+            "microseconds_a_set": 91.0,
+        },
         "sample": False,
         "fallback": "",
-        "window": {"first": FIRST.isoformat(), "last": (FIRST + pd.Timedelta(days=DAYS - 1)).isoformat(), "days": DAYS},
+        "window": {
+            "first": FIRST.isoformat(),
+            "last": (FIRST + pd.Timedelta(days=DAYS - 1)).isoformat(),
+            "days": DAYS,
+        },
         "events": list(EVENTS),
         "warnings": ["the window holds 6 breakouts: whatever is found rests on these few"],
         "versions": {"python": "3.11.9", "numpy": "2.4.0", "pandas": "3.0.1"},
@@ -148,26 +209,85 @@ def _figures(row: Any) -> dict[str, Any]:
 
 def _of_backtrader(best: Any) -> dict[str, Any]:
     """A backtest knows the share of the account in coins, not that of days."""
-    return {"exposure" if name == "days_held" else name: value for name, value in _figures(best).items()}
+    return {
+        "exposure" if name == "days_held" else name: value for name, value in _figures(best).items()
+    }
 
 
 def verdict(word: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """By the limits of the settings, in words much like those of `tune`."""
-    pbo, luck, near = found["pbo"]["pbo"], found["deflated_sharpe"]["value"], found["robustness"]["neighbours"]["share_of_best"]
-    left, wrong, best = found["leave_one_breakout_out"]["share"], found["searched_gates"]["p"], found["best"]["in_sample"]["sharpe"]
+    pbo, luck, near = (
+        found["pbo"]["pbo"],
+        found["deflated_sharpe"]["value"],
+        found["robustness"]["neighbours"]["share_of_best"],
+    )
+    left, wrong, best = (
+        found["leave_one_breakout_out"]["share"],
+        found["searched_gates"]["p"],
+        found["best"]["in_sample"]["sharpe"],
+    )
     tests = [
-        ("objective", best, 0.0, best > 0, f"Objective: the best set scores {best:.2f} in the past (more than 0 is needed)."),
-        ("events", 6.0, 5.0, True, "Breakouts: the set held coins in 6 independent breakouts (at least 5 are needed): enough."),
-        ("pbo", pbo, 0.2, pbo <= 0.2, f"Overfitting: in {pbo:.0%} of all halvings the best set of one half ranked low in the other (at most 20%)."),
-        ("deflated_sharpe", luck, 0.95, luck >= 0.95, f"Luck: the probability that its ratio is more than luck is {luck:.0%} (at least 95%)."),
-        ("leave_one_out", left, 0.6, left >= 0.6, f"Unseen breakouts: it made money on {left:.0%} of those left out (at least 60% is needed)."),
-        ("neighbours", near, 0.7, near >= 0.7, f"Neighbours: sets one place away reach {near:.0%} of its score (at least 70% is needed)."),
-        ("searched_gates", wrong, 0.05, wrong <= 0.05, f"Wrong times: {wrong:.0%} of searches at wrong times found as good a set (at most 5%)."),
+        (
+            "objective",
+            best,
+            0.0,
+            best > 0,
+            f"Objective: the best set scores {best:.2f} in the past (more than 0 is needed).",
+        ),
+        (
+            "events",
+            6.0,
+            5.0,
+            True,
+            "Breakouts: the set held coins in 6 independent breakouts (at least 5 are needed): enough.",
+        ),
+        (
+            "pbo",
+            pbo,
+            0.2,
+            pbo <= 0.2,
+            f"Overfitting: in {pbo:.0%} of all halvings the best set of one half ranked low in the other (at most 20%).",
+        ),
+        (
+            "deflated_sharpe",
+            luck,
+            0.95,
+            luck >= 0.95,
+            f"Luck: the probability that its ratio is more than luck is {luck:.0%} (at least 95%).",
+        ),
+        (
+            "leave_one_out",
+            left,
+            0.6,
+            left >= 0.6,
+            f"Unseen breakouts: it made money on {left:.0%} of those left out (at least 60% is needed).",
+        ),
+        (
+            "neighbours",
+            near,
+            0.7,
+            near >= 0.7,
+            f"Neighbours: sets one place away reach {near:.0%} of its score (at least 70% is needed).",
+        ),
+        (
+            "searched_gates",
+            wrong,
+            0.05,
+            wrong <= 0.05,
+            f"Wrong times: {wrong:.0%} of searches at wrong times found as good a set (at most 5%).",
+        ),
     ]
     names = ("name", "value", "limit", "passed", "text")
     passed = sum(one[3] for one in tests)
-    why = [f"{passed} of {len(tests)} tests are passed.", *(text for *_, good, text in tests if not good)]
-    return {"word": word, "why": why, "tests": [dict(zip(names, one, strict=True)) | {"condemns": False} for one in tests]}
+    why = [
+        f"{passed} of {len(tests)} tests are passed.",
+        *(text for *_, good, text in tests if not good),
+    ]
+    return {
+        "word": word,
+        "why": why,
+        "tests": [dict(zip(names, one, strict=True)) | {"condemns": False} for one in tests],
+    }
 
 
 def _walked(mode: str, keys: list[str], random: np.random.Generator) -> dict[str, Any]:
@@ -175,18 +295,49 @@ def _walked(mode: str, keys: list[str], random: np.random.Generator) -> dict[str
     first_step = FIRST + pd.Timedelta(days=1461)
     for number in range(16):
         kept = number == 3
-        chosen = {key: STANDING[key] if kept or random.random() < 0.5 else VALUES[key][random.integers(len(VALUES[key]))] for key in keys}
+        chosen = {
+            key: STANDING[key]
+            if kept or random.random() < 0.5
+            else VALUES[key][random.integers(len(VALUES[key]))]
+            for key in keys
+        }
         promised, got = random.normal(1.3, 0.3), random.normal(0.4, 0.9)
         plain = got if kept else got + random.normal(0, 0.4)
-        step = {"first": f"{first_step + pd.DateOffset(months=6 * number):%Y-%m-%d}", "chosen": _changes(chosen), "kept_defaults": kept}
-        steps.append(step | {"in_sample": None if kept else promised, "out_of_sample": got, "defaults": plain})
+        step = {
+            "first": f"{first_step + pd.DateOffset(months=6 * number):%Y-%m-%d}",
+            "chosen": _changes(chosen),
+            "kept_defaults": kept,
+        }
+        steps.append(
+            step
+            | {"in_sample": None if kept else promised, "out_of_sample": got, "defaults": plain}
+        )
     days = pd.date_range(first_step, periods=DAYS - 1461, tz="UTC")
     held = np.repeat(random.random(-(-len(days) // 120)) < 0.35, 120)[: len(days)]
     moves = np.where(held, random.normal(0.0009, 0.024, len(days)), 0.0)
-    paths = {"chosen": np.exp(moves.cumsum()), "defaults": np.exp((0.8 * moves + np.where(held, random.normal(0, 0.008, len(days)), 0)).cumsum())}
-    drift = {key: sum(one["chosen"].get(key) != other["chosen"].get(key) for one, other in pairwise(steps)) for key in keys}
-    equity = {"days": [f"{day:%Y-%m-%d}" for day in days], **{name: path.tolist() for name, path in paths.items()}}
-    return {"steps": steps, "figures": _of(paths["chosen"]), "defaults": _of(paths["defaults"]), "equity": equity, "drift": drift}
+    paths = {
+        "chosen": np.exp(moves.cumsum()),
+        "defaults": np.exp(
+            (0.8 * moves + np.where(held, random.normal(0, 0.008, len(days)), 0)).cumsum()
+        ),
+    }
+    drift = {
+        key: sum(
+            one["chosen"].get(key) != other["chosen"].get(key) for one, other in pairwise(steps)
+        )
+        for key in keys
+    }
+    equity = {
+        "days": [f"{day:%Y-%m-%d}" for day in days],
+        **{name: path.tolist() for name, path in paths.items()},
+    }
+    return {
+        "steps": steps,
+        "figures": _of(paths["chosen"]),
+        "defaults": _of(paths["defaults"]),
+        "equity": equity,
+        "drift": drift,
+    }
 
 
 def _changes(point: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,40 +346,102 @@ def _changes(point: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of(path: Any) -> dict[str, Any]:
     moves = np.diff(path) / path[:-1]
-    cagr, fall = float(path[-1] ** (365 / len(path)) - 1), float((1 - path / np.maximum.accumulate(path)).max())
+    cagr, fall = (
+        float(path[-1] ** (365 / len(path)) - 1),
+        float((1 - path / np.maximum.accumulate(path)).max()),
+    )
     sharpe = float(moves.mean() / moves.std(ddof=1) * np.sqrt(365))
-    own = {"sharpe": sharpe, "sortino": 1.4 * sharpe, "calmar": cagr / fall, "cagr": cagr, "total_return": float(path[-1] - 1)}
-    return own | {"volatility": float(moves.std(ddof=1) * np.sqrt(365)), "max_drawdown": fall, "days_held": 0.22}
+    own = {
+        "sharpe": sharpe,
+        "sortino": 1.4 * sharpe,
+        "calmar": cagr / fall,
+        "cagr": cagr,
+        "total_return": float(path[-1] - 1),
+    }
+    return own | {
+        "volatility": float(moves.std(ddof=1) * np.sqrt(365)),
+        "max_drawdown": fall,
+        "days_held": 0.22,
+    }
 
 
 def _left_out(keys: list[str], random: np.random.Generator) -> dict[str, Any]:
-    edges = ["2014-09-18", "2017-08-13", "2019-08-12", "2021-05-06", "2023-03-09", "2025-02-15", "2026-08-26"]
+    edges = [
+        "2014-09-18",
+        "2017-08-13",
+        "2019-08-12",
+        "2021-05-06",
+        "2023-03-09",
+        "2025-02-15",
+        "2026-08-26",
+    ]
     folds = []
     for number, event in enumerate(EVENTS):
         chosen = {key: VALUES[key][random.integers(len(VALUES[key]))] for key in keys}
         got = random.normal(0.5, 0.8)
         plain = got + random.normal(0.1, 0.5)
-        span = {"event": event, "first": edges[number], "last": edges[number + 1], "chosen": _changes(chosen)}
-        folds.append(span | {"in_sample": random.normal(1.2, 0.1), "out_of_sample": got, "defaults": plain, "rank": float(random.random())})
-    won, ahead = sum(one["out_of_sample"] > 0 for one in folds), sum(one["out_of_sample"] >= one["defaults"] for one in folds)
-    return {"folds": folds, "won": won, "ahead": ahead, "of": 6, "share": won / 6, "median_rank": float(np.median([one["rank"] for one in folds]))}
+        span = {
+            "event": event,
+            "first": edges[number],
+            "last": edges[number + 1],
+            "chosen": _changes(chosen),
+        }
+        folds.append(
+            span
+            | {
+                "in_sample": random.normal(1.2, 0.1),
+                "out_of_sample": got,
+                "defaults": plain,
+                "rank": float(random.random()),
+            }
+        )
+    won, ahead = (
+        sum(one["out_of_sample"] > 0 for one in folds),
+        sum(one["out_of_sample"] >= one["defaults"] for one in folds),
+    )
+    return {
+        "folds": folds,
+        "won": won,
+        "ahead": ahead,
+        "of": 6,
+        "share": won / 6,
+        "median_rank": float(np.median([one["rank"] for one in folds])),
+    }
 
 
 def _robustness(keys: list[str], trials: pd.DataFrame, best: Any) -> dict[str, Any]:
     shares = dict(zip(VALUES, (0.41, 0.12, 0.17, 0.02, 0.01, 0.22, 0.05), strict=True))
-    stress = (("as it is", 1.0), ("fee doubled", 0.93), ("slippage tripled", 0.9), ("gate one bar late", 0.84), ("without credit", 1.02))
+    stress = (
+        ("as it is", 1.0),
+        ("fee doubled", 0.93),
+        ("slippage tripled", 0.9),
+        ("gate one bar late", 0.84),
+        ("without credit", 1.02),
+    )
     wanted = [
         ("gate.base_sessions", "gate.trend_sessions"),
         ("allocation.own_trend", "gate.base_sessions"),
         ("gate.fail_tolerance", "gate.base_sessions"),
     ]
-    near = {"n": 12, "median": 0.82 * best["sharpe"], "worst": 0.4, "best": best["sharpe"] - 0.01, "share_of_best": 0.82}
+    near = {
+        "n": 12,
+        "median": 0.82 * best["sharpe"],
+        "worst": 0.4,
+        "best": best["sharpe"] - 0.01,
+        "share_of_best": 0.82,
+    }
     harder = ("sharpe", "cagr", "max_drawdown", "total_return")
     return {
         "neighbours": near,
-        "importance": [{"key": key, "share": shares[key] if len(keys) > 1 else 1.0} for key in sorted(keys, key=lambda key: -shares[key])],
+        "importance": [
+            {"key": key, "share": shares[key] if len(keys) > 1 else 1.0}
+            for key in sorted(keys, key=lambda key: -shares[key])
+        ],
         "heat_maps": [_heat(x, y, trials) for x, y in wanted if {x, y} <= {*keys}],
-        "stress": [{"name": name, "why": "", **{key: share * best[key] for key in harder}} for name, share in stress],
+        "stress": [
+            {"name": name, "why": "", **{key: share * best[key] for key in harder}}
+            for name, share in stress
+        ],
     }
 
 
@@ -237,5 +450,8 @@ def _heat(x: str, y: str, trials: pd.DataFrame) -> dict[str, Any]:
         found = trials.loc[(trials[x] == column) & (trials[y] == row), "objective"].dropna()
         return float(getattr(found, how)()) if len(found) else None
 
-    cells = {name: [[cell(row, column, how) for column in VALUES[x]] for row in VALUES[y]] for name, how in (("median", "median"), ("best", "max"))}
+    cells = {
+        name: [[cell(row, column, how) for column in VALUES[x]] for row in VALUES[y]]
+        for name, how in (("median", "median"), ("best", "max"))
+    }
     return {"x": x, "y": y, "x_values": VALUES[x], "y_values": VALUES[y], **cells}

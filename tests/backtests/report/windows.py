@@ -13,7 +13,9 @@ CHROMIUM = Path(os.environ.get("CHROMIUM") or "/usr/bin/chromium")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 OPTIONS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 SIZES = {"wide": {"width": 1400, "height": 900}, "narrow": {"width": 360, "height": 740}}
-NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"no Chromium: {CHROMIUM} (CHROMIUM) is no file")
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    not CHROMIUM.is_file(), reason=f"no Chromium: {CHROMIUM} (CHROMIUM) is no file"
+)
 
 
 class Opened:
@@ -24,7 +26,14 @@ class Opened:
         self.complaints: list[str] = []
         self.page: Page = context.new_page()
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None)
+        self.page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text)
+                if message.type in ("error", "warning")
+                else None
+            ),
+        )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.goto(path.as_uri())
 
@@ -40,7 +49,11 @@ class Opened:
         self.page.wait_for_function(f"matchMedia('(prefers-color-scheme: {scheme})').matches")
         found = Axe().run(self.page, options={"resultTypes": ["violations"]}).response["violations"]
         serious = [one for one in found if one["impact"] in ("serious", "critical")]
-        return [(scheme, one["id"], node["html"][:200], node["failureSummary"]) for one in serious for node in one["nodes"][:3]]
+        return [
+            (scheme, one["id"], node["html"][:200], node["failureSummary"])
+            for one in serious
+            for node in one["nodes"][:3]
+        ]
 
 
 def cells(window: Page, label: str, column: int) -> list[str]:

@@ -20,12 +20,17 @@ GOOD = Metrics(1.0, 0.5, 0.4, 1.25, 2.0, 1.0, 0.3, 100, 0.4, 2.0, 10, 5.0)
 
 
 def scene(btc_days: int = DAYS, eth_days: int = DAYS) -> Inputs:
-    frames = {"BTC": bars([100.0] * btc_days, ends(btc_days)), "ETH": bars([10.0] * eth_days, ends(eth_days))}
+    frames = {
+        "BTC": bars([100.0] * btc_days, ends(btc_days)),
+        "ETH": bars([10.0] * eth_days, ends(eth_days)),
+    }
     return written(frames, gate_rows([0.0] * DAYS, ends(DAYS)))
 
 
 def spell(day: int, gain: float, family: int = 1) -> Spell:
-    return Spell(ends(DAYS)[day], ends(DAYS)[day + 2], 100.0, 300, False, family, "failed", gain, gain)
+    return Spell(
+        ends(DAYS)[day], ends(DAYS)[day + 2], 100.0, 300, False, family, "failed", gain, gain
+    )
 
 
 def many(*spells: Spell) -> Events:
@@ -33,16 +38,34 @@ def many(*spells: Spell) -> Events:
 
 
 def told(
-    inputs: Inputs | None = None, metrics: Metrics = GOOD, benchmarks: dict[str, Metrics] | None = None, events: Events | None = None
+    inputs: Inputs | None = None,
+    metrics: Metrics = GOOD,
+    benchmarks: dict[str, Metrics] | None = None,
+    events: Events | None = None,
 ) -> list[Caveat]:
-    return caveats(outcome(inputs or scene(), metrics, benchmarks or {}, events or many(), np.full(DAYS, 1000.0)))
+    return caveats(
+        outcome(
+            inputs or scene(), metrics, benchmarks or {}, events or many(), np.full(DAYS, 1000.0)
+        )
+    )
 
 
-def outcome(inputs: Inputs, metrics: Metrics, benchmarks: dict[str, Metrics], events: Events, values: np.ndarray) -> Backtest:
+def outcome(
+    inputs: Inputs,
+    metrics: Metrics,
+    benchmarks: dict[str, Metrics],
+    events: Events,
+    values: np.ndarray,
+) -> Backtest:
     """A run's result, of which caveats read the figures, the events and what it stands beside."""
     equity = pd.DataFrame({"value": values, "cash": values, "exposure": 0.0}, ends(len(values)))
-    curves = {name: Curve(equity["value"], equity["exposure"].to_numpy(), figures) for name, figures in benchmarks.items()}
-    return Backtest(inputs, Run([], []), equity, metrics, events, Comparison(curves, {}, [], None, None))
+    curves = {
+        name: Curve(equity["value"], equity["exposure"].to_numpy(), figures)
+        for name, figures in benchmarks.items()
+    }
+    return Backtest(
+        inputs, Run([], []), equity, metrics, events, Comparison(curves, {}, [], None, None)
+    )
 
 
 def about(found: list[Caveat]) -> set[str]:
@@ -54,13 +77,21 @@ def test_what_is_true_of_every_run_is_always_told() -> None:
 
 
 def test_caveats_come_worst_first() -> None:
-    order = [("high", "medium", "low").index(one.severity) for one in told(scene(eth_days=20), events=Events(1, 0, 1, 1, []))]
+    order = [
+        ("high", "medium", "low").index(one.severity)
+        for one in told(scene(eth_days=20), events=Events(1, 0, 1, 1, []))
+    ]
     assert order == sorted(order)
     assert len(set(order)) > 1
 
 
 def test_every_caveat_says_what_to_do() -> None:
-    for one in told(scene(eth_days=20), GOOD._replace(exposure=0.0), {"a": GOOD._replace(sharpe=3.0)}, Events(1, 0, 1, 1, [])):
+    for one in told(
+        scene(eth_days=20),
+        GOOD._replace(exposure=0.0),
+        {"a": GOOD._replace(sharpe=3.0)},
+        Events(1, 0, 1, 1, []),
+    ):
         assert one.text and one.remedy
 
 
@@ -70,12 +101,23 @@ def test_fewer_than_ten_independent_events_are_few(independent: int, expected: b
     assert ("few events" in about(found)) == expected
 
 
-@pytest.mark.parametrize(("gains", "expected"), [([0.7, 0.3], True), ([0.5, 0.5], False), ([0.5, -0.9], True), ([-0.5, -0.9], False), ([0.5], False)])
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ([0.7, 0.3], True),
+        ([0.5, 0.5], False),
+        ([0.5, -0.9], True),
+        ([-0.5, -0.9], False),
+        ([0.5], False),
+    ],
+)
 def test_one_spell_that_made_most_of_the_gains_is_named(gains: list[float], expected: bool) -> None:
     found = told(events=many(*(spell(5 * number, gain) for number, gain in enumerate(gains))))
     assert ("one spell" in about(found)) == expected
     if expected:
-        assert f"{ends(DAYS)[0]:%Y-%m-%d}" in next(one.text for one in found if one.about == "one spell")
+        assert f"{ends(DAYS)[0]:%Y-%m-%d}" in next(
+            one.text for one in found if one.about == "one spell"
+        )
 
 
 def test_benchmarks_with_a_higher_sharpe_ratio_are_listed_best_first() -> None:
@@ -92,7 +134,9 @@ def test_benchmarks_with_a_higher_sharpe_ratio_are_listed_best_first() -> None:
 
 def test_a_strategy_without_a_ratio_is_beaten_by_any_that_has_one() -> None:
     rivals = {"hold_bitcoin": GOOD._replace(sharpe=-0.5)}
-    assert "a benchmark beats it" in about(told(metrics=GOOD._replace(sharpe=None), benchmarks=rivals))
+    assert "a benchmark beats it" in about(
+        told(metrics=GOOD._replace(sharpe=None), benchmarks=rivals)
+    )
     assert "a benchmark beats it" not in about(told(metrics=GOOD, benchmarks=rivals))
 
 
@@ -108,7 +152,9 @@ def test_hardly_invested_is_below_two_percent(exposure: float, expected: bool) -
 
 def test_a_coin_list_of_bitcoin_alone_was_not_chosen_with_hindsight() -> None:
     frame = bars([100.0] * DAYS, ends(DAYS))
-    assert "coins chosen with hindsight" not in about(told(written({"BTC": frame}, gate_rows([0.0] * DAYS, ends(DAYS)))))
+    assert "coins chosen with hindsight" not in about(
+        told(written({"BTC": frame}, gate_rows([0.0] * DAYS, ends(DAYS))))
+    )
 
 
 @pytest.mark.parametrize(("missing", "expected"), [(2, False), (3, True)])
@@ -133,9 +179,13 @@ def test_a_series_that_ended_is_told_beyond_its_greatest_age(missing: int, expec
 def test_what_was_mended_in_a_file_is_told() -> None:
     inputs = scene()
     request, one = next(iter(inputs.prices.series.items()))
-    series = dict(inputs.prices.series) | {request: one._replace(notes=("running bar of 2020-02-10 left out",))}
+    series = dict(inputs.prices.series) | {
+        request: one._replace(notes=("running bar of 2020-02-10 left out",))
+    }
     found = told(inputs._replace(prices=inputs.prices._replace(series=series)))
-    assert [one.text for one in found if one.about == "data mended"] == [f"{one.origin}: running bar of 2020-02-10 left out"]
+    assert [one.text for one in found if one.about == "data mended"] == [
+        f"{one.origin}: running bar of 2020-02-10 left out"
+    ]
 
 
 def test_gains_are_weighed_in_money_not_in_percent() -> None:

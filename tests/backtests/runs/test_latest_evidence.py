@@ -48,8 +48,15 @@ def test_a_damaged_one_is_passed_over(content: str, place: Path) -> None:
     assert quoted is not None and quoted["line"] == "old"
 
 
-def test_gate_and_backtest_quote_it_where_it_was_known(place: Path, whole_folder: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["prices.source=folder", f"prices.folder={whole_folder}", f"prices.cache={cache}", f"signal.history_from={HISTORY_FROM}"]
+def test_gate_and_backtest_quote_it_where_it_was_known(
+    place: Path, whole_folder: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "prices.source=folder",
+        f"prices.folder={whole_folder}",
+        f"prices.cache={cache}",
+        f"signal.history_from={HISTORY_FROM}",
+    ]
     kept(place, "20260101T000000-evidence-aa", found("Of 3 readings [2] supported."))
 
     def gate(as_of: str | None) -> object:
@@ -65,8 +72,15 @@ def test_gate_and_backtest_quote_it_where_it_was_known(place: Path, whole_folder
     assert "Of 3 readings [2] supported." in (Path("run") / "report.html").read_text()
 
 
-def test_a_run_of_an_older_version_has_no_line_and_is_shown(place: Path, whole_folder: Path, cache: Path) -> None:
-    words = ["prices.source=folder", f"prices.folder={whole_folder}", f"prices.cache={cache}", f"signal.history_from={HISTORY_FROM}"]
+def test_a_run_of_an_older_version_has_no_line_and_is_shown(
+    place: Path, whole_folder: Path, cache: Path
+) -> None:
+    words = [
+        "prices.source=folder",
+        f"prices.folder={whole_folder}",
+        f"prices.cache={cache}",
+        f"signal.history_from={HISTORY_FROM}",
+    ]
     commands.run_backtest(None, words, True, Path("run"), False, False, False)
     summary = runs.read(Path("run"))
     assert summary.pop("evidence") is None

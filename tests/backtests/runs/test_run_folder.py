@@ -101,7 +101,9 @@ def test_half_written_folders_are_not_listed(tmp_path: Path) -> None:
     assert [path.name for path in runs.listed(tmp_path)] == ["20200101T000000-backtest-aa"]
 
 
-def test_a_run_folder_has_time_command_and_a_hash_of_settings_and_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_folder_has_time_command_and_a_hash_of_settings_and_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     inputs = random_backtest(np.random.default_rng(3))
     settings, prices = inputs.settings, inputs.prices
@@ -109,27 +111,54 @@ def test_a_run_folder_has_time_command_and_a_hash_of_settings_and_data(tmp_path:
     name = runs.run_folder("backtest", settings, prices, now)
     assert name.parent == runs.RUNS
     assert name.name.startswith("20260102T030405-backtest-")
-    assert runs.run_folder("backtest", settings, prices, now).name == f"{name.name}-2"  # begun in the same second: nobody writes over it
+    assert (
+        runs.run_folder("backtest", settings, prices, now).name == f"{name.name}-2"
+    )  # begun in the same second: nobody writes over it
     assert runs.run_folder("backtest", settings, prices, now).name == f"{name.name}-3"
-    other_settings = settings.model_copy(update={"costs": settings.costs.model_copy(update={"fee": 0.009})})
+    other_settings = settings.model_copy(
+        update={"costs": settings.costs.model_copy(update={"fee": 0.009})}
+    )
     request, one = next(iter(prices.series.items()))
-    other_prices = prices._replace(series=dict(prices.series) | {request: one._replace(vintage="another")})
-    assert len({name, runs.run_folder("backtest", other_settings, prices, now), runs.run_folder("backtest", settings, other_prices, now)}) == 3
-    assert not any(folder.name.endswith(("-2", "-3")) for folder in runs.RUNS.iterdir() if not folder.name.startswith(name.name))
+    other_prices = prices._replace(
+        series=dict(prices.series) | {request: one._replace(vintage="another")}
+    )
+    assert (
+        len(
+            {
+                name,
+                runs.run_folder("backtest", other_settings, prices, now),
+                runs.run_folder("backtest", settings, other_prices, now),
+            }
+        )
+        == 3
+    )
+    assert not any(
+        folder.name.endswith(("-2", "-3"))
+        for folder in runs.RUNS.iterdir()
+        if not folder.name.startswith(name.name)
+    )
 
 
-def test_a_name_that_was_taken_for_nothing_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_was_taken_for_nothing_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     inputs = random_backtest(np.random.default_rng(3))
-    folder = runs.run_folder("backtest", inputs.settings, inputs.prices, pd.Timestamp("2026-01-02", tz="UTC"))
+    folder = runs.run_folder(
+        "backtest", inputs.settings, inputs.prices, pd.Timestamp("2026-01-02", tz="UTC")
+    )
     with pytest.raises(KeyboardInterrupt), runs.new_folder(folder):
         raise KeyboardInterrupt
     assert list(runs.RUNS.iterdir()) == []
 
 
-def test_a_place_for_runs_that_cannot_be_written_is_a_run_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_for_runs_that_cannot_be_written_is_a_run_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("runs").write_text("in the way")
     inputs = random_backtest(np.random.default_rng(3))
     with pytest.raises(runs.RunError, match=r"runs/.* cannot be written"):
-        runs.run_folder("backtest", inputs.settings, inputs.prices, pd.Timestamp("2026-01-02", tz="UTC"))
+        runs.run_folder(
+            "backtest", inputs.settings, inputs.prices, pd.Timestamp("2026-01-02", tz="UTC")
+        )

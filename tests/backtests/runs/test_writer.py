@@ -34,10 +34,31 @@ FIGURES = [
     "fees",
 ]
 TOP = {
-    *("strategy", "benchmarks", "intervals", "random_gates", "without", "profit", "events", "verdict", "warnings"),
+    *(
+        "strategy",
+        "benchmarks",
+        "intervals",
+        "random_gates",
+        "without",
+        "profit",
+        "events",
+        "verdict",
+        "warnings",
+    ),
     *("evidence", "sample", "fallback", "window", "data", "order_list_hash", "versions"),
 }
-ORDER_COLUMNS = ["decided", "filled", "symbol", "side", "size", "price", "value", "fee", "status", "reason"]
+ORDER_COLUMNS = [
+    "decided",
+    "filled",
+    "symbol",
+    "side",
+    "size",
+    "price",
+    "value",
+    "fee",
+    "status",
+    "reason",
+]
 GATE_COLUMNS = ["session_close", "close", "record", "base_age", "level", "state", "reason"]
 
 
@@ -49,7 +70,12 @@ def result() -> Backtest:
         few = inputs.settings.backtest.model_copy(update={"random_gates": 19})
         inputs = inputs._replace(settings=inputs.settings.model_copy(update={"backtest": few}))
         found = backtest(inputs)
-        if len(found.run.orders) > 20 and any(one.filled is None for one in found.run.orders) and len(inputs.coins) > 1 and found.events.spells:
+        if (
+            len(found.run.orders) > 20
+            and any(one.filled is None for one in found.run.orders)
+            and len(inputs.coins) > 1
+            and found.events.spells
+        ):
             return found
     raise AssertionError("no such market")
 
@@ -84,7 +110,15 @@ def strict(path: Path) -> Any:
 
 def test_all_files_of_a_run_are_there(folder: Path) -> None:
     names = {path.name for path in folder.iterdir()}
-    assert {"settings.toml", "metrics.json", "equity.csv", "curves.csv", "orders.csv", "gate.csv", "decisions.csv"} == names
+    assert {
+        "settings.toml",
+        "metrics.json",
+        "equity.csv",
+        "curves.csv",
+        "orders.csv",
+        "gate.csv",
+        "decisions.csv",
+    } == names
 
 
 def test_metrics_have_every_field(folder: Path, result: Backtest) -> None:
@@ -102,7 +136,9 @@ def test_metrics_have_every_field(folder: Path, result: Backtest) -> None:
         assert one.keys() >= {"source", "first", "last", "rows", "sample"}
     assert found["strategy"]["orders"] == sum(one.status == "filled" for one in result.run.orders)
     assert found["strategy"]["fees"] == pytest.approx(sum(one.fee for one in result.run.orders))
-    assert found["strategy"]["total_return"] == pytest.approx(result.run.decisions[-1].equity / result.inputs.settings.backtest.cash - 1)
+    assert found["strategy"]["total_return"] == pytest.approx(
+        result.run.decisions[-1].equity / result.inputs.settings.backtest.cash - 1
+    )
 
 
 def test_a_run_without_benchmarks_has_no_verdict_and_no_p(result: Backtest) -> None:
@@ -111,7 +147,9 @@ def test_a_run_without_benchmarks_has_no_verdict_and_no_p(result: Backtest) -> N
     assert found["strategy"] == record.summary(result, [])["strategy"]
 
 
-def test_settings_are_written_so_that_they_give_the_run_again(folder: Path, result: Backtest) -> None:
+def test_settings_are_written_so_that_they_give_the_run_again(
+    folder: Path, result: Backtest
+) -> None:
     content = tomllib.loads((folder / "settings.toml").read_text(encoding="utf-8"))
     assert Settings.model_validate(content) == result.inputs.settings
 
@@ -121,7 +159,9 @@ def test_reading_gives_what_was_written(folder: Path, result: Backtest) -> None:
     assert runs.listed(folder.parent) == [folder]
 
 
-def test_an_interrupt_in_the_middle_of_writing_leaves_nothing(result: Backtest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_in_the_middle_of_writing_leaves_nothing(
+    result: Backtest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written: list[str] = []
     whole = record._write_csv
 
@@ -156,7 +196,9 @@ def test_every_curve_has_intervals_that_are_intervals(folder: Path) -> None:
         assert 0.0 <= one["max_drawdown"][0] <= one["max_drawdown"][1] <= 1.0
 
 
-def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(folder: Path, result: Backtest) -> None:
+def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(
+    folder: Path, result: Backtest
+) -> None:
     from backtests.statistics.bootstrap import interval, resampled
 
     curves = pd.read_csv(folder / "curves.csv")
@@ -165,13 +207,17 @@ def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(folder: Path, re
     draws = resampled(values[1:] / values[:-1] - 1, result.inputs.settings.backtest.seed)
     for column, name in enumerate(found):
         for figure, bounds in found[name].items():
-            assert bounds == pytest.approx(interval(getattr(draws, figure)[:, column]), rel=1e-9, abs=1e-12), f"{name}: {figure}"
+            assert bounds == pytest.approx(
+                interval(getattr(draws, figure)[:, column]), rel=1e-9, abs=1e-12
+            ), f"{name}: {figure}"
 
 
 def test_without_each_rule_has_the_figures_of_the_kernel(folder: Path, result: Backtest) -> None:
     found = strict(folder / "metrics.json")
     assert result.comparison
-    assert [(one["rule"], one["text"]) for one in found["without"]] == [(one.rule, one.text) for one in result.comparison.without]
+    assert [(one["rule"], one["text"]) for one in found["without"]] == [
+        (one.rule, one.text) for one in result.comparison.without
+    ]
     for one in found["without"]:
         assert list(one) == ["rule", "text", *FIGURES]
     whole = found["without"][0]
@@ -184,7 +230,9 @@ def test_profit_and_interest_add_up_to_what_was_gained(folder: Path, result: Bac
     found = strict(folder / "metrics.json")
     profit = found["profit"]
     assert profit["coins"] == list(result.inputs.coins)
-    assert list(profit["spells"]) == [spell["opened"][:10] for spell in found["events"]["spells"]] + [attribution.OUTSIDE]
+    assert list(profit["spells"]) == [
+        spell["opened"][:10] for spell in found["events"]["spells"]
+    ] + [attribution.OUTSIDE]
     assert all(len(row) == len(profit["coins"]) for row in profit["spells"].values())
     values = result.equity["value"]
     together = sum(sum(row) for row in profit["spells"].values()) + profit["interest"]
@@ -194,11 +242,16 @@ def test_profit_and_interest_add_up_to_what_was_gained(folder: Path, result: Bac
 @pytest.mark.parametrize("cash_yield", [0.0, 0.05])
 def test_interest_is_what_cash_earned_and_nothing_else(cash_yield: float) -> None:
     """Three days of 1000 in cash and no order: 1000 * 1.05 ** (2 / 365) at the third bar's end."""
-    frame, table = bars([100.0, 90.0, 80.0], ends(3)), gate_rows([0.0] * 3, ends(3)).assign(after_base=False)
+    frame, table = (
+        bars([100.0, 90.0, 80.0], ends(3)),
+        gate_rows([0.0] * 3, ends(3)).assign(after_base=False),
+    )
     inputs = written({"BTC": frame}, table, {"costs.cash_yield": cash_yield})
     profit = record.summary(backtest(inputs, with_benchmarks=False), [])["profit"]
     assert profit["spells"] == {attribution.OUTSIDE: [0.0]}
-    assert profit["interest"] == pytest.approx(1000.0 * (1 + cash_yield) ** (2 / 365) - 1000.0, abs=1e-9)
+    assert profit["interest"] == pytest.approx(
+        1000.0 * (1 + cash_yield) ** (2 / 365) - 1000.0, abs=1e-9
+    )
     assert cash_yield or profit["interest"] == 0.0
 
 
@@ -210,13 +263,21 @@ def test_random_gates_are_written_from_worst_to_best(folder: Path, result: Backt
     assert len(found["sharpes"]) <= found["n"] == len(drawn)
     at_least_as_good = sum(value >= result.comparison.random_gates.own_sharpe for value in drawn)
     assert found["p_sharpe"] == pytest.approx((1 + at_least_as_good) / (1 + found["n"]))
-    assert found["own_sharpe"] == pytest.approx(strict(folder / "metrics.json")["strategy"]["sharpe"], rel=1e-9)
+    assert found["own_sharpe"] == pytest.approx(
+        strict(folder / "metrics.json")["strategy"]["sharpe"], rel=1e-9
+    )
 
 
 def test_gates_without_a_ratio_are_left_out_and_do_not_spoil_the_order(result: Backtest) -> None:
     assert result.comparison and result.comparison.random_gates
-    spoiled = result.comparison.random_gates._replace(sharpes=np.array([2.0, np.nan, 0.5, np.nan, 1.0, -1.0]), own_sharpe=float("nan"), p_sharpe=None)
-    found = record.summary(result._replace(comparison=result.comparison._replace(random_gates=spoiled)), [])["random_gates"]
+    spoiled = result.comparison.random_gates._replace(
+        sharpes=np.array([2.0, np.nan, 0.5, np.nan, 1.0, -1.0]),
+        own_sharpe=float("nan"),
+        p_sharpe=None,
+    )
+    found = record.summary(
+        result._replace(comparison=result.comparison._replace(random_gates=spoiled)), []
+    )["random_gates"]
     assert found["sharpes"] == [-1.0, 0.5, 1.0, 2.0]
     assert found["own_sharpe"] is None
     json.dumps(found, allow_nan=False)
@@ -251,27 +312,45 @@ def test_curves_are_the_last_bars_of_the_days(folder: Path, result: Backtest) ->
     np.testing.assert_allclose(found[coins].sum(axis=1), last["exposure"], atol=1e-9)
     for name, curve in result.comparison.benchmarks.items():
         assert found[name].iloc[-1] == curve.equity.iloc[-1]
-        assert found[name].iloc[-1] / found[name].iloc[0] - 1 == pytest.approx(curve.metrics.total_return, rel=1e-9)
+        assert found[name].iloc[-1] / found[name].iloc[0] - 1 == pytest.approx(
+            curve.metrics.total_return, rel=1e-9
+        )
 
 
 def test_an_intraday_run_has_a_curve_row_a_day(tmp_path: Path) -> None:
     """49 hours touch three days, the last of them for one hour."""
     hour = pd.Timedelta(hours=1)
     instants = ends(49, length=hour)
-    table = gate_rows([0.0] * 2, instants[[0, 24]]).assign(after_base=False, reason="", record=100.0, base_age=1, level=100.0)
+    table = gate_rows([0.0] * 2, instants[[0, 24]]).assign(
+        after_base=False, reason="", record=100.0, base_age=1, level=100.0
+    )
     inputs = written(
-        {"BTC": bars(np.arange(100.0, 149.0).tolist(), instants)}, table.assign(session_close=table.index), {"exchange.timeframe": "1h"}, hour
+        {"BTC": bars(np.arange(100.0, 149.0).tolist(), instants)},
+        table.assign(session_close=table.index),
+        {"exchange.timeframe": "1h"},
+        hour,
     )
     record.write(backtest(inputs, with_benchmarks=False), [], tmp_path)
-    assert [row["time"] for row in rows(tmp_path / "curves.csv")] == [f"2020-01-0{day}T0{hours}:00:00Z" for day, hours in ((2, 0), (3, 0), (3, 1))]
+    assert [row["time"] for row in rows(tmp_path / "curves.csv")] == [
+        f"2020-01-0{day}T0{hours}:00:00Z" for day, hours in ((2, 0), (3, 0), (3, 1))
+    ]
     assert len(rows(tmp_path / "equity.csv")) == 49
 
 
 def test_a_run_without_benchmarks_writes_its_own_curve(result: Backtest, tmp_path: Path) -> None:
     record.write(backtest(result.inputs, with_benchmarks=False), [], tmp_path)
-    assert columns(tmp_path / "curves.csv") == ["time", "strategy", *(f"exposure_{name}" for name in result.inputs.coins)]
+    assert columns(tmp_path / "curves.csv") == [
+        "time",
+        "strategy",
+        *(f"exposure_{name}" for name in result.inputs.coins),
+    ]
     found = strict(tmp_path / "metrics.json")
-    assert (found["intervals"], found["without"], found["random_gates"], found["verdict"]) == ({}, [], None, None)
+    assert (found["intervals"], found["without"], found["random_gates"], found["verdict"]) == (
+        {},
+        [],
+        None,
+        None,
+    )
     assert found["profit"]["coins"]
 
 
@@ -282,20 +361,33 @@ def test_columns_and_their_order(folder: Path, result: Backtest) -> None:
     coins = [f"target_{name}" for name in result.inputs.coins]
     assert columns(folder / "equity.csv") == ["time", "value", "cash", "exposure"]
     assert columns(folder / "orders.csv") == ORDER_COLUMNS
-    assert columns(folder / "decisions.csv") == ["time", "state", "ceiling", *coins, "gross", "reason"]
+    assert columns(folder / "decisions.csv") == [
+        "time",
+        "state",
+        "ceiling",
+        *coins,
+        "gross",
+        "reason",
+    ]
     gate = columns(folder / "gate.csv")
     assert gate[:7] == GATE_COLUMNS
     settings = result.inputs.settings
-    wanted = {f"confirmation_{name}" for name in settings.confirmations.enabled()} | {f"channel_{name}" for name in settings.risk_curve.channels}
+    wanted = {f"confirmation_{name}" for name in settings.confirmations.enabled()} | {
+        f"channel_{name}" for name in settings.risk_curve.channels
+    }
     assert {*gate} >= wanted | {"filled", "ceiling"}
 
 
 def test_equity_rows_are_the_bars(folder: Path, result: Backtest) -> None:
     found = rows(folder / "equity.csv")
-    assert [row["time"] for row in found] == [f"{end:%Y-%m-%dT%H:%M:%S}Z" for end in result.inputs.grid]
+    assert [row["time"] for row in found] == [
+        f"{end:%Y-%m-%dT%H:%M:%S}Z" for end in result.inputs.grid
+    ]
     assert [float(row["value"]) for row in found] == [one.equity for one in result.run.decisions]
     for row in found:
-        assert float(row["exposure"]) == pytest.approx(1 - float(row["cash"]) / float(row["value"]), abs=1e-12)
+        assert float(row["exposure"]) == pytest.approx(
+            1 - float(row["cash"]) / float(row["value"]), abs=1e-12
+        )
 
 
 def test_order_rows_are_the_orders(folder: Path, result: Backtest) -> None:
@@ -304,7 +396,11 @@ def test_order_rows_are_the_orders(folder: Path, result: Backtest) -> None:
     length = (result.inputs.grid[1] - result.inputs.grid[0]).total_seconds()
     for row, order in zip(found, result.run.orders, strict=True):
         assert pd.Timestamp(row["decided"]).timestamp() == order.decided
-        assert (row["symbol"], row["status"], row["side"]) == (order.symbol, order.status, "buy" if order.size > 0 else "sell")
+        assert (row["symbol"], row["status"], row["side"]) == (
+            order.symbol,
+            order.status,
+            "buy" if order.size > 0 else "sell",
+        )
         assert float(row["size"]) == abs(order.size)
         assert row["reason"]
         if order.filled is None:
@@ -313,7 +409,9 @@ def test_order_rows_are_the_orders(folder: Path, result: Backtest) -> None:
         # A fill happens at its bar's open, which is the instant its bar before ended.
         assert pd.Timestamp(row["filled"]).timestamp() == order.filled - length
         assert pd.Timestamp(row["filled"]) >= pd.Timestamp(row["decided"])
-        assert float(row["value"]) == pytest.approx(float(row["size"]) * float(row["price"]), rel=1e-12)
+        assert float(row["value"]) == pytest.approx(
+            float(row["size"]) * float(row["price"]), rel=1e-12
+        )
 
 
 def test_decision_rows_add_up(folder: Path, result: Backtest) -> None:
@@ -325,7 +423,9 @@ def test_decision_rows_add_up(folder: Path, result: Backtest) -> None:
         assert row["reason"]
 
 
-def test_gate_rows_are_the_sessions_known_in_the_window_and_the_one_before(folder: Path, result: Backtest) -> None:
+def test_gate_rows_are_the_sessions_known_in_the_window_and_the_one_before(
+    folder: Path, result: Backtest
+) -> None:
     table, grid = result.inputs.table, result.inputs.grid
     known = [instant for instant in table.index if instant <= grid[-1]]
     before = [instant for instant in known if instant <= grid[0]]
@@ -336,7 +436,13 @@ def test_gate_rows_are_the_sessions_known_in_the_window_and_the_one_before(folde
 def test_missing_numbers_are_empty_cells(folder: Path) -> None:
     for name in ("equity.csv", "curves.csv", "orders.csv", "gate.csv", "decisions.csv"):
         for row in rows(folder / name):
-            assert not {value.lower() for value in row.values()} & {"nan", "nat", "none", "null", "inf"}, name
+            assert not {value.lower() for value in row.values()} & {
+                "nan",
+                "nat",
+                "none",
+                "null",
+                "inf",
+            }, name
 
 
 # --- identity ------------------------------------------------------------------------------------------------------------
@@ -348,7 +454,9 @@ ORDERS = [
 
 
 def test_equal_orders_have_equal_hashes() -> None:
-    assert record.order_list_hash(list(ORDERS)) == record.order_list_hash([OrderRecord(*order) for order in ORDERS])
+    assert record.order_list_hash(list(ORDERS)) == record.order_list_hash(
+        [OrderRecord(*order) for order in ORDERS]
+    )
 
 
 @pytest.mark.parametrize(
@@ -366,9 +474,14 @@ def test_equal_orders_have_equal_hashes() -> None:
     ids=str,
 )
 def test_any_change_of_an_order_changes_the_hash(change: dict[str, Any]) -> None:
-    assert record.order_list_hash([ORDERS[0]._replace(**change), ORDERS[1]]) != record.order_list_hash(ORDERS)
+    assert record.order_list_hash(
+        [ORDERS[0]._replace(**change), ORDERS[1]]
+    ) != record.order_list_hash(ORDERS)
 
 
 def test_order_and_number_of_orders_change_the_hash() -> None:
-    hashes = {record.order_list_hash(orders) for orders in (ORDERS, ORDERS[::-1], ORDERS[:1], [*ORDERS, ORDERS[0]], [])}
+    hashes = {
+        record.order_list_hash(orders)
+        for orders in (ORDERS, ORDERS[::-1], ORDERS[:1], [*ORDERS, ORDERS[0]], [])
+    }
     assert len(hashes) == 5

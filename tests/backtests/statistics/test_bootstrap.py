@@ -23,7 +23,9 @@ def ratio(daily: np.ndarray) -> float:
 
 def test_the_estimate_is_the_difference_of_annualised_ratios() -> None:
     one, other = drawn(1), drawn(2)
-    assert sharpe_difference(one, other, 1).estimate == pytest.approx(ratio(one) - ratio(other), rel=1e-12)
+    assert sharpe_difference(one, other, 1).estimate == pytest.approx(
+        ratio(one) - ratio(other), rel=1e-12
+    )
 
 
 def test_the_interval_holds_the_estimate_and_a_seed_reproduces_it() -> None:
@@ -42,7 +44,9 @@ def test_a_series_against_itself_differs_by_nothing() -> None:
 def test_sides_exchanged_turn_the_interval_round() -> None:
     one, other = drawn(1), drawn(2)
     got, turned = sharpe_difference(one, other, 9), sharpe_difference(other, one, 9)
-    assert (turned.estimate, turned.low, turned.high) == pytest.approx((-got.estimate, -got.high, -got.low), rel=1e-9)
+    assert (turned.estimate, turned.low, turned.high) == pytest.approx(
+        (-got.estimate, -got.high, -got.low), rel=1e-9
+    )
 
 
 def test_days_are_drawn_in_pairs() -> None:
@@ -92,7 +96,11 @@ def test_blocks_widen_the_interval_of_days_that_cling_together() -> None:
 # --- each figure's own interval ----------------------------------------------------------------------------------------------
 
 MEAN, DEVIATION, YEARS = 0.0012, 0.03, 10  # of daily log returns
-TRUE_SHARPE = (np.exp(MEAN + DEVIATION**2 / 2) - 1) / np.sqrt((np.exp(DEVIATION**2) - 1) * np.exp(2 * MEAN + DEVIATION**2)) * np.sqrt(365)
+TRUE_SHARPE = (
+    (np.exp(MEAN + DEVIATION**2 / 2) - 1)
+    / np.sqrt((np.exp(DEVIATION**2) - 1) * np.exp(2 * MEAN + DEVIATION**2))
+    * np.sqrt(365)
+)
 TRUE_CAGR = np.exp(365 * MEAN) - 1  # what the growth of a long history tends to
 BINOMIAL_99 = 2.5758
 
@@ -137,10 +145,15 @@ def test_the_true_figures_are_those_of_very_long_histories() -> None:
 
 def test_growth_and_drawdown_of_equal_days_by_hand() -> None:
     """Whatever days are drawn, they are the same 400 returns."""
-    rising, falling = resampled(np.full((400, 1), 0.001), 1), resampled(np.full((400, 1), -0.001), 1)
+    rising, falling = (
+        resampled(np.full((400, 1), 0.001), 1),
+        resampled(np.full((400, 1), -0.001), 1),
+    )
     assert rising.cagr == pytest.approx(1.001**365 - 1, rel=1e-9)
     assert (rising.max_drawdown == 0.0).all()
-    assert falling.max_drawdown == pytest.approx(1 - 0.999**400, rel=1e-9)  # from the value a draw starts with
+    assert falling.max_drawdown == pytest.approx(
+        1 - 0.999**400, rel=1e-9
+    )  # from the value a draw starts with
 
 
 def test_curves_of_a_draw_have_the_same_days() -> None:
@@ -148,7 +161,9 @@ def test_curves_of_a_draw_have_the_same_days() -> None:
     draws = resampled(np.column_stack((one, one, 0.5 * one, -one)), 3)
     for figure in draws:
         np.testing.assert_array_equal(figure[:, 0], figure[:, 1])
-    np.testing.assert_allclose(draws.sharpe[:, 2], draws.sharpe[:, 0], rtol=1e-9)  # half the stake, the same ratio
+    np.testing.assert_allclose(
+        draws.sharpe[:, 2], draws.sharpe[:, 0], rtol=1e-9
+    )  # half the stake, the same ratio
     np.testing.assert_allclose(draws.sharpe[:, 3], -draws.sharpe[:, 0], rtol=1e-9)
     assert (np.diff(draws.sharpe[:, 0]) != 0).any()
 

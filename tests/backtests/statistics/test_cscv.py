@@ -11,13 +11,25 @@ from hypothesis import strategies as st
 
 from backtests.performance.metrics import sharpe
 from backtests.statistics import cscv
-from backtests.statistics.cscv import BlockSums, Overfitting, all_splits, block_edges, block_sums, overfitting
+from backtests.statistics.cscv import (
+    BlockSums,
+    Overfitting,
+    all_splits,
+    block_edges,
+    block_sums,
+    overfitting,
+)
 
 BINOMIAL_99 = 2.5758
 
 
-def studied(daily: np.ndarray, blocks: int, exposed: np.ndarray | None = None, threads: int = 1) -> Overfitting:
-    return overfitting(block_sums(daily, np.ones_like(daily, dtype=bool) if exposed is None else exposed, blocks), threads)
+def studied(
+    daily: np.ndarray, blocks: int, exposed: np.ndarray | None = None, threads: int = 1
+) -> Overfitting:
+    return overfitting(
+        block_sums(daily, np.ones_like(daily, dtype=bool) if exposed is None else exposed, blocks),
+        threads,
+    )
 
 
 def noise(seed: int, days: int, sets: int) -> np.ndarray:
@@ -35,22 +47,43 @@ def exact_score(returns: list[int], exposed: list[bool]) -> Fraction:
     return Fraction(s * abs(s) * (n - 1), n * (n * q - s * s))
 
 
-def enumerated(returns: np.ndarray, exposed: np.ndarray, blocks: int) -> dict[int, tuple[int, float, float, Fraction]]:
+def enumerated(
+    returns: np.ndarray, exposed: np.ndarray, blocks: int
+) -> dict[int, tuple[int, float, float, Fraction]]:
     """For each split that counts: the set chosen, its two scores, and its average rank over sets + 1."""
     edges = block_edges(len(returns), blocks)
     sets = returns.shape[1]
     found = {}
     for inside in combinations(range(blocks), blocks // 2):
         halves = [
-            [day for block in range(blocks) if (block in inside) == wanted for day in range(edges[block], edges[block + 1])]
+            [
+                day
+                for block in range(blocks)
+                if (block in inside) == wanted
+                for day in range(edges[block], edges[block + 1])
+            ]
             for wanted in (True, False)
         ]
         if not all(exposed[days].any() for days in halves):
             continue
-        first, second = ([exact_score(returns[days, one].tolist(), exposed[days, one].tolist()) for one in range(sets)] for days in halves)
+        first, second = (
+            [
+                exact_score(returns[days, one].tolist(), exposed[days, one].tolist())
+                for one in range(sets)
+            ]
+            for days in halves
+        )
         chosen = first.index(max(first))
-        ranks = [1 + sum(other < second[chosen] for other in second), sum(other <= second[chosen] for other in second)]
-        found[sum(1 << block for block in inside)] = (chosen, float(first[chosen]), float(second[chosen]), Fraction(sum(ranks), 2 * (sets + 1)))
+        ranks = [
+            1 + sum(other < second[chosen] for other in second),
+            sum(other <= second[chosen] for other in second),
+        ]
+        found[sum(1 << block for block in inside)] = (
+            chosen,
+            float(first[chosen]),
+            float(second[chosen]),
+            Fraction(sum(ranks), 2 * (sets + 1)),
+        )
     return found
 
 
@@ -60,20 +93,33 @@ def test_every_split_is_as_enumerated_in_whole_numbers(data: st.DataObject) -> N
     blocks, sets = data.draw(st.sampled_from([2, 4, 6])), data.draw(st.integers(2, 5))
     days = data.draw(st.integers(2 * blocks, 4 * blocks))
     draws = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    by_block = np.repeat(draws.random((blocks, sets)) < data.draw(st.sampled_from([0.2, 0.6, 1.0])), np.diff(block_edges(days, blocks)), axis=0)
+    by_block = np.repeat(
+        draws.random((blocks, sets)) < data.draw(st.sampled_from([0.2, 0.6, 1.0])),
+        np.diff(block_edges(days, blocks)),
+        axis=0,
+    )
     returns = draws.integers(-2, 4, (days, sets)) * by_block
     expected = enumerated(returns, by_block, blocks)
     result = studied(returns.astype(float), blocks, by_block)
-    assert (result.used, result.dropped) == (len(expected), comb(blocks, blocks // 2) - len(expected))
+    assert (result.used, result.dropped) == (
+        len(expected),
+        comb(blocks, blocks // 2) - len(expected),
+    )
     rows = [expected[mask] for mask in all_splits(blocks).masks.tolist() if mask in expected]
     for place, (chosen, inside, outside, rank) in enumerate(rows):
         assert result.chosen[place] == chosen
-        assert result.in_sample[place] == pytest.approx(np.sign(inside) * np.sqrt(abs(inside) * 365), rel=1e-12)
-        assert result.out_of_sample[place] == pytest.approx(np.sign(outside) * np.sqrt(abs(outside) * 365), rel=1e-12)
+        assert result.in_sample[place] == pytest.approx(
+            np.sign(inside) * np.sqrt(abs(inside) * 365), rel=1e-12
+        )
+        assert result.out_of_sample[place] == pytest.approx(
+            np.sign(outside) * np.sqrt(abs(outside) * 365), rel=1e-12
+        )
         assert result.logits[place] == pytest.approx(log(rank / (1 - rank)), abs=1e-12)
     if rows:
         assert result.pbo == pytest.approx(np.mean([rank <= Fraction(1, 2) for *_, rank in rows]))
-        assert result.probability_of_loss == pytest.approx(np.mean([outside < 0 for _, _, outside, _ in rows]))
+        assert result.probability_of_loss == pytest.approx(
+            np.mean([outside < 0 for _, _, outside, _ in rows])
+        )
 
 
 def test_two_sets_that_change_places_by_hand() -> None:
@@ -84,20 +130,32 @@ def test_two_sets_that_change_places_by_hand() -> None:
     daily = np.array([[0.03, -0.03], [0.01, -0.01], [-0.03, 0.03], [-0.01, 0.01]])
     result = studied(daily, 2)
     good = 0.02 / (np.sqrt(2) * 0.01) * np.sqrt(365)
-    assert (result.pbo, result.at_median, result.probability_of_loss, result.used, result.dropped) == (1.0, 0.0, 1.0, 2, 0)
+    assert (
+        result.pbo,
+        result.at_median,
+        result.probability_of_loss,
+        result.used,
+        result.dropped,
+    ) == (1.0, 0.0, 1.0, 2, 0)
     assert result.logits == pytest.approx([-log(2)] * 2)
     assert result.in_sample == pytest.approx([good] * 2)
     assert result.out_of_sample == pytest.approx([-good] * 2)
     assert sorted(result.chosen) == [0, 1]
-    assert result.slope is result.intercept is None  # every split chose a ratio of the same height: no line to draw
+    assert (
+        result.slope is result.intercept is None
+    )  # every split chose a ratio of the same height: no line to draw
 
 
 def test_the_ratio_of_a_union_is_the_metrics_own() -> None:
     daily = noise(1, 210, 3) + 0.001
     result = studied(daily, 4)
     edges = block_edges(210, 4)
-    for mask, chosen, inside in zip(all_splits(4).masks, result.chosen, result.in_sample, strict=True):
-        days = np.concatenate([np.arange(edges[b], edges[b + 1]) for b in range(4) if mask >> b & 1])
+    for mask, chosen, inside in zip(
+        all_splits(4).masks, result.chosen, result.in_sample, strict=True
+    ):
+        days = np.concatenate(
+            [np.arange(edges[b], edges[b + 1]) for b in range(4) if mask >> b & 1]
+        )
         assert inside == pytest.approx(sharpe(daily[days, chosen]), rel=1e-10)
 
 
@@ -148,7 +206,9 @@ def test_a_set_with_skill_is_found_again() -> None:
 def test_a_set_fitted_to_half_the_history_is_unmasked() -> None:
     """Sets that each shine in one block and lose in the others: what was best in sample has used up its luck."""
     daily = noise(4, 800, 8) - 0.002
-    for one, (begin, end) in enumerate(zip(block_edges(800, 8)[:-1], block_edges(800, 8)[1:], strict=True)):
+    for one, (begin, end) in enumerate(
+        zip(block_edges(800, 8)[:-1], block_edges(800, 8)[1:], strict=True)
+    ):
         daily[begin:end, one] += 0.03
     result = studied(daily, 8)
     assert result.pbo > 0.95
@@ -183,7 +243,9 @@ def test_interest_alone_is_no_ratio_of_a_billion(daily_yield: float) -> None:
     worker = noise(8, 400, 1)[:, 0] + 0.01
     daily = np.column_stack((equity[1:] / equity[:-1] - 1, worker, np.full(400, daily_yield)))
     for held in (False, True):
-        result = studied(daily, 8, np.column_stack((np.full(400, held), np.full(400, True), np.full(400, held))))
+        result = studied(
+            daily, 8, np.column_stack((np.full(400, held), np.full(400, True), np.full(400, held)))
+        )
         assert (result.chosen == 1).all()
         assert result.pbo == 0.0
 
@@ -267,7 +329,10 @@ def flat(sets: int, blocks: int) -> BlockSums:
         (flat(3, 5), "blocks: 5, must be even and from 2 to 20"),
         (flat(3, 22), "blocks: 22, must be even and from 2 to 20"),
         (flat(3, 4)._replace(days=np.ones((3, 3))), "must all be sets x blocks"),
-        (flat(3, 4)._replace(total=np.array([[0.0] * 4, [0, 0, np.nan, 0], [0.0] * 4])), "total of set 1 in block 2"),
+        (
+            flat(3, 4)._replace(total=np.array([[0.0] * 4, [0, 0, np.nan, 0], [0.0] * 4])),
+            "total of set 1 in block 2",
+        ),
         (flat(3, 4)._replace(squares=np.full((3, 4), np.inf)), "squares of set 0 in block 0"),
     ],
 )

@@ -40,11 +40,17 @@ def test_the_deflated_ratio_of_bailey_and_lopez_de_prado_2014() -> None:
     """
     variance = 0.5 / 250
     best = TrackRecord(2.5 / sqrt(250), 1250, -3.0, 10.0)
-    by_hand = sqrt(variance) * ((1 - 0.5772156649) * QUANTILE(1 - 1 / 100) + 0.5772156649 * QUANTILE(1 - 1 / (100 * e)))
+    by_hand = sqrt(variance) * (
+        (1 - 0.5772156649) * QUANTILE(1 - 1 / 100) + 0.5772156649 * QUANTILE(1 - 1 / (100 * e))
+    )
     assert sqrt(variance) * expected_maximum(100) == pytest.approx(by_hand, rel=1e-9)
     assert round(by_hand, 4) == 0.1132
-    error = sqrt((1 + 3 * 0.158114 + (10 - 1) / 4 * 0.158114**2) / 1249)  # 2.5 / sqrt(250) = 0.158114
-    assert deflated_sharpe(best, 100, variance) == pytest.approx(PHI((0.158114 - by_hand) / error), abs=1e-5)
+    error = sqrt(
+        (1 + 3 * 0.158114 + (10 - 1) / 4 * 0.158114**2) / 1249
+    )  # 2.5 / sqrt(250) = 0.158114
+    assert deflated_sharpe(best, 100, variance) == pytest.approx(
+        PHI((0.158114 - by_hand) / error), abs=1e-5
+    )
     assert round(deflated_sharpe(best, 100, variance), 4) == 0.9004
     assert round(deflated_sharpe(best, 46, variance), 4) == 0.9505
     assert round(deflated_sharpe(TrackRecord(2.5 / sqrt(250), 1250), 88, variance), 4) == 0.9505
@@ -66,7 +72,9 @@ def test_the_probabilistic_ratio_of_bailey_and_lopez_de_prado_2012() -> None:
     ("periods", "skewness", "kurtosis", "years"),
     [(252, 0.0, 3.0, 2.73), (52, 0.0, 3.0, 2.83), (12, 0.0, 3.0, 3.24), (12, -0.72, 5.78, 4.99)],
 )
-def test_the_minimum_track_records_of_bailey_and_lopez_de_prado_2012(periods: int, skewness: float, kurtosis: float, years: float) -> None:
+def test_the_minimum_track_records_of_bailey_and_lopez_de_prado_2012(
+    periods: int, skewness: float, kurtosis: float, years: float
+) -> None:
     """To be 95 % sure that a yearly ratio of 2 is above 1: normal returns seen daily, weekly, monthly, and a typical hedge fund's.
 
     Daily: (1 + (1 + 4 / 252 / 2) * (1.6449 * sqrt(252)) ** 2) / 252 = (1 + 1.00794 * 681.8) / 252 = 2.73 years.
@@ -99,21 +107,37 @@ def test_the_ratio_of_a_record_is_the_metrics_own_by_the_day() -> None:
     assert record.sharpe * sqrt(365) == pytest.approx(sharpe(daily), rel=1e-12)
 
 
-@pytest.mark.parametrize("daily", [np.zeros(50), np.full(50, 0.001), np.array([0.01]), np.array([])])
+@pytest.mark.parametrize(
+    "daily", [np.zeros(50), np.full(50, 0.001), np.array([0.01]), np.array([])]
+)
 def test_without_variation_there_is_no_record(daily: np.ndarray) -> None:
     assert track_record(daily) is None
 
 
-records = st.builds(TrackRecord, st.floats(0.01, 0.3), st.integers(100, 5000), st.floats(-1.5, 1.5), st.floats(3.5, 12.0))
+records = st.builds(
+    TrackRecord,
+    st.floats(0.01, 0.3),
+    st.integers(100, 5000),
+    st.floats(-1.5, 1.5),
+    st.floats(3.5, 12.0),
+)
 
 
 @given(records, st.floats(-0.1, 0.005), st.floats(0.6, 0.999))
-def test_a_record_of_the_minimum_length_is_as_sure_as_asked(record: TrackRecord, benchmark: float, confidence: float) -> None:
+def test_a_record_of_the_minimum_length_is_as_sure_as_asked(
+    record: TrackRecord, benchmark: float, confidence: float
+) -> None:
     needed = minimum_track_record(record, benchmark, confidence)
     assert needed is not None
-    z = (record.sharpe - benchmark) * sqrt(needed - 1) / sqrt(1 - record.skewness * record.sharpe + (record.kurtosis - 1) / 4 * record.sharpe**2)
+    z = (
+        (record.sharpe - benchmark)
+        * sqrt(needed - 1)
+        / sqrt(1 - record.skewness * record.sharpe + (record.kurtosis - 1) / 4 * record.sharpe**2)
+    )
     assert PHI(z) == pytest.approx(confidence, abs=1e-9)
-    assert probabilistic_sharpe(record._replace(days=int(needed) + 2), benchmark) >= confidence - 1e-9
+    assert (
+        probabilistic_sharpe(record._replace(days=int(needed) + 2), benchmark) >= confidence - 1e-9
+    )
 
 
 def test_no_length_makes_a_ratio_larger_than_itself() -> None:
@@ -134,14 +158,19 @@ def test_a_shape_no_returns_can_have_is_refused() -> None:
 
 def test_the_probability_is_right_as_often_as_it_says() -> None:
     """600 records of 500 normal days whose true ratio is 0.05: the share of them surer than 95 % that it is above 0.05 is 5 %."""
-    sure = [probabilistic_sharpe(track_record(noise(seed, 500, 1)[:, 0] + 0.001), 0.05) > 0.95 for seed in range(600)]
+    sure = [
+        probabilistic_sharpe(track_record(noise(seed, 500, 1)[:, 0] + 0.001), 0.05) > 0.95
+        for seed in range(600)
+    ]
     assert np.mean(sure) == pytest.approx(0.05, abs=2.5758 * sqrt(0.05 * 0.95 / 600))
 
 
 # --- the best of many --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("trials", "allowed"), [(2, 0.08), (3, 0.03), (10, 0.03), (30, 0.03), (100, 0.01), (1000, 0.01)])
+@pytest.mark.parametrize(
+    ("trials", "allowed"), [(2, 0.08), (3, 0.03), (10, 0.03), (30, 0.03), (100, 0.01), (1000, 0.01)]
+)
 def test_the_expected_maximum_is_near_the_exact_one(trials: int, allowed: float) -> None:
     """The mean of the highest of n is the integral of 1 - F ** n above 0 minus that of F ** n below."""
     z = np.linspace(-9, 9, 20_001)
@@ -159,13 +188,17 @@ def test_the_expected_maximum_rises_from_nothing_without_a_step() -> None:
 
 def grouped(seed: int, days: int, groups: int, size: int, apart: float = 0.0) -> np.ndarray:
     """Sets in groups of copies, or nearly: each with a deviation of its own of `apart` times the group's."""
-    return np.repeat(noise(seed, days, groups), size, axis=1) + apart * noise(seed + 1000, days, groups * size)
+    return np.repeat(noise(seed, days, groups), size, axis=1) + apart * noise(
+        seed + 1000, days, groups * size
+    )
 
 
 def test_copies_are_one_try() -> None:
     assert effective_trials(grouped(1, 400, 1, 50), 50, 1) == pytest.approx(1.0, abs=1e-6)
     assert effective_trials(grouped(1, 400, 1, 50), 100_000, 1) == pytest.approx(1.0, abs=1e-6)
-    assert effective_trials(grouped(1, 400, 1, 50, apart=0.01), 50, 1) == pytest.approx(1.0, abs=0.05)
+    assert effective_trials(grouped(1, 400, 1, 50, apart=0.01), 50, 1) == pytest.approx(
+        1.0, abs=0.05
+    )
 
 
 @pytest.mark.parametrize("sets", [2, 10, 100])
@@ -189,7 +222,9 @@ def test_of_strangers_a_sample_stands_for_all() -> None:
 def test_what_sets_share_does_not_hide_what_they_do_not(likeness: float) -> None:
     """With a common part of variance c, the highest of 100 is sqrt(1 - c) times that of 100 strangers: they must say so together."""
     daily = sqrt(likeness) * noise(5, 1500, 1) + sqrt(1 - likeness) * noise(6, 1500, 100)
-    assert expected_maximum(effective_trials(daily, 100, 1)) == pytest.approx(sqrt(1 - likeness) * expected_maximum(100), rel=0.05)
+    assert expected_maximum(effective_trials(daily, 100, 1)) == pytest.approx(
+        sqrt(1 - likeness) * expected_maximum(100), rel=0.05
+    )
 
 
 def test_sets_that_never_traded_add_at_most_one() -> None:
@@ -231,8 +266,12 @@ def test_a_study_is_held_against_what_luck_would_show() -> None:
     got = studied(daily)
     assert got.record.sharpe == pytest.approx(ratios.max())
     assert got.variance == max(np.var(ratios, ddof=1), 1 / 799)
-    assert got.expected_maximum == pytest.approx(sqrt(got.variance) * expected_maximum(got.effective_trials))
-    assert got.deflated_sharpe == pytest.approx(probabilistic_sharpe(got.record, got.expected_maximum))
+    assert got.expected_maximum == pytest.approx(
+        sqrt(got.variance) * expected_maximum(got.effective_trials)
+    )
+    assert got.deflated_sharpe == pytest.approx(
+        probabilistic_sharpe(got.record, got.expected_maximum)
+    )
     assert got.minimum_days == minimum_track_record(got.record, got.expected_maximum)
 
 
@@ -242,17 +281,24 @@ def test_sets_that_are_much_alike_do_not_count_their_likeness_twice() -> None:
     got = studied(daily)
     assert got.variance == 1 / 799
     assert got.effective_trials == pytest.approx(1.0, abs=1e-6)
-    assert got.deflated_sharpe == pytest.approx(probabilistic_sharpe(track_record(daily[:, 0])), abs=1e-6)
+    assert got.deflated_sharpe == pytest.approx(
+        probabilistic_sharpe(track_record(daily[:, 0])), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("likeness", [0.0, 0.8])
-def test_luck_seldom_passes_however_hard_one_searches(likeness: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_luck_seldom_passes_however_hard_one_searches(
+    likeness: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """100 searches among 30 sets without skill: at most 5 % of the best seem sure, within the 99 % band; undeflated, many do."""
     monkeypatch.setattr(deflated, "DRAWS", 500)
     searches = 100
     passed, undeflated = 0, 0
     for seed in range(searches):
-        got = studied(sqrt(likeness) * noise(seed, 150, 1) + sqrt(1 - likeness) * noise(seed + 5000, 150, 30), seed)
+        got = studied(
+            sqrt(likeness) * noise(seed, 150, 1) + sqrt(1 - likeness) * noise(seed + 5000, 150, 30),
+            seed,
+        )
         passed += got.deflated_sharpe > 0.95
         undeflated += probabilistic_sharpe(got.record) > 0.95
     assert passed / searches <= 0.05 + 2.5758 * sqrt(0.05 * 0.95 / searches)

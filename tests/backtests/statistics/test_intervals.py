@@ -18,14 +18,22 @@ def returns(seed: int = 1, days: int = 500, mean: float = 0.001) -> np.ndarray:
 
 def measured(daily: np.ndarray) -> Metrics:
     ends = pd.date_range("2020-01-02", periods=len(daily) + 1, freq="D", tz="UTC")
-    return measure(pd.Series(1e4 * np.concatenate(([1.0], np.cumprod(1 + daily))), ends), np.ones(len(daily) + 1), 0.0, 0, 0.0)
+    return measure(
+        pd.Series(1e4 * np.concatenate(([1.0], np.cumprod(1 + daily))), ends),
+        np.ones(len(daily) + 1),
+        0.0,
+        0,
+        0.0,
+    )
 
 
 def test_the_estimates_are_the_figures_of_a_run() -> None:
     daily = returns()
     run = measured(daily)._asdict()
     got = headline_intervals(daily, SEED)
-    assert list(got) == [name for name in Metrics._fields if name not in ("exposure", "turnover", "orders", "fees")]
+    assert list(got) == [
+        name for name in Metrics._fields if name not in ("exposure", "turnover", "orders", "fees")
+    ]
     for name, figure in got.items():
         assert figure.estimate == pytest.approx(run[name], rel=1e-9), name
 
@@ -36,7 +44,10 @@ def figures(daily: np.ndarray) -> dict[str, float]:
     for gain in daily:
         values.append(values[-1] * (1 + gain))
     peaks = np.maximum.accumulate(values)
-    growth, worst = values[-1] ** (365 / len(daily)) - 1, max(1 - value / peak for value, peak in zip(values, peaks, strict=True))
+    growth, worst = (
+        values[-1] ** (365 / len(daily)) - 1,
+        max(1 - value / peak for value, peak in zip(values, peaks, strict=True)),
+    )
     longest = below = 0
     for value, peak in zip(values, peaks, strict=True):
         below = below + 1 if value < peak else 0
@@ -46,7 +57,9 @@ def figures(daily: np.ndarray) -> dict[str, float]:
         "cagr": growth,
         "volatility": daily.std(ddof=1) * np.sqrt(365),
         "sharpe": daily.mean() / daily.std(ddof=1) * np.sqrt(365),
-        "sortino": daily.mean() / np.sqrt((daily[daily < 0] ** 2).sum() / len(daily)) * np.sqrt(365),
+        "sortino": daily.mean()
+        / np.sqrt((daily[daily < 0] ** 2).sum() / len(daily))
+        * np.sqrt(365),
         "calmar": growth / worst,
         "max_drawdown": worst,
         "max_drawdown_days": longest,
@@ -80,6 +93,8 @@ def test_equal_losses_by_hand() -> None:
     got = headline_intervals(np.full(300, -0.001), SEED)
     assert got["max_drawdown_days"] == (300.0, 300.0, 300.0)
     assert got["total_return"] == pytest.approx([0.999**300 - 1] * 3)
-    assert got["sortino"] == pytest.approx([-np.sqrt(365)] * 3)  # mean over downside deviation: -1 a day
+    assert got["sortino"] == pytest.approx(
+        [-np.sqrt(365)] * 3
+    )  # mean over downside deviation: -1 a day
     assert got["calmar"] == pytest.approx([(0.999**365 - 1) / (1 - 0.999**300)] * 3)
     assert got["sharpe"] == (0.0, 0.0, 0.0)

@@ -28,7 +28,9 @@ def clinging(seed: int, days: int, sets: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def arch() -> ModuleType:
-    return pytest.importorskip("arch.bootstrap", reason="arch, the other implementation of the test, is not installed")
+    return pytest.importorskip(
+        "arch.bootstrap", reason="arch, the other implementation of the test, is not installed"
+    )
 
 
 def of_ratios(seed: int, ratios: np.ndarray, block_days: float) -> np.ndarray:
@@ -39,10 +41,14 @@ def of_ratios(seed: int, ratios: np.ndarray, block_days: float) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("ahead", [0.5, 1.5, 2.5])
-def test_the_same_days_give_the_same_p_values_as_arch(arch: ModuleType, seed: int, ahead: float) -> None:
+def test_the_same_days_give_the_same_p_values_as_arch(
+    arch: ModuleType, seed: int, ahead: float
+) -> None:
     draws, block_days = 400, 12
     differences = of_ratios(seed, np.array([0.0, -0.5, -1.0, -4.0, -9.0, ahead]), block_days)
-    theirs = arch.SPA(np.zeros(250), -differences, block_size=block_days, reps=draws, seed=seed)  # losses: less is better
+    theirs = arch.SPA(
+        np.zeros(250), -differences, block_size=block_days, reps=draws, seed=seed
+    )  # losses: less is better
     theirs.compute()
     days = arch.StationaryBootstrap(block_days, np.arange(250), seed=seed)
     rows = np.array([drawn[0][0] for drawn in days.bootstrap(draws)])
@@ -58,7 +64,9 @@ def test_other_days_give_nearly_the_p_values_of_arch(arch: ModuleType) -> None:
     differences = of_ratios(9, np.array([0.3, -0.5, 1.6, -6.0]), 10)
     theirs = arch.SPA(np.zeros(250), -differences, block_size=10, reps=2000, seed=1)
     theirs.compute()
-    for ours, their in zip(superior_ability(differences, 2, 10.0, 2000)[2:], theirs.pvalues, strict=True):
+    for ours, their in zip(
+        superior_ability(differences, 2, 10.0, 2000)[2:], theirs.pvalues, strict=True
+    ):
         assert ours == pytest.approx(their, abs=4 * np.sqrt(2 * their * (1 - their) / 2000))
 
 
@@ -79,12 +87,16 @@ def test_errors_are_the_formula_written_out(daily: np.ndarray) -> None:
 def test_errors_are_what_resampled_means_scatter_by() -> None:
     daily = clinging(3, 200, 2)
     means = daily[drawn_days(200, 8000, 1, 15.0)].mean(axis=1)
-    np.testing.assert_allclose(means.std(axis=0) * np.sqrt(200), standard_errors(daily, 15.0), rtol=0.04)
+    np.testing.assert_allclose(
+        means.std(axis=0) * np.sqrt(200), standard_errors(daily, 15.0), rtol=0.04
+    )
 
 
 def test_errors_do_not_depend_on_neighbours() -> None:
     daily = noise(4, 90, 150)
-    np.testing.assert_allclose(standard_errors(daily)[100], standard_errors(daily[:, 100:101])[0], rtol=1e-12)
+    np.testing.assert_allclose(
+        standard_errors(daily)[100], standard_errors(daily[:, 100:101])[0], rtol=1e-12
+    )
 
 
 # --- what it says ------------------------------------------------------------------------------------------------------------
@@ -107,9 +119,14 @@ def test_the_three_p_values_are_in_order() -> None:
 def test_luck_among_many_is_seldom_taken_for_ability() -> None:
     """120 searches among 20 sets without ability: 5 % are called better, within the 99 % band; taken alone, most of the best would be."""
     searches = 120
-    p = np.array([superior_ability(noise(seed, 250, 20), seed, 5.0, 200)[2:] for seed in range(searches)])
+    p = np.array(
+        [superior_ability(noise(seed, 250, 20), seed, 5.0, 200)[2:] for seed in range(searches)]
+    )
     assert (p[:, 1] <= 0.05).mean() <= 0.05 + BINOMIAL_99 * np.sqrt(0.05 * 0.95 / searches)
-    alone = [superior_ability(best(noise(seed, 250, 20)), seed, 5.0, 200).p_consistent for seed in range(30)]
+    alone = [
+        superior_ability(best(noise(seed, 250, 20)), seed, 5.0, 200).p_consistent
+        for seed in range(30)
+    ]
     assert np.mean(np.array(alone) <= 0.05) > 0.3
 
 
@@ -144,12 +161,16 @@ def test_where_no_set_is_ahead_nothing_speaks_for_ability(differences: np.ndarra
 
 def test_copies_of_the_benchmark_change_nothing() -> None:
     daily = noise(10, 200, 3) + 0.002
-    assert superior_ability(np.column_stack((daily, np.zeros((200, 2)))), 1) == superior_ability(daily, 1)
+    assert superior_ability(np.column_stack((daily, np.zeros((200, 2)))), 1) == superior_ability(
+        daily, 1
+    )
 
 
 def test_the_stake_changes_nothing() -> None:
     daily = noise(11, 200, 4) + 0.001
-    assert superior_ability(daily * np.array([1.0, 2.0, 0.25, 8.0]), 1) == pytest.approx(superior_ability(daily, 1), rel=1e-9)
+    assert superior_ability(daily * np.array([1.0, 2.0, 0.25, 8.0]), 1) == pytest.approx(
+        superior_ability(daily, 1), rel=1e-9
+    )
 
 
 def test_a_seed_reproduces_a_test() -> None:

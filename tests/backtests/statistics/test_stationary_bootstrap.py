@@ -13,7 +13,9 @@ def test_the_days_are_those_of_the_other_bootstrap() -> None:
     daily = np.random.default_rng(1).normal(0.001, 0.02, (300, 2))
     drawn = daily[drawn_days(300, DRAWS, SEED)]
     other = resampled(daily, SEED)
-    np.testing.assert_allclose(drawn.mean(axis=1) / drawn.std(axis=1, ddof=1) * np.sqrt(365), other.sharpe, rtol=1e-8)
+    np.testing.assert_allclose(
+        drawn.mean(axis=1) / drawn.std(axis=1, ddof=1) * np.sqrt(365), other.sharpe, rtol=1e-8
+    )
     np.testing.assert_allclose(np.prod(1 + drawn, axis=1) ** (365 / 300) - 1, other.cagr, rtol=1e-8)
 
 
@@ -24,7 +26,9 @@ def test_blocks_are_as_long_as_said_on_average(block_days: float) -> None:
     rows = drawn_days(days, 500, SEED, block_days)
     follows = np.mean(rows[:, 1:] == (rows[:, :-1] + 1) % days)
     expected = 1 - 1 / block_days + 1 / (block_days * days)
-    assert follows == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / rows.size) + 1e-9)
+    assert follows == pytest.approx(
+        expected, abs=4 * np.sqrt(expected * (1 - expected) / rows.size) + 1e-9
+    )
 
 
 def test_every_day_is_as_likely() -> None:

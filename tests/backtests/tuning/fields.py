@@ -42,9 +42,16 @@ SMALL = {  # windows of a few sessions: gates open and close within a few dozen 
 }  # fmt: skip
 
 
-def spaced(settings: Settings, values: Mapping[str, tuple[Any, ...]], when: Mapping[str, Mapping[str, tuple[Any, ...]]] | None = None) -> Space:
+def spaced(
+    settings: Settings,
+    values: Mapping[str, tuple[Any, ...]],
+    when: Mapping[str, Mapping[str, tuple[Any, ...]]] | None = None,
+) -> Space:
     """A space of these values around the settings, unchecked."""
-    return Space(tuple(Axis(key, some, (when or {}).get(key, {})) for key, some in values.items()), tuple(standing(settings, key) for key in values))
+    return Space(
+        tuple(Axis(key, some, (when or {}).get(key, {})) for key, some in values.items()),
+        tuple(standing(settings, key) for key in values),
+    )
 
 
 def standing(settings: Settings, key: str) -> Any:
@@ -56,9 +63,15 @@ def standing(settings: Settings, key: str) -> Any:
 
 def curves(random: np.random.Generator, channels: int) -> dict[str, tuple[Any, ...]]:
     """Channels in other orders, and ceilings for as many."""
-    orders = {tuple(str(name) for name in random.permutation(CHANNELS)[:channels]) for _ in range(3)}
+    orders = {
+        tuple(str(name) for name in random.permutation(CHANNELS)[:channels]) for _ in range(3)
+    }
     rows = [tuple(random.random(channels + 1).round(2).tolist()) for _ in range(4)]
-    return {"risk_curve.channels": tuple(orders), "risk_curve.ceilings": tuple(rows[:2]), "risk_curve.dormant_ceilings": tuple(rows[2:])}
+    return {
+        "risk_curve.channels": tuple(orders),
+        "risk_curve.ceilings": tuple(rows[:2]),
+        "risk_curve.dormant_ceilings": tuple(rows[2:]),
+    }
 
 
 @cache
@@ -68,7 +81,13 @@ def folder_prices(folder: Path, calendar: Path, *more: str) -> tuple[Settings, P
     return settings, load_prices(settings, NOW)
 
 
-def folder_field(folder: Path, calendar: Path, values: Mapping[str, tuple[Any, ...]], *more: str, threads: int = 1) -> Field:
+def folder_field(
+    folder: Path,
+    calendar: Path,
+    values: Mapping[str, tuple[Any, ...]],
+    *more: str,
+    threads: int = 1,
+) -> Field:
     """The made-up folder's prices as a field."""
     settings, prices = folder_prices(folder, calendar, *more)
     return Field(prepare(settings, prices), spaced(settings, values), threads)
@@ -87,7 +106,9 @@ def by_day(inputs: Inputs, run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return value[1:] / value[:-1] - 1.0, (value != cash)[1:], orders
 
 
-def whole_backtest(settings: Settings, prices: Prices, point: Mapping[str, Any], edges: np.ndarray) -> tuple[Segments, Run]:
+def whole_backtest(
+    settings: Settings, prices: Prices, point: Mapping[str, Any], edges: np.ndarray
+) -> tuple[Segments, Run]:
     """One set as `backtest` would run it: its own settings, prepared anew, in backtrader."""
     inputs = prepare(changed(settings, point, "the set"), prices)
     run = simulate(inputs)
@@ -113,7 +134,16 @@ def shifted_run(inputs: Inputs, turn: int) -> np.ndarray:
     own = bars._replace(session=np.where(bars.session < 0, -1, bars.session - first))
     equity, cash = np.empty((2, len(bars.time)))
     account = arrays.account_of(inputs)
-    kernel.trade(shifted(window, known_at, turn), own, arrays.as_arrays(inputs.rules), inputs.costs, account, equity, cash, arrays.room(0))
+    kernel.trade(
+        shifted(window, known_at, turn),
+        own,
+        arrays.as_arrays(inputs.rules),
+        inputs.costs,
+        account,
+        equity,
+        cash,
+        arrays.room(0),
+    )
     return equity
 
 
@@ -133,4 +163,10 @@ def assert_same(found: Segments, expected: Segments) -> None:
             np.testing.assert_array_equal(one, other, err_msg=name)
         else:
             tolerance = 1e-9 if one.dtype == np.float64 else 2e-6
-            np.testing.assert_allclose(one, other, rtol=tolerance, atol=1e-10 if one.dtype == np.float64 else 1e-7, err_msg=name)
+            np.testing.assert_allclose(
+                one,
+                other,
+                rtol=tolerance,
+                atol=1e-10 if one.dtype == np.float64 else 1e-7,
+                err_msg=name,
+            )

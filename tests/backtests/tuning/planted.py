@@ -73,7 +73,9 @@ def source(inputs: Inputs, first: pd.Timestamp | None = None) -> Source:
     ValueError : a coin's days have gaps.
 
     """
-    requests = tuple(dict.fromkeys(request for request in inputs.prices.series if request.kind == "coin"))
+    requests = tuple(
+        dict.fromkeys(request for request in inputs.prices.series if request.kind == "coin")
+    )
     frames = [inputs.prices.series[request].frame for request in requests]
     real = pd.date_range(min(one.index[0] for one in frames), max(one.index[-1] for one in frames))
     for request, frame in zip(requests, frames, strict=True):
@@ -91,7 +93,16 @@ def source(inputs: Inputs, first: pd.Timestamp | None = None) -> Source:
     rows = np.arange(len(days))[:, None]
     listed = (rows >= begins) & (rows < ends)
     kinds, pool = np.unique(listed, axis=0, return_inverse=True)
-    return Source(requests, logs, volume, days, listed, _open_days(inputs, days), pool, tuple(_pool(there, kind) for kind in kinds))
+    return Source(
+        requests,
+        logs,
+        volume,
+        days,
+        listed,
+        _open_days(inputs, days),
+        pool,
+        tuple(_pool(there, kind) for kind in kinds),
+    )
 
 
 def world(prices: Prices, real: Source, seed: int, planted: Effect | None) -> World:
@@ -103,7 +114,9 @@ def world(prices: Prices, real: Source, seed: int, planted: Effect | None) -> Wo
     series = dict(prices.series)
     for coin, request in enumerate(real.requests):
         frame = _frame(real, logs[:, coin], real.volume[rows, coin])
-        series[request] = series[request]._replace(frame=frame, vintage=f"drawn {seed}", origin="drawn")
+        series[request] = series[request]._replace(
+            frame=frame, vintage=f"drawn {seed}", origin="drawn"
+        )
     return World(prices._replace(series=series), rows, logs[:, :, 3])
 
 
@@ -140,7 +153,10 @@ def known_gate(real: Source, planted: Effect | None, draws: int, seed: int) -> K
     weights = _weights(real)
     information = float(weights.sum(axis=1) @ _apart(real))
     closes = np.nan_to_num(real.logs[:, :, 3])
-    scores = [float(np.einsum("dc,dc->", weights, closes[drawn_rows(real, seed + draw)])) for draw in range(draws)]
+    scores = [
+        float(np.einsum("dc,dc->", weights, closes[drawn_rows(real, seed + draw)]))
+        for draw in range(draws)
+    ]
     difference = 0.0 if planted is None else (planted.open - planted.shut) / DAYS
     return KnownGate(np.array(scores) / sqrt(information), difference * sqrt(information))
 
@@ -192,6 +208,17 @@ def _frame(real: Source, logs: Floats, volume: Floats) -> pd.DataFrame:
     since, until = int(some[0]), int(some[-1]) + 1
     closes = np.exp(np.concatenate(([0.0], np.cumsum(logs[since:until, 3]))))
     opened, high, low = (closes[:-1] * np.exp(logs[since:until, column]) for column in range(3))
-    bars = np.column_stack([opened, np.maximum(high, closes[1:]), np.minimum(low, closes[1:]), closes[1:], closes[1:], volume[since:until]])
+    bars = np.column_stack(
+        [
+            opened,
+            np.maximum(high, closes[1:]),
+            np.minimum(low, closes[1:]),
+            closes[1:],
+            closes[1:],
+            volume[since:until],
+        ]
+    )
     days = real.days[since - 1 : until]
-    return pd.DataFrame(np.concatenate([np.ones((1, len(BAR_COLUMNS))), bars]), days, list(BAR_COLUMNS))
+    return pd.DataFrame(
+        np.concatenate([np.ones((1, len(BAR_COLUMNS))), bars]), days, list(BAR_COLUMNS)
+    )

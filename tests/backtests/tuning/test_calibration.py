@@ -16,9 +16,29 @@ from backtests.tuning.validation.verdict import Check
 from brokers.prices.load import load_prices
 from config.settings import load
 from tests.backtests.tuning.fields import NOW
-from tests.backtests.tuning.planted import OPEN, PRICES, SHUT, Effect, KnownGate, Source, drawn_rows, effect, known_gate, source, world
+from tests.backtests.tuning.planted import (
+    OPEN,
+    PRICES,
+    SHUT,
+    Effect,
+    KnownGate,
+    Source,
+    drawn_rows,
+    effect,
+    known_gate,
+    source,
+    world,
+)
 from tests.price_folder import overrides
-from tests.proofs.tune_calibration import Job, Outcome, Scene, alone_in_the_way, interval, planted_in, searched
+from tests.proofs.tune_calibration import (
+    Job,
+    Outcome,
+    Scene,
+    alone_in_the_way,
+    interval,
+    planted_in,
+    searched,
+)
 from tests.scenes import REAL, realdata
 
 TUNE = Path(__file__).parents[3] / "config" / "tune.toml"
@@ -53,12 +73,21 @@ def test_a_day_of_all_coins_is_one_real_day_of_all_of_them(inputs: Inputs, real:
         added = found.to_numpy() - before.reindex(real.days).to_numpy()[drawn.rows[rows]]
         for pool in set(real.pool[rows].tolist()):
             assert np.ptp(added[real.pool[rows] == pool]) == pytest.approx(0.0, abs=1e-12)
-        opened = drawn.prices.of(symbol).frame["open"].to_numpy()[1:] / closes(drawn.prices, symbol).to_numpy()[:-1]
-        was = (inputs.prices.of(symbol).frame["open"] / closes(inputs.prices, symbol).shift()).reindex(real.days).to_numpy()
+        opened = (
+            drawn.prices.of(symbol).frame["open"].to_numpy()[1:]
+            / closes(drawn.prices, symbol).to_numpy()[:-1]
+        )
+        was = (
+            (inputs.prices.of(symbol).frame["open"] / closes(inputs.prices, symbol).shift())
+            .reindex(real.days)
+            .to_numpy()
+        )
         assert_allclose(opened, was[drawn.rows[rows]], rtol=1e-9)
 
 
-def test_coins_begin_and_end_when_the_real_ones_do_and_their_bars_are_bars(inputs: Inputs, real: Source) -> None:
+def test_coins_begin_and_end_when_the_real_ones_do_and_their_bars_are_bars(
+    inputs: Inputs, real: Source
+) -> None:
     drawn = world(inputs.prices, real, 4, Effect(4.0, -4.0))
     for request, one in drawn.prices.series.items():
         before = inputs.prices.series[request].frame
@@ -68,12 +97,16 @@ def test_coins_begin_and_end_when_the_real_ones_do_and_their_bars_are_bars(input
         assert_array_equal(one.frame.index, before.index)
         assert one.frame.index.dtype == before.index.dtype
         opened, high, low, close = (one.frame[name] for name in PRICES)
-        assert ((low <= opened) & (low <= close) & (high >= opened) & (high >= close) & (low > 0)).all()
+        assert (
+            (low <= opened) & (low <= close) & (high >= opened) & (high >= close) & (low > 0)
+        ).all()
         assert not one.frame.isna().any(axis=None)
 
 
 def test_coins_listed_earlier_begin_as_many_days_earlier(inputs: Inputs, real: Source) -> None:
-    first = pd.Timestamp("2012-03-01", tz="UTC")  # BTC's first bar, that ends on 2 June, 93 days earlier
+    first = pd.Timestamp(
+        "2012-03-01", tz="UTC"
+    )  # BTC's first bar, that ends on 2 June, 93 days earlier
     early = source(inputs, first)
     drawn = world(inputs.prices, early, 4, None)
     for symbol in COINS:
@@ -91,13 +124,17 @@ def test_blocks_are_as_long_as_those_of_a_stationary_bootstrap(real: Source) -> 
     assert (some.min(), some.max()) == (begin, end - 1)
     follows = (some[:, 1:] - begin) == (some[:, :-1] - begin + 1) % (end - begin)
     tries = follows.size
-    assert 1.0 - follows.mean() == pytest.approx(1 / 60 * (1 - 1 / (end - begin)), abs=5 * sqrt(1 / 60 / tries))
+    assert 1.0 - follows.mean() == pytest.approx(
+        1 / 60 * (1 - 1 / (end - begin)), abs=5 * sqrt(1 / 60 / tries)
+    )
     # A draw has about days / 60 blocks, and the mean of a uniform row has a standard deviation of (end - begin) / sqrt(12).
     error = (end - begin) / sqrt(12) / sqrt(400 * len(days) / 120)
     assert some.mean() == pytest.approx((begin + end - 1) / 2, abs=5 * error)
 
 
-def test_in_the_null_world_coins_earn_what_they_earned_and_the_gate_says_nothing(inputs: Inputs, real: Source) -> None:
+def test_in_the_null_world_coins_earn_what_they_earned_and_the_gate_says_nothing(
+    inputs: Inputs, real: Source
+) -> None:
     worlds = np.array([world(inputs.prices, real, seed, None).returns for seed in range(WORLDS)])
     for coin, symbol in enumerate(COINS):
         prices = closes(inputs.prices, symbol)
@@ -106,14 +143,20 @@ def test_in_the_null_world_coins_earn_what_they_earned_and_the_gate_says_nothing
         of_worlds = worlds[:, listed, coin].mean(axis=1)
         assert of_worlds.mean() == pytest.approx(mean, abs=4 * of_worlds.std() / sqrt(WORLDS))
         here = real.is_open[listed]
-        apart = worlds[:, listed, coin][:, here].mean(axis=1) - worlds[:, listed, coin][:, ~here].mean(axis=1)
+        apart = worlds[:, listed, coin][:, here].mean(axis=1) - worlds[:, listed, coin][
+            :, ~here
+        ].mean(axis=1)
         assert apart.mean() == pytest.approx(0.0, abs=4 * apart.std() / sqrt(WORLDS))
 
 
 def test_no_draw_reads_the_gate(inputs: Inputs, real: Source) -> None:
     other = real._replace(is_open=~real.is_open)
-    assert_array_equal(world(inputs.prices, real, 5, None).returns, world(inputs.prices, other, 5, None).returns)
-    assert_array_equal(world(inputs.prices, real, 5, EARN).rows, world(inputs.prices, other, 5, EARN).rows)
+    assert_array_equal(
+        world(inputs.prices, real, 5, None).returns, world(inputs.prices, other, 5, None).returns
+    )
+    assert_array_equal(
+        world(inputs.prices, real, 5, EARN).rows, world(inputs.prices, other, 5, EARN).rows
+    )
 
 
 def test_planted_coins_earn_the_two_drifts(inputs: Inputs, real: Source) -> None:
@@ -122,16 +165,24 @@ def test_planted_coins_earn_the_two_drifts(inputs: Inputs, real: Source) -> None
         for is_open, yearly in ((True, 0.9), (False, -0.4)):
             days = real.listed[:, coin] & (real.is_open == is_open)
             of_worlds = worlds[:, days, coin].mean(axis=1)
-            assert of_worlds.mean() == pytest.approx(yearly / 365, abs=4 * of_worlds.std() / sqrt(WORLDS))
+            assert of_worlds.mean() == pytest.approx(
+                yearly / 365, abs=4 * of_worlds.std() / sqrt(WORLDS)
+            )
 
 
-def test_between_worlds_of_one_seed_nothing_differs_but_the_drift(inputs: Inputs, real: Source) -> None:
-    none, some = (world(inputs.prices, real, 6, planted).returns for planted in (Effect(0.1, 0.1), EARN))
+def test_between_worlds_of_one_seed_nothing_differs_but_the_drift(
+    inputs: Inputs, real: Source
+) -> None:
+    none, some = (
+        world(inputs.prices, real, 6, planted).returns for planted in (Effect(0.1, 0.1), EARN)
+    )
     added = np.where(real.is_open, 0.8, -0.5)[:, None] / 365
     assert_allclose(some - none, np.where(real.listed, added, np.nan), atol=1e-12)
 
 
-def test_the_drift_is_there_while_what_was_bought_at_the_gate_is_held(inputs: Inputs, real: Source) -> None:
+def test_the_drift_is_there_while_what_was_bought_at_the_gate_is_held(
+    inputs: Inputs, real: Source
+) -> None:
     """Day by day: the newest session that was known when the day before ended."""
     rows = list(zip(inputs.table.index, inputs.table["state"], strict=True))
     known, state = -1, ""
@@ -145,25 +196,53 @@ def test_the_drift_is_there_while_what_was_bought_at_the_gate_is_held(inputs: In
 
 def test_twice_doubles_what_the_gate_adds() -> None:
     assert (OPEN, SHUT) == (0.79, 0.26)
-    for found, expected in ((effect(1.0), (0.79, 0.26)), (effect(2.0), (1.32, 0.26)), (effect(0.0), (0.26, 0.26))):
+    for found, expected in (
+        (effect(1.0), (0.79, 0.26)),
+        (effect(2.0), (1.32, 0.26)),
+        (effect(0.0), (0.26, 0.26)),
+    ):
         assert found == pytest.approx(expected)
-    assert [planted_in(name) for name in ("null", "truth", "twice", "4")] == [None, effect(1.0), effect(2.0), effect(4.0)]
+    assert [planted_in(name) for name in ("null", "truth", "twice", "4")] == [
+        None,
+        effect(1.0),
+        effect(2.0),
+        effect(4.0),
+    ]
 
 
 @realdata
 def test_the_drifts_are_what_real_bitcoin_had(tmp_path: Path) -> None:
-    settings = load([TUNE], ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={tmp_path}"])
+    settings = load(
+        [TUNE], ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={tmp_path}"]
+    )
     real = source(prepare(settings, load_prices(settings, pd.Timestamp("2026-08-22", tz="UTC"))))
     earned = real.logs[1:, 0, 3] * 365
-    assert (earned[real.is_open[1:]].mean(), earned[~real.is_open[1:]].mean()) == (pytest.approx(OPEN, abs=0.005), pytest.approx(SHUT, abs=0.005))
+    assert (earned[real.is_open[1:]].mean(), earned[~real.is_open[1:]].mean()) == (
+        pytest.approx(OPEN, abs=0.005),
+        pytest.approx(SHUT, abs=0.005),
+    )
 
 
 def flat_source(days: int, covariance: np.ndarray, seed: int) -> Source:
     """Coins that are all listed all the time, with normal returns, and a gate that is open on every fourth block of 50 days."""
     logs = np.zeros((days, len(covariance), 4))
-    logs[:, :, 3] = np.random.default_rng(seed).multivariate_normal(np.zeros(len(covariance)), covariance, days)
-    is_open, index = np.arange(days) // 50 % 4 == 0, pd.date_range("2010-01-01", periods=days, tz="UTC")
-    return Source((), logs, logs[:, :, 0], index, np.ones((days, len(covariance)), bool), is_open, np.zeros(days, np.int64), ((0, days),))
+    logs[:, :, 3] = np.random.default_rng(seed).multivariate_normal(
+        np.zeros(len(covariance)), covariance, days
+    )
+    is_open, index = (
+        np.arange(days) // 50 % 4 == 0,
+        pd.date_range("2010-01-01", periods=days, tz="UTC"),
+    )
+    return Source(
+        (),
+        logs,
+        logs[:, :, 0],
+        index,
+        np.ones((days, len(covariance)), bool),
+        is_open,
+        np.zeros(days, np.int64),
+        ((0, days),),
+    )
 
 
 def test_a_known_gate_is_found_as_often_as_normal_returns_say() -> None:
@@ -173,9 +252,14 @@ def test_a_known_gate_is_found_as_often_as_normal_returns_say() -> None:
     inverse = np.array([[9.0, -3.0], [-3.0, 4.0]]) / 27e-4
     expected = 0.5 / 365 * sqrt(4000 * 0.25 * 0.75 * inverse.sum())
     found = known_gate(real, planted, 1000, 7)
-    assert found.added == pytest.approx(expected, rel=0.05)  # the sample's covariance is not quite the one drawn from
+    assert found.added == pytest.approx(
+        expected, rel=0.05
+    )  # the sample's covariance is not quite the one drawn from
     # Blocks that are drawn together with the gate's own length change nothing about the ratio's spread: days are independent.
-    assert (found.ratios.mean(), found.ratios.std()) == (pytest.approx(0.0, abs=0.1), pytest.approx(1.0, abs=0.1))
+    assert (found.ratios.mean(), found.ratios.std()) == (
+        pytest.approx(0.0, abs=0.1),
+        pytest.approx(1.0, abs=0.1),
+    )
     power = 1.0 - NormalDist(found.added).cdf(NormalDist().inv_cdf(0.95))
     assert found.power == pytest.approx(power, abs=0.05)
 
@@ -201,32 +285,50 @@ def test_intervals_are_wilson_s() -> None:
     for count, of in ((3, 40), (0, 200), (200, 200), (10, 20)):
         for end, inside in zip(interval(count, of), (0.0, 1.0), strict=True):
             if abs(end - inside) > 1e-9:
-                assert abs(count / of - end) == pytest.approx(1.959964 * sqrt(end * (1 - end) / of), rel=1e-6)
+                assert abs(count / of - end) == pytest.approx(
+                    1.959964 * sqrt(end * (1 - end) / of), rel=1e-6
+                )
     assert interval(0, 200)[0] == 0.0
     assert interval(200, 200)[1] == pytest.approx(1.0)
 
 
 @cache
 def stage(folder: Path, calendar: Path, *more: str) -> Scene:
-    settings = load([TUNE], [*overrides(folder, calendar), "tune.min_orders=1", "gate.base_sessions=60", *more])
+    settings = load(
+        [TUNE], [*overrides(folder, calendar), "tune.min_orders=1", "gate.base_sessions=60", *more]
+    )
     inputs = prepare(settings, load_prices(settings, NOW))
     return Scene(settings, space_of(settings), inputs.prices, source(inputs))
 
 
-def test_a_run_is_judged_by_all_tests_and_comes_out_again_the_same(whole_folder: Path, cache: Path) -> None:
+def test_a_run_is_judged_by_all_tests_and_comes_out_again_the_same(
+    whole_folder: Path, cache: Path
+) -> None:
     place = stage(whole_folder, cache)
     job = Job(11, "", effect(2.0), None, sets=25, gates=20)
     one, again = searched(place, job), searched(place, job)
     assert one._replace(seconds=0.0) == again._replace(seconds=0.0)
-    assert [test.name for test in one.tests] == ["objective", "events", "pbo", "deflated_sharpe", "leave_one_out", "neighbours", "searched_gates"]
+    assert [test.name for test in one.tests] == [
+        "objective",
+        "events",
+        "pbo",
+        "deflated_sharpe",
+        "leave_one_out",
+        "neighbours",
+        "searched_gates",
+    ]
     assert one.shifted_p is not None
     assert one.shifted_p * 21 == pytest.approx(round(one.shifted_p * 21))
     assert (one.word == "recommend") == all(test.passed for test in one.tests)
-    assert (one.without_count == "recommend") == all(test.passed for test in one.tests if test.name != "events")
+    assert (one.without_count == "recommend") == all(
+        test.passed for test in one.tests if test.name != "events"
+    )
 
 
 @pytest.mark.proof
-def test_a_gate_that_is_everything_is_found_and_one_that_is_wrong_is_not(whole_folder: Path, cache: Path) -> None:
+def test_a_gate_that_is_everything_is_found_and_one_that_is_wrong_is_not(
+    whole_folder: Path, cache: Path
+) -> None:
     """Coins rise by e^4 a year while it is open and fall so while it is shut, then the other way round: no other time does as well, or as badly."""
     place, drift = stage(whole_folder, cache), Effect(4.0, -4.0)
     for seed in range(3):

@@ -28,7 +28,12 @@ SPACE = (
     'tune.space={"gate.base_sessions" = [126, 252], "risk_curve.ceilings" = [[0.0, 0.0, 0.5, 1.0]], "allocation.own_trend" = ["off", "or"], '
     '"allocation.own_trend_days" = {values = [50, 100], when = {"allocation.own_trend" = ["or"]}}, "confirmations.volume.enabled" = [true, false]}'
 )
-QUICK = ("tune.searched_gates=6", "tune.searched_sets=4", "tune.walk_forward.step_months=3", "tune.walk_forward.train_months=12")
+QUICK = (
+    "tune.searched_gates=6",
+    "tune.searched_sets=4",
+    "tune.walk_forward.step_months=3",
+    "tune.walk_forward.train_months=12",
+)
 SINGLE = 1e-5  # of numbers that are kept in single precision
 
 
@@ -96,14 +101,27 @@ def test_it_has_every_part_in_plain_values(usual: Written) -> None:
 def test_the_best_set_is_what_a_backtest_of_it_finds(usual: Written) -> None:
     """In the search's figures and in backtrader's, which agree."""
     best = usual.found["best"]
-    own = changed(usual.settings, {key: value for key, (_, value) in best["changed"].items()}, "the set")
+    own = changed(
+        usual.settings, {key: value for key, (_, value) in best["changed"].items()}, "the set"
+    )
     expected = backtest(prepare(own, usual.field.inputs.prices), with_benchmarks=False).metrics
     assert best["backtrader"] == pytest.approx(expected._asdict())
-    for name in ("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "orders"):
+    for name in (
+        "total_return",
+        "cagr",
+        "volatility",
+        "sharpe",
+        "sortino",
+        "calmar",
+        "max_drawdown",
+        "orders",
+    ):
         assert best["in_sample"][name] == pytest.approx(getattr(expected, name), rel=SINGLE), name
     assert (best["agrees"], best["orders_differ"], best["keeps_the_rule"]) == (True, 0, True)
     assert best["equity_difference"] <= 1e-9
-    assert {key: value for key, value in best["point"].items() if key in best["changed"]} == {key: new for key, (_, new) in best["changed"].items()}
+    assert {key: value for key, value in best["point"].items() if key in best["changed"]} == {
+        key: new for key, (_, new) in best["changed"].items()
+    }
     standing = usual.settings.model_dump()
     for key, (old, _) in best["changed"].items():
         table: Any = standing
@@ -115,14 +133,25 @@ def test_the_best_set_is_what_a_backtest_of_it_finds(usual: Written) -> None:
 def test_the_defaults_are_a_backtest_of_the_settings(usual: Written) -> None:
     expected = backtest(usual.field.inputs, with_benchmarks=False).metrics
     for name in ("sharpe", "cagr", "max_drawdown", "orders"):
-        assert usual.found["defaults"]["in_sample"][name] == pytest.approx(getattr(expected, name), rel=SINGLE), name
+        assert usual.found["defaults"]["in_sample"][name] == pytest.approx(
+            getattr(expected, name), rel=SINGLE
+        ), name
 
 
 def test_the_search_is_told_as_it_was(usual: Written) -> None:
     """2 bases x ceilings tried or not, which a grid always tries: 2 x 1 x (1 + 2) x 2 sets, and the settings: all there are."""
     search = usual.found["search"]
-    assert (search["method"], search["sets"], search["possible"], search["seed"]) == ("grid", 13, 13, 20160707)
-    assert (search["objective"], search["min_orders"], search["max_drawdown"]) == ({"sharpe": 1.0}, 10, 1.0)
+    assert (search["method"], search["sets"], search["possible"], search["seed"]) == (
+        "grid",
+        13,
+        13,
+        20160707,
+    )
+    assert (search["objective"], search["min_orders"], search["max_drawdown"]) == (
+        {"sharpe": 1.0},
+        10,
+        1.0,
+    )
     assert search["feasible"] == sum(orders >= 10 for orders in usual.study.figures.orders)
     axes = {one["key"]: one for one in search["space"]}
     assert axes["risk_curve.ceilings"]["values"] == [[0.0, 0.0, 0.5, 1.0]]
@@ -137,9 +166,14 @@ def test_every_set_is_a_row(usual: Written, tmp_path: Path) -> None:
     assert len(frame) == 13
     for row in range(13):
         point = usual.study.point(row)
-        shown = {key: repr(list(value)) if isinstance(value, tuple) else value for key, value in point.items()}
+        shown = {
+            key: repr(list(value)) if isinstance(value, tuple) else value
+            for key, value in point.items()
+        }
         assert frame.iloc[row, :5].to_dict() == shown
-    assert frame["objective"].to_numpy() == pytest.approx(np.where(frame["orders"] >= 10, frame["sharpe"], -np.inf))
+    assert frame["objective"].to_numpy() == pytest.approx(
+        np.where(frame["orders"] >= 10, frame["sharpe"], -np.inf)
+    )
     highest = frame.index[frame["objective"] == frame["objective"].max()]
     assert usual.found["best"]["row"] == min(highest, key=lambda row: len(usual.study.changes(row)))
     assert frame["orders"].dtype.kind == "i"
@@ -158,13 +192,17 @@ def test_walk_forward_is_the_figures_of_its_curve(name: str, usual: Written) -> 
     days = walked["equity"]["days"]
     assert days == [f"{day:%Y-%m-%d}" for day in usual.field.days[-len(days) :]]
     assert walked["steps"][0]["first"] == days[0] == "2013-06-02"  # after twelve months
-    assert [step["first"] for step in walked["steps"]] == [f"{month:%Y-%m}-02" for month in pd.date_range("2013-06-01", "2016-12-31", freq="3MS")]
+    assert [step["first"] for step in walked["steps"]] == [
+        f"{month:%Y-%m}-02" for month in pd.date_range("2013-06-01", "2016-12-31", freq="3MS")
+    ]
     for curve, figures in (("chosen", "figures"), ("defaults", "defaults")):
         values = walked["equity"][curve]
         assert len(values) == len(days)
         expected = path_figures(values, days[0])
         for figure in ("total_return", "cagr", "sharpe", "sortino", "calmar", "max_drawdown"):
-            assert walked[figures][figure] == pytest.approx(getattr(expected, figure), rel=SINGLE, abs=1e-6), (curve, figure)
+            assert walked[figures][figure] == pytest.approx(
+                getattr(expected, figure), rel=SINGLE, abs=1e-6
+            ), (curve, figure)
     plain = usual.field.series(usual.study.codes[:1]).returns[-len(days) :, 0]
     assert walked["equity"]["defaults"] == pytest.approx(np.cumprod(1 + plain))
     assert set(walked["drift"]) == set(usual.study.space.keys)
@@ -178,7 +216,10 @@ def test_a_step_is_traded_with_the_set_chosen_before_it(usual: Written) -> None:
     daily = values[1:] / values[:-1] - 1.0
     borders = [*(days.index(step["first"]) for step in walked["steps"]), len(days)]
     for step, first, last in zip(walked["steps"], borders, borders[1:], strict=False):
-        changes = {key: tuple(value) if isinstance(value, list) else value for key, value in step["chosen"].items()}
+        changes = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in step["chosen"].items()
+        }
         row = next(row for row in range(13) if usual.study.changes(row) == changes)
         own = usual.field.series(usual.study.codes[[row]]).returns[-len(days) :, 0]
         assert daily[first + 1 : last] == pytest.approx(own[first + 1 : last])
@@ -198,7 +239,9 @@ def test_overfitting_is_told_in_counts(usual: Written) -> None:
 def test_luck_is_told_in_years(usual: Written) -> None:
     """Ratios a year are those a day times sqrt(365); the best set's, without interest, is its own."""
     luck = usual.found["deflated_sharpe"]
-    assert luck["sharpe_yearly"] == pytest.approx(usual.found["best"]["in_sample"]["sharpe"], rel=SINGLE)
+    assert luck["sharpe_yearly"] == pytest.approx(
+        usual.found["best"]["in_sample"]["sharpe"], rel=SINGLE
+    )
     assert (luck["days"], usual.found["window"]["days"]) == (1674, 1675)
     assert 1.0 <= luck["effective_trials"] == usual.found["trials"]["effective"] <= 13
     assert 0.0 <= luck["value"] <= 1.0
@@ -217,8 +260,13 @@ def test_breakouts_are_told_with_their_days(usual: Written) -> None:
     assert [fold["event"] for fold in left_out["folds"]] == usual.found["events"]
     assert left_out["of"] == len(left_out["folds"]) == 2
     assert left_out["won"] == sum(fold["won"] for fold in left_out["folds"])
-    assert (left_out["folds"][0]["first"], left_out["folds"][-1]["last"]) == ("2012-06-02", "2016-12-31")
-    assert pd.Timestamp(left_out["folds"][0]["last"]) + pd.Timedelta(days=1) == pd.Timestamp(left_out["folds"][1]["first"])
+    assert (left_out["folds"][0]["first"], left_out["folds"][-1]["last"]) == (
+        "2012-06-02",
+        "2016-12-31",
+    )
+    assert pd.Timestamp(left_out["folds"][0]["last"]) + pd.Timedelta(days=1) == pd.Timestamp(
+        left_out["folds"][1]["first"]
+    )
 
 
 def test_conditions_and_costs_are_stressed(usual: Written) -> None:
@@ -226,22 +274,36 @@ def test_conditions_and_costs_are_stressed(usual: Written) -> None:
     stress = {one["name"]: one for one in usual.found["robustness"]["stress"]}
     best = usual.found["best"]["backtrader"]
     assert stress["as it is"]["sharpe"] == pytest.approx(best["sharpe"])
-    assert stress["slippage times five"]["total_return"] < stress["fee doubled"]["total_return"] < best["total_return"]
+    assert (
+        stress["slippage times five"]["total_return"]
+        < stress["fee doubled"]["total_return"]
+        < best["total_return"]
+    )
     assert all(one["sharpe"] is not None or one["why"] for one in stress.values())
-    own = changed(usual.settings, usual.study.changes(usual.study.row) | {"costs.fee": 2 * usual.settings.costs.fee}, "twice the fee")
+    own = changed(
+        usual.settings,
+        usual.study.changes(usual.study.row) | {"costs.fee": 2 * usual.settings.costs.fee},
+        "twice the fee",
+    )
     expected = backtest(prepare(own, usual.field.inputs.prices), with_benchmarks=False).metrics
     for name in ("sharpe", "cagr", "max_drawdown", "total_return"):
         assert stress["fee doubled"][name] == pytest.approx(getattr(expected, name), rel=1e-9), name
 
 
-def test_engines_that_disagree_are_found_out_and_said_to(usual: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engines_that_disagree_are_found_out_and_said_to(
+    usual: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kernel's equity a thousandth too high at one bar."""
     equity, cash = usual.field.curves(usual.study.codes[[usual.study.row]])
     wrong = equity.copy()
     wrong[0, 1000] *= 1.001
     monkeypatch.setattr(usual.field, "curves", lambda codes: (wrong, cash))
     found = agreement(usual.field, usual.study, usual.settings)
-    assert (found.agrees, found.equity_difference, found.orders_differ) == (False, pytest.approx(1.0 - 1.0 / 1.001), 0)
+    assert (found.agrees, found.equity_difference, found.orders_differ) == (
+        False,
+        pytest.approx(1.0 - 1.0 / 1.001),
+        0,
+    )
     monkeypatch.undo()
     told = document(usual.field, usual.findings._replace(agreement=found), usual.settings)
     assert told["best"]["agrees"] is False
@@ -266,9 +328,20 @@ def cases() -> dict[str, tuple[str, ...]]:
         "nothing good enough": (SPACE, *QUICK, "tune.min_orders=100000"),
         "one other set": (one, *QUICK),
         "a gate that never opens": (one, *QUICK, "backtest.end=2013-05-01", "tune.min_orders=0"),
-        "nothing but interest": (one, *QUICK, "backtest.end=2013-05-01", "tune.min_orders=0", "costs.cash_yield=0.05"),
+        "nothing but interest": (
+            one,
+            *QUICK,
+            "backtest.end=2013-05-01",
+            "tune.min_orders=0",
+            "costs.cash_yield=0.05",
+        ),
         "no shifted gates": (one, "tune.searched_gates=0"),
-        "a window too short to walk": (one, *QUICK, "backtest.start=2013-08-01", "backtest.end=2013-09-30"),
+        "a window too short to walk": (
+            one,
+            *QUICK,
+            "backtest.start=2013-08-01",
+            "backtest.end=2013-09-30",
+        ),
     }
 
 
@@ -301,14 +374,27 @@ def test_little_is_told_without_a_number_that_is_none(case: str, place: tuple[Pa
     if case == "no shifted gates":
         assert one.found["searched_gates"] is None
     if case == "a window too short to walk":
-        assert one.found["walk_forward"]["rolling"]["steps"] == [] and one.found["walk_forward"]["rolling"]["figures"] is None
+        assert (
+            one.found["walk_forward"]["rolling"]["steps"] == []
+            and one.found["walk_forward"]["rolling"]["figures"] is None
+        )
 
 
 def test_simulated_prices_get_no_verdict_and_no_p(cache: Path) -> None:
     """Ten months of the sample."""
-    words = ["prices.source=sample", f"prices.cache={cache}", "backtest.start=2025-06-01", 'tune.space={"allocation.band" = [0.5]}', *QUICK]
+    words = [
+        "prices.source=sample",
+        f"prices.cache={cache}",
+        "backtest.start=2025-06-01",
+        'tune.space={"allocation.band" = [0.5]}',
+        *QUICK,
+    ]
     settings = load(None, words)
     one = written(settings, load_prices(settings, NOW + 4000 * DAY))
     assert one.found["sample"] is True
-    assert (one.found["verdict"], one.found["superior_ability"], one.found["searched_gates"]) == (None, None, None)
+    assert (one.found["verdict"], one.found["superior_ability"], one.found["searched_gates"]) == (
+        None,
+        None,
+        None,
+    )
     assert_plain(one.found)

@@ -25,7 +25,9 @@ CHANGED: dict[str, tuple[Any, Any]] = {
     "allocation.own_trend": ("off", "or"),
 }
 SENTENCE = (
-    "Overfitting: a sentence, long enough to be broken, that says 41% (at most 20% is allowed): " + "what was best did not stay good, " * 5 + "so."
+    "Overfitting: a sentence, long enough to be broken, that says 41% (at most 20% is allowed): "
+    + "what was best did not stay good, " * 5
+    + "so."
 )
 CHECKS = (
     Check("pbo", 0.41, 0.2, False, False, SENTENCE),
@@ -73,12 +75,19 @@ def test_it_holds_the_changed_keys_and_the_verdict_and_nothing_else(tmp_path: Pa
 
 
 def test_the_verdict_and_every_change_stand_on_top_in_words(tmp_path: Path) -> None:
-    lines = written(tmp_path).read_text(encoding="utf-8").partition("[tuned]")[0].rstrip().split("\n")
+    lines = (
+        written(tmp_path).read_text(encoding="utf-8").partition("[tuned]")[0].rstrip().split("\n")
+    )
     assert all(line.startswith("# ") and len(line) <= 120 for line in lines)
     assert lines[0] == f"# The best set of the search of 2026-03-01 ({WHERE}): do not recommend."
     said = " ".join(line.removeprefix("#").strip() for line in lines)
     assert said.count(SENTENCE) == 2  # why, and its test
-    for part in (f"- not passed: {SENTENCE}", "- passed: Breakouts: five.", "- not possible: ?", "- gate.base_sessions: 126, was 252"):
+    for part in (
+        f"- not passed: {SENTENCE}",
+        "- passed: Breakouts: five.",
+        "- not possible: ?",
+        "- gate.base_sessions: 126, was 252",
+    ):
         assert part in said
     assert "- risk_curve.ceilings: [ 0.0, 0.0, 0.0, 1.0, ], was [ 0.25, 0.5, 0.75, 1.0, ]" in said
     assert '- allocation.own_trend: "or", was "off"' in said
@@ -96,14 +105,19 @@ def test_over_the_settings_of_its_run_it_is_the_set_whatever_they_were(tmp_path:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    point: dict[str, tuple[Any, Any]] = {"gate.base_sessions": (252, np.int64(126)), "allocation.band": (0.2, np.float64(0.1))}
+    point: dict[str, tuple[Any, Any]] = {
+        "gate.base_sessions": (252, np.int64(126)),
+        "allocation.band": (0.2, np.float64(0.1)),
+    }
     point["confirmations.credit.enabled"] = (True, np.bool_(False))
     content = tomllib.loads(text(best(), point, AGAINST, WHERE, WHEN))
     assert (content["gate"], content["allocation"]) == ({"base_sessions": 126}, {"band": 0.1})
     assert content["confirmations"]["credit"]["enabled"] is False
 
 
-@pytest.mark.parametrize("key", ["coins", "coins.weight", "costs.fee", "tuned.verdict", "gate", "tune.sets"])
+@pytest.mark.parametrize(
+    "key", ["coins", "coins.weight", "costs.fee", "tuned.verdict", "gate", "tune.sets"]
+)
 def test_what_is_no_parameter_is_refused_and_nothing_written(key: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is no parameter of the strategy"):
         write(tmp_path / "best.toml", best(), CHANGED | {key: (1, 2)}, AGAINST, WHERE, WHEN)
@@ -139,8 +153,13 @@ def test_settings_of_no_search_and_recommended_ones_bring_none(tmp_path: Path) -
     assert warning_of(load([written(tmp_path, FOR)])) is None
 
 
-@pytest.mark.parametrize(("verdict", "said"), [(AGAINST, "advises against them"), (OPEN, "cannot tell whether they are any good")])
-def test_what_was_not_recommended_is_said_with_its_reasons(verdict: Verdict, said: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [(AGAINST, "advises against them"), (OPEN, "cannot tell whether they are any good")],
+)
+def test_what_was_not_recommended_is_said_with_its_reasons(
+    verdict: Verdict, said: str, tmp_path: Path
+) -> None:
     warning = warning_of(load([written(tmp_path, verdict)]))
     assert warning is not None
     for part in (said, WHERE, "2026-03-01", SENTENCE):
@@ -149,7 +168,9 @@ def test_what_was_not_recommended_is_said_with_its_reasons(verdict: Verdict, sai
 
 def test_simulated_prices_bring_no_verdict_and_a_warning(tmp_path: Path) -> None:
     path = written(tmp_path, None)
-    assert path.read_text(encoding="utf-8").startswith(f"# The best set of the search of 2026-03-01 ({WHERE}): no verdict.\n# Prices were simulated")
+    assert path.read_text(encoding="utf-8").startswith(
+        f"# The best set of the search of 2026-03-01 ({WHERE}): no verdict.\n# Prices were simulated"
+    )
     assert "simulated prices" in (warning_of(load([path])) or "")
 
 
@@ -164,14 +185,25 @@ OTHERS = (
     "exchange.timeframe=1h",
     'coins=[{name="BTC", history="BTC-USD", market="BTC/USDT", weight=0.5, lag_days=0}]',
 )
-ALIKE = ("exchange.mode=testnet", "exchange.amount=5", "backtest.cash=1000", "guards.drawdown_stop=0.5", "journal.folder=other", "tune.sets=7")
+ALIKE = (
+    "exchange.mode=testnet",
+    "exchange.amount=5",
+    "backtest.cash=1000",
+    "guards.drawdown_stop=0.5",
+    "journal.folder=other",
+    "tune.sets=7",
+)
 
 
 @pytest.mark.parametrize("override", OTHERS)
 def test_a_verdict_holds_for_the_set_it_judged_only(override: str, tmp_path: Path) -> None:
     """Even a recommended one: with other rules, coins or costs it is another strategy."""
     warning = warning_of(load([written(tmp_path, FOR)], [override]))
-    assert warning is not None and 'the verdict "recommend"' in warning and "not the set it judged" in warning
+    assert (
+        warning is not None
+        and 'the verdict "recommend"' in warning
+        and "not the set it judged" in warning
+    )
 
 
 @pytest.mark.parametrize("override", ALIKE)
@@ -202,4 +234,6 @@ def test_a_verdict_that_was_tampered_with_is_refused(change: str, tmp_path: Path
 
 
 def test_a_fingerprint_of_nothing_is_that_of_other_settings(tmp_path: Path) -> None:
-    assert "not the set it judged" in (warning_of(load([written(tmp_path, FOR)], ["tuned.judged=abc"])) or "")
+    assert "not the set it judged" in (
+        warning_of(load([written(tmp_path, FOR)], ["tuned.judged=abc"])) or ""
+    )

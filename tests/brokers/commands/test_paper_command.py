@@ -45,7 +45,9 @@ def test_orders_need_keys(offline: None) -> None:
     assert "RUSSELL_GATE_API_KEY" in said
 
 
-def test_a_session_has_its_rubbish_collected(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_has_its_rubbish_collected(
+    offline: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The program does without the collector, as suits a run of seconds; a session lives for months."""
     monkeypatch.setattr(gc, "enable", lambda: collected.append(True))
     collected: list[bool] = []
@@ -53,7 +55,9 @@ def test_a_session_has_its_rubbish_collected(offline: None, monkeypatch: pytest.
     assert collected
 
 
-def test_a_bug_shows_its_traceback_without_the_secrets_in_it(offline: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_shows_its_traceback_without_the_secrets_in_it(
+    offline: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("GET /order?signature=0123abcdef with abc123")
 
@@ -67,7 +71,9 @@ def test_a_bug_shows_its_traceback_without_the_secrets_in_it(offline: None, monk
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_ctrl_c_ends_the_session_as_interrupted(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+def test_ctrl_c_ends_the_session_as_interrupted(
+    offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
     """The second at once, in whatever is being done: no bug either."""
 
     def interrupted(self: Session, *_: object) -> None:
@@ -78,11 +84,15 @@ def test_ctrl_c_ends_the_session_as_interrupted(offline: None, tmp_path: Path, m
     monkeypatch.setattr(Session, "run", interrupted)
     code, said = called("paper")
     assert code == 130, said
-    with open_journal(tmp_path / "state" / "dry-run-binance.sqlite", lambda: 0.0, locked=False) as journal:
+    with open_journal(
+        tmp_path / "state" / "dry-run-binance.sqlite", lambda: 0.0, locked=False
+    ) as journal:
         assert [one.outcome for one in journal.sessions()] == ["interrupted"]
 
 
-def test_what_is_not_known_is_null_in_json(offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_known_is_null_in_json(
+    offline: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A coin that is not listed yet has no confirmation that could be missing."""
 
     def decided(self: Session, *_: object) -> None:
@@ -92,7 +102,9 @@ def test_what_is_not_known_is_null_in_json(offline: None, tmp_path: Path, monkey
             86_400, 86_401.0, 0, 0.5, 3, None, 0, 1000.0, 1000.0, 0.0, 0.0, (math.nan, 1.0), nothing, nothing, nothing, "nothing", "", 1
         )  # fmt: skip
         intent = Intent(0, 86_400, "BTC", 0, 0.5, 200.0, "planned", "")
-        self._journal.record_decision(row, None, [], EquityRow(86_400, 1000.0, 1000.0, 1000.0, 1.0, 0.0), [intent])
+        self._journal.record_decision(
+            row, None, [], EquityRow(86_400, 1000.0, 1000.0, 1000.0, 1.0, 0.0), [intent]
+        )
 
     monkeypatch.setattr(Session, "run", decided)
     code, said = called("paper", "--once", "--json")
@@ -100,8 +112,14 @@ def test_what_is_not_known_is_null_in_json(offline: None, tmp_path: Path, monkey
     found = json.loads(said, parse_constant=pytest.fail)
     assert found["decision"]["missing"] == [None, 1.0]
     assert found["decision"]["targets"] == [0.0, 0.0]
-    assert (found["decision"]["equity"], found["decision"]["confirmed_at"], found["decision"]["sentence"]) == (1000.0, None, "nothing")
-    assert [(one["symbol"], one["size"], one["price"]) for one in found["intents"]] == [("BTC", 0.5, 200.0)]
+    assert (
+        found["decision"]["equity"],
+        found["decision"]["confirmed_at"],
+        found["decision"]["sentence"],
+    ) == (1000.0, None, "nothing")
+    assert [(one["symbol"], one["size"], one["price"]) for one in found["intents"]] == [
+        ("BTC", 0.5, 200.0)
+    ]
 
 
 def test_half_a_pair_of_keys_is_a_slip(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,10 +139,14 @@ def test_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("exchange", ["okx", "bitget", "kraken", "nosuch"])
-def test_an_exchange_without_a_safe_sandbox_is_refused_by_name(exchange: str, monkeypatch: pytest.MonkeyPatch, offline: None) -> None:
+def test_an_exchange_without_a_safe_sandbox_is_refused_by_name(
+    exchange: str, monkeypatch: pytest.MonkeyPatch, offline: None
+) -> None:
     monkeypatch.setenv("RUSSELL_GATE_API_KEY", "abc123")
     monkeypatch.setenv("RUSSELL_GATE_API_SECRET", "def456")
-    code, said = called("paper", "--once", "--set", "exchange.mode=testnet", "--set", f"exchange.id={exchange}")
+    code, said = called(
+        "paper", "--once", "--set", "exchange.mode=testnet", "--set", f"exchange.id={exchange}"
+    )
     assert code == 4
     assert exchange in said
     assert "binance" in said
@@ -150,27 +172,59 @@ def test_a_window_that_is_none_is_named(span: str) -> None:
     assert "FROM:TO" in said
 
 
-def test_a_replay_leaves_a_run_with_its_journal(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    code, said = called("paper", "--replay", "2015-07-20:2015-08-10", *options(whole_folder, cache), "--output", "replayed")
+def test_a_replay_leaves_a_run_with_its_journal(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    code, said = called(
+        "paper",
+        "--replay",
+        "2015-07-20:2015-08-10",
+        *options(whole_folder, cache),
+        "--output",
+        "replayed",
+    )
     assert code == 0, said
-    assert {path.name for path in (tmp_path / "replayed").iterdir()} >= {"journal.sqlite", "report.html", "metrics.json", "orders.csv"}
+    assert {path.name for path in (tmp_path / "replayed").iterdir()} >= {
+        "journal.sqlite",
+        "report.html",
+        "metrics.json",
+        "orders.csv",
+    }
     plain, _ = called(
-        "backtest", *options(whole_folder, cache), "--set", "backtest.start=2015-07-20", "--set", "backtest.end=2015-08-10", "--output", "plain"
+        "backtest",
+        *options(whole_folder, cache),
+        "--set",
+        "backtest.start=2015-07-20",
+        "--set",
+        "backtest.end=2015-08-10",
+        "--output",
+        "plain",
     )
     assert plain == 0
     for name in ("orders.csv", "equity.csv", "decisions.csv", "gate.csv"):
-        assert (tmp_path / "replayed" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes(), name
+        assert (tmp_path / "replayed" / name).read_bytes() == (
+            tmp_path / "plain" / name
+        ).read_bytes(), name
 
 
 def test_parity_holds_and_says_so(whole_folder: Path, cache: Path) -> None:
-    code, said = called("check", "parity", "--window", "2015-07-20:2015-08-10", *options(whole_folder, cache), "--json")
+    code, said = called(
+        "check",
+        "parity",
+        "--window",
+        "2015-07-20:2015-08-10",
+        *options(whole_folder, cache),
+        "--json",
+    )
     assert code == 0
     found = json.loads(said)
     assert (found["bars"], found["differences"], found["equity"]) == (22, [], 0.0)
     assert found["orders"] > 0
 
 
-def test_a_live_path_that_pays_another_price_is_caught(whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_path_that_pays_another_price_is_caught(
+    whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = replay.NextOpens.book
 
     def dearer(self: replay.NextOpens, coin: str) -> replay.Book:
@@ -178,7 +232,9 @@ def test_a_live_path_that_pays_another_price_is_caught(whole_folder: Path, cache
         return book._replace(asks=tuple((price * 1.001, size) for price, size in book.asks))
 
     monkeypatch.setattr(replay.NextOpens, "book", dearer)
-    code, said = called("check", "parity", "--window", "2015-07-20:2015-08-10", *options(whole_folder, cache))
+    code, said = called(
+        "check", "parity", "--window", "2015-07-20:2015-08-10", *options(whole_folder, cache)
+    )
     assert code == 5
     assert "order: BTC" in said
     assert "2015-07-23" in said

@@ -36,8 +36,13 @@ from tests.exchange.venue import LIVE, TESTNET
 
 NOON = "2015-10-20 12:00:00"  # a Tuesday; the newest session is Monday's, the newest day too
 BAR = "2015-10-20"
-ELSEWHERE = Answer(451, b'{"code":0,"msg":"Service unavailable from a restricted location according to \'b. Eligibility\'."}')
-pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise imports it
+ELSEWHERE = Answer(
+    451,
+    b'{"code":0,"msg":"Service unavailable from a restricted location according to \'b. Eligibility\'."}',
+)
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:'imghdr' is deprecated:DeprecationWarning"
+)  # apprise imports it
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and users are those of POSIX")
 
 
@@ -61,7 +66,9 @@ def changed(w: World, whole_folder: Path, cache: Path, tmp_path: Path) -> Callab
 
 
 def findings(w: World, secrets: Any = SECRETS) -> dict[str, Finding]:
-    found = [finding for _, finding in examined(w.settings, secrets, journal_path(w.settings), w.clock)]
+    found = [
+        finding for _, finding in examined(w.settings, secrets, journal_path(w.settings), w.clock)
+    ]
     assert len({one.name for one in found}) == len(found)
     assert [one for one in found if one.state != "ok" and not one.remedy] == []
     return {one.name: one for one in found}
@@ -88,13 +95,18 @@ def traded(w: World, time: str = BAR, outcome: str | None = "done") -> Path:
 # What is right
 
 
-def test_before_the_first_session_all_is_well_and_nothing_is_made_or_sent(w: World, tmp_path: Path) -> None:
+def test_before_the_first_session_all_is_well_and_nothing_is_made_or_sent(
+    w: World, tmp_path: Path
+) -> None:
     found = findings(w)
     assert odd(found) == []
     assert found["account"].text.startswith(
         "begins with 5,000.00 of 10,000.00 USDT at the first start; left alone: 1 BNB, 1 BTC, 1 ETH, 5 SOL, 1,000 TRX"
     )
-    assert found["order sizes"].text == "smallest BTC 5.00, ETH 5.00, SOL 5.00 USDT; 2% of the account are 100.00"
+    assert (
+        found["order sizes"].text
+        == "smallest BTC 5.00, ETH 5.00, SOL 5.00 USDT; 2% of the account are 100.00"
+    )
     assert "none yet" in found["journal"].text
     assert {one.name for one in tmp_path.iterdir()} == {"cache"}
     assert {method for _, method, _ in w.network.counts} == {"GET", "HEAD"}
@@ -116,13 +128,26 @@ def test_after_a_session_it_tells_whose_what_is_and_how_old_the_prices_are(w: Wo
     owned, found = w.owned(), findings(w)
     assert odd(found) == []
     ours = f"{owned['BTC']:,.8g} BTC, {owned['ETH']:,.8g} ETH, {owned['SOL']:,.8g} SOL, {owned['USDT'] + 5000:,.8g} USDT"
-    assert found["account"].text == f"ours: {ours}; not ours and left alone: 1 BNB, 1 BTC, 1 ETH, 5 SOL, 1,000 TRX, 5,000 USDT"
-    assert found["sessions"].text == "^RUT up to 2015-10-19, 0 sessions behind; 9 series, none is older"
-    assert found["coin days"].text == "BTC-USD up to 2015-10-19, 0 days behind; 3 series, none is older"
-    assert found["decision"].text.startswith("12 h ago, on the bar of 2015-10-20 00:00 UTC: Gate confirmed since 2015-07-22")
+    assert (
+        found["account"].text
+        == f"ours: {ours}; not ours and left alone: 1 BNB, 1 BTC, 1 ETH, 5 SOL, 1,000 TRX, 5,000 USDT"
+    )
+    assert (
+        found["sessions"].text
+        == "^RUT up to 2015-10-19, 0 sessions behind; 9 series, none is older"
+    )
+    assert (
+        found["coin days"].text
+        == "BTC-USD up to 2015-10-19, 0 days behind; 3 series, none is older"
+    )
+    assert found["decision"].text.startswith(
+        "12 h ago, on the bar of 2015-10-20 00:00 UTC: Gate confirmed since 2015-07-22"
+    )
     assert found["session"].text == "none is running; the last one ended 12 h ago: done"
 
-    w.clock.sleep(3 * DAY)  # Friday noon: Tuesday's, Wednesday's and Thursday's sessions are lacking
+    w.clock.sleep(
+        3 * DAY
+    )  # Friday noon: Tuesday's, Wednesday's and Thursday's sessions are lacking
     found = findings(w)
     assert (found["sessions"].state, found["coin days"].state) == ("warning", "warning")
     assert "3 sessions behind" in found["sessions"].text
@@ -141,7 +166,10 @@ def test_it_works_beside_a_session_and_leaves_it_alone(w: World) -> None:
         session.begin_session("testnet", "{}", "1")
         found = findings(w)
         assert odd(found) == []
-        assert found["session"].text == f"the lock is held: process {os.getpid()}, since 2015-10-20 12:00 UTC"
+        assert (
+            found["session"].text
+            == f"the lock is held: process {os.getpid()}, since 2015-10-20 12:00 UTC"
+        )
         session.put("still", "mine")
     assert findings(w)["session"].text.startswith("the last one, process")
 
@@ -149,18 +177,32 @@ def test_it_works_beside_a_session_and_leaves_it_alone(w: World) -> None:
 # Exchange, network and keys
 
 
-@pytest.mark.parametrize(("ahead", "state"), [(0.3, "ok"), (-0.3, "ok"), (3.0, "warning"), (-3.0, "warning"), (10.0, "wrong"), (-10.0, "wrong")])
+@pytest.mark.parametrize(
+    ("ahead", "state"),
+    [
+        (0.3, "ok"),
+        (-0.3, "ok"),
+        (3.0, "warning"),
+        (-3.0, "warning"),
+        (10.0, "wrong"),
+        (-10.0, "wrong"),
+    ],
+)
 def test_a_clock_may_be_off_by_half_a_second(w: World, ahead: float, state: str) -> None:
     w.venue.clock_offset = ahead
     found = exchange.reached("binance", Keys(KEY, SECRET), w.settings, w.clock)[0]
     assert found is not None
     told = exchange.offset(found, 5000, w.clock)
     assert told.state == state
-    assert told.text.startswith(f"{abs(ahead):.2f} s {'behind' if ahead > 0 else 'ahead of'} binance's testnet")
+    assert told.text.startswith(
+        f"{abs(ahead):.2f} s {'behind' if ahead > 0 else 'ahead of'} binance's testnet"
+    )
     found.client.close()
 
 
-def test_a_clock_off_by_ten_seconds_is_wrong_and_the_rest_is_examined_all_the_same(w: World) -> None:
+def test_a_clock_off_by_ten_seconds_is_wrong_and_the_rest_is_examined_all_the_same(
+    w: World,
+) -> None:
     w.venue.clock_offset = 10.0
     found = findings(w)
     assert odd(found) == ["clock"]
@@ -195,7 +237,9 @@ def test_a_key_that_may_not_trade(w: World) -> None:
     assert findings(w)["key"][1:3] == ("wrong", "accepted, but may not trade")
 
 
-def test_a_key_that_may_withdraw_is_a_warning_unless_the_settings_refuse_it(w: World, changed: Callable[..., None]) -> None:
+def test_a_key_that_may_withdraw_is_a_warning_unless_the_settings_refuse_it(
+    w: World, changed: Callable[..., None]
+) -> None:
     w.venue.keys[KEY].withdraw = True
     found = findings(w)
     assert odd(found) == ["key"]
@@ -208,7 +252,9 @@ def test_without_keys_the_testnet_is_not_asked(w: World) -> None:
     found = findings(w, Secrets())
     assert odd(found) == ["keys"]
     assert "https://testnet.binance.vision" in found["keys"].remedy
-    assert [asked for asked in w.network.asked if asked.host == TESTNET and asked.method != "HEAD"] == []
+    assert [
+        asked for asked in w.network.asked if asked.host == TESTNET and asked.method != "HEAD"
+    ] == []
 
 
 def test_no_network_is_said_at_once_and_the_local_checks_are_made(w: World) -> None:
@@ -221,10 +267,15 @@ def test_no_network_is_said_at_once_and_the_local_checks_are_made(w: World) -> N
     assert "clock" not in found
 
 
-def test_a_host_that_cannot_be_connected_to_is_named_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_cannot_be_connected_to_is_named_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    assert exchange.unreachable(f"http://127.0.0.1:{closed_port()}", 0.5) == "no connection to 127.0.0.1 (Connection refused)"
+    assert (
+        exchange.unreachable(f"http://127.0.0.1:{closed_port()}", 0.5)
+        == "no connection to 127.0.0.1 (Connection refused)"
+    )
 
 
 def test_a_certificate_that_nobody_vouches_for_is_named(w: World) -> None:
@@ -236,9 +287,15 @@ def test_a_certificate_that_nobody_vouches_for_is_named(w: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "name", "remedy"), [(LIVE, "binance", "exchange.prices_id"), (TESTNET, "binance's testnet", "cannot be chosen by place")]
+    ("host", "name", "remedy"),
+    [
+        (LIVE, "binance", "exchange.prices_id"),
+        (TESTNET, "binance's testnet", "cannot be chosen by place"),
+    ],
 )
-def test_an_exchange_that_does_not_serve_this_place(w: World, host: str, name: str, remedy: str) -> None:
+def test_an_exchange_that_does_not_serve_this_place(
+    w: World, host: str, name: str, remedy: str
+) -> None:
     def elsewhere(asked: Asked, number: int) -> Answer | None:
         return ELSEWHERE if asked.host == host and asked.method == "GET" else None
 
@@ -279,7 +336,9 @@ def test_a_coin_that_is_not_traded_now(w: World) -> None:
     assert found["coins at binance"][1:3] == ("warning", "SOL/USDT: not traded now")
 
 
-def test_an_account_too_small_for_the_smallest_orders(w: World, changed: Callable[..., None]) -> None:
+def test_an_account_too_small_for_the_smallest_orders(
+    w: World, changed: Callable[..., None]
+) -> None:
     changed({"exchange.amount": 249.0})  # of which 2 % are 4.98, and the smallest order is 5
     found = findings(w)
     assert odd(found) == ["order sizes"]
@@ -299,7 +358,10 @@ def test_an_account_without_the_quote_coin(w: World) -> None:
     w.venue.person.withdraw("USDT", GRANTS["USDT"])
     found = findings(w)
     assert "account" in wrong(found)
-    assert found["account"].text == "there is no USDT to trade with; there are 1 BNB, 1 BTC, 1 ETH, 5 SOL, 1,000 TRX"
+    assert (
+        found["account"].text
+        == "there is no USDT to trade with; there are 1 BNB, 1 BTC, 1 ETH, 5 SOL, 1,000 TRX"
+    )
 
 
 def test_an_account_with_less_than_the_settings_ask_for(w: World) -> None:
@@ -329,17 +391,24 @@ def test_a_damaged_file_of_the_cache_stays_and_is_named(w: World) -> None:
     assert path.read_bytes() == b"no table"
 
 
-def test_a_folder_of_prices_is_read_as_it_is(w: World, changed: Callable[..., None], whole_folder: Path) -> None:
+def test_a_folder_of_prices_is_read_as_it_is(
+    w: World, changed: Callable[..., None], whole_folder: Path
+) -> None:
     changed({"prices.source": "folder"})
     w.clock = type(w.clock)(epoch("2017-01-02 12:00"))  # the files end with Friday's session
     found = findings(w)
     assert odd(found) == []
-    assert found["sessions"].text == "^RUT up to 2016-12-30, 0 sessions behind; 9 series, none is older"
+    assert (
+        found["sessions"].text
+        == "^RUT up to 2016-12-30, 0 sessions behind; 9 series, none is older"
+    )
     assert LIVE in w.network.hosts()
     assert "query2.finance.yahoo.com" not in w.network.hosts()
 
 
-def test_a_calendar_that_ends_soon_and_is_not_renewed_is_a_warning(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_calendar_that_ends_soon_and_is_not_renewed_is_a_warning(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = pd.Timestamp(w.clock.now(), unit="s", tz="UTC")
     closes, delay = prices.closes_and_delay(w.settings, now)
     monkeypatch.setattr(prices, "closes_and_delay", lambda settings, now: (closes, delay))
@@ -349,7 +418,9 @@ def test_a_calendar_that_ends_soon_and_is_not_renewed_is_a_warning(w: World, mon
     assert "59 days ahead" in soon.text
 
 
-def test_simulated_prices_are_never_behind_and_nothing_to_trade_on(w: World, changed: Callable[..., None]) -> None:
+def test_simulated_prices_are_never_behind_and_nothing_to_trade_on(
+    w: World, changed: Callable[..., None]
+) -> None:
     changed({"prices.source": "sample"})
     found = findings(w)
     assert odd(found) == ["configuration"]
@@ -392,16 +463,22 @@ def test_a_damaged_journal_is_said_and_the_rest_is_examined(w: World) -> None:
         (None, 3, "warning", "wrong"),
     ],
 )
-def test_a_decision_that_should_have_come(w: World, outcome: str | None, days: int, session: str, decision: str) -> None:
+def test_a_decision_that_should_have_come(
+    w: World, outcome: str | None, days: int, session: str, decision: str
+) -> None:
     path = traded(w, outcome=outcome)
     now = epoch(BAR) + days * DAY + 30.0
     with open_journal(path, lambda: now, locked=False) as journal:
         found = {one.name: one for one in records.examined(journal, path, "", w.settings, now)}
-        held = {one.name: one for one in records.examined(journal, path, "process 7", w.settings, now)}
+        held = {
+            one.name: one for one in records.examined(journal, path, "process 7", w.settings, now)
+        }
     assert (found["session"].state, found["decision"].state) == (session, decision)
     assert held["session"].state == "ok"
     assert ("it hangs" in held["decision"].text) == (days == 3)
-    assert found["decision"].text.startswith(f"{span(days * DAY + 30)} ago, on the bar of 2015-10-20 00:00 UTC: Gate confirmed")
+    assert found["decision"].text.startswith(
+        f"{span(days * DAY + 30)} ago, on the bar of 2015-10-20 00:00 UTC: Gate confirmed"
+    )
 
 
 def test_a_session_that_has_just_begun_has_missed_nothing(w: World) -> None:
@@ -416,9 +493,17 @@ def test_a_session_that_has_just_begun_has_missed_nothing(w: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("severity", "hours", "state"), [("critical", 23, "warning"), ("warning", 23, "warning"), ("warning", 25, "ok"), ("info", 5, "ok")]
+    ("severity", "hours", "state"),
+    [
+        ("critical", 23, "warning"),
+        ("warning", 23, "warning"),
+        ("warning", 25, "ok"),
+        ("info", 5, "ok"),
+    ],
 )
-def test_incidents_of_the_last_day_are_a_warning(w: World, severity: Any, hours: int, state: str) -> None:
+def test_incidents_of_the_last_day_are_a_warning(
+    w: World, severity: Any, hours: int, state: str
+) -> None:
     path = traded(w)
     with open_journal(path, w.clock.now, locked=False) as journal:
         assert records.incidents(journal, w.clock.now())[1:3] == ("ok", "none")
@@ -455,7 +540,9 @@ def test_a_folder_that_cannot_be_written() -> None:
     assert "journal.folder" in found.remedy
 
 
-def test_a_folder_in_the_place_of_a_file_is_wrong_in_the_whole(w: World, changed: Callable[..., None], tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_file_is_wrong_in_the_whole(
+    w: World, changed: Callable[..., None], tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     changed({"log.folder": tmp_path / "file" / "logs"})
     found = findings(w)
@@ -464,7 +551,9 @@ def test_a_folder_in_the_place_of_a_file_is_wrong_in_the_whole(w: World, changed
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert records.writable("cache folder", tmp_path / "new", "prices.cache").text.startswith(f"{tmp_path / 'new'}: can be made, ")
+    assert records.writable("cache folder", tmp_path / "new", "prices.cache").text.startswith(
+        f"{tmp_path / 'new'}: can be made, "
+    )
     monkeypatch.setattr(records, "COMFORTABLE", 10**18)
     assert records.writable("cache folder", tmp_path, "prices.cache").state == "warning"
     monkeypatch.setattr(records, "NEEDED", 10**18)
@@ -486,17 +575,25 @@ def test_versions_are_those_of_the_project_or_newer(tmp_path: Path) -> None:
     found = installation.versions(project)
     assert found.state == "wrong"
     assert found.text.startswith("ccxt 4.")
-    assert found.text.endswith("at least 99.1 is needed; no-such-thing is missing, at least 1 is needed")
+    assert found.text.endswith(
+        "at least 99.1 is needed; no-such-thing is missing, at least 1 is needed"
+    )
     assert installation.versions(tmp_path / "none").state == "warning"
 
 
-def test_notifications_need_addresses_that_are_understood(w: World, changed: Callable[..., None]) -> None:
-    good = Secrets(notify_urls=SecretStr("json://127.0.0.1:9/abcdef1234 json://127.0.0.1:9/fedcba4321"))
+def test_notifications_need_addresses_that_are_understood(
+    w: World, changed: Callable[..., None]
+) -> None:
+    good = Secrets(
+        notify_urls=SecretStr("json://127.0.0.1:9/abcdef1234 json://127.0.0.1:9/fedcba4321")
+    )
     found = installation.notifications(w.settings, good)
     assert found[1:3] == ("ok", "2 addresses are told of gate, orders, incident, daily, missed")
     changed({"notify.events": []})
     assert installation.notifications(w.settings, good).state == "warning"
-    bad = installation.notifications(w.settings, Secrets(notify_urls=SecretStr("nonsense://token1234")))
+    bad = installation.notifications(
+        w.settings, Secrets(notify_urls=SecretStr("nonsense://token1234"))
+    )
     assert bad.state == "wrong"
     assert "token1234" not in str(bad)
 
@@ -505,7 +602,10 @@ def test_notifications_need_addresses_that_are_understood(w: World, changed: Cal
 
 
 def drill(w: World) -> dict[str, Finding]:
-    return {one.name: one for one in drilled(w.settings, Keys(KEY, SECRET), journal_path(w.settings), w.clock)}
+    return {
+        one.name: one
+        for one in drilled(w.settings, Keys(KEY, SECRET), journal_path(w.settings), w.clock)
+    }
 
 
 def look(w: World) -> tuple[list[str], float]:
@@ -513,7 +613,9 @@ def look(w: World) -> tuple[list[str], float]:
     problems: list[Problem] = []
     client = exchange.connected("binance", Keys(KEY, SECRET), w.settings, w.clock)
     with w.journal(locked=True) as journal:
-        account = TestnetAccount(w.settings, client, client.price, journal, w.clock, problems.append)
+        account = TestnetAccount(
+            w.settings, client, client.price, journal, w.clock, problems.append
+        )
         account.start()
         flow = account.refresh({"BTC": 50.0, "ETH": 30.0, "SOL": 20.0})
     client.close()
@@ -534,15 +636,22 @@ def test_a_drill_buys_and_sells_the_smallest_lot_and_says_what_it_cost(begun: Wo
     buy, sell = begun.venue.orders
     size, bid, ask = float(buy.executed), float(sell.trades[0].price), float(buy.trades[0].price)
     assert (buy.side, sell.side, buy.executed) == ("BUY", "SELL", sell.executed)
-    assert 5 * 1.05 / bid + 1e-5 <= size < 5 * 1.05 / bid + 2e-5  # 1.05 times the smallest order in whole steps, and one more
+    assert (
+        5 * 1.05 / bid + 1e-5 <= size < 5 * 1.05 / bid + 2e-5
+    )  # 1.05 times the smallest order in whole steps, and one more
     spread, fees = size * (ask - bid), size * (ask + bid) * 0.001
-    assert found["drill: outcome"].text == f"paid {spread:,.4f} USDT for the spread and {fees:,.4f} USDT in fees; nothing is left open"
+    assert (
+        found["drill: outcome"].text
+        == f"paid {spread:,.4f} USDT for the spread and {fees:,.4f} USDT in fees; nothing is left open"
+    )
     assert f"fee {0.001 * size:.8g} BTC, in 0." in found["drill: buy"].text
     assert begun.owned()["BTC"] == pytest.approx(-0.001 * size, abs=1e-8)
     assert begun.owned()["USDT"] == pytest.approx(-spread - size * bid * 0.001, abs=1e-7)
 
 
-def test_after_a_drill_nobody_else_is_said_to_have_changed_the_account_whose_history_has_no_trade_of_it(w: World) -> None:
+def test_after_a_drill_nobody_else_is_said_to_have_changed_the_account_whose_history_has_no_trade_of_it(
+    w: World,
+) -> None:
     w.clock = type(w.clock)(epoch(f"{BAR} 00:00:02"))
     w.run()
     w.clock.sleep(12 * 3600)
@@ -551,7 +660,12 @@ def test_after_a_drill_nobody_else_is_said_to_have_changed_the_account_whose_his
     assert odd(drill(w)) == []
     assert odd(findings(w)) == []
     with w.journal() as journal:
-        assert (journal.fills(), journal.orders(), journal.intents(), journal.last_decision()) == before
+        assert (
+            journal.fills(),
+            journal.orders(),
+            journal.intents(),
+            journal.last_decision(),
+        ) == before
         assert [(one.kind, one.severity) for one in journal.incidents(5)] == [("drill", "info")]
     w.clock.sleep(12 * 3600)
     assert w.run().problems == []
@@ -565,7 +679,10 @@ def test_a_drill_before_the_first_session_changes_nothing_for_it(w: World) -> No
     assert "ours: 5,000 USDT; not ours" in findings(w)["account"].text
 
 
-@pytest.mark.parametrize("fault", ["answer_lost", "502_before", "invisible", "partial_then_rest", "trades_lag", "balances_lag"])
+@pytest.mark.parametrize(
+    "fault",
+    ["answer_lost", "502_before", "invisible", "partial_then_rest", "trades_lag", "balances_lag"],
+)
 def test_a_drill_is_exactly_once_too(begun: World, fault: str) -> None:
     begun.venue.faults.add(fault, "POST", "order")
     assert odd(drill(begun)) == []
@@ -575,14 +692,18 @@ def test_a_drill_is_exactly_once_too(begun: World, fault: str) -> None:
 
 
 def test_executions_that_are_told_late_are_waited_for(begun: World) -> None:
-    begun.venue.faults.add("trades_lag", "POST", "order", queries=6)  # sending looks for them five times
+    begun.venue.faults.add(
+        "trades_lag", "POST", "order", queries=6
+    )  # sending looks for them five times
     assert odd(drill(begun)) == []
     buy, sell = begun.venue.orders
     assert buy.executed == sell.executed
     assert look(begun) == ([], 0.0)
 
 
-def test_an_order_of_a_drill_whose_end_was_never_learnt_is_sold_by_the_next_one(begun: World) -> None:
+def test_an_order_of_a_drill_whose_end_was_never_learnt_is_sold_by_the_next_one(
+    begun: World,
+) -> None:
     begun.venue.faults.add("answer_lost", "POST", "order")
     begun.venue.faults.add("503_before", "GET", "order", times=99)
     found = drill(begun)
@@ -665,7 +786,9 @@ def test_a_drill_that_cannot_be_paid_for_buys_nothing(begun: World) -> None:
     assert begun.venue.orders == []
 
 
-def test_a_drill_is_refused_while_halted_while_in_use_and_while_something_is_unsettled(begun: World) -> None:
+def test_a_drill_is_refused_while_halted_while_in_use_and_while_something_is_unsettled(
+    begun: World,
+) -> None:
     with begun.journal() as journal:
         journal.halt("by hand")
     assert "halted (by hand), and a drill is an order" in drill(begun)["drill"].text
@@ -692,13 +815,17 @@ def command(w: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
     monkeypatch.setenv("RUSSELL_GATE_API_SECRET", SECRET)
 
     def run(*words: str, settings: Settings | None = None) -> Result:
-        (place / "doctor.toml").write_text(tomli_w.dumps((settings or w.settings).model_dump(exclude_none=True)))
+        (place / "doctor.toml").write_text(
+            tomli_w.dumps((settings or w.settings).model_dump(exclude_none=True))
+        )
         return CliRunner().invoke(main.app, ["doctor", "--config", "doctor.toml", *words])
 
     return run
 
 
-def test_the_command_shows_every_check_in_a_line_and_drills(w: World, command: Callable[..., Result]) -> None:
+def test_the_command_shows_every_check_in_a_line_and_drills(
+    w: World, command: Callable[..., Result]
+) -> None:
     result = command("--drill")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
@@ -709,11 +836,18 @@ def test_the_command_shows_every_check_in_a_line_and_drills(w: World, command: C
     assert SECRET not in result.output
 
 
-def test_the_command_gives_one_document_and_the_code_of_what_is_worst(w: World, command: Callable[..., Result]) -> None:
+def test_the_command_gives_one_document_and_the_code_of_what_is_worst(
+    w: World, command: Callable[..., Result]
+) -> None:
     result = command("--json")
     document = json.loads(result.stdout)
     assert (result.exit_code, document["exit_code"]) == (0, 0)
-    assert {one["area"] for one in document["findings"]} == {"configuration", "exchange", "data", "journal"}
+    assert {one["area"] for one in document["findings"]} == {
+        "configuration",
+        "exchange",
+        "data",
+        "journal",
+    }
     with w.journal() as journal:
         journal.halt("by hand")
     assert command("--json").exit_code == 5
@@ -723,7 +857,10 @@ def test_the_command_gives_one_document_and_the_code_of_what_is_worst(w: World, 
     assert command("--json").exit_code == 3
     w.venue.keys[KEY].revoked = True
     result = command("--json", "--drill")
-    assert (result.exit_code, json.loads(result.stdout)["findings"][-1]["text"]) == (4, "not tried: nothing may be wrong at the exchange")
+    assert (result.exit_code, json.loads(result.stdout)["findings"][-1]["text"]) == (
+        4,
+        "not tried: nothing may be wrong at the exchange",
+    )
 
 
 @posix

@@ -26,7 +26,14 @@ def network(switched_on: Internet, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """The internet, empty and with nothing asked of it yet."""
     for name, value in switched_on.environment().items():
         monkeypatch.setenv(name, value)
-    for kept in (switched_on.sites, switched_on.asked, switched_on.counts, switched_on.refused, switched_on.offline, switched_on.impostors):
+    for kept in (
+        switched_on.sites,
+        switched_on.asked,
+        switched_on.counts,
+        switched_on.refused,
+        switched_on.offline,
+        switched_on.impostors,
+    ):
         kept.clear()
     yield switched_on
     switched_on.hang_up()
@@ -51,8 +58,19 @@ def venue(network: Internet, clock: SimulatedClock) -> Iterator[BinanceVenue]:
 def connect(clock: SimulatedClock) -> Iterator[Callable[..., Client]]:
     made = []
 
-    def connected(exchange_id: str = "binance", keys: Keys | None = KEYS, timeout: float = TIMEOUT) -> Client:
-        made.append(Client(exchange_id, keys, timeout=timeout, recv_window=5000, sleep=clock.sleep, now=clock.now))
+    def connected(
+        exchange_id: str = "binance", keys: Keys | None = KEYS, timeout: float = TIMEOUT
+    ) -> Client:
+        made.append(
+            Client(
+                exchange_id,
+                keys,
+                timeout=timeout,
+                recv_window=5000,
+                sleep=clock.sleep,
+                now=clock.now,
+            )
+        )
         return made[-1]
 
     yield connected

@@ -10,7 +10,13 @@ import pytest
 
 from brokers.clock import SimulatedClock
 from brokers.exchange.client import Client, Keys
-from brokers.exchange.errors import CallAPersonError, ExchangeError, RefusedError, TryLaterError, UnknownOutcomeError
+from brokers.exchange.errors import (
+    CallAPersonError,
+    ExchangeError,
+    RefusedError,
+    TryLaterError,
+    UnknownOutcomeError,
+)
 from brokers.exchange.types import Balances, Book, Listing, Permissions, Placed, Trade
 from tests.brokers.exchange.conftest import NOW
 from tests.exchange.account import KEY, SECRET
@@ -31,7 +37,14 @@ def posted(network: Internet) -> int:
 
 def shown_as(client_id: str = ID, side: str = "BUY", size: str = "0.5") -> Callable[..., Answer]:
     """A fault that shows an open order of 0.5 coins which was never placed."""
-    names = {"symbol": "BTCUSDT", "orderId": 1, "clientOrderId": client_id, "side": side, "status": "NEW", "time": 1_800_000_000_000}
+    names = {
+        "symbol": "BTCUSDT",
+        "orderId": 1,
+        "clientOrderId": client_id,
+        "side": side,
+        "status": "NEW",
+        "time": 1_800_000_000_000,
+    }
     sizes = {"origQty": size, "executedQty": "0", "cummulativeQuoteQty": "0"}
     return lambda *_: Answer(200, json.dumps(names | sizes).encode())
 
@@ -43,7 +56,9 @@ def test_markets_have_their_rules(client: Client) -> None:
     assert client.listings()[BTC] == Listing(BTC, "BTC", "USDT", True, 1e-05, 1e-05, 5.0, 0.01)
 
 
-def test_markets_are_asked_for_once_and_again_on_demand(client: Client, venue: BinanceVenue, network: Internet) -> None:
+def test_markets_are_asked_for_once_and_again_on_demand(
+    client: Client, venue: BinanceVenue, network: Internet
+) -> None:
     client.listings()
     venue.markets["BTCUSDT"].status = "HALT"
     assert client.listings()[BTC].active
@@ -51,13 +66,17 @@ def test_markets_are_asked_for_once_and_again_on_demand(client: Client, venue: B
     assert network.counts[TESTNET, "GET", "/api/v3/exchangeInfo"] == 2
 
 
-def test_an_outage_of_the_futures_testnet_does_not_matter(client: Client, network: Internet) -> None:
+def test_an_outage_of_the_futures_testnet_does_not_matter(
+    client: Client, network: Internet
+) -> None:
     client.listings()
     client.balances()
     assert network.hosts() == {TESTNET}
 
 
-def test_an_account_lists_what_is_held_with_what_orders_hold(client: Client, venue: BinanceVenue) -> None:
+def test_an_account_lists_what_is_held_with_what_orders_hold(
+    client: Client, venue: BinanceVenue
+) -> None:
     venue.matching.balances.add("SOL", venue.matching.balances.free["BTC"] * 0)
     venue.person.sell("BTCUSDT", "0.25", type="LIMIT", price="110", timeInForce="GTC")
     balances = client.balances()
@@ -65,7 +84,9 @@ def test_an_account_lists_what_is_held_with_what_orders_hold(client: Client, ven
     assert "SOL" not in balances.total and "SOL" not in balances.free
 
 
-def test_an_account_that_holds_nothing_is_believed_if_it_really_is_one(client: Client, venue: BinanceVenue) -> None:
+def test_an_account_that_holds_nothing_is_believed_if_it_really_is_one(
+    client: Client, venue: BinanceVenue
+) -> None:
     for coin, units in venue.grants.items():
         venue.person.withdraw(coin, units)
     assert client.balances() == Balances({}, {})
@@ -88,22 +109,36 @@ def test_a_size_spoiled_by_float_arithmetic_loses_no_step(client: Client) -> Non
     assert client.place(BTC, "buy", 0.29 - 0.06, ID).size == 0.23
 
 
-def test_a_size_below_one_step_is_refused_before_it_is_sent(client: Client, network: Internet) -> None:
+def test_a_size_below_one_step_is_refused_before_it_is_sent(
+    client: Client, network: Internet
+) -> None:
     with pytest.raises(RefusedError, match="less than one step") as caught:
         client.place(BTC, "sell", 0.000009, ID)
     assert caught.value.why == "limits"
     assert posted(network) == 0
 
 
-def test_a_limit_takes_what_is_on_offer_and_leaves_nothing_open(client: Client, venue: BinanceVenue) -> None:
+def test_a_limit_takes_what_is_on_offer_and_leaves_nothing_open(
+    client: Client, venue: BinanceVenue
+) -> None:
     venue.books.set("BTCUSDT", [(99.0, 5.0)], [(100.0, 0.1), (101.0, 5.0)])
     placed = client.place(BTC, "buy", 0.5, ID, limit=100.5)
-    assert (placed.size, placed.filled, placed.average, placed.status) == (0.5, 0.1, 100.0, "expired")
+    assert (placed.size, placed.filled, placed.average, placed.status) == (
+        0.5,
+        0.1,
+        100.0,
+        "expired",
+    )
     assert client.open_orders(BTC) == []
 
 
-@pytest.mark.parametrize(("side", "limit", "sent"), [("buy", 100.4599, "100.45"), ("sell", 99.5001, "99.51"), ("buy", 100.45, "100.45")])
-def test_a_limit_never_gets_worse_by_rounding(client: Client, network: Internet, side: Any, limit: float, sent: str) -> None:
+@pytest.mark.parametrize(
+    ("side", "limit", "sent"),
+    [("buy", 100.4599, "100.45"), ("sell", 99.5001, "99.51"), ("buy", 100.45, "100.45")],
+)
+def test_a_limit_never_gets_worse_by_rounding(
+    client: Client, network: Internet, side: Any, limit: float, sent: str
+) -> None:
     client.place(BTC, side, 0.5, ID, limit=limit)
     (asked,) = [asked for asked in network.asked if asked.method == "POST"]
     assert f"&price={sent}&timeInForce=IOC".encode() in asked.body
@@ -124,10 +159,14 @@ def test_trades_are_those_of_the_order(client: Client) -> None:
     client.place(BTC, "buy", 0.1, "b" * 26)
     placed = client.place(BTC, "sell", 0.5, ID)
     # A tenth of a per cent of 0.5 · 99.95.
-    assert client.trades(placed) == [Trade("2", placed.id, BTC, "sell", 0.5, 99.95, 0.049975, "USDT", placed.time)]
+    assert client.trades(placed) == [
+        Trade("2", placed.id, BTC, "sell", 0.5, 99.95, 0.049975, "USDT", placed.time)
+    ]
 
 
-def test_an_order_that_the_exchange_has_forgotten_has_no_trades(client: Client, venue: BinanceVenue) -> None:
+def test_an_order_that_the_exchange_has_forgotten_has_no_trades(
+    client: Client, venue: BinanceVenue
+) -> None:
     placed = client.place(BTC, "buy", 0.1, ID)
     venue.faults.add("not_found", "GET", "myTrades")
     assert client.trades(placed) == []
@@ -136,7 +175,12 @@ def test_an_order_that_the_exchange_has_forgotten_has_no_trades(client: Client, 
 def test_open_orders_of_others_are_seen(client: Client, venue: BinanceVenue) -> None:
     theirs = venue.person.buy("BTCUSDT", "0.25", type="LIMIT", price="90", timeInForce="GTC")
     (found,) = client.open_orders(BTC)
-    assert (found.client_id, found.size, found.filled, found.status) == (theirs.client_id, 0.25, 0.0, "open")
+    assert (found.client_id, found.size, found.filled, found.status) == (
+        theirs.client_id,
+        0.25,
+        0.0,
+        "open",
+    )
 
 
 def test_a_cancelled_order_is_told_as_it_ended(client: Client, venue: BinanceVenue) -> None:
@@ -145,14 +189,18 @@ def test_a_cancelled_order_is_told_as_it_ended(client: Client, venue: BinanceVen
     assert client.cancel(found) == found._replace(status="cancelled")
 
 
-def test_a_cancel_that_comes_after_the_fill_tells_of_the_fill(client: Client, venue: BinanceVenue) -> None:
+def test_a_cancel_that_comes_after_the_fill_tells_of_the_fill(
+    client: Client, venue: BinanceVenue
+) -> None:
     venue.person.buy("BTCUSDT", "0.25", type="LIMIT", price="90", timeInForce="GTC")
     (found,) = client.open_orders(BTC)
     venue.faults.add("filled_before_cancel", "DELETE", "order")
     assert client.cancel(found) == found._replace(status="filled", filled=0.25, average=90.0)
 
 
-def test_a_cancel_of_an_order_that_a_reset_took_away_has_an_unknown_outcome(client: Client, venue: BinanceVenue) -> None:
+def test_a_cancel_of_an_order_that_a_reset_took_away_has_an_unknown_outcome(
+    client: Client, venue: BinanceVenue
+) -> None:
     venue.person.buy("BTCUSDT", "0.25", type="LIMIT", price="90", timeInForce="GTC")
     (found,) = client.open_orders(BTC)
     venue.reset()
@@ -165,7 +213,9 @@ def test_a_book_may_have_an_empty_side(client: Client, venue: BinanceVenue) -> N
     assert client.book(BTC) == Book((), ((100.0, 0.1), (101.0, 5.0)))
 
 
-def test_price_time_and_permissions(client: Client, venue: BinanceVenue, clock: SimulatedClock) -> None:
+def test_price_time_and_permissions(
+    client: Client, venue: BinanceVenue, clock: SimulatedClock
+) -> None:
     assert client.price(BTC) == 100.0
     venue.clock_offset = 7.5
     assert client.server_time() == pytest.approx(clock.now() + 7.5, abs=0.002)
@@ -176,7 +226,9 @@ def test_price_time_and_permissions(client: Client, venue: BinanceVenue, clock: 
 
 def test_an_unknown_market_is_refused_with_the_nearest(client: Client, network: Internet) -> None:
     for call in (lambda: client.price("BTC/USD"), lambda: client.place("BTC/USD", "buy", 1.0, ID)):
-        with pytest.raises(RefusedError, match="no spot market 'BTC/USD'; nearest: BTC/USDT") as caught:
+        with pytest.raises(
+            RefusedError, match="no spot market 'BTC/USD'; nearest: BTC/USDT"
+        ) as caught:
             call()
         assert caught.value.why == "market"
     assert posted(network) == 0
@@ -191,7 +243,10 @@ QUESTIONS: dict[str, tuple[str, Callable[[Client], Any]]] = {
     "permissions": ("account", lambda client: client.permissions()),
     "order": ("order", lambda client: client.order(ID, BTC)),
     "open orders": ("openOrders", lambda client: client.open_orders(BTC)),
-    "trades": ("myTrades", lambda client: client.trades(Placed("1", ID, BTC, "buy", 0.5, 0.5, 100.05, "filled", NOW))),
+    "trades": (
+        "myTrades",
+        lambda client: client.trades(Placed("1", ID, BTC, "buy", 0.5, 0.5, 100.05, "filled", NOW)),
+    ),
     "book": ("depth", lambda client: client.book(BTC)),
     "price": ("ticker/24hr", lambda client: client.price(BTC)),
 }
@@ -199,21 +254,27 @@ AN_EMPTY_LIST_IS_AN_ANSWER = {("open orders", "brackets"), ("trades", "brackets"
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_question_is_asked_again_until_its_answer_is_usable(client: Client, venue: BinanceVenue, question: str) -> None:
+def test_a_question_is_asked_again_until_its_answer_is_usable(
+    client: Client, venue: BinanceVenue, question: str
+) -> None:
     path, ask = QUESTIONS[question]
     client.place(BTC, "buy", 0.5, ID)
     venue.person.sell("BTCUSDT", "0.25", type="LIMIT", price="110", timeInForce="GTC")
     good = ask(client)
     for fault in UNBELIEVABLE:
         if (question, fault) not in AN_EMPTY_LIST_IS_AN_ANSWER:
-            rule = venue.faults.add(f"{fault}_before", "GET", path, times=1 if fault == "timeout" else 2)
+            rule = venue.faults.add(
+                f"{fault}_before", "GET", path, times=1 if fault == "timeout" else 2
+            )
             answer = ask(client)
             assert len(rule.met) == rule.times, fault
             assert answer == good or question == "server time", fault
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_question_is_given_up_after_four_attempts(client: Client, venue: BinanceVenue, clock: SimulatedClock, question: str) -> None:
+def test_a_question_is_given_up_after_four_attempts(
+    client: Client, venue: BinanceVenue, clock: SimulatedClock, question: str
+) -> None:
     path, ask = QUESTIONS[question]
     client.place(BTC, "buy", 0.5, ID)
     rule = venue.faults.add("html200_before", "GET", path, times=1000)
@@ -225,7 +286,9 @@ def test_a_question_is_given_up_after_four_attempts(client: Client, venue: Binan
     assert caught.value.wait == 0.0
 
 
-def test_a_question_is_given_up_when_its_time_is_over(client: Client, venue: BinanceVenue, clock: SimulatedClock) -> None:
+def test_a_question_is_given_up_when_its_time_is_over(
+    client: Client, venue: BinanceVenue, clock: SimulatedClock
+) -> None:
     def slow(asked: Any, number: int) -> Answer:
         clock.sleep(11.0)
         return UNUSABLE["503"]
@@ -257,20 +320,35 @@ def test_bad_lists_of_markets_leave_the_known_ones(client: Client, venue: Binanc
         b'{"balances":[{"free":"1","locked":"0"}]}',
     ],
 )
-def test_half_an_account_is_not_believed(client: Client, venue: BinanceVenue, account: bytes) -> None:
+def test_half_an_account_is_not_believed(
+    client: Client, venue: BinanceVenue, account: bytes
+) -> None:
     venue.faults.add(lambda *_: Answer(200, account), "GET", "account", times=4)
     with pytest.raises(TryLaterError, match=r"balances: .*Asked 4 times"):
         client.balances()
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"serverTime":1e400}', b'{"serverTime":"soon"}', b'{"serverTime":12}', b"\xff\xfe\x00"])
-def test_a_body_that_breaks_its_reader_is_no_answer(client: Client, venue: BinanceVenue, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"serverTime":1e400}',
+        b'{"serverTime":"soon"}',
+        b'{"serverTime":12}',
+        b"\xff\xfe\x00",
+    ],
+)
+def test_a_body_that_breaks_its_reader_is_no_answer(
+    client: Client, venue: BinanceVenue, body: bytes
+) -> None:
     venue.faults.add(lambda *_: Answer(200, body), "GET", "time", times=4)
     with pytest.raises(TryLaterError, match=r"server time: .*Asked 4 times"):
         client.server_time()
 
 
-def test_an_order_that_cannot_be_seen_for_a_moment_is_told_as_missing(client: Client, venue: BinanceVenue) -> None:
+def test_an_order_that_cannot_be_seen_for_a_moment_is_told_as_missing(
+    client: Client, venue: BinanceVenue
+) -> None:
     venue.faults.add("invisible", "POST", "order", queries=2)
     client.place(BTC, "buy", 0.5, ID)
     assert [client.order(ID, BTC) is None for _ in range(3)] == [True, True, False]
@@ -287,7 +365,9 @@ def test_an_order_of_another_id_is_no_answer(client: Client, venue: BinanceVenue
 
 
 @pytest.mark.parametrize("wait", [1, 30, 59])
-def test_a_short_pause_is_kept_to_the_end(client: Client, venue: BinanceVenue, clock: SimulatedClock, wait: int) -> None:
+def test_a_short_pause_is_kept_to_the_end(
+    client: Client, venue: BinanceVenue, clock: SimulatedClock, wait: int
+) -> None:
     client.listings()
     venue.faults.add("429", "GET", "account", retry_after=wait)
     began = clock.now()
@@ -298,7 +378,12 @@ def test_a_short_pause_is_kept_to_the_end(client: Client, venue: BinanceVenue, c
 
 @pytest.mark.parametrize(("status", "wait"), [("429", 100), ("418", 10), ("418", 200_000)])
 def test_in_a_long_pause_nobody_is_asked_anything(
-    client: Client, venue: BinanceVenue, network: Internet, clock: SimulatedClock, status: str, wait: int
+    client: Client,
+    venue: BinanceVenue,
+    network: Internet,
+    clock: SimulatedClock,
+    status: str,
+    wait: int,
 ) -> None:
     client.listings()
     venue.faults.add(status, "GET", "account", retry_after=wait)
@@ -307,7 +392,13 @@ def test_in_a_long_pause_nobody_is_asked_anything(
     assert caught.value.wait == wait
     sent = len(network.asked)
     clock.sleep(wait / 2)
-    for call in (client.server_time, client.sync_clock, client.balances, lambda: client.price(BTC), lambda: client.place(BTC, "buy", 1.0, ID)):
+    for call in (
+        client.server_time,
+        client.sync_clock,
+        client.balances,
+        lambda: client.price(BTC),
+        lambda: client.place(BTC, "buy", 1.0, ID),
+    ):
         with pytest.raises(TryLaterError, match="nothing was sent") as caught:
             call()
         assert caught.value.wait == pytest.approx(wait / 2)
@@ -317,7 +408,9 @@ def test_in_a_long_pause_nobody_is_asked_anything(
     assert venue.impatient == []
 
 
-def test_a_ban_of_unknown_length_is_taken_for_two_minutes(client: Client, venue: BinanceVenue) -> None:
+def test_a_ban_of_unknown_length_is_taken_for_two_minutes(
+    client: Client, venue: BinanceVenue
+) -> None:
     client.listings()
     venue.faults.add(lambda *_: Answer(418, b"{}"), "GET", "account")
     with pytest.raises(TryLaterError) as caught:
@@ -325,7 +418,9 @@ def test_a_ban_of_unknown_length_is_taken_for_two_minutes(client: Client, venue:
     assert caught.value.wait == 120.0
 
 
-def test_a_clock_set_back_does_not_prolong_a_pause(client: Client, venue: BinanceVenue, clock: SimulatedClock) -> None:
+def test_a_clock_set_back_does_not_prolong_a_pause(
+    client: Client, venue: BinanceVenue, clock: SimulatedClock
+) -> None:
     client.listings()
     venue.faults.add(lambda *_: Answer(429, b"{}", (("Retry-After", "100"),)), "GET", "account")
     with pytest.raises(TryLaterError):
@@ -336,7 +431,9 @@ def test_a_clock_set_back_does_not_prolong_a_pause(client: Client, venue: Binanc
     assert clock.now() - began < 1.0  # ccxt's own pace would wait for a day
 
 
-def test_many_requests_for_an_order_mean_that_there_is_none(client: Client, venue: BinanceVenue) -> None:
+def test_many_requests_for_an_order_mean_that_there_is_none(
+    client: Client, venue: BinanceVenue
+) -> None:
     client.listings()
     venue.faults.add("429", "POST", "order", retry_after=5)
     with pytest.raises(TryLaterError, match="not executed") as caught:
@@ -352,7 +449,9 @@ def test_many_requests_for_an_order_mean_that_there_is_none(client: Client, venu
 
 
 @pytest.mark.parametrize("offset", [30.0, -30.0])
-def test_a_clock_that_is_off_is_set_and_the_call_made_again(client: Client, venue: BinanceVenue, offset: float, network: Internet) -> None:
+def test_a_clock_that_is_off_is_set_and_the_call_made_again(
+    client: Client, venue: BinanceVenue, offset: float, network: Internet
+) -> None:
     venue.clock_offset = offset
     assert client.balances().total["BTC"] == 1.0
     assert client.clock_offset == pytest.approx(offset, abs=0.01)
@@ -362,21 +461,27 @@ def test_a_clock_that_is_off_is_set_and_the_call_made_again(client: Client, venu
     assert posted(network) == 2 and len(venue.orders) == 1
 
 
-def test_the_clock_can_be_set_beforehand(client: Client, venue: BinanceVenue, network: Internet) -> None:
+def test_the_clock_can_be_set_beforehand(
+    client: Client, venue: BinanceVenue, network: Internet
+) -> None:
     venue.clock_offset = 30.0
     assert client.sync_clock() == client.clock_offset == pytest.approx(30.0, abs=0.01)
     client.balances()
     assert network.counts[TESTNET, "GET", "/api/v3/time"] == 1
 
 
-def test_an_order_is_not_sent_a_third_time_for_the_clock(client: Client, venue: BinanceVenue, network: Internet) -> None:
+def test_an_order_is_not_sent_a_third_time_for_the_clock(
+    client: Client, venue: BinanceVenue, network: Internet
+) -> None:
     venue.faults.add("clock", "POST", "order", times=2)
     with pytest.raises(TryLaterError, match="not executed"):
         client.place(BTC, "buy", 0.5, ID)
     assert posted(network) == 2 and venue.orders == []
 
 
-def test_an_order_is_not_sent_again_when_the_clock_cannot_be_set(client: Client, venue: BinanceVenue, network: Internet) -> None:
+def test_an_order_is_not_sent_again_when_the_clock_cannot_be_set(
+    client: Client, venue: BinanceVenue, network: Internet
+) -> None:
     venue.clock_offset = 30.0
     venue.faults.add("500_before", "GET", "time")
     client.listings()
@@ -399,7 +504,9 @@ def test_an_order_without_a_usable_answer_has_an_unknown_outcome_and_is_sent_onc
     assert len(venue.orders) == (fault in AFTERWARDS)
 
 
-def test_a_new_order_that_is_said_to_be_missing_has_an_unknown_outcome(client: Client, venue: BinanceVenue, network: Internet) -> None:
+def test_a_new_order_that_is_said_to_be_missing_has_an_unknown_outcome(
+    client: Client, venue: BinanceVenue, network: Internet
+) -> None:
     venue.faults.add("not_found", "POST", "order", times=5)
     with pytest.raises(UnknownOutcomeError, match="Ask for the order"):
         client.place(BTC, "buy", 0.5, ID)
@@ -419,7 +526,9 @@ def test_a_new_order_that_is_said_to_be_missing_has_an_unknown_outcome(client: C
         ("halted", "market"),
     ],
 )
-def test_a_refused_order_says_why(client: Client, venue: BinanceVenue, network: Internet, fault: str, why: str) -> None:
+def test_a_refused_order_says_why(
+    client: Client, venue: BinanceVenue, network: Internet, fault: str, why: str
+) -> None:
     client.listings()
     venue.faults.add(fault, "POST", "order")
     with pytest.raises(RefusedError) as caught:
@@ -440,24 +549,32 @@ def test_a_refused_order_says_why(client: Client, venue: BinanceVenue, network: 
         (-1102, "Mandatory parameter 'side' was not sent, was empty/null, or malformed.", "other"),
     ],
 )
-def test_what_binance_calls_a_refusal_is_known_by_its_words(client: Client, venue: BinanceVenue, code: int, text: str, why: str) -> None:
+def test_what_binance_calls_a_refusal_is_known_by_its_words(
+    client: Client, venue: BinanceVenue, code: int, text: str, why: str
+) -> None:
     venue.faults.add(lambda *_: refusal(code, text), "POST", "order")
     with pytest.raises(RefusedError) as caught:
         client.place(BTC, "buy", 0.5, ID)
     assert caught.value.why == why
 
 
-def test_a_server_in_trouble_is_not_believed_when_it_refuses(client: Client, venue: BinanceVenue) -> None:
+def test_a_server_in_trouble_is_not_believed_when_it_refuses(
+    client: Client, venue: BinanceVenue
+) -> None:
     venue.faults.add(lambda *_: refusal(-1013, "Filter failure: LOT_SIZE", 500), "POST", "order")
     with pytest.raises(UnknownOutcomeError):
         client.place(BTC, "buy", 0.5, ID)
     client.place(BTC, "buy", 0.5, ID)
-    venue.faults.add(lambda *_: refusal(-2013, "Order does not exist.", 500), "GET", "order", times=3)
+    venue.faults.add(
+        lambda *_: refusal(-2013, "Order does not exist.", 500), "GET", "order", times=3
+    )
     assert client.order(ID, BTC) is not None
 
 
 @pytest.mark.parametrize("code", [-1000, -1001, -1006, -1007, -1008, -1010])
-def test_what_binance_itself_does_not_know_is_no_refusal_whatever_its_status(client: Client, venue: BinanceVenue, code: int) -> None:
+def test_what_binance_itself_does_not_know_is_no_refusal_whatever_its_status(
+    client: Client, venue: BinanceVenue, code: int
+) -> None:
     venue.faults.add(lambda *_: refusal(code, "Execution status unknown.", 400), "POST", "order")
     with pytest.raises(UnknownOutcomeError):
         client.place(BTC, "buy", 0.5, ID)
@@ -476,13 +593,17 @@ def test_an_order_partly_filled_and_expired_is_told_so(client: Client, venue: Bi
 
 
 @pytest.mark.parametrize("other", [{"client_id": "other"}, {"side": "SELL"}, {"size": "0.6"}])
-def test_an_order_that_is_answered_with_another_is_not_believed(client: Client, venue: BinanceVenue, other: dict[str, str]) -> None:
+def test_an_order_that_is_answered_with_another_is_not_believed(
+    client: Client, venue: BinanceVenue, other: dict[str, str]
+) -> None:
     venue.faults.add(shown_as(**other), "POST", "order")
     with pytest.raises(UnknownOutcomeError, match="another order"):
         client.place(BTC, "buy", 0.5, ID)
 
 
-def test_a_lost_cancel_has_an_unknown_outcome(client: Client, venue: BinanceVenue, network: Internet) -> None:
+def test_a_lost_cancel_has_an_unknown_outcome(
+    client: Client, venue: BinanceVenue, network: Internet
+) -> None:
     venue.person.buy("BTCUSDT", "0.25", type="LIMIT", price="90", timeInForce="GTC")
     (found,) = client.open_orders(BTC)
     venue.faults.add("answer_lost", "DELETE", "order")
@@ -495,31 +616,42 @@ def test_a_lost_cancel_has_an_unknown_outcome(client: Client, venue: BinanceVenu
 
 
 @pytest.mark.parametrize("after_a_good_call", [False, True])
-def test_a_revoked_key_is_not_taken_for_a_rate_limit(client: Client, venue: BinanceVenue, network: Internet, after_a_good_call: bool) -> None:
+def test_a_revoked_key_is_not_taken_for_a_rate_limit(
+    client: Client, venue: BinanceVenue, network: Internet, after_a_good_call: bool
+) -> None:
     client.listings()
     if after_a_good_call:
         client.balances()  # from then on ccxt calls it DDoSProtection
     venue.faults.add("key_revoked", "GET", "account", times=100)
     sent = len(network.asked)
-    with pytest.raises(CallAPersonError, match=r"revoked.*live exchange.*IP address.*only read.*https://testnet.binance.vision"):
+    with pytest.raises(
+        CallAPersonError,
+        match=r"revoked.*live exchange.*IP address.*only read.*https://testnet.binance.vision",
+    ):
         client.balances()
     assert len(network.asked) == sent + 1
 
 
-def test_a_key_that_may_only_read_is_told_at_the_first_order(client: Client, venue: BinanceVenue) -> None:
+def test_a_key_that_may_only_read_is_told_at_the_first_order(
+    client: Client, venue: BinanceVenue
+) -> None:
     venue.faults.add("key_read_only", "POST", "order")
     with pytest.raises(CallAPersonError, match="may only read"):
         client.place(BTC, "buy", 0.5, ID)
 
 
 @pytest.mark.parametrize(("key", "secret"), [("a" * 64, SECRET), ("short", SECRET), (KEY, "wrong")])
-def test_wrong_keys_are_told_as_such(venue: BinanceVenue, connect: Callable[..., Client], key: str, secret: str) -> None:
+def test_wrong_keys_are_told_as_such(
+    venue: BinanceVenue, connect: Callable[..., Client], key: str, secret: str
+) -> None:
     with pytest.raises(CallAPersonError, match="RUSSELL_GATE_API_KEY"):
         connect(keys=Keys(key, secret)).balances()
 
 
 def test_a_place_that_is_not_served_is_told_as_such(client: Client, venue: BinanceVenue) -> None:
-    text = "Service unavailable from a restricted location according to 'b. Eligibility' in the terms."
+    text = (
+        "Service unavailable from a restricted location according to 'b. Eligibility' in the terms."
+    )
     venue.faults.add(lambda *_: refusal(0, text, 451), times=2)
     with pytest.raises(CallAPersonError, match=r"restricted location.*choose another exchange.id"):
         client.listings()
@@ -536,7 +668,12 @@ def test_a_place_that_is_not_served_needs_no_words(client: Client, venue: Binanc
 def test_an_answer_of_a_proxy_does_not_condemn_the_key(client: Client, venue: BinanceVenue) -> None:
     client.listings()
     for status in (401, 403, 407, 511):
-        venue.faults.add(lambda *_, status=status: Answer(status, b"<html>Who are you?</html>"), "GET", "account", times=4)
+        venue.faults.add(
+            lambda *_, status=status: Answer(status, b"<html>Who are you?</html>"),
+            "GET",
+            "account",
+            times=4,
+        )
         with pytest.raises(TryLaterError, match=f"HTTP {status}"):
             client.balances()
 
@@ -544,13 +681,17 @@ def test_an_answer_of_a_proxy_does_not_condemn_the_key(client: Client, venue: Bi
 # The network.
 
 
-def test_an_exchange_that_cannot_be_reached_is_asked_later(client: Client, network: Internet) -> None:
+def test_an_exchange_that_cannot_be_reached_is_asked_later(
+    client: Client, network: Internet
+) -> None:
     network.offline.add(TESTNET)
     with pytest.raises(TryLaterError, match="markets: NetworkError"):
         client.listings()
 
 
-def test_somebody_with_another_certificate_is_told_nothing(client: Client, network: Internet) -> None:
+def test_somebody_with_another_certificate_is_told_nothing(
+    client: Client, network: Internet
+) -> None:
     network.impostors.add(TESTNET)
     with pytest.raises(TryLaterError, match="certificate verify failed"):
         client.sync_clock()
@@ -566,7 +707,13 @@ def test_nothing_that_is_said_has_a_key_or_a_signature_in_it(
     caplog.set_level("DEBUG")
     client.listings()
     echo = f"<html>{KEY} {SECRET} signature=0123456789abcdef</html>".encode()
-    said = [repr(Keys(KEY, SECRET)), str(Keys(KEY, SECRET)), f"{Keys(KEY, SECRET)}", repr(client), str(vars(client)["_keys"])]
+    said = [
+        repr(Keys(KEY, SECRET)),
+        str(Keys(KEY, SECRET)),
+        f"{Keys(KEY, SECRET)}",
+        repr(client),
+        str(vars(client)["_keys"]),
+    ]
     faults: list[Any] = [
         *(f"{fault}_before" for fault in UNBELIEVABLE if fault != "timeout"),
         "insufficient",
@@ -574,7 +721,10 @@ def test_nothing_that_is_said_has_a_key_or_a_signature_in_it(
         lambda *_: Answer(400, echo),
     ]
     for fault in faults:
-        for method, path, call in (("GET", "account", client.balances), ("POST", "order", lambda: client.place(BTC, "buy", 0.5, ID))):
+        for method, path, call in (
+            ("GET", "account", client.balances),
+            ("POST", "order", lambda: client.place(BTC, "buy", 0.5, ID)),
+        ):
             venue.faults.add(fault, method, path, times=4)
             with pytest.raises(ExchangeError) as caught:
                 call()
@@ -600,10 +750,15 @@ def test_without_keys_prices_come_from_the_live_host_and_nothing_is_signed(
     assert client.price(BTC) == 100.0
     assert client.book(BTC).bids[0][0] == 99.95
     assert network.hosts() == {LIVE}
-    assert all(asked.method == "GET" and "x-mbx-apikey" not in asked.headers and not asked.body for asked in network.asked)
+    assert all(
+        asked.method == "GET" and "x-mbx-apikey" not in asked.headers and not asked.body
+        for asked in network.asked
+    )
 
 
-def test_without_keys_there_is_no_account(venue: BinanceVenue, connect: Callable[..., Client], network: Internet) -> None:
+def test_without_keys_there_is_no_account(
+    venue: BinanceVenue, connect: Callable[..., Client], network: Internet
+) -> None:
     client = connect(keys=None)
     placed = Placed("1", ID, BTC, "buy", 0.5, 0.5, 100.05, "filled", NOW)
     for call in (
@@ -621,5 +776,7 @@ def test_without_keys_there_is_no_account(venue: BinanceVenue, connect: Callable
 
 
 def test_other_markets_have_other_steps(client: Client, venue: BinanceVenue) -> None:
-    venue.markets["XYZUSDT"] = Market("XYZ", venue.markets["BTCUSDT"].step * 100_000, venue.markets["BTCUSDT"].tick * 50)
+    venue.markets["XYZUSDT"] = Market(
+        "XYZ", venue.markets["BTCUSDT"].step * 100_000, venue.markets["BTCUSDT"].tick * 50
+    )
     assert client.place("XYZ/USDT", "buy", 2.9, ID, limit=100.9).size == 2.0

@@ -34,7 +34,10 @@ ORDER = {
 ACCOUNT = {
     "canTrade": True,
     "canWithdraw": False,
-    "balances": [{"asset": "BTC", "free": "0.75", "locked": "0.25"}, {"asset": "ETH", "free": "0.0", "locked": "0.0"}],
+    "balances": [
+        {"asset": "BTC", "free": "0.75", "locked": "0.25"},
+        {"asset": "ETH", "free": "0.0", "locked": "0.0"},
+    ],
 }
 TRADE = {
     "symbol": "BTCUSDT",
@@ -57,7 +60,10 @@ def exchange() -> Iterator[Any]:
     import ccxt
 
     exchange = ccxt.binance()
-    exchange.options |= {"crossMarginPairsData": [], "isolatedMarginPairsData": []}  # as fetch_markets leaves them
+    exchange.options |= {
+        "crossMarginPairsData": [],
+        "isolatedMarginPairsData": [],
+    }  # as fetch_markets leaves them
     exchange.set_markets([exchange.parse_market(listed_markets()["BTCUSDT"].listed())])
     yield exchange
     exchange.close()
@@ -82,7 +88,13 @@ def read_book(exchange: Any, body: Any) -> Book:
 
 def places(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The way to everything inside `body`."""
-    items = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
+    items = (
+        body.items()
+        if isinstance(body, dict)
+        else enumerate(body)
+        if isinstance(body, list)
+        else ()
+    )
     for key, value in items:
         yield (*path, key)
         yield from places(value, (*path, key))
@@ -103,7 +115,9 @@ def spoiled(body: Any) -> Iterator[tuple[str, Any]]:
             yield f"{path} {junk!r}", copied
 
 
-def survivors(read: Callable[[Any, Any], Any], exchange: Any, body: Any) -> Iterator[tuple[str, Any]]:
+def survivors(
+    read: Callable[[Any, Any], Any], exchange: Any, body: Any
+) -> Iterator[tuple[str, Any]]:
     """What was read from spoiled copies of `body` that were not found out."""
     for what, copied in spoiled(body):
         try:
@@ -115,7 +129,9 @@ def survivors(read: Callable[[Any, Any], Any], exchange: Any, body: Any) -> Iter
 def test_good_answers_are_read_as_they_are(exchange: Any) -> None:
     assert read_order(exchange, ORDER) == PLACED
     assert read_account(exchange, ACCOUNT) == Balances({"BTC": 0.75}, {"BTC": 1.0})
-    assert read_trade(exchange, TRADE) == Trade("7", "28", BTC, "buy", 0.2, 100.0, 0.0002, "BTC", 1_800_000_000.0)
+    assert read_trade(exchange, TRADE) == Trade(
+        "7", "28", BTC, "buy", 0.2, 100.0, 0.0002, "BTC", 1_800_000_000.0
+    )
     assert read_book(exchange, BOOK) == Book(((99.9, 1.0), (99.8, 2.0)), ((100.1, 3.0),))
 
 
@@ -134,7 +150,11 @@ def test_no_spoiled_account_is_believed(exchange: Any) -> None:
         for coin, units in balances.total.items():
             assert 0.0 < units < math.inf and 0.0 <= balances.free[coin] <= units, what
     assert "('balances',) 'gone'" not in dict(survivors(read_account, exchange, ACCOUNT))
-    assert not [what for what, _ in survivors(read_account, exchange, ACCOUNT) if "'free'" in what or "'locked'" in what]
+    assert not [
+        what
+        for what, _ in survivors(read_account, exchange, ACCOUNT)
+        if "'free'" in what or "'locked'" in what
+    ]
 
 
 def test_no_spoiled_trade_is_believed(exchange: Any) -> None:
@@ -149,19 +169,30 @@ def test_no_spoiled_book_is_believed(exchange: Any) -> None:
     for what, book in survivors(read_book, exchange, BOOK):
         for price, size in (*book.bids, *book.asks):
             assert 0.0 < price < math.inf and 0.0 <= size < math.inf, what
-        assert (book.bids and book.asks) or what in ("('bids',) []", "('asks',) []", "('asks', 0) 'gone'"), what
+        assert (book.bids and book.asks) or what in (
+            "('bids',) []",
+            "('asks',) []",
+            "('asks', 0) 'gone'",
+        ), what
 
 
 @pytest.mark.parametrize("body", [None, "", "<html></html>", [], {}, 0, "null"])
 @pytest.mark.parametrize("read", [read_order, read_account, read_trade, read_book])
-def test_no_other_body_is_believed(exchange: Any, read: Callable[[Any, Any], Any], body: Any) -> None:
+def test_no_other_body_is_believed(
+    exchange: Any, read: Callable[[Any, Any], Any], body: Any
+) -> None:
     with pytest.raises((UnusableError, *STUMBLES)):
         read(exchange, body)
 
 
 @pytest.mark.parametrize(
     ("bids", "asks"),
-    [([["100.2", "1"]], [["100.1", "1"]]), ([["0", "1"]], [["100.1", "1"]]), ([["99.9", "-1"]], [["100.1", "1"]]), ([["99.9"]], [["100.1", "1"]])],
+    [
+        ([["100.2", "1"]], [["100.1", "1"]]),
+        ([["0", "1"]], [["100.1", "1"]]),
+        ([["99.9", "-1"]], [["100.1", "1"]]),
+        ([["99.9"]], [["100.1", "1"]]),
+    ],
 )
 def test_a_book_that_cannot_be_is_not_believed(exchange: Any, bids: Any, asks: Any) -> None:
     with pytest.raises(UnusableError):
@@ -194,7 +225,11 @@ def test_an_unknown_exchange_has_a_book_when_it_has_both_sides(exchange: Any) ->
     ],
 )
 def test_statuses(exchange: Any, status: str, executed: str, told: str) -> None:
-    body = ORDER | {"status": status, "executedQty": executed, "cummulativeQuoteQty": str(float(executed) * 100)}
+    body = ORDER | {
+        "status": status,
+        "executedQty": executed,
+        "cummulativeQuoteQty": str(float(executed) * 100),
+    }
     assert read_order(exchange, body).status == told
 
 
@@ -206,7 +241,13 @@ def test_a_time_that_cannot_be_is_not_believed(time: Any) -> None:
 
 def test_markets_that_make_no_sense_are_left_out(exchange: Any) -> None:
     good = exchange.markets[BTC]
-    odd = [{**good, "symbol": "A/USDT", "precision": {"amount": -1.0, "price": 0.1}}, {**good, "symbol": None}, {**good, "spot": False}, None, "x"]
+    odd = [
+        {**good, "symbol": "A/USDT", "precision": {"amount": -1.0, "price": 0.1}},
+        {**good, "symbol": None},
+        {**good, "spot": False},
+        None,
+        "x",
+    ]
     assert list(answers.listings([*odd, good])) == [BTC]
     for nothing in ([], {}, odd, None, "x"):
         with pytest.raises(UnusableError):
@@ -214,12 +255,29 @@ def test_markets_that_make_no_sense_are_left_out(exchange: Any) -> None:
 
 
 def test_a_market_without_rules_has_none(exchange: Any) -> None:
-    (listing,) = answers.listings([{"symbol": BTC, "base": "BTC", "quote": "USDT", "spot": True}]).values()
-    assert (listing.step, listing.min_size, listing.min_notional, listing.tick, listing.active) == (0.0, 0.0, 0.0, 0.0, True)
+    (listing,) = answers.listings(
+        [{"symbol": BTC, "base": "BTC", "quote": "USDT", "spot": True}]
+    ).values()
+    assert (listing.step, listing.min_size, listing.min_notional, listing.tick, listing.active) == (
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        True,
+    )
 
 
 def test_a_fee_in_two_coins_is_the_one_that_was_paid() -> None:
-    trade = {"id": "1", "order": "28", "symbol": BTC, "side": "buy", "amount": 0.2, "price": 100.0, "timestamp": 1_800_000_000_000, "fee": None}
+    trade = {
+        "id": "1",
+        "order": "28",
+        "symbol": BTC,
+        "side": "buy",
+        "amount": 0.2,
+        "price": 100.0,
+        "timestamp": 1_800_000_000_000,
+        "fee": None,
+    }
     fees = [{"currency": "BTC", "cost": 0.0}, {"currency": "GT", "cost": 0.01}]
     (read,) = answers.trades([trade | {"fees": fees}], PLACED)
     assert (read.fee, read.fee_coin) == (0.01, "GT")

@@ -22,13 +22,25 @@ def redirect(to: str, status: int = 302) -> Callable[..., Answer]:
     return lambda *_: Answer(status, b"", (("Location", to),))
 
 
-@pytest.mark.parametrize("url", [f"https://{LIVE}/api/v3", f"http://{TESTNET}/api/v3", f"https://{TESTNET}:444/api/v3", "https://evil.example"])
-def test_a_client_with_keys_sends_to_the_sandbox_only(client: Client, network: Internet, url: str) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://{LIVE}/api/v3",
+        f"http://{TESTNET}/api/v3",
+        f"https://{TESTNET}:444/api/v3",
+        "https://evil.example",
+    ],
+)
+def test_a_client_with_keys_sends_to_the_sandbox_only(
+    client: Client, network: Internet, url: str
+) -> None:
     client.listings()
     sent = len(network.asked)
     client._exchange.urls["api"] |= {"public": url, "private": url}
     for call in (client.balances, client.server_time, lambda: client.place(BTC, "buy", 0.5, ID)):
-        with pytest.raises(SafetyError, match=f"for the sandbox at {TESTNET} only. Nothing was sent"):
+        with pytest.raises(
+            SafetyError, match=f"for the sandbox at {TESTNET} only. Nothing was sent"
+        ):
             call()
     assert len(network.asked) == sent
     assert network.hosts() == {TESTNET}
@@ -42,23 +54,35 @@ def test_ccxt_out_of_its_sandbox_mode_is_stopped(client: Client, network: Intern
     assert network.hosts() == {TESTNET}
 
 
-def test_a_client_without_keys_sends_nothing_signed(venue: BinanceVenue, connect: Callable[..., Client], network: Internet) -> None:
+def test_a_client_without_keys_sends_nothing_signed(
+    venue: BinanceVenue, connect: Callable[..., Client], network: Internet
+) -> None:
     client = connect(keys=None)
     client.listings()
     exchange = client._exchange
     exchange.apiKey, exchange.secret = KEYS
-    for call in (exchange.fetch_balance, lambda: exchange.create_order(BTC, "market", "buy", 0.5), lambda: exchange.fetch_order("1", BTC)):
+    for call in (
+        exchange.fetch_balance,
+        lambda: exchange.create_order(BTC, "market", "buy", 0.5),
+        lambda: exchange.fetch_order("1", BTC),
+    ):
         with pytest.raises(SafetyError, match="stopped a signed request"):
             call()
     with pytest.raises(SafetyError, match="stopped a signed request"):
-        exchange.public_post_ping() if hasattr(exchange, "public_post_ping") else exchange.fetch(f"https://{LIVE}/api/v3/ping", "POST")
+        exchange.public_post_ping() if hasattr(exchange, "public_post_ping") else exchange.fetch(
+            f"https://{LIVE}/api/v3/ping", "POST"
+        )
     assert {method for _, method, _ in network.counts} == {"GET"}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_signed_question_is_not_sent_on(client: Client, venue: BinanceVenue, network: Internet, status: int) -> None:
+def test_a_signed_question_is_not_sent_on(
+    client: Client, venue: BinanceVenue, network: Internet, status: int
+) -> None:
     client.listings()
-    rule = venue.faults.add(redirect(f"https://{LIVE}/api/v3/account", status), "GET", "account", times=10)
+    rule = venue.faults.add(
+        redirect(f"https://{LIVE}/api/v3/account", status), "GET", "account", times=10
+    )
     with pytest.raises(TryLaterError, match=f"HTTP {status}"):
         client.balances()
     assert len(rule.met) == 4
@@ -66,7 +90,9 @@ def test_a_signed_question_is_not_sent_on(client: Client, venue: BinanceVenue, n
 
 
 @pytest.mark.parametrize("to", [f"https://{LIVE}/api/v3/order", f"https://{TESTNET}/api/v3/order"])
-def test_an_order_is_not_sent_on(client: Client, venue: BinanceVenue, network: Internet, to: str) -> None:
+def test_an_order_is_not_sent_on(
+    client: Client, venue: BinanceVenue, network: Internet, to: str
+) -> None:
     venue.faults.add(redirect(to, 307), "POST", "order")
     with pytest.raises(UnknownOutcomeError, match="HTTP 307"):
         client.place(BTC, "buy", 0.5, ID)
@@ -87,7 +113,10 @@ def test_an_unsigned_question_is_sent_on_within_the_list_only(
 
 
 def test_a_login_of_the_home_directory_is_not_sent_along(
-    client: Client, network: Internet, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+    client: Client,
+    network: Internet,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     file = tmp_path_factory.mktemp("home") / "netrc"
     file.write_text("default login me password mine\n")
@@ -99,19 +128,26 @@ def test_a_login_of_the_home_directory_is_not_sent_along(
 
 def test_an_answer_that_trickles_is_not_waited_for(client: Client, venue: BinanceVenue) -> None:
     client.listings()
-    rule = venue.faults.add("trickled", "GET", "account", seconds=0.05)  # some 30 s for the whole of it
+    rule = venue.faults.add(
+        "trickled", "GET", "account", seconds=0.05
+    )  # some 30 s for the whole of it
     began = time.perf_counter()
     assert client.balances().total["BTC"] == 1.0
     assert len(rule.met) == 1
     assert 0.9 <= time.perf_counter() - began < 5.0
     # Whoever still reads such an answer is told that it is over.
     deadline = time.perf_counter() + 5.0
-    while any(thread.name == "request" for thread in threading.enumerate()) and time.perf_counter() < deadline:
+    while (
+        any(thread.name == "request" for thread in threading.enumerate())
+        and time.perf_counter() < deadline
+    ):
         time.sleep(0.02)
     assert not any(thread.name == "request" for thread in threading.enumerate())
 
 
-def test_an_order_whose_answer_trickles_has_an_unknown_outcome(client: Client, venue: BinanceVenue, network: Internet) -> None:
+def test_an_order_whose_answer_trickles_has_an_unknown_outcome(
+    client: Client, venue: BinanceVenue, network: Internet
+) -> None:
     venue.faults.add("trickled", "POST", "order", seconds=0.05)
     with pytest.raises(UnknownOutcomeError, match="no whole answer"):
         client.place(BTC, "buy", 0.5, ID)

@@ -11,7 +11,9 @@ from brokers.journal.records import Bar, DecisionRow, EquityRow, FillRow, GateRo
 START = 1_700_006_400  # 2023-11-15 00:00 UTC
 MINUTE = 60
 UNKNOWN = float("nan")
-SENTENCE = "Gate confirmed since 2023-11-01, 2 of 3 channels filled (credit, broad): at most 75% in coins."
+SENTENCE = (
+    "Gate confirmed since 2023-11-01, 2 of 3 channels filled (credit, broad): at most 75% in coins."
+)
 ROOT = Path(__file__).parents[3]
 
 
@@ -28,7 +30,22 @@ class Clock:
 def decision(time: int, session: int = 1, sentence: str = SENTENCE) -> DecisionRow:
     shares = (0.375, 0.225, 0.0), (0.375, 0.225, 1 / 3), (0.0, 0.0, 0.1 + 0.2)
     return DecisionRow(
-        time, time + 2.5, 2, 0.75, 2, START - 86400.0, 0, 10_000.5, 4_000.25, 0.0625, 0.6, (0.0, 1.0, UNKNOWN), *shares, sentence, "", session
+        time,
+        time + 2.5,
+        2,
+        0.75,
+        2,
+        START - 86400.0,
+        0,
+        10_000.5,
+        4_000.25,
+        0.0625,
+        0.6,
+        (0.0, 1.0, UNKNOWN),
+        *shares,
+        sentence,
+        "",
+        session,
     )
 
 
@@ -37,7 +54,10 @@ def gate(known_at: int, stale: int = 0, close: float = 2345.67) -> GateRow:
 
 
 def bars(time: int) -> list[Bar]:
-    return [Bar(time, f"{coin}/USDT", 100.0, 101.5, 99.0, 100.5 + place, 12.5, 0) for place, coin in enumerate(("BTC", "ETH", "SOL"))]
+    return [
+        Bar(time, f"{coin}/USDT", 100.0, 101.5, 99.0, 100.5 + place, 12.5, 0)
+        for place, coin in enumerate(("BTC", "ETH", "SOL"))
+    ]
 
 
 def equity(time: int, unit_value: float = 1.0) -> EquityRow:
@@ -49,23 +69,55 @@ def intent(time: int, leg: int = 0, symbol: str = "BTC/USDT") -> Intent:
 
 
 def order(client_id: str, of: int, attempt: int = 1) -> OrderRow:
-    return OrderRow(client_id, of, attempt, "BTC/USDT", -0.25, None, START + 3.25, None, "open", 0.0, None, START + 3.25)
+    return OrderRow(
+        client_id,
+        of,
+        attempt,
+        "BTC/USDT",
+        -0.25,
+        None,
+        START + 3.25,
+        None,
+        "open",
+        0.0,
+        None,
+        START + 3.25,
+    )
 
 
-def fill(trade_id: str = "77", fee: float = 0.0125, fee_coin: str = "BNB", fee_quote: float = 2.5, time: float = START + 4.0) -> FillRow:
+def fill(
+    trade_id: str = "77",
+    fee: float = 0.0125,
+    fee_coin: str = "BNB",
+    fee_quote: float = 2.5,
+    time: float = START + 4.0,
+) -> FillRow:
     return FillRow("BTC/USDT", trade_id, "an-order", time, -0.25, 100.25, fee, fee_coin, fee_quote)
 
 
-def decide(journal: Journal, time: int, intents: Sequence[Intent] = (), sentence: str = SENTENCE, unit_value: float = 1.0) -> list[Intent]:
+def decide(
+    journal: Journal,
+    time: int,
+    intents: Sequence[Intent] = (),
+    sentence: str = SENTENCE,
+    unit_value: float = 1.0,
+) -> list[Intent]:
     """Record one whole decision of session 1, which is begun if it is not there."""
     if not journal.sessions():
         journal.begin_session("dry-run", "{}", "1.0")
-    return journal.record_decision(decision(time, 1, sentence), None, bars(time), equity(time, unit_value), intents)
+    return journal.record_decision(
+        decision(time, 1, sentence), None, bars(time), equity(time, unit_value), intents
+    )
 
 
 def python(code: str, path: Path) -> "subprocess.Popen[str]":
     """Another process that runs `code` with `path` the journal's."""
     before = f"import time; from pathlib import Path; from brokers.journal.opening import open_journal; path = Path({str(path)!r})\n"
     return subprocess.Popen(
-        [sys.executable, "-c", before + code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", before + code],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )

@@ -60,14 +60,22 @@ def raw(path: Path, query: str) -> list[tuple[object, ...]]:
 def test_every_record_comes_back_as_it_was_the_unknown_and_the_missing_included(journal: Journal):
     session = journal.begin_session("testnet", '{"a": 1}', "1.2")
     kept = journal.record_decision(
-        decision(START, session), gate(START - 5), bars(START), equity(START), [intent(START), intent(START, 1, "ETH/USDT")]
+        decision(START, session),
+        gate(START - 5),
+        bars(START),
+        equity(START),
+        [intent(START), intent(START, 1, "ETH/USDT")],
     )
     assert repr(list(journal.decisions())) == repr([decision(START, session)])
     assert repr(journal.last_decision()) == repr(decision(START, session))
     assert repr(list(journal.gate_rows())) == repr([gate(START - 5)])
     assert list(journal.bars()) == bars(START)
     assert journal.equity() == [journal.last_equity()] == [equity(START)]
-    assert kept == journal.intents() == [intent(START)._replace(id=1), intent(START, 1, "ETH/USDT")._replace(id=2)]
+    assert (
+        kept
+        == journal.intents()
+        == [intent(START)._replace(id=1), intent(START, 1, "ETH/USDT")._replace(id=2)]
+    )
     journal.sending(order("an-order", 1))
     assert journal.orders() == [journal.order("an-order")] == [order("an-order", 1)]
     journal.add_fills([fill(fee=UNKNOWN, fee_coin="", fee_quote=UNKNOWN)])
@@ -103,9 +111,27 @@ def test_a_table_has_the_columns_of_its_record(table: str, record: type):
 
 
 def test_an_empty_journal_answers_everything(journal: Journal):
-    assert (journal.last_decision(), journal.last_equity(), journal.order("x"), journal.halted(), journal.get("x")) == (None,) * 5
-    assert [*journal.decisions(), *journal.bars(), *journal.gate_rows(), *journal.intents(), *journal.unfinished()] == []
-    assert [*journal.orders(), *journal.fills(), *journal.equity(), *journal.incidents(9), *journal.sessions()] == []
+    assert (
+        journal.last_decision(),
+        journal.last_equity(),
+        journal.order("x"),
+        journal.halted(),
+        journal.get("x"),
+    ) == (None,) * 5
+    assert [
+        *journal.decisions(),
+        *journal.bars(),
+        *journal.gate_rows(),
+        *journal.intents(),
+        *journal.unfinished(),
+    ] == []
+    assert [
+        *journal.orders(),
+        *journal.fills(),
+        *journal.equity(),
+        *journal.incidents(9),
+        *journal.sessions(),
+    ] == []
     assert not journal.decided(START)
 
 
@@ -113,7 +139,13 @@ def test_a_decision_is_kept_whole_or_not_at_all(journal: Journal):
     decide(journal, START)
     twice = [intent(START + MINUTE), intent(START + MINUTE)]  # the same leg
     with pytest.raises(JournalError, match="does not take what should be recorded"):
-        journal.record_decision(decision(START + MINUTE), gate(START), bars(START + MINUTE), equity(START + MINUTE), twice)
+        journal.record_decision(
+            decision(START + MINUTE),
+            gate(START),
+            bars(START + MINUTE),
+            equity(START + MINUTE),
+            twice,
+        )
     assert not journal.decided(START + MINUTE)
     assert list(journal.bars()) == bars(START)
     assert [*journal.gate_rows(), *journal.intents()] == []
@@ -124,7 +156,10 @@ def test_a_bar_is_decided_once_and_no_earlier_one_after_it(journal: Journal):
     decide(journal, START, [intent(START)])
     assert journal.decided(START)
     assert not journal.decided(START + MINUTE)
-    with pytest.raises(JournalError, match="bar of 2023-11-15 00:00 cannot be decided, that of 2023-11-15 00:00 already is"):
+    with pytest.raises(
+        JournalError,
+        match="bar of 2023-11-15 00:00 cannot be decided, that of 2023-11-15 00:00 already is",
+    ):
         decide(journal, START, [intent(START)])
     with pytest.raises(JournalError, match="2023-11-14 23:59 cannot be decided"):
         decide(journal, START - MINUTE)
@@ -142,14 +177,31 @@ def test_a_sentence_said_again_is_kept_once_and_read_every_time(journal: Journal
         last = journal.last_decision()
         assert last is not None and last.sentence == sentence
     assert [row.sentence for row in journal.decisions()] == said
-    assert raw(path, "SELECT sentence FROM decisions ORDER BY time") == [("a",), (None,), (None,), ("b",), (None,), ("a",), ("",), (None,)]
+    assert raw(path, "SELECT sentence FROM decisions ORDER BY time") == [
+        ("a",),
+        (None,),
+        (None,),
+        ("b",),
+        (None,),
+        ("a",),
+        ("",),
+        (None,),
+    ]
     for first in range(8):
-        assert [row.sentence for row in journal.decisions(since=START + first * MINUTE)] == said[first:]
-    assert [row.sentence for row in journal.decisions(START + 2 * MINUTE, START + 4 * MINUTE)] == ["a", "b", "b"]
+        assert [row.sentence for row in journal.decisions(since=START + first * MINUTE)] == said[
+            first:
+        ]
+    assert [row.sentence for row in journal.decisions(START + 2 * MINUTE, START + 4 * MINUTE)] == [
+        "a",
+        "b",
+        "b",
+    ]
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 4, 100])
-def test_long_tables_are_read_page_by_page_and_nothing_twice(journal: Journal, monkeypatch: pytest.MonkeyPatch, page: int):
+def test_long_tables_are_read_page_by_page_and_nothing_twice(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, page: int
+):
     times = [START + place * MINUTE for place in range(6)]
     for at in times:
         decide(journal, at)
@@ -161,7 +213,9 @@ def test_long_tables_are_read_page_by_page_and_nothing_twice(journal: Journal, m
     assert journal.equity(times[2]) == [equity(at) for at in times[2:]]
 
 
-def test_nothing_stays_locked_while_a_caller_goes_through_the_rows(journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_stays_locked_while_a_caller_goes_through_the_rows(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(module, "PAGE", 2)
     for place in range(5):
         decide(journal, START + place * MINUTE)
@@ -183,7 +237,15 @@ def test_a_bar_stays_as_it_was_first_seen(journal: Journal):
 def test_a_gate_row_stays_as_it_was_known_unless_a_less_stale_one_comes(journal: Journal):
     journal.begin_session("dry-run", "{}", "1")
     seen = []
-    for place, row in enumerate((gate(START, 2, 10.0), gate(START, 2, 11.0), gate(START, 3, 12.0), gate(START, 0, 13.0), gate(START, 0, 14.0))):
+    for place, row in enumerate(
+        (
+            gate(START, 2, 10.0),
+            gate(START, 2, 11.0),
+            gate(START, 3, 12.0),
+            gate(START, 0, 13.0),
+            gate(START, 0, 14.0),
+        )
+    ):
         at = START + place * MINUTE
         journal.record_decision(decision(at), row, [], equity(at), [])
         seen += [one.close for one in journal.gate_rows()]
@@ -195,7 +257,9 @@ def test_what_is_unfinished_is_planned_or_sent(journal: Journal):
     kept = decide(journal, START, [intent(START, leg) for leg in range(5)])
     for one, state in zip(kept, states, strict=True):
         journal.set_intent(one.id, state, f"because {state}")
-    assert [(one.state, one.why) for one in journal.intents(START)] == [(state, f"because {state}") for state in states]
+    assert [(one.state, one.why) for one in journal.intents(START)] == [
+        (state, f"because {state}") for state in states
+    ]
     assert [one.state for one in journal.unfinished()] == ["planned", "sent"]
     assert journal.intents(START + MINUTE) == []
     with pytest.raises(JournalError, match="there is no intent 99"):
@@ -217,7 +281,9 @@ def test_an_order_is_kept_before_it_is_sent_and_never_twice(journal: Journal):
 
 
 @pytest.mark.parametrize("state", ["done", "abandoned", "refused"])
-def test_no_order_is_sent_for_an_intent_that_is_settled_or_unknown(journal: Journal, state: records.IntentState):
+def test_no_order_is_sent_for_an_intent_that_is_settled_or_unknown(
+    journal: Journal, state: records.IntentState
+):
     decide(journal, START, [intent(START)])
     journal.set_intent(1, state, "")
     for of in (1, 7):
@@ -232,7 +298,9 @@ def test_an_order_changes_in_what_the_venue_says_only(journal: Journal, clock: C
     journal.sending(order("one", 1))
     clock.time = START + 9.0
     journal.update_order("one", venue_id="123", status="filled", filled=-0.25, average=100.125)
-    filled = order("one", 1)._replace(venue_id="123", status="filled", filled=-0.25, average=100.125, updated=START + 9.0)
+    filled = order("one", 1)._replace(
+        venue_id="123", status="filled", filled=-0.25, average=100.125, updated=START + 9.0
+    )
     assert journal.order("one") == filled
     journal.update_order("one", status="cancelled", updated=START + 8.5)
     assert journal.order("one") == filled._replace(status="cancelled", updated=START + 8.5)
@@ -242,14 +310,29 @@ def test_an_order_changes_in_what_the_venue_says_only(journal: Journal, clock: C
 
 def test_a_fill_told_again_is_no_second_fill(journal: Journal):
     assert journal.add_fills([fill("1"), fill("2")]) == 2
-    assert journal.add_fills([fill("2"), fill("3", time=START + 1.0), fill("3", time=START + 1.0)]) == 1
-    assert journal.add_fills([fill("1")._replace(symbol="ETH/USDT")]) == 1  # venues number trades by market
-    assert [(row.symbol, row.trade_id) for row in journal.fills()] == [("BTC/USDT", "3"), ("BTC/USDT", "1"), ("BTC/USDT", "2"), ("ETH/USDT", "1")]
+    assert (
+        journal.add_fills([fill("2"), fill("3", time=START + 1.0), fill("3", time=START + 1.0)])
+        == 1
+    )
+    assert (
+        journal.add_fills([fill("1")._replace(symbol="ETH/USDT")]) == 1
+    )  # venues number trades by market
+    assert [(row.symbol, row.trade_id) for row in journal.fills()] == [
+        ("BTC/USDT", "3"),
+        ("BTC/USDT", "1"),
+        ("BTC/USDT", "2"),
+        ("ETH/USDT", "1"),
+    ]
     assert len(journal.fills(since=START + 4.0)) == 3
 
 
 def test_after_a_reset_a_trade_may_have_the_number_of_an_earlier_one(journal: Journal):
-    assert journal.add_fills([fill("1"), fill("1", time=START + 5.0)._replace(client_id="after-the-reset")]) == 2
+    assert (
+        journal.add_fills(
+            [fill("1"), fill("1", time=START + 5.0)._replace(client_id="after-the-reset")]
+        )
+        == 2
+    )
     assert [row.client_id for row in journal.fills()] == ["an-order", "after-the-reset"]
 
 
@@ -267,7 +350,9 @@ def test_after_a_reset_a_trade_may_have_the_number_of_an_earlier_one(journal: Jo
         ((0.01, "BNB", UNKNOWN), (UNKNOWN, "", UNKNOWN), False),
     ],
 )
-def test_a_fee_is_filled_in_later_and_never_forgotten(journal: Journal, before: tuple, after: tuple, better: bool):
+def test_a_fee_is_filled_in_later_and_never_forgotten(
+    journal: Journal, before: tuple, after: tuple, better: bool
+):
     journal.add_fills([fill("1", *before)])
     assert journal.add_fills([fill("1", *after)._replace(price=1.0)]) == 0
     assert repr(journal.fills()) == repr([fill("1", *(after if better else before))])
@@ -294,7 +379,11 @@ def test_the_drawdown_of_a_long_walk_is_that_of_a_plain_loop(journal: Journal):
         decide(journal, START + place * MINUTE, unit_value=value)
     for first in (0, 7, 30, 59):
         walk = values[first:]
-        largest = max(1 - walk[late] / walk[early] for early in range(len(walk)) for late in range(early, len(walk)))
+        largest = max(
+            1 - walk[late] / walk[early]
+            for early in range(len(walk))
+            for late in range(early, len(walk))
+        )
         assert journal.drawdown_since(START + first * MINUTE) == (max(walk), largest)
 
 
@@ -349,7 +438,9 @@ def test_a_session_ends_or_is_seen_not_to_have_ended(journal: Journal, path: Pat
         again.end_session("done")
         killed, ended = again.sessions()
     assert killed == Session(1, START + 2.5, None, "dry-run", "{}", "1", killed.pid, None)
-    assert ended == Session(2, START + 100.0, START + 200.0, "testnet", "{}", "2", killed.pid, "done")
+    assert ended == Session(
+        2, START + 100.0, START + 200.0, "testnet", "{}", "2", killed.pid, "done"
+    )
 
 
 def test_a_decision_belongs_to_a_session(journal: Journal):
@@ -360,12 +451,20 @@ def test_a_decision_belongs_to_a_session(journal: Journal):
 def test_a_value_of_another_type_is_refused_not_kept_as_bytes(journal: Journal):
     decide(journal, START)
     with pytest.raises(JournalError, match="cannot store BLOB value in INTEGER column"):
-        journal.record_decision(decision(START + MINUTE)._replace(filled=np.int64(2)), None, [], equity(START + MINUTE), [])
+        journal.record_decision(
+            decision(START + MINUTE)._replace(filled=np.int64(2)),
+            None,
+            [],
+            equity(START + MINUTE),
+            [],
+        )
     with pytest.raises(JournalError, match="NOT NULL"):
         journal.add_fills([fill()._replace(price=UNKNOWN)])
 
 
-def test_beside_the_session_one_may_read_halt_and_note_incidents_only(journal: Journal, path: Path, clock: Clock):
+def test_beside_the_session_one_may_read_halt_and_note_incidents_only(
+    journal: Journal, path: Path, clock: Clock
+):
     decide(journal, START, [intent(START)])
     with open_journal(path, clock, locked=False) as beside:
         beside.halt("by hand")
@@ -393,10 +492,20 @@ def test_a_month_of_minutes_stays_small_and_a_decision_takes_no_time(journal: Jo
         at = START + place * MINUTE
         shares = [tuple(dice.random() for _ in range(3)) for _ in range(3)]
         seen = decision(at)._replace(
-            current=shares[0], targets=shares[1], sizes=shares[2], equity=dice.random(), cash=dice.random(), drawdown=dice.random()
+            current=shares[0],
+            targets=shares[1],
+            sizes=shares[2],
+            equity=dice.random(),
+            cash=dice.random(),
+            drawdown=dice.random(),
         )
-        priced = [bar._replace(open=dice.random(), close=dice.random(), volume=dice.random()) for bar in bars(at)]
-        journal.record_decision(seen, None, priced, equity(at, dice.random()), [intent(at)] if place % 100 == 0 else [])
+        priced = [
+            bar._replace(open=dice.random(), close=dice.random(), volume=dice.random())
+            for bar in bars(at)
+        ]
+        journal.record_decision(
+            seen, None, priced, equity(at, dice.random()), [intent(at)] if place % 100 == 0 else []
+        )
     used += time.process_time()
     journal.close()
     assert used / count < 0.005

@@ -18,11 +18,22 @@ from brokers.journal import database, opening
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import JournalError
-from tests.brokers.journal.samples import MINUTE, START, Clock, bars, decide, decision, equity, intent
+from tests.brokers.journal.samples import (
+    MINUTE,
+    START,
+    Clock,
+    bars,
+    decide,
+    decision,
+    equity,
+    intent,
+)
 
 AT_START = "20231115T000002Z"  # of the clock, in names of backups
 NOBODY = 65534
-posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither file modes nor limits of this kind")
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows knows neither file modes nor limits of this kind"
+)
 
 
 @pytest.fixture
@@ -37,7 +48,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole, killed = folder / "whole", folder / "killed"
     with open_journal(whole, Clock()) as journal:
         for place in range(100):
-            decide(journal, START + place * MINUTE, [intent(START + place * MINUTE)], sentence=f"sentence {place}")
+            decide(
+                journal,
+                START + place * MINUTE,
+                [intent(START + place * MINUTE)],
+                sentence=f"sentence {place}",
+            )
     shutil.copy(whole, killed)
     with open_journal(killed, Clock()) as journal:
         for place in range(100, 110):
@@ -127,21 +143,32 @@ def test_a_missing_journal_is_made_with_its_folder_for_its_owner_only(path: Path
         assert set(journal.account_id) <= set("abcdefghijklmnopqrstuvwxyz234567")
         decide(journal, START)
         for name in ("", "-wal", "-shm"):
-            assert sys.platform == "win32" or stat.S_IMODE(beside(path, name).stat().st_mode) == 0o600
+            assert (
+                sys.platform == "win32" or stat.S_IMODE(beside(path, name).stat().st_mode) == 0o600
+            )
     assert open_files(path) == ["paper.sqlite"]
 
 
 def test_two_journals_are_two_accounts(tmp_path: Path):
-    with open_journal(tmp_path / "a", Clock()) as one, open_journal(tmp_path / "b", Clock()) as other:
+    with (
+        open_journal(tmp_path / "a", Clock()) as one,
+        open_journal(tmp_path / "b", Clock()) as other,
+    ):
         assert one.account_id != other.account_id
 
 
 def test_the_file_is_safe_against_power_loss_and_readable_beside_a_writer(path: Path):
     with open_journal(path, Clock()) as journal, journal._database.writing() as connection:
         found = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
-    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}  # 2 is FULL
+    assert found == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+    }  # 2 is FULL
 
 
 def test_a_name_with_anything_in_it_is_a_name(tmp_path: Path):
@@ -154,7 +181,9 @@ def test_a_name_with_anything_in_it_is_a_name(tmp_path: Path):
         assert journal.get("x") == "2"
 
 
-def test_of_two_that_make_it_at_once_the_faster_one_wins(path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_of_two_that_make_it_at_once_the_faster_one_wins(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
     made = opening._name
     accounts: list[str] = []
 
@@ -199,7 +228,10 @@ def refused(path: Path, *, log: bool = False) -> str:
     assert [one.name for one in path.parent.glob("*.backup")] == [backup.name]
     assert path.read_bytes() == backup.read_bytes() == before
     assert beside(backup, "-wal").exists() == log
-    assert not log or beside(path, "-wal").read_bytes() == beside(backup, "-wal").read_bytes() == recorded
+    assert (
+        not log
+        or beside(path, "-wal").read_bytes() == beside(backup, "-wal").read_bytes() == recorded
+    )
     assert backup.name in str(error.value)
     return str(error.value)
 
@@ -223,7 +255,16 @@ def test_a_page_that_is_still_in_the_log_is_not_missing(killed: Path):
         assert len(list(journal.bars())) == 330
 
 
-@pytest.mark.parametrize("content", [b"{}", b"not a database\n" * 1000, bytes(8192), os.urandom(8192), b"SQLite format 3\0" + os.urandom(8176)])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{}",
+        b"not a database\n" * 1000,
+        bytes(8192),
+        os.urandom(8192),
+        b"SQLite format 3\0" + os.urandom(8176),
+    ],
+)
 def test_a_file_that_is_no_database_is_refused_and_kept(path: Path, content: bytes):
     path.parent.mkdir()
     path.write_bytes(content)
@@ -254,7 +295,10 @@ def test_the_message_says_how_to_go_on(whole: Path):
     os.truncate(whole, 5000)
     message = refused(whole)
     assert message.startswith(f"{whole}: it is damaged (")
-    assert "put an earlier backup in its place and remove paper.sqlite-wal and paper.sqlite-shm" in message
+    assert (
+        "put an earlier backup in its place and remove paper.sqlite-wal and paper.sqlite-shm"
+        in message
+    )
 
 
 def test_another_damage_is_another_copy(whole: Path):
@@ -312,12 +356,17 @@ def orphan(connection: Connection) -> None:
     connection.exec_driver_sql("DELETE FROM decisions")
 
 
-def test_an_older_journal_is_brought_up_step_by_step_after_a_copy_was_kept(killed: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_older_journal_is_brought_up_step_by_step_after_a_copy_was_kept(
+    killed: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(opening, "MIGRATIONS", (add_mood, rename_mood))
     with open_journal(killed, Clock()) as journal:
         assert len(list(journal.decisions())) == 110
         assert decide(journal, START + 200 * MINUTE) == []
-    assert (ask(killed, "PRAGMA user_version"), ask(killed, "SELECT weather FROM sessions")) == (3, "calm")
+    assert (ask(killed, "PRAGMA user_version"), ask(killed, "SELECT weather FROM sessions")) == (
+        3,
+        "calm",
+    )
     backup = beside(killed, f".{AT_START}.backup")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     with open_journal(killed, Clock()):
@@ -335,7 +384,9 @@ def test_only_the_steps_that_are_missing_are_taken(whole: Path, monkeypatch: pyt
     assert ask(whole, "SELECT weather FROM sessions") == "calm"
 
 
-def test_a_table_that_others_refer_to_can_be_made_anew(whole: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_table_that_others_refer_to_can_be_made_anew(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(opening, "MIGRATIONS", (rebuild,))
     with open_journal(whole, Clock()) as journal:
         assert len(journal.intents()) == 100
@@ -350,7 +401,9 @@ def test_a_new_journal_needs_no_migration(path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("step", [fail, orphan])
-def test_a_migration_that_fails_changes_nothing(whole: Path, monkeypatch: pytest.MonkeyPatch, step: Callable[[Connection], None]):
+def test_a_migration_that_fails_changes_nothing(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, step: Callable[[Connection], None]
+):
     with monkeypatch.context() as patch:
         patch.setattr(opening, "MIGRATIONS", (add_mood, step))
         with pytest.raises(JournalError, match=r"cannot be brought to version 3 .*It is as it was"):
@@ -361,7 +414,9 @@ def test_a_migration_that_fails_changes_nothing(whole: Path, monkeypatch: pytest
     assert ask(whole, "SELECT count(*) FROM pragma_table_info('sessions') WHERE name = 'mood'") == 0
 
 
-def test_no_migration_under_the_feet_of_a_session_of_an_older_program(whole: Path, monkeypatch: pytest.MonkeyPatch):
+def test_no_migration_under_the_feet_of_a_session_of_an_older_program(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+):
     with open_journal(whole, Clock()) as journal:
         monkeypatch.setattr(opening, "MIGRATIONS", (add_mood,))
         with pytest.raises(JournalError, match="in use by another session"):
@@ -373,9 +428,14 @@ def test_no_migration_under_the_feet_of_a_session_of_an_older_program(whole: Pat
 
 def test_a_place_where_no_file_can_be_is_said(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    for place in (tmp_path / "file" / "paper.sqlite", tmp_path / "file" / "folder" / "paper.sqlite"):
+    for place in (
+        tmp_path / "file" / "paper.sqlite",
+        tmp_path / "file" / "folder" / "paper.sqlite",
+    ):
         for locked in (True, False):
-            with pytest.raises(JournalError, match=r"cannot be (made or read|locked) .*journal\.folder"):
+            with pytest.raises(
+                JournalError, match=r"cannot be (made or read|locked) .*journal\.folder"
+            ):
                 open_journal(place, Clock(), locked)
 
 
@@ -443,8 +503,12 @@ def sent_nothing(journal: Journal) -> None:
 
 def test_a_full_database_stops_before_the_order_and_goes_on_when_there_is_room(busy: Journal):
     with busy._database._engine.connect() as connection:  # the one connection of the pool
-        connection.exec_driver_sql("PRAGMA max_page_count = 1")  # SQLite takes the present count instead
-    many = [bar._replace(symbol=f"{place}") for place in range(300) for bar in bars(START + MINUTE)[:1]]
+        connection.exec_driver_sql(
+            "PRAGMA max_page_count = 1"
+        )  # SQLite takes the present count instead
+    many = [
+        bar._replace(symbol=f"{place}") for place in range(300) for bar in bars(START + MINUTE)[:1]
+    ]
     with pytest.raises(JournalError, match="the disk is full; free some space"):
         busy.record_decision(decision(START + MINUTE), None, many, equity(START + MINUTE), [])
     with busy._database._engine.connect() as connection:
@@ -453,10 +517,16 @@ def test_a_full_database_stops_before_the_order_and_goes_on_when_there_is_room(b
 
 
 @posix
-def test_a_disk_that_takes_no_more_stops_before_the_order_and_goes_on_when_there_is_room(busy: Journal, path: Path):
+def test_a_disk_that_takes_no_more_stops_before_the_order_and_goes_on_when_there_is_room(
+    busy: Journal, path: Path
+):
     log = beside(path, "-wal").stat().st_size
     with full_disk(log + 1000):
-        for write in (lambda: decide(busy, START + MINUTE), lambda: busy.set_intent(1, "done", ""), lambda: busy.halt("by hand")):
+        for write in (
+            lambda: decide(busy, START + MINUTE),
+            lambda: busy.set_intent(1, "done", ""),
+            lambda: busy.halt("by hand"),
+        ):
             with pytest.raises(JournalError, match="the disk"):
                 write()
         assert busy.halted() is None
@@ -471,7 +541,9 @@ def test_a_journal_that_cannot_be_made_for_lack_of_room_leaves_nothing(path: Pat
     open_journal(path, Clock()).close()
 
 
-def test_a_file_that_another_process_keeps_locked_is_said(path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_that_another_process_keeps_locked_is_said(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(database, "PATIENCE", 0.1)
     with open_journal(path, Clock()) as journal:
         decide(journal, START, [intent(START)])

@@ -33,7 +33,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "paper.sqlite"
 
 
-def test_a_process_killed_while_it_writes_leaves_every_finished_decision_and_no_half_one(path: Path):
+def test_a_process_killed_while_it_writes_leaves_every_finished_decision_and_no_half_one(
+    path: Path,
+):
     told: list[int] = []
     for lines in (3, 40):
         with python(WRITING, path) as child:
@@ -49,7 +51,9 @@ def test_a_process_killed_while_it_writes_leaves_every_finished_decision_and_no_
             assert [row.time for row in journal.equity()] == times
             assert [one.time for one in journal.intents()] == [at for at in times for _ in range(2)]
             assert {f"order {at}" for at in told} <= {one.client_id for one in journal.orders()}
-            assert [one.intent for one in journal.orders()] == [one.id for one in journal.intents() if one.state == "sent"]
+            assert [one.intent for one in journal.orders()] == [
+                one.id for one in journal.intents() if one.state == "sent"
+            ]
             assert [one.ended for one in journal.sessions()] == [None]
     assert list(path.parent.glob("*.backup")) == []
 
@@ -58,7 +62,9 @@ def test_a_second_session_is_refused_by_name_until_the_first_is_dead_however_it_
     with python(HOLDING, path) as child:
         account = child.stdout.readline().strip()
         for _ in range(2):
-            with pytest.raises(JournalError, match=rf"in use by another session \(process {child.pid}\)"):
+            with pytest.raises(
+                JournalError, match=rf"in use by another session \(process {child.pid}\)"
+            ):
                 open_journal(path, Clock())
         with open_journal(path, Clock(), locked=False) as beside:
             assert beside.account_id == account
@@ -78,7 +84,9 @@ def test_a_session_that_nobody_can_name_is_refused_too(path: Path):
             open_journal(path, Clock())
 
 
-def test_a_halt_from_another_process_comes_through_while_a_session_writes_and_so_does_its_end(path: Path):
+def test_a_halt_from_another_process_comes_through_while_a_session_writes_and_so_does_its_end(
+    path: Path,
+):
     halting = """
 with open_journal(path, time.time, locked=False) as journal:
     journal.halt("by hand")
@@ -94,6 +102,8 @@ with open_journal(path, time.time, locked=False) as journal:
             while journal.halted() != expected or at == before:
                 at += MINUTE
                 decide(journal, at)
-                assert at - before < 10_000 * MINUTE and child.poll() in (None, 0), child.stderr.read()
+                assert at - before < 10_000 * MINUTE and child.poll() in (None, 0), (
+                    child.stderr.read()
+                )
         assert child.wait() == 0
         assert len(list(journal.decisions())) == (at - START) / MINUTE + 1

@@ -18,7 +18,11 @@ DAY = 86_400
 DUE = 100 * DAY  # end of a UTC day
 SESSION = pd.Timestamp(DUE - 3 * 3600, unit="s", tz="UTC")
 
-NOTHING = pd.DataFrame(columns=["state", "ceiling", "filled", "confirmed_at", "stale"], index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
+NOTHING = pd.DataFrame(
+    columns=["state", "ceiling", "filled", "confirmed_at", "stale"],
+    index=pd.DatetimeIndex([], tz="UTC"),
+    dtype=float,
+)
 
 
 class Source:
@@ -32,10 +36,16 @@ class Source:
         self.downloads = 0
         self.looks = 0
 
-    def history(self, now: pd.Timestamp, again: Collection[str] = ()) -> tuple[Prices, Mapping[str, DataError]]:
+    def history(
+        self, now: pd.Timestamp, again: Collection[str] = ()
+    ) -> tuple[Prices, Mapping[str, DataError]]:
         self.downloads += 1
-        frames = {Request(name, "coin"): frame[frame.index <= now] for name, frame in self.bars_of.items()}
-        series = {request: Series(request, "", "", frame, "", ()) for request, frame in frames.items()}
+        frames = {
+            Request(name, "coin"): frame[frame.index <= now] for name, frame in self.bars_of.items()
+        }
+        series = {
+            request: Series(request, "", "", frame, "", ()) for request, frame in frames.items()
+        }
         return Prices(series, self.known(now), now), dict(self.failed)
 
     def sessions(self, now: pd.Timestamp) -> int:
@@ -53,26 +63,71 @@ class Source:
 def bars(last: int, count: int) -> pd.DataFrame:
     index = pd.date_range(end=pd.Timestamp(last, unit="s", tz="UTC"), periods=count, freq="D")
     close = np.arange(1.0, count + 1)
-    return pd.DataFrame({"open": close, "high": close, "low": close, "close": close, "adj_close": close, "volume": 1.0}, index)
+    return pd.DataFrame(
+        {
+            "open": close,
+            "high": close,
+            "low": close,
+            "close": close,
+            "adj_close": close,
+            "volume": 1.0,
+        },
+        index,
+    )
 
 
 def gate_of(prices: Prices) -> pd.DataFrame:
     """Confirmed, with a ceiling that tells how many sessions were known."""
-    row = {"state": 2.0, "ceiling": len(prices.sessions) / 100, "filled": 3, "confirmed_at": 5.0, "stale": 0, "held": "", "closes_note": ""}
+    row = {
+        "state": 2.0,
+        "ceiling": len(prices.sessions) / 100,
+        "filled": 3,
+        "confirmed_at": 5.0,
+        "stale": 0,
+        "held": "",
+        "closes_note": "",
+    }
     return pd.DataFrame(row, index=prices.sessions.index)
 
 
 def coin_of(frame: pd.DataFrame, closes: pd.Series, grid: pd.DatetimeIndex) -> pd.DataFrame:
-    missing = 0.0 if frame.index[-1] == grid[-1] else round((grid[-1] - frame.index[-1]) / (grid[1] - grid[0]))
-    return pd.DataFrame({"open": 1.0, "close": frame["close"].iloc[-1], "stale": missing, "own_average": closes.iloc[-1]}, index=grid[-1:])
+    missing = (
+        0.0
+        if frame.index[-1] == grid[-1]
+        else round((grid[-1] - frame.index[-1]) / (grid[1] - grid[0]))
+    )
+    return pd.DataFrame(
+        {
+            "open": 1.0,
+            "close": frame["close"].iloc[-1],
+            "stale": missing,
+            "own_average": closes.iloc[-1],
+        },
+        index=grid[-1:],
+    )
 
 
-def made(source: Source, remembered: pd.DataFrame | None = None, **changes: Any) -> tuple[Pump, SimulatedClock]:
-    coins = [{"name": name, "history": f"{name}-USD", "market": f"{name}/USDT", "weight": 0.5, "lag_days": 0} for name in ("BTC", "ETH")]
-    settings: Settings = changed(load(), {"coins": coins, "paper.grace": 5.0, "paper.patience": 60.0, **changes})
+def made(
+    source: Source, remembered: pd.DataFrame | None = None, **changes: Any
+) -> tuple[Pump, SimulatedClock]:
+    coins = [
+        {
+            "name": name,
+            "history": f"{name}-USD",
+            "market": f"{name}/USDT",
+            "weight": 0.5,
+            "lag_days": 0,
+        }
+        for name in ("BTC", "ETH")
+    ]
+    settings: Settings = changed(
+        load(), {"coins": coins, "paper.grace": 5.0, "paper.patience": 60.0, **changes}
+    )
     clock = SimulatedClock(DUE + 5.0)
     functions = Functions(gate_of, lambda table: table[list(NOTHING)].astype(float), coin_of)
-    return Pump(source, functions, settings, clock, NOTHING if remembered is None else remembered), clock
+    return Pump(
+        source, functions, settings, clock, NOTHING if remembered is None else remembered
+    ), clock
 
 
 def test_everything_there_is_handed_over_at_once() -> None:
@@ -160,7 +215,9 @@ def test_without_the_index_the_last_gate_row_is_kept_and_grows_stale() -> None:
     assert known.gate["ceiling"] == pytest.approx(first.gate["ceiling"] + 0.03)
 
 
-def test_a_calendar_without_a_session_for_longer_than_new_york_was_ever_closed_makes_the_gate_stale() -> None:
+def test_a_calendar_without_a_session_for_longer_than_new_york_was_ever_closed_makes_the_gate_stale() -> (
+    None
+):
     """Seven days were the longest, in September 2001; from the ninth on the weekdays since the newest row count."""
     source = Source()
     pump, clock = made(source)
@@ -173,8 +230,12 @@ def test_a_calendar_without_a_session_for_longer_than_new_york_was_ever_closed_m
         source.bars_of = {name: bars(DUE + day * DAY, 30) for name in source.bars_of}
         stale.append(pump.known(DUE + day * DAY).gate["stale"])
     first = pd.Timestamp(DUE, unit="s", tz="UTC").date()
-    weekdays = [int(np.busday_count(SESSION.date(), first + pd.Timedelta(days=day))) for day in range(6, 12)]
-    assert stale == [0.0 if day < 8 else float(count) for day, count in zip(range(6, 12), weekdays, strict=True)]
+    weekdays = [
+        int(np.busday_count(SESSION.date(), first + pd.Timedelta(days=day))) for day in range(6, 12)
+    ]
+    assert stale == [
+        0.0 if day < 8 else float(count) for day, count in zip(range(6, 12), weekdays, strict=True)
+    ]
     assert min(stale[2:]) > 5
 
 
@@ -185,14 +246,18 @@ def test_what_failed_is_not_downloaded_again_at_every_bar() -> None:
     for minute in range(1, 240):
         clock.sleep(DUE + minute * 60 + 5 - clock.now())
         pump.known(DUE + minute * 60)
-    assert source.downloads < 25, "a quarter of an hour at most lies between two attempts, seconds at first"
+    assert source.downloads < 25, (
+        "a quarter of an hour at most lies between two attempts, seconds at first"
+    )
 
 
 def test_the_gate_is_worked_out_again_only_when_a_session_has_closed() -> None:
     source = Source()
     worked_out = []
     pump, clock = made(source, **{"exchange.timeframe": "1h"})
-    pump._functions = pump._functions._replace(gate=lambda prices: (worked_out.append(prices.now), gate_of(prices))[1])
+    pump._functions = pump._functions._replace(
+        gate=lambda prices: (worked_out.append(prices.now), gate_of(prices))[1]
+    )
     for hour in range(1, 49):
         clock.sleep(DUE + hour * 3600 + 5 - clock.now())
         source.bars_of = {name: bars(DUE + hour * 3600, 30) for name in source.bars_of}
@@ -202,7 +267,16 @@ def test_the_gate_is_worked_out_again_only_when_a_session_has_closed() -> None:
 
 def test_a_row_that_was_acted_on_and_reads_otherwise_now_is_said_once() -> None:
     index = pd.DatetimeIndex([SESSION - pd.Timedelta(days=2)])
-    acted = pd.DataFrame({"state": [0.0], "ceiling": [0.0], "filled": [3.0], "confirmed_at": [np.nan], "stale": [0.0]}, index=index)
+    acted = pd.DataFrame(
+        {
+            "state": [0.0],
+            "ceiling": [0.0],
+            "filled": [3.0],
+            "confirmed_at": [np.nan],
+            "stale": [0.0],
+        },
+        index=index,
+    )
     pump, _ = made(Source(), acted)
     assert [problem.kind for problem in pump.known(DUE).problems] == ["revised"]
     assert pump.known(DUE).problems == ()

@@ -27,7 +27,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 def guards(journal: Journal, **changes: Any) -> Guards:
-    return Guards(journal, changed(load(), {key.replace("__", "."): value for key, value in changes.items()}))
+    return Guards(
+        journal, changed(load(), {key.replace("__", "."): value for key, value in changes.items()})
+    )
 
 
 def coins(intents: list[Intent]) -> list[str]:
@@ -37,7 +39,10 @@ def coins(intents: list[Intent]) -> list[str]:
 def test_what_nothing_speaks_against_becomes_intents_in_their_order(journal: Journal) -> None:
     intents, problems = guards(journal).allowed([SELL, BUY], NOW)
     assert problems == []
-    assert intents == [Intent(0, DUE, "ETH", 0, -3.0, 50.0, "planned", ""), Intent(0, DUE, "BTC", 1, 2.0, 100.0, "planned", "")]
+    assert intents == [
+        Intent(0, DUE, "ETH", 0, -3.0, 50.0, "planned", ""),
+        Intent(0, DUE, "BTC", 1, 2.0, 100.0, "planned", ""),
+    ]
 
 
 def test_a_halt_stops_everything_until_resume(journal: Journal) -> None:
@@ -51,13 +56,19 @@ def test_a_halt_stops_everything_until_resume(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(180.0, ["ETH", "BTC"]), (180.1, ["ETH"])])
-def test_an_old_decision_may_only_reduce(minutes: float, expected: list[str], journal: Journal) -> None:
-    intents, problems = guards(journal, paper__max_decision_age=180.0).allowed([SELL, BUY], NOW._replace(now=DUE + minutes * 60))
+def test_an_old_decision_may_only_reduce(
+    minutes: float, expected: list[str], journal: Journal
+) -> None:
+    intents, problems = guards(journal, paper__max_decision_age=180.0).allowed(
+        [SELL, BUY], NOW._replace(now=DUE + minutes * 60)
+    )
     assert coins(intents) == expected
     assert [problem.kind for problem in problems] == ["late"] * (expected == ["ETH"])
 
 
-def test_a_spell_open_at_the_first_start_is_not_entered_with_join_next_and_the_one_after_it_is(journal: Journal) -> None:
+def test_a_spell_open_at_the_first_start_is_not_entered_with_join_next_and_the_one_after_it_is(
+    journal: Journal,
+) -> None:
     guard = guards(journal, paper__join="next")
     guard.first_start(5.0)
     assert coins(guard.allowed([SELL, BUY], NOW._replace(confirmed_at=5.0))[0]) == ["ETH"]
@@ -75,7 +86,24 @@ def test_what_is_skipped_is_settled_by_the_first_decision_ever(journal: Journal)
     guard = guards(journal, paper__join="next")
     guard.first_start(5.0)
     row = DecisionRow(
-        DUE, DUE, 2, 1.0, 3, 5.0, 0, 1000.0, 1000.0, 0.0, 1.0, (0.0,), (0.0,), (0.0,), (0.0,), "", "", journal.begin_session("dry-run", "{}", "")
+        DUE,
+        DUE,
+        2,
+        1.0,
+        3,
+        5.0,
+        0,
+        1000.0,
+        1000.0,
+        0.0,
+        1.0,
+        (0.0,),
+        (0.0,),
+        (0.0,),
+        (0.0,),
+        "",
+        "",
+        journal.begin_session("dry-run", "{}", ""),
     )
     journal.record_decision(row, None, [], EquityRow(DUE, 1000.0, 1000.0, 1000.0, 1.0, 0.0), [])
     guard.first_start(7.0)
@@ -83,8 +111,12 @@ def test_what_is_skipped_is_settled_by_the_first_decision_ever(journal: Journal)
 
 
 @pytest.mark.parametrize(("drawdown", "expected"), [(0.39, ["ETH", "BTC"]), (0.4, ["ETH"])])
-def test_an_account_far_below_its_peak_only_sells(drawdown: float, expected: list[str], journal: Journal) -> None:
-    intents, problems = guards(journal, guards__drawdown_stop=0.4).allowed([SELL, BUY], NOW._replace(drawdown=drawdown))
+def test_an_account_far_below_its_peak_only_sells(
+    drawdown: float, expected: list[str], journal: Journal
+) -> None:
+    intents, problems = guards(journal, guards__drawdown_stop=0.4).allowed(
+        [SELL, BUY], NOW._replace(drawdown=drawdown)
+    )
     assert coins(intents) == expected
     assert [problem.severity for problem in problems] == ["critical"] * (len(expected) == 1)
 
@@ -105,11 +137,37 @@ def test_an_order_larger_than_the_account_is_a_mistake_of_somebodys(journal: Jou
 
 def test_turnover_counts_what_was_traded_since_midnight(journal: Journal) -> None:
     journal.begin_session("dry-run", "{}", "")
-    row = DecisionRow(DUE - DAY, DUE, 2, 1.0, 3, 5.0, 0, 1000.0, 1000.0, 0.0, 1.0, (0.0,), (0.0,), (0.0,), (0.0,), "", "", 1)
+    row = DecisionRow(
+        DUE - DAY,
+        DUE,
+        2,
+        1.0,
+        3,
+        5.0,
+        0,
+        1000.0,
+        1000.0,
+        0.0,
+        1.0,
+        (0.0,),
+        (0.0,),
+        (0.0,),
+        (0.0,),
+        "",
+        "",
+        1,
+    )
     equity = EquityRow(DUE - DAY, 1000.0, 1000.0, 1000.0, 1.0, 0.0)
-    (intent,) = journal.record_decision(row, None, [], equity, [Intent(0, DUE - DAY, "BTC", 0, 9.0, 100.0, "planned", "")])
-    journal.sending(OrderRow("a" * 26, intent.id, 1, "BTC", 9.0, None, DUE, None, "sent", 0.0, None, DUE))
-    fills = [FillRow("BTC", "1", "a" * 26, DUE - 1.0, 5.0, 100.0, 0.0, "", 0.0), FillRow("BTC", "2", "a" * 26, DUE + 1.0, 9.0, 100.0, 0.0, "", 0.0)]
+    (intent,) = journal.record_decision(
+        row, None, [], equity, [Intent(0, DUE - DAY, "BTC", 0, 9.0, 100.0, "planned", "")]
+    )
+    journal.sending(
+        OrderRow("a" * 26, intent.id, 1, "BTC", 9.0, None, DUE, None, "sent", 0.0, None, DUE)
+    )
+    fills = [
+        FillRow("BTC", "1", "a" * 26, DUE - 1.0, 5.0, 100.0, 0.0, "", 0.0),
+        FillRow("BTC", "2", "a" * 26, DUE + 1.0, 9.0, 100.0, 0.0, "", 0.0),
+    ]
     journal.add_fills(fills)
     # 900 today; 150 more is 1,050, 200 more would be 1,250 of 1,100 allowed.
     intents, problems = guards(journal, guards__largest_turnover=1.1).allowed([SELL, BUY], NOW)

@@ -31,7 +31,9 @@ def stopped() -> Iterator[None]:
     logs.stop()
 
 
-def started(folder: Path, level: str = "INFO", rotation_mb: float = 1.0, keep: int = 3, console: bool = True) -> None:
+def started(
+    folder: Path, level: str = "INFO", rotation_mb: float = 1.0, keep: int = 3, console: bool = True
+) -> None:
     logs.start(folder, level, rotation_mb, keep, console, [SECRET, PRIVATE_KEY])
 
 
@@ -43,7 +45,9 @@ def everything(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.iterdir())
 
 
-def test_a_line_is_for_people_on_stderr_and_for_machines_in_the_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_a_line_is_for_people_on_stderr_and_for_machines_in_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     started(tmp_path / "made" / "here")
     logger.bind(bar=86_400).info("gate {} {{}}", "confirmed")
     logger.debug("not asked for")
@@ -51,11 +55,17 @@ def test_a_line_is_for_people_on_stderr_and_for_machines_in_the_file(tmp_path: P
     assert out == ""
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ INFO     gate confirmed {}\n", err)
     (record,) = records(tmp_path / "made" / "here")
-    assert (record["message"], record["level"]["name"], record["extra"]) == ("gate confirmed {}", "INFO", {"bar": 86_400})
+    assert (record["message"], record["level"]["name"], record["extra"]) == (
+        "gate confirmed {}",
+        "INFO",
+        {"bar": 86_400},
+    )
     assert record["function"] == "test_a_line_is_for_people_on_stderr_and_for_machines_in_the_file"
 
 
-def test_without_console_only_the_file_is_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_without_console_only_the_file_is_written(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     started(tmp_path, console=False)
     logger.warning("said once")
     assert capfd.readouterr() == ("", "")
@@ -77,18 +87,26 @@ class Unprintable:
 def asked_with(key: str) -> None:
     """Fails as a request does: the address with the key is in the message, the key in this frame's variables."""
     try:
-        raise OSError(f"https://example.test/order?signature=0123456789abcdef&note={ENCODED} with {key}")
+        raise OSError(
+            f"https://example.test/order?signature=0123456789abcdef&note={ENCODED} with {key}"
+        )
     except OSError as error:
         error.add_note(f"sent with {key!r}")
-        raise RuntimeError("not sent: S3CR3T/marked+key==") from error  # the source line of the traceback has it too
+        raise RuntimeError(
+            "not sent: S3CR3T/marked+key=="
+        ) from error  # the source line of the traceback has it too
 
 
-def test_no_secret_reaches_the_file_or_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_no_secret_reaches_the_file_or_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     started(tmp_path, level="DEBUG")
     logger.info(f"key {SECRET}, encoded {ENCODED}, printed {SECRET!r}")
     logger.info("key {} and {key}", SECRET, key=SECRET)
     logger.debug(f"key file {PRIVATE_KEY!r}; one line of it: {PRIVATE_KEY.splitlines()[1]}")
-    logger.bind(client=Client(), broken=Unprintable(), headers={"a": [SECRET, {SECRET: (SECRET,)}]}).info("extra fields")
+    logger.bind(
+        client=Client(), broken=Unprintable(), headers={"a": [SECRET, {SECRET: (SECRET,)}]}
+    ).info("extra fields")
     with logger.contextualize(account=SECRET):
         logger.info("a context")
     try:
@@ -120,21 +138,38 @@ def test_no_secret_reaches_the_file_or_the_terminal(tmp_path: Path, capfd: pytes
         "headers": {"a": ["***", {"***": ["***"]}]},
     }
     trace = found[5]["extra"]["traceback"]
-    assert "OSError: https://example.test/order?signature=***&note=*** with ***\nsent with '***'" in trace
+    assert (
+        "OSError: https://example.test/order?signature=***&note=*** with ***\nsent with '***'"
+        in trace
+    )
     assert "RuntimeError: not sent: ***" in trace
     assert trace in err
     assert found[-1]["message"] == "thread poller has ended on an error"
 
 
-def test_what_a_name_says_is_secret_is_redacted_although_nobody_gave_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_what_a_name_says_is_secret_is_redacted_although_nobody_gave_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     started(tmp_path)
-    logger.info("GET https://api.example.test/v3/order?symbol=BTCUSDT&signature=c0ffee77c0ffee&recvWindow=5000")
-    logger.info("headers {'X-MBX-APIKEY': 'unknownkey'}, X-MBX-APIKEY: unknownkey, https://example.test/?apiKey=unknownkey")
-    logger.bind(headers={"X-MBX-APIKEY": "unknownkey", "Accept": "*/*"}, signature="c0ffee77c0ffee").info("asked")
+    logger.info(
+        "GET https://api.example.test/v3/order?symbol=BTCUSDT&signature=c0ffee77c0ffee&recvWindow=5000"
+    )
+    logger.info(
+        "headers {'X-MBX-APIKEY': 'unknownkey'}, X-MBX-APIKEY: unknownkey, https://example.test/?apiKey=unknownkey"
+    )
+    logger.bind(
+        headers={"X-MBX-APIKEY": "unknownkey", "Accept": "*/*"}, signature="c0ffee77c0ffee"
+    ).info("asked")
     for text in (capfd.readouterr().err, everything(tmp_path)):
         assert not re.search("c0ffee|unknownkey", text)
-    assert records(tmp_path)[0]["message"] == "GET https://api.example.test/v3/order?symbol=BTCUSDT&signature=***&recvWindow=5000"
-    assert records(tmp_path)[2]["extra"] == {"headers": {"X-MBX-APIKEY": "***", "Accept": "*/*"}, "signature": "***"}
+    assert (
+        records(tmp_path)[0]["message"]
+        == "GET https://api.example.test/v3/order?symbol=BTCUSDT&signature=***&recvWindow=5000"
+    )
+    assert records(tmp_path)[2]["extra"] == {
+        "headers": {"X-MBX-APIKEY": "***", "Accept": "*/*"},
+        "signature": "***",
+    }
 
 
 @pytest.mark.parametrize(
@@ -155,7 +190,14 @@ def test_a_secret_that_holds_another_goes_as_a_whole():
     assert redacted("token-with-tail token-with", ["token-with", "token-with-tail"]) == "*** ***"
 
 
-@pytest.mark.parametrize("form", ['it\'s a "pass\\word"/1', "it%27s%20a%20%22pass%5Cword%22%2F1", "it%27s+a+%22pass%5Cword%22%2F1"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        'it\'s a "pass\\word"/1',
+        "it%27s%20a%20%22pass%5Cword%22%2F1",
+        "it%27s+a+%22pass%5Cword%22%2F1",
+    ],
+)
 def test_a_secret_is_found_as_it_is_and_url_encoded(form: str):
     assert redacted(f"<{form}>", ['it\'s a "pass\\word"/1']) == "<***>"
 
@@ -173,13 +215,17 @@ def test_a_hostile_answer_is_redacted_in_no_time(tmp_path: Path):
         assert redacted(beginning * 100_000, [SECRET])
 
 
-def test_an_answer_cannot_move_the_readers_cursor(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_an_answer_cannot_move_the_readers_cursor(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     started(tmp_path)
     logger.error("the exchange said \x1b[2J\x1b[31mall is well")
     assert "said \\x1b[2J\\x1b[31mall is well" in capfd.readouterr().err
 
 
-def test_libraries_are_heard_from_warnings_on_with_their_names(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def test_libraries_are_heard_from_warnings_on_with_their_names(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     """Even one that has brought a handler of its own, or is told to be chatty."""
     library = logging.getLogger("yfinance")
     own = logging.StreamHandler(sys.stderr)
@@ -191,8 +237,11 @@ def test_libraries_are_heard_from_warnings_on_with_their_names(tmp_path: Path, c
         for name in ("ccxt", "urllib3", "yfinance", "requests", "sqlalchemy", "any.other"):
             logging.getLogger(name).info("too much")
             logging.getLogger(name).warning("100 % {of} it")
-        assert [(one["name"], one["level"]["name"], one["message"]) for one in records(tmp_path)] == [
-            (name, "WARNING", "100 % {of} it") for name in ("ccxt", "urllib3", "yfinance", "requests", "sqlalchemy", "any.other")
+        assert [
+            (one["name"], one["level"]["name"], one["message"]) for one in records(tmp_path)
+        ] == [
+            (name, "WARNING", "100 % {of} it")
+            for name in ("ccxt", "urllib3", "yfinance", "requests", "sqlalchemy", "any.other")
         ]
         assert capfd.readouterr().err.count("100 % {of} it\n") == 6
         logs.stop()
@@ -231,7 +280,9 @@ def test_files_are_put_aside_by_size_and_only_so_many_are_kept(tmp_path: Path):
     files = sorted(folder.iterdir())
     assert len(files) == 3 + 1  # those kept, and the one being written
     assert all(path.stat().st_size <= 4_000 for path in files)
-    kept = sorted(int(number) for number in re.findall(r'"message": "line (\d+)"', everything(folder)))
+    kept = sorted(
+        int(number) for number in re.findall(r'"message": "line (\d+)"', everything(folder))
+    )
     assert kept == list(range(kept[0], 60))  # the newest, without a gap
     assert records(folder)[-1]["message"] == "line 59"
 
@@ -248,7 +299,12 @@ def test_a_restart_goes_on_in_the_same_file(tmp_path: Path):
 def test_figures_that_json_lacks_are_written_as_words(tmp_path: Path):
     started(tmp_path, console=False)
     logger.bind(drawdown=float("nan"), equity=1000.5, halted=False, incident=None).info("figures")
-    assert records(tmp_path)[0]["extra"] == {"drawdown": "nan", "equity": 1000.5, "halted": False, "incident": None}
+    assert records(tmp_path)[0]["extra"] == {
+        "drawdown": "nan",
+        "equity": 1000.5,
+        "halted": False,
+        "incident": None,
+    }
 
 
 def test_an_extra_field_that_holds_itself_ends(tmp_path: Path):
@@ -263,14 +319,23 @@ def test_an_extra_field_that_holds_itself_ends(tmp_path: Path):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
     before = list(logging.getLogger().handlers)
-    with pytest.raises(ConfigError, match=r"log folder .*file/logs: cannot be written: Not a directory; name another"):
+    with pytest.raises(
+        ConfigError,
+        match=r"log folder .*file/logs: cannot be written: Not a directory; name another",
+    ):
         started(tmp_path / "file" / "logs")
     assert logging.getLogger().handlers == before
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full to stand for a full disk")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python flushes the file once more as it is forgotten
-def test_a_full_disk_stops_neither_the_session_nor_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no /dev/full to stand for a full disk"
+)
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # Python flushes the file once more as it is forgotten
+def test_a_full_disk_stops_neither_the_session_nor_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
     (tmp_path / logs.FILE).symlink_to("/dev/full")
     started(tmp_path)
     logger.bind(key=SECRET).error(f"order sent with {SECRET}")
@@ -281,7 +346,9 @@ def test_a_full_disk_stops_neither_the_session_nor_the_terminal(tmp_path: Path, 
     assert MARK.findall(err) == []
 
 
-def test_a_closed_terminal_does_not_stop_the_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_closed_terminal_does_not_stop_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     started(tmp_path)
     with (tmp_path / "closed").open("w") as closed:
         pass

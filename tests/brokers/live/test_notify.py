@@ -75,7 +75,9 @@ class Receiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
 
     @property
     def url(self) -> str:
@@ -122,7 +124,13 @@ def test_each_event_arrives_with_its_kind_and_its_time(receiver: Receiver):
         ("about incident", "warning"),
         ("about missed", "failure"),
     ]
-    assert all(re.fullmatch(r"BTC 0.5 \[bold\]of\[/\] \*equity\*\n\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", one["message"]) for one in receiver.got)
+    assert all(
+        re.fullmatch(
+            r"BTC 0.5 \[bold\]of\[/\] \*equity\*\n\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC",
+            one["message"],
+        )
+        for one in receiver.got
+    )
     assert log.said == []
 
 
@@ -154,14 +162,22 @@ def without_apprise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_urls_without_the_package_are_a_matter_of_configuration(monkeypatch: pytest.MonkeyPatch):
     without_apprise(monkeypatch)
-    with pytest.raises(ConfigError, match="the package apprise is not installed; pip install apprise"):
+    with pytest.raises(
+        ConfigError, match="the package apprise is not installed; pip install apprise"
+    ):
         Notifier(["json://127.0.0.1/hook"], EVENTS, Log())
 
 
-@pytest.mark.parametrize("url", [f"nosuchservice://{SECRET}", f"tgram://{SECRET}", SECRET, f"json://[{SECRET}"])
-def test_a_url_nobody_understands_is_named_by_its_place_and_not_shown(url: str, capfd: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize(
+    "url", [f"nosuchservice://{SECRET}", f"tgram://{SECRET}", SECRET, f"json://[{SECRET}"]
+)
+def test_a_url_nobody_understands_is_named_by_its_place_and_not_shown(
+    url: str, capfd: pytest.CaptureFixture[str]
+):
     threads = threading.enumerate()
-    with pytest.raises(ConfigError, match=r"notification URL 2 \((\w+|no scheme)\): apprise does not understand it") as raised:
+    with pytest.raises(
+        ConfigError, match=r"notification URL 2 \((\w+|no scheme)\): apprise does not understand it"
+    ) as raised:
         Notifier(["json://127.0.0.1/hook", url], EVENTS, Log())
     assert threads == threading.enumerate()
     assert SECRET not in str(raised.value)
@@ -169,7 +185,10 @@ def test_a_url_nobody_understands_is_named_by_its_place_and_not_shown(url: str, 
 
 
 def test_an_event_that_does_not_exist_is_refused_with_those_that_do():
-    with pytest.raises(ConfigError, match=r"notify.events: 'order' is none of gate, orders, daily, incident, missed"):
+    with pytest.raises(
+        ConfigError,
+        match=r"notify.events: 'order' is none of gate, orders, daily, incident, missed",
+    ):
         Notifier([], ["gate", "order"], Log())
 
 
@@ -189,17 +208,23 @@ def test_sending_does_not_wait_for_a_service_that_hangs(receiver: Receiver):
 def test_a_service_that_hangs_delays_no_other(receiver: Receiver):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never answers
         log = Log()
-        notifier = Notifier([f"json://127.0.0.1:{silent.getsockname()[1]}/hook", receiver.url], EVENTS, log)
+        notifier = Notifier(
+            [f"json://127.0.0.1:{silent.getsockname()[1]}/hook", receiver.url], EVENTS, log
+        )
         notifier.send("missed", "no decision", "text")
         notifier.send("incident", "no prices", "text")
         assert eventually(lambda: receiver.titles == ["no decision", "no prices"])
         begun = time.monotonic()
         notifier.close(0.3)
         assert 0.25 < time.monotonic() - begun < 2
-        assert log.said == ["JSON (1) does not answer; left unsent are the message on its way and ['no prices']"]
+        assert log.said == [
+            "JSON (1) does not answer; left unsent are the message on its way and ['no prices']"
+        ]
 
 
-def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch):
+def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(
+    receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(notify, "TIMEOUT", 0.1)
     receiver.held.clear()
     notifier = Notifier([receiver.url], EVENTS, Log())
@@ -212,7 +237,9 @@ def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(receiver: Recei
     assert "opened" in receiver.titles
 
 
-def test_a_message_is_tried_again_until_it_is_taken_and_the_failure_said_once(receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch):
+def test_a_message_is_tried_again_until_it_is_taken_and_the_failure_said_once(
+    receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch
+):
     heard: list[logging.LogRecord] = []
     handler = logging.NullHandler()
     monkeypatch.setattr(handler, "handle", heard.append)
@@ -229,7 +256,9 @@ def test_a_message_is_tried_again_until_it_is_taken_and_the_failure_said_once(re
     (line,) = log.said
     assert line.startswith("notification not sent to JSON (1), trying again: opened: ")
     assert "503" in line
-    assert [record.name for record in heard if record.name == "apprise"] == []  # its own line at every attempt
+    assert [
+        record.name for record in heard if record.name == "apprise"
+    ] == []  # its own line at every attempt
 
 
 def test_pauses_grow_up_to_a_limit(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
@@ -252,7 +281,9 @@ def test_pauses_grow_up_to_a_limit(receiver: Receiver, monkeypatch: pytest.Monke
     assert waited == [0.05, 0.1, 0.2, 0.2]
 
 
-def test_a_message_nobody_takes_is_given_up(hasty: None, monkeypatch: pytest.MonkeyPatch, receiver: Receiver):
+def test_a_message_nobody_takes_is_given_up(
+    hasty: None, monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+):
     monkeypatch.setattr(notify, "PATIENCE", 0.2)
     receiver.statuses = [404] * 1000
     log = Log()
@@ -279,7 +310,9 @@ def test_closing_tries_once_more_and_ends_though_nobody_listens(monkeypatch: pyt
     ]
 
 
-def test_the_oldest_message_is_dropped_when_too_many_wait(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+def test_the_oldest_message_is_dropped_when_too_many_wait(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(notify, "WAITING", 3)
     receiver.held.clear()
     log = Log()
@@ -291,10 +324,15 @@ def test_the_oldest_message_is_dropped_when_too_many_wait(receiver: Receiver, mo
     receiver.held.set()
     notifier.close(SOON)
     assert receiver.titles == ["on its way", "number 2", "number 3", "number 4"]
-    assert log.said == [f"notification dropped, 3 newer ones wait for JSON (1): number {number}" for number in (0, 1)]
+    assert log.said == [
+        f"notification dropped, 3 newer ones wait for JSON (1): number {number}"
+        for number in (0, 1)
+    ]
 
 
-def test_an_error_inside_apprise_ends_no_thread(receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch):
+def test_an_error_inside_apprise_ends_no_thread(
+    receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch
+):
     import apprise
 
     real = apprise.Apprise.notify
@@ -312,7 +350,9 @@ def test_an_error_inside_apprise_ends_no_thread(receiver: Receiver, hasty: None,
     notifier.send("orders", "bought", "text")
     assert eventually(lambda: len(receiver.got) == 2)
     notifier.close(SOON)
-    assert log.said == ["notification not sent to JSON (1), trying again: opened: RuntimeError: broken by ***"]
+    assert log.said == [
+        "notification not sent to JSON (1), trying again: opened: RuntimeError: broken by ***"
+    ]
 
 
 def test_a_service_that_hangs_does_not_keep_the_program_from_ending():
@@ -327,7 +367,12 @@ sys.stdin.read()
 """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(SOON)
-        command = [sys.executable, "-c", program, f"json://127.0.0.1:{silent.getsockname()[1]}/hook"]
+        command = [
+            sys.executable,
+            "-c",
+            program,
+            f"json://127.0.0.1:{silent.getsockname()[1]}/hook",
+        ]
         environment = os.environ | {"NO_PROXY": "127.0.0.1"}
         with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as process:
             connection, _ = silent.accept()
@@ -340,13 +385,19 @@ sys.stdin.read()
 
 def test_no_secret_is_sent_to_a_service(receiver: Receiver):
     notifier = Notifier([f"{receiver.url}?-token=querytoken99"], EVENTS, Log(), [SECRET])
-    notifier.send("incident", f"failed with {SECRET}", f"GET /order?signature=c0ffee77c0ffee by {SECRET} and querytoken99")
+    notifier.send(
+        "incident",
+        f"failed with {SECRET}",
+        f"GET /order?signature=c0ffee77c0ffee by {SECRET} and querytoken99",
+    )
     notifier.close(SOON)
     assert receiver.titles == ["failed with ***"]
     assert receiver.got[0]["message"].startswith("GET /order?signature=*** by *** and ***\n")
 
 
-def test_the_same_incident_is_told_once_an_hour_with_how_often_it_came(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+def test_the_same_incident_is_told_once_an_hour_with_how_often_it_came(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
     notifier = Notifier([receiver.url], EVENTS, Log())
     for text in ("no answer", "no answer", "other", "no answer"):
         notifier.send("incident", "exchange", text)
@@ -357,22 +408,40 @@ def test_the_same_incident_is_told_once_an_hour_with_how_often_it_came(receiver:
     notifier.close(SOON)
     said = [(one["type"], one["message"].splitlines()[0]) for one in receiver.got]
     incidents = [("warning", "no answer"), ("warning", "other")]
-    assert said == [*incidents, ("info", "no answer"), ("info", "no answer"), ("warning", "no answer (came 2 times more since it was last told)")]
+    assert said == [
+        *incidents,
+        ("info", "no answer"),
+        ("info", "no answer"),
+        ("warning", "no answer (came 2 times more since it was last told)"),
+    ]
 
 
-def test_decisions_missed_at_every_bar_are_told_once_an_hour(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+def test_decisions_missed_at_every_bar_are_told_once_an_hour(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
     notifier = Notifier([receiver.url], EVENTS, Log())
     for minute in range(3):
-        notifier.send("missed", "a decision is missed", f"no decision for the bar of 2026-01-01 00:0{minute} UTC")
+        notifier.send(
+            "missed",
+            "a decision is missed",
+            f"no decision for the bar of 2026-01-01 00:0{minute} UTC",
+        )
     monkeypatch.setattr(notify, "QUIET", 0.0)  # an hour later
-    notifier.send("missed", "a decision is missed", "no decision for the bar of 2026-01-01 01:00 UTC")
+    notifier.send(
+        "missed", "a decision is missed", "no decision for the bar of 2026-01-01 01:00 UTC"
+    )
     notifier.close(SOON)
     first, last = (one["message"].splitlines()[0] for one in receiver.got)
     assert first == "no decision for the bar of 2026-01-01 00:00 UTC"
-    assert last == "no decision for the bar of 2026-01-01 01:00 UTC (came 2 times more since it was last told)"
+    assert (
+        last
+        == "no decision for the bar of 2026-01-01 01:00 UTC (came 2 times more since it was last told)"
+    )
 
 
-def test_of_an_incident_that_goes_on_the_newest_text_is_told(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
+def test_of_an_incident_that_goes_on_the_newest_text_is_told(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
     notifier = Notifier([receiver.url], EVENTS, Log())
     for text in ("no bar of 00:01", "no bar of 00:02", "no bar of 00:03"):
         notifier.send("incident", "exchange", text)
@@ -385,8 +454,19 @@ def test_of_an_incident_that_goes_on_the_newest_text_is_told(receiver: Receiver,
 
 def test_repeats_are_counted_from_the_last_time_they_were_told():
     repeats = Repeats()
-    told = [(now, repeats.since_told("no answer", now)) for now in (0.0, 1.0, 3599.9, 3600.0, 3601.0, 7200.0, 20_000.0)]
-    assert told == [(0.0, 0), (1.0, None), (3599.9, None), (3600.0, 2), (3601.0, None), (7200.0, 1), (20_000.0, 0)]
+    told = [
+        (now, repeats.since_told("no answer", now))
+        for now in (0.0, 1.0, 3599.9, 3600.0, 3601.0, 7200.0, 20_000.0)
+    ]
+    assert told == [
+        (0.0, 0),
+        (1.0, None),
+        (3599.9, None),
+        (3600.0, 2),
+        (3601.0, None),
+        (7200.0, 1),
+        (20_000.0, 0),
+    ]
 
 
 def test_what_differs_in_numbers_only_is_the_same_incident():
@@ -404,8 +484,14 @@ def test_what_differs_in_numbers_only_is_the_same_incident():
         ("sell 0.5 BTC: paid -1.5", "sell 1,200 BTC: paid 2"),
         ("sell 5e-05 BTC", "sell 0.25 BTC"),
         ("from 2015-10-20T00:01:00+00:00 on", "from 2016-01-02T10:20:30.5-05:00 on"),
-        ("order a7bqzx2maaaaaaaaaaaaaaaaaa of BTC/USDT", "order a7bqzx2mbcdefghijk34lmnopq of BTC/USDT"),
-        ("<HTTPSConnection object at 0x7f0a1b>: refused", "<HTTPSConnection object at 0x7fe2c3d4>: refused"),
+        (
+            "order a7bqzx2maaaaaaaaaaaaaaaaaa of BTC/USDT",
+            "order a7bqzx2mbcdefghijk34lmnopq of BTC/USDT",
+        ),
+        (
+            "<HTTPSConnection object at 0x7f0a1b>: refused",
+            "<HTTPSConnection object at 0x7fe2c3d4>: refused",
+        ),
     ],
 )
 def test_numbers_times_and_ids_make_no_other_incident(one: str, other: str):
@@ -414,11 +500,18 @@ def test_numbers_times_and_ids_make_no_other_incident(one: str, other: str):
 
 
 @pytest.mark.parametrize(
-    "other", ["exchange\nno price of ETH, 0.5 held", "data\nno price of BTC, 0.5 held", "exchange\nno price of BTC, SOL, 0.5 held"]
+    "other",
+    [
+        "exchange\nno price of ETH, 0.5 held",
+        "data\nno price of BTC, 0.5 held",
+        "exchange\nno price of BTC, SOL, 0.5 held",
+    ],
 )
 def test_other_words_or_another_kind_make_another_incident(other: str):
     repeats = Repeats()
-    assert [repeats.since_told(text, 0.0) for text in ("exchange\nno price of BTC, 0.5 held", other)] == [0, 0]
+    assert [
+        repeats.since_told(text, 0.0) for text in ("exchange\nno price of BTC, 0.5 held", other)
+    ] == [0, 0]
 
 
 def test_incidents_are_forgotten():
@@ -436,7 +529,15 @@ def test_what_is_secret_in_a_url_is_found():
         "http://[broken",
     ]
     found = secrets_in(urls)
-    for secret in (*urls, "123456789:abcdefg_hijklmnop", "12315544", "p%40ssw0rd", "p@ssw0rd", "T1JJ3T3L2", "TIiajkdnlazkcOXrIdevi7FQ"):
+    for secret in (
+        *urls,
+        "123456789:abcdefg_hijklmnop",
+        "12315544",
+        "p%40ssw0rd",
+        "p@ssw0rd",
+        "T1JJ3T3L2",
+        "TIiajkdnlazkcOXrIdevi7FQ",
+    ):
         assert secret in found
     assert not {"someone", "mail.example.test", "general", ""} & set(found)
 
@@ -465,20 +566,31 @@ def switch(alarms: Alarms) -> Iterator[DeadMansSwitch]:
     one.close()
 
 
-def test_the_alarm_comes_while_the_session_hangs_in_a_call_once_a_bar(alarms: Alarms, switch: DeadMansSwitch):
+def test_the_alarm_comes_while_the_session_hangs_in_a_call_once_a_bar(
+    alarms: Alarms, switch: DeadMansSwitch
+):
     """The main thread waits for an answer that never comes, through two bars of a second."""
     begun = time.time()
-    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_connection(silent.getsockname()) as connection:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        socket.create_connection(silent.getsockname()) as connection,
+    ):
         switch.expect(1_767_225_600, begun + 0.2)  # the bar that ends 2026-01-01 00:00 UTC
         connection.settimeout(1.5)
         with pytest.raises(TimeoutError):
             connection.recv(1)
     assert [round(at - begun, 1) for at in alarms.at] == pytest.approx([0.2, 1.2], abs=0.15)
-    assert [re.findall(r"the bar of ([\d :-]+) UTC", text) for text in alarms.said] == [["2026-01-01 00:00"]] * 2  # a second later
-    assert alarms.said[0].endswith("the session hangs, slept, or cannot get what it needs; look at its log")
+    assert [re.findall(r"the bar of ([\d :-]+) UTC", text) for text in alarms.said] == [
+        ["2026-01-01 00:00"]
+    ] * 2  # a second later
+    assert alarms.said[0].endswith(
+        "the session hangs, slept, or cannot get what it needs; look at its log"
+    )
 
 
-def test_a_decision_in_time_raises_no_alarm_and_the_next_bar_is_awaited(alarms: Alarms, switch: DeadMansSwitch):
+def test_a_decision_in_time_raises_no_alarm_and_the_next_bar_is_awaited(
+    alarms: Alarms, switch: DeadMansSwitch
+):
     begun = time.time()
     switch.expect(60, begun + 0.2)
     switch.decided(60)
@@ -488,7 +600,9 @@ def test_a_decision_in_time_raises_no_alarm_and_the_next_bar_is_awaited(alarms: 
     assert alarms.at[0] - begun == pytest.approx(1.2, abs=0.15)  # the bar that ends at 61
 
 
-def test_a_bar_raises_one_alarm_whatever_the_session_says_later(alarms: Alarms, switch: DeadMansSwitch):
+def test_a_bar_raises_one_alarm_whatever_the_session_says_later(
+    alarms: Alarms, switch: DeadMansSwitch
+):
     switch.expect(60, time.time() - 0.1)
     assert eventually(lambda: alarms.said)
     switch.expect(60, time.time() - 0.1)
@@ -499,7 +613,9 @@ def test_a_bar_raises_one_alarm_whatever_the_session_says_later(alarms: Alarms, 
     assert len(alarms.said) == 1
 
 
-def test_expecting_a_later_bar_does_not_excuse_the_one_before(alarms: Alarms, switch: DeadMansSwitch):
+def test_expecting_a_later_bar_does_not_excuse_the_one_before(
+    alarms: Alarms, switch: DeadMansSwitch
+):
     switch.expect(60, time.time() + 0.1)
     switch.expect(61, time.time() + 1000)
     assert eventually(lambda: alarms.said)
@@ -541,7 +657,9 @@ def test_an_alarm_that_fails_is_logged_and_the_next_one_comes():
     assert eventually(lambda: len(log.said) == 4)
     switch.close()
     assert log.said[1::2] == ["the alarm for a missed decision failed: OSError: no journal"] * 2
-    assert all(line.startswith("no decision for the bar of 1970-01-01 00:01 UTC") for line in log.said[::2])
+    assert all(
+        line.startswith("no decision for the bar of 1970-01-01 00:01 UTC") for line in log.said[::2]
+    )
 
 
 def test_nothing_is_expected_after_closing(alarms: Alarms):
@@ -556,7 +674,9 @@ def test_nothing_is_expected_after_closing(alarms: Alarms):
 
 def test_missed_decisions_reach_a_person(receiver: Receiver):
     notifier = Notifier([receiver.url], ["missed"], Log())
-    switch = DeadMansSwitch(86_400, lambda text: notifier.send("missed", "decision missed", text), Log())
+    switch = DeadMansSwitch(
+        86_400, lambda text: notifier.send("missed", "decision missed", text), Log()
+    )
     switch.expect(1_767_225_600, time.time() - 1)
     assert eventually(lambda: receiver.got)
     switch.close()

@@ -63,18 +63,44 @@ def voice(journal: Journal, heard: Heard) -> SessionVoice:
 
 def row(time: int, state: int = 2, ceiling: float = 1.0) -> DecisionRow:
     shares = (0.5, 0.0, 0.0)
-    return DecisionRow(time, time + 6.0, state, ceiling, 3, None, 0, 1000.0, 500.0, 0.1, 0.98, shares, shares, shares, shares, "A sentence.", "", 1)
+    return DecisionRow(
+        time,
+        time + 6.0,
+        state,
+        ceiling,
+        3,
+        None,
+        0,
+        1000.0,
+        500.0,
+        0.1,
+        0.98,
+        shares,
+        shares,
+        shares,
+        shares,
+        "A sentence.",
+        "",
+        1,
+    )
 
 
-def test_a_problem_is_in_the_journal_and_the_log_and_told_unless_it_only_informs(voice: SessionVoice, journal: Journal, heard: Heard) -> None:
+def test_a_problem_is_in_the_journal_and_the_log_and_told_unless_it_only_informs(
+    voice: SessionVoice, journal: Journal, heard: Heard
+) -> None:
     voice.problem(Problem("account", "info", "begins"))
     voice.problem(Problem("data", "warning", "late"))
-    assert {(one.kind, one.severity, one.text) for one in journal.incidents(9)} == {("account", "info", "begins"), ("data", "warning", "late")}
+    assert {(one.kind, one.severity, one.text) for one in journal.incidents(9)} == {
+        ("account", "info", "begins"),
+        ("data", "warning", "late"),
+    }
     assert heard.lines == ["account: begins", "data: late"]
     assert heard.sent == [("incident", "late")]
 
 
-def test_a_problem_is_shown_until_a_whole_bar_has_passed_without_one(voice: SessionVoice, heard: Heard) -> None:
+def test_a_problem_is_shown_until_a_whole_bar_has_passed_without_one(
+    voice: SessionVoice, heard: Heard
+) -> None:
     def shown() -> str:
         voice.waiting(DAY)
         return str(heard.shown[-1].incident)
@@ -89,7 +115,9 @@ def test_a_problem_is_shown_until_a_whole_bar_has_passed_without_one(voice: Sess
     assert shown() == "late again"
 
 
-def test_a_change_of_the_gate_is_told_and_nothing_else_is(voice: SessionVoice, heard: Heard) -> None:
+def test_a_change_of_the_gate_is_told_and_nothing_else_is(
+    voice: SessionVoice, heard: Heard
+) -> None:
     before = row(10 * DAY)
     voice.decided(before._replace(time=10 * DAY + 60), before, [])
     assert [event for event, _ in heard.sent] == []
@@ -112,18 +140,29 @@ def test_the_first_decision_is_a_daily_line(voice: SessionVoice, heard: Heard) -
 
 
 def test_orders_are_told_with_what_became_of_them(voice: SessionVoice, heard: Heard) -> None:
-    voice.settled([Intent(1, DAY, "BTC", 0, -2.5, 100.0, "done", "2.5 of 2.5 filled"), Intent(2, DAY, "ETH", 1, 1.0, 9.0, "refused", "no cash")])
-    assert heard.sent == [("orders", "sell 2.5 BTC: done, 2.5 of 2.5 filled\nbuy 1 ETH: refused, no cash")]
+    voice.settled(
+        [
+            Intent(1, DAY, "BTC", 0, -2.5, 100.0, "done", "2.5 of 2.5 filled"),
+            Intent(2, DAY, "ETH", 1, 1.0, 9.0, "refused", "no cash"),
+        ]
+    )
+    assert heard.sent == [
+        ("orders", "sell 2.5 BTC: done, 2.5 of 2.5 filled\nbuy 1 ETH: refused, no cash")
+    ]
 
 
-def test_a_decision_that_does_not_come_is_expected_by_grace_and_patience(voice: SessionVoice, heard: Heard) -> None:
+def test_a_decision_that_does_not_come_is_expected_by_grace_and_patience(
+    voice: SessionVoice, heard: Heard
+) -> None:
     voice.waiting(DAY + 5.0)
     assert heard.expected == [(DAY, DAY + 5.0 + 60.0 + 120.0)]
     voice.decided(row(DAY), None, [])
     assert heard.bars == [DAY]
 
 
-def test_the_status_shows_the_last_decision_and_a_halt(voice: SessionVoice, journal: Journal, heard: Heard) -> None:
+def test_the_status_shows_the_last_decision_and_a_halt(
+    voice: SessionVoice, journal: Journal, heard: Heard
+) -> None:
     voice.waiting(DAY)
     assert (heard.shown[-1].gate, heard.shown[-1].halted) == ("", "")
     voice.decided(row(DAY), None, [])
@@ -139,4 +178,8 @@ def test_the_status_shows_the_last_decision_and_a_halt(voice: SessionVoice, jour
         "by hand",
         "late",
     )
-    assert [(one.coin, one.value, one.target) for one in shown.holdings] == [("BTC", 500.0, 500.0), ("ETH", 0.0, 0.0), ("SOL", 0.0, 0.0)]
+    assert [(one.coin, one.value, one.target) for one in shown.holdings] == [
+        ("BTC", 500.0, 500.0),
+        ("ETH", 0.0, 0.0),
+        ("SOL", 0.0, 0.0),
+    ]

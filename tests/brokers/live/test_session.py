@@ -14,7 +14,18 @@ from brokers.exchange.errors import TryLaterError
 from brokers.journal.journal import Journal
 from brokers.journal.records import JournalError
 from strategies.breakout import STATES
-from tests.brokers.misfortunes import OUT, START, assert_as_undisturbed, attempts, bought, change, disturbed, intents, said, undisturbed
+from tests.brokers.misfortunes import (
+    OUT,
+    START,
+    assert_as_undisturbed,
+    attempts,
+    bought,
+    change,
+    disturbed,
+    intents,
+    said,
+    undisturbed,
+)
 from tests.brokers.test_faults_data import AT_ONCE, decisions, downloading
 from tests.brokers.worlds import DAY, SECRETS, epoch
 from tests.exchange.faults import REFUSALS, refusal
@@ -26,7 +37,9 @@ UNKNOWN = refusal(-2013, "Order does not exist.")
 
 
 @pytest.mark.parametrize("late", [0.0, 40.0])
-def test_a_series_that_is_waited_for_is_read_before_the_decision(late: float, whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_series_that_is_waited_for_is_read_before_the_decision(
+    late: float, whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """High-yield bonds fall by a third in the session before: that shuts the first channel, whether its row is there at once or in a minute."""
     with downloading(whole_folder, cache, tmp_path, {"paper.patience": 120.0}) as w:
         w.run()
@@ -45,10 +58,14 @@ def test_a_series_that_is_waited_for_is_read_before_the_decision(late: float, wh
         voice = w.run()
         assert [row.filled for row in decisions(w)] == [3, 0]
         assert [order.side for order in w.venue.orders[3:]] == ["SELL"] * 3
-        assert said(voice.problems, "revised") == [], "nobody had acted on the row that was replaced"
+        assert said(voice.problems, "revised") == [], (
+            "nobody had acted on the row that was replaced"
+        )
 
 
-def test_an_order_that_was_acknowledged_is_not_sent_again_when_nobody_knows_it_any_more(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_an_order_that_was_acknowledged_is_not_sent_again_when_nobody_knows_it_any_more(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"exchange.order": "limit"}) as w:
 
         def forgetful(asked: Asked, number: int) -> Answer | None:
@@ -59,19 +76,27 @@ def test_an_order_that_was_acknowledged_is_not_sent_again_when_nobody_knows_it_a
         w.venue.faults.add("partial_then_rest", "POST", "order", times=1)
         w.run(once=False, until="2015-10-20 00:20:00")
         assert bought(w).count("BTC") == 1
-        assert [(coin, attempt) for coin, attempt, _ in attempts(w) if coin == "BTC"] == [("BTC", 1)]
+        assert [(coin, attempt) for coin, attempt, _ in attempts(w) if coin == "BTC"] == [
+            ("BTC", 1)
+        ]
 
 
-def test_orders_that_are_forgotten_with_time_are_no_reset(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_orders_that_are_forgotten_with_time_are_no_reset(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.run()
         held = w.owned()
         w.clock.sleep(8 * DAY)
-        w.venue.before_request = lambda asked, number: UNKNOWN if asked.method == "GET" and asked.path == "/api/v3/order" else None
+        w.venue.before_request = lambda asked, number: (
+            UNKNOWN if asked.method == "GET" and asked.path == "/api/v3/order" else None
+        )
         w.venue.person.deposit("USDT", "1")
         problems = w.run().problems
         assert said(problems, "reset") == [] and len(said(problems, "moved")) == 1
-        assert [w.owned()[coin] for coin in ("BTC", "ETH", "SOL")] == [held[coin] for coin in ("BTC", "ETH", "SOL")]
+        assert [w.owned()[coin] for coin in ("BTC", "ETH", "SOL")] == [
+            held[coin] for coin in ("BTC", "ETH", "SOL")
+        ]
 
 
 def test_a_coin_may_be_added_within_a_bar(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
@@ -79,11 +104,18 @@ def test_a_coin_may_be_added_within_a_bar(whole_folder: Path, cache: Path, tmp_p
         w.run()
         change(w, whole_folder, cache, {})
         w.clock.sleep(3600.0)
-        with w.journal(locked=True) as journal, voices(w.settings, SECRETS, journal, STATES, console=False) as voice:
-            put_together(w.settings, SECRETS, live_strategy(w.settings), journal, w.clock, voice).run(until=w.clock.now() + 60.0)
+        with (
+            w.journal(locked=True) as journal,
+            voices(w.settings, SECRETS, journal, STATES, console=False) as voice,
+        ):
+            put_together(
+                w.settings, SECRETS, live_strategy(w.settings), journal, w.clock, voice
+            ).run(until=w.clock.now() + 60.0)
 
 
-def test_what_a_coin_was_there_before_it_was_named_is_not_ours(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_what_a_coin_was_there_before_it_was_named_is_not_ours(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, TWO | OUT) as w:
         w.run()
         w.venue.person.deposit("SOL", "100")
@@ -97,7 +129,9 @@ def test_what_a_coin_was_there_before_it_was_named_is_not_ours(whole_folder: Pat
             assert [(row.unit_value, row.flow) for row in journal.equity()] == [(1.0, 0.0)] * 3
 
 
-def test_a_coin_whose_order_is_not_settled_must_stay_named(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_coin_whose_order_is_not_settled_must_stay_named(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
 
         def lost(asked: Asked, number: int) -> Answer | None:
@@ -111,14 +145,18 @@ def test_a_coin_whose_order_is_not_settled_must_stay_named(whole_folder: Path, c
         w.venue.after_request = None
         w.clock = SimulatedClock(w.clock.now() + 60.0)
         change(w, whole_folder, cache, TWO)
-        with pytest.raises(SafetyError, match=r"an order in SOL is not settled, .* put it back for one session"):
+        with pytest.raises(
+            SafetyError, match=r"an order in SOL is not settled, .* put it back for one session"
+        ):
             w.run()
         change(w, whole_folder, cache, {})
         w.run()
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
 
-def test_an_account_on_paper_goes_on_with_what_it_began_with(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_an_account_on_paper_goes_on_with_what_it_began_with(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"exchange.mode": "dry-run"}) as w:
         w.run()
         change(w, whole_folder, cache, {"exchange.mode": "dry-run", "exchange.amount": 10_000.0})
@@ -126,7 +164,11 @@ def test_an_account_on_paper_goes_on_with_what_it_began_with(whole_folder: Path,
         assert "began with 5,000.00" in said(w.run().problems, "account")[0]
         with w.journal() as journal:
             first, second = journal.equity()
-        assert second.unit_value == pytest.approx(1.0, abs=0.05) and second.value < 6000.0 and first.value == 5000.0
+        assert (
+            second.unit_value == pytest.approx(1.0, abs=0.05)
+            and second.value < 6000.0
+            and first.value == 5000.0
+        )
 
 
 def test_a_deposit_stays_one_if_its_decision_could_not_be_written_down(
@@ -153,7 +195,9 @@ def test_a_deposit_stays_one_if_its_decision_could_not_be_written_down(
 
 
 @pytest.mark.parametrize("mode", ["testnet", "dry-run"])
-def test_nothing_leaves_after_a_halt(mode: str, whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_nothing_leaves_after_a_halt(
+    mode: str, whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """Which comes while the book of the first order is asked for."""
     with disturbed(whole_folder, cache, tmp_path, {"exchange.mode": mode}) as w:
 
@@ -167,18 +211,27 @@ def test_nothing_leaves_after_a_halt(mode: str, whole_folder: Path, cache: Path,
         assert bought(w) == []
         with w.journal() as journal:
             assert journal.fills() == [] and journal.orders() == []
-        assert all(one.state in ("refused", "abandoned") and "halted: now" in one.why for one in intents(w))
+        assert all(
+            one.state in ("refused", "abandoned") and "halted: now" in one.why for one in intents(w)
+        )
 
 
-def test_a_bar_is_decided_when_it_has_ended_by_the_clock_of_the_exchange(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_bar_is_decided_when_it_has_ended_by_the_clock_of_the_exchange(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.venue.clock_offset = -6 * 3600.0
-        with pytest.raises(TryLaterError, match="our clock is ahead of the exchange's: there the bar of 2015-10-20 00:00 UTC ends in 2"):
+        with pytest.raises(
+            TryLaterError,
+            match="our clock is ahead of the exchange's: there the bar of 2015-10-20 00:00 UTC ends in 2",
+        ):
             w.run()
         assert decisions(w) == [] and bought(w) == []
 
 
-def test_a_clock_a_little_ahead_waits_a_little(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_clock_a_little_ahead_waits_a_little(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """Two seconds after the bar by ours, eight before its end by the exchange's."""
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.venue.clock_offset = -10.0
@@ -189,10 +242,15 @@ def test_a_clock_a_little_ahead_waits_a_little(whole_folder: Path, cache: Path, 
 
 
 @pytest.mark.parametrize("mode", ["testnet", "dry-run"])
-def test_no_order_takes_a_level_beyond_the_price_guard(mode: str, whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_no_order_takes_a_level_beyond_the_price_guard(
+    mode: str, whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path, {"exchange.mode": mode}) as w:
         price = round(w.price("BTCUSDT", epoch(START)), 2)
-        far = [(Decimal(str(price)), Decimal(1)), (Decimal(str(round(price * 1.5, 2))), Decimal(1000))]
+        far = [
+            (Decimal(str(price)), Decimal(1)),
+            (Decimal(str(round(price * 1.5, 2))), Decimal(1000)),
+        ]
         w.venue.books.set("BTCUSDT", [(Decimal(str(round(price * 0.999, 2))), Decimal(100))], far)
         w.run()
         with w.journal() as journal:
@@ -200,7 +258,9 @@ def test_no_order_takes_a_level_beyond_the_price_guard(mode: str, whole_folder: 
         assert (row.size, row.price) == (1.0, price)
 
 
-def test_a_clock_that_is_set_back_between_two_attempts_leaves_their_order(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_clock_that_is_set_back_between_two_attempts_leaves_their_order(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         sent: list[float] = []
 
@@ -217,7 +277,12 @@ def test_a_clock_that_is_set_back_between_two_attempts_leaves_their_order(whole_
             return REFUSALS["insufficient"] if asked.method == "POST" and len(sent) == 1 else None
 
         w.venue.before_request = refused_once
-        w.venue.after_request = lambda asked, number: DROPPED if asked.method == "POST" and len(sent) == 2 else None
+        w.venue.after_request = lambda asked, number: (
+            DROPPED if asked.method == "POST" and len(sent) == 2 else None
+        )
         w.run(once=False, until="2015-10-20 00:20:00")
-        assert [(attempt, end) for coin, attempt, end in attempts(w) if coin == "BTC"] == [(1, "refused"), (2, "filled")]
+        assert [(attempt, end) for coin, attempt, end in attempts(w) if coin == "BTC"] == [
+            (1, "refused"),
+            (2, "filled"),
+        ]
         assert bought(w).count("BTC") == 1

@@ -59,11 +59,17 @@ class Terminal:
 
     def __init__(self, program: str, folder: Path, kind: str = "xterm-256color") -> None:
         self._master, slave = pty.openpty()
-        environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
+        }
         environment |= {"TERM": kind, "COLUMNS": "80", "LINES": "24", "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-c", BEGINNING + program, str(folder)]
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=slave, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, stderr=slave, text=True
+        )
         os.close(slave)
         self.sent = b""
 
@@ -86,7 +92,9 @@ class Terminal:
     def screen(self) -> list[str]:
         """What stands on an endless screen after all of it."""
         rows, row, column = [""], 0, 0
-        for end, move, letter in re.findall(r"\x1b\[([\d;?]*)([a-zA-Z])|(.|\n|\r)", self.sent.decode()):
+        for end, move, letter in re.findall(
+            r"\x1b\[([\d;?]*)([a-zA-Z])|(.|\n|\r)", self.sent.decode()
+        ):
             if move == "A":
                 row -= int(end or 1)
             elif move == "K":
@@ -122,10 +130,18 @@ with shown(logger) as update:
     screen = terminal.screen()
     text = "\n".join(screen)
     top = next(number for number, line in enumerate(screen) if line.startswith("╭─ Russell Gate"))
-    assert [line[21:] for line in screen[:top] if line.startswith("20")] == ["INFO     first line", screen[1][21:], "INFO     last line"]
+    assert [line[21:] for line in screen[:top] if line.startswith("20")] == [
+        "INFO     first line",
+        screen[1][21:],
+        "INFO     last line",
+    ]
     assert screen[1][21:].startswith("WARNING  second line, longer")
     assert screen[top - 2] == "from a library"
-    assert sum(line.startswith("╭") for line in screen) == sum(line.startswith("╰") for line in screen) == 1
+    assert (
+        sum(line.startswith("╭") for line in screen)
+        == sum(line.startswith("╰") for line in screen)
+        == 1
+    )
     assert "An older decision." not in text
     panel = re.sub(r"[│\s]+", " ", "\n".join(screen[top + 1 :]))
     for fact in (
@@ -197,7 +213,9 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_lines(tmp_path: Path):
     assert b"session testnet on binance; next decision 2030-01-01 00:00 UTC, in " in terminal.sent
 
 
-def test_without_a_terminal_a_line_is_logged_when_something_has_changed(monkeypatch: pytest.MonkeyPatch):
+def test_without_a_terminal_a_line_is_logged_when_something_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     log = Lines()
     with shown(log) as update:
@@ -213,7 +231,10 @@ def test_without_a_terminal_a_line_is_logged_when_something_has_changed(monkeypa
         r"decision The gate is confirmed: 2 of 3 channels hold\.",
         first,
     )
-    assert [line.rpartition("; ")[2] for line in others] == ["incident no answer from the exchange", "halted by hand"]
+    assert [line.rpartition("; ")[2] for line in others] == [
+        "incident no answer from the exchange",
+        "halted by hand",
+    ]
     assert sys.stderr.getvalue() == ""
 
 
@@ -223,7 +244,9 @@ def test_what_is_not_known_yet_is_a_dash_and_said_once(monkeypatch: pytest.Monke
     unknown = Status("dry-run", "binance", NAN, "", NAN, NAN, "USDT", NAN, (), "", "", "")
     with shown(log) as update:
         update(unknown)
-        update(unknown._replace(next_decision=float("nan"), ceiling=float("nan"), equity=float("nan")))
+        update(
+            unknown._replace(next_decision=float("nan"), ceiling=float("nan"), equity=float("nan"))
+        )
     assert log.said == ["session dry-run on binance; equity - USDT, drawdown -; holdings none"]
 
 

@@ -13,7 +13,12 @@ MANY = settings(max_examples=200, deadline=None, database=None)
 PRICES = st.floats(1e-6, 1e6)
 CASH = st.just(0.0) | st.floats(1e-12, 1e9)  # below, numbers lose their digits
 STEPS = st.sampled_from([0.0, 1e-5, 0.001, 0.1, 1.0, 7.0])
-COSTS = st.builds(Costs, fee=st.floats(0.0, 0.09), slippage=st.floats(0.0, 0.09), min_notional=st.sampled_from([0.0, 5.0, 100.0]))
+COSTS = st.builds(
+    Costs,
+    fee=st.floats(0.0, 0.09),
+    slippage=st.floats(0.0, 0.09),
+    min_notional=st.sampled_from([0.0, 5.0, 100.0]),
+)
 
 
 def test_a_buy_pays_slippage_and_fee() -> None:
@@ -59,7 +64,9 @@ def test_nothing_filled_is_all_zero() -> None:
 
 @MANY
 @given(size=st.floats(1e-9, 1e9), quote=PRICES, cash=CASH, step=STEPS, costs=COSTS)
-def test_cash_never_falls_below_zero(size: float, quote: float, cash: float, step: float, costs: Costs) -> None:
+def test_cash_never_falls_below_zero(
+    size: float, quote: float, cash: float, step: float, costs: Costs
+) -> None:
     bought, price, fee = fill(size, quote, cash, step, costs)
     assert cash - (bought * price + fee) >= 0.0
     assert 0.0 <= bought <= size
@@ -67,7 +74,9 @@ def test_cash_never_falls_below_zero(size: float, quote: float, cash: float, ste
 
 @MANY
 @given(size=st.floats(1e-3, 1e9), quote=PRICES, cash=CASH, step=STEPS.filter(bool), costs=COSTS)
-def test_a_cut_is_the_largest_number_of_whole_steps_the_cash_pays(size: float, quote: float, cash: float, step: float, costs: Costs) -> None:
+def test_a_cut_is_the_largest_number_of_whole_steps_the_cash_pays(
+    size: float, quote: float, cash: float, step: float, costs: Costs
+) -> None:
     bought, price, _ = fill(size, quote, cash, step, costs)
     if bought in (0.0, size):
         return
@@ -78,14 +87,18 @@ def test_a_cut_is_the_largest_number_of_whole_steps_the_cash_pays(size: float, q
 
 @MANY
 @given(size=st.floats(1e-9, 1e9), quote=PRICES, cash=CASH, step=STEPS, costs=COSTS)
-def test_a_cut_buy_is_never_below_the_minimum_notional(size: float, quote: float, cash: float, step: float, costs: Costs) -> None:
+def test_a_cut_buy_is_never_below_the_minimum_notional(
+    size: float, quote: float, cash: float, step: float, costs: Costs
+) -> None:
     bought, price, _ = fill(size, quote, cash, step, costs)
     assert bought in (0.0, size) or bought * price >= costs.min_notional
 
 
 @MANY
 @given(size=st.floats(1e-9, 1e9), quote=PRICES, costs=COSTS)
-def test_buying_and_selling_at_one_quote_never_gains(size: float, quote: float, costs: Costs) -> None:
+def test_buying_and_selling_at_one_quote_never_gains(
+    size: float, quote: float, costs: Costs
+) -> None:
     bought, price, fee = fill(size, quote, math.inf, 0.0, costs)
     sold, lower, second = fill(-bought, quote, 0.0, 0.0, costs)
     assert -sold * lower - second <= (bought * price + fee) * (1 + 1e-12)

@@ -11,7 +11,10 @@ from brokers.journal.opening import open_journal
 from brokers.journal.records import FillRow
 from brokers.orders.ledger import Ledger, Moved
 
-LISTINGS = {name: Listing(f"{name}/USDT", name, "USDT", True, 0.001, 0.0, 5.0, 0.01) for name in ("BTC", "BNB")}
+LISTINGS = {
+    name: Listing(f"{name}/USDT", name, "USDT", True, 0.001, 0.0, 5.0, 0.01)
+    for name in ("BTC", "BNB")
+}
 GRANTED = {"USDT": 10_000.0, "BTC": 1.0, "BNB": 3.0, "TRX": 500.0}
 
 
@@ -44,14 +47,21 @@ def test_the_baseline_survives_a_restart(ledger: Ledger, journal: Journal) -> No
     assert again.owned(GRANTED | {"USDT": 9000.0, "BTC": 1.5}) == (3000.0, {"BTC": 0.5, "BNB": 0.0})
 
 
-def test_our_trades_with_their_fees_in_any_coin_are_no_surprise(ledger: Ledger, journal: Journal) -> None:
+def test_our_trades_with_their_fees_in_any_coin_are_no_surprise(
+    ledger: Ledger, journal: Journal
+) -> None:
     fills = [
         FillRow("BTC", "1", "a", 1.0, 0.5, 1000.0, 0.0005, "BTC", 0.5),
         FillRow("BTC", "2", "b", 2.0, -0.1, 1100.0, 0.11, "USDT", 0.11),
         FillRow("BTC", "3", "c", 3.0, -0.1, 1100.0, 0.002, "BNB", float("nan")),
     ]
     journal.add_fills(fills)
-    after = {"USDT": 10_000 - 500 + 110 - 0.11 + 110, "BTC": 1 + 0.5 - 0.0005 - 0.1 - 0.1, "BNB": 3 - 0.002, "TRX": 500.0}
+    after = {
+        "USDT": 10_000 - 500 + 110 - 0.11 + 110,
+        "BTC": 1 + 0.5 - 0.0005 - 0.1 - 0.1,
+        "BNB": 3 - 0.002,
+        "TRX": 500.0,
+    }
     assert ledger.moved(after) == []
     ledger.agree(after)
     assert ledger.moved(after) == []
@@ -59,7 +69,10 @@ def test_our_trades_with_their_fees_in_any_coin_are_no_surprise(ledger: Ledger, 
 
 def test_what_somebody_else_did_is_seen_in_our_coins_and_not_in_others(ledger: Ledger) -> None:
     assert ledger.moved(GRANTED | {"TRX": 0.0}) == []
-    assert ledger.moved(GRANTED | {"USDT": 10_500.0, "BTC": 0.75}) == [Moved("USDT", 500.0), Moved("BTC", -0.25)]
+    assert ledger.moved(GRANTED | {"USDT": 10_500.0, "BTC": 0.75}) == [
+        Moved("USDT", 500.0),
+        Moved("BTC", -0.25),
+    ]
     ledger.agree(GRANTED | {"USDT": 10_500.0})
     assert ledger.moved(GRANTED | {"USDT": 10_500.0}) == []
 
@@ -90,11 +103,16 @@ def test_expected_is_what_was_agreed_on_and_traded_since(ledger: Ledger, journal
     [
         (AFTER | {"USDT": 8000.0, "BNB": 3.0}, True),  # the newer trade is not booked
         (GRANTED, True),  # neither is
-        (AFTER | {"USDT": 8999.0, "BTC": 1.0}, False),  # the older alone is missing: trades are booked in their order
+        (
+            AFTER | {"USDT": 8999.0, "BTC": 1.0},
+            False,
+        ),  # the older alone is missing: trades are booked in their order
         (AFTER | {"USDT": 6000.0}, False),
     ],
 )
-def test_balances_lag_when_they_are_those_before_our_newest_trades(ledger: Ledger, journal: Journal, totals: dict[str, float], behind: bool) -> None:
+def test_balances_lag_when_they_are_those_before_our_newest_trades(
+    ledger: Ledger, journal: Journal, totals: dict[str, float], behind: bool
+) -> None:
     journal.add_fills(BOUGHT)
     assert ledger.behind(totals, 90.0) is behind
 
@@ -104,7 +122,9 @@ def test_what_was_traded_long_ago_is_booked(ledger: Ledger, journal: Journal) ->
     assert not ledger.behind(GRANTED, 105.0)
 
 
-def test_what_is_taken_of_others_coins_is_not_made_good_out_of_ours(ledger: Ledger, journal: Journal) -> None:
+def test_what_is_taken_of_others_coins_is_not_made_good_out_of_ours(
+    ledger: Ledger, journal: Journal
+) -> None:
     journal.add_fills(BOUGHT)
     gone = AFTER | {"BTC": 0.25}
     ledger.give_up(ledger.moved(gone), gone)

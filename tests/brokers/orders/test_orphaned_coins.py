@@ -22,7 +22,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def bought_and_sold(journal: Journal, bought: float, sold: float) -> None:
     rows = [FillRow("SOL", "1", "a", 10.0, bought, 20.0, bought / 1000, "SOL", bought / 50)]
-    rows += [FillRow("SOL", "2", "b", 20.0, -sold, 20.0, sold / 50, "USDT", sold / 50)] if sold else []
+    rows += (
+        [FillRow("SOL", "2", "b", 20.0, -sold, 20.0, sold / 50, "USDT", sold / 50)] if sold else []
+    )
     journal.add_fills(rows)
 
 
@@ -45,14 +47,20 @@ def test_what_a_reset_took_away_is_not_held(journal: Journal) -> None:
     refuse_forgotten(journal, ["BTC"])
 
 
-def test_a_coin_that_a_person_sold_may_be_named_no_more(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_coin_that_a_person_sold_may_be_named_no_more(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """Once a session has seen it: before, the journal knows no better than that it is held, and what it was worth would be a loss."""
     with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02") as w:
         w.run()
-        all_three, two = (w.settings.model_copy(update={"coins": w.settings.coins[:count]}) for count in (3, 2))
+        all_three, two = (
+            w.settings.model_copy(update={"coins": w.settings.coins[:count]}) for count in (3, 2)
+        )
         w.venue.person.sell("SOLUSDT", f"{w.owned()['SOL']:.2f}")
         w.settings = two
-        with pytest.raises(SafetyError, match="if you have sold it yourself, for one bar after `halt`"):
+        with pytest.raises(
+            SafetyError, match="if you have sold it yourself, for one bar after `halt`"
+        ):
             w.run()
         w.settings = all_three
         with w.journal() as journal:
@@ -69,7 +77,9 @@ def test_a_coin_that_a_person_sold_may_be_named_no_more(whole_folder: Path, cach
             assert all(abs(row.unit_value - 1.0) < 0.1 for row in journal.equity())
 
 
-def test_a_session_without_a_coin_it_holds_does_not_begin(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_session_without_a_coin_it_holds_does_not_begin(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02") as w:
         w.run()
         w.settings = w.settings.model_copy(update={"coins": w.settings.coins[:2]})

@@ -25,7 +25,9 @@ def asked_at(client: Client, clock: SimulatedClock, times: int) -> list[float]:
     return answered
 
 
-def test_a_cycle_waits_for_nothing(client: Client, venue: BinanceVenue, clock: SimulatedClock) -> None:
+def test_a_cycle_waits_for_nothing(
+    client: Client, venue: BinanceVenue, clock: SimulatedClock
+) -> None:
     client.listings()
     began = clock.now()
     client.balances()
@@ -38,12 +40,16 @@ def test_a_cycle_waits_for_nothing(client: Client, venue: BinanceVenue, clock: S
     assert clock.now() == began
 
 
-def test_lasting_traffic_stays_below_what_a_minute_allows(client: Client, clock: SimulatedClock) -> None:
+def test_lasting_traffic_stays_below_what_a_minute_allows(
+    client: Client, clock: SimulatedClock
+) -> None:
     answered = asked_at(client, clock, 60)
     at_once = answered.count(0.0)
     assert at_once == 25  # five seconds at 0.2 s each, ccxt's pace for this question
     gap = answered[-1] - answered[-2]
-    assert [later - earlier for earlier, later in pairwise(answered[at_once:])] == pytest.approx([gap] * (59 - at_once), abs=1e-6)
+    assert [later - earlier for earlier, later in pairwise(answered[at_once:])] == pytest.approx(
+        [gap] * (59 - at_once), abs=1e-6
+    )
     assert at_once + 60.0 / gap <= A_MINUTE / ACCOUNT + 1e-3
 
 

@@ -22,20 +22,47 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
-def account(journal: Journal, book: Book = BOOK, tick_gap: float = 0.2, cash: float = 1000.0) -> PaperAccount:
+def account(
+    journal: Journal, book: Book = BOOK, tick_gap: float = 0.2, cash: float = 1000.0
+) -> PaperAccount:
     return started(journal, Terms(cash, 0.001, tick_gap, 0.01), lambda coin: book)
 
 
 def started(journal: Journal, terms: Terms, books: Callable[[str], Book]) -> PaperAccount:
-    paper = PaperAccount(journal, terms, ["BTC"], lambda: {"BTC": Rules(0.01, 5.0)}, books, lambda: 7.0)
+    paper = PaperAccount(
+        journal, terms, ["BTC"], lambda: {"BTC": Rules(0.01, 5.0)}, books, lambda: 7.0
+    )
     paper.start()
     return paper
 
 
 def intended(journal: Journal, size: float, price: float = 100.0, time: int = 1) -> Intent:
-    row = DecisionRow(time, time, 2, 1.0, 3, None, 0, 1.0, 1.0, 0.0, 1.0, (0.0,), (0.0,), (0.0,), (0.0,), "", "", 1)
+    row = DecisionRow(
+        time,
+        time,
+        2,
+        1.0,
+        3,
+        None,
+        0,
+        1.0,
+        1.0,
+        0.0,
+        1.0,
+        (0.0,),
+        (0.0,),
+        (0.0,),
+        (0.0,),
+        "",
+        "",
+        1,
+    )
     (intent,) = journal.record_decision(
-        row, None, [], EquityRow(time, 1.0, 1.0, 1.0, 1.0, 0.0), [Intent(0, time, "BTC", 0, size, price, "planned", "")]
+        row,
+        None,
+        [],
+        EquityRow(time, 1.0, 1.0, 1.0, 1.0, 0.0),
+        [Intent(0, time, "BTC", 0, size, price, "planned", "")],
     )
     return intent
 
@@ -97,7 +124,9 @@ def test_what_is_filled_is_not_filled_again(journal: Journal) -> None:
         (BOOK, 0.04, 100.0, "no cash"),
     ],
 )
-def test_what_cannot_be_filled_is_abandoned_with_a_reason(book: Book, size: float, price: float, why: str, journal: Journal) -> None:
+def test_what_cannot_be_filled_is_abandoned_with_a_reason(
+    book: Book, size: float, price: float, why: str, journal: Journal
+) -> None:
     paper = account(journal, book, cash=3.0 if why == "no cash" else 1000.0)
     paper.carry_out(intended(journal, size, price), may_send=True)
     (intent,) = journal.intents()
@@ -109,7 +138,11 @@ def test_what_cannot_be_filled_is_abandoned_with_a_reason(book: Book, size: floa
 def test_what_came_too_late_is_not_filled(journal: Journal) -> None:
     paper = account(journal)
     paper.carry_out(intended(journal, 1.0), may_send=False)
-    assert (journal.intents()[0].state, journal.intents()[0].why, paper.cash) == ("abandoned", "came too late", 1000.0)
+    assert (journal.intents()[0].state, journal.intents()[0].why, paper.cash) == (
+        "abandoned",
+        "came too late",
+        1000.0,
+    )
 
 
 def test_without_a_book_the_intent_waits(journal: Journal) -> None:

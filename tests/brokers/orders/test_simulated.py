@@ -18,8 +18,16 @@ AT = [int(day.timestamp()) for day in DAYS]
 Progress = Callable[[Any, int], None]
 
 
-def coin(closes: list[float], stale: list[float] | None = None, opens: list[float] | None = None, index: pd.DatetimeIndex = DAYS) -> pd.DataFrame:
-    frame = pd.DataFrame({"open": opens or closes, "high": closes, "low": closes, "close": closes, "volume": 1.0}, index[: len(closes)])
+def coin(
+    closes: list[float],
+    stale: list[float] | None = None,
+    opens: list[float] | None = None,
+    index: pd.DatetimeIndex = DAYS,
+) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {"open": opens or closes, "high": closes, "low": closes, "close": closes, "volume": 1.0},
+        index[: len(closes)],
+    )
     return frame.assign(own_average=NAN, volatility=NAN, stale=stale or [0.0] * len(closes))
 
 
@@ -89,21 +97,35 @@ def test_a_buy_and_a_sell_by_hand() -> None:
 def test_value_of_chosen_coins_is_without_cash() -> None:
     broker, _ = play(orders({0: 5.0}), {"BTC": coin([100.0, 100.0, 120.0]), "ETH": coin([1.0] * 3)})
     bitcoin, ether = broker._coins
-    assert (broker.getvalue([bitcoin]), broker.getvalue([ether]), broker.getvalue([bitcoin, ether])) == (600.0, 0.0, 600.0)
+    assert (
+        broker.getvalue([bitcoin]),
+        broker.getvalue([ether]),
+        broker.getvalue([bitcoin, ether]),
+    ) == (600.0, 0.0, 600.0)
 
 
 def test_nothing_fills_on_a_missing_bar_and_the_order_waits() -> None:
-    broker, _ = play(orders({0: 5.0}), {"BTC": coin([100.0, 100.0, 100.0, 90.0], [0.0, 1.0, 2.0, 0.0])})
-    assert [(one.decided, one.filled, one.price) for one in broker.records] == [(AT[0], AT[3], 90.0)]
+    broker, _ = play(
+        orders({0: 5.0}), {"BTC": coin([100.0, 100.0, 100.0, 90.0], [0.0, 1.0, 2.0, 0.0])}
+    )
+    assert [(one.decided, one.filled, one.price) for one in broker.records] == [
+        (AT[0], AT[3], 90.0)
+    ]
 
 
 def test_an_ended_coin_fills_at_its_last_price() -> None:
-    broker, _ = play(orders({0: 5.0, 4: -5.0}), {"BTC": coin([100.0, 100.0, 80.0, 80.0, 80.0, 80.0], [0.0, 0.0, 1.0, 2.0, 3.0, 4.0])})
+    broker, _ = play(
+        orders({0: 5.0, 4: -5.0}),
+        {"BTC": coin([100.0, 100.0, 80.0, 80.0, 80.0, 80.0], [0.0, 0.0, 1.0, 2.0, 3.0, 4.0])},
+    )
     assert [(one.filled, one.price) for one in broker.records] == [(AT[1], 100.0), (AT[5], 80.0)]
 
 
 def test_an_order_decided_while_the_coin_ends_fills_from_the_third_missing_bar() -> None:
-    broker, _ = play(orders({0: 5.0, 1: -5.0}), {"BTC": coin([100.0, 80.0, 80.0, 80.0, 80.0], [0.0, 0.0, 1.0, 2.0, 3.0])})
+    broker, _ = play(
+        orders({0: 5.0, 1: -5.0}),
+        {"BTC": coin([100.0, 80.0, 80.0, 80.0, 80.0], [0.0, 0.0, 1.0, 2.0, 3.0])},
+    )
     assert broker.records[1].filled == AT[4]
 
 
@@ -123,7 +145,9 @@ def test_a_cancelled_order_never_fills() -> None:
 
 
 def test_notifications_tell_what_filled() -> None:
-    _, told = play(orders({0: 5.0}), {"BTC": coin([100.0, 104.0, 104.0])}, costs=Costs(0.0, 0.01, 0.0))
+    _, told = play(
+        orders({0: 5.0}), {"BTC": coin([100.0, 104.0, 104.0])}, costs=Costs(0.0, 0.01, 0.0)
+    )
     assert told[0][0] == "Accepted"
     assert told[-1] == ("Completed", 5.0, pytest.approx(104.0 * 1.01))
     assert len(told) == 2
@@ -166,19 +190,31 @@ def test_interest_is_paid_on_the_cash_of_the_bar_before() -> None:
 
     play(step, {"BTC": coin([100.0] * 4)}, cash_yield=rate)
     day = (1 + rate) ** (1 / 365)
-    assert seen == pytest.approx([1000.0, 1000 * day, 1000 * day**2 - 500, (1000 * day**2 - 500) * day], rel=1e-14)
+    assert seen == pytest.approx(
+        [1000.0, 1000 * day, 1000 * day**2 - 500, (1000 * day**2 - 500) * day], rel=1e-14
+    )
 
 
 def test_interest_follows_time_not_bars() -> None:
     """A gate row between two coin bars pays nothing twice; a weekend without bars pays for its days."""
     index = DAYS[[0, 1, 5]]
-    gate = pd.DataFrame({"state": 0.0, "ceiling": 0.0, "filled": 0.0, "confirmed_at": NAN, "stale": 0.0}, DAYS[:5] + pd.Timedelta(hours=7))
-    broker, _ = play(lambda strategy, bar: None, {"BTC": coin([100.0] * 3, index=index)}, cash_yield=0.05, gate=gate)
+    gate = pd.DataFrame(
+        {"state": 0.0, "ceiling": 0.0, "filled": 0.0, "confirmed_at": NAN, "stale": 0.0},
+        DAYS[:5] + pd.Timedelta(hours=7),
+    )
+    broker, _ = play(
+        lambda strategy, bar: None,
+        {"BTC": coin([100.0] * 3, index=index)},
+        cash_yield=0.05,
+        gate=gate,
+    )
     assert broker.getcash() == pytest.approx(1000.0 * 1.05 ** (5 / 365), rel=1e-13)
 
 
 def test_limits_are_the_coins_own() -> None:
-    broker, _ = play(lambda strategy, bar: None, {"BTC": coin([1.0])}, costs=Costs(0.0, 0.0, 7.0), steps=0.25)
+    broker, _ = play(
+        lambda strategy, bar: None, {"BTC": coin([1.0])}, costs=Costs(0.0, 0.0, 7.0), steps=0.25
+    )
     assert broker.limits(broker._coins[0]) == (0.25, 7.0)
 
 
@@ -196,15 +232,21 @@ def asked(closes: list[float], since: list[float]) -> list[float]:
 
 
 def test_the_largest_drawdown_is_kept_after_a_recovery() -> None:
-    assert asked([100.0, 120.0, 90.0, 150.0, 140.0], [1.0] * 5) == pytest.approx([0.0, 0.0, 0.25, 0.25, 0.25])
+    assert asked([100.0, 120.0, 90.0, 150.0, 140.0], [1.0] * 5) == pytest.approx(
+        [0.0, 0.0, 0.25, 0.25, 0.25]
+    )
 
 
 def test_a_new_confirmation_begins_a_new_drawdown() -> None:
-    assert asked([100.0, 120.0, 90.0, 90.0, 81.0], [1.0, 1.0, 1.0, 2.0, 2.0]) == pytest.approx([0.0, 0.0, 0.25, 0.0, 0.1])
+    assert asked([100.0, 120.0, 90.0, 90.0, 81.0], [1.0, 1.0, 1.0, 2.0, 2.0]) == pytest.approx(
+        [0.0, 0.0, 0.25, 0.0, 0.1]
+    )
 
 
 def test_before_any_confirmation_there_is_no_drawdown() -> None:
-    assert asked([100.0, 120.0, 60.0, 60.0, 45.0], [NAN, NAN, NAN, 5.0, 5.0]) == pytest.approx([0.0, 0.0, 0.0, 0.0, 0.25])
+    assert asked([100.0, 120.0, 60.0, 60.0, 45.0], [NAN, NAN, NAN, 5.0, 5.0]) == pytest.approx(
+        [0.0, 0.0, 0.0, 0.0, 0.25]
+    )
 
 
 def test_positions_are_those_of_the_fills() -> None:

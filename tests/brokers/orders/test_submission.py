@@ -15,7 +15,9 @@ def unseen(venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer]) ->
     return DROPPED
 
 
-def test_an_order_that_left_again_when_the_clock_was_set_is_waited_for(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_an_order_that_left_again_when_the_clock_was_set_is_waited_for(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02") as w:
         w.venue.faults.add(unseen, "POST", "order", nth=2)
 

@@ -69,7 +69,9 @@ class Site:
 
     def moved(self, url: str) -> str:
         """The local address for `url`."""
-        return url if "127.0.0.1" in url else f"http://127.0.0.1:{self.port}/{url.split('://', 1)[1]}"
+        return (
+            url if "127.0.0.1" in url else f"http://127.0.0.1:{self.port}/{url.split('://', 1)[1]}"
+        )
 
 
 class YahooSite(Site):
@@ -91,14 +93,25 @@ class YahooSite(Site):
         if unquote(path).rsplit("/", 1)[1] != self.symbol:
             error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
             return Answer(404, json.dumps({"chart": {"result": None, "error": error}}).encode())
-        bars = [bar for bar in self.bars if int(query["period1"]) <= bar[0] <= int(query["period2"])]
+        bars = [
+            bar for bar in self.bars if int(query["period1"]) <= bar[0] <= int(query["period2"])
+        ]
         columns = list(zip(*bars, strict=True)) or [()] * 7
-        quote = dict(zip(("open", "high", "low", "close"), columns[1:5], strict=True)) | {"volume": columns[6]}
-        result: dict[str, Any] = {"meta": {"symbol": self.symbol, "exchangeTimezoneName": self.zone}}
-        result["indicators"] = {"quote": [quote if bars else {}], "adjclose": [{"adjclose": columns[5]} if bars else {}]}
+        quote = dict(zip(("open", "high", "low", "close"), columns[1:5], strict=True)) | {
+            "volume": columns[6]
+        }
+        result: dict[str, Any] = {
+            "meta": {"symbol": self.symbol, "exchangeTimezoneName": self.zone}
+        }
+        result["indicators"] = {
+            "quote": [quote if bars else {}],
+            "adjclose": [{"adjclose": columns[5]} if bars else {}],
+        }
         if bars:
             result["timestamp"] = columns[0]
-            result["events"] = {"dividends": {str(bars[-1][0]): {"amount": 0.5, "date": bars[-1][0]}}}
+            result["events"] = {
+                "dividends": {str(bars[-1][0]): {"amount": 0.5, "date": bars[-1][0]}}
+            }
         return Answer(200, json.dumps({"chart": {"result": [result], "error": None}}).encode())
 
 
@@ -108,7 +121,9 @@ class BinanceSite(Site):
     def __init__(self, candles: list[tuple[float, ...]], page: int = 1000) -> None:
         super().__init__()
         self.candles, self.page = candles, page
-        self.markets = Answer(200, json.dumps({"symbols": [_symbol("BTC"), _symbol("ETH"), _symbol("SOL")]}).encode())
+        self.markets = Answer(
+            200, json.dumps({"symbols": [_symbol("BTC"), _symbol("ETH"), _symbol("SOL")]}).encode()
+        )
         self.market_faults: list[Answer] = []
 
     def is_data(self, path: str) -> bool:
@@ -121,7 +136,10 @@ class BinanceSite(Site):
 
     def data(self, path: str, query: dict[str, str]) -> Answer:
         wanted = [candle for candle in self.candles if candle[0] >= int(query["startTime"])]
-        rows = [[int(row[0]), *(f"{price:.8f}" for price in row[1:6]), 0, "0", 1, "0", "0", "0"] for row in wanted[: self.page]]
+        rows = [
+            [int(row[0]), *(f"{price:.8f}" for price in row[1:6]), 0, "0", 1, "0", "0", "0"]
+            for row in wanted[: self.page]
+        ]
         return Answer(200, json.dumps(rows).encode())
 
 
@@ -136,7 +154,11 @@ class FredSite(Site):
         name = query["id"]
         if name not in self.series:
             return Answer(404, b"<!DOCTYPE html><html><body>Not Found</body></html>")
-        rows = [f"{day},{value}" for day, value in self.series[name].items() if day >= query.get("cosd", "")]
+        rows = [
+            f"{day},{value}"
+            for day, value in self.series[name].items()
+            if day >= query.get("cosd", "")
+        ]
         return Answer(200, "\n".join([f"observation_date,{name}", *rows, ""]).encode())
 
 
@@ -166,7 +188,11 @@ def served(site: Site) -> Iterator[Site]:
                 self.close_connection = True
                 return
             self.send_response(answer.status)
-            for name, value in (*answer.headers, ("Content-Length", str(len(answer.body) + answer.missing)), ("Connection", "close")):
+            for name, value in (
+                *answer.headers,
+                ("Content-Length", str(len(answer.body) + answer.missing)),
+                ("Connection", "close"),
+            ):
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answer.body)
@@ -178,7 +204,9 @@ def served(site: Site) -> Iterator[Site]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         site.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         try:
             yield site
         finally:

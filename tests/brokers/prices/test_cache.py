@@ -25,7 +25,9 @@ def bars(last: str, count: int = 30, factor: float = 1.0) -> pd.DataFrame:
     """Bars of `count` days up to `last`; prices depend on the day only, adjusted ones on `factor` too."""
     days = pd.date_range(end=last, periods=count, name="date")
     close = 100.0 + (days - pd.Timestamp("2020-01-01")).days.to_numpy(dtype=float)
-    return pd.DataFrame({name: close * (factor if name == "adj_close" else 1) for name in BAR_COLUMNS}, index=days)
+    return pd.DataFrame(
+        {name: close * (factor if name == "adj_close" else 1) for name in BAR_COLUMNS}, index=days
+    )
 
 
 class Source:
@@ -71,7 +73,12 @@ def source() -> Source:
 def update(cache: Cache, source: Source) -> Callable[..., module.Cached]:
     """Update the fund as on the evening of `due`."""
 
-    def run(due: str, refresh: bool = False, check: Callable[[pd.DataFrame], object] = fine, request: Request = FUND) -> module.Cached:
+    def run(
+        due: str,
+        refresh: bool = False,
+        check: Callable[[pd.DataFrame], object] = fine,
+        request: Request = FUND,
+    ) -> module.Cached:
         return cache.update("yahoo", request, source, pd.Timestamp(due), refresh, check)
 
     return run
@@ -80,7 +87,9 @@ def update(cache: Cache, source: Source) -> Callable[..., module.Cached]:
 Update = Callable[..., module.Cached]
 
 
-def test_downloads_everything_the_first_time_and_keeps_it_as_it_is(cache: Cache, source: Source, update: Update) -> None:
+def test_downloads_everything_the_first_time_and_keeps_it_as_it_is(
+    cache: Cache, source: Source, update: Update
+) -> None:
     assert cache.read("yahoo", FUND) is None
     got = update("2024-01-10")
     assert source.asked == [None]
@@ -89,7 +98,9 @@ def test_downloads_everything_the_first_time_and_keeps_it_as_it_is(cache: Cache,
     pd.testing.assert_frame_equal(cache.read("yahoo", FUND), source.rows, check_freq=False)
 
 
-def test_needs_no_network_while_the_row_that_is_due_is_there(source: Source, update: Update) -> None:
+def test_needs_no_network_while_the_row_that_is_due_is_there(
+    source: Source, update: Update
+) -> None:
     update("2024-01-10")
     assert update("2024-01-10").frame.index[-1] == pd.Timestamp("2024-01-10")
     assert len(source.asked) == 1
@@ -101,7 +112,9 @@ def test_takes_a_plain_date_or_utc_for_what_is_due(cache: Cache, source: Source)
     assert len(source.asked) == 1
 
 
-def test_appends_what_is_new_after_asking_for_ten_rows_again(source: Source, update: Update) -> None:
+def test_appends_what_is_new_after_asking_for_ten_rows_again(
+    source: Source, update: Update
+) -> None:
     update("2024-01-10")
     source.rows = bars("2024-01-12", 32)
     got = update("2024-01-12")
@@ -114,13 +127,22 @@ def test_keeps_intraday_bars_in_utc(cache: Cache) -> None:
     rows.index = pd.date_range(end="2024-01-10 05:00", periods=40, freq="h", tz="UTC", name="start")
     due = pd.Timestamp("2024-01-10 05:00", tz="UTC")
     cache.update("binance", COIN, lambda _: rows[:-3], due, False, fine)
-    got = cache.update("binance", COIN, lambda start: rows[rows.index >= pd.Timestamp(str(start), tz="UTC")], due, False, fine)
+    got = cache.update(
+        "binance",
+        COIN,
+        lambda start: rows[rows.index >= pd.Timestamp(str(start), tz="UTC")],
+        due,
+        False,
+        fine,
+    )
     pd.testing.assert_frame_equal(got.frame, rows, check_freq=False)
     assert cache.path("binance", COIN).name == "BTC-USD_BTC%2FUSDT_1h.parquet"
 
 
 @pytest.mark.parametrize("factor", [0.98, 1 + 1.1e-6])
-def test_downloads_everything_when_a_dividend_has_moved_the_adjusted_prices(source: Source, update: Update, factor: float) -> None:
+def test_downloads_everything_when_a_dividend_has_moved_the_adjusted_prices(
+    source: Source, update: Update, factor: float
+) -> None:
     update("2024-01-10")
     source.rows = bars("2024-01-11", 31, factor)
     got = update("2024-01-11")
@@ -137,7 +159,9 @@ def test_rounding_is_no_revision(source: Source, update: Update) -> None:
 
 
 def test_downloads_everything_when_a_macro_series_is_revised(cache: Cache) -> None:
-    rows = pd.DataFrame({"value": np.arange(20.0)}, index=pd.date_range("2024-01-01", periods=20, tz="UTC"))
+    rows = pd.DataFrame(
+        {"value": np.arange(20.0)}, index=pd.date_range("2024-01-01", periods=20, tz="UTC")
+    )
     cache.update("fred", MACRO, lambda _: rows[:-1], rows.index[-2], False, fine)
     revised = rows + 0.001
     asked: list[date | None] = []
@@ -164,7 +188,9 @@ def test_refresh_downloads_everything(source: Source, update: Update) -> None:
     assert source.asked == [None, None]
 
 
-def test_a_running_bar_is_given_back_but_never_kept(cache: Cache, source: Source, update: Update) -> None:
+def test_a_running_bar_is_given_back_but_never_kept(
+    cache: Cache, source: Source, update: Update
+) -> None:
     # At noon of the 10th its bar is running: the 9th is the last one due.
     assert update("2024-01-09").frame.index[-1] == pd.Timestamp("2024-01-10")
     assert cache.read("yahoo", FUND).index[-1] == pd.Timestamp("2024-01-09")
@@ -173,12 +199,17 @@ def test_a_running_bar_is_given_back_but_never_kept(cache: Cache, source: Source
     assert update("2024-01-10").frame.loc["2024-01-10", "close"] == 1.0
 
 
-def test_a_row_that_is_due_but_has_no_price_yet_is_asked_for_again(source: Source, update: Update) -> None:
+def test_a_row_that_is_due_but_has_no_price_yet_is_asked_for_again(
+    source: Source, update: Update
+) -> None:
     source.rows = bars("2024-01-11", 31)
     source.rows.loc["2024-01-10", "close"] = np.nan
     update("2024-01-10")
     source.rows = bars("2024-01-11", 31)
-    assert update("2024-01-10").frame.loc["2024-01-10", "close"] == bars("2024-01-10")["close"].iloc[-1]
+    assert (
+        update("2024-01-10").frame.loc["2024-01-10", "close"]
+        == bars("2024-01-10")["close"].iloc[-1]
+    )
     assert len(source.asked) == 2
 
 
@@ -210,12 +241,16 @@ def test_bad_rows_are_not_kept_the_first_time(cache: Cache, source: Source, upda
 
 
 @pytest.mark.parametrize("refresh", [False, True])
-def test_without_a_network_gives_what_is_kept_and_says_so(source: Source, update: Update, refresh: bool) -> None:
+def test_without_a_network_gives_what_is_kept_and_says_so(
+    source: Source, update: Update, refresh: bool
+) -> None:
     update("2024-01-10")
     source.down = True
     got = update("2024-01-12", refresh=refresh)
     assert got.frame.index[-1] == pd.Timestamp("2024-01-10")
-    assert got.notes == ("IWM: rows up to 2024-01-10 00:00 from the cache, newer ones could not be had: no network",)
+    assert got.notes == (
+        "IWM: rows up to 2024-01-10 00:00 from the cache, newer ones could not be had: no network",
+    )
 
 
 def test_without_a_network_and_a_file_is_unreachable(source: Source, update: Update) -> None:
@@ -225,7 +260,9 @@ def test_without_a_network_and_a_file_is_unreachable(source: Source, update: Upd
 
 
 @pytest.mark.parametrize("left", [0, 4, 1500])
-def test_a_cut_off_file_is_moved_aside_and_downloaded_again(cache: Cache, source: Source, update: Update, left: int) -> None:
+def test_a_cut_off_file_is_moved_aside_and_downloaded_again(
+    cache: Cache, source: Source, update: Update, left: int
+) -> None:
     update("2024-01-10")
     path = cache.path("yahoo", FUND)
     os.truncate(path, left)
@@ -236,7 +273,9 @@ def test_a_cut_off_file_is_moved_aside_and_downloaded_again(cache: Cache, source
     pd.testing.assert_frame_equal(cache.read("yahoo", FUND), source.rows, check_freq=False)
 
 
-def test_a_file_of_something_else_is_moved_aside(cache: Cache, source: Source, update: Update) -> None:
+def test_a_file_of_something_else_is_moved_aside(
+    cache: Cache, source: Source, update: Update
+) -> None:
     path = cache.path("yahoo", FUND)
     path.parent.mkdir(parents=True)
     pd.DataFrame({"close": [1.0]}).to_parquet(path)
@@ -244,7 +283,9 @@ def test_a_file_of_something_else_is_moved_aside(cache: Cache, source: Source, u
     assert path.with_suffix(".damaged").exists()
 
 
-def test_a_process_killed_while_it_writes_leaves_the_old_rows_and_no_rubbish(cache: Cache, source: Source, update: Update) -> None:
+def test_a_process_killed_while_it_writes_leaves_the_old_rows_and_no_rubbish(
+    cache: Cache, source: Source, update: Update
+) -> None:
     update("2024-01-10")
     path = cache.path("yahoo", FUND)
     script = """
@@ -256,7 +297,9 @@ def write(name):
     os.kill(os.getpid(), signal.SIGKILL)
 replace_file(Path(sys.argv[1]), write)
 """
-    killed = subprocess.run([sys.executable, "-c", script, str(path)], cwd=Path(files.__file__).parents[1], check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", script, str(path)], cwd=Path(files.__file__).parents[1], check=False
+    )
     assert killed.returncode == -9
     assert len(list(path.parent.glob(".IWM*"))) == 1
     pd.testing.assert_frame_equal(update("2024-01-10").frame, source.rows, check_freq=False)
@@ -284,29 +327,43 @@ got = Cache(folder / "prices").update("yahoo", Request("IWM", "session"), fetch,
 assert len(got.frame) == 10 and not got.notes
 """
     root = Path(files.__file__).parents[1]
-    both = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), name], cwd=root) for name in "ab"]
+    both = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path), name], cwd=root)
+        for name in "ab"
+    ]
     assert [process.wait(30) for process in both] == [0, 0]
     assert (tmp_path / "downloads").read_text() == "None\n"
     assert len(cache.read("yahoo", FUND)) == 10
 
 
-def test_a_series_locked_by_another_process_for_too_long_is_an_error(cache: Cache, update: Update, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_series_locked_by_another_process_for_too_long_is_an_error(
+    cache: Cache, update: Update, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from filelock import FileLock
 
     monkeypatch.setattr(module, "PATIENCE", 0.05)
     path = cache.path("yahoo", FUND)
     path.parent.mkdir(parents=True)
-    with FileLock(path.with_suffix(".lock")), pytest.raises(DataError, match="another process has downloaded this series"):
+    with (
+        FileLock(path.with_suffix(".lock")),
+        pytest.raises(DataError, match="another process has downloaded this series"),
+    ):
         update("2024-01-10")
 
 
-def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(tmp_path: Path, source: Source) -> None:
+def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(
+    tmp_path: Path, source: Source
+) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"file: cannot be written .* set prices.cache to another folder"):
+    with pytest.raises(
+        DataError, match=r"file: cannot be written .* set prices.cache to another folder"
+    ):
         Cache(tmp_path / "file").update("yahoo", FUND, source, date(2024, 1, 10), False, fine)
 
 
-def test_an_error_of_the_operating_system_while_downloading_is_not_blamed_on_the_folder(cache: Cache) -> None:
+def test_an_error_of_the_operating_system_while_downloading_is_not_blamed_on_the_folder(
+    cache: Cache,
+) -> None:
     def failing(start: date | None) -> pd.DataFrame:
         raise OSError("a fault of its own")
 
@@ -323,7 +380,9 @@ def test_every_symbol_has_a_file_of_its_own_within_the_folder(cache: Cache, symb
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_a_pinned_vintage_stays_as_it_was(cache: Cache, source: Source, update: Update, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+def test_a_pinned_vintage_stays_as_it_was(
+    cache: Cache, source: Source, update: Update, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
     if not links:
         monkeypatch.setattr(os, "link", _no_links)
     update("2024-01-10")
@@ -332,7 +391,9 @@ def test_a_pinned_vintage_stays_as_it_was(cache: Cache, source: Source, update: 
     source.rows = bars("2024-01-11", 31, 0.9)
     update("2024-01-11")
     cache.pin("yahoo", FUND, "0123456789abcdef")
-    pd.testing.assert_frame_equal(cache.pinned("0123456789abcdef"), bars("2024-01-10"), check_freq=False)
+    pd.testing.assert_frame_equal(
+        cache.pinned("0123456789abcdef"), bars("2024-01-10"), check_freq=False
+    )
     assert len(cache.read("yahoo", FUND)) == 31
 
 

@@ -20,7 +20,10 @@ NOW = pd.Timestamp("2024-01-11 06:30", tz="UTC")
 
 def candles(first: str, count: int, every: str) -> list[tuple[float, ...]]:
     starts = pd.date_range(first, periods=count, freq=every, tz="UTC")
-    return [(int(start.timestamp() * 1000), 10.0 + row, 12.0 + row, 9.0 + row, 11.0 + row, 5.0) for row, start in enumerate(starts)]
+    return [
+        (int(start.timestamp() * 1000), 10.0 + row, 12.0 + row, 9.0 + row, 11.0 + row, 5.0)
+        for row, start in enumerate(starts)
+    ]
 
 
 @pytest.fixture
@@ -30,7 +33,9 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinanceSite]:
 
     monkeypatch.setattr(exchange, "WAIT", wait_none())
     monkeypatch.setattr(exchange, "QUIET", Quiet())
-    monkeypatch.setattr(ccxt.Exchange, "throttle", lambda *_: None)  # ccxt's pauses between requests
+    monkeypatch.setattr(
+        ccxt.Exchange, "throttle", lambda *_: None
+    )  # ccxt's pauses between requests
     with served(BinanceSite(candles("2024-01-01", 11, "1D"), page=4)) as running:
         lead_requests_to(running, monkeypatch)
         yield running
@@ -48,21 +53,29 @@ def test_gives_the_closed_days_from_the_listing_on(site: BinanceSite) -> None:
 def test_a_day_counts_as_closed_from_its_end_on(site: BinanceSite) -> None:
     midnight = pd.Timestamp("2024-01-10", tz="UTC")
     assert exchange.fetch(DAILY, None, "binance", midnight).index[-1] == pd.Timestamp("2024-01-09")
-    assert exchange.fetch(DAILY, None, "binance", midnight - pd.Timedelta("1ms")).index[-1] == pd.Timestamp("2024-01-08")
+    assert exchange.fetch(DAILY, None, "binance", midnight - pd.Timedelta("1ms")).index[
+        -1
+    ] == pd.Timestamp("2024-01-08")
 
 
 def test_reads_page_after_page_without_a_day_twice(site: BinanceSite) -> None:
     frame = exchange.fetch(DAILY, date(2024, 1, 3), "binance", NOW)
     assert frame.index.tolist() == pd.date_range("2024-01-03", "2024-01-10").tolist()
     # Pages of four, each beginning with the last day known: 3-6, 6-9, 9-11.
-    assert [pd.Timestamp(int(query["startTime"]), unit="ms").day for query in site.asked] == [3, 6, 9]
+    assert [pd.Timestamp(int(query["startTime"]), unit="ms").day for query in site.asked] == [
+        3,
+        6,
+        9,
+    ]
     assert {query["limit"] for query in site.asked} == {"1000"}
 
 
 def test_gives_intraday_bars_under_their_start_in_utc(site: BinanceSite) -> None:
     site.candles, site.page = candles("2024-01-11", 7, "1h"), 1000
     frame = exchange.fetch(HOURLY, date(2024, 1, 11), "binance", NOW)
-    assert frame.index.tolist() == pd.date_range("2024-01-11", periods=6, freq="1h", tz="UTC").tolist()
+    assert (
+        frame.index.tolist() == pd.date_range("2024-01-11", periods=6, freq="1h", tz="UTC").tolist()
+    )
     assert {query["interval"] for query in site.asked} == {"1h"}
 
 
@@ -84,7 +97,11 @@ def test_finds_the_listing_where_an_exchange_answers_with_a_window(site: Binance
 
     def window(path: str, query: dict[str, str]) -> Answer:
         early = int(query["startTime"])
-        site.candles = [candle for candle in candles("2024-01-01", 11, "1D") if early <= candle[0] < early + 3 * 86_400_000]
+        site.candles = [
+            candle
+            for candle in candles("2024-01-01", 11, "1D")
+            if early <= candle[0] < early + 3 * 86_400_000
+        ]
         return whole(path, query)
 
     site.data = window
@@ -95,8 +112,15 @@ def test_finds_the_listing_where_an_exchange_answers_with_a_window(site: Binance
 @pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
 def test_asks_again_after_a_bad_answer_to_any_question(site: BinanceSite, fault: Answer) -> None:
     site.market_faults = [fault]
-    site.faults = [fault, site.data("", {"startTime": "0"}), fault]  # the first page, then the second
-    assert exchange.fetch(DAILY, None, "binance", NOW).index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
+    site.faults = [
+        fault,
+        site.data("", {"startTime": "0"}),
+        fault,
+    ]  # the first page, then the second
+    assert (
+        exchange.fetch(DAILY, None, "binance", NOW).index.tolist()
+        == pd.date_range("2024-01-01", "2024-01-10").tolist()
+    )
     assert not site.market_faults
     assert not site.faults
 
@@ -104,13 +128,19 @@ def test_asks_again_after_a_bad_answer_to_any_question(site: BinanceSite, fault:
 @pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
 def test_gives_up_on_bad_candles_and_says_what_to_do(site: BinanceSite, fault: Answer) -> None:
     site.always = fault
-    with pytest.raises(UnreachableError, match=r"binance: .*(try again later|choose another exchange.prices_id)"):
+    with pytest.raises(
+        UnreachableError, match=r"binance: .*(try again later|choose another exchange.prices_id)"
+    ):
         exchange.fetch(DAILY, None, "binance", NOW)
     assert 4 <= len(site.asked) < 50
 
 
-@pytest.mark.parametrize(("name", "fault"), [("okx", "braces"), ("okx", "503"), ("gate", "html"), ("kraken", "null")])
-def test_bad_answers_mean_the_same_with_other_exchanges(site: BinanceSite, monkeypatch: pytest.MonkeyPatch, name: str, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "fault"), [("okx", "braces"), ("okx", "503"), ("gate", "html"), ("kraken", "null")]
+)
+def test_bad_answers_mean_the_same_with_other_exchanges(
+    site: BinanceSite, monkeypatch: pytest.MonkeyPatch, name: str, fault: str
+) -> None:
     monkeypatch.setattr(site, "answer", lambda *_: GONE_WRONG[fault])
     with pytest.raises(UnreachableError, match=f"{name}: "):
         exchange.fetch(DAILY, None, name, NOW)
@@ -118,14 +148,19 @@ def test_bad_answers_mean_the_same_with_other_exchanges(site: BinanceSite, monke
 
 def test_candles_without_numbers_are_no_answer(site: BinanceSite) -> None:
     start = int(NOW.timestamp() * 1000)
-    site.faults = [Answer(200, json.dumps([row]).encode()) for row in ([start, None, None, None, None, None], [start, "1", "2"])]
+    site.faults = [
+        Answer(200, json.dumps([row]).encode())
+        for row in ([start, None, None, None, None, None], [start, "1", "2"])
+    ]
     assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
     assert not site.faults
 
 
 def test_gives_up_on_an_empty_list_of_markets(site: BinanceSite) -> None:
     site.markets = Answer(200, b"{}")
-    with pytest.raises(UnreachableError, match="binance: answered with a list of markets without one market"):
+    with pytest.raises(
+        UnreachableError, match="binance: answered with a list of markets without one market"
+    ):
         exchange.fetch(DAILY, None, "binance", NOW)
 
 
@@ -135,7 +170,9 @@ def test_a_body_that_breaks_off_is_no_answer(site: BinanceSite) -> None:
     assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
 
 
-def test_waits_as_long_as_a_busy_exchange_asks(site: BinanceSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_as_long_as_a_busy_exchange_asks(
+    site: BinanceSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)
     site.faults = [Answer(429, b"{}", (("Retry-After", "7"),))]
@@ -143,7 +180,9 @@ def test_waits_as_long_as_a_busy_exchange_asks(site: BinanceSite, monkeypatch: p
     assert 7.0 in waited
 
 
-def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(site: BinanceSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(
+    site: BinanceSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     site.always = Answer(418, b"{}", (("Retry-After", "3600"),))
     with pytest.raises(UnreachableError, match="wait, or choose another"):
@@ -151,7 +190,9 @@ def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(site: BinanceSite, 
     assert len(site.asked) == 1
 
 
-def test_leaves_it_alone_until_the_pause_is_over(site: BinanceSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_it_alone_until_the_pause_is_over(
+    site: BinanceSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     time = [1000.0]
     monkeypatch.setattr(exchange, "QUIET", Quiet(lambda: time[0]))
     site.faults = [Answer(418, b"{}", (("Retry-After", "3600"),))]
@@ -166,13 +207,21 @@ def test_leaves_it_alone_until_the_pause_is_over(site: BinanceSite, monkeypatch:
 @pytest.mark.parametrize(
     ("answer", "pause"),
     [
-        (Answer(418, b"{}", (("Retry-After", "31536000"),)), 3 * 86_400.0),  # a year: what a proxy may say is bounded by the longest ban there is
-        (Answer(418, b"{}"), 120.0),  # a ban that does not say how long it is: the shortest there is
+        (
+            Answer(418, b"{}", (("Retry-After", "31536000"),)),
+            3 * 86_400.0,
+        ),  # a year: what a proxy may say is bounded by the longest ban there is
+        (
+            Answer(418, b"{}"),
+            120.0,
+        ),  # a ban that does not say how long it is: the shortest there is
         (Answer(503, b"{}", (("Retry-After", "90"),)), 90.0),
         (Answer(429, b"{}", (("Retry-After", "soon"),)), 0.0),
     ],
 )
-def test_a_pause_is_what_it_is_for_orders(site: BinanceSite, monkeypatch: pytest.MonkeyPatch, answer: Answer, pause: float) -> None:
+def test_a_pause_is_what_it_is_for_orders(
+    site: BinanceSite, monkeypatch: pytest.MonkeyPatch, answer: Answer, pause: float
+) -> None:
     monkeypatch.setattr(exchange, "QUIET", Quiet(lambda: 1000.0))
     site.always = answer
     with pytest.raises(UnreachableError, match="wait, or choose another"):
@@ -188,12 +237,16 @@ def test_connection_refused_is_unreachable(site: BinanceSite) -> None:
 
 
 def test_an_unknown_exchange_names_the_nearest(site: BinanceSite) -> None:
-    with pytest.raises(DataError, match="'binanse' is no exchange that ccxt knows; nearest: binance"):
+    with pytest.raises(
+        DataError, match="'binanse' is no exchange that ccxt knows; nearest: binance"
+    ):
         exchange.fetch(DAILY, None, "binanse", NOW)
 
 
 def test_an_unlisted_market_names_the_nearest(site: BinanceSite) -> None:
-    with pytest.raises(DataError, match="binance: has no spot market 'BTC/USDC'; nearest: BTC/USDT") as raised:
+    with pytest.raises(
+        DataError, match="binance: has no spot market 'BTC/USDC'; nearest: BTC/USDT"
+    ) as raised:
         exchange.fetch(DAILY._replace(market="BTC/USDC"), None, "binance", NOW)
     assert not isinstance(raised.value, UnreachableError)
 

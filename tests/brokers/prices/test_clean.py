@@ -10,10 +10,21 @@ import pytest
 from brokers.prices.clean import bar_length, finished, vintage
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
 
-INDEX, COIN, MACRO = Request("^RUT", "session"), Request("BTC-USD", "coin", "BTC/USDT"), Request("WALCL", "macro")
+INDEX, COIN, MACRO = (
+    Request("^RUT", "session"),
+    Request("BTC-USD", "coin", "BTC/USDT"),
+    Request("WALCL", "macro"),
+)
 DELAY = pd.Timedelta(minutes=30)
-DAYS = pd.DatetimeIndex(["2020-11-25", "2020-11-27", "2020-11-30", "2020-12-01"])  # Thanksgiving between, a half day, a weekend
-CLOSES = pd.Series(pd.DatetimeIndex(["2020-11-25 21:00", "2020-11-27 18:00", "2020-11-30 21:00", "2020-12-01 21:00"], tz="UTC"), DAYS)
+DAYS = pd.DatetimeIndex(
+    ["2020-11-25", "2020-11-27", "2020-11-30", "2020-12-01"]
+)  # Thanksgiving between, a half day, a weekend
+CLOSES = pd.Series(
+    pd.DatetimeIndex(
+        ["2020-11-25 21:00", "2020-11-27 18:00", "2020-11-30 21:00", "2020-12-01 21:00"], tz="UTC"
+    ),
+    DAYS,
+)
 LATER = pd.Timestamp("2020-12-02", tz="UTC")
 
 
@@ -39,12 +50,17 @@ def test_a_session_is_known_half_an_hour_after_its_own_close():
 
 def test_a_coins_day_is_known_at_24_hours_utc():
     frame = cleaned(rows(["2020-11-28", "2020-11-29"]), COIN).frame
-    assert frame.index.tolist() == [pd.Timestamp("2020-11-29", tz="UTC"), pd.Timestamp("2020-11-30", tz="UTC")]
+    assert frame.index.tolist() == [
+        pd.Timestamp("2020-11-29", tz="UTC"),
+        pd.Timestamp("2020-11-30", tz="UTC"),
+    ]
 
 
 def test_an_hourly_bar_is_known_at_its_end():
     hour = pd.DatetimeIndex(["2020-11-28 07:00"], tz="UTC")
-    assert cleaned(rows(hour), COIN._replace(timeframe="1h")).frame.index[0] == pd.Timestamp("2020-11-28 08:00", tz="UTC")
+    assert cleaned(rows(hour), COIN._replace(timeframe="1h")).frame.index[0] == pd.Timestamp(
+        "2020-11-28 08:00", tz="UTC"
+    )
 
 
 def test_a_macro_value_is_known_when_it_says():
@@ -53,7 +69,10 @@ def test_a_macro_value_is_known_when_it_says():
 
 
 def test_an_hourly_bar_that_starts_within_the_hour_is_refused():
-    message = refused(rows(pd.DatetimeIndex(["2020-11-28 07:00", "2020-11-28 08:30"], tz="UTC")), COIN._replace(timeframe="1h"))
+    message = refused(
+        rows(pd.DatetimeIndex(["2020-11-28 07:00", "2020-11-28 08:30"], tz="UTC")),
+        COIN._replace(timeframe="1h"),
+    )
     assert "2020-11-28 08:30" in message
     assert "no start of a 1h bar" in message
 
@@ -71,7 +90,10 @@ def test_a_session_in_progress_is_left_out_and_said(now: str, kept: int):
 
 @pytest.mark.parametrize(("now", "kept"), [("2020-11-29 23:59:59", 1), ("2020-11-30", 2)])
 def test_a_running_day_of_a_coin_is_left_out(now: str, kept: int):
-    assert len(cleaned(rows(["2020-11-28", "2020-11-29"]), COIN, pd.Timestamp(now, tz="UTC")).frame) == kept
+    assert (
+        len(cleaned(rows(["2020-11-28", "2020-11-29"]), COIN, pd.Timestamp(now, tz="UTC")).frame)
+        == kept
+    )
 
 
 def test_two_running_bars_are_a_wrong_clock():
@@ -111,7 +133,11 @@ def test_a_volume_that_is_none_is_refused(value: float):
 
 
 def test_no_volume_is_kept_for_the_gate_to_judge():
-    assert cleaned(rows(volume=[1.0, 0.0, 1.0, np.nan])).frame["volume"].tolist()[:3] == [1.0, 0.0, 1.0]
+    assert cleaned(rows(volume=[1.0, 0.0, 1.0, np.nan])).frame["volume"].tolist()[:3] == [
+        1.0,
+        0.0,
+        1.0,
+    ]
 
 
 def test_rows_without_a_close_are_left_out_and_counted():
@@ -129,8 +155,12 @@ def test_no_rows_are_an_error():
 
 
 def test_missing_open_high_and_low_become_the_close_and_are_said():
-    series = cleaned(rows(open=[np.nan] * 4, high=[np.nan] * 4, low=[np.nan] * 4, close=[1.0, 2.0, 3.0, 4.0]))
-    assert (series.frame[["open", "high", "low"]].to_numpy() == series.frame[["close"]].to_numpy()).all()
+    series = cleaned(
+        rows(open=[np.nan] * 4, high=[np.nan] * 4, low=[np.nan] * 4, close=[1.0, 2.0, 3.0, 4.0])
+    )
+    assert (
+        series.frame[["open", "high", "low"]].to_numpy() == series.frame[["close"]].to_numpy()
+    ).all()
     assert series.notes == ("4 rows without open, high or low: the close stands there",)
 
 
@@ -140,11 +170,17 @@ def test_a_coins_missing_open_is_the_close_before():
 
 
 def test_a_missing_adjusted_close_is_the_close():
-    assert cleaned(rows(close=[1.0, 2.0, 3.0, 4.0], adj_close=[np.nan, 5.0, np.nan, 6.0])).frame["adj_close"].tolist() == [1.0, 5.0, 3.0, 6.0]
+    assert cleaned(rows(close=[1.0, 2.0, 3.0, 4.0], adj_close=[np.nan, 5.0, np.nan, 6.0])).frame[
+        "adj_close"
+    ].tolist() == [1.0, 5.0, 3.0, 6.0]
 
 
 @pytest.mark.parametrize(
-    ("order", "words"), [([0, 2, 1, 3], "row 4, 2020-11-27 stands after 2020-11-30"), ([0, 1, 1, 2], "row 4, 2020-11-27 stands twice")]
+    ("order", "words"),
+    [
+        ([0, 2, 1, 3], "row 4, 2020-11-27 stands after 2020-11-30"),
+        ([0, 1, 1, 2], "row 4, 2020-11-27 stands twice"),
+    ],
 )
 def test_order_is_checked(order: list[int], words: str):
     assert words in refused(rows(DAYS[order]))
@@ -159,11 +195,18 @@ def test_the_raw_rows_are_not_changed():
 
 def test_the_vintage_sees_every_value_and_every_instant():
     frame = cleaned(rows()).frame
-    hashes = {vintage(frame), vintage(frame.assign(volume=11.0)), vintage(frame.set_axis(frame.index + DELAY)), vintage(frame.iloc[1:])}
+    hashes = {
+        vintage(frame),
+        vintage(frame.assign(volume=11.0)),
+        vintage(frame.set_axis(frame.index + DELAY)),
+        vintage(frame.iloc[1:]),
+    }
     assert len(hashes) == 4
     assert vintage(frame.copy()) == vintage(frame)
 
 
-@pytest.mark.parametrize(("timeframe", "minutes"), [("1d", 1440), ("4h", 240), ("1h", 60), ("15m", 15), ("1m", 1)])
+@pytest.mark.parametrize(
+    ("timeframe", "minutes"), [("1d", 1440), ("4h", 240), ("1h", 60), ("15m", 15), ("1m", 1)]
+)
 def test_a_bars_length_follows_its_name(timeframe: str, minutes: int):
     assert bar_length(timeframe) == pd.Timedelta(minutes=minutes)

@@ -16,7 +16,12 @@ ASSETS = Request("WALCL", "macro")
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[FredSite]:
-    values = {"2024-01-03": "7681024.0", "2024-01-10": ".", "2024-01-17": "", "2024-01-24": "7677196.0"}
+    values = {
+        "2024-01-03": "7681024.0",
+        "2024-01-10": ".",
+        "2024-01-17": "",
+        "2024-01-24": "7677196.0",
+    }
     monkeypatch.setattr(fred, "WAIT", wait_none())
     with served(FredSite({"WALCL": values})) as running:
         lead_requests_to(running, monkeypatch)
@@ -31,7 +36,10 @@ def test_gives_the_values_under_their_publication_without_the_missing_ones(site:
     frame = fred.fetch(ASSETS, None)
     assert list(frame.columns) == ["value"]
     assert frame["value"].tolist() == [7681024.0, 7677196.0]
-    assert frame.index.tolist() == [pd.Timestamp("2024-01-04 21:30", tz="UTC"), pd.Timestamp("2024-01-25 21:30", tz="UTC")]
+    assert frame.index.tolist() == [
+        pd.Timestamp("2024-01-04 21:30", tz="UTC"),
+        pd.Timestamp("2024-01-25 21:30", tz="UTC"),
+    ]
     assert site.asked == [{"id": "WALCL"}]
 
 
@@ -41,7 +49,12 @@ def test_asks_for_observations_from_the_start_on(site: FredSite) -> None:
 
 
 def test_of_days_published_together_the_last_stands(site: FredSite) -> None:
-    site.series["BAMLH0A0HYM2"] = {"2020-05-29": "6.50", "2020-05-30": "6.51", "2020-05-31": "6.52", "2020-06-01": "6.49"}
+    site.series["BAMLH0A0HYM2"] = {
+        "2020-05-29": "6.50",
+        "2020-05-30": "6.51",
+        "2020-05-31": "6.52",
+        "2020-06-01": "6.49",
+    }
     frame = fred.fetch(Request("BAMLH0A0HYM2", "macro"), None)
     assert frame["value"].tolist() == [6.50, 6.49]
     assert frame.index.is_monotonic_increasing
@@ -89,14 +102,19 @@ def test_asks_again_after_a_bad_answer(site: FredSite, fault: Answer) -> None:
 @pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
 def test_gives_up_after_four_attempts_and_says_what_to_do(site: FredSite, fault: Answer) -> None:
     site.always = fault
-    with pytest.raises(UnreachableError, match=r'FRED: no usable answer for WALCL: .* set prices.sources.WALCL to "folder"'):
+    with pytest.raises(
+        UnreachableError,
+        match=r'FRED: no usable answer for WALCL: .* set prices.sources.WALCL to "folder"',
+    ):
         fred.fetch(ASSETS, None)
     assert len(site.asked) == 4
 
 
 @pytest.mark.parametrize("missing", [0, 30])
 def test_a_file_that_breaks_off_is_no_answer(site: FredSite, missing: int) -> None:
-    site.faults = [Answer(200, b"observation_date,WALCL\n2024-01-03,7681024.0\n2024-0", missing=missing)]
+    site.faults = [
+        Answer(200, b"observation_date,WALCL\n2024-01-03,7681024.0\n2024-0", missing=missing)
+    ]
     assert len(fred.fetch(ASSETS, None)) == 2
     assert len(site.asked) == 2
 
@@ -114,7 +132,9 @@ def _untimed(site: FredSite):
 
     adapter = requests.adapters.HTTPAdapter()
 
-    def send(self: requests.Session, request: requests.PreparedRequest, **options: object) -> requests.Response:
+    def send(
+        self: requests.Session, request: requests.PreparedRequest, **options: object
+    ) -> requests.Response:
         request.url = site.moved(str(request.url))
         return adapter.send(request, stream=True)
 
@@ -129,7 +149,9 @@ def test_waits_as_long_as_the_server_asks(site: FredSite, monkeypatch: pytest.Mo
     assert 11.0 in waited
 
 
-def test_leaves_a_server_alone_that_asks_for_a_long_pause(site: FredSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_a_server_alone_that_asks_for_a_long_pause(
+    site: FredSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     site.always = Answer(429, b"", (("Retry-After", "3600"),))
     with pytest.raises(UnreachableError, match="HTTP 429"):
@@ -138,7 +160,9 @@ def test_leaves_a_server_alone_that_asks_for_a_long_pause(site: FredSite, monkey
 
 
 def test_an_unknown_series_is_named_and_not_asked_for_again(site: FredSite) -> None:
-    with pytest.raises(DataError, match=r"FRED: knows no series 'WALLC' \(HTTP 404\); look its id up") as raised:
+    with pytest.raises(
+        DataError, match=r"FRED: knows no series 'WALLC' \(HTTP 404\); look its id up"
+    ) as raised:
         fred.fetch(Request("WALLC", "macro"), None)
     assert not isinstance(raised.value, UnreachableError)
     assert len(site.asked) == 1

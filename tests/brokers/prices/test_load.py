@@ -28,15 +28,33 @@ NOW = pd.Timestamp("2016-12-31 12:00", tz="UTC")
 
 
 def loaded(folder: Path, cache: Path, *more: str, now: pd.Timestamp | None = None) -> Prices:
-    return load_prices(load([], [*overrides(folder, cache), *more]), now or pd.Timestamp.now(tz="UTC"))
+    return load_prices(
+        load([], [*overrides(folder, cache), *more]), now or pd.Timestamp.now(tz="UTC")
+    )
 
 
-def test_every_wanted_series_is_read_once_and_stamped_when_it_was_known(whole_folder: Path, cache: Path):
+def test_every_wanted_series_is_read_once_and_stamped_when_it_was_known(
+    whole_folder: Path, cache: Path
+):
     prices = loaded(whole_folder, cache)
-    assert [request.symbol for request in prices.series] == ["^RUT", "^GSPC", "IWM", "HYG", "IEF", "KRE", "XLI", "XBI", "RSP", *LISTED]
+    assert [request.symbol for request in prices.series] == [
+        "^RUT",
+        "^GSPC",
+        "IWM",
+        "HYG",
+        "IEF",
+        "KRE",
+        "XLI",
+        "XBI",
+        "RSP",
+        *LISTED,
+    ]
     assert prices.of("^RUT").frame.index[0] == pd.Timestamp("2012-01-03 21:30", tz="UTC")
     assert prices.of("BTC-USD").frame.index[0] == pd.Timestamp("2012-06-02", tz="UTC")
-    assert all(one.frame.index.tz is not None and one.frame.index.is_monotonic_increasing for one in prices.series.values())
+    assert all(
+        one.frame.index.tz is not None and one.frame.index.is_monotonic_increasing
+        for one in prices.series.values()
+    )
 
 
 def test_bars_not_finished_by_now_are_left_out(whole_folder: Path, cache: Path, folder: Path):
@@ -55,7 +73,9 @@ def test_a_series_that_ends_early_is_used_as_far_as_it_goes(folder: Path, cache:
     settings = load([], overrides(folder, cache))
     table = prepare(settings, load_prices(settings, NOW)).table
     known = table.index[table["confirmation_breadth"].notna()]
-    assert known[-1] == pd.Timestamp("2015-01-08 21:30", tz="UTC"), "five sessions after its last one, and not one more"
+    assert known[-1] == pd.Timestamp("2015-01-08 21:30", tz="UTC"), (
+        "five sessions after its last one, and not one more"
+    )
 
 
 def test_until_shows_what_was_known_and_nothing_after(whole_folder: Path, cache: Path):
@@ -63,7 +83,11 @@ def test_until_shows_what_was_known_and_nothing_after(whole_folder: Path, cache:
     saturday = pd.Timestamp("2014-03-08 10:00", tz="UTC")
     then = prices.until(saturday)
     assert then.now == saturday
-    assert then.sessions.index[-1] == then.of("IWM").frame.index[-1] == pd.Timestamp("2014-03-07 21:30", tz="UTC")
+    assert (
+        then.sessions.index[-1]
+        == then.of("IWM").frame.index[-1]
+        == pd.Timestamp("2014-03-07 21:30", tz="UTC")
+    )
     assert then.of("BTC-USD").frame.index[-1] == pd.Timestamp("2014-03-08", tz="UTC")
     assert prices.of("BTC-USD").frame.index[-1] > saturday, "the original is left as it was"
 
@@ -81,7 +105,9 @@ def test_the_delay_of_publication_moves_every_session(whole_folder: Path, cache:
     assert prices.sessions.index[-1] - prices.sessions.iloc[-1] == pd.Timedelta(minutes=90)
 
 
-def test_equal_files_have_equal_vintages_and_one_digit_changes_them(folder: Path, whole_folder: Path, cache: Path):
+def test_equal_files_have_equal_vintages_and_one_digit_changes_them(
+    folder: Path, whole_folder: Path, cache: Path
+):
     before = loaded(whole_folder, cache).of("IEF").vintage
     assert loaded(folder, cache).of("IEF").vintage == before
     edit(folder / "daily/IEF.csv", lambda rows: [*rows[:-1], rows[-1] + "1"])
@@ -98,17 +124,36 @@ def test_a_run_cannot_be_read_again_from_files_that_have_changed(folder: Path, c
 
 
 def test_only_what_the_settings_use_is_asked_for():
-    few = ["confirmations.breadth.enabled=false", "confirmations.volume.enabled=false", 'risk_curve.channels=["broad"]']
-    few += ["risk_curve.ceilings=[0.0, 1.0]", "risk_curve.dormant_ceilings=[0.0, 0.0]", "confirmations.credit.enabled=false"]
+    few = [
+        "confirmations.breadth.enabled=false",
+        "confirmations.volume.enabled=false",
+        'risk_curve.channels=["broad"]',
+    ]
+    few += [
+        "risk_curve.ceilings=[0.0, 1.0]",
+        "risk_curve.dormant_ceilings=[0.0, 0.0]",
+        "confirmations.credit.enabled=false",
+    ]
     few += ["gate.min_confirmations=1"]
     symbols = [request.symbol for request in wanted(load([], few))]
     assert symbols == ["^RUT", "^GSPC", *LISTED]
 
 
 def test_macro_and_hourly_series_are_asked_for_where_they_are_used():
-    settings = load([], ["confirmations.liquidity.enabled=true", "exchange.timeframe=1h", "confirmations.exhaustion.enabled=true"])
+    settings = load(
+        [],
+        [
+            "confirmations.liquidity.enabled=true",
+            "exchange.timeframe=1h",
+            "confirmations.exhaustion.enabled=true",
+        ],
+    )
     requests = wanted(settings)
-    assert {request.symbol for request in requests if request.kind == "macro"} == {"WALCL", "WTREGEN", "RRPONTSYD"}
+    assert {request.symbol for request in requests if request.kind == "macro"} == {
+        "WALCL",
+        "WTREGEN",
+        "RRPONTSYD",
+    }
     assert Request("BTC-USD", "coin", "BTC/USDT", "1h") in requests
     assert Request("BTC-USD", "coin", "BTC/USDT", "1d") in requests
     assert len(requests) == len({(one.symbol, one.timeframe) for one in requests})
@@ -116,7 +161,10 @@ def test_macro_and_hourly_series_are_asked_for_where_they_are_used():
 
 def test_bitcoin_is_read_for_the_benchmarks_even_if_it_is_not_held():
     coin = 'coins=[{name="ETH",history="ETH-USD",market="ETH/USDT",weight=1.0,lag_days=0}]'
-    assert [request.symbol for request in wanted(load([], [coin])) if request.kind == "coin"] == ["ETH-USD", "BTC-USD"]
+    assert [request.symbol for request in wanted(load([], [coin])) if request.kind == "coin"] == [
+        "ETH-USD",
+        "BTC-USD",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +178,11 @@ def test_bitcoin_is_read_for_the_benchmarks_even_if_it_is_not_held():
         (Request("WALCL", "macro"), ["prices.source=folder", "prices.folder=x"], "folder"),
         (Request("WALCL", "macro"), ["prices.source=sample"], "sample"),
         (Request("BTC-USD", "coin", "BTC/USDT", "1h"), ["prices.source=sample"], "sample"),
-        (Request("ETH-USD", "coin", "ETH/USDT"), ["prices.source=folder", "prices.folder=x", 'prices.sources={"ETH-USD"="yahoo"}'], "yahoo"),
+        (
+            Request("ETH-USD", "coin", "ETH/USDT"),
+            ["prices.source=folder", "prices.folder=x", 'prices.sources={"ETH-USD"="yahoo"}'],
+            "yahoo",
+        ),
     ],
 )
 def test_each_series_has_its_source(request_: Request, changes: list[str], source: str):
@@ -141,17 +193,28 @@ def test_the_lead_covers_the_longest_average_of_the_other_series():
     assert HISTORY_FROM.replace(year=HISTORY_FROM.year - 1) > HISTORY_FROM - LEAD
 
 
-def test_own_figures_of_a_haircut_come_from_the_named_file(whole_folder: Path, cache: Path, tmp_path: Path):
+def test_own_figures_of_a_haircut_come_from_the_named_file(
+    whole_folder: Path, cache: Path, tmp_path: Path
+):
     own = tmp_path / "flows.csv"
     own.write_text("Date,Flow\n2014-01-31,-5\n2014-02-28,7\n")
-    prices = loaded(whole_folder, cache, "haircuts.flows.enabled=true", f"haircuts.flows.file={own}")
+    prices = loaded(
+        whole_folder, cache, "haircuts.flows.enabled=true", f"haircuts.flows.file={own}"
+    )
     assert list(prices.of("flows").frame["value"]) == [-5.0, 7.0]
-    assert prices.of("flows").frame.index[0] == pd.Timestamp("2014-02-01", tz="UTC"), "known when the day is over"
+    assert prices.of("flows").frame.index[0] == pd.Timestamp("2014-02-01", tz="UTC"), (
+        "known when the day is over"
+    )
 
 
 def test_a_haircut_whose_file_is_missing_says_so(whole_folder: Path, cache: Path, tmp_path: Path):
     with pytest.raises(DataError, match=r"none\.csv: no such file, but the settings name it"):
-        loaded(whole_folder, cache, "haircuts.losses.enabled=true", f"haircuts.losses.file={tmp_path / 'none.csv'}")
+        loaded(
+            whole_folder,
+            cache,
+            "haircuts.losses.enabled=true",
+            f"haircuts.losses.file={tmp_path / 'none.csv'}",
+        )
 
 
 # The embedded sample instead
@@ -184,7 +247,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch, no_proxy: None) -> list[str]:
 
     def noted(request: Request, *_: object) -> pd.DataFrame:
         asked.append(request.name)
-        raise UnreachableError(f"Yahoo: no usable answer for {request.name}: it is down; try again later")
+        raise UnreachableError(
+            f"Yahoo: no usable answer for {request.name}: it is down; try again later"
+        )
 
     port = closed_port()
     monkeypatch.setattr(probe, "_address", lambda url: ("127.0.0.1", port))
@@ -194,10 +259,14 @@ def no_network(monkeypatch: pytest.MonkeyPatch, no_proxy: None) -> list[str]:
 
 
 def prices_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("XNYS")]
+    return [
+        path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("XNYS")
+    ]
 
 
-def test_without_network_and_cache_the_sample_stands_in_at_once(empty_cache: Path, no_network: list[str]):
+def test_without_network_and_cache_the_sample_stands_in_at_once(
+    empty_cache: Path, no_network: list[str]
+):
     settings = load([], [f"prices.cache={empty_cache}"])
     start = time.monotonic()
     prices = load_prices(settings, LATER, may_fall_back=True)
@@ -229,7 +298,9 @@ def test_the_client_is_not_even_imported_for_that(empty_cache: Path):
 
 
 @pytest.mark.parametrize("hang", ["name", "connection"])
-def test_a_network_that_swallows_everything_is_given_up_in_time(hang: str, empty_cache: Path, no_proxy: None, monkeypatch: pytest.MonkeyPatch):
+def test_a_network_that_swallows_everything_is_given_up_in_time(
+    hang: str, empty_cache: Path, no_proxy: None, monkeypatch: pytest.MonkeyPatch
+):
     released = threading.Event()
 
     def swallowed(*_: object, **__: object) -> None:
@@ -237,11 +308,16 @@ def test_a_network_that_swallows_everything_is_given_up_in_time(hang: str, empty
         raise OSError
 
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]
-    monkeypatch.setattr(socket, "getaddrinfo", swallowed if hang == "name" else lambda *_, **__: found)
+    monkeypatch.setattr(
+        socket, "getaddrinfo", swallowed if hang == "name" else lambda *_, **__: found
+    )
     monkeypatch.setattr(socket, "create_connection", swallowed)
     start = time.monotonic()
     try:
-        assert probe.unreachable(yahoo.URL) == "no connection to query2.finance.yahoo.com (no answer within 1.5 s)"
+        assert (
+            probe.unreachable(yahoo.URL)
+            == "no connection to query2.finance.yahoo.com (no answer within 1.5 s)"
+        )
         assert time.monotonic() - start < 1.9, "the sample itself takes a third of a second more"
         monkeypatch.setattr(probe, "PATIENCE", 0.1)
         prices = load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
@@ -250,23 +326,40 @@ def test_a_network_that_swallows_everything_is_given_up_in_time(hang: str, empty
     assert "(no answer within 0.1 s)" in prices.fallback
 
 
-def test_one_address_of_a_host_that_answers_is_enough(no_proxy: None, monkeypatch: pytest.MonkeyPatch):
+def test_one_address_of_a_host_that_answers_is_enough(
+    no_proxy: None, monkeypatch: pytest.MonkeyPatch
+):
     look_up = socket.getaddrinfo
     with served(Site()) as site:
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)) for port in (closed_port(), site.port, closed_port())]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda host, *more, **named: found if host == "prices.example" else look_up(host, *more, **named))
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+            for port in (closed_port(), site.port, closed_port())
+        ]
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *more, **named: (
+                found if host == "prices.example" else look_up(host, *more, **named)
+            ),
+        )
         assert probe.unreachable("https://prices.example") == ""
     assert "Connection refused" in probe.unreachable("https://prices.example")
 
 
-def test_behind_a_proxy_only_the_client_can_tell(empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch):
+def test_behind_a_proxy_only_the_client_can_tell(
+    empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     prices = load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
     assert no_network == ["^RUT"]
-    assert prices.fallback.startswith("Yahoo: no usable answer for ^RUT: it is down, so these are the simulated")
+    assert prices.fallback.startswith(
+        "Yahoo: no usable answer for ^RUT: it is down, so these are the simulated"
+    )
 
 
-def test_a_service_that_can_be_connected_to_is_asked(empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch):
+def test_a_service_that_can_be_connected_to_is_asked(
+    empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch
+):
     with served(Site()) as site:
         lead_probes_to(site, monkeypatch)
         prices = load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
@@ -274,7 +367,9 @@ def test_a_service_that_can_be_connected_to_is_asked(empty_cache: Path, no_netwo
     assert prices.sample
 
 
-def test_what_a_service_says_about_a_symbol_is_no_reason_for_the_sample(empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch):
+def test_what_a_service_says_about_a_symbol_is_no_reason_for_the_sample(
+    empty_cache: Path, no_network: list[str], monkeypatch: pytest.MonkeyPatch
+):
     def unknown(request: Request, *_: object) -> pd.DataFrame:
         raise DataError(f"Yahoo: knows no symbol {request.symbol}")
 
@@ -290,11 +385,15 @@ def fill(cache: Path, settings: Settings, whole_folder: Path) -> None:
     kept = Cache(cache)
     for request in wanted(settings):
         rows = folder_source.fetch(request, whole_folder)[0]
-        kept.update("yahoo", request, lambda _, rows=rows: rows, rows.index[-1], False, lambda _: None)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        kept.update(
+            "yahoo", request, lambda _, rows=rows: rows, rows.index[-1], False, lambda _: None
+        )  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
 
 @pytest.mark.parametrize("days_later", [0, 30])
-def test_prices_in_the_cache_are_preferred_even_if_they_are_old(days_later: int, whole_folder: Path, empty_cache: Path, no_network: list[str]):
+def test_prices_in_the_cache_are_preferred_even_if_they_are_old(
+    days_later: int, whole_folder: Path, empty_cache: Path, no_network: list[str]
+):
     settings = load([], [f"prices.cache={empty_cache}", f"signal.history_from={HISTORY_FROM}"])
     fill(empty_cache, settings, whole_folder)
     prices = load_prices(settings, NOW + pd.Timedelta(days=days_later), may_fall_back=True)
@@ -304,7 +403,9 @@ def test_prices_in_the_cache_are_preferred_even_if_they_are_old(days_later: int,
     assert bool(no_network) == bool(days_later)
 
 
-def test_one_series_that_is_missing_makes_all_of_them_simulated(whole_folder: Path, empty_cache: Path, no_network: list[str]):
+def test_one_series_that_is_missing_makes_all_of_them_simulated(
+    whole_folder: Path, empty_cache: Path, no_network: list[str]
+):
     settings = load([], [f"prices.cache={empty_cache}", f"signal.history_from={HISTORY_FROM}"])
     fill(empty_cache, settings, whole_folder)
     next(empty_cache.rglob("XBI_1d.parquet")).unlink()
@@ -324,7 +425,9 @@ def test_one_series_that_is_missing_makes_all_of_them_simulated(whole_folder: Pa
     ],
     ids=["a source for all", "a source for one", "figures of one's own"],
 )
-def test_who_names_a_source_gets_it_or_an_error(changes: list[str], empty_cache: Path, no_network: list[str]):
+def test_who_names_a_source_gets_it_or_an_error(
+    changes: list[str], empty_cache: Path, no_network: list[str]
+):
     with pytest.raises(UnreachableError, match="it is down") as raised:
         load_prices(load([], [f"prices.cache={empty_cache}", *changes]), LATER, may_fall_back=True)
     assert "sample" not in str(raised.value)
@@ -335,12 +438,22 @@ def test_only_commands_that_may_fall_back_do(empty_cache: Path, no_network: list
     with pytest.raises(UnreachableError, match="it is down"):
         load_prices(settings, LATER)
     with pytest.raises(DataError, match="no rows are kept under vintage"):
-        load_prices(settings, LATER, pinned={request.name: "0" * 16 for request in wanted(settings)}, may_fall_back=True)
+        load_prices(
+            settings,
+            LATER,
+            pinned={request.name: "0" * 16 for request in wanted(settings)},
+            may_fall_back=True,
+        )
 
 
-def test_where_the_sample_lacks_a_series_both_reasons_are_given(empty_cache: Path, no_network: list[str]):
+def test_where_the_sample_lacks_a_series_both_reasons_are_given(
+    empty_cache: Path, no_network: list[str]
+):
     settings = load([], [f"prices.cache={empty_cache}", "confirmations.breadth.symbols=['SMH']"])
-    with pytest.raises(UnreachableError, match=r"no connection to query2.*the embedded sample cannot stand in: .*holds no SMH"):
+    with pytest.raises(
+        UnreachableError,
+        match=r"no connection to query2.*the embedded sample cannot stand in: .*holds no SMH",
+    ):
         load_prices(settings, LATER, may_fall_back=True)
 
 
@@ -348,5 +461,9 @@ def test_the_host_looked_for_is_the_one_the_client_asks():
     from yfinance.const import _BASE_URL_
 
     assert yahoo.URL == _BASE_URL_
-    assert exchange.address("binance", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith("https://api.binance.com/")
-    assert exchange.address("okx", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith("https://www.okx.com")
+    assert exchange.address("binance", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith(
+        "https://api.binance.com/"
+    )
+    assert exchange.address("okx", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith(
+        "https://www.okx.com"
+    )

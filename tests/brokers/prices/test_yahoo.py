@@ -41,14 +41,20 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[YahooSite]:
 def test_gives_a_row_a_session_under_its_date_with_both_closes(site: YahooSite) -> None:
     frame = yahoo.fetch(RUSSELL, None)
     assert list(frame.columns) == list(BAR_COLUMNS)
-    assert frame.index.tolist() == [pd.Timestamp("2024-03-07"), pd.Timestamp("2024-03-08"), pd.Timestamp("2024-03-11")]
+    assert frame.index.tolist() == [
+        pd.Timestamp("2024-03-07"),
+        pd.Timestamp("2024-03-08"),
+        pd.Timestamp("2024-03-11"),
+    ]
     assert frame.index.tz is None
     assert frame["close"].tolist() == [11.0, 12.0, 13.0]
     assert frame["adj_close"].tolist() == [10.5, 11.5, 13.0]
     assert frame.iloc[0].tolist() == [10.0, 12.0, 9.0, 11.0, 10.5, 100.0]
 
 
-def test_asks_from_the_midnight_the_first_day_begins_with_where_it_is_traded(site: YahooSite) -> None:
+def test_asks_from_the_midnight_the_first_day_begins_with_where_it_is_traded(
+    site: YahooSite,
+) -> None:
     assert len(yahoo.fetch(RUSSELL, date(2024, 3, 8))) == 2
     assert int(site.asked[0]["period1"]) == new_york("2024-03-08")
     site.symbol, site.bars = "BTC-USD", [(utc("2024-03-08"), 1.0, 1.0, 1.0, 1.0, 1.0, 1)]
@@ -77,8 +83,14 @@ def test_a_running_row_without_a_price_does_not_replace_the_session(site: YahooS
 
 def test_dates_a_coin_by_the_utc_day(site: YahooSite) -> None:
     site.symbol = "BTC-USD"
-    site.bars = [(utc("2024-03-08"), 1.0, 2.0, 0.5, 1.5, 1.5, 7), (utc("2024-03-09 03:00:17"), 1.5, 2.0, 1.0, 1.8, 1.8, 3)]
-    assert yahoo.fetch(BITCOIN, None).index.tolist() == [pd.Timestamp("2024-03-08"), pd.Timestamp("2024-03-09")]
+    site.bars = [
+        (utc("2024-03-08"), 1.0, 2.0, 0.5, 1.5, 1.5, 7),
+        (utc("2024-03-09 03:00:17"), 1.5, 2.0, 1.0, 1.8, 1.8, 3),
+    ]
+    assert yahoo.fetch(BITCOIN, None).index.tolist() == [
+        pd.Timestamp("2024-03-08"),
+        pd.Timestamp("2024-03-09"),
+    ]
 
 
 def test_leaves_out_last_rows_without_a_close_and_keeps_such_rows_inside(site: YahooSite) -> None:
@@ -92,7 +104,12 @@ def test_leaves_out_last_rows_without_a_close_and_keeps_such_rows_inside(site: Y
 def test_takes_the_close_as_adjusted_where_yahoo_adjusts_nothing(site: YahooSite) -> None:
     plain = {"meta": {"symbol": "^RUT"}, "timestamp": [new_york("2024-03-07 09:30")]}
     quote = {"open": [1], "high": [2], "low": [1], "close": [2], "volume": [0]}
-    site.always = Answer(200, json.dumps({"chart": {"result": [plain | {"indicators": {"quote": [quote]}}], "error": None}}).encode())
+    site.always = Answer(
+        200,
+        json.dumps(
+            {"chart": {"result": [plain | {"indicators": {"quote": [quote]}}], "error": None}}
+        ).encode(),
+    )
     assert yahoo.fetch(RUSSELL, None)["adj_close"].tolist() == [2.0]
 
 
@@ -104,9 +121,14 @@ def test_asks_again_after_a_bad_answer(site: YahooSite, fault: Answer) -> None:
 
 
 @pytest.mark.parametrize("fault", GONE_WRONG.values(), ids=GONE_WRONG)
-def test_gives_up_on_bad_answers_after_four_attempts_and_says_what_to_do(site: YahooSite, fault: Answer) -> None:
+def test_gives_up_on_bad_answers_after_four_attempts_and_says_what_to_do(
+    site: YahooSite, fault: Answer
+) -> None:
     site.always = fault
-    with pytest.raises(UnreachableError, match=r"Yahoo: no usable answer for \^RUT: .*; try again later, or set prices.source"):
+    with pytest.raises(
+        UnreachableError,
+        match=r"Yahoo: no usable answer for \^RUT: .*; try again later, or set prices.source",
+    ):
         yahoo.fetch(RUSSELL, None)
     assert len(site.asked) == (8 if fault.status >= 400 else 4)
 
@@ -125,7 +147,9 @@ def test_a_body_that_breaks_off_is_no_answer(site: YahooSite) -> None:
 
 
 def test_columns_of_unequal_length_are_no_answer(site: YahooSite) -> None:
-    whole = json.loads(site.data("/v8/finance/chart/^RUT", {"period1": "0", "period2": "9999999999"}).body)
+    whole = json.loads(
+        site.data("/v8/finance/chart/^RUT", {"period1": "0", "period2": "9999999999"}).body
+    )
     whole["chart"]["result"][0]["indicators"]["quote"][0]["close"].pop()
     site.faults = [Answer(200, json.dumps(whole).encode())]
     assert len(yahoo.fetch(RUSSELL, None)) == 3
@@ -145,7 +169,9 @@ def test_an_unknown_symbol_is_named_and_not_asked_for_again(site: YahooSite) -> 
 
 
 @pytest.mark.parametrize("status", [401, 500])
-def test_a_refusal_for_everybody_says_nothing_about_the_symbol(site: YahooSite, status: int) -> None:
+def test_a_refusal_for_everybody_says_nothing_about_the_symbol(
+    site: YahooSite, status: int
+) -> None:
     error = {"code": "Not Found", "description": "the database is down"}
     site.always = Answer(status, json.dumps({"chart": {"result": None, "error": error}}).encode())
     with pytest.raises(UnreachableError, match=f"HTTP {status}"):

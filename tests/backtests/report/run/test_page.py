@@ -58,8 +58,16 @@ def test_every_kind_of_run_has_a_page(kind: str, run_of: Callable[[str], Path]) 
     parsed = Parsed(text)
     assert parsed.stack == []
     assert len(text.encode()) < 4_000_000
-    figures = {attributes["data-figure"] for tag, attributes in parsed.elements if tag == "script" and "data-figure" in attributes}
-    places = {attributes["id"] for tag, attributes in parsed.elements if tag == "div" and str(attributes.get("class")).startswith("figure")}
+    figures = {
+        attributes["data-figure"]
+        for tag, attributes in parsed.elements
+        if tag == "script" and "data-figure" in attributes
+    }
+    places = {
+        attributes["id"]
+        for tag, attributes in parsed.elements
+        if tag == "div" and str(attributes.get("class")).startswith("figure")
+    }
     assert figures == places == page.pictures(page.recorded(run_of(kind))).keys()
     words = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
     assert not re.search(r"\b(nan|NaN|None|NaT|inf|Undefined)\b", re.sub(r"<[^>]*>", " ", words))
@@ -67,8 +75,16 @@ def test_every_kind_of_run_has_a_page(kind: str, run_of: Callable[[str], Path]) 
 
 def test_figures_in_the_page_are_the_figures(run_of: Callable[[str], Path]) -> None:
     text = html(run_of("usual"))
-    found = dict(re.findall(r'<script type="application/json" data-figure="([\w-]+)">(.*?)</script>', text, flags=re.DOTALL))
-    assert {name: json.loads(content) for name, content in found.items()} == page.pictures(page.recorded(run_of("usual")))
+    found = dict(
+        re.findall(
+            r'<script type="application/json" data-figure="([\w-]+)">(.*?)</script>',
+            text,
+            flags=re.DOTALL,
+        )
+    )
+    assert {name: json.loads(content) for name, content in found.items()} == page.pictures(
+        page.recorded(run_of("usual"))
+    )
 
 
 def test_the_verdict_comes_first(run_of: Callable[[str], Path]) -> None:
@@ -97,7 +113,11 @@ def test_a_sample_run_says_so_across_the_page(run_of: Callable[[str], Path]) -> 
     assert parsed.texts["h1"] == ["No verdict."]
     assert ("body", {"class": "sample"}) in parsed.elements
     assert "(sample prices)" in parsed.texts["title"][0]
-    (banner,) = [text for text in parsed.texts["p"] if text.startswith("Sample prices: a simulation, not a market.")]
+    (banner,) = [
+        text
+        for text in parsed.texts["p"]
+        if text.startswith("Sample prices: a simulation, not a market.")
+    ]
     assert f"{FALLBACK}. Nothing below" in banner
     assert "p = " not in parsed.texts["main"][0]
     usual = html(run_of("usual"))
@@ -106,8 +126,15 @@ def test_a_sample_run_says_so_across_the_page(run_of: Callable[[str], Path]) -> 
 
 def test_a_sample_that_was_asked_for_needs_no_excuse(run_of: Callable[[str], Path]) -> None:
     run = page.recorded(run_of("sample"))
-    text = " ".join(Parsed(page.html(run._replace(summary={**run.summary, "fallback": ""}))).texts["p"][0].split())
-    assert text == "Sample prices: a simulation, not a market. Nothing below says whether the idea works."
+    text = " ".join(
+        Parsed(page.html(run._replace(summary={**run.summary, "fallback": ""})))
+        .texts["p"][0]
+        .split()
+    )
+    assert (
+        text
+        == "Sample prices: a simulation, not a market. Nothing below says whether the idea works."
+    )
 
 
 def test_a_gate_that_never_opened_is_said_to(run_of: Callable[[str], Path]) -> None:
@@ -119,7 +146,11 @@ def test_warnings_are_all_there_the_high_ones_in_sight(run_of: Callable[[str], P
     run = page.recorded(run_of("usual"))
     parsed = Parsed(page.html(run))
     high = [one for one in run.summary["warnings"] if one["severity"] == "high"]
-    items = [text for text in parsed.texts["li"] if any(text.lower().startswith(one["about"]) for one in run.summary["warnings"])]
+    items = [
+        text
+        for text in parsed.texts["li"]
+        if any(text.lower().startswith(one["about"]) for one in run.summary["warnings"])
+    ]
     assert len(items) == len(run.summary["warnings"]) > len(high) > 0
     hidden = "".join(parsed.texts.get("details", []))
     assert not any(one["text"] in hidden for one in high)
@@ -128,10 +159,14 @@ def test_warnings_are_all_there_the_high_ones_in_sight(run_of: Callable[[str], P
 # --- the same again ------------------------------------------------------------------------------------------------------
 
 
-def test_the_note_on_intervals_has_the_bootstraps_own_numbers(run_of: Callable[[str], Path]) -> None:
+def test_the_note_on_intervals_has_the_bootstraps_own_numbers(
+    run_of: Callable[[str], Path],
+) -> None:
     from backtests.statistics.bootstrap import BLOCK_DAYS, DRAWS, LEVEL
 
-    assert f"{LEVEL:.0%}".replace("%", " %") + " intervals by the stationary bootstrap" in html(run_of("usual"))
+    assert f"{LEVEL:.0%}".replace("%", " %") + " intervals by the stationary bootstrap" in html(
+        run_of("usual")
+    )
     assert f"(blocks of {BLOCK_DAYS} days on average, {DRAWS:,} draws," in html(run_of("usual"))
 
 
@@ -139,10 +174,14 @@ def test_writing_twice_gives_the_same_bytes(copy_of: Callable[[str], Path]) -> N
     folder = copy_of("usual")
     first = page.write(folder).read_bytes()
     assert page.write(folder).read_bytes() == first
-    assert {path.name for path in folder.iterdir() if path.name.startswith("report")} == {"report.html"}
+    assert {path.name for path in folder.iterdir() if path.name.startswith("report")} == {
+        "report.html"
+    }
 
 
-def test_a_page_written_while_the_folder_had_another_name_is_the_same(copy_of: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_page_written_while_the_folder_had_another_name_is_the_same(
+    copy_of: Callable[[str], Path], tmp_path: Path
+) -> None:
     """The backtest writes into a partial folder and says what it will be called."""
     folder = copy_of("usual")
     first = page.write(folder, "final").read_bytes()
@@ -164,14 +203,25 @@ def test_a_page_that_cannot_be_written_says_so(copy_of: Callable[[str], Path]) -
 def test_what_comes_from_data_stays_text(run_of: Callable[[str], Path]) -> None:
     run = page.recorded(run_of("usual"))
     plain = Parsed(page.html(run))
-    data = {name: one | {"source": EVIL, "origin": EVIL, "vintage": EVIL} for name, one in run.summary["data"].items()}
-    spells = [one | {"reason": EVIL, "opened": EVIL, "closed": EVIL} for one in run.summary["events"]["spells"]]
-    profit = run.summary["profit"] | {"spells": {EVIL + name: row for name, row in run.summary["profit"]["spells"].items()}}
+    data = {
+        name: one | {"source": EVIL, "origin": EVIL, "vintage": EVIL}
+        for name, one in run.summary["data"].items()
+    }
+    spells = [
+        one | {"reason": EVIL, "opened": EVIL, "closed": EVIL}
+        for one in run.summary["events"]["spells"]
+    ]
+    profit = run.summary["profit"] | {
+        "spells": {EVIL + name: row for name, row in run.summary["profit"]["spells"].items()}
+    }
     hostile = {
         "data": {EVIL + name: one for name, one in data.items()},
         "events": run.summary["events"] | {"spells": spells},
         "profit": profit | {"coins": [EVIL for _ in profit["coins"]]},
-        "warnings": [{"severity": severity, "about": EVIL, "text": EVIL, "remedy": EVIL} for severity in ("high", "low")],
+        "warnings": [
+            {"severity": severity, "about": EVIL, "text": EVIL, "remedy": EVIL}
+            for severity in ("high", "low")
+        ],
         "verdict": {"word": "better", "why": EVIL},
         "without": [one | {"rule": EVIL, "text": EVIL} for one in run.summary["without"]],
         "versions": {EVIL: EVIL},
@@ -180,7 +230,11 @@ def test_what_comes_from_data_stays_text(run_of: Callable[[str], Path]) -> None:
     spoiled = run._replace(
         name=EVIL,
         summary={**run.summary, **hostile},
-        settings={**run.settings, "signal": {**run.settings["signal"], "index": EVIL}, "coins": [{"name": EVIL, "weight": 1.0, "lag_days": 0}]},
+        settings={
+            **run.settings,
+            "signal": {**run.settings["signal"], "index": EVIL},
+            "coins": [{"name": EVIL, "weight": 1.0, "lag_days": 0}],
+        },
         orders=run.orders.assign(symbol=EVIL, status=EVIL, reason=EVIL),
         decisions=run.decisions.assign(state=EVIL, reason=EVIL),
         gate=run.gate.assign(reason=EVIL),
@@ -191,15 +245,29 @@ def test_what_comes_from_data_stays_text(run_of: Callable[[str], Path]) -> None:
     scripts = [attributes for tag, attributes in found.elements if tag == "script"]
     assert scripts == [attributes for tag, attributes in plain.elements if tag == "script"]
     assert "img" not in {tag for tag, _ in found.elements}
-    assert not [attributes for _, attributes in found.elements if any(name.startswith("on") for name in attributes)]
+    assert not [
+        attributes
+        for _, attributes in found.elements
+        if any(name.startswith("on") for name in attributes)
+    ]
     for content in re.findall(r'data-figure="[\w-]+">(.*?)</script>', text, flags=re.DOTALL):
-        assert "<" not in content  # neither </script> nor <!--, which would end or swallow the element
+        assert (
+            "<" not in content
+        )  # neither </script> nor <!--, which would end or swallow the element
         json.loads(content)
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------------
 
-FILES = ["settings.toml", "metrics.json", "equity.csv", "curves.csv", "gate.csv", "orders.csv", "decisions.csv"]
+FILES = [
+    "settings.toml",
+    "metrics.json",
+    "equity.csv",
+    "curves.csv",
+    "gate.csv",
+    "orders.csv",
+    "decisions.csv",
+]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -233,9 +301,16 @@ def test_a_damaged_file_is_named(name: str, how: str, copy_of: Callable[[str], P
 
 @pytest.mark.parametrize(
     ("name", "column", "value"),
-    [("equity.csv", "value", "much"), ("curves.csv", "time", "someday"), ("orders.csv", "price", "dear"), ("gate.csv", "session_close", "noon")],
+    [
+        ("equity.csv", "value", "much"),
+        ("curves.csv", "time", "someday"),
+        ("orders.csv", "price", "dear"),
+        ("gate.csv", "session_close", "noon"),
+    ],
 )
-def test_a_cell_that_is_no_number_or_instant_is_refused(name: str, column: str, value: str, copy_of: Callable[[str], Path]) -> None:
+def test_a_cell_that_is_no_number_or_instant_is_refused(
+    name: str, column: str, value: str, copy_of: Callable[[str], Path]
+) -> None:
     folder = copy_of("usual")
     header, first, *rest = (folder / name).read_text().splitlines()
     cells = first.split(",")
@@ -246,7 +321,9 @@ def test_a_cell_that_is_no_number_or_instant_is_refused(name: str, column: str, 
 
 
 @pytest.mark.parametrize("key", ["intervals", "profit", "without", "sample", "events", "verdict"])
-def test_figures_of_another_version_are_told_not_guessed(key: str, copy_of: Callable[[str], Path]) -> None:
+def test_figures_of_another_version_are_told_not_guessed(
+    key: str, copy_of: Callable[[str], Path]
+) -> None:
     folder = copy_of("two bars")
     content = json.loads((folder / "metrics.json").read_text())
     del content[key]
@@ -256,11 +333,15 @@ def test_figures_of_another_version_are_told_not_guessed(key: str, copy_of: Call
 
 
 @pytest.mark.parametrize("table", ["signal", "costs", "coins"])
-def test_settings_without_what_the_page_tells_are_refused(table: str, copy_of: Callable[[str], Path]) -> None:
+def test_settings_without_what_the_page_tells_are_refused(
+    table: str, copy_of: Callable[[str], Path]
+) -> None:
     folder = copy_of("two bars")
     text = (folder / "settings.toml").read_text()
     (folder / "settings.toml").write_text(text.replace(f"[{table}]", f"[{table}_gone]"))
     if f"[{table}]" not in text:
-        (folder / "settings.toml").write_text("".join(line + "\n" for line in text.splitlines() if not line.startswith(f"{table} =")))
+        (folder / "settings.toml").write_text(
+            "".join(line + "\n" for line in text.splitlines() if not line.startswith(f"{table} ="))
+        )
     with pytest.raises(runs.RunError, match=r"settings\.toml"):
         page.write(folder)

@@ -31,8 +31,19 @@ def texts(table: Table, heading: str) -> list[str]:
 
 def every_table(run: Recorded) -> list[Table]:
     summary = run.summary
-    found = [tables.benchmarks(summary), tables.spells(summary), tables.profit(summary), tables.without(summary), tables.data(summary)]
-    return [*found, tables.months(monthly_returns(run.equity.set_index("time")["value"])), tables.orders(run.orders), tables.decisions(run.decisions)]
+    found = [
+        tables.benchmarks(summary),
+        tables.spells(summary),
+        tables.profit(summary),
+        tables.without(summary),
+        tables.data(summary),
+    ]
+    return [
+        *found,
+        tables.months(monthly_returns(run.equity.set_index("time")["value"])),
+        tables.orders(run.orders),
+        tables.decisions(run.decisions),
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,7 +53,10 @@ def test_every_row_has_a_cell_for_every_heading(kind: str, run_of: Callable[[str
             assert len(row) == len(table.headings)
             for cell, (heading, is_number) in zip(row, table.headings, strict=True):
                 assert ("number" in cell.kind) == is_number, (heading, cell)
-                assert not is_number or cell.sort == LOWEST or np.isfinite(float(cell.sort)), (heading, cell)  # type: ignore[arg-type]  # a number in number columns
+                assert not is_number or cell.sort == LOWEST or np.isfinite(float(cell.sort)), (
+                    heading,
+                    cell,
+                )  # type: ignore[arg-type]  # a number in number columns
                 assert not {"nan", "None", "NaT", "inf"} & set(cell.text.split()), (heading, cell)
 
 
@@ -56,7 +70,9 @@ def test_benchmarks_show_the_metrics_and_their_intervals(run: Recorded) -> None:
             if value is None:
                 assert cell.text == NONE
             else:
-                expected = form.format(value) + (f"\n{form.format(span[0])} to {form.format(span[1])}" if span else "")
+                expected = form.format(value) + (
+                    f"\n{form.format(span[0])} to {form.format(span[1])}" if span else ""
+                )
                 assert (cell.text, cell.sort) == (expected, value)
     assert [row[0].kind for row in table.rows] == ["own", *[""] * len(summary["benchmarks"])]
 
@@ -83,20 +99,35 @@ def test_tiles_show_the_strategy_and_its_rival(run: Recorded) -> None:
 def test_spells_are_those_of_the_run(run: Recorded) -> None:
     table, spells = tables.spells(run.summary), run.summary["events"]["spells"]
     assert texts(table, "opened") == [one["opened"][:10] for one in spells]
-    assert texts(table, "closed") == [one["closed"][:10] if one["closed"] else "open" for one in spells]
-    assert [cell.sort for cell in column(table, "strategy")] == [one["strategy_return"] for one in spells]
-    assert [cell.sort for cell in column(table, "Bitcoin")] == [one["bitcoin_return"] for one in spells]
+    assert texts(table, "closed") == [
+        one["closed"][:10] if one["closed"] else "open" for one in spells
+    ]
+    assert [cell.sort for cell in column(table, "strategy")] == [
+        one["strategy_return"] for one in spells
+    ]
+    assert [cell.sort for cell in column(table, "Bitcoin")] == [
+        one["bitcoin_return"] for one in spells
+    ]
 
 
 def test_profit_has_sums_by_row_and_by_column() -> None:
-    found = {"coins": ["BTC", "ETH"], "spells": {"2020-01-01": [100.0, -30.0], "2021-01-01": [5.5, 0.0], OUTSIDE: [-1.0, 2.0]}, "interest": 12.0}
+    found = {
+        "coins": ["BTC", "ETH"],
+        "spells": {"2020-01-01": [100.0, -30.0], "2021-01-01": [5.5, 0.0], OUTSIDE: [-1.0, 2.0]},
+        "interest": 12.0,
+    }
     rows = [[cell.text for cell in row] for row in tables.profit({"profit": found}).rows]
     assert rows == [
         ["2020-01-01", "+100", "-30", "+70"],
         ["2021-01-01", "+6", "0", "+6"],
         [OUTSIDE, "-1", "+2", "+1"],
         ["interest on cash", "", "", "+12"],
-        ["all", "+104", "-28", "+88"],  # 104.5 rounds to the even digit; 70 + 5.5 + 1 + 12 = 88.5 as well
+        [
+            "all",
+            "+104",
+            "-28",
+            "+88",
+        ],  # 104.5 rounds to the even digit; 70 + 5.5 + 1 + 12 = 88.5 as well
     ]
 
 
@@ -113,19 +144,32 @@ def test_profit_without_any_outside_or_interest_has_no_such_row() -> None:
 
 def test_what_a_rule_earned_is_the_whole_less_the_rest() -> None:
     figures = {"cagr": 0.1, "max_drawdown": 0.2, "exposure": 0.3, "orders": 4}
-    rules = [("", "all rules", 1.5), ("band", "every difference is traded", 1.25), ("lags", "every coin at once", 2.0), ("own trend", "off", None)]
-    without = [{"rule": rule, "text": text, "sharpe": ratio} | figures for rule, text, ratio in rules]
+    rules = [
+        ("", "all rules", 1.5),
+        ("band", "every difference is traded", 1.25),
+        ("lags", "every coin at once", 2.0),
+        ("own trend", "off", None),
+    ]
+    without = [
+        {"rule": rule, "text": text, "sharpe": ratio} | figures for rule, text, ratio in rules
+    ]
     table = tables.without({"without": without})
     assert texts(table, "without") == ["nothing", "band", "lags", "own trend"]
     assert texts(table, "the rule earned") == [NONE, "+0.25", "-0.50", NONE]
-    assert [cell.kind for cell in column(table, "the rule earned")][1:3] == ["number good", "number bad"]
+    assert [cell.kind for cell in column(table, "the rule earned")][1:3] == [
+        "number good",
+        "number bad",
+    ]
     assert tables.without({"without": []}).rows == []
     flat = tables.without({"without": [{**one, "sharpe": None} for one in without]})
     assert set(texts(flat, "the rule earned")) == {NONE}
 
 
 def test_months_by_hand() -> None:
-    returns = pd.Series([0.1, -0.3, 0.0, 0.004], pd.PeriodIndex(["2020-11", "2020-12", "2021-01", "2021-02"], freq="M"))
+    returns = pd.Series(
+        [0.1, -0.3, 0.0, 0.004],
+        pd.PeriodIndex(["2020-11", "2020-12", "2021-01", "2021-02"], freq="M"),
+    )
     table = tables.months(returns)
     assert texts(table, "") == ["2020", "2021"]
     assert (texts(table, "Nov"), texts(table, "Dec")) == (["+10%", ""], ["-30%", ""])
@@ -151,30 +195,56 @@ def test_orders_are_all_there(run: Recorded) -> None:
     unfilled = run.orders["price"].isna().tolist()
     assert any(unfilled)
     assert [text == NONE for text in texts(table, "price")] == unfilled
-    assert [cell.sort for cell, missing in zip(column(table, "value"), unfilled, strict=True) if not missing] == run.orders["value"].dropna().tolist()
+    assert [
+        cell.sort
+        for cell, missing in zip(column(table, "value"), unfilled, strict=True)
+        if not missing
+    ] == run.orders["value"].dropna().tolist()
     assert not any(text.startswith(UNCHANGED) for text in texts(table, "why"))
 
 
 def test_decisions_are_those_that_changed_something() -> None:
-    reasons = ["Gate dormant.", "As before: Gate dormant.", "As before: Gate dormant. Now buy BTC, 0.0% to 50.0%.", "Gate confirmed."]
-    frame = pd.DataFrame({"time": pd.date_range("2020-01-01", periods=4, tz="UTC"), "state": "dormant", "ceiling": [0.0, 0.0, 0.5, 1.0]})
+    reasons = [
+        "Gate dormant.",
+        "As before: Gate dormant.",
+        "As before: Gate dormant. Now buy BTC, 0.0% to 50.0%.",
+        "Gate confirmed.",
+    ]
+    frame = pd.DataFrame(
+        {
+            "time": pd.date_range("2020-01-01", periods=4, tz="UTC"),
+            "state": "dormant",
+            "ceiling": [0.0, 0.0, 0.5, 1.0],
+        }
+    )
     table = tables.decisions(frame.assign(target_BTC=0.5, gross=0.5, reason=reasons))
     assert [name for name, _ in table.headings] == ["time", "state", "ceiling", "BTC", "why"]
     assert texts(table, "time") == ["2020-01-01 00:00", "2020-01-03 00:00", "2020-01-04 00:00"]
-    assert texts(table, "why") == ["Gate dormant.", "Gate dormant. Now buy BTC, 0.0% to 50.0%.", "Gate confirmed."]
+    assert texts(table, "why") == [
+        "Gate dormant.",
+        "Gate dormant. Now buy BTC, 0.0% to 50.0%.",
+        "Gate confirmed.",
+    ]
     assert texts(table, "ceiling") == ["0%", "50%", "100%"]
 
 
 def test_data_names_every_series(run: Recorded) -> None:
     table = tables.data(run.summary)
     assert texts(table, "series") == list(run.summary["data"])
-    assert [cell.sort for cell in column(table, "rows")] == [one["rows"] for one in run.summary["data"].values()]
+    assert [cell.sort for cell in column(table, "rows")] == [
+        one["rows"] for one in run.summary["data"].values()
+    ]
 
 
 def test_assumptions_are_those_of_the_settings(run: Recorded) -> None:
     told = "\n".join(tables.assumptions(run.settings))
     costs = run.settings["costs"]
-    for expected in (f"{costs['fee']:.2%}", f"{costs['slippage']:.2%}", f"{costs['cash_yield']:.1%}", f"{run.settings['backtest']['cash']:,.0f}"):
+    for expected in (
+        f"{costs['fee']:.2%}",
+        f"{costs['slippage']:.2%}",
+        f"{costs['cash_yield']:.1%}",
+        f"{run.settings['backtest']['cash']:,.0f}",
+    ):
         assert expected in told
     for coin in run.settings["coins"]:
         assert f"{coin['name']} {coin['weight']:.0%} after {coin['lag_days']} days" in told

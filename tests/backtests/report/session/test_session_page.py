@@ -39,32 +39,55 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "without orders": (("DELETE FROM fills", "DELETE FROM intents"), (NOWHERE,)),
     "nothing decided": (("DELETE FROM decisions", "DELETE FROM intents", "DELETE FROM fills"), ()),
     "unreadable settings": (("UPDATE sessions SET settings = '{}'",), ()),
-    "evil": ((f"INSERT INTO meta VALUES ('halted', '{QUOTED}')", f"UPDATE decisions SET note = '{QUOTED}'"), ()),
+    "evil": (
+        (
+            f"INSERT INTO meta VALUES ('halted', '{QUOTED}')",
+            f"UPDATE decisions SET note = '{QUOTED}'",
+        ),
+        (),
+    ),
 }
 
 
 @pytest.fixture(scope="module")
-def report(replayed_journal: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], SessionReport]:
+def report(
+    replayed_journal: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], SessionReport]:
     made: dict[str, SessionReport] = {}
 
     def of(kind: str) -> SessionReport:
         if kind not in made:
             statements, settings = KINDS[kind]
-            made[kind] = report_of(changed(replayed_journal, tmp_path_factory.mktemp("session"), *SESSION, *statements), *settings)
+            made[kind] = report_of(
+                changed(
+                    replayed_journal, tmp_path_factory.mktemp("session"), *SESSION, *statements
+                ),
+                *settings,
+            )
         return made[kind]
 
     return of
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_session_has_a_page(kind: str, report: Callable[[str], SessionReport]) -> None:
+def test_every_kind_of_session_has_a_page(
+    kind: str, report: Callable[[str], SessionReport]
+) -> None:
     found = report(kind)
     text = session_page.html(found)
     parsed = Parsed(text)
     assert parsed.stack == []
     assert len(text.encode()) < 4_000_000
-    figures = {attributes["data-figure"] for tag, attributes in parsed.elements if tag == "script" and "data-figure" in attributes}
-    places = {attributes["id"] for tag, attributes in parsed.elements if tag == "div" and str(attributes.get("class")).startswith("figure")}
+    figures = {
+        attributes["data-figure"]
+        for tag, attributes in parsed.elements
+        if tag == "script" and "data-figure" in attributes
+    }
+    places = {
+        attributes["id"]
+        for tag, attributes in parsed.elements
+        if tag == "div" and str(attributes.get("class")).startswith("figure")
+    }
     assert figures == places == session_figures.pictures(found).keys()
     assert parsed.texts["h1"] == [headline(found)]
     words = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
@@ -72,14 +95,18 @@ def test_every_kind_of_session_has_a_page(kind: str, report: Callable[[str], Ses
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_table_has_a_cell_for_every_heading(kind: str, report: Callable[[str], SessionReport]) -> None:
+def test_every_table_has_a_cell_for_every_heading(
+    kind: str, report: Callable[[str], SessionReport]
+) -> None:
     for name in session_page.TABLES:
         table = getattr(session_tables, name)(report(kind))
         for row in table.rows:
             assert len(row) == len(table.headings), name
             for cell, (heading, is_number) in zip(row, table.headings, strict=True):
                 assert ("number" in cell.kind) == is_number, (name, heading, cell)
-                assert not is_number or cell.sort == LOWEST or float(cell.sort) == float(cell.sort), (name, heading, cell)
+                assert (
+                    not is_number or cell.sort == LOWEST or float(cell.sort) == float(cell.sort)
+                ), (name, heading, cell)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,26 +129,49 @@ def test_what_could_not_be_compared_is_said_first(report: Callable[[str], Sessio
     assert parsed.texts["h1"] == ["Not compared with the backtest."]
     assert "/nowhere: no such folder" in parsed.texts["header"][0]
     assert "--set prices.source=folder" in parsed.texts["header"][0]
-    assert {"What the account did", "What trading cost", "Was it there?", "What it decided"} <= set(parsed.texts["h2"])
-    assert session_figures.pictures(report("not compared")).keys() == {"equity", "exposure", "slippage"}
+    assert {"What the account did", "What trading cost", "Was it there?", "What it decided"} <= set(
+        parsed.texts["h2"]
+    )
+    assert session_figures.pictures(report("not compared")).keys() == {
+        "equity",
+        "exposure",
+        "slippage",
+    }
 
 
 def test_trouble_is_in_sight(report: Callable[[str], SessionReport]) -> None:
     found = report("troubled")
     parsed = Parsed(session_page.html(found))
     told = " ".join(parsed.texts["li"])
-    for expected in ("Halted", "Killed", "Reset", "Bars missed", "Late decisions", "Paid in or out", "Orders that came to nothing", "Fees not known"):
+    for expected in (
+        "Halted",
+        "Killed",
+        "Reset",
+        "Bars missed",
+        "Late decisions",
+        "Paid in or out",
+        "Orders that came to nothing",
+        "Fees not known",
+    ):
         assert expected in told, expected
     assert "Nothing is ordered until it is resumed: the fee bill" in parsed.texts["p"][0]
     cells_told = " ".join(parsed.texts["td"])
-    for expected in ("the session was not there", "refused: the market is closed", "killed: it had no time", "everything is gone"):
+    for expected in (
+        "the session was not there",
+        "refused: the market is closed",
+        "killed: it had no time",
+        "everything is gone",
+    ):
         assert expected in cells_told, expected
     assert sentence(found) in parsed.texts["header"][0]
 
 
 def test_a_session_without_trouble_is_quiet(report: Callable[[str], SessionReport]) -> None:
     parsed = Parsed(session_page.html(report("alike")))
-    assert "What needs a look" not in parsed.texts["h2"] and "What was done otherwise" not in parsed.texts["h2"]
+    assert (
+        "What needs a look" not in parsed.texts["h2"]
+        and "What was done otherwise" not in parsed.texts["h2"]
+    )
     assert f"{BARS - 1} bars decided" in parsed.texts["main"][0]
 
 
@@ -132,7 +182,9 @@ def test_nothing_in_a_journal_becomes_markup(report: Callable[[str], SessionRepo
     assert len(Parsed(text).texts["script"]) == figures + 2  # the chart library and page.js
 
 
-def test_the_page_stands_beside_its_journal_and_is_the_same_twice(report: Callable[[str], SessionReport]) -> None:
+def test_the_page_stands_beside_its_journal_and_is_the_same_twice(
+    report: Callable[[str], SessionReport],
+) -> None:
     found = report("alike")
     first = session_page.write(found)
     assert first == found.kept.path.with_name("session.report.html")
@@ -141,14 +193,20 @@ def test_the_page_stands_beside_its_journal_and_is_the_same_twice(report: Callab
     assert [path.name for path in first.parent.iterdir() if path.suffix == ".partial"] == []
 
 
-def test_long_tables_and_lines_are_cut_with_a_word(report: Callable[[str], SessionReport], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_tables_and_lines_are_cut_with_a_word(
+    report: Callable[[str], SessionReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(session_tables, "LONGEST", 3)
     monkeypatch.setattr(session_figures, "MOST", 5)
     found = report("troubled")
     assert len(session_tables.fills(found).rows) == 3
     assert "The page shows 3 of 6 orders" in session_page.html(found)
     line = session_figures.equity(found)["data"][0]
-    assert (len(line["x"]), line["x"][0], line["x"][-1]) == (5, "2015-08-16 00:00", "2015-09-28 00:00")
+    assert (len(line["x"]), line["x"][0], line["x"][-1]) == (
+        5,
+        "2015-08-16 00:00",
+        "2015-09-28 00:00",
+    )
 
 
 # --- in a browser --------------------------------------------------------------------------------------------------------
@@ -169,30 +227,45 @@ def opened(browser: Any, report: Callable[[str], SessionReport]) -> Iterator[Cal
 
 @NEEDS_CHROMIUM
 @pytest.mark.parametrize("kind", ["alike", "troubled", "not compared"])
-def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(kind: str, opened: Callable[..., Opened], report: Any) -> None:
+def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
+    kind: str, opened: Callable[..., Opened], report: Any
+) -> None:
     found = opened(kind)
     found.draw()
     for name, figure in session_figures.pictures(report(kind)).items():
-        assert found.page.locator(f"#{name} .scatterlayer .trace").count() == len(figure["data"]), name
+        assert found.page.locator(f"#{name} .scatterlayer .trace").count() == len(figure["data"]), (
+            name
+        )
     asked = [url for url in found.requests if not url.startswith(("data:", "blob:"))]
     assert asked == [session_page.page_path(report(kind).kept.path).as_uri()]
     assert found.complaints == []
 
 
 @NEEDS_CHROMIUM
-def test_on_a_telephone_tables_scroll_inside_themselves_and_the_page_does_not(opened: Callable[..., Opened]) -> None:
+def test_on_a_telephone_tables_scroll_inside_themselves_and_the_page_does_not(
+    opened: Callable[..., Opened],
+) -> None:
     found = opened("troubled", "narrow")
     found.draw()
     assert found.page.evaluate("document.documentElement.scrollWidth") <= 360
-    inner = found.page.evaluate("[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth > one.clientWidth, one.clientWidth])")
+    inner = found.page.evaluate(
+        "[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth > one.clientWidth, one.clientWidth])"
+    )
     assert any(wider for wider, _ in inner)
     assert all(width <= 360 for _, width in inner)
 
 
 @NEEDS_CHROMIUM
 @pytest.mark.parametrize(("size", "schemes"), [("wide", ("light", "dark")), ("narrow", ("light",))])
-def test_axe_finds_nothing_serious(size: str, schemes: tuple[str, ...], opened: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_tables, "LONGEST", 6)  # more rows take axe time and show it nothing new
+def test_axe_finds_nothing_serious(
+    size: str,
+    schemes: tuple[str, ...],
+    opened: Callable[..., Opened],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        session_tables, "LONGEST", 6
+    )  # more rows take axe time and show it nothing new
     found = opened("troubled", size)
     found.draw("#equity")
     for scheme in schemes:
@@ -207,4 +280,6 @@ def test_a_click_sorts(opened: Callable[..., Opened]) -> None:
     for way in ("descending", "ascending"):
         heading.locator("button").click()
         assert heading.get_attribute("aria-sort") == way
-        assert [number(text) for text in cells(window, "Orders filled", 6)] == sorted(as_written, reverse=way == "descending")
+        assert [number(text) for text in cells(window, "Orders filled", 6)] == sorted(
+            as_written, reverse=way == "descending"
+        )

@@ -27,27 +27,56 @@ def with_search(run: Recorded, **changes: Any) -> Recorded:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_plotly_accepts_every_figure_and_the_page_knows_its_colours(kind: str, search_of: Callable[[str], Path]) -> None:
+def test_plotly_accepts_every_figure_and_the_page_knows_its_colours(
+    kind: str, search_of: Callable[[str], Path]
+) -> None:
     run = tune_page.recorded(search_of(kind))
     for name, figure in tune_figures.pictures(run.found, run.trials).items():
         assert len(go.Figure(coloured(figure)).data) == len(figure["data"]) > 0, name
 
 
 def test_a_usual_search_has_every_picture(usual: Recorded) -> None:
-    expected = {"rolling-equity", "anchored-equity", "promises", "logits", "halves", "searched-gates", "importance", "sets"}
-    assert tune_figures.pictures(usual.found, usual.trials).keys() == expected | {f"heat-{number}" for number in range(3)}
+    expected = {
+        "rolling-equity",
+        "anchored-equity",
+        "promises",
+        "logits",
+        "halves",
+        "searched-gates",
+        "importance",
+        "sets",
+    }
+    assert tune_figures.pictures(usual.found, usual.trials).keys() == expected | {
+        f"heat-{number}" for number in range(3)
+    }
 
 
 def test_lines_are_the_best_sets_and_some_others(usual: Recorded) -> None:
     figure = tune_sets.lines(usual.found, usual.trials)
-    bundles = {trace["name"]: trace for trace in figure["data"] if trace.get("showlegend") is False and trace["mode"] == "lines"}
+    bundles = {
+        trace["name"]: trace
+        for trace in figure["data"]
+        if trace.get("showlegend") is False and trace["mode"] == "lines"
+    }
     rows = len(VALUES) + 1
     counts = {name: len(trace["x"]) // (rows + 1) for name, trace in bundles.items()}
-    assert counts == {"250 others, at random": 250, "next 225": 225, "best 25": 25, "as it stands": 1, "this set": 1}
+    assert counts == {
+        "250 others, at random": 250,
+        "next 225": 225,
+        "best 25": 25,
+        "as it stands": 1,
+        "this set": 1,
+    }
     worth = usual.trials["objective"].to_numpy()
     low, high = (float(value) for value in figure_range(figure))
-    ends = [x for x, y in zip(bundles["best 25"]["x"], bundles["best 25"]["y"], strict=True) if y == rows - 1]
-    assert [low + end * (high - low) for end in ends] == pytest.approx(np.sort(worth[np.isfinite(worth)])[::-1][:25], abs=0.01)
+    ends = [
+        x
+        for x, y in zip(bundles["best 25"]["x"], bundles["best 25"]["y"], strict=True)
+        if y == rows - 1
+    ]
+    assert [low + end * (high - low) for end in ends] == pytest.approx(
+        np.sort(worth[np.isfinite(worth)])[::-1][:25], abs=0.01
+    )
 
 
 def figure_range(figure: Any) -> tuple[str, str]:
@@ -63,11 +92,17 @@ def test_a_line_runs_through_the_values_of_its_set(usual: Recorded) -> None:
     names = [text.replace("<br>", "") for text in figure["layout"]["yaxis"]["ticktext"]]
     shares = {one["key"]: one["share"] for one in usual.found["robustness"]["importance"]}
     assert names == [*sorted(VALUES, key=lambda key: -shares[key]), "Sharpe ratio"]
-    (standing,) = [trace for trace in figure["data"] if trace["name"] == "as it stands" and trace["x"] != [None]]
+    (standing,) = [
+        trace
+        for trace in figure["data"]
+        if trace["name"] == "as it stands" and trace["x"] != [None]
+    ]
     places = dict(zip(names, standing["x"], strict=False))
     assert places["gate.fail_tolerance"] == pytest.approx(2 / 5)
     assert places["gate.base_sessions"] == 2 / 4
-    assert places["allocation.own_trend_days"] == pytest.approx(2 / 3, abs=1e-4)  # 100, 150, 200, 250
+    assert places["allocation.own_trend_days"] == pytest.approx(
+        2 / 3, abs=1e-4
+    )  # 100, 150, 200, 250
     assert (places["confirmations.credit.enabled"], places["risk_curve.ceilings"]) == (0.0, 0.0)
 
 
@@ -76,11 +111,16 @@ def test_only_the_settings_that_matter_most_get_a_row(usual: Recorded) -> None:
     space = [{"key": key, "values": list(range(1000)), "when": {}} for key in many]
     importance = [{"key": key, "share": place / 1000} for place, key in enumerate(many)]
     run = with_search(usual, space=space)
-    run = run._replace(found={**run.found, "robustness": {**run.found["robustness"], "importance": importance}})
+    run = run._replace(
+        found={**run.found, "robustness": {**run.found["robustness"], "importance": importance}}
+    )
     random = np.random.default_rng(3)
     trials = usual.trials.iloc[:600].assign(**{key: random.integers(0, 1000, 600) for key in many})
     figure = tune_sets.lines(run.found, trials)
-    assert [text.replace("<br>", "") for text in figure["layout"]["yaxis"]["ticktext"]] == [*many[:27:-1], "Sharpe ratio"]
+    assert [text.replace("<br>", "") for text in figure["layout"]["yaxis"]["ticktext"]] == [
+        *many[:27:-1],
+        "Sharpe ratio",
+    ]
     assert len(figure["layout"]["annotations"]) == 12 * 5 + 3
     assert len(tune_figures.importance(importance)["data"][0]["x"]) == 15
     assert len(tune_page.html(run._replace(trials=trials)).encode()) < 4_000_000
@@ -97,27 +137,55 @@ def test_one_setting_alone_is_drawn_by_its_values(search_of: Callable[[str], Pat
 
 
 def test_heat_maps_frame_the_best_set_and_the_settings_as_they_stand(usual: Recorded) -> None:
-    (one,) = [one for one in usual.found["robustness"]["heat_maps"] if {one["x"], one["y"]} == {"gate.base_sessions", "gate.trend_sessions"}]
+    (one,) = [
+        one
+        for one in usual.found["robustness"]["heat_maps"]
+        if {one["x"], one["y"]} == {"gate.base_sessions", "gate.trend_sessions"}
+    ]
     figure = tune_figures.heat_map(one, usual.found)
     assert np.array(figure["data"][0]["z"]) == pytest.approx(np.array(one["median"]), rel=1e-4)
     standing, best = figure["layout"]["shapes"]
     point = usual.found["best"]["point"]
     for frame, where in ((standing, STANDING), (best, point)):
         column, row = (VALUES[one[name]].index(where[one[name]]) for name in ("x", "y"))
-        assert (frame["x0"], frame["x1"], frame["y0"], frame["y1"]) == (column - 0.5, column + 0.5, row - 0.5, row + 0.5)
-    (other,) = [one for one in usual.found["robustness"]["heat_maps"] if "gate.fail_tolerance" in (one["x"], one["y"])]
-    assert len(tune_figures.heat_map(other, usual.found)["layout"]["shapes"]) == 1  # 0.03 has no cell
+        assert (frame["x0"], frame["x1"], frame["y0"], frame["y1"]) == (
+            column - 0.5,
+            column + 0.5,
+            row - 0.5,
+            row + 0.5,
+        )
+    (other,) = [
+        one
+        for one in usual.found["robustness"]["heat_maps"]
+        if "gate.fail_tolerance" in (one["x"], one["y"])
+    ]
+    assert (
+        len(tune_figures.heat_map(other, usual.found)["layout"]["shapes"]) == 1
+    )  # 0.03 has no cell
 
 
 def test_cells_without_a_set_are_blank() -> None:
-    one = {"x": "a", "y": "b", "x_values": [1, 2], "y_values": ["off"], "median": [[0.25, None]], "best": [[0.5, None]]}
+    one = {
+        "x": "a",
+        "y": "b",
+        "x_values": [1, 2],
+        "y_values": ["off"],
+        "median": [[0.25, None]],
+        "best": [[0.5, None]],
+    }
     (trace,) = tune_figures.heat_map(one, {"best": None})["data"]
     assert (trace["z"], trace["text"]) == ([[0.25, None]], [["0.25<br>(0.50)", ""]])
 
 
 def test_promises_are_the_steps_that_made_one(usual: Recorded) -> None:
-    for trace, mode in zip(tune_figures.unseen(usual.found)["data"], ("rolling", "anchored"), strict=True):
-        steps = [one for one in usual.found["walk_forward"][mode]["steps"] if one["in_sample"] is not None]
+    for trace, mode in zip(
+        tune_figures.unseen(usual.found)["data"], ("rolling", "anchored"), strict=True
+    ):
+        steps = [
+            one
+            for one in usual.found["walk_forward"][mode]["steps"]
+            if one["in_sample"] is not None
+        ]
         assert len(steps) == 15
         assert trace["x"] == pytest.approx([one["in_sample"] for one in steps], abs=1e-4)
         assert trace["y"] == pytest.approx([one["out_of_sample"] for one in steps], abs=1e-4)
@@ -125,17 +193,25 @@ def test_promises_are_the_steps_that_made_one(usual: Recorded) -> None:
 
 def test_ranks_in_the_worse_half_have_their_colour() -> None:
     (trace,) = tune_figures.logits({"edges": [-2.0, -1.0, 0.0, 1.0], "counts": [3, 5, 7]})["data"]
-    assert (trace["x"], trace["width"], trace["y"]) == ([-1.5, -0.5, 0.5], [1.0, 1.0, 1.0], [3, 5, 7])
+    assert (trace["x"], trace["width"], trace["y"]) == (
+        [-1.5, -0.5, 0.5],
+        [1.0, 1.0, 1.0],
+        [3, 5, 7],
+    )
     assert trace["marker"]["color"] == ["--bad", "--bad", "--yes"]
 
 
 def test_long_lines_are_thinned_between_their_ends(usual: Recorded) -> None:
     curves = usual.found["walk_forward"]["rolling"]["equity"]
     assert len(curves["days"]) > tune_figures.MOST
-    for trace, name in zip(tune_figures.equity(curves)["data"], ("chosen", "defaults"), strict=True):
+    for trace, name in zip(
+        tune_figures.equity(curves)["data"], ("chosen", "defaults"), strict=True
+    ):
         assert len(trace["x"]) == tune_figures.MOST
         assert (trace["x"][0], trace["x"][-1]) == (curves["days"][0], curves["days"][-1])
-        assert (trace["y"][0], trace["y"][-1]) == pytest.approx((curves[name][0], curves[name][-1]), rel=1e-4)
+        assert (trace["y"][0], trace["y"][-1]) == pytest.approx(
+            (curves[name][0], curves[name][-1]), rel=1e-4
+        )
 
 
 def test_searched_gates_without_a_result_are_not_drawn(usual: Recorded) -> None:

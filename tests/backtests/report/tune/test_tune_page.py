@@ -55,12 +55,22 @@ def test_every_kind_of_search_has_a_page(kind: str, search_of: Callable[[str], P
     text = bare(text)
     parsed = Parsed(text)
     assert parsed.stack == []
-    figures = {attributes["data-figure"] for tag, attributes in parsed.elements if tag == "script" and "data-figure" in attributes}
-    places = {attributes["id"] for tag, attributes in parsed.elements if tag == "div" and str(attributes.get("class")).startswith("figure")}
+    figures = {
+        attributes["data-figure"]
+        for tag, attributes in parsed.elements
+        if tag == "script" and "data-figure" in attributes
+    }
+    places = {
+        attributes["id"]
+        for tag, attributes in parsed.elements
+        if tag == "div" and str(attributes.get("class")).startswith("figure")
+    }
     assert figures == places == tune_figures.pictures(run.found, run.trials).keys()
     assert parsed.texts["h1"] == [tune_words.headline(run.found)]
     words = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
-    assert not re.search(r"\b(nan|NaN|None|NaT|inf|Undefined|True|False)\b", re.sub(r"<[^>]*>", " ", words))
+    assert not re.search(
+        r"\b(nan|NaN|None|NaT|inf|Undefined|True|False)\b", re.sub(r"<[^>]*>", " ", words)
+    )
 
 
 # --- what it says --------------------------------------------------------------------------------------------------------
@@ -85,28 +95,45 @@ def test_the_verdict_comes_first_with_its_tests(
         assert run.found["verdict"]["why"][0] in parsed.texts["header"][0]
         assert parsed.texts["h2"][0] == "What it had to pass"
     rows = tune_tables.tests(run.found).rows
-    assert [row[2].sort for row in rows] == [LOWEST if one["value"] is None else one["value"] for one in tests]
+    assert [row[2].sort for row in rows] == [
+        LOWEST if one["value"] is None else one["value"] for one in tests
+    ]
     assert [row[3].sort for row in rows] == [one["limit"] for one in tests]
-    assert [row[1].text for row in rows] == [{True: "yes", False: "no", None: "not possible"}[one["passed"]] for one in tests]
+    assert [row[1].text for row in rows] == [
+        {True: "yes", False: "no", None: "not possible"}[one["passed"]] for one in tests
+    ]
 
 
-def test_a_search_on_sample_prices_says_so_and_gives_no_p(parsed_of: Callable[[str], Parsed]) -> None:
+def test_a_search_on_sample_prices_says_so_and_gives_no_p(
+    parsed_of: Callable[[str], Parsed],
+) -> None:
     parsed = parsed_of("sample")
     assert ("body", {"class": "sample"}) in parsed.elements
-    assert parsed.texts["p"][0].startswith("Sample prices: a simulation, not a market. Yahoo cannot be reached")
+    assert parsed.texts["p"][0].startswith(
+        "Sample prices: a simulation, not a market. Yahoo cannot be reached"
+    )
     assert "p = " not in parsed.texts["main"][0]
     assert "On sample prices no p is given." in parsed.texts["main"][0]
 
 
 def test_where_no_set_kept_the_conditions_that_is_said(parsed_of: Callable[[str], Parsed]) -> None:
-    for kind, condition in (("nothing feasible", "at least 10 orders and a drawdown of 30% at most"), ("no best", "at least 10 orders")):
+    for kind, condition in (
+        ("nothing feasible", "at least 10 orders and a drawdown of 30% at most"),
+        ("no best", "at least 10 orders"),
+    ):
         parsed = parsed_of(kind)
-        assert f"There is none: no set kept the conditions ({condition})" in parsed.texts["main"][0], kind
+        assert (
+            f"There is none: no set kept the conditions ({condition})" in parsed.texts["main"][0]
+        ), kind
         assert "best.toml" not in parsed.texts["main"][0], kind
 
 
 def test_two_engines_that_disagree_are_an_alarm(parsed_of: Callable[[str], Parsed]) -> None:
-    (alarm,) = [text for text in parsed_of("disagreeing").texts["li"] if text.startswith("Two engines disagree.")]
+    (alarm,) = [
+        text
+        for text in parsed_of("disagreeing").texts["li"]
+        if text.startswith("Two engines disagree.")
+    ]
     assert "31 orders differ" in alarm
     assert not [text for text in parsed_of("usual").texts["li"] if text.startswith("Two engines")]
 
@@ -114,33 +141,77 @@ def test_two_engines_that_disagree_are_an_alarm(parsed_of: Callable[[str], Parse
 # --- files ---------------------------------------------------------------------------------------------------------------
 
 
-def test_writing_twice_gives_the_same_bytes_under_any_name(copy_of: Callable[[str], Path], tmp_path: Path) -> None:
+def test_writing_twice_gives_the_same_bytes_under_any_name(
+    copy_of: Callable[[str], Path], tmp_path: Path
+) -> None:
     folder = copy_of("usual")
     first = tune_page.write(folder, "final").read_bytes()
     assert tune_page.write(folder, "final").read_bytes() == first
     assert tune_page.write(folder.rename(tmp_path / "final")).read_bytes() == first
 
 
-def test_what_comes_from_data_stays_text(usual: Recorded, parsed_of: Callable[[str], Parsed]) -> None:
+def test_what_comes_from_data_stays_text(
+    usual: Recorded, parsed_of: Callable[[str], Parsed]
+) -> None:
     found, plain = usual.found, parsed_of("usual")
     axis = {"key": EVIL, "values": [EVIL, "off"], "when": {EVIL: [EVIL]}}
-    step = {"first": EVIL, "chosen": {EVIL: EVIL}, "kept_defaults": False, "in_sample": 1.0, "out_of_sample": 1.0, "defaults": 1.0}
-    heat = {"x": EVIL, "y": EVIL, "x_values": [EVIL], "y_values": [EVIL], "median": [[1.0]], "best": [[1.0]]}
+    step = {
+        "first": EVIL,
+        "chosen": {EVIL: EVIL},
+        "kept_defaults": False,
+        "in_sample": 1.0,
+        "out_of_sample": 1.0,
+        "defaults": 1.0,
+    }
+    heat = {
+        "x": EVIL,
+        "y": EVIL,
+        "x_values": [EVIL],
+        "y_values": [EVIL],
+        "median": [[1.0]],
+        "best": [[1.0]],
+    }
     test = {"name": EVIL, "value": 1.0, "limit": 1.0, "passed": True, "text": EVIL}
-    fold = {"event": EVIL, "first": EVIL, "last": EVIL, "chosen": {EVIL: EVIL}, "in_sample": 1.0, "out_of_sample": 1.0, "defaults": 1.0, "rank": 0.5}
-    harder = {"name": EVIL, "why": EVIL, "sharpe": 1.0, "cagr": 1.0, "max_drawdown": 0.5, "total_return": 1.0}
+    fold = {
+        "event": EVIL,
+        "first": EVIL,
+        "last": EVIL,
+        "chosen": {EVIL: EVIL},
+        "in_sample": 1.0,
+        "out_of_sample": 1.0,
+        "defaults": 1.0,
+        "rank": 0.5,
+    }
+    harder = {
+        "name": EVIL,
+        "why": EVIL,
+        "sharpe": 1.0,
+        "cagr": 1.0,
+        "max_drawdown": 0.5,
+        "total_return": 1.0,
+    }
     hostile: dict[str, Any] = {
         "best": found["best"] | {"point": {EVIL: EVIL}, "changed": {EVIL: [EVIL, EVIL]}},
         "verdict": {"word": EVIL, "why": [EVIL], "tests": [test]},
         "search": found["search"] | {"method": EVIL, "space": [axis, *found["search"]["space"]]},
-        "walk_forward": {mode: one | {"steps": [step], "drift": {EVIL: 1}} for mode, one in found["walk_forward"].items()},
+        "walk_forward": {
+            mode: one | {"steps": [step], "drift": {EVIL: 1}}
+            for mode, one in found["walk_forward"].items()
+        },
         "leave_one_breakout_out": found["leave_one_breakout_out"] | {"folds": [fold]},
-        "robustness": found["robustness"] | {"importance": [{"key": EVIL, "share": 0.5}] * 2, "heat_maps": [heat] * 3, "stress": [harder]},
+        "robustness": found["robustness"]
+        | {
+            "importance": [{"key": EVIL, "share": 0.5}] * 2,
+            "heat_maps": [heat] * 3,
+            "stress": [harder],
+        },
         "warnings": [EVIL],
         "versions": {EVIL: EVIL},
         "fallback": EVIL,
     }
-    text = bare(tune_page.html(Recorded(EVIL, found | hostile, usual.trials.assign(**{EVIL: "off"}))))
+    text = bare(
+        tune_page.html(Recorded(EVIL, found | hostile, usual.trials.assign(**{EVIL: "off"})))
+    )
     parsed = Parsed(text)
     assert parsed.stack == []
     scripts = [attributes for tag, attributes in parsed.elements if tag == "script"]
@@ -164,7 +235,9 @@ def test_a_folder_without_a_search_is_named(text: str, copy_of: Callable[[str], 
 
 
 @pytest.mark.parametrize("key", sorted(tune_page.NEEDED))
-def test_figures_of_another_version_are_told_not_guessed(key: str, copy_of: Callable[[str], Path]) -> None:
+def test_figures_of_another_version_are_told_not_guessed(
+    key: str, copy_of: Callable[[str], Path]
+) -> None:
     folder = copy_of("one axis")
     content = json.loads((folder / "tune.json").read_text())
     del content[key]
@@ -179,7 +252,9 @@ def test_a_damaged_table_of_sets_is_named(copy_of: Callable[[str], Path]) -> Non
     whole = path.read_bytes()
     for spoiled in (b"", whole[:100], b"PAR1" + b"\xff" * 200):
         path.write_bytes(spoiled)
-        with pytest.raises(RunError, match=r"trials\.parquet.*missing or damaged.*run `tune` again"):
+        with pytest.raises(
+            RunError, match=r"trials\.parquet.*missing or damaged.*run `tune` again"
+        ):
             tune_page.write(folder)
     path.unlink()
     with pytest.raises(RunError, match=r"trials\.parquet"):
@@ -207,16 +282,30 @@ def opened(browser: Any, copy_of: Callable[[str], Path]) -> Iterator[Callable[..
 
 
 @NEEDS_CHROMIUM
-@pytest.mark.parametrize("kind", ["usual", *(pytest.param(kind, marks=pytest.mark.proof) for kind in KINDS if kind != "usual")])
-def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(kind: str, opened: Callable[..., Opened]) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    ["usual", *(pytest.param(kind, marks=pytest.mark.proof) for kind in KINDS if kind != "usual")],
+)
+def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
+    kind: str, opened: Callable[..., Opened]
+) -> None:
     found = opened(kind)
     found.draw()
-    layers = {"bar": ".bars", "heatmap": ".heatmaplayer image", "histogram": ".bars", "scatter": ".scatterlayer .trace"}
+    layers = {
+        "bar": ".bars",
+        "heatmap": ".heatmaplayer image",
+        "histogram": ".bars",
+        "scatter": ".scatterlayer .trace",
+    }
     run = tune_page.recorded(Path(found.page.url.removeprefix("file://")).parent)
     for name, figure in tune_figures.pictures(run.found, run.trials).items():
         for trace in figure["data"]:
-            assert found.page.locator(f"#{name} {layers[trace.get('type', 'scatter')]}").count() > 0, name
-    assert [url for url in found.requests if not url.startswith(("data:", "blob:"))] == [found.page.url]
+            assert (
+                found.page.locator(f"#{name} {layers[trace.get('type', 'scatter')]}").count() > 0
+            ), name
+    assert [url for url in found.requests if not url.startswith(("data:", "blob:"))] == [
+        found.page.url
+    ]
     assert found.complaints == []
 
 
@@ -224,9 +313,13 @@ def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(kind: s
 @pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.proof)])
 @pytest.mark.parametrize("size", ["narrow", pytest.param("wide", marks=pytest.mark.proof)])
 @pytest.mark.parametrize("kind", ["sample", pytest.param("usual", marks=pytest.mark.proof)])
-def test_the_page_fits_its_window_and_axe_finds_nothing_serious(kind: str, size: str, scheme: str, opened: Callable[..., Opened]) -> None:
+def test_the_page_fits_its_window_and_axe_finds_nothing_serious(
+    kind: str, size: str, scheme: str, opened: Callable[..., Opened]
+) -> None:
     found = opened(kind, size)
-    found.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    found.page.evaluate(
+        "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+    )
     found.draw("#sets, #heat-0")
     assert found.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert found.violations(scheme) == []

@@ -31,7 +31,15 @@ def test_the_verdict_its_tests_and_the_settings_come_first() -> None:
     found = tune_sample.made("usual")[0]
     text = printed(found)
     assert text.startswith(f"Not recommended. {found['verdict']['why'][0]}")
-    places = [text.index(part) for part in ("What it had to pass", "The best set, by Sharpe ratio", "On the days tuned on", "On days not seen")]
+    places = [
+        text.index(part)
+        for part in (
+            "What it had to pass",
+            "The best set, by Sharpe ratio",
+            "On the days tuned on",
+            "On days not seen",
+        )
+    ]
     assert places == sorted(places)
     for one in found["verdict"]["tests"]:
         assert one["text"].partition(": ")[0] in text
@@ -56,6 +64,13 @@ def test_nothing_in_a_search_is_taken_for_markup() -> None:
     found = tune_sample.made("usual")[0]
     verdict = found["verdict"] | {"why": ["[bold]not bold[/]", "[/]"]}
     changed = {"gate.base_sessions": ["[red]252[/]", "[/]"]}
-    text = printed(found | {"verdict": verdict, "warnings": ["[link]x[/]"], "best": found["best"] | {"changed": changed}})
+    text = printed(
+        found
+        | {
+            "verdict": verdict,
+            "warnings": ["[link]x[/]"],
+            "best": found["best"] | {"changed": changed},
+        }
+    )
     for expected in ("[bold]not bold[/]", "[link]x[/]", "[red]252[/]"):
         assert expected in text

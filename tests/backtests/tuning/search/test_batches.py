@@ -24,7 +24,11 @@ from brokers.prices.load import Prices
 from config.settings import ConfigError, Settings, changed
 from tests.backtests.tuning.fields import folder_field, folder_prices, halves, spaced
 
-VALUES = {"gate.base_sessions": (60, 126, 252), "allocation.band": (0.0, 0.1, 0.2, 0.3, 0.4), "confirmations.credit.sessions": (21, 63)}
+VALUES = {
+    "gate.base_sessions": (60, 126, 252),
+    "allocation.band": (0.0, 0.1, 0.2, 0.3, 0.4),
+    "confirmations.credit.sessions": (21, 63),
+}
 SETS = 29  # of these, in batches of 8, 8, 8 and 5
 ROOT = Path(__file__).parents[4]
 
@@ -63,7 +67,9 @@ def once(field: Field, codes: Codes) -> Segments:
     return found
 
 
-def run(field: Field, codes: Codes, cache: Path, progress: Callable[[int, int], object] = quiet) -> Segments:
+def run(
+    field: Field, codes: Codes, cache: Path, progress: Callable[[int, int], object] = quiet
+) -> Segments:
     return searched(field, codes, halves(field), cache, progress)
 
 
@@ -76,10 +82,14 @@ def assert_equal(found: Segments, expected: Segments) -> None:
 # One process
 
 
-def test_batches_are_one_sweep(field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path) -> None:
+def test_batches_are_one_sweep(
+    field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path
+) -> None:
     assert_equal(run(field, codes, tmp_path), once)
     assert field.run == len(codes) == SETS
-    assert sorted(one.name for one in folder.iterdir()) == [f"batch-{first:07}.parquet" for first in (0, 8, 16, 24)]
+    assert sorted(one.name for one in folder.iterdir()) == [
+        f"batch-{first:07}.parquet" for first in (0, 8, 16, 24)
+    ]
 
 
 def test_what_was_found_is_read(field: Field, codes: Codes, once: Segments, tmp_path: Path) -> None:
@@ -119,8 +129,12 @@ def test_an_interrupted_search_runs_only_what_is_missing(
     assert field.run == SETS - sum(kept)
 
 
-def test_a_set_that_is_refused_leaves_no_claim(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
-    field = folder_field(whole_folder, cache, {"gate.base_sessions": (30, 252), "gate.rearm_sessions": (21, 40)})
+def test_a_set_that_is_refused_leaves_no_claim(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    field = folder_field(
+        whole_folder, cache, {"gate.base_sessions": (30, 252), "gate.rearm_sessions": (21, 40)}
+    )
     codes = field.space.grid()
     with pytest.raises(ConfigError, match="refuses the set"):
         run(field, codes, tmp_path)
@@ -132,9 +146,13 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "cut": lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
     "without its end": lambda file: file.write_bytes(file.read_bytes()[:-1]),
     "other bytes": lambda file: file.write_bytes(b"PAR1" + bytes(200) + b"PAR1"),
-    "bytes inside": lambda file: file.write_bytes(file.read_bytes()[:60] + b"\xff" * 40 + file.read_bytes()[100:]),
+    "bytes inside": lambda file: file.write_bytes(
+        file.read_bytes()[:60] + b"\xff" * 40 + file.read_bytes()[100:]
+    ),
     "text": lambda file: file.write_text("<html>login</html>"),
-    "another batch": lambda file: file.write_bytes((file.parent / "batch-0000024.parquet").read_bytes()),
+    "another batch": lambda file: file.write_bytes(
+        (file.parent / "batch-0000024.parquet").read_bytes()
+    ),
     "another table": lambda file: pd.DataFrame({"total": [1.0]}).to_parquet(file),
     "gone": lambda file: file.unlink(),
 }
@@ -142,7 +160,12 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_batch_is_run_again(
-    damage: Callable[[Path], object], field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path
+    damage: Callable[[Path], object],
+    field: Field,
+    codes: Codes,
+    once: Segments,
+    folder: Path,
+    tmp_path: Path,
 ) -> None:
     run(field, codes, tmp_path)
     damage(folder / "batch-0000008.parquet")
@@ -154,7 +177,9 @@ def test_a_damaged_batch_is_run_again(
     assert field.run == 0
 
 
-def test_searches_nobody_goes_on_with_are_thrown_away(field: Field, codes: Codes, folder: Path, tmp_path: Path) -> None:
+def test_searches_nobody_goes_on_with_are_thrown_away(
+    field: Field, codes: Codes, folder: Path, tmp_path: Path
+) -> None:
     old, young = tmp_path / "tune" / "old", tmp_path / "tune" / "young"
     for other, age in ((old, 7 * 86_400 + 60), (young, 7 * 86_400 - 600)):
         other.mkdir(parents=True)
@@ -164,7 +189,9 @@ def test_searches_nobody_goes_on_with_are_thrown_away(field: Field, codes: Codes
     assert {one.name for one in (tmp_path / "tune").iterdir()} == {"young", folder.name}
 
 
-def test_a_search_that_is_gone_on_with_is_kept(field: Field, codes: Codes, folder: Path, tmp_path: Path) -> None:
+def test_a_search_that_is_gone_on_with_is_kept(
+    field: Field, codes: Codes, folder: Path, tmp_path: Path
+) -> None:
     run(field, codes, tmp_path)
     os.utime(folder, (time.time() - 8 * 86_400,) * 2)
     field.run = 0
@@ -215,10 +242,19 @@ def stop_after(calls: int) -> Callable[[int, int], None]:
 
 @pytest.mark.parametrize("host", ["this", "elsewhere"])
 def test_a_batch_of_a_living_process_is_left_to_it(
-    host: str, field: Field, codes: Codes, folder: Path, tmp_path: Path, sleeper: subprocess.Popen[bytes]
+    host: str,
+    field: Field,
+    codes: Codes,
+    folder: Path,
+    tmp_path: Path,
+    sleeper: subprocess.Popen[bytes],
 ) -> None:
     """Everything else is run, and then waited; a process on another machine is taken to live for ten minutes."""
-    mark = claim(folder, f"{socket.gethostname() if host == 'this' else 'elsewhere'} {sleeper.pid if host == 'this' else 1}", age=500.0)
+    mark = claim(
+        folder,
+        f"{socket.gethostname() if host == 'this' else 'elsewhere'} {sleeper.pid if host == 'this' else 1}",
+        age=500.0,
+    )
     with pytest.raises(StoppedError):
         run(field, codes, tmp_path, stop_after(30))
     assert field.run == SETS - 8
@@ -226,7 +262,12 @@ def test_a_batch_of_a_living_process_is_left_to_it(
 
 
 def test_a_batch_that_another_process_finishes_is_read(
-    field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path, sleeper: subprocess.Popen[bytes]
+    field: Field,
+    codes: Codes,
+    once: Segments,
+    folder: Path,
+    tmp_path: Path,
+    sleeper: subprocess.Popen[bytes],
 ) -> None:
     run(field, codes, tmp_path)
     finished = (folder / "batch-0000008.parquet").rename(tmp_path / "later")
@@ -244,7 +285,12 @@ def test_a_batch_that_another_process_finishes_is_read(
 
 
 def test_a_batch_that_was_finished_just_before_it_was_claimed_is_read(
-    field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    field: Field,
+    codes: Codes,
+    once: Segments,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Another process finishes each between the look for the file and the claim."""
     run(field, codes, tmp_path)
@@ -269,13 +315,21 @@ FORGOTTEN: dict[str, Callable[[], tuple[str, float]]] = {
     "begun and not written": lambda: ("", 601.0),
     "no number": lambda: (f"{socket.gethostname()} x", 0.0),
     "a number like this process's": lambda: (f"{socket.gethostname()} {os.getpid()}", 0.0),
-    "a number that another process has now": lambda: (f"{socket.gethostname()} {os.getppid()}", 601.0),
+    "a number that another process has now": lambda: (
+        f"{socket.gethostname()} {os.getppid()}",
+        601.0,
+    ),
 }
 
 
 @pytest.mark.parametrize("made", FORGOTTEN.values(), ids=FORGOTTEN)
 def test_a_batch_that_was_forgotten_is_taken_over(
-    made: Callable[[], tuple[str, float]], field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path
+    made: Callable[[], tuple[str, float]],
+    field: Field,
+    codes: Codes,
+    once: Segments,
+    folder: Path,
+    tmp_path: Path,
 ) -> None:
     mark = claim(folder, *made())
     assert_equal(run(field, codes, tmp_path, stop_after(100)), once)
@@ -283,7 +337,9 @@ def test_a_batch_that_was_forgotten_is_taken_over(
     assert not mark.exists()
 
 
-def test_a_claim_is_young_while_its_batch_is_run(field: Field, codes: Codes, tmp_path: Path) -> None:
+def test_a_claim_is_young_while_its_batch_is_run(
+    field: Field, codes: Codes, tmp_path: Path
+) -> None:
     """Or others would take a batch for forgotten that takes longer than ten minutes."""
     ages: list[float] = []
 
@@ -319,11 +375,23 @@ print(json.dumps({"run": field.run, "digest": name, "total": found.total.tolist(
 
 
 def worker(folder: Path, calendar: Path, cache: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", WORKER, str(folder), str(calendar), str(cache), json.dumps(VALUES)]
-    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    words = [
+        sys.executable,
+        "-c",
+        WORKER,
+        str(folder),
+        str(calendar),
+        str(cache),
+        json.dumps(VALUES),
+    ]
+    return subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
 
 
-def test_two_processes_share_a_search(once: Segments, folder: Path, whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_two_processes_share_a_search(
+    once: Segments, folder: Path, whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """Each set is run by one of them, both find all, and both call it as this process does."""
     workers = [worker(whole_folder, cache, tmp_path) for _ in range(2)]
     for one in workers:
@@ -357,25 +425,44 @@ def edited(prices: Prices, symbol: str, column: str, row: int, factor: float) ->
 def read_columns(given_settings: Settings, symbol: str) -> list[str]:
     """What the strategy reads of a series."""
     signal = given_settings.signal
-    if symbol in (signal.risky_credit, signal.safe_credit, *given_settings.confirmations.breadth.symbols):
+    if symbol in (
+        signal.risky_credit,
+        signal.safe_credit,
+        *given_settings.confirmations.breadth.symbols,
+    ):
         return ["adj_close"]
-    return ["volume"] if symbol == signal.volume else ["close"] if symbol in (signal.index, signal.broad) else ["open", "close"]
+    return (
+        ["volume"]
+        if symbol == signal.volume
+        else ["close"]
+        if symbol in (signal.index, signal.broad)
+        else ["open", "close"]
+    )
 
 
 def named(field: Field) -> str:
     return digest(field, field.space.defaults(), halves(field))
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(2, 12))])
-def test_another_number_in_any_price_is_another_search(seed: int, whole_folder: Path, cache: Path) -> None:
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(2, 12))]
+)
+def test_another_number_in_any_price_is_another_search(
+    seed: int, whole_folder: Path, cache: Path
+) -> None:
     """Also in series that only change what is found with other values than the settings have."""
     random = np.random.default_rng(seed)
     given_settings, prices = folder_prices(whole_folder, cache)
     field = Field(prepare(given_settings, prices), spaced(given_settings, VALUES), 1)
     names = {named(field)}
     for request, one in prices.series.items():
-        row, column = int(random.integers(len(one.frame))), str(random.choice(read_columns(given_settings, request.symbol)))
-        other = edited(prices, request.symbol, column, row, float(random.choice([1.0000001, 0.999, 1.5])))
+        row, column = (
+            int(random.integers(len(one.frame))),
+            str(random.choice(read_columns(given_settings, request.symbol))),
+        )
+        other = edited(
+            prices, request.symbol, column, row, float(random.choice([1.0000001, 0.999, 1.5]))
+        )
         names.add(named(Field(prepare(given_settings, other), field.space, 1)))
     assert len(names) == 1 + len(prices.series)
 
@@ -387,7 +474,9 @@ def test_another_calendar_is_another_search(field: Field) -> None:
     index = moved.index.to_series()
     index.iloc[900] += pd.Timedelta(hours=1)
     moved.index = pd.DatetimeIndex(index)
-    assert named(Field(field.inputs._replace(prices=prices._replace(sessions=moved)), field.space, 1)) != named(field)
+    assert named(
+        Field(field.inputs._replace(prices=prices._replace(sessions=moved)), field.space, 1)
+    ) != named(field)
 
 
 OTHER: dict[str, Any] = {
@@ -404,18 +493,26 @@ SAME: dict[str, Any] = {
 @pytest.mark.parametrize("key", OTHER)
 def test_other_settings_are_another_search(key: str, field: Field) -> None:
     given_settings = changed(field.inputs.settings, {key: OTHER[key]}, "other")
-    assert named(Field(prepare(given_settings, field.inputs.prices), field.space, 1)) != named(field)
+    assert named(Field(prepare(given_settings, field.inputs.prices), field.space, 1)) != named(
+        field
+    )
 
 
 @pytest.mark.parametrize("key", SAME)
 def test_settings_that_no_set_hangs_on_are_the_same_search(key: str, field: Field) -> None:
     given_settings = changed(field.inputs.settings, {key: SAME[key]}, "other")
-    assert named(Field(prepare(given_settings, field.inputs.prices), field.space, 1)) == named(field)
+    assert named(Field(prepare(given_settings, field.inputs.prices), field.space, 1)) == named(
+        field
+    )
 
 
-def test_other_sets_values_and_cuts_are_another_search(field: Field, codes: Codes, whole_folder: Path, cache: Path) -> None:
+def test_other_sets_values_and_cuts_are_another_search(
+    field: Field, codes: Codes, whole_folder: Path, cache: Path
+) -> None:
     cut = halves(field)
-    other_values = folder_field(whole_folder, cache, VALUES | {"allocation.band": (0.0, 0.1, 0.2, 0.3, 0.41)})
+    other_values = folder_field(
+        whole_folder, cache, VALUES | {"allocation.band": (0.0, 0.1, 0.2, 0.3, 0.41)}
+    )
     names = [
         digest(field, codes, cut), digest(field, codes[:-1], cut), digest(field, codes[::-1], cut),
         digest(field, codes, cut._replace(edges=cut.edges + np.array([0, 1, 0]))), digest(other_values, codes, cut),
@@ -423,13 +520,27 @@ def test_other_sets_values_and_cuts_are_another_search(field: Field, codes: Code
     assert len(set(names)) == len(names)
 
 
-def test_another_program_is_another_search(field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_program_is_another_search(
+    field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file of the strategy or of the sweep that has changed."""
     sources = module.sources()
-    read = {"confirmations.py", "indicators.py", "breakout.py", "coins.py", "sweep.py", "stacks.py", "kernel.py", "fills.py", "prepare.py"}
+    read = {
+        "confirmations.py",
+        "indicators.py",
+        "breakout.py",
+        "coins.py",
+        "sweep.py",
+        "stacks.py",
+        "kernel.py",
+        "fills.py",
+        "prepare.py",
+    }
     assert read <= {one.name for one in sources}
     before = named(field)
     other = tmp_path / "sweep.py"
     other.write_bytes(next(one for one in sources if one.name == "sweep.py").read_bytes() + b"\n")
-    monkeypatch.setattr(module, "sources", lambda: [other if one.name == "sweep.py" else one for one in sources])
+    monkeypatch.setattr(
+        module, "sources", lambda: [other if one.name == "sweep.py" else one for one in sources]
+    )
     assert named(field) != before

@@ -23,12 +23,25 @@ from backtests.tuning.search.space import Codes, Space, variants
 from brokers.prices.load import Prices, load_prices
 from config.settings import ConfigError, changed, load
 from config.tuned import TUNABLE
-from tests.backtests.tuning.fields import NOW, SMALL, accepted, assert_same, curves, folder_field, folder_prices, shifted_run, spaced, whole_backtest
+from tests.backtests.tuning.fields import (
+    NOW,
+    SMALL,
+    accepted,
+    assert_same,
+    curves,
+    folder_field,
+    folder_prices,
+    shifted_run,
+    spaced,
+    whole_backtest,
+)
 from tests.price_folder import overrides
 from tests.scenes import REAL, configured, random_backtest, real_prices, realdata
 
 SEED = 5
-WORLDS = range(8)  # numbers of made-up worlds of every run; the test of what they hold says why these
+WORLDS = range(
+    8
+)  # numbers of made-up worlds of every run; the test of what they hold says why these
 AT_ONCE = 3  # sets of a world
 
 
@@ -45,8 +58,12 @@ def world(number: int, sets: int = AT_ONCE) -> Case:
     """A random market, and sets that differ from its settings in all parameters or in some."""
     random = np.random.default_rng((SEED, number))
     inputs = random_backtest(random)
-    space = spaced(inputs.settings, SMALL | curves(random, len(inputs.settings.risk_curve.channels)))
-    codes = np.column_stack([random.integers(-1, len(axis.values), sets) for axis in space.axes]).astype(np.int16)
+    space = spaced(
+        inputs.settings, SMALL | curves(random, len(inputs.settings.risk_curve.channels))
+    )
+    codes = np.column_stack(
+        [random.integers(-1, len(axis.values), sets) for axis in space.axes]
+    ).astype(np.int16)
     codes[1::2][random.random(codes[1::2].shape) < 0.6] = -1
     field = Field(inputs, space, threads=1)
     return Case(field, codes, cuts(random, len(field.days)))
@@ -99,7 +116,10 @@ def test_the_worlds_have_what_a_sweep_may_meet() -> None:
     for case in map(world, WORLDS):
         inputs = case.field.inputs
         timeframes.add(inputs.settings.exchange.timeframe)
-        late += any(np.isnan(lines["close"].reindex(inputs.grid).to_numpy()[0]) for lines in inputs.coins.values())
+        late += any(
+            np.isnan(lines["close"].reindex(inputs.grid).to_numpy()[0])
+            for lines in inputs.coins.values()
+        )
         missing += bool((inputs.table["stale"] > 0).any())
         for row in case.codes:
             try:
@@ -111,13 +131,23 @@ def test_the_worlds_have_what_a_sweep_may_meet() -> None:
     assert orders >= AT_ONCE * len(WORLDS) // 2
     searched = set(world(0).field.space.keys)
     of_prices = ("symbols", "symbol", "assets", "treasury", "reverse_repos", "file")
-    keys = {key for section in TUNABLE for key in leaves(getattr(load(), section).model_dump(), section) if not key.endswith(of_prices)}
-    assert keys - searched == {"haircuts.flows.enabled", "haircuts.losses.enabled"}  # the user's own files
+    keys = {
+        key
+        for section in TUNABLE
+        for key in leaves(getattr(load(), section).model_dump(), section)
+        if not key.endswith(of_prices)
+    }
+    assert keys - searched == {
+        "haircuts.flows.enabled",
+        "haircuts.losses.enabled",
+    }  # the user's own files
 
 
 def leaves(table: dict[str, Any], above: str) -> Iterator[str]:
     for key, value in table.items():
-        yield from leaves(value, f"{above}.{key}") if isinstance(value, dict) else [f"{above}.{key}"]
+        yield from (
+            leaves(value, f"{above}.{key}") if isinstance(value, dict) else [f"{above}.{key}"]
+        )
 
 
 # Prices with the default settings' windows
@@ -135,52 +165,104 @@ USUAL = {
 
 def drawn(space: Space, seed: int, sets: int) -> Codes:
     random = np.random.default_rng(seed)
-    return np.column_stack([random.integers(-1, len(axis.values), sets) for axis in space.axes]).astype(np.int16)
+    return np.column_stack(
+        [random.integers(-1, len(axis.values), sets) for axis in space.axes]
+    ).astype(np.int16)
 
 
 def test_five_years_of_made_up_prices(whole_folder: Path, cache: Path) -> None:
     field = folder_field(whole_folder, cache, USUAL)
-    assert assert_as_backtrader(field, drawn(field.space, 1, 3), np.array([0, 300, 301, 900, len(field.days)])) > 0
+    assert (
+        assert_as_backtrader(
+            field, drawn(field.space, 1, 3), np.array([0, 300, 301, 900, len(field.days)])
+        )
+        > 0
+    )
 
 
 @pytest.mark.parametrize(("timeframe", "start"), [("4h", "2026-05-01"), ("1h", "2026-08-01")])
 def test_intraday_bars_of_the_sample(timeframe: str, start: str, cache: Path) -> None:
     """A day's return is that of its last bar; an order fills at any."""
-    changes = {"prices.source": "sample", "prices.cache": str(cache), "exchange.timeframe": timeframe, "backtest.start": start}
+    changes = {
+        "prices.source": "sample",
+        "prices.cache": str(cache),
+        "exchange.timeframe": timeframe,
+        "backtest.start": start,
+    }
     given_settings = configured(changes)
-    space = spaced(given_settings, SMALL | curves(np.random.default_rng(1), 3) | {"confirmations.liquidity.enabled": (False,)})
+    space = spaced(
+        given_settings,
+        SMALL | curves(np.random.default_rng(1), 3) | {"confirmations.liquidity.enabled": (False,)},
+    )
     field = Field(prepare(given_settings, sample_prices(timeframe, cache)), space, 1)
     assert len(field.inputs.grid) == {"4h": 6, "1h": 24}[timeframe] * (len(field.days) + 1)
     codes = drawn(space, 2, 2)
-    for key, code in {"risk_curve.channels": -1, "gate.min_confirmations": 0, "gate.rearm_sessions": 0, "allocation.own_trend": 2}.items():
-        codes[:, space.keys.index(key)] = code  # sets that the settings accept, with orders in these weeks whatever the gate does
+    for key, code in {
+        "risk_curve.channels": -1,
+        "gate.min_confirmations": 0,
+        "gate.rearm_sessions": 0,
+        "allocation.own_trend": 2,
+    }.items():
+        codes[:, space.keys.index(key)] = (
+            code  # sets that the settings accept, with orders in these weeks whatever the gate does
+        )
     assert assert_as_backtrader(field, codes, cuts(np.random.default_rng(2), len(field.days))) > 0
 
 
 @cache
 def sample_prices(timeframe: str, cache_folder: Path) -> Prices:
-    changes = {"prices.source": "sample", "prices.cache": str(cache_folder), "exchange.timeframe": timeframe}
-    return load_prices(configured(changes | {"confirmations.exhaustion.enabled": True}), pd.Timestamp("2026-11-01", tz="UTC"))
+    changes = {
+        "prices.source": "sample",
+        "prices.cache": str(cache_folder),
+        "exchange.timeframe": timeframe,
+    }
+    return load_prices(
+        configured(changes | {"confirmations.exhaustion.enabled": True}),
+        pd.Timestamp("2026-11-01", tz="UTC"),
+    )
 
 
 @realdata
-@pytest.mark.parametrize("seed", [3, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(4, 24))])
+@pytest.mark.parametrize(
+    "seed", [3, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(4, 24))]
+)
 def test_real_prices(seed: int, cache: Path) -> None:
     prices = real("1d", cache)
-    given_settings = configured({"signal.history_from": load().signal.history_from, "backtest.start": "2016-06-01", "backtest.end": "2021-12-31"})
+    given_settings = configured(
+        {
+            "signal.history_from": load().signal.history_from,
+            "backtest.start": "2016-06-01",
+            "backtest.end": "2021-12-31",
+        }
+    )
     field = Field(prepare(given_settings, prices), spaced(given_settings, USUAL), 1)
-    assert assert_as_backtrader(field, drawn(field.space, seed, 2), cuts(np.random.default_rng(seed), len(field.days))) > 0
+    assert (
+        assert_as_backtrader(
+            field, drawn(field.space, seed, 2), cuts(np.random.default_rng(seed), len(field.days))
+        )
+        > 0
+    )
 
 
 @realdata
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(2, 8))])
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(2, 8))]
+)
 def test_real_hours(seed: int, cache: Path) -> None:
-    changes = {"exchange.timeframe": "1h", "backtest.start": "2025-09-01", "backtest.end": "2025-10-10"}
+    changes = {
+        "exchange.timeframe": "1h",
+        "backtest.start": "2025-09-01",
+        "backtest.end": "2025-10-10",
+    }
     given_settings = configured(changes)
     field = Field(prepare(given_settings, real("1h", cache)), spaced(given_settings, USUAL), 1)
     codes = drawn(field.space, seed, 2)
-    codes[:, field.space.keys.index("allocation.own_trend")] = 2  # "or": orders whatever the gate does in these weeks
-    assert assert_as_backtrader(field, codes, cuts(np.random.default_rng(seed), len(field.days))) > 0
+    codes[:, field.space.keys.index("allocation.own_trend")] = (
+        2  # "or": orders whatever the gate does in these weeks
+    )
+    assert (
+        assert_as_backtrader(field, codes, cuts(np.random.default_rng(seed), len(field.days))) > 0
+    )
 
 
 @cache
@@ -190,17 +272,38 @@ def real(timeframe: str, cache_folder: Path) -> Prices:
 
 def test_prices_that_only_some_sets_read(whole_folder: Path, cache: Path) -> None:
     """Volume and breadth are off and the first channel is another in the settings as they stand: what the sets read is loaded for all."""
-    values = {"confirmations.volume.enabled": (True, False), "confirmations.breadth.enabled": (True, False)}
-    words = [f"{key}=false" for key in values] + ["gate.min_confirmations=1", 'risk_curve.channels=["broad"]', "risk_curve.ceilings=[0.5, 1.0]"]
+    values = {
+        "confirmations.volume.enabled": (True, False),
+        "confirmations.breadth.enabled": (True, False),
+    }
+    words = [f"{key}=false" for key in values] + [
+        "gate.min_confirmations=1",
+        'risk_curve.channels=["broad"]',
+        "risk_curve.ceilings=[0.5, 1.0]",
+    ]
     words += ["risk_curve.dormant_ceilings=[0.0, 0.0]", "confirmations.credit.enabled=false"]
     given_settings = load(None, [*overrides(whole_folder, cache), *words])
-    space = spaced(given_settings, values | {"risk_curve.channels": (("rates",),), "confirmations.credit.enabled": (True,)})
-    field = Field(prepare(given_settings, load_prices(given_settings, NOW, also=variants(given_settings, space))), space, 1)
+    space = spaced(
+        given_settings,
+        values | {"risk_curve.channels": (("rates",),), "confirmations.credit.enabled": (True,)},
+    )
+    field = Field(
+        prepare(
+            given_settings, load_prices(given_settings, NOW, also=variants(given_settings, space))
+        ),
+        space,
+        1,
+    )
     codes = np.concatenate([space.defaults(), space.grid()[[0, 2, -1]]])
     edges = np.array([0, 700, len(field.days)])
     for row in range(len(codes)):
         point = space.point(codes[row])
-        expected, _ = whole_backtest(given_settings, load_prices(changed(given_settings, point, "the set"), NOW), point, edges)
+        expected, _ = whole_backtest(
+            given_settings,
+            load_prices(changed(given_settings, point, "the set"), NOW),
+            point,
+            edges,
+        )
         assert_same(field.sweep(codes[row : row + 1], edges), expected)
         assert expected.orders.sum() > 0
 
@@ -217,7 +320,9 @@ def usual(whole_folder: Path, cache: Path) -> tuple[Field, Codes]:
     """A field, and 300 sets of it, many of which have a gate in common."""
     field = usual_field(whole_folder, cache, 1)
     codes = drawn(field.space, 4, 300)
-    gates = [place for place, key in enumerate(field.space.keys) if not key.startswith("allocation.")]
+    gates = [
+        place for place, key in enumerate(field.space.keys) if not key.startswith("allocation.")
+    ]
     codes[:, gates] = codes[np.random.default_rng(5).integers(0, 40, len(codes))][:, gates]
     codes[:, field.space.keys.index("gate.min_confirmations")] = 0
     return field, codes
@@ -229,7 +334,11 @@ def test_a_set_is_the_same_alone_and_among_others(usual: tuple[Field, Codes]) ->
     edges = np.array([0, 500, len(field.days)])
     together = field.sweep(codes, edges)
     for row in (0, 1, 137, 299):
-        for one, other in zip(field.sweep(codes[row : row + 1], edges), of_sets(together, slice(row, row + 1)), strict=True):
+        for one, other in zip(
+            field.sweep(codes[row : row + 1], edges),
+            of_sets(together, slice(row, row + 1)),
+            strict=True,
+        ):
             np.testing.assert_array_equal(one, other)
     backwards = field.sweep(codes[::-1], edges)
     for one, other in zip(backwards, together, strict=True):
@@ -241,20 +350,34 @@ def test_sets_that_differ_in_one_value_share_what_is_equal(number: int) -> None:
     """Each value of each parameter alone: whoever shares a gate, a ceiling or an average with its neighbour must share no more than that."""
     field, _, edges = world(number)
     space, random = field.space, np.random.default_rng(number)
-    one_by_one = [(place, code) for place, axis in enumerate(space.axes) for code in range(len(axis.values))]
+    one_by_one = [
+        (place, code) for place, axis in enumerate(space.axes) for code in range(len(axis.values))
+    ]
     codes = np.full((len(one_by_one), len(space.axes)), -1, dtype=np.int16)
     for row, (place, code) in enumerate(one_by_one):
         codes[row, place] = code
-    codes = random.permutation(np.array([row for row in codes if accepted(field.inputs.settings, space.point(row))]))
+    codes = random.permutation(
+        np.array([row for row in codes if accepted(field.inputs.settings, space.point(row))])
+    )
     together = field.sweep(codes, edges)
     for row in range(len(codes)):
-        for one, other in zip(field.sweep(codes[row : row + 1], edges), of_sets(together, slice(row, row + 1)), strict=True):
+        for one, other in zip(
+            field.sweep(codes[row : row + 1], edges),
+            of_sets(together, slice(row, row + 1)),
+            strict=True,
+        ):
             np.testing.assert_array_equal(one, other, err_msg=str(codes[row]))
-    changed_by = {key for key, one in zip(space.keys, codes.T, strict=True) if len(np.unique(together.total[one != -1], axis=0)) > 1}
+    changed_by = {
+        key
+        for key, one in zip(space.keys, codes.T, strict=True)
+        if len(np.unique(together.total[one != -1], axis=0)) > 1
+    }
     assert len(changed_by) > 20
 
 
-def test_threads_change_nothing(usual: tuple[Field, Codes], whole_folder: Path, cache: Path) -> None:
+def test_threads_change_nothing(
+    usual: tuple[Field, Codes], whole_folder: Path, cache: Path
+) -> None:
     one, codes = usual
     edges = np.array([0, 500, len(one.days)])
     heard: list[int] = []
@@ -283,9 +406,22 @@ def test_figures_of_the_whole_window_are_those_of_a_backtest(usual: tuple[Field,
 
     field, _ = usual
     lengths = np.array([400, len(field.days) - 400])
-    found = figures(field.sweep(field.space.defaults(), np.append(0, lengths.cumsum())), lengths, np.array([True, True]))
+    found = figures(
+        field.sweep(field.space.defaults(), np.append(0, lengths.cumsum())),
+        lengths,
+        np.array([True, True]),
+    )
     expected = backtest(field.inputs, with_benchmarks=False).metrics
-    for name in ("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "orders"):
+    for name in (
+        "total_return",
+        "cagr",
+        "volatility",
+        "sharpe",
+        "sortino",
+        "calmar",
+        "max_drawdown",
+        "orders",
+    ):
         assert getattr(found, name)[0] == pytest.approx(getattr(expected, name), rel=1e-5), name
 
 
@@ -314,7 +450,9 @@ def test_time_and_sets_are_counted(whole_folder: Path, cache: Path) -> None:
     assert 0.0 < first < field.seconds
 
 
-def test_an_interruption_ends_a_sweep(usual: tuple[Field, Codes], whole_folder: Path, cache: Path) -> None:
+def test_an_interruption_ends_a_sweep(
+    usual: tuple[Field, Codes], whole_folder: Path, cache: Path
+) -> None:
     _, codes = usual
 
     def interrupt(sets: int) -> None:
@@ -331,7 +469,9 @@ def test_an_interruption_ends_a_sweep(usual: tuple[Field, Codes], whole_folder: 
 
 def random_gate(random: np.random.Generator, sessions: int) -> Gate:
     """States, ceilings and instants of confirmation as a gate has them, or not."""
-    states = np.repeat(random.integers(0, 3, sessions), random.integers(1, 4, sessions))[:sessions].astype(float)
+    states = np.repeat(random.integers(0, 3, sessions), random.integers(1, 4, sessions))[
+        :sessions
+    ].astype(float)
     return Gate(
         states,
         random.random(sessions),
@@ -342,12 +482,19 @@ def random_gate(random: np.random.Generator, sessions: int) -> Gate:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(0, 5), st.integers(0, 5), st.data())
-def test_a_turned_gate_is_a_shifted_one(seed: int, window: int, before: int, after: int, data: st.DataObject) -> None:
+@given(
+    st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(0, 5), st.integers(0, 5), st.data()
+)
+def test_a_turned_gate_is_a_shifted_one(
+    seed: int, window: int, before: int, after: int, data: st.DataObject
+) -> None:
     """Within the window; sessions outside stay as they were."""
     turn = data.draw(st.integers(1, window - 1))
     sessions = before + window + after
-    gate, known_at = random_gate(np.random.default_rng(seed), sessions), np.arange(sessions) * 86_400.0
+    gate, known_at = (
+        random_gate(np.random.default_rng(seed), sessions),
+        np.arange(sessions) * 86_400.0,
+    )
     out = Gate(*np.full((5, sessions), 77.0))
     sweep.turned(gate, known_at, before, before + window - 1, turn, out)
     inside = slice(before, before + window)
@@ -362,17 +509,25 @@ def test_sets_are_run_on_turned_gates(number: int) -> None:
     """Of every set its own gate, moved as the table of its own settings would be."""
     field, codes, _ = world(number, 8)
     codes[:, field.space.keys.index("gate.min_confirmations")] = 0
-    codes = np.array([row for row in codes if accepted(field.inputs.settings, field.space.point(row))])
+    codes = np.array(
+        [row for row in codes if accepted(field.inputs.settings, field.space.point(row))]
+    )
     assert len(codes) > 1
     turns = [0, 1, field.window_sessions - 1]
     edges = np.array([0, len(field.days)])
     for turn, found in zip(turns, field.turned(codes, turns), strict=True):
         for row, code in enumerate(codes):
-            inputs = prepare(changed(field.inputs.settings, field.space.point(code), "the set"), field.inputs.prices)
+            inputs = prepare(
+                changed(field.inputs.settings, field.space.point(code), "the set"),
+                field.inputs.prices,
+            )
             equity = shifted_run(inputs, turn) if turn else field.curves(code[None])[0][0]
             daily = equity[field._rows]
             expected = from_returns(
-                (daily[1:] / daily[:-1] - 1.0)[:, None], np.ones((len(daily) - 1, 1), bool), np.zeros((len(daily) - 1, 1), int), edges
+                (daily[1:] / daily[:-1] - 1.0)[:, None],
+                np.ones((len(daily) - 1, 1), bool),
+                np.zeros((len(daily) - 1, 1), int),
+                edges,
             )
             one = of_sets(found, slice(row, row + 1))
             assert_same(one._replace(exposed=expected.exposed, orders=expected.orders), expected)
@@ -386,7 +541,9 @@ def test_a_window_has_its_own_sessions(whole_folder: Path, cache: Path) -> None:
     The first bar ends on the 2nd at 24:00, after that day's close: sessions 2, 3, 6, 7 and 8 January.
     """
     window = ("backtest.start=2014-01-02", "backtest.end=2014-01-08")
-    assert folder_field(whole_folder, cache, {"allocation.band": (0.1,)}, *window).window_sessions == 5
+    assert (
+        folder_field(whole_folder, cache, {"allocation.band": (0.1,)}, *window).window_sessions == 5
+    )
 
 
 def test_nothing_is_kept_of_one_set_in_the_next(usual: tuple[Field, Codes]) -> None:
@@ -400,7 +557,11 @@ def test_nothing_is_kept_of_one_set_in_the_next(usual: tuple[Field, Codes]) -> N
     np.testing.assert_array_equal(again.total[:, 0], found.total[[busy, idle, busy, idle], 0])
 
 
-def test_settings_and_prices_of_the_folder_are_as_the_field_has_them(whole_folder: Path, cache: Path) -> None:
+def test_settings_and_prices_of_the_folder_are_as_the_field_has_them(
+    whole_folder: Path, cache: Path
+) -> None:
     """A field's table is that of a backtest: what is compared here was not made by the search."""
     given_settings, prices = folder_prices(whole_folder, cache)
-    pd.testing.assert_frame_equal(prepare(given_settings, prices).table, folder_field(whole_folder, cache, USUAL).inputs.table)
+    pd.testing.assert_frame_equal(
+        prepare(given_settings, prices).table, folder_field(whole_folder, cache, USUAL).inputs.table
+    )

@@ -49,7 +49,9 @@ def test_rules_are_those_of_the_sets_own_settings(whole_folder: Path, cache: Pat
     settings, prices = folder_prices(whole_folder, cache)
     space = folder_field(whole_folder, cache, SMALL | curves(random, 3)).space
     field = Field(prepare(settings, prices), space, 1)
-    codes = np.column_stack([random.integers(-1, len(axis.values), 60) for axis in space.axes]).astype(np.int16)
+    codes = np.column_stack(
+        [random.integers(-1, len(axis.values), 60) for axis in space.axes]
+    ).astype(np.int16)
     codes[:, space.keys.index("gate.min_confirmations")] = 0
     codes = np.array([row for row in codes if accepted(settings, space.point(row))])
     assert len(codes) > 20
@@ -59,9 +61,15 @@ def test_rules_are_those_of_the_sets_own_settings(whole_folder: Path, cache: Pat
         place = dict(zip((group.name for group in GROUPS), plan.places[row], strict=True))
         assert BreakoutRules(*plan.stacks.breakout[place["breakout"]]) == breakout_rules(own)
         rules = decision_rules(own)
-        assert DecisionRules(rules.weights, rules.lags, *plan.stacks.decision[place["decision"]]) == rules
+        assert (
+            DecisionRules(rules.weights, rules.lags, *plan.stacks.decision[place["decision"]])
+            == rules
+        )
         assert plan.stacks.weights[place["decision"]].tolist() == list(rules.weights)
-        assert plan.stacks.ceilings[place["ceilings"]][:, :4].tolist() == [list(own.risk_curve.ceilings), list(own.risk_curve.dormant_ceilings)]
+        assert plan.stacks.ceilings[place["ceilings"]][:, :4].tolist() == [
+            list(own.risk_curve.ceilings),
+            list(own.risk_curve.dormant_ceilings),
+        ]
 
 
 def test_sets_of_one_gate_stand_side_by_side(whole_folder: Path, cache: Path) -> None:
@@ -73,7 +81,9 @@ def test_sets_of_one_gate_stand_side_by_side(whole_folder: Path, cache: Path) ->
     assert 1 + (np.diff(gates, axis=0) != 0).any(axis=1).sum() == len(np.unique(gates, axis=0))
 
 
-def test_what_was_worked_out_is_found_again(whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_worked_out_is_found_again(
+    whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     field = folder_field(whole_folder, cache, VALUES)
     field.plan(grid(field))
     monkeypatch.setattr(module, "index_average", None)
@@ -81,11 +91,18 @@ def test_what_was_worked_out_is_found_again(whole_folder: Path, cache: Path, mon
     field.plan(grid(field))
 
 
-def test_a_long_search_does_not_fill_the_memory(whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_search_does_not_fill_the_memory(
+    whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of 200 sets with measures of their own 30 are kept, and what is found is the same."""
-    values = {"confirmations.credit.sessions": tuple(range(10, 110)), "confirmations.leadership.sessions": (21, 63)}
+    values = {
+        "confirmations.credit.sessions": tuple(range(10, 110)),
+        "confirmations.leadership.sessions": (21, 63),
+    }
     edges = np.array([0, 1674])
-    expected = folder_field(whole_folder, cache, values).sweep(grid(folder_field(whole_folder, cache, values)), edges)
+    expected = folder_field(whole_folder, cache, values).sweep(
+        grid(folder_field(whole_folder, cache, values)), edges
+    )
     monkeypatch.setattr(module, "MOST_KEPT", 30)
     field = folder_field(whole_folder, cache, values)
     for one, other in zip(field.sweep(grid(field), edges), expected, strict=True):
@@ -113,6 +130,8 @@ def test_a_set_is_refused_by_whichever_rule_it_breaks(whole_folder: Path, cache:
         with pytest.raises(ConfigError, match="refuse") as caught:
             field.plan(both)
         named = str(caught.value).partition("the set ")[2].partition(": ")[0].split(", ")
-        assert len(named) > 0 and set(named) <= {f"{key} = {value}" for key, value in point.items() if value != standing[key]}
+        assert len(named) > 0 and set(named) <= {
+            f"{key} = {value}" for key, value in point.items() if value != standing[key]
+        }
     # Of 16 sets 4 have the first pair, 4 the second, 1 of them both.
     assert refused == 2 * (4 + 4 - 1)

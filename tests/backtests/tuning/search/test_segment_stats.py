@@ -34,9 +34,16 @@ def drawn(seed: int, days: int, sets: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(0.001, 0.03, (days, sets))
 
 
-def cut(daily: np.ndarray, edges: list[int], orders: np.ndarray | None = None, exposed: np.ndarray | None = None) -> Segments:
+def cut(
+    daily: np.ndarray,
+    edges: list[int],
+    orders: np.ndarray | None = None,
+    exposed: np.ndarray | None = None,
+) -> Segments:
     held = np.ones_like(daily, dtype=bool) if exposed is None else exposed
-    return from_returns(daily, held, np.zeros_like(daily, dtype=int) if orders is None else orders, np.array(edges))
+    return from_returns(
+        daily, held, np.zeros_like(daily, dtype=int) if orders is None else orders, np.array(edges)
+    )
 
 
 def every(edges: list[int]) -> np.ndarray:
@@ -50,9 +57,19 @@ def measured(daily: np.ndarray) -> Metrics:
 
 def assert_measured(found: Figures, row: int, daily: np.ndarray) -> None:
     expected = measured(daily)
-    for name in ("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown"):
+    for name in (
+        "total_return",
+        "cagr",
+        "volatility",
+        "sharpe",
+        "sortino",
+        "calmar",
+        "max_drawdown",
+    ):
         value = getattr(expected, name)
-        assert getattr(found, name)[row] == pytest.approx(0.0 if value is None else value, rel=SINGLE, abs=1e-6), name
+        assert getattr(found, name)[row] == pytest.approx(
+            0.0 if value is None else value, rel=SINGLE, abs=1e-6
+        ), name
 
 
 @settings(max_examples=100, deadline=None)
@@ -84,15 +101,24 @@ def test_a_fall_is_found_wherever_it_begins_and_ends(parts: list[list[int]]) -> 
     levels = [sum(steps[:day]) for day in range(len(steps) + 1)]
     deepest = max(earlier - later for day, earlier in enumerate(levels) for later in levels[day:])
     edges = np.cumsum([0, *map(len, parts)]).tolist()
-    found = figures(cut(np.expm1(np.array(steps)[:, None] / 8), edges), np.diff(edges), every(edges))
+    found = figures(
+        cut(np.expm1(np.array(steps)[:, None] / 8), edges), np.diff(edges), every(edges)
+    )
     assert found.max_drawdown[0] == pytest.approx(1.0 - np.exp(-deepest / 8), abs=1e-6)
-    assert found.total_return[0] == pytest.approx(np.exp(levels[-1] / 8) - 1.0, rel=SINGLE, abs=1e-6)
+    assert found.total_return[0] == pytest.approx(
+        np.exp(levels[-1] / 8) - 1.0, rel=SINGLE, abs=1e-6
+    )
 
 
 def test_segments_by_hand() -> None:
     """+10 %, -20 %, +25 % and then -10 %: values 1, 1.1, 0.88, 1.1, 0.99."""
     daily = np.array([[0.10], [-0.20], [0.25], [-0.10]])
-    found = cut(daily, [0, 3, 4], np.array([[1], [0], [2], [1]]), np.array([[True], [False], [True], [True]]))
+    found = cut(
+        daily,
+        [0, 3, 4],
+        np.array([[1], [0], [2], [1]]),
+        np.array([[True], [False], [True], [True]]),
+    )
     expected = {
         "total": [0.15, -0.10],
         "squares": [0.01 + 0.04 + 0.0625, 0.01],
@@ -111,14 +137,19 @@ def test_segments_by_hand() -> None:
     both = figures(found, np.array([3, 1]), np.array([True, True]))
     assert both.max_drawdown[0] == pytest.approx(0.2)
     assert both.sortino[0] == pytest.approx(0.0125 / np.sqrt((0.04 + 0.01) / 4) * np.sqrt(365))
-    assert both.sharpe[0] == pytest.approx(0.0125 / np.sqrt((0.1225 - 4 * 0.0125**2) / 3) * np.sqrt(365))
+    assert both.sharpe[0] == pytest.approx(
+        0.0125 / np.sqrt((0.1225 - 4 * 0.0125**2) / 3) * np.sqrt(365)
+    )
     assert (both.days, both.days_held[0], both.orders[0]) == (4, 0.75, 4)
 
 
 def test_numbers_of_segments_do_as_well_and_their_order_is_the_paths() -> None:
     daily, edges = drawn(1, 90, 2), [0, 20, 50, 90]
     whole = cut(daily, edges)
-    mask, numbers = (figures(whole, np.diff(edges), chosen) for chosen in (np.array([True, False, True]), np.array([0, 2])))
+    mask, numbers = (
+        figures(whole, np.diff(edges), chosen)
+        for chosen in (np.array([True, False, True]), np.array([0, 2]))
+    )
     for one, other in zip(mask, numbers, strict=True):
         np.testing.assert_array_equal(one, other)
     turned = figures(whole, np.diff(edges), np.array([2, 0]))
@@ -128,7 +159,9 @@ def test_numbers_of_segments_do_as_well_and_their_order_is_the_paths() -> None:
 # --- nothing to divide by ----------------------------------------------------------------------------------------------------
 
 
-def ratios(daily: np.ndarray, edges: list[int], exposed: np.ndarray | None = None) -> tuple[float, float, float]:
+def ratios(
+    daily: np.ndarray, edges: list[int], exposed: np.ndarray | None = None
+) -> tuple[float, float, float]:
     found = figures(cut(daily[:, None], edges, exposed=exposed), np.diff(edges), every(edges))
     return found.sharpe[0], found.sortino[0], found.calmar[0]
 
@@ -151,7 +184,9 @@ def test_who_never_held_coins_has_no_ratio_even_if_interest_comes_in_lumps() -> 
     daily[::50] = 0.0002  # two days' interest after a gap
     never = np.zeros((400, 1), dtype=bool)
     assert ratios(daily, [0, 100, 400], never) == (0.0, 0.0, 0.0)
-    assert ratios(daily, [0, 100, 400], ~never)[0] == pytest.approx(measured(daily).sharpe, rel=1e-6)
+    assert ratios(daily, [0, 100, 400], ~never)[0] == pytest.approx(
+        measured(daily).sharpe, rel=1e-6
+    )
 
 
 def test_one_day_has_no_deviation() -> None:
@@ -196,7 +231,9 @@ def test_block_sums_are_those_of_the_series() -> None:
     daily, exposed = drawn(5, 203, 4), np.random.default_rng(6).random((203, 4)) < 0.5
     cuts = partition(days, pd.DatetimeIndex(["2020-02-01", "2020-06-01"], tz="UTC"), 1, 7, blocks=4)
     assert len(cuts.lengths) > 4
-    found = block_sums(from_returns(daily, exposed, np.zeros((203, 4), dtype=int), cuts.edges), cuts)
+    found = block_sums(
+        from_returns(daily, exposed, np.zeros((203, 4), dtype=int), cuts.edges), cuts
+    )
     expected = cscv.block_sums(daily, exposed, 4)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
@@ -210,7 +247,10 @@ def test_each_set_on_its_own_part() -> None:
     assert np.asarray(found.days).tolist() == [20, 70]
     assert_measured(found, 0, daily[:20, 2])
     assert_measured(found, 1, daily[20:, 0])
-    assert [len(np.atleast_1d(line)) for line in figures_by_part(cut(daily, edges), np.diff(edges), np.array([], dtype=int), [])] == [0] * 10
+    assert [
+        len(np.atleast_1d(line))
+        for line in figures_by_part(cut(daily, edges), np.diff(edges), np.array([], dtype=int), [])
+    ] == [0] * 10
 
 
 # --- the objective -----------------------------------------------------------------------------------------------------------
@@ -241,14 +281,23 @@ def test_the_objective_is_a_weighted_sum() -> None:
 
 @pytest.mark.parametrize(
     ("min_orders", "max_drawdown", "expected"),
-    [(10, 1.0, [1.0, -np.inf, 3.0]), (11, 1.0, [-np.inf, -np.inf, 3.0]), (0, 0.5, [1.0, 2.0, -np.inf]), (10, 0.4, [-np.inf] * 3)],
+    [
+        (10, 1.0, [1.0, -np.inf, 3.0]),
+        (11, 1.0, [-np.inf, -np.inf, 3.0]),
+        (0, 0.5, [1.0, 2.0, -np.inf]),
+        (10, 0.4, [-np.inf] * 3),
+    ],
 )
-def test_a_broken_limit_is_worse_than_anything(min_orders: int, max_drawdown: float, expected: list[float]) -> None:
+def test_a_broken_limit_is_worse_than_anything(
+    min_orders: int, max_drawdown: float, expected: list[float]
+) -> None:
     assert objective(known(), Rule({"sharpe": 1.0}, min_orders, max_drawdown)).tolist() == expected
 
 
 def test_what_is_no_objective_is_refused() -> None:
-    with pytest.raises(ValueError, match="objective: orders, must be of sharpe, sortino, calmar, cagr"):
+    with pytest.raises(
+        ValueError, match="objective: orders, must be of sharpe, sortino, calmar, cagr"
+    ):
         objective(known(), Rule({"orders": 1.0}, 0, 1.0))
 
 
@@ -264,7 +313,10 @@ def test_no_choice_without_coins_or_where_no_set_keeps_the_rule() -> None:
     early, late = np.array([True, False]), np.array([False, True])
     row, score = choose(whole, np.diff(edges), Rule({"sharpe": 1.0}, 0, 1.0), late, 2)
     assert row == 1 and score == pytest.approx(measured(daily[40:, 1]).sharpe, rel=SINGLE)
-    for rule, part in ((Rule({"sharpe": 1.0}, 0, 1.0), early), (Rule({"sharpe": 1.0}, 51, 1.0), late)):
+    for rule, part in (
+        (Rule({"sharpe": 1.0}, 0, 1.0), early),
+        (Rule({"sharpe": 1.0}, 51, 1.0), late),
+    ):
         row, score = choose(whole, np.diff(edges), rule, part, 2)
         assert row == 2 and np.isnan(score)
 

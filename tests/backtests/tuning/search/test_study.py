@@ -32,7 +32,9 @@ def place(whole_folder: Path, cache: Path) -> tuple[Path, Path]:
     return whole_folder, cache
 
 
-def searched(place: tuple[Path, Path], *more: str, space: str = SPACE) -> tuple[Study, Field, Settings]:
+def searched(
+    place: tuple[Path, Path], *more: str, space: str = SPACE
+) -> tuple[Study, Field, Settings]:
     settings, prices = folder_prices(*place, space, *more)
     field = Field(prepare(settings, prices), space_of(settings), 1)
     return study(field, settings, silent), field, settings
@@ -46,7 +48,9 @@ def refused(place: tuple[Path, Path], *more: str, space: str = SPACE) -> str:
 
 def alone(settings: Settings, field: Field, **point: Any) -> Metrics:
     """A backtest of one set."""
-    own = changed(settings, {key.replace("__", "."): value for key, value in point.items()}, "the set")
+    own = changed(
+        settings, {key.replace("__", "."): value for key, value in point.items()}, "the set"
+    )
     return backtest(prepare(own, field.inputs.prices), with_benchmarks=False).metrics
 
 
@@ -54,7 +58,10 @@ def test_the_best_set_is_that_of_single_backtests(place: tuple[Path, Path]) -> N
     """Six sets, one of them the settings as they stand, first; their Calmar ratios from backtrader."""
     found, field, settings = searched(place, "tune.objective=calmar")
     assert found.point(0) == {"gate.base_sessions": 252, "allocation.band": 0.2}
-    ratios = {(base, band): alone(settings, field, gate__base_sessions=base, allocation__band=band).calmar for base, band in product(BASES, BANDS)}
+    ratios = {
+        (base, band): alone(settings, field, gate__base_sessions=base, allocation__band=band).calmar
+        for base, band in product(BASES, BANDS)
+    }
     tried = [tuple(found.point(row).values()) for row in range(len(found.codes))]
     assert sorted(tried) == sorted(ratios)
     assert found.objective == pytest.approx([ratios[one] for one in tried], rel=1e-5)
@@ -76,7 +83,13 @@ def test_a_mix_is_a_weighted_sum(place: tuple[Path, Path]) -> None:
 
 
 def test_the_rule_is_the_settings(place: tuple[Path, Path]) -> None:
-    settings = folder_prices(*place, SPACE, "tune.objective={sharpe = 2, calmar = 1}", "tune.min_orders=7", "tune.max_drawdown=0.4")[0]
+    settings = folder_prices(
+        *place,
+        SPACE,
+        "tune.objective={sharpe = 2, calmar = 1}",
+        "tune.min_orders=7",
+        "tune.max_drawdown=0.4",
+    )[0]
     assert rule_of(settings.tune) == Rule({"sharpe": 2.0, "calmar": 1.0}, 7, 0.4)
 
 
@@ -113,20 +126,34 @@ def test_a_grid_that_is_too_large_is_refused_before_it_is_run(place: tuple[Path,
 
 def test_a_huge_grid_is_refused_at_once(place: tuple[Path, Path]) -> None:
     """20 to the power of 7: more than there is memory for."""
-    tests = (f"confirmations.{name}" for name in ("credit.sessions", "leadership.sessions", "breadth.sessions"))
-    keys = ("gate.trend_sessions", "gate.base_sessions", "risk_curve.broad_sessions", "allocation.own_trend_days", *tests)
+    tests = (
+        f"confirmations.{name}"
+        for name in ("credit.sessions", "leadership.sessions", "breadth.sessions")
+    )
+    keys = (
+        "gate.trend_sessions",
+        "gate.base_sessions",
+        "risk_curve.broad_sessions",
+        "allocation.own_trend_days",
+        *tests,
+    )
     space = ", ".join(f'"{key}" = {{low = 30, high = 300, steps = 20}}' for key in keys)
     assert "a grid of 1,280,000,000 sets" in refused(place, space=f"tune.space={{{space}}}")
 
 
 def test_a_space_without_another_set_is_refused(place: tuple[Path, Path]) -> None:
     for more in ([], ["tune.method=random"], ["tune.method=tpe", "tune.sets=3"]):
-        assert "holds no set but the settings as they stand" in refused(place, *more, space='tune.space={"allocation.band" = [0.2]}')
+        assert "holds no set but the settings as they stand" in refused(
+            place, *more, space='tune.space={"allocation.band" = [0.2]}'
+        )
 
 
 def test_one_other_value_is_a_search(place: tuple[Path, Path]) -> None:
     found, _, _ = searched(place, space='tune.space={"allocation.band" = [0.5]}')
-    assert [found.point(row) for row in range(2)] == [{"allocation.band": 0.2}, {"allocation.band": 0.5}]
+    assert [found.point(row) for row in range(2)] == [
+        {"allocation.band": 0.2},
+        {"allocation.band": 0.5},
+    ]
 
 
 def test_a_random_search_tries_so_many_and_the_settings(place: tuple[Path, Path]) -> None:
@@ -157,7 +184,10 @@ def test_days_are_cut_by_blocks_breakouts_and_half_years(place: tuple[Path, Path
     halfway = cut.events[0] + (cut.events[1] - cut.events[0]) / 2
     assert cut.starts[np.flatnonzero(np.diff(cut.fold))[0] + 1] == days[days >= halfway][0]
     assert set(block_edges(len(days), 16)) <= set(cut.edges)
-    assert (cut.step[-1], cut.starts[np.flatnonzero(cut.step == 1)[0]]) == (9, pd.Timestamp("2012-12-02", tz="UTC"))
+    assert (cut.step[-1], cut.starts[np.flatnonzero(cut.step == 1)[0]]) == (
+        9,
+        pd.Timestamp("2012-12-02", tz="UTC"),
+    )
     assert cut.lengths[cut.purged].sum() == settings.tune.purge_days
 
 

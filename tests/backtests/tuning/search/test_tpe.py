@@ -34,16 +34,28 @@ def quiet(done: int, of: int) -> None:
 def tune(**changes: Any) -> Tune:
     from config.settings import load
 
-    return changed(load(), {f"tune.{key}": value for key, value in ({"method": "tpe", "sets": 40} | changes).items()}, "the test").tune
+    return changed(
+        load(),
+        {f"tune.{key}": value for key, value in ({"method": "tpe", "sets": 40} | changes).items()},
+        "the test",
+    ).tune
 
 
 @pytest.fixture
 def field(whole_folder: Path, cache: Path) -> Field:
     settings, prices = folder_prices(whole_folder, cache)
-    return Field(prepare(settings, prices), spaced(settings, VALUES, {"allocation.own_trend_days": OWN}), 1)
+    return Field(
+        prepare(settings, prices), spaced(settings, VALUES, {"allocation.own_trend_days": OWN}), 1
+    )
 
 
-def run(field: Field, folder: Path, progress: Callable[[int, int], object] = quiet, rule: Rule = RULE, **changes: Any) -> tuple[Codes, Segments]:
+def run(
+    field: Field,
+    folder: Path,
+    progress: Callable[[int, int], object] = quiet,
+    rule: Rule = RULE,
+    **changes: Any,
+) -> tuple[Codes, Segments]:
     return led(field, halves(field), rule, tune(**changes), folder, progress)
 
 
@@ -59,7 +71,10 @@ def test_sixty_trials_and_the_settings(field: Field, tmp_path: Path) -> None:
     codes, segments = run(field, tmp_path, sets=60)
     assert 40 < len(codes) <= 61
     assert_found(field, codes, segments)
-    days, trend = field.space.keys.index("allocation.own_trend_days"), field.space.keys.index("allocation.own_trend")
+    days, trend = (
+        field.space.keys.index("allocation.own_trend_days"),
+        field.space.keys.index("allocation.own_trend"),
+    )
     off = codes[:, trend] == AS_IT_STANDS
     assert off.any() and (codes[off, days] == AS_IT_STANDS).all()
     assert (codes[~off, days] != AS_IT_STANDS).any()
@@ -80,7 +95,10 @@ def test_a_parameter_is_asked_for_where_its_condition_holds(field: Field, tmp_pa
     run(field, tmp_path, sets=20)
     asked = [trial.params for trial in kept(tmp_path).trials]
     words = VALUES["allocation.own_trend"]
-    days = {words[params["allocation.own_trend"]]: "allocation.own_trend_days" in params for params in asked}
+    days = {
+        words[params["allocation.own_trend"]]: "allocation.own_trend_days" in params
+        for params in asked
+    }
     assert days == {"off": False, "and": True, "or": True}
 
 
@@ -94,13 +112,18 @@ def test_a_search_that_is_whole_is_read(field: Field, tmp_path: Path) -> None:
 
 @pytest.mark.proof
 def test_the_seed_leads_it(field: Field, tmp_path: Path) -> None:
-    one, same, other = (run(field, tmp_path / name, seed=seed)[0] for name, seed in (("one", 3), ("same", 3), ("other", 4)))
+    one, same, other = (
+        run(field, tmp_path / name, seed=seed)[0]
+        for name, seed in (("one", 3), ("same", 3), ("other", 4))
+    )
     np.testing.assert_array_equal(one, same)
     assert one.shape != other.shape or (one != other).any()
 
 
 @pytest.mark.parametrize("batches", [1, pytest.param(2, marks=pytest.mark.proof)])
-def test_an_interrupted_search_is_as_one_without_interruption(batches: int, field: Field, tmp_path: Path) -> None:
+def test_an_interrupted_search_is_as_one_without_interruption(
+    batches: int, field: Field, tmp_path: Path
+) -> None:
     """Of batches of 20, those that were finished are not run again, and what comes next is what would have come."""
     sets = 20 * (batches + 1)
     whole, _ = run(field, tmp_path / "whole", sets=sets)
@@ -129,12 +152,26 @@ def test_more_sets_go_on_where_fewer_ended(field: Field, tmp_path: Path) -> None
     np.testing.assert_array_equal(more[: len(fewer)], fewer)
 
 
-@pytest.mark.parametrize("changes", [{"objective": "calmar"}, {"min_orders": 6}, {"max_drawdown": 0.3}, {"frontier": True}, {"seed": 1}])
-def test_another_question_is_another_search(changes: Mapping[str, Any], field: Field, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"objective": "calmar"},
+        {"min_orders": 6},
+        {"max_drawdown": 0.3},
+        {"frontier": True},
+        {"seed": 1},
+    ],
+)
+def test_another_question_is_another_search(
+    changes: Mapping[str, Any], field: Field, tmp_path: Path
+) -> None:
     run(field, tmp_path, sets=20)
     field.run = 0
     codes, _ = run(field, tmp_path, sets=20, **changes)
-    assert field.run in (20, 20 + len(codes))  # the very same sets may come up again; their batch is read
+    assert field.run in (
+        20,
+        20 + len(codes),
+    )  # the very same sets may come up again; their batch is read
 
 
 def test_the_frontier_is_searched_and_the_objective_chooses(field: Field, tmp_path: Path) -> None:
@@ -145,25 +182,52 @@ def test_the_frontier_is_searched_and_the_objective_chooses(field: Field, tmp_pa
     told = kept(tmp_path)
     assert [direction.name for direction in told.directions] == ["MAXIMIZE", "MINIMIZE"]
     trial = told.trials[0]
-    row = int(np.flatnonzero((codes == field.space.distinct(np.array([module._read(trial.params, field.space)], dtype=np.int16))).all(axis=1))[0])
+    row = int(
+        np.flatnonzero(
+            (
+                codes
+                == field.space.distinct(
+                    np.array([module._read(trial.params, field.space)], dtype=np.int16)
+                )
+            ).all(axis=1)
+        )[0]
+    )
     assert trial.values == pytest.approx([found.cagr[row], found.max_drawdown[row]])
 
 
 def test_the_estimator_is_told_return_and_drawdown_or_the_objective() -> None:
     """Three sets: one kept, one with too few orders, one refused."""
     numbers = np.array([0.5, 0.9, 0.7])
-    found = Figures(100, *(numbers for _ in range(6)), max_drawdown=np.array([0.1, 0.2, 0.3]), days_held=numbers, orders=np.array([9, 4, 9]))
+    found = Figures(
+        100,
+        *(numbers for _ in range(6)),
+        max_drawdown=np.array([0.1, 0.2, 0.3]),
+        days_held=numbers,
+        orders=np.array([9, 4, 9]),
+    )
     refused = np.array([False, False, True])
     assert module._values(found, refused, RULE, tune()) == [[0.5], [-1000.0], [-1000.0]]
-    assert module._values(found, refused, RULE, tune(frontier=True)) == [[0.5, 0.1], [-1000.0, 1.0], [-1000.0, 1.0]]
+    assert module._values(found, refused, RULE, tune(frontier=True)) == [
+        [0.5, 0.1],
+        [-1000.0, 1.0],
+        [-1000.0, 1.0],
+    ]
 
 
-def test_sets_that_the_settings_refuse_are_left_out(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_sets_that_the_settings_refuse_are_left_out(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """Of 3 x 3 pairs those are refused whose re-armed record is older than the full one: (30, 40), (30, 60), (50, 60)."""
-    field = folder_field(whole_folder, cache, {"gate.base_sessions": (30, 50, 252), "gate.rearm_sessions": (21, 40, 60)})
+    field = folder_field(
+        whole_folder,
+        cache,
+        {"gate.base_sessions": (30, 50, 252), "gate.rearm_sessions": (21, 40, 60)},
+    )
     codes, segments = run(field, tmp_path)
     points = {tuple(field.space.point(row).values()) for row in codes}
-    assert points == {(base, again) for base in (30, 50, 252) for again in (21, 40, 60) if again <= base}
+    assert points == {
+        (base, again) for base in (30, 50, 252) for again in (21, 40, 60) if again <= base
+    }
     assert_found(field, codes, segments)
 
 
@@ -181,7 +245,12 @@ def hill(field: Field) -> Field:
 
     def sweep(codes: Codes, edges: np.ndarray, progress: Any = None) -> Segments:
         found = empty(len(codes), 2)
-        standing = np.array([axis.values.index(value) for axis, value in zip(field.space.axes, field.space.standing, strict=True)])
+        standing = np.array(
+            [
+                axis.values.index(value)
+                for axis, value in zip(field.space.axes, field.space.standing, strict=True)
+            ]
+        )
         places = np.where(codes == AS_IT_STANDS, standing, codes)
         found.growth[:] = -(((places - goal) * [1, 1, 1, 0]) ** 2).sum(axis=1)[:, None] / 400.0
         found.orders[:] = 9
@@ -193,7 +262,9 @@ def hill(field: Field) -> Field:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", range(8))
-def test_it_finds_more_than_chance(seed: int, whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_it_finds_more_than_chance(
+    seed: int, whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     """A hill in three of four parameters of 20 values, whose top 19 of 8,000 places, within sqrt(2), 120 draws miss three times in four."""
     values = {
         "gate.base_sessions": tuple(range(100, 120)), "gate.trend_sessions": tuple(range(190, 210)), "gate.rearm_sessions": tuple(range(10, 30)),

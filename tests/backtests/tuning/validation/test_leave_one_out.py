@@ -27,9 +27,17 @@ def drawn(seed: int, sets: int = 6) -> np.ndarray:
     return np.random.default_rng(seed).normal(0.0, 0.02, (400, sets))
 
 
-def left_out(daily: np.ndarray, rule: Rule = BEST_SHARPE, default: int = 0, cuts: Partition | None = None, exposed: bool = True) -> LeaveOneOut:
+def left_out(
+    daily: np.ndarray,
+    rule: Rule = BEST_SHARPE,
+    default: int = 0,
+    cuts: Partition | None = None,
+    exposed: bool = True,
+) -> LeaveOneOut:
     parts = cuts or cut()
-    segments = from_returns(daily, np.full(daily.shape, exposed), np.zeros(daily.shape, dtype=int), parts.edges)
+    segments = from_returns(
+        daily, np.full(daily.shape, exposed), np.zeros(daily.shape, dtype=int), parts.edges
+    )
     return leave_one_out(segments, parts, rule, default)
 
 
@@ -38,7 +46,12 @@ def test_choices_are_those_of_a_search_over_days() -> None:
     found = left_out(daily, default=3)
     assert found.edges.tolist() == FOLDS
     assert found.events.tolist() == EVENTS.tolist()
-    assert found.first.strftime("%Y-%m-%d").tolist() == ["2020-01-01", "2020-04-10", "2020-07-19", "2020-10-27"]
+    assert found.first.strftime("%Y-%m-%d").tolist() == [
+        "2020-01-01",
+        "2020-04-10",
+        "2020-07-19",
+        "2020-10-27",
+    ]
     for fold in range(4):
         begin, end = FOLDS[fold], FOLDS[fold + 1]
         training = np.concatenate((daily[:begin], daily[end + PURGED :]))
@@ -51,8 +64,12 @@ def test_choices_are_those_of_a_search_over_days() -> None:
         assert found.defaults[fold] == pytest.approx(outside[3], rel=1e-9)
         assert found.rank[fold] == (outside < outside[row]).sum() / 5
         assert found.won[fold] == (outside[row] > 0)
-        assert found.figures.total_return[fold] == pytest.approx(np.prod(1 + daily[begin:end, row]) - 1, abs=1e-6)
-        assert found.default_figures.total_return[fold] == pytest.approx(np.prod(1 + daily[begin:end, 3]) - 1, abs=1e-6)
+        assert found.figures.total_return[fold] == pytest.approx(
+            np.prod(1 + daily[begin:end, row]) - 1, abs=1e-6
+        )
+        assert found.default_figures.total_return[fold] == pytest.approx(
+            np.prod(1 + daily[begin:end, 3]) - 1, abs=1e-6
+        )
     assert found.share == found.won.mean()
     assert found.ahead == sum(found.out_of_sample >= found.defaults)
     assert found.median_rank == np.median(found.rank)
@@ -65,7 +82,10 @@ def test_a_fold_and_the_days_after_it_do_not_choose_for_it(seed: int, fold: int)
     unseen = slice(FOLDS[fold], min(FOLDS[fold + 1] + PURGED, 400))
     changed[unseen] = drawn(seed + 1)[unseen]
     before, after = left_out(daily), left_out(changed)
-    assert (before.chosen[fold], before.in_sample[fold]) == (after.chosen[fold], after.in_sample[fold])
+    assert (before.chosen[fold], before.in_sample[fold]) == (
+        after.chosen[fold],
+        after.in_sample[fold],
+    )
 
 
 def test_days_after_a_fold_are_left_out_for_that_fold_only() -> None:
@@ -73,7 +93,12 @@ def test_days_after_a_fold_are_left_out_for_that_fold_only() -> None:
     daily = 0.01 * drawn(2, sets=3)
     daily[:, 2] += 0.0005
     daily[100 : 100 + PURGED, 1] += 0.03
-    assert left_out(daily, BEST_RETURN).chosen.tolist() == [2, 2, 1, 1]  # they lie in fold 1, and are purged for fold 0
+    assert left_out(daily, BEST_RETURN).chosen.tolist() == [
+        2,
+        2,
+        1,
+        1,
+    ]  # they lie in fold 1, and are purged for fold 0
     assert left_out(daily, BEST_RETURN, cuts=cut(purge_days=0)).chosen.tolist() == [1, 2, 1, 1]
 
 
@@ -86,7 +111,12 @@ def test_ranks_and_wins_by_hand() -> None:
     """By return. Set 3 is best on the whole, and on each training part; the default is set 0."""
     daily = flat_but(
         first=[0.000, -0.002, 0.001, 0.002],  # best of 4: won
-        second=[0.001, -0.001, 0.000, 0.001],  # equal to the default, ranks 2 and 3 of 0 to 3: won and ahead
+        second=[
+            0.001,
+            -0.001,
+            0.000,
+            0.001,
+        ],  # equal to the default, ranks 2 and 3 of 0 to 3: won and ahead
         third=[0.002, 0.000, -0.001, 0.001],  # behind the default, third best: won, not ahead
         fourth=[-0.004, -0.003, -0.002, -0.001],  # ahead of all, but a loss: not won
     )
@@ -104,7 +134,9 @@ def test_an_equal_of_the_default_set_is_not_chosen_over_it() -> None:
     assert found.rank.tolist() == [0.5] * 4
 
 
-@pytest.mark.parametrize(("rule", "exposed"), [(Rule({"sharpe": 1.0}, 1, 1.0), True), (BEST_SHARPE, False)])
+@pytest.mark.parametrize(
+    ("rule", "exposed"), [(Rule({"sharpe": 1.0}, 1, 1.0), True), (BEST_SHARPE, False)]
+)
 def test_the_default_set_is_kept_where_none_can_be_chosen(rule: Rule, exposed: bool) -> None:
     found = left_out(drawn(4), rule, default=2, exposed=exposed)
     assert found.kept_default.all() and np.isnan(found.in_sample).all()
@@ -119,5 +151,11 @@ def test_a_lone_set_is_in_the_middle() -> None:
 @pytest.mark.parametrize("events", [0, 1])
 def test_with_fewer_than_two_breakouts_there_is_nothing_to_leave_out(events: int) -> None:
     found = left_out(drawn(6), cuts=cut(events=EVENTS[:events]))
-    assert [len(found.events), len(found.chosen), len(found.out_of_sample), len(found.won), len(found.first)] == [0] * 5
+    assert [
+        len(found.events),
+        len(found.chosen),
+        len(found.out_of_sample),
+        len(found.won),
+        len(found.first),
+    ] == [0] * 5
     assert found.share is None and found.median_rank is None

@@ -12,12 +12,23 @@ import pytest
 from backtests.engine.inputs import Inputs, prepare
 from backtests.engine.simulation import simulate
 from backtests.tuning.search.space import AS_IT_STANDS, Axis, Codes, Space
-from backtests.tuning.validation.robustness import Neighbours, around, delayed, heat_map, importance, neighbours, stress
+from backtests.tuning.validation.robustness import (
+    Neighbours,
+    around,
+    delayed,
+    heat_map,
+    importance,
+    neighbours,
+    stress,
+)
 from config.settings import DEFAULT, Settings, changed, load
 from strategies.gate import gate_lines
 from tests.scenes import configured, random_backtest, real_prices, realdata
 
-NUMBERS, WORDS = Axis("gate.base_sessions", (63, 126, 252, 504), {}), Axis("allocation.own_trend", ("off", "and", "or"), {})
+NUMBERS, WORDS = (
+    Axis("gate.base_sessions", (63, 126, 252, 504), {}),
+    Axis("allocation.own_trend", ("off", "and", "or"), {}),
+)
 DAYS = Axis("allocation.own_trend_days", (100, 200, 300), {"allocation.own_trend": ("and", "or")})
 SPACE = Space((NUMBERS, WORDS, DAYS), (252, "off", 200))
 GRID = np.concatenate([SPACE.defaults(), SPACE.grid()])
@@ -33,14 +44,20 @@ def points(found: Codes, space: Space = SPACE) -> list[tuple[Any, ...]]:
 
 def free(*lengths: int) -> Space:
     """Axes without conditions, whose values are their places and whose settings stand at the first of each."""
-    axes = tuple(Axis(f"gate.a{place}", tuple(range(length)), {}) for place, length in enumerate(lengths))
+    axes = tuple(
+        Axis(f"gate.a{place}", tuple(range(length)), {}) for place, length in enumerate(lengths)
+    )
     return Space(axes, (0,) * len(lengths))
 
 
 def all_of(space: Space) -> Codes:
     """The whole grid in its codes, the settings' own values as -1."""
-    every = np.array(list(product(*(range(len(axis.values)) for axis in space.axes))), dtype=np.int16)
-    own = np.array([axis.values.index(value) for axis, value in zip(space.axes, space.standing, strict=True)])
+    every = np.array(
+        list(product(*(range(len(axis.values)) for axis in space.axes))), dtype=np.int16
+    )
+    own = np.array(
+        [axis.values.index(value) for axis, value in zip(space.axes, space.standing, strict=True)]
+    )
     return np.where(every == own, AS_IT_STANDS, every).astype(np.int16)
 
 
@@ -53,20 +70,35 @@ def values_of(space: Space, sets: Codes) -> np.ndarray:
 
 def test_numbers_go_one_place_up_or_down_words_to_any_other() -> None:
     """Own trend off: its days are not tried, so they have no neighbours."""
-    assert points(around(SPACE, codes(-1, -1, -1))) == [(126, "off", 200), (252, "and", 200), (252, "or", 200), (504, "off", 200)]
+    assert points(around(SPACE, codes(-1, -1, -1))) == [
+        (126, "off", 200),
+        (252, "and", 200),
+        (252, "or", 200),
+        (504, "off", 200),
+    ]
 
 
 def test_parameters_that_are_tried_have_neighbours_and_lose_them_with_their_condition() -> None:
     """Of (63, "or", 300)."""
-    assert points(around(SPACE, codes(0, 2, 2))) == [(63, "and", 300), (63, "off", 200), (63, "or", 200), (126, "or", 300)]
+    assert points(around(SPACE, codes(0, 2, 2))) == [
+        (63, "and", 300),
+        (63, "off", 200),
+        (63, "or", 200),
+        (126, "or", 300),
+    ]
 
 
 def test_the_settings_as_they_stand_are_a_neighbour() -> None:
     assert codes(-1, -1, -1).tolist() in around(SPACE, codes(-1, 1, -1)).tolist()
 
 
-@pytest.mark.parametrize(("code", "expected"), [(-1, [126, 252]), (1, [63, 200]), (2, [200, 504]), (0, [126]), (3, [252])])
-def test_an_own_value_that_is_not_listed_has_its_place_among_the_others(code: int, expected: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(-1, [126, 252]), (1, [63, 200]), (2, [200, 504]), (0, [126]), (3, [252])],
+)
+def test_an_own_value_that_is_not_listed_has_its_place_among_the_others(
+    code: int, expected: list[int]
+) -> None:
     space = Space((NUMBERS,), (200,))
     assert points(around(space, codes(code)), space) == [(value,) for value in expected]
 
@@ -77,9 +109,16 @@ def test_places_are_those_of_the_values_however_they_are_listed() -> None:
 
 
 def test_switches_and_lists_have_no_order() -> None:
-    switch, ceilings = Axis("confirmations.volume.enabled", (True, False), {}), Axis("risk_curve.ceilings", ((0.0, 1.0), (0.5, 1.0), (1.0, 1.0)), {})
+    switch, ceilings = (
+        Axis("confirmations.volume.enabled", (True, False), {}),
+        Axis("risk_curve.ceilings", ((0.0, 1.0), (0.5, 1.0), (1.0, 1.0)), {}),
+    )
     space = Space((switch, ceilings), (True, (0.0, 1.0)))
-    assert points(around(space, codes(-1, -1)), space) == [(False, (0.0, 1.0)), (True, (0.5, 1.0)), (True, (1.0, 1.0))]
+    assert points(around(space, codes(-1, -1)), space) == [
+        (False, (0.0, 1.0)),
+        (True, (0.5, 1.0)),
+        (True, (1.0, 1.0)),
+    ]
 
 
 def refuse(missing: Codes) -> Any:
@@ -110,18 +149,34 @@ def test_what_was_not_tried_is_run() -> None:
 
     found = neighbours(space, tried, objective, 0, evaluate)
     assert sorted(asked) == [(0, 1), (1, 0), (1, 2)]
-    assert dict(zip(map(tuple, values_of(space, found.codes).astype(int).tolist()), found.objective, strict=True)) == pytest.approx(
-        {(2, 1): 0.6, (0, 1): 0.1, (1, 0): 0.1, (1, 2): 0.3}
-    )
+    assert dict(
+        zip(
+            map(tuple, values_of(space, found.codes).astype(int).tolist()),
+            found.objective,
+            strict=True,
+        )
+    ) == pytest.approx({(2, 1): 0.6, (0, 1): 0.1, (1, 0): 0.1, (1, 2): 0.3})
     assert found.share_of_best == pytest.approx(0.2 / 2.0)
 
 
 def test_sets_the_settings_refuse_are_no_neighbours() -> None:
     space = free(3)
-    found = neighbours(space, codes(1).reshape(1, 1), np.array([2.0]), 0, lambda missing: np.where(missing[:, 0] == 2, np.nan, 1.0))
+    found = neighbours(
+        space,
+        codes(1).reshape(1, 1),
+        np.array([2.0]),
+        0,
+        lambda missing: np.where(missing[:, 0] == 2, np.nan, 1.0),
+    )
     assert points(found.codes, space) == [(0,)]
     assert found.share_of_best == 0.5
-    alone = neighbours(space, codes(1).reshape(1, 1), np.array([2.0]), 0, lambda missing: np.full(len(missing), np.nan))
+    alone = neighbours(
+        space,
+        codes(1).reshape(1, 1),
+        np.array([2.0]),
+        0,
+        lambda missing: np.full(len(missing), np.nan),
+    )
     assert alone.share_of_best is None and math.isnan(alone.median) and not len(alone.codes)
 
 
@@ -164,7 +219,9 @@ def test_additive_effects_have_the_shares_of_their_variances() -> None:
     found = importance(space, sets, 3 * a + b, len(sets))
     parts = 9 * (4**2 - 1) / 12, (6**2 - 1) / 12
     assert [one.key for one in found] == ["gate.a0", "gate.a1", "gate.a2"]
-    assert [one.share for one in found] == pytest.approx([parts[0] / sum(parts), parts[1] / sum(parts), 0.0])
+    assert [one.share for one in found] == pytest.approx(
+        [parts[0] / sum(parts), parts[1] / sum(parts), 0.0]
+    )
 
 
 def test_what_parameters_do_together_is_nobodys() -> None:
@@ -186,7 +243,12 @@ def test_sets_that_break_a_constraint_are_left_out() -> None:
     sets = all_of(space)
     a, b = values_of(space, sets).T
     objective = np.where(b == 2, -np.inf, a + 2 * b)
-    kept = importance(free(4, 2), all_of(free(4, 2)), (lambda v: v[:, 0] + 2 * v[:, 1])(values_of(free(4, 2), all_of(free(4, 2)))), 8)
+    kept = importance(
+        free(4, 2),
+        all_of(free(4, 2)),
+        (lambda v: v[:, 0] + 2 * v[:, 1])(values_of(free(4, 2), all_of(free(4, 2)))),
+        8,
+    )
     assert shares(importance(space, sets, objective, len(sets))) == pytest.approx(shares(kept))
 
 
@@ -216,7 +278,9 @@ def test_all_sets_tried_leave_nothing_to_chance() -> None:
     space = free(2, 2)
     sets = all_of(space)
     a, b = values_of(space, sets).T
-    assert shares(importance(space, sets, 4 * a + b, 4)) == pytest.approx({"gate.a0": 16 / 17, "gate.a1": 1 / 17})
+    assert shares(importance(space, sets, 4 * a + b, 4)) == pytest.approx(
+        {"gate.a0": 16 / 17, "gate.a1": 1 / 17}
+    )
     assert shares(importance(space, sets, 4 * a + b, 1000))["gate.a0"] < 16 / 17
 
 
@@ -226,13 +290,20 @@ def test_a_condition_is_measured_where_it_holds() -> None:
     Sum of squares between days, among the sets that have them: 2 x 4 x (1 + 0 + 1) = 16.
     """
     sets = GRID
-    objective = np.array([0.0 if point[1] == "off" else point[2] / 100 for point in (tuple(SPACE.point(one).values()) for one in sets)])
+    objective = np.array(
+        [
+            0.0 if point[1] == "off" else point[2] / 100
+            for point in (tuple(SPACE.point(one).values()) for one in sets)
+        ]
+    )
     assert len(sets) == 4 * 7
     total = 4 * (2 * (1 + 4 + 9) - 7 * (12 / 7) ** 2)
     found = shares(importance(SPACE, sets, objective, len(sets)))
     assert found["allocation.own_trend_days"] == pytest.approx(16 / total)
     assert found["gate.base_sessions"] == pytest.approx(0.0)
-    assert found["allocation.own_trend"] == pytest.approx(4 * ((12 / 7) ** 2 + 6 * (2 - 12 / 7) ** 2) / total)
+    assert found["allocation.own_trend"] == pytest.approx(
+        4 * ((12 / 7) ** 2 + 6 * (2 - 12 / 7) ** 2) / total
+    )
 
 
 def test_an_own_value_that_is_not_listed_belongs_to_no_value() -> None:
@@ -256,8 +327,15 @@ def test_a_map_by_hand() -> None:
     objective[(values[:, 0] == 0) & (values[:, 1] == 0)] = -np.inf
     tried = ~((values[:, 0] == 1) & (values[:, 1] == 1))
     found = heat_map(space, sets[tried], objective[tried], "gate.a0", "gate.a1")
-    assert (found.x, found.y, found.x_values, found.y_values) == ("gate.a0", "gate.a1", (0, 1, 2), (0, 1))
-    np.testing.assert_array_equal(found.median, [[np.nan, 2.0, 3.0], [2.0, np.nan, 3.0]])  # others: x + y + (0, 1 or 2)
+    assert (found.x, found.y, found.x_values, found.y_values) == (
+        "gate.a0",
+        "gate.a1",
+        (0, 1, 2),
+        (0, 1),
+    )
+    np.testing.assert_array_equal(
+        found.median, [[np.nan, 2.0, 3.0], [2.0, np.nan, 3.0]]
+    )  # others: x + y + (0, 1 or 2)
     np.testing.assert_array_equal(found.best, [[np.nan, 3.0, 4.0], [3.0, np.nan, 5.0]])
 
 
@@ -265,7 +343,10 @@ def test_a_map_turned_is_the_same_map() -> None:
     space = free(4, 3, 2)
     sets = space.drawn(15, 3)
     objective = np.random.default_rng(1).normal(size=len(sets))
-    one, other = (heat_map(space, sets, objective, *keys) for keys in (("gate.a0", "gate.a1"), ("gate.a1", "gate.a0")))
+    one, other = (
+        heat_map(space, sets, objective, *keys)
+        for keys in (("gate.a0", "gate.a1"), ("gate.a1", "gate.a0"))
+    )
     np.testing.assert_array_equal(one.median, other.median.T)
     np.testing.assert_array_equal(one.best, other.best.T)
 
@@ -296,13 +377,20 @@ def test_the_stresses_of_the_defaults() -> None:
         "slippage doubled": {"costs.slippage": 2 * 0.0005},
         "slippage times five": {"costs.slippage": 5 * 0.0005},
         "gate one bar late": {},
-        **{f"without {name}": {f"confirmations.{name}.enabled": False} for name in ("volume", "breadth", "leadership", "credit")},
+        **{
+            f"without {name}": {f"confirmations.{name}.enabled": False}
+            for name in ("volume", "breadth", "leadership", "credit")
+        },
         "gate on IWM": stressed(load())["gate on IWM"],
     }
     assert [one.name for one in stress(load()) if one.late] == ["gate one bar late"]
 
 
-@pytest.mark.parametrize("file", [None, *sorted(DEFAULT.parent.glob("*.toml"))], ids=lambda file: file.stem if file else "none")
+@pytest.mark.parametrize(
+    "file",
+    [None, *sorted(DEFAULT.parent.glob("*.toml"))],
+    ids=lambda file: file.stem if file else "none",
+)
 def test_every_stress_loads_as_overrides_and_changes_what_it_names(file: Path | None) -> None:
     files = [file] if file else []
     settings = load(files)
@@ -315,7 +403,10 @@ def test_every_stress_loads_as_overrides_and_changes_what_it_names(file: Path | 
 def test_a_confirmation_is_dropped_and_as_many_asked_for_as_there_are() -> None:
     """All four must hold: of three left, three. None need hold: none is asked for, so none is missed."""
     all_four = changed(load(), {"gate.min_confirmations": 4}, "test")
-    assert stressed(all_four)["without volume"] == {"confirmations.volume.enabled": False, "gate.min_confirmations": 3}
+    assert stressed(all_four)["without volume"] == {
+        "confirmations.volume.enabled": False,
+        "gate.min_confirmations": 3,
+    }
     none = changed(load(), {"gate.min_confirmations": 0}, "test")
     assert not [name for name in stressed(none) if name.startswith("without")]
 
@@ -341,7 +432,9 @@ def test_the_fund_makes_a_gate_on_real_prices(tmp_path: Path) -> None:
     from tests.scenes import REAL
 
     prices = real_prices("1d", REAL, tmp_path)
-    base = configured({"prices.source": "folder", "prices.folder": str(REAL), "prices.cache": str(tmp_path)})
+    base = configured(
+        {"prices.source": "folder", "prices.folder": str(REAL), "prices.cache": str(tmp_path)}
+    )
     table = prepare(changed(base, stressed(base)["gate on IWM"], "test"), prices).table
     assert str(table.index[0].date()) == "2000-05-26"
     assert (table["state"] == "confirmed").any()
@@ -370,7 +463,10 @@ def test_a_delayed_gate_is_the_gate_of_the_bar_before(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_delayed_gate_decides_a_bar_late_in_backtrader(seed: int) -> None:
     inputs = random_backtest(np.random.default_rng((88, seed)))
-    on_time, late = ([(one.gate.state, one.gate.ceiling) for one in simulate(one).decisions] for one in (inputs, delayed(inputs)))
+    on_time, late = (
+        [(one.gate.state, one.gate.ceiling) for one in simulate(one).decisions]
+        for one in (inputs, delayed(inputs))
+    )
     assert late[1:] == on_time[:-1]
     assert late != on_time
     assert simulate(delayed(inputs)).orders

@@ -30,7 +30,9 @@ def quiet(done: int, of: int) -> None:
 class Told:
     """A field whose sets make what they are told to: by turn, the return of a year and the orders of each set."""
 
-    def __init__(self, years: Sequence[Sequence[float]], orders: Sequence[Sequence[int]], sessions: int) -> None:
+    def __init__(
+        self, years: Sequence[Sequence[float]], orders: Sequence[Sequence[int]], sessions: int
+    ) -> None:
         self.window_sessions = sessions
         self.days = pd.date_range("2020-01-01", periods=365, tz="UTC")
         self.years, self.orders, self.turns = years, orders, list[int]()
@@ -44,7 +46,10 @@ class Told:
 
 
 def told(
-    years: Sequence[Sequence[float]], orders: Sequence[Sequence[int]] | None = None, count: int = 4, sessions: int = 100
+    years: Sequence[Sequence[float]],
+    orders: Sequence[Sequence[int]] | None = None,
+    count: int = 4,
+    sessions: int = 100,
 ) -> tuple[SearchedGates, Told]:
     field: Any = Told(years, orders or [[9, 9]] * len(years), sessions)
     return searched_gates(field, NOBODY, Rule({"cagr": 1.0}, 5, 1.0), count, 1, quiet), field
@@ -61,7 +66,10 @@ def test_p_by_hand() -> None:
 
 def test_sets_that_break_the_rule_are_not_the_best() -> None:
     """At least 5 orders: in the first shift the better set has 4, in the second both do, and such a shift is not as good."""
-    found, _ = told([[0.5, 0.9], [0.8, 0.1], [0.8, 0.9], [0.6, 0.0], [0.0, 0.0]], [[5, 4], [4, 5], [4, 4], [5, 5], [5, 5]])
+    found, _ = told(
+        [[0.5, 0.9], [0.8, 0.1], [0.8, 0.9], [0.6, 0.0], [0.0, 0.0]],
+        [[5, 4], [4, 5], [4, 4], [5, 5], [5, 5]],
+    )
     assert found.own_best == pytest.approx(0.5)
     assert found.shifted_best == pytest.approx([0.1, -np.inf, 0.6, 0.0])
     assert found.p == 2 / 5
@@ -103,7 +111,11 @@ def test_progress_counts_the_shifts() -> None:
 
 # On prices
 
-VALUES = {"gate.base_sessions": (126, 252), "allocation.band": (0.05, 0.5), "gate.trend_sessions": (150, 200)}
+VALUES = {
+    "gate.base_sessions": (126, 252),
+    "allocation.band": (0.05, 0.5),
+    "gate.trend_sessions": (150, 200),
+}
 
 
 def test_each_set_has_its_own_gate(whole_folder: Path, cache: Path) -> None:
@@ -113,36 +125,65 @@ def test_each_set_has_its_own_gate(whole_folder: Path, cache: Path) -> None:
     found = searched_gates(field, codes, SHARPE, 3, 8, quiet)
     shifts = np.random.default_rng(8).permutation(np.arange(1, field.window_sessions))[:3]
     days = daily_rows(field.inputs.grid)
-    prepared = [prepare(changed(field.inputs.settings, field.space.point(code), "the set"), field.inputs.prices) for code in codes]
+    prepared = [
+        prepare(
+            changed(field.inputs.settings, field.space.point(code), "the set"), field.inputs.prices
+        )
+        for code in codes
+    ]
     own = max(float(sharpe(returns(field.curves(code[None])[0][0][days])) or 0.0) for code in codes)
-    best = [max(float(sharpe(returns(shifted_run(inputs, int(shift))[days])) or 0.0) for inputs in prepared) for shift in shifts]
+    best = [
+        max(
+            float(sharpe(returns(shifted_run(inputs, int(shift))[days])) or 0.0)
+            for inputs in prepared
+        )
+        for shift in shifts
+    ]
     assert found.own_best == pytest.approx(own, rel=1e-9)
     assert found.shifted_best == pytest.approx(best, rel=1e-9)
     assert found.p == (1 + sum(one >= own for one in best)) / 4
 
 
-def steered(prices: Prices, open_days: pd.DatetimeIndex, when_open: float, when_closed: float) -> Prices:
+def steered(
+    prices: Prices, open_days: pd.DatetimeIndex, when_open: float, when_closed: float
+) -> Prices:
     """The same prices, but every coin rises or falls by so much a day, with a little noise, as the gate was open when the day began or not."""
     series = dict(prices.series)
     for request, one in prices.series.items():
         if request.kind == "coin":
             index = one.frame.index
             steps = np.where((index - DAY).isin(open_days), when_open, when_closed)
-            close = 100.0 * np.cumprod(1.0 + steps + np.random.default_rng(1).normal(0.0, 0.005, len(index)))
+            close = 100.0 * np.cumprod(
+                1.0 + steps + np.random.default_rng(1).normal(0.0, 0.005, len(index))
+            )
             before = np.concatenate((close[:1], close[:-1]))
-            frame = one.frame.assign(open=before, close=close, adj_close=close, high=np.fmax(close, before), low=np.fmin(close, before))
+            frame = one.frame.assign(
+                open=before,
+                close=close,
+                adj_close=close,
+                high=np.fmax(close, before),
+                low=np.fmin(close, before),
+            )
             series[request] = one._replace(frame=frame)
     return prices._replace(series=series)
 
 
-@pytest.mark.parametrize(("when_open", "when_closed", "p"), [(0.01, -0.01, 1 / 41), (-0.01, 0.01, 1.0)], ids=["with the gate", "against it"])
-def test_a_gate_that_matters_is_found_out(when_open: float, when_closed: float, p: float, whole_folder: Path, cache: Path) -> None:
+@pytest.mark.parametrize(
+    ("when_open", "when_closed", "p"),
+    [(0.01, -0.01, 1 / 41), (-0.01, 0.01, 1.0)],
+    ids=["with the gate", "against it"],
+)
+def test_a_gate_that_matters_is_found_out(
+    when_open: float, when_closed: float, p: float, whole_folder: Path, cache: Path
+) -> None:
     """Coins rise while the gate of the settings is open: no shift of 40 does as well. And the other way round."""
     given_settings, prices = folder_prices(whole_folder, cache)
     table = prepare(given_settings, prices).table
     days = pd.date_range(table.index[0].floor("D") + DAY, table.index[-1].ceil("D"), freq="D")
     known = table["state"].to_numpy()[table.index.searchsorted(days, side="right") - 1]
-    inputs = prepare(given_settings, steered(prices, days[known == "confirmed"], when_open, when_closed))
+    inputs = prepare(
+        given_settings, steered(prices, days[known == "confirmed"], when_open, when_closed)
+    )
     field = Field(inputs, spaced(given_settings, VALUES), 1)
     codes = np.concatenate([field.space.defaults(), field.space.grid()])
     found = searched_gates(field, codes, SHARPE, 40, 5, quiet)

@@ -44,7 +44,9 @@ MISSED: dict[str, dict[str, Any]] = {  # each just beyond its limit, none of the
     "neighbours": {"neighbours": 0.7 - 1e-9},
     "searched_gates": {"searched_gates_p": 0.05 + 1e-9},
 }
-CONDEMNED: dict[str, dict[str, Any]] = {  # each where luck, or holding nothing, begins to do as well
+CONDEMNED: dict[
+    str, dict[str, Any]
+] = {  # each where luck, or holding nothing, begins to do as well
     "objective": {"objective": 0.0},
     "pbo": {"pbo": 0.5},
     "deflated_sharpe": {"deflated_sharpe": 0.5 - 1e-9},
@@ -123,7 +125,9 @@ def test_unless_another_figure_condemns(name: str, missing: str) -> None:
         assert judged(**ABSENT[missing] | NOT_QUITE[name]).word == "cannot be told"
 
 
-@pytest.mark.parametrize("name", ["pbo", "deflated_sharpe", "neighbours", "searched_gates_p", "objective"])
+@pytest.mark.parametrize(
+    "name", ["pbo", "deflated_sharpe", "neighbours", "searched_gates_p", "objective"]
+)
 def test_not_a_number_is_no_figure(name: str) -> None:
     assert judged(**{name: math.nan}).word == "cannot be told"
 
@@ -155,7 +159,12 @@ def test_a_recommended_set_is_not_called_better_than_the_settings() -> None:
 
 def test_a_p_of_too_few_gates_is_none() -> None:
     """Of 18 gates the smallest p is 1 / 19 = 5.3 %, of 19 it is 1 / 20."""
-    for gates, p, word in ((18, 1 / 19, "cannot be told"), (19, 1 / 20, "recommend"), (1, 1.0, "cannot be told"), (0, None, "cannot be told")):
+    for gates, p, word in (
+        (18, 1 / 19, "cannot be told"),
+        (19, 1 / 20, "recommend"),
+        (1, 1.0, "cannot be told"),
+        (0, None, "cannot be told"),
+    ):
         assert judged(searched_gates=gates, searched_gates_p=p).word == word, gates
     assert "19" in judged(searched_gates=18, searched_gates_p=1 / 19).why[-1]
 
@@ -184,7 +193,10 @@ def test_the_settings_as_they_stand_are_named_as_such() -> None:
     for changes in ({}, MISSED["pbo"], FEW):
         found = judged(is_default=True, **changes)
         assert found.word == judged(**changes).word
-        assert found.why[0] == "The best of 10,000 sets is the settings as they stand: there is nothing to change."
+        assert (
+            found.why[0]
+            == "The best of 10,000 sets is the settings as they stand: there is nothing to change."
+        )
         assert not any("there is nothing to change" in line for line in judged(**changes).why)
     assert "keeping the settings as they stand" in judged(**MISSED["pbo"]).why[0]
     assert "against relying on it" in judged(is_default=True, **MISSED["pbo"]).why[1]
@@ -193,10 +205,20 @@ def test_the_settings_as_they_stand_are_named_as_such() -> None:
 def test_what_decided_comes_first() -> None:
     """Here two tests fail, one of them clearly; then two, and a figure is missing."""
     against = judged(**FEW, **MISSED["pbo"] | CONDEMNED["searched_gates"])
-    assert [line.partition(":")[0] for line in against.why[1:]] == ["Wrong times", "Overfitting", "Breakouts"]
+    assert [line.partition(":")[0] for line in against.why[1:]] == [
+        "Wrong times",
+        "Overfitting",
+        "Breakouts",
+    ]
     open_ = judged(**FEW, **MISSED["pbo"] | ABSENT["neighbours"])
-    assert [line.partition(":")[0] for line in open_.why[1:]] == ["Breakouts", "Neighbours", "Overfitting"]
-    assert judged(superior_p=0.01).why == ("The best of 10,000 sets passes all 7 tests; they make luck unlikely, they promise nothing.",)
+    assert [line.partition(":")[0] for line in open_.why[1:]] == [
+        "Breakouts",
+        "Neighbours",
+        "Overfitting",
+    ]
+    assert judged(superior_p=0.01).why == (
+        "The best of 10,000 sets passes all 7 tests; they make luck unlikely, they promise nothing.",
+    )
 
 
 @pytest.mark.parametrize("name", [*MISSED, "events"])
@@ -205,7 +227,9 @@ def test_every_sentence_has_number_and_limit(name: str) -> None:
         test = next(test for test in judged(**changes).tests if test.name == name)
         assert test.value is not None
         for number in (test.value, test.limit):
-            assert (f"{number:.0f}" if name == "events" else f"{number:.0%}") in re.sub(r"\.\d+%", "%", test.text), test.text
+            assert (f"{number:.0f}" if name == "events" else f"{number:.0%}") in re.sub(
+                r"\.\d+%", "%", test.text
+            ), test.text
         assert test.text.endswith(".") and ": " in test.text
 
 
@@ -245,7 +269,10 @@ ANY = st.builds(
 def test_recommended_is_what_the_limits_say_and_nothing_else(facts: Facts) -> None:
     """Written down once more, from the figures alone."""
     f = facts
-    exist = None not in (f.objective, f.pbo, f.deflated_sharpe, f.neighbours, f.searched_gates_p) and f.folds > 0
+    exist = (
+        None not in (f.objective, f.pbo, f.deflated_sharpe, f.neighbours, f.searched_gates_p)
+        and f.folds > 0
+    )
     within = (
         exist
         and f.objective > 0 and f.events >= 5 and (f.pbo <= 0.2 or (f.probability_of_loss is not None and f.probability_of_loss <= 0.05))
@@ -255,7 +282,14 @@ def test_recommended_is_what_the_limits_say_and_nothing_else(facts: Facts) -> No
     assert (judge(facts, LIMITS).word == "recommend") == within
 
 
-WORSE = {"pbo": 1.0, "probability_of_loss": 1.0, "deflated_sharpe": 0.0, "won": 0, "neighbours": -1.0, "searched_gates_p": 1.0}
+WORSE = {
+    "pbo": 1.0,
+    "probability_of_loss": 1.0,
+    "deflated_sharpe": 0.0,
+    "won": 0,
+    "neighbours": -1.0,
+    "searched_gates_p": 1.0,
+}
 WORSE |= {"objective": -1.0, "events": 0}
 
 
@@ -265,7 +299,9 @@ def test_a_worse_figure_never_brings_a_better_word(facts: Facts, name: str) -> N
     if name == "events" or getattr(facts, name) is not None:
         worse = judge(facts._replace(**{name: WORSE[name]}), LIMITS).word
         before = judge(facts, LIMITS).word
-        assert better(worse) <= better(before) or (name == "events" and worse == "cannot be told" and before == "do not recommend")
+        assert better(worse) <= better(before) or (
+            name == "events" and worse == "cannot be told" and before == "do not recommend"
+        )
 
 
 def test_worthless_searches_are_rarely_recommended() -> None:
