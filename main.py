@@ -205,9 +205,10 @@ def paper(
 
         run_replay(config, set_, json, replay, output)
         return
+    from backtests.engine.live import live_strategy
     from brokers.commands.paper import run_paper
 
-    raise typer.Exit(run_paper(config, set_, json, once))
+    raise typer.Exit(run_paper(config, set_, json, once, live_strategy))
 
 
 @command(app, "halt")

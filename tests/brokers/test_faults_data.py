@@ -861,17 +861,14 @@ def test_fault_48_a_revised_history_is_told_and_not_acted_on_backwards(
         w.run()
         before = gate_rows(w)
         week = [pd.Timestamp(day) for day in ("2015-10-14", "2015-10-15", "2015-10-16")]
-        change_rows(
-            w,
-            "^RUT",
-            lambda rows: rows.assign(
-                **{
-                    name: rows[name].where(~rows.index.isin(week), rows[name] / 2)
-                    for name in PRICES
-                }
-            ),
-        )
-        change_rows(w, "IWM", only_volume("2015-10-20"))  # is waited for meanwhile, in vain
+
+        def halved(rows: pd.DataFrame) -> pd.DataFrame:
+            rows.loc[rows.index.isin(week), PRICES] /= 2
+            return rows
+
+        for symbol in ("^RUT", "IWM"):  # of the index alone they would be held
+            change_rows(w, symbol, halved)
+        change_rows(w, "HYG", only_volume("2015-10-20"))  # is waited for meanwhile, in vain
         voice = next_day(w)
         assert decisions(w)[-1].decided_at >= SECOND + 30
         (text,) = said(voice.problems, "revised")

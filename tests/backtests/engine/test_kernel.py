@@ -165,7 +165,7 @@ def test_starting_the_kernel_loads_nothing_that_only_the_tests_need_and_hides_no
     None
 ):
     program = (
-        "import sys; from backtests import kernel; assert not {'scipy.linalg', 'scipy.linalg.cython_blas', 'coverage'} & sys.modules.keys(); "
+        "import sys; from backtests.engine import kernel; assert not {'scipy.linalg', 'scipy.linalg.cython_blas', 'coverage'} & sys.modules.keys(); "
         "import scipy.linalg, coverage; print(scipy.linalg.norm([3.0, 4.0]), coverage.Coverage.__name__)"
     )
     said = subprocess.run(

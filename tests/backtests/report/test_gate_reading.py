@@ -193,13 +193,13 @@ def test_a_spell_below_its_level_says_failed(folder: Path, cache: Path):
         changed = []
         for row in rows:
             cells = row.split(",")
-            cells[4] = (
-                f"{float(cells[4]) * (0.8 if '2013-08-12' <= cells[0] < '2013-09-01' else 1):.6f}"
-            )
+            factor = 0.8 if "2013-08-12" <= cells[0] < "2013-09-01" else 1
+            cells[4:6] = [f"{float(cell) * factor:.6f}" for cell in cells[4:6]]
             changed.append(",".join(cells))
         return changed
 
-    edit(folder / "daily/RUT.csv", fall)
+    for name in ("RUT", "IWM"):  # a fall of the index alone would be held
+        edit(folder / f"daily/{name}.csv", fall)
     prices = load_prices(load([], overrides(folder, cache)), pd.Timestamp("2017-01-01", tz="UTC"))
     assert told(prices, folder, cache, "2013-08-13").startswith("The gate is open")
     assert told(prices, folder, cache, "2013-08-14").startswith(

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from backtests.commands import runs as commands
+from backtests.commands.backtest import run_backtest
+from backtests.commands.gate import read_gate
+from backtests.commands.report import write_report
 from backtests.report.run.terminal import show_backtest
 from backtests.runs import folder as runs
 from backtests.runs.latest_evidence import newest
@@ -60,13 +62,13 @@ def test_gate_and_backtest_quote_it_where_it_was_known(
     kept(place, "20260101T000000-evidence-aa", found("Of 3 readings [2] supported."))
 
     def gate(as_of: str | None) -> object:
-        commands.read_gate(None, words, True, as_of, False)
+        read_gate(None, words, True, as_of, False)
         return json.loads(capsys.readouterr().out)["evidence"]
 
     assert gate(None) == newest() and gate("2014-01-10") is None
-    commands.read_gate(None, words, False, None, False)
+    read_gate(None, words, False, None, False)
     assert "Of 3 readings [2] supported." in " ".join(capsys.readouterr().out.split())
-    commands.run_backtest(None, words, False, Path("run"), False, True, False)
+    run_backtest(None, words, False, Path("run"), False, True, False)
     assert "Of 3 readings [2] supported." in " ".join(capsys.readouterr().out.split())
     assert runs.read(Path("run"))["evidence"] == newest()
     assert "Of 3 readings [2] supported." in (Path("run") / "report.html").read_text()
@@ -81,10 +83,10 @@ def test_a_run_of_an_older_version_has_no_line_and_is_shown(
         f"prices.cache={cache}",
         f"signal.history_from={HISTORY_FROM}",
     ]
-    commands.run_backtest(None, words, True, Path("run"), False, False, False)
+    run_backtest(None, words, True, Path("run"), False, False, False)
     summary = runs.read(Path("run"))
     assert summary.pop("evidence") is None
     Path("run/metrics.json").write_text(json.dumps(summary))
-    commands.write_report(Path("run"), None, True)
+    write_report(Path("run"), None, True)
     assert "thesis on trial" not in Path("run/report.html").read_text()
     show_backtest(console(), summary, "run")

@@ -359,7 +359,7 @@ def test_a_service_that_hangs_does_not_keep_the_program_from_ending():
     program = """
 import sys
 from loguru import logger
-from brokers.notify import DeadMansSwitch, Notifier
+from brokers.live.notify import DeadMansSwitch, Notifier
 notifier = Notifier(sys.argv[1:], ["gate"], logger)
 switch = DeadMansSwitch(1, print, logger)
 notifier.send("gate", "opened", "text")

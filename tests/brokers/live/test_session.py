@@ -40,13 +40,13 @@ UNKNOWN = refusal(-2013, "Order does not exist.")
 def test_a_series_that_is_waited_for_is_read_before_the_decision(
     late: float, whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """High-yield bonds fall by a third in the session before: that shuts the first channel, whether its row is there at once or in a minute."""
+    """High-yield bonds fall below their average in the session before: the first channel no longer holds, whether its row is there at once or in a minute."""
     with downloading(whole_folder, cache, tmp_path, {"paper.patience": 120.0}) as w:
         w.run()
         w.clock.sleep(DAY)
         before, came = w.yahoo.frames["HYG"], w.clock.now() + late
         fallen = before.copy()
-        fallen.loc["2015-10-20", ["open", "high", "low", "close", "adj_close"]] *= 0.7
+        fallen.loc["2015-10-20", ["open", "high", "low", "close", "adj_close"]] *= 0.982
 
         class Frames(dict[str, Any]):
             def __getitem__(self, symbol: str) -> Any:

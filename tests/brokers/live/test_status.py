@@ -36,7 +36,7 @@ BEGINNING = f"""
 import sys
 from pathlib import Path
 from loguru import logger
-from brokers import logs
+from brokers.live import logs
 from brokers.status import Holding, Status, shown
 nan = float("nan")
 status = {STATUS!r}

@@ -291,7 +291,7 @@ def test_a_process_killed_while_it_writes_leaves_the_old_rows_and_no_rubbish(
     script = """
 import os, signal, sys
 from pathlib import Path
-from brokers.prices.files import replace_file
+from brokers.atomic_files import replace_file
 def write(name):
     Path(name).write_bytes(b"PAR1 half a file")
     os.kill(os.getpid(), signal.SIGKILL)
