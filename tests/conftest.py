@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,32 @@ THEIR_WARNING = (
     "ignore:Series.values returning an ndarray that drops timezone:pandas.errors.Pandas4Warning"
 )
 KEPT = "RUSSELL_GATE_TEST_DATA"  # says where the real files are; no setting
-# Of these one variant is in every run, all are in `make proofs`: a login page, an empty body and half of one take the same way.
+# Files whose parametrized tests run with one variant in every run and with all in `make proofs`: a
+# login page, an empty body and half of one are handled the same way.
 MANY_VARIANTS = (
-    "test_faults_",
-    "test_secrets_stay",
-    "test_kills",
-    "test_doctor",
-    "test_session_",
     "test_browser",
+    "test_doctor",
+    "test_evaluator",
+    "test_faults_",
+    "test_kills",
     "test_replay",
+    "test_secrets_stay",
+    "test_session_page",
     "test_spa.",
+    "test_summary",
+    "test_tpe",
+    "test_tune_page",
 )
-MANY_VARIANTS += ("test_field", "test_adaptive", "test_tune_page")
-SPREAD = "test_random_faults"  # long, and each for itself: beside the tests of other files, which stay together, they fill all workers
+# A long file of independent tests: they are spread over all workers, which other files are not.
+SPREAD = "test_random_faults"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-browser",
+        action="store_true",
+        help="fail where a test is skipped for want of one",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +50,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     indices = item.callspec.indices.values() if hasattr(item, "callspec") else ()
     if item.path.name.startswith(MANY_VARIANTS) and any(indices):
         item.add_marker("proof")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if item.config.getoption("--require-browser") and report.skipped:
+        reason = str(report.longrepr)
+        if "no Chromium" in reason:
+            report.outcome, report.longrepr = "failed", f"--require-browser: {reason}"
+    return report
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -50,7 +75,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are processors: tests wait for browsers, for other processes, for what does not answer."""
+    """One more than there are processors: tests wait for browsers, processes and timeouts."""
     return len(os.sched_getaffinity(0)) + 1
 
 
@@ -64,7 +89,10 @@ def no_outer_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def own_client_of_yahoo() -> Iterator[None]:
-    """yfinance's one client of a process keeps the network it was made in, cookies and refusals: the next test makes its own."""
+    """Each test makes a client of its own.
+
+    yfinance's, one a process, keeps the network it was made in, cookies and refusals.
+    """
     yield
     if yahoo := sys.modules.get("brokers.prices.yahoo"):
         yahoo._client.cache_clear()
