@@ -1,0 +1,96 @@
+"""Ctrl-C at many moments of a backtest, from the first line of main.py on.
+
+    python -m tests.proofs.interrupts [--shots 200] [--seconds 2.0]
+
+Each shot starts a backtest of the embedded sample in an empty folder and interrupts it so long
+after the first line of main.py. It must end with exit code 130 and one message, and leave nothing.
+Exit 1 if one does not.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+# As `python main.py`, and says on a pipe when the first line is reached.
+FIRST_LINE = """
+import os, sys
+pipe, file, *words = sys.argv[1:]
+code = compile(open(file, encoding="utf-8").read(), file, "exec")
+sys.argv, sys.path[0] = [file, *words], os.path.dirname(file)
+os.write(int(pipe), b".")
+exec(code, {"__name__": "__main__", "__file__": file})
+"""
+LONG = ("backtest.random_gates=100000",)  # no run is over before its shot
+
+
+class Ending(NamedTuple):
+    """How an interrupted process ended."""
+
+    code: int
+    out: str
+    err: str
+    left: tuple[str, ...]  # files and folders
+
+    @property
+    def clean(self) -> bool:
+        """Whether all is as it should be."""
+        return (self.code, self.out, self.left) == (130, "", ()) and self.err == (
+            "interrupted; nothing half-written is left\n"
+        )
+
+
+def interrupt(seconds: float, cache: Path, folder: Path) -> Ending:
+    """Start a backtest in the empty `folder`, and interrupt it `seconds` after its first line."""
+    settings = ("prices.source=sample", f"prices.cache={cache}", *LONG)
+    words = ["backtest", *(word for pair in settings for word in ("--set", pair))]
+    read, write = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", FIRST_LINE, str(write), str(ROOT / "main.py"), *words],
+        cwd=folder,
+        pass_fds=(write,),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(write)
+    os.read(read, 1)
+    os.close(read)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    left = (*folder.glob("*.*"), *folder.glob("runs/*"), *folder.glob("runs/.*"))
+    left += tuple(cache.rglob(".*"))
+    return Ending(process.returncode, out, err, tuple(sorted(str(path) for path in left)))
+
+
+def main() -> None:
+    """Shoot, count and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shots", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    given = parser.parse_args()
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as cache:
+        for shot in range(given.shots):
+            seconds = given.seconds * shot / given.shots
+            with tempfile.TemporaryDirectory() as folder:
+                ending = interrupt(seconds, Path(cache), Path(folder))
+            counts["clean" if ending.clean else "not clean"] += 1
+            if not ending.clean:
+                print(f"after {seconds:.3f} s: {ending}")
+    print(f"{given.shots} shots over {given.seconds:g} s: {counts['clean']} clean exits")
+    sys.exit(counts["clean"] != given.shots)
+
+
+if __name__ == "__main__":
+    main()
