@@ -1,68 +1,91 @@
-"""The commands. What they do lives in the packages beside this file; everything heavy is imported when it is needed."""
+"""The command line: options and help texts. Each command imports its package when it runs."""
+
+import _signal  # built in, so that loading it leaves no time for Ctrl-C
+
+if __name__ == "__main__":
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, {_signal.SIGINT})  # until run() records it
 
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-DONE, USAGE, MARKET_DATA, EXCHANGE, STOPPED, INTERRUPTED = 0, 2, 3, 4, 5, 130
+from backtests.commands.options import (
+    AsOf,
+    BarLength,
+    Coins,
+    Config,
+    Cuts,
+    DocumentName,
+    Drill,
+    JournalSet,
+    Json,
+    NewFile,
+    NoBenchmarks,
+    NoReport,
+    Once,
+    Output,
+    PriceFolder,
+    Reason,
+    Refresh,
+    Replay,
+    ReplayOutput,
+    RunFolders,
+    RunOrJournal,
+    Seed,
+    Set,
+    Style,
+    Window,
+)
+from brokers.interrupts import EXIT_CODE, check_interrupt, raised_at_once, record_interrupts
+
+DONE, USAGE, MARKET_DATA, EXCHANGE, STOPPED, INTERRUPTED = 0, 2, 3, 4, 5, EXIT_CODE
 
 app = typer.Typer(
-    help="Gate crypto exposure on the Russell 2000's breakout regime: backtest it, trade it on paper, doubt it.",
+    help="Hold crypto only after breakouts of the Russell 2000: backtest, tune, trade on paper.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, 5 stopped for safety or a check failed, 130 interrupted.",
+    epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, "
+    "5 stopped for safety or a check failed, 130 interrupted.",
 )
 check = typer.Typer(
-    help="Check the promises on your own configuration and data.",
+    help="Check your configuration and data for errors.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 config = typer.Typer(
-    help="Show settings and their schema.", no_args_is_help=True, rich_markup_mode=None
+    help="Show the settings and the JSON schemas.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(check, name="check")
 app.add_typer(config, name="config")
 
-Config = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--config", "-c", help="TOML file over config/default.toml; repeatable, later wins."
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        metavar="KEY=VALUE",
-        help="One setting, e.g. gate.base_sessions=126; repeatable.",
-    ),
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
-]
-Refresh = Annotated[
-    bool, typer.Option("--refresh", help="Download all prices again instead of updating the cache.")
-]
 
+def command(
+    group: typer.Typer, name: str, *, waits: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command; an expected error becomes one message and an exit code.
 
-def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command whose expected failures become one message and their exit code."""
+    Ctrl-C ends it at its next step; one that `waits` for a person or the network at once.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> None:
             try:
-                function(*args, **kwargs)
-            except KeyboardInterrupt:
-                typer.echo("interrupted; nothing half-written is left", err=True)
+                check_interrupt()
+                with raised_at_once() if waits else nullcontext():
+                    function(*args, **kwargs)
+            except (KeyboardInterrupt, typer.Abort) as interrupt:
+                notes = getattr(interrupt, "__notes__", [])
+                message = "; ".join(["interrupted", "nothing half-written is left", *notes])
+                typer.echo(message, err=True)
                 raise typer.Exit(INTERRUPTED) from None
             except Exception as error:
                 code = exit_code(error)
@@ -78,13 +101,13 @@ def command(group: typer.Typer, name: str) -> Callable[[Callable[..., None]], Ca
 
 
 def exit_code(error: Exception) -> int | None:
-    """The exit code an error stands for by its class; None for a bug."""
+    """The exit code of an error, by its class; None for a bug."""
     kinds = {
         "ConfigError": USAGE,
         "RunError": USAGE,
         "DataError": MARKET_DATA,
         "ExchangeError": EXCHANGE,
-        "BrokenPromiseError": STOPPED,
+        "CheckFailedError": STOPPED,
         "SafetyError": STOPPED,
     }
     return next(
@@ -94,297 +117,215 @@ def exit_code(error: Exception) -> int | None:
 
 @command(app, "backtest")
 def backtest(
+    *,
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Run folder to write instead of runs/<time>-backtest-<hash>."
-        ),
-    ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
-    no_benchmarks: Annotated[
-        bool,
-        typer.Option(
-            "--no-benchmarks",
-            help="The strategy alone: no benchmarks, no random gates, no verdict.",
-        ),
-    ] = False,
+    output: Output = None,
+    no_report: NoReport = False,
+    no_benchmarks: NoBenchmarks = False,
     refresh: Refresh = False,
 ) -> None:
-    """Run the strategy on history, print the table, write the run folder."""
+    """Backtest the strategy and write a run folder with a report."""
     from backtests.commands.backtest import run_backtest
+    from backtests.commands.run_scope import RunOptions
 
-    run_backtest(config, set_, json, output, not no_benchmarks, not no_report, refresh)
+    options = RunOptions(as_json=json, output=output, with_report=not no_report, refresh=refresh)
+    run_backtest(config, set_, options, with_benchmarks=not no_benchmarks)
 
 
 @command(app, "gate")
 def gate(
+    *,
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of",
-            metavar="DATE|RUN",
-            help="As known at that day's 24:00 UTC, or on a run's data.",
-        ),
-    ] = None,
+    as_of: AsOf = None,
     refresh: Refresh = False,
 ) -> None:
-    """Today's reading of the gate, and why."""
+    """Show whether the gate is open, why, and what would change it."""
     from backtests.commands.gate import read_gate
 
-    read_gate(config, set_, json, as_of, refresh)
+    read_gate(config, set_, as_json=json, as_of=as_of, refresh=refresh)
 
 
 @command(app, "tune")
 def tune(
+    *,
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Run folder to write instead of runs/<time>-tune-<hash>."
-        ),
-    ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
+    output: Output = None,
+    no_report: NoReport = False,
     refresh: Refresh = False,
 ) -> None:
-    """Search the parameters named in [tune.space], and say how much of the result is luck."""
+    """Search the parameters in [tune.space] and test for overfitting."""
+    from backtests.commands.run_scope import RunOptions
     from backtests.commands.tune import run_tune
 
-    run_tune(config, set_, json, output, not no_report, refresh)
+    options = RunOptions(as_json=json, output=output, with_report=not no_report, refresh=refresh)
+    run_tune(config, set_, options)
 
 
 @command(app, "evidence")
 def evidence(
+    *,
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="Run folder to write instead of runs/<time>-evidence-<hash>."
-        ),
-    ] = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML report.")] = False,
+    output: Output = None,
+    no_report: NoReport = False,
     refresh: Refresh = False,
 ) -> None:
-    """Hold the claims behind the strategy against history: what is so, what is not, what cannot be told."""
+    """Test the claims behind the strategy on historical prices."""
     from backtests.commands.evidence import run_evidence
+    from backtests.commands.run_scope import RunOptions
 
-    run_evidence(config, set_, json, output, not no_report, refresh)
+    options = RunOptions(as_json=json, output=output, with_report=not no_report, refresh=refresh)
+    run_evidence(config, set_, options)
 
 
 @command(app, "paper")
 def paper(
+    *,
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    once: Annotated[
-        bool,
-        typer.Option(
-            "--once", help="Decide the newest bar, carry it out, end: for cron and systemd timers."
-        ),
-    ] = False,
-    replay: Annotated[
-        str | None,
-        typer.Option("--replay", metavar="FROM:TO", help="Drive the live path over history."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="With --replay: run folder to write.")
-    ] = None,
+    once: Once = False,
+    replay: Replay = None,
+    output: ReplayOutput = None,
 ) -> None:
-    """Trade on paper: live prices with local fills, or an exchange's testnet."""
+    """Paper trading: simulated fills, or orders on a testnet."""
     if replay is not None:
         from backtests.commands.backtest import run_replay
+        from backtests.commands.run_scope import RunOptions
 
-        run_replay(config, set_, json, replay, output)
+        run_replay(config, set_, replay, RunOptions(as_json=json, output=output))
         return
     from backtests.engine.live import live_strategy
     from brokers.commands.paper import run_paper
 
-    raise typer.Exit(run_paper(config, set_, json, once, live_strategy))
+    raise typer.Exit(run_paper(config, set_, live_strategy, as_json=json, once=once))
 
 
 @command(app, "halt")
-def halt(
-    config: Config = None,
-    set_: Set = None,
-    reason: Annotated[
-        str, typer.Option("--reason", help="What is told and written down.")
-    ] = "by hand",
-) -> None:
-    """Stop a paper session's trading at once, whether it runs or not."""
+def halt(*, config: Config = None, set_: Set = None, reason: Reason = "by hand") -> None:
+    """Stop all trading of a paper session at once."""
     from brokers.commands.halt import halt
 
     halt(config, set_, reason)
 
 
 @command(app, "resume")
-def resume(config: Config = None, set_: Set = None) -> None:
-    """Let a halted session trade again."""
+def resume(*, config: Config = None, set_: Set = None) -> None:
+    """Allow a halted paper session to trade again."""
     from brokers.commands.resume import resume
 
     resume(config, set_)
 
 
-@command(app, "doctor")
+@command(app, "doctor", waits=True)
 def doctor(
-    config: Config = None,
-    set_: Set = None,
-    json: Json = False,
-    drill: Annotated[
-        bool,
-        typer.Option(
-            "--drill",
-            help="Also buy and sell the smallest lot on the testnet, and tell what it cost.",
-        ),
-    ] = False,
+    *, config: Config = None, set_: Set = None, json: Json = False, drill: Drill = False
 ) -> None:
-    """Versions, network, clock, keys, coins, prices, disk, journal: what is wrong and how to mend it."""
+    """Check installation, network, keys, prices and journal."""
     from brokers.commands.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(config, set_, json, drill))
+    raise typer.Exit(run_doctor(config, set_, as_json=json, drill=drill))
 
 
 @command(check, "data")
 def check_data(
-    config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False
+    *, config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False
 ) -> None:
-    """Each series: source, span, gaps, odd rows, stale end."""
+    """List each price series: source, period, gaps, last date."""
     from backtests.commands.check import check_data
 
-    check_data(config, set_, json, refresh)
+    check_data(config, set_, as_json=json, refresh=refresh)
 
 
 @command(check, "lookahead")
 def check_lookahead(
+    *,
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    cuts: Annotated[
-        int, typer.Option("--cuts", min=1, max=10_000, help="Instants at which all series are cut.")
-    ] = 40,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses the instants.")] = 20160707,
+    cuts: Cuts = 40,
+    seed: Seed = 20160707,
     refresh: Refresh = False,
 ) -> None:
-    """Nothing from the future: cut every series, and see whether an earlier decision moves."""
+    """Remove later prices and compare all earlier decisions."""
     from backtests.commands.check import check_lookahead
 
-    check_lookahead(config, set_, json, cuts, seed, refresh)
+    check_lookahead(config, set_, as_json=json, cuts=cuts, seed=seed, refresh=refresh)
 
 
 @command(check, "parity")
 def check_parity(
+    *,
     config: Config = None,
     set_: Set = None,
     json: Json = False,
-    window: Annotated[
-        str | None,
-        typer.Option(
-            "--window",
-            metavar="FROM:TO",
-            help="Days to replay; without it all the backtest trades.",
-        ),
-    ] = None,
+    window: Window = None,
     refresh: Refresh = False,
 ) -> None:
-    """One strategy: drive history through the live path, and hold every decision and order against the backtest."""
+    """Run the live code over history; compare with the backtest."""
     from backtests.commands.check import check_parity
 
-    check_parity(config, set_, json, window, refresh)
+    check_parity(config, set_, as_json=json, span=window, refresh=refresh)
 
 
 @command(config, "show")
-def config_show(config: Config = None, set_: Set = None, json: Json = False) -> None:
-    """The merged settings as TOML."""
+def config_show(*, config: Config = None, set_: Set = None, json: Json = False) -> None:
+    """Print the merged settings as TOML."""
     from backtests.commands.settings import show_config
 
-    show_config(config, set_, json)
+    show_config(config, set_, as_json=json)
 
 
 @command(config, "schema")
-def config_schema() -> None:
-    """The JSON schema of all settings: units, bounds, meaning."""
+def config_schema(*, document: DocumentName = None) -> None:
+    """Print the JSON schema of the settings or of a document."""
     from backtests.commands.settings import show_schema
 
-    show_schema()
+    show_schema(document)
 
 
 @command(app, "report")
-def report(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="RUN|JOURNAL",
-            help="Run folder, or a paper session's NAME.sqlite or its folder.",
-        ),
-    ],
-    json: Json = False,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            "-s",
-            metavar="KEY=VALUE",
-            help="For a journal: change a setting of its last session, above all where the backtest's prices come from, "
-            "e.g. prices.source=folder; repeatable.",
-        ),
-    ] = None,
-) -> None:
-    """Write the HTML report of a run again, or of a paper session: live against the backtest of the same days."""
+def report(path: RunOrJournal, *, json: Json = False, set_: JournalSet = None) -> None:
+    """Write the report of a run or of a paper session."""
     from backtests.commands.report import write_report
 
-    write_report(path, set_, json)
+    write_report(path, set_, as_json=json)
 
 
-@command(app, "init")
+@command(app, "init", waits=True)
 def init(
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
-        "my.toml"
-    ),
-    coins: Annotated[
-        str | None, typer.Option("--coins", help="Coins in the order they join, e.g. BTC,ETH,SOL.")
-    ] = None,
-    style: Annotated[str | None, typer.Option("--style", help="gate, strict or or-trend.")] = None,
-    timeframe: Annotated[
-        str | None, typer.Option("--timeframe", help="Length of a bar: 1d, 4h, 1h, 15m, 5m, 1m.")
-    ] = None,
-    prices: Annotated[
-        str | None,
-        typer.Option("--prices", help="Folder of price files; without it prices come from Yahoo."),
-    ] = None,
+    *,
+    output: NewFile = Path("my.toml"),
+    coins: Coins = None,
+    style: Style = None,
+    timeframe: BarLength = None,
+    prices: PriceFolder = None,
 ) -> None:
-    """Write a starting configuration, from flags or a few questions."""
+    """Write a configuration file, from options or a few questions."""
     from backtests.commands.settings import start_config
 
     start_config(output, coins, style, timeframe, prices)
 
 
 @command(app, "runs")
-def runs(
-    folders: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Run folders to compare; without them all under runs/.", show_default=False
-        ),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """List and compare finished runs."""
+def runs(folders: RunFolders = None, *, json: Json = False) -> None:
+    """List and compare backtest runs."""
     from backtests.commands.runs import list_runs
 
-    list_runs(folders, json)
+    list_runs(folders, as_json=json)
 
 
 def run(name: str | None = None) -> None:
-    """Run the command line; `name` is what the program is called, for shells that complete its words."""
-    gc.disable()  # a sixth of a backtest's time: the collector walks a million objects that all live to the end
+    """Run the command line; `name` is the program's name, for shell completion."""
+    record_interrupts()
+    gc.disable()  # a sixth of a backtest's time: it walks a million objects that live to the end
     sys.exit(app(prog_name=name))
 
 

@@ -22,11 +22,12 @@ class Now(bt.linebuffer.LineBuffer):  # type: ignore[misc]  # backtrader has no 
 
 
 class Cerebro(bt.Cerebro):  # type: ignore[misc]  # backtrader has no types
-    """The stock loop without what these runs have none of: timers, writers, observers, analyzers, indicators.
+    """The stock loop without timers, writers, observers, analyzers and indicators.
 
-    `steps` is handed the feeds and says what happens when: instants in order, each with the feeds that have a new bar then.
-    History knows them all; a live session waits for each. The order of events is the stock one: those feeds step, the broker
-    fills, the strategy is notified and decides. Results are those of the stock loop, in a third of its time.
+    `steps` takes the feeds and yields instants in order, each with the feeds that have a new bar
+    then: all at once from history, one after the other in a live session. The order of events is
+    the stock one: those feeds step, the broker fills, the strategy is notified and decides.
+    Results are those of the stock loop, in a third of its time.
     """
 
     params = (("stdstats", False),)

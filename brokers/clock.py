@@ -1,20 +1,27 @@
-"""The session's clock: the machine's, or a made-up one for replays."""
+"""The session's clock: the machine's, or a simulated one for replays; and instants as text."""
 
 import threading
 import time
+from datetime import UTC, datetime
+
+
+def utc_text(seconds: float) -> str:
+    """An instant (epoch seconds) to the minute, as in "2026-01-31 14:05 UTC"."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 class Clock:
     """The machine's time. `stop` ends every wait at once; nothing else can."""
 
-    longest_sleep = 20.0  # seconds; sleeping does not count the time a machine was suspended, looking at the clock does
+    # Seconds. A sleep does not count the time the machine was suspended; the clock does.
+    longest_sleep = 20.0
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody wants the session to end."""
+        """Whether `stop` was called."""
         return self._stopped.is_set()
 
     def now(self) -> float:
@@ -26,7 +33,7 @@ class Clock:
         self._stopped.wait(max(seconds, 0.0))
 
     def stop(self) -> None:
-        """Wake whoever waits, for good."""
+        """End every wait, now and later."""
         self._stopped.set()
 
 
@@ -44,5 +51,5 @@ class SimulatedClock(Clock):
         return self._now
 
     def sleep(self, seconds: float) -> None:
-        """`seconds` have passed."""
+        """Move the time forward by `seconds`."""
         self._now += max(seconds, 0.0)

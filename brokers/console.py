@@ -3,7 +3,7 @@
 from rich.console import Console
 
 
-def console(error: bool = False) -> Console:
-    """Where people read; wide enough for the table when there is no terminal to ask."""
-    found = Console(stderr=error, highlight=False)
-    return found if found.is_terminal else Console(stderr=error, highlight=False, width=160)
+def console(*, error: bool = False) -> Console:
+    """Standard output or `error`; wide enough for the tables where it is no terminal."""
+    terminal = Console(stderr=error, highlight=False)
+    return terminal if terminal.is_terminal else Console(stderr=error, highlight=False, width=160)

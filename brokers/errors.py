@@ -1,5 +1,5 @@
-"""What stops trading, whoever finds it."""
+"""What stops trading, whoever detects it."""
 
 
 class SafetyError(Exception):
-    """Trading was stopped to keep something safe; the message says what, and how to go on. Exit code 5."""
+    """Trading was stopped for safety; the message says why, and how to go on. Exit code 5."""

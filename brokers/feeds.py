@@ -1,4 +1,4 @@
-"""Backtrader feeds that are handed finished frames."""
+"""Backtrader feeds over complete frames."""
 
 from array import array
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def backtrader_time(seconds: float) -> float:
     return seconds / 86_400.0 + float(bt.date2num(EPOCH))
 
 
-class Place:
+class Cursor:
     """Row of a feed's newest bar, -1 before the first."""
 
     __slots__ = ("row",)
@@ -30,41 +30,43 @@ class Place:
 
 
 class Column(bt.linebuffer.LineBuffer):  # type: ignore[misc]  # backtrader has no types
-    """A finished line; its place is its feed's. Before the first bar it shows NaN, where a stock line shows the future."""
+    """A complete line that shows the row its feed is at.
 
-    def __init__(self, values: Floats, place: Place) -> None:
+    Before the first bar it shows NaN, where a stock line shows the future.
+    """
+
+    def __init__(self, values: Floats, cursor: Cursor) -> None:
         super().__init__()
-        self._place = place
-        self.array: array[float] = array(
-            "d", np.append(values, np.nan).tobytes()
-        )  # row -1 is the NaN
+        self._cursor = cursor
+        # Row -1 is the NaN.
+        self.array: array[float] = array("d", np.append(values, np.nan).tobytes())
         self.extension = 1
 
     @property
     def idx(self) -> int:
         """Row of the newest bar."""
-        return self._place.row
+        return self._cursor.row
 
     @idx.setter
     def idx(self, row: int) -> None:
         """The feed alone moves its lines."""
 
     def __len__(self) -> int:
-        return self._place.row + 1
+        return self._cursor.row + 1
 
     def __getitem__(self, ago: int) -> float:
-        return self.array[self._place.row + ago]
+        return self.array[self._cursor.row + ago]
 
 
 class FrameFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no types
-    """History from a frame: one row a bar, indexed by the instant the bar was known (UTC), columns named as the lines.
+    """History from a frame: one row a bar, by the instant the bar was known (UTC), a column a line.
 
-    Whole columns are handed over at once, one place serves all of them, and nothing is kept per tick: a stock pandas feed
-    spends most of a backtest on these. Results are those of the stock feed.
+    Whole columns are passed at once, one cursor serves all of them, and nothing is stored per tick:
+    a stock pandas feed spends most of a backtest on these. Results are those of the stock feed.
     """
 
     def preload(self) -> None:
-        """Give every line its column; `times` are then the bars' instants as backtrader counts days."""
+        """Give every line its column, and `times` the bars' instants as backtrader counts days."""
         frame: pd.DataFrame = self.p.dataname
         self.times = (
             (pd.DatetimeIndex(frame.index).tz_convert(None) - EPOCH) / DAY + bt.date2num(EPOCH)
@@ -73,9 +75,9 @@ class FrameFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no ty
             "datetime": self.times
         }
         unknown = np.full(len(frame), np.nan)
-        self._place = Place()
+        self._cursor = Cursor()
         self.lines.lines[:] = [
-            Column(columns.get(name, unknown), self._place) for name in self.getlinealiases()
+            Column(columns.get(name, unknown), self._cursor) for name in self.getlinealiases()
         ]
         self.home()
 
@@ -85,57 +87,57 @@ class FrameFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no ty
 
     def home(self) -> None:
         """Back before the first bar."""
-        self._place.row = -1
+        self._cursor.row = -1
 
-    def advance(self, size: int = 1, datamaster: object = None, ticks: bool = True) -> None:
-        """Progress to a later bar; no tick attributes, since a finished bar has no ticks."""
-        self._place.row += size
+    def advance(self, size: int = 1, datamaster: object = None, *, ticks: bool = True) -> None:
+        """Move to a later bar; no tick attributes, since a closed bar has no ticks."""
+        self._cursor.row += size
 
     def rewind(self, size: int = 1) -> None:
-        """Progress back."""
-        self._place.row -= size
+        """Move to an earlier bar."""
+        self._cursor.row -= size
 
     def advance_peek(self) -> float:
         """When the next bar will be known."""
-        row = self._place.row + 1
+        row = self._cursor.row + 1
         return float(self.times[row]) if row < len(self.times) else float("inf")
 
 
 class Newest(bt.linebuffer.LineBuffer):  # type: ignore[misc]  # backtrader has no types
     """A live line: nothing but its newest value, NaN before the first bar."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, cursor: Cursor) -> None:
         super().__init__()
-        self._place = place
+        self._cursor = cursor
         self.value = np.nan
 
     def __len__(self) -> int:
-        return self._place.row + 1
+        return self._cursor.row + 1
 
     def __getitem__(self, ago: int) -> float:
         return self.value
 
 
 class LiveFeed(bt.feed.DataBase):  # type: ignore[misc]  # backtrader has no types
-    """A dumb queue of one: `hand` it a bar, and the next step shows that bar and nothing older."""
+    """A queue of one bar: `hand` it a bar, and the next step shows that bar and nothing older."""
 
     def preload(self) -> None:
         """Give every line its cell."""
-        self._place = Place()
+        self._cursor = Cursor()
         self._bar: dict[str, float] = {}
-        self.lines.lines[:] = [Newest(self._place) for _ in self.getlinealiases()]
+        self.lines.lines[:] = [Newest(self._cursor) for _ in self.getlinealiases()]
 
     def _load(self) -> bool:
         """Bars are handed over, never asked for."""
         return False
 
     def hand(self, known_at: float, bar: Mapping[str, float]) -> None:
-        """The bar known at `known_at` (epoch seconds), values by line; the next `advance` shows it."""
+        """Let the next `advance` show the bar known at `known_at` (epoch seconds); by line."""
         self._bar = {**bar, "datetime": backtrader_time(known_at)}
 
-    def advance(self, size: int = 1, datamaster: object = None, ticks: bool = True) -> None:
-        """Show the bar handed over."""
-        self._place.row += size
+    def advance(self, size: int = 1, datamaster: object = None, *, ticks: bool = True) -> None:
+        """Show the newest bar."""
+        self._cursor.row += size
         for name, line in zip(self.getlinealiases(), self.lines.lines, strict=True):
             line.value = self._bar.get(name, np.nan)
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 
-def plain(value: Any) -> Any:
-    """Python's own types, all the way down; what is no finite number is None, because JSON has no word for it."""
+def to_json(value: Any) -> Any:
+    """`value` in Python types, all the way down; NaN and infinities, not in JSON, become None."""
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray | pd.Index):
-        return [plain(one) for one in value]
+        return [to_json(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

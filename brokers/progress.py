@@ -1,10 +1,10 @@
-"""How work says how far it is."""
+"""How long work reports its progress."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called with what is being done and, where they are known, how many parts are done of how many."""
+    """Called with what is being done and, where known, how many parts of how many are done."""
 
     def __call__(self, text: str, done: int = 0, of: int = 0) -> object:
-        """Show it; what is raised here ends the work."""
+        """Show it; an exception raised here ends the work."""

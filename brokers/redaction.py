@@ -1,4 +1,4 @@
-"""What must not be read by others, taken out of any text before it is logged, shown, sent or raised."""
+"""Secrets masked in a text before it is logged, shown, sent or raised."""
 
 import json
 import re
@@ -9,13 +9,17 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 SHORTEST = 6  # characters; shorter ones would blank ordinary words
 SHORTEST_LINE = 16  # the same for one line of a secret that has several, such as a private key
-# A value by the name before it: in a query, a header, JSON, or the printed form of a Python mapping. After a bare colon, which prose has
-# too, only a value with a digit in it.
+# A value by the name before it: in a query, a header, JSON, or the printed form of a Python
+# mapping. After a bare colon, which prose has too, only a value with a digit in it.
 NAMED = re.compile(
     r"""
     (
-        (?: signature | api[-_]?key | access[-_]key | [-_]sign | secret | passphrase | password | authorization | token )
-        (?: ["']?\s{0,3}=\s{0,3}b?["']?  |  ["']\s{0,3}:\s{0,3}b?["']?  |  \s{0,3}:\s{0,3}b?["']  |  \s{0,3}:\s{0,3}(?=\S{0,200}\d|Bearer\s|Basic\s)
+        (?: signature | api[-_]?key | access[-_]key | [-_]sign | secret | passphrase | password
+          | authorization | token )
+        (?: ["']?\s{0,3}=\s{0,3}b?["']?
+          | ["']\s{0,3}:\s{0,3}b?["']?
+          | \s{0,3}:\s{0,3}b?["']
+          | \s{0,3}:\s{0,3}(?=\S{0,200}\d|Bearer\s|Basic\s)
           | (?<=MBX-APIKEY):\s{0,3} )
         (?: (?:Bearer|Basic)\s{1,3} )?
     )
@@ -25,19 +29,20 @@ NAMED = re.compile(
 )
 
 
-def redacted(text: str, secrets: Collection[str]) -> str:
-    """`text` without any of `secrets` (of at least six characters), and without the values of signatures and keys it names.
+def redact(text: str, secrets: Collection[str]) -> str:
+    """`text` with `secrets` masked, and the values of signatures and keys that it names.
 
-    A secret is found as it is, URL-encoded, and as JSON or Python print it; of one with several lines each long line.
+    A secret (of at least six characters) is masked as it is, URL-encoded, and as JSON or Python
+    print it; of one with several lines each long line.
     """
-    known = _known(frozenset(secrets))
-    return NAMED.sub(rf"\1{MASK}", known.sub(MASK, text) if known else text)
+    pattern = _pattern(frozenset(secrets))
+    return NAMED.sub(rf"\1{MASK}", pattern.sub(MASK, text) if pattern else text)
 
 
 @lru_cache(maxsize=8)
-def _known(secrets: frozenset[str]) -> re.Pattern[str] | None:
+def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
     forms = {form for secret in secrets for form in _forms(secret)}
-    # The longest first: a secret within another must not leave the rest of it standing.
+    # The longest first: masking a secret within another would leave the rest of the longer one.
     return (
         re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
         if forms

@@ -1,1 +1,1 @@
-"""What is tuned: frozen settings models and the TOML files."""
+"""Settings: frozen models with units and bounds, and the TOML files with their values."""

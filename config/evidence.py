@@ -1,4 +1,4 @@
-"""The section of the evidence: what beside the strategy's own prices is looked at, and how hard."""
+"""The section of `evidence`: additional series, definitions of a breakout, number of draws."""
 
 from pydantic import Field
 
@@ -6,28 +6,30 @@ from config.sections import Section, Symbol
 
 
 class Evidence(Section):
-    """What the thesis is held against."""
+    """Data and parameters of the tests of the thesis."""
 
     bitcoin_before: str = Field(
-        description="daily values of Bitcoin before its first bar: macro/<name>.csv of a folder; empty for none"
+        description="Bitcoin before its first bar: macro/<name>.csv of a price folder; empty = none"
     )
     ether: Symbol = Field(description="daily history of Ether")
     alts: tuple[Symbol, ...] = Field(
-        description="daily histories of other coins; their equal-weighted mean is looked at"
+        description="daily histories of altcoins; their equal-weighted mean is tested"
     )
     credit_spread: str = Field(
-        description="spread of high-yield bonds, percent: a series of FRED; empty for none"
+        description="FRED series of the high-yield bond spread, percent; empty = none"
     )
     bitcoin_flows: str = Field(
-        description="CSV of your own, Date and Flow: USD that came into Bitcoin's spot ETFs that day; empty for none"
+        description="your CSV with Date, Flow (daily USD into spot Bitcoin ETFs); empty = none"
     )
     open_interest: str = Field(
-        description="CSV of your own, Date and Value: USD of open interest in Bitcoin's futures; empty for none"
+        description="your CSV with Date, Value (USD of open Bitcoin futures); empty = none"
     )
     bases: tuple[int, ...] = Field(
         min_length=1,
-        description="gate.base_sessions of the definitions of a breakout that are tried",
+        description="values of gate.base_sessions to try, other definitions of a breakout",
     )
-    confirms: tuple[int, ...] = Field(min_length=1, description="gate.confirm_sessions of the same")
-    draws: int = Field(ge=100, le=1_000_000, description="random dates a mean is held against")
-    seed: int = Field(ge=0, description="of everything drawn")
+    confirms: tuple[int, ...] = Field(
+        min_length=1, description="values of gate.confirm_sessions to try"
+    )
+    draws: int = Field(ge=100, le=1_000_000, description="random draws per permutation test")
+    seed: int = Field(ge=0, description="seed of all random draws")

@@ -1,4 +1,4 @@
-"""Keys and addresses: from the environment, a .env file or a secrets folder, never from a settings file."""
+"""API keys and addresses: from the environment, .env or a secrets folder, never from settings."""
 
 import os
 import stat
@@ -15,35 +15,35 @@ OPEN_TO_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 
 
 class Secrets(BaseSettings):
-    """What only the user may know. It prints masked."""
+    """API keys and notification addresses. Its repr is masked."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_prefix=PREFIX)
 
-    api_key: SecretStr = Field(default=SecretStr(""), description="key of the exchange's testnet")
-    api_secret: SecretStr = Field(default=SecretStr(""), description="its secret")
+    api_key: SecretStr = Field(
+        default=SecretStr(""), description="API key of the exchange's testnet"
+    )
+    api_secret: SecretStr = Field(default=SecretStr(""), description="secret of the API key")
     notify_urls: SecretStr = Field(
         default=SecretStr(""), description="apprise addresses, separated by spaces or commas"
     )
 
     def keys(self) -> tuple[str, str] | None:
-        """Key and secret; None where none is given."""
+        """API key and secret; None if neither is set."""
         key, secret = (
             self.api_key.get_secret_value().strip(),
             self.api_secret.get_secret_value().strip(),
         )
         if bool(key) != bool(secret):
             missing = "API_SECRET" if key else "API_KEY"
-            raise ConfigError(
-                f"{PREFIX}{missing} is not set, its other half is: give both, or neither"
-            )
+            raise ConfigError(f"{PREFIX}{missing} is not set; set both key and secret, or neither")
         return (key, secret) if key else None
 
     def urls(self) -> list[str]:
-        """Where notifications go."""
+        """Addresses that notifications are sent to."""
         return self.notify_urls.get_secret_value().replace(",", " ").split()
 
     def hidden(self) -> list[str]:
-        """Every text that must not be seen in a log, an error or a file."""
+        """Every text that must not appear in a log, an error or a file."""
         values = (self.api_key, self.api_secret, self.notify_urls)
         return [
             text
@@ -57,12 +57,14 @@ class Secrets(BaseSettings):
 
 
 def load_secrets(dotenv: Path = DOTENV) -> Secrets:
-    """The environment's over those in the folder RUSSELL_GATE_SECRETS names over those in `dotenv`.
+    """Secrets from `dotenv`, the folder named by RUSSELL_GATE_SECRETS, and the environment.
+
+    Later ones win.
 
     Raises
     ------
     ConfigError
-        A file that others can read, or that cannot be read, or half a pair of keys.
+        A file is readable by other users, cannot be read, or only one of key and secret is set.
 
     """
     sources: dict[str, Any] = {"_env_file": None}
@@ -73,25 +75,28 @@ def load_secrets(dotenv: Path = DOTENV) -> Secrets:
         folder = Path(named)
         if not folder.is_dir():
             raise ConfigError(
-                f"{SECRETS_FOLDER}={named}: is no folder; it should hold files named {PREFIX.lower()}api_key, {PREFIX.lower()}api_secret"
+                f"{SECRETS_FOLDER}={named}: not a folder; it should contain files named "
+                f"{PREFIX.lower()}api_key and {PREFIX.lower()}api_secret"
             )
         for file in folder.iterdir():
             if file.is_file():
                 _refuse_open(file)
         sources["_secrets_dir"] = folder
     try:
-        found = Secrets(**sources)
+        secrets = Secrets(**sources)
     except (ValidationError, OSError, UnicodeDecodeError):
         raise ConfigError(
-            f"secrets cannot be read from {dotenv} or {SECRETS_FOLDER}: write lines NAME=value as in .env.example"
+            f"secrets cannot be read from {dotenv} or {SECRETS_FOLDER}; write lines NAME=value "
+            "as in .env.example"
         ) from None
-    found.keys()
-    return found
+    secrets.keys()
+    return secrets
 
 
 def _refuse_open(file: Path) -> None:
     mode = file.stat().st_mode
     if mode & OPEN_TO_OTHERS:
         raise ConfigError(
-            f"{file}: holds secrets and has mode {stat.S_IMODE(mode):o}, so that others can read it; run: chmod 600 {file}"
+            f"{file}: contains secrets, but other users can read it (mode {stat.S_IMODE(mode):o}); "
+            f"run: chmod 600 {file}"
         )

@@ -1,6 +1,6 @@
-"""The sections of a configuration: every field with its unit, its bounds and its meaning.
+"""The sections of the strategy's configuration: each field with its unit, bounds and meaning.
 
-Values and their reasons stand in ``default.toml``; nothing here has a default.
+The default values and their reasons are in ``default.toml``; no field has a default here.
 """
 
 from datetime import date
@@ -18,34 +18,39 @@ MARKET = r"^[A-Z0-9]+/[A-Z0-9]+$"
 Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[^\s/\\]+$")]
 
 
+def _count(number: int, noun: str) -> str:
+    """A number with its noun: "1 channel", "2 channels"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 class Section(BaseModel):
-    """A closed, frozen table of settings."""
+    """A frozen table of settings that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Prices(Section):
-    """Where prices come from and when they count as known."""
+    """Where prices come from and when they are known."""
 
-    source: Source = Field(
-        description="where prices come from unless [prices.sources] says otherwise"
-    )
-    folder: str = Field(description="folder with daily/, macro/ and hourly/ for source = folder")
+    source: Source = Field(description="source of all prices that [prices.sources] does not name")
+    folder: str = Field(description="folder with daily/, macro/ and hourly/, for source = folder")
     cache: str = Field(min_length=1, description="folder of the Parquet cache")
     publication_delay: int = Field(
-        ge=0, le=720, description="minutes from a US close until its price is known"
+        ge=0, le=720, description="minutes from a US close until its price may be used"
     )
     max_age_sessions: Sessions = Field(
-        description="US sessions after which a daily input is unknown"
+        description="US sessions after which a daily input is treated as missing"
     )
-    max_age_macro: Days = Field(description="calendar days after which a macro value is unknown")
-    sources: dict[str, Source] = Field(description="a source for one symbol")
+    max_age_macro: Days = Field(
+        description="calendar days after which a macro value is treated as missing"
+    )
+    sources: dict[str, Source] = Field(description="source of a single symbol")
 
     @model_validator(mode="after")
     def _folder_given(self) -> Self:
         if not self.folder and "folder" in (self.source, *self.sources.values()):
             raise ValueError(
-                'source = "folder" needs prices.folder, the folder that holds daily/ and macro/'
+                'source = "folder" needs prices.folder: the folder that contains daily/ and macro/'
             )
         return self
 
@@ -58,87 +63,102 @@ class Prices(Section):
         ]
         if others:
             raise ValueError(
-                f'simulated and real prices are never mixed in one run: source is "{self.source}", but sources.{others[0]} is '
-                f'"{self.sources[others[0]]}"; set both to "sample", or neither'
+                f'simulated and real prices cannot be mixed in one run: source is "{self.source}", '
+                f'but sources.{others[0]} is "{self.sources[others[0]]}"; set both to "sample" '
+                "or neither"
             )
         return self
 
 
 class Signal(Section):
-    """The symbols the gate looks at."""
+    """The symbols the gate reads."""
 
-    index: Symbol = Field(description="the index whose record opens the gate")
-    broad: Symbol = Field(description="the broad market")
-    volume: Symbol = Field(description="the fund whose volume is read")
-    risky_credit: Symbol = Field(description="high-yield bonds")
-    safe_credit: Symbol = Field(description="Treasuries of the same duration class")
-    history_from: date = Field(description="date the index history must reach back to")
+    index: Symbol = Field(description="the index whose record opens the gate (small caps)")
+    broad: Symbol = Field(description="index of the broad market")
+    volume: Symbol = Field(description="the ETF whose volume is read")
+    risky_credit: Symbol = Field(description="ETF of high-yield bonds")
+    safe_credit: Symbol = Field(description="ETF of Treasuries with about the same duration")
+    history_from: date = Field(description="date on which the history of the index must begin")
 
 
 class Gate(Section):
-    """When a breakout begins, is confirmed, and is over."""
+    """When a breakout begins, is confirmed, and ends."""
 
-    base_sessions: Sessions = Field(description="US sessions a record must have stood")
-    rearm_sessions: Sessions = Field(description="the same, soon after an attempt")
-    rearm_within: int = Field(
-        ge=0, le=2520, description="US sessions after an attempt in which rearm_sessions holds"
+    base_sessions: Sessions = Field(description="minimum age of the old record, US sessions")
+    rearm_sessions: Sessions = Field(
+        description="the same within rearm_within of the end of the last breakout"
     )
-    confirm_sessions: int = Field(ge=1, le=60, description="closes in a row above the level")
+    rearm_within: int = Field(
+        ge=0,
+        le=2520,
+        description="US sessions after the end of a breakout in which rearm_sessions applies",
+    )
+    confirm_sessions: int = Field(ge=1, le=60, description="closes in a row above the old record")
     confirm_within: Sessions = Field(
         description="US sessions after which an unconfirmed breakout lapses"
     )
-    buffer: float = Field(ge=0, le=0.5, description="fraction above the level a close must exceed")
+    buffer: float = Field(
+        ge=0, le=0.5, description="fraction a close must exceed the old record by"
+    )
     min_confirmations: int = Field(
-        ge=0, le=6, description="enabled confirmations that must hold at the entry"
+        ge=0, le=6, description="number of enabled confirmations required at the entry"
     )
-    fail_sessions: int = Field(ge=1, le=60, description="bad closes in a row that end a spell")
+    fail_sessions: int = Field(
+        ge=1, le=60, description="closes in a row below the exit level that end a gate period"
+    )
     fail_tolerance: float = Field(
-        ge=0, lt=1, description="fraction below the level that is still no failure"
+        ge=0, lt=1, description="fraction below the old record that is not yet a failure"
     )
-    trend_sessions: Sessions = Field(description="US sessions of the index's own average")
+    trend_sessions: Sessions = Field(description="US sessions of the moving average of the index")
     max_sessions: int = Field(
-        ge=0, le=2520, description="US sessions after confirmation that end a spell; 0 = never"
+        ge=0,
+        le=2520,
+        description="longest gate period, US sessions after confirmation; 0 = no limit",
     )
-    max_gate_age: int = Field(ge=0, le=60, description="US sessions a kept gate row may be stale")
+    max_gate_age: int = Field(
+        ge=0, le=60, description="US sessions without a new gate row until all targets are zero"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.rearm_sessions > self.base_sessions:
             raise ValueError(
-                f"rearm_sessions ({self.rearm_sessions}) must not exceed base_sessions ({self.base_sessions})"
+                f"rearm_sessions ({self.rearm_sessions}) must not exceed "
+                f"base_sessions ({self.base_sessions})"
             )
         if self.confirm_sessions > self.confirm_within:
             raise ValueError(
-                f"confirm_sessions ({self.confirm_sessions}) must not exceed confirm_within ({self.confirm_within}): no breakout could confirm"
+                f"confirm_sessions ({self.confirm_sessions}) must not exceed "
+                f"confirm_within ({self.confirm_within}): no breakout could be confirmed"
             )
         return self
 
 
 class Volume(Section):
-    """Turnover of the breakout against its past."""
+    """Volume during the breakout relative to the usual volume."""
 
     enabled: bool
     fast_sessions: Sessions
     slow_sessions: Sessions
-    min_ratio: float = Field(gt=0, le=10, description="fast mean over slow mean")
+    min_ratio: float = Field(gt=0, le=10, description="ratio of the fast to the slow mean volume")
 
 
 class Breadth(Section):
-    """How many of the sectors take part."""
+    """Share of the sectors that take part."""
 
     enabled: bool
     symbols: tuple[Symbol, ...] = Field(
-        min_length=1, max_length=20, description="funds of the sectors asked"
+        min_length=1, max_length=20, description="ETFs of the sectors"
     )
     sessions: Sessions
-    min_share: Fraction = Field(description="share of the symbols above their own average")
+    min_share: Fraction = Field(description="share of the symbols above their own moving average")
 
 
 class AboveAverage(Section):
-    """A ratio above its own average."""
+    """A ratio of two prices above its own moving average."""
 
     enabled: bool
-    sessions: Sessions = Field(description="US sessions of the ratio's average")
+    sessions: Sessions = Field(description="US sessions of the moving average of the ratio")
 
 
 class Liquidity(Section):
@@ -148,20 +168,20 @@ class Liquidity(Section):
     assets: Symbol = Field(description="FRED series, millions of USD")
     treasury: Symbol = Field(description="FRED series, millions of USD")
     reverse_repos: Symbol = Field(description="FRED series, billions of USD")
-    weeks: int = Field(ge=1, le=104, description="weeks looked back")
+    weeks: int = Field(ge=1, le=104, description="weeks over which net liquidity must have risen")
 
 
 class Exhaustion(Section):
-    """How far Bitcoin was sold out."""
+    """Whether Bitcoin had a deep drawdown recently."""
 
     enabled: bool
-    symbol: Symbol = Field(description="daily history of the coin asked")
-    drawdown: float = Field(gt=0, lt=1, description="fraction below the coin's own record")
+    symbol: Symbol = Field(description="symbol of the coin whose drawdown is measured")
+    drawdown: float = Field(gt=0, lt=1, description="fraction below the coin's all-time high")
     days: Days
 
 
 class Confirmations(Section):
-    """What a breakout must be accompanied by."""
+    """Conditions that confirm a breakout."""
 
     volume: Volume
     breadth: Breadth
@@ -176,76 +196,78 @@ class Confirmations(Section):
 
 
 class RiskCurve(Section):
-    """How much crypto each stage of capital flow allows."""
+    """How much crypto is allowed by the number of risk checks that pass."""
 
-    channels: tuple[Channel, ...] = Field(max_length=5, description="upstream of crypto, in order")
+    channels: tuple[Channel, ...] = Field(
+        max_length=5,
+        description="risk checks in order; only the first ones in a row that pass count",
+    )
     ceilings: tuple[Fraction, ...] = Field(
-        description="largest share of equity in crypto by filled channels, confirmed"
+        description="largest share of equity in crypto by the number of checks passed, gate open"
     )
-    dormant_ceilings: tuple[Fraction, ...] = Field(
-        description="the same while the gate is not confirmed"
-    )
+    dormant_ceilings: tuple[Fraction, ...] = Field(description="the same while the gate is closed")
     broad_sessions: Sessions
     rates_sessions: Sessions
 
     @model_validator(mode="after")
     def _lengths(self) -> Self:
         if len(set(self.channels)) != len(self.channels):
-            raise ValueError(f"channels names one twice: {', '.join(self.channels)}")
+            raise ValueError(f"channels: duplicate name in {', '.join(self.channels)}")
         for name in ("ceilings", "dormant_ceilings"):
             if len(getattr(self, name)) != len(self.channels) + 1:
                 raise ValueError(
-                    f"{name} has {len(getattr(self, name))} values, {len(self.channels)} channels need {len(self.channels) + 1}"
+                    f"{name} needs {len(self.channels) + 1} values for "
+                    f"{_count(len(self.channels), 'channel')}, got {len(getattr(self, name))}"
                 )
         return self
 
 
 class Haircut(Section):
-    """A factor on the ceiling, out of a user's own file."""
+    """A factor that reduces the ceiling, from a CSV file of the user."""
 
     enabled: bool
-    file: str = Field(description="CSV the user gives")
-    factor: Fraction = Field(description="what the ceiling is multiplied by")
+    file: str = Field(description="path of your CSV file")
+    factor: Fraction = Field(description="the ceiling is multiplied by this")
 
     @model_validator(mode="after")
     def _file_given(self) -> Self:
         if self.enabled and not self.file:
-            raise ValueError("an enabled haircut needs its file")
+            raise ValueError("file is empty; an enabled haircut needs a CSV file")
         return self
 
 
 class Flows(Haircut):
-    """Money leaving small-cap funds at a record."""
+    """Outflows from small-cap funds while the index is at a record."""
 
-    days: Days = Field(description="calendar days summed")
+    days: Days = Field(description="calendar days over which flows are summed")
     record_sessions: Sessions = Field(
-        description="US sessions within which a record close counts as 'at a record'"
+        description="US sessions; the index is at a record if one closed within them"
     )
 
 
 class Losses(Haircut):
-    """Share of companies that lose money."""
+    """A large share of the companies lose money."""
 
     max_share: Fraction = Field(
         description="share of loss-making companies from which the haircut applies"
     )
-    max_age: Days = Field(description="calendar days a figure stays known")
+    max_age: Days = Field(description="calendar days after which a figure is treated as missing")
 
 
 class Haircuts(Section):
-    """Factors on the ceiling."""
+    """Factors that reduce the ceiling."""
 
     flows: Flows
     losses: Losses
 
 
 class Coin(Section):
-    """A coin to hold."""
+    """A coin the strategy may hold."""
 
-    name: str = Field(pattern=r"^[A-Z0-9]{1,12}$", description="the coin's ticker")
-    history: Symbol = Field(description="symbol of its daily history")
+    name: str = Field(pattern=r"^[A-Z0-9]{1,12}$", description="ticker of the coin")
+    history: Symbol = Field(description="symbol of its daily prices")
     market: str = Field(pattern=MARKET, description="spot market, BASE/QUOTE")
-    weight: float = Field(gt=0, le=1, description="share of the crypto part")
+    weight: float = Field(gt=0, le=1, description="share of the crypto part of the portfolio")
     lag_days: int = Field(
         ge=0, le=3650, description="calendar days after confirmation before it may be held"
     )
@@ -253,58 +275,70 @@ class Coin(Section):
         default=None,
         ge=0,
         le=1000,
-        description="coin units orders are rounded down to; without it costs.step",
+        description="lot size in coins; without it costs.step",
     )
 
 
 class Allocation(Section):
-    """From a ceiling to target shares."""
+    """How the ceiling becomes target weights."""
 
     unready: Literal["cash", "spread"] = Field(
-        description="what an unready coin's share does: wait as cash, or go to the ready ones"
+        description="the share of a coin still in its lag: kept in cash, or spread over the others"
     )
     own_trend: Literal["off", "and", "or"] = Field(
-        description="a coin's own average: not asked, a veto, or a second way in"
+        description="a coin above its own moving average: off, and = also required, or = sufficient"
     )
     own_trend_days: Days
-    target_volatility: float = Field(ge=0, le=5, description="annualised fraction; 0 = off")
+    target_volatility: float = Field(
+        ge=0, le=5, description="annualised volatility, a fraction; 0 = off"
+    )
     volatility_days: int = Field(ge=2, le=3650, description="calendar days")
     drawdown_stop: float = Field(
-        ge=0, lt=1, description="fraction lost since the confirmation; 0 = off"
+        ge=0,
+        lt=1,
+        description="drawdown since the confirmation that closes all positions; 0 = off",
     )
     cash_reserve: float = Field(ge=0, lt=1, description="fraction of equity never invested")
     band: float = Field(
-        ge=0, lt=1, description="relative distance of holding and target before a trade"
+        ge=0,
+        lt=1,
+        description="relative distance of a position from its target that triggers a trade",
     )
 
 
 class Costs(Section):
-    """What a simulated fill costs."""
+    """Costs and limits of simulated fills."""
 
     fee: float = Field(ge=0, lt=0.1, description="fraction of traded value")
     slippage: float = Field(ge=0, lt=0.1, description="fraction of price")
-    cash_yield: float = Field(ge=0, le=1, description="yearly fraction paid on cash")
+    cash_yield: float = Field(ge=0, le=1, description="annual interest on cash, a fraction")
     step: float = Field(
-        ge=0, le=1000, description="coin units orders are rounded down to; 0 = none"
+        ge=0, le=1000, description="lot size in coins: orders are rounded down to it; 0 = none"
     )
-    min_notional: float = Field(ge=0, description="smallest order, USD")
+    min_notional: float = Field(ge=0, description="smallest order value, USD")
 
 
 class Backtest(Section):
-    """The traded window and what it is compared with."""
+    """The traded window and the comparisons."""
 
     start: date | None = Field(
-        default=None, description="first day traded; without it the first coin's first bar"
+        default=None, description="first day traded; default: the first bar of the first coin"
     )
-    end: date | None = Field(default=None, description="last day traded, included")
+    end: date | None = Field(
+        default=None, description="last day traded, inclusive; default: the last bar"
+    )
     cash: float = Field(gt=0, le=1e12, description="USD at the start")
-    bitcoin: Symbol = Field(description="daily history of the coin the benchmarks hold")
+    bitcoin: Symbol = Field(description="symbol of the coin that the benchmarks hold")
     bitcoin_market: str = Field(pattern=MARKET, description="its spot market, BASE/QUOTE")
-    random_gates: int = Field(ge=0, le=100_000, description="circular shifts of the gate")
-    seed: int = Field(ge=0, le=2**32 - 1, description="of the random gates and the bootstrap")
+    random_gates: int = Field(
+        ge=0, le=100_000, description="number of shifted gates in the permutation test"
+    )
+    seed: int = Field(
+        ge=0, le=2**32 - 1, description="seed of the permutation test and the bootstrap"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.start and self.end and self.start >= self.end:
-            raise ValueError(f"start ({self.start}) must lie before end ({self.end})")
+            raise ValueError(f"start ({self.start}) must be before end ({self.end})")
         return self

@@ -1,4 +1,4 @@
-"""One frozen model of all settings, and how files, environment and command line become it."""
+"""All settings as one frozen model, read from files, the environment and the command line."""
 
 import json
 import os
@@ -29,11 +29,11 @@ SECRET_WORDS = ("key", "secret", "password", "token", "url")
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the message names key, value, rule and remedy."""
+    """The configuration is invalid; the message names the key, the value, the rule and the fix."""
 
 
 class Settings(BaseSettings):
-    """Everything a user tunes. Later sources win: default.toml, files, environment, --set."""
+    """All settings. Later layers win: default.toml, files, environment, --set."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__"
@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     evidence: evidence.Evidence
     tune: tuning.Tune
     tuned: tuning.Tuned | None = Field(
-        default=None, description="set by `tune`: what it says of these settings"
+        default=None, description="written by `tune`: its verdict on these settings"
     )
 
     @model_validator(mode="after")
@@ -66,15 +66,16 @@ class Settings(BaseSettings):
         total = sum(coin.weight for coin in self.coins)
         if total > 1 + 1e-9:
             raise ValueError(
-                f"coins: the weights sum to {total:g}; at most 1 is allowed, there is no leverage"
+                f"coins: the weights sum to {total:g}; the maximum is 1, there is no leverage"
             )
         for field in ("name", "history", "market"):
             values = [getattr(coin, field) for coin in self.coins]
-            if twice := sorted({value for value in values if values.count(value) > 1}):
-                raise ValueError(f"coins: {field} {', '.join(twice)} stands twice")
+            if duplicates := sorted({value for value in values if values.count(value) > 1}):
+                raise ValueError(f"coins: duplicate {field} {', '.join(duplicates)}")
         if len(quotes := sorted({coin.market.partition("/")[2] for coin in self.coins})) > 1:
             raise ValueError(
-                f"coins: markets are quoted in {' and '.join(quotes)}; one account has one quote coin, use the same for all"
+                f"coins: markets are quoted in {' and '.join(quotes)}; one account "
+                "has one quote coin: use the same for all"
             )
         return self
 
@@ -84,17 +85,18 @@ class Settings(BaseSettings):
         for symbol in self.prices.sources:
             if symbol not in known:
                 raise ValueError(
-                    f"prices.sources.{symbol}: no such symbol is read{_nearest(symbol, known)}"
+                    f"prices.sources.{symbol}: no setting uses this symbol{_nearest(symbol, known)}"
                 )
         return self
 
     @model_validator(mode="after")
-    def _own_figures_are_real(self) -> Self:
+    def _no_user_files_with_sample(self) -> Self:
         for name in ("flows", "losses"):
             if self.prices.source == "sample" and getattr(self.haircuts, name).enabled:
                 raise ValueError(
-                    f'haircuts.{name} reads your own file, prices.source is "sample": simulated and real data are never mixed in one run; '
-                    f"set haircuts.{name}.enabled = false, or prices.source to another"
+                    f'haircuts.{name} reads your own file, but prices.source is "sample": '
+                    "simulated and real data cannot be mixed in one run; set "
+                    f"haircuts.{name}.enabled = false or choose another prices.source"
                 )
         return self
 
@@ -103,13 +105,14 @@ class Settings(BaseSettings):
         enabled = self.confirmations.enabled()
         if self.gate.min_confirmations > len(enabled):
             raise ValueError(
-                f"gate.min_confirmations is {self.gate.min_confirmations}, but {len(enabled)} confirmations are enabled "
-                f"({', '.join(enabled) or 'none'}): no breakout could confirm; lower it or enable more"
+                f"gate.min_confirmations is {self.gate.min_confirmations}, but only {len(enabled)} "
+                f"are enabled ({', '.join(enabled) or 'none'}): no breakout could be confirmed; "
+                "lower it or enable more confirmations"
             )
         return self
 
     def coins_and_bitcoin(self) -> tuple[sections.Coin, ...]:
-        """The coins to hold, and Bitcoin after them unless it is one: the benchmarks need it."""
+        """The coins, followed by Bitcoin if it is not among them: the benchmarks need it."""
         bitcoin = self.backtest.bitcoin
         if any(coin.history == bitcoin for coin in self.coins):
             return self.coins
@@ -125,7 +128,7 @@ class Settings(BaseSettings):
         )
 
     def symbols(self) -> list[str]:
-        """Every symbol these settings name, whether a rule that needs it is on or off."""
+        """Every symbol in these settings, also those of disabled rules."""
         signal, tests = self.signal, self.confirmations
         liquidity = (
             tests.liquidity.assets,
@@ -147,7 +150,7 @@ class Settings(BaseSettings):
         return list(dict.fromkeys((*signals, *tests.breadth.symbols, *liquidity, *coins)))
 
     def coin_step(self, name: str) -> float:
-        """Coin units orders of `name` are rounded down to."""
+        """Lot size of the coin `name`: its orders are rounded down to it."""
         return next(
             (coin.step for coin in self.coins if coin.name == name and coin.step is not None),
             self.costs.step,
@@ -155,38 +158,43 @@ class Settings(BaseSettings):
 
 
 def load(files: list[Path] | None = None, overrides: list[str] | None = None) -> Settings:
-    """Settings from default.toml, then `files` in order, then the environment, then `overrides` ("section.key=value").
+    """Settings from default.toml, `files` in order, the environment, `overrides`; later ones win.
+
+    An override has the form "section.key=value".
 
     Raises
     ------
     ConfigError
-        A file is missing or no TOML, a key unknown, a value of the wrong type or out of bounds, or values that exclude each other.
+        A file is missing or not TOML, a key is unknown, a value has the wrong type or is out of
+        bounds, or two values contradict each other.
 
     """
     layers = [(str(path), _read(path)) for path in (DEFAULT, *(files or []))]
     return _settings([*layers, ("the environment", _environment()), *_named(overrides)])
 
 
-def restored(kept: str, name: str, overrides: list[str] | None = None) -> Settings:
-    """Settings as a session has kept them (JSON), then `overrides`; a key that came later has its default. `name` is what errors call them.
+def restore(stored: str, name: str, overrides: list[str] | None = None) -> Settings:
+    """Settings from the JSON that a session stored, then `overrides`.
+
+    Keys that did not exist then have their defaults. `name` is what error messages call the JSON.
 
     Raises
     ------
     ConfigError
-        They are no JSON, or not settings of this version; or as `load` of an override.
+        The JSON is invalid or does not fit this version; an override as in `load`.
 
     """
     try:
-        layer = json.loads(kept)
+        layer = json.loads(stored)
     except ValueError:
         layer = None
     if not isinstance(layer, dict):
-        raise ConfigError(f"{name}: are no JSON object; they cannot be used again")
+        raise ConfigError(f"{name}: not a JSON object; the settings cannot be restored")
     return _settings([(str(DEFAULT), _read(DEFAULT)), (name, layer), *_named(overrides)])
 
 
-def changed(settings: Settings, point: Mapping[str, Any], name: str) -> Settings:
-    """`settings` with other values by dotted key; `name` is what errors call these.
+def with_changes(settings: Settings, point: Mapping[str, Any], name: str) -> Settings:
+    """`settings` with the values of `point`, by dotted key; `name` is what error messages call it.
 
     Raises
     ------
@@ -205,7 +213,7 @@ def _named(overrides: list[str] | None) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _settings(layers: list[tuple[str, dict[str, Any]]]) -> Settings:
-    """Later layers over earlier ones, checked."""
+    """Merge the layers, later ones win, and validate the result."""
     merged: dict[str, Any] = {}
     for _, layer in layers:
         merged = _merge(merged, layer)
@@ -225,22 +233,24 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from None
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
 
 
 def _environment() -> dict[str, Any]:
-    """What RUSSELL_GATE_SECTION__KEY variables say; one that names no section or key is a typo, not noise."""
+    """Settings from RUSSELL_GATE_SECTION__KEY variables; refuses names that match no setting."""
     for name in os.environ:
         section, nested, _ = name.removeprefix(PREFIX).partition("__")
         if not name.startswith(PREFIX) or name in OTHER_VARIABLES:
             continue
         if section.lower() not in Settings.model_fields:
             raise ConfigError(
-                f"environment variable {name}: no section {section.lower()!r}{_nearest(section.lower(), list(Settings.model_fields))}"
+                f"environment variable {name}: no section {section.lower()!r}"
+                f"{_nearest(section.lower(), list(Settings.model_fields))}"
             )
         if not nested and not os.environ[name].lstrip().startswith(("{", "[")):
             raise ConfigError(
-                f"environment variable {name}: names no key of {section.lower()!r}; write {PREFIX}SECTION__KEY"
+                f"environment variable {name}: no key of {section.lower()!r}; "
+                f"expected {PREFIX}SECTION__KEY"
             )
     try:
         return EnvSettingsSource(Settings)()
@@ -252,7 +262,7 @@ def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     names = [name.strip().strip("\"'") for name in KEY_PART.findall(key)]
     if not equals or not names or ".".join(KEY_PART.findall(key)) != key:
-        raise ConfigError(f"--set {text}: is not of the form section.key=value")
+        raise ConfigError(f"--set {text}: expected section.key=value")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -261,14 +271,14 @@ def _override(text: str) -> dict[str, Any]:
 
 
 def _nested(names: list[str], value: Any) -> dict[str, Any]:
-    """`value` under `names`, a table in a table."""
+    """`value` in nested tables, one per name."""
     for name in reversed(names):
         value = {name: value}
     return dict(value)
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above` over `below`, table by table; lists and values are replaced."""
+    """`above` merged into `below`, table by table; lists and values are replaced."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
@@ -289,7 +299,11 @@ def _explain(item: ErrorDetails, layers: list[tuple[str, dict[str, Any]]]) -> st
     if item["type"] == "extra_forbidden" and any(
         word in str(location[-1]).lower() for word in SECRET_WORDS
     ):
-        return f"{key}: no secret belongs in a settings file{source}; set {', '.join(sorted(SECRET_VARIABLES))} in the environment or .env"
+        variables = ", ".join(sorted(SECRET_VARIABLES))
+        return (
+            f"{key}: secrets are not allowed in settings files{source}; set {variables} in the "
+            "environment or in .env"
+        )
     if item["type"] == "extra_forbidden":
         return f"{key}: unknown key{source}{_nearest(str(location[-1]), _siblings(location))}"
     value = "" if isinstance(item["input"], dict) else f": got {item['input']!r}"
@@ -306,13 +320,11 @@ def _holds(layer: Any, location: list[str | int]) -> bool:
 
 
 def _siblings(location: list[str | int]) -> list[str]:
-    """The keys allowed where `location` ends."""
+    """The keys allowed in the table of `location`."""
     model: Any = Settings
     for part in location[:-1]:
-        if (
-            isinstance(part, int) or part not in model.model_fields
-        ):  # a place in a list, a key of a dictionary
-            continue
+        if isinstance(part, int) or part not in model.model_fields:
+            continue  # an index of a list, a key of a dictionary
         annotation = model.model_fields[part].annotation
         arguments = getattr(annotation, "__args__", ())
         model = next(

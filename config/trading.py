@@ -1,4 +1,4 @@
-"""The sections of paper trading: whose exchange, when to decide, what to guard, where it is written down and said."""
+"""The sections of paper trading: exchange, schedule, guards, journal, notifications, log."""
 
 from typing import Annotated, Literal
 
@@ -12,39 +12,41 @@ ExchangeId = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=32)]
 
 
 class Exchange(Section):
-    """Whose candles are read, where orders go, and what part of the account there is ours."""
+    """Which exchange gives prices, which takes orders, and how much of the account is traded."""
 
-    id: ExchangeId = Field(description="ccxt id of the exchange whose testnet takes the orders")
+    id: ExchangeId = Field(description="ccxt id of the exchange whose testnet receives the orders")
     mode: Literal["dry-run", "testnet"] = Field(
-        description="dry-run: local fills at live prices, no keys; testnet: orders on the exchange's sandbox"
+        description="dry-run: live prices, local fills, no keys; testnet: orders to a sandbox"
     )
-    prices_id: ExchangeId = Field(description="ccxt id whose public candles and books are read")
-    timeframe: Timeframe = Field(description="length of a coin bar")
+    prices_id: ExchangeId = Field(
+        description="ccxt id of the exchange that gives public candles and order books"
+    )
+    timeframe: Timeframe = Field(description="length of a bar of the coins")
     amount: float = Field(
         ge=0,
         le=1e12,
-        description="quote units that are the account; 0 = by share (dry run: backtest.cash)",
+        description="account size in the quote coin; 0 = by share (dry-run: backtest.cash)",
     )
     share: float = Field(
         gt=0,
         le=1,
-        description="share of the quote coin found at the first start that is the account",
+        description="account size as a fraction of the quote coin found at the first start",
     )
-    adopt: bool = Field(description="coins found at the first start belong to the account too")
+    adopt: bool = Field(description="whether coins found at the first start belong to the account")
     order: Literal["market", "limit"] = Field(
-        description="limit: marketable, never worse than price_guard"
+        description="market, or limit: a marketable limit order bounded by price_guard"
     )
     price_guard: float = Field(
-        gt=0, le=0.2, description="fraction a limit order may be worse than the best price"
+        gt=0, le=0.2, description="fraction by which a limit order may be worse than the best price"
     )
     fill_within: float = Field(
-        ge=1, le=3600, description="seconds until what is left of an order is cancelled"
+        ge=1, le=3600, description="seconds after which the rest of an order is cancelled"
     )
-    timeout: float = Field(ge=0.2, le=60, description="seconds a request may take")
+    timeout: float = Field(ge=0.2, le=60, description="timeout of a request, seconds")
     recv_window: int = Field(
         ge=1000,
         le=60_000,
-        description="milliseconds after its timestamp an exchange may still take a request",
+        description="milliseconds after its timestamp in which a request is accepted",
     )
 
 
@@ -52,54 +54,58 @@ class Paper(Section):
     """When a live session decides."""
 
     join: Literal["now", "next"] = Field(
-        description="a spell that is open at the first start: enter it, or wait for the next"
+        description="a gate period open at the first start: enter it now, or wait for the next"
     )
     grace: float = Field(
-        ge=0, le=600, description="seconds after a bar's end before it is asked for"
+        ge=0, le=600, description="seconds from the end of a bar to the request for it"
     )
-    patience: float = Field(
-        ge=0, le=3600, description="seconds a bar that should exist is waited for"
-    )
+    patience: float = Field(ge=0, le=3600, description="seconds to wait for a bar that is late")
     max_decision_age: float = Field(
         gt=0,
         le=100_000,
-        description="minutes after a bar's end from which a decision may only reduce",
+        description="minutes after the end of a bar from which a decision may only sell",
     )
 
 
 class Guards(Section):
-    """What stops trading."""
+    """Limits that stop an order or all trading."""
 
     drawdown_stop: float = Field(
         ge=0,
         lt=1,
-        description="fall of the account from its peak after which it only sells, as a fraction; 0 = off",
+        description="drawdown of the account from which on it only sells, a fraction; 0 = off",
     )
-    largest_order: Fraction = Field(description="largest order, share of equity")
+    largest_order: Fraction = Field(description="largest order, fraction of equity")
     largest_turnover: float = Field(
-        gt=0, le=100, description="largest traded value a UTC day, in units of equity"
+        gt=0, le=100, description="largest value traded per UTC day, multiple of equity"
     )
     price_gap: float = Field(
-        gt=0, le=1, description="fraction testnet and live price may differ by"
+        gt=0, le=1, description="largest difference of testnet and live price, a fraction"
     )
     tick_gap: float = Field(
-        gt=0, le=1, description="fraction the price now may differ from the last close by"
+        gt=0,
+        le=1,
+        description="largest difference of the current price and the last close, a fraction",
     )
-    withdraw_key: Literal["warn", "refuse"] = Field(description="a key that may withdraw")
+    withdraw_key: Literal["warn", "refuse"] = Field(
+        description="what to do when the API key may withdraw"
+    )
 
 
 class JournalPlace(Section):
-    """Where what happened is kept."""
+    """Where the journal is stored."""
 
-    folder: str = Field(min_length=1, description="folder of the SQLite files, one an account")
+    folder: str = Field(min_length=1, description="folder of the SQLite files, one per account")
 
 
 class Notify(Section):
-    """What is told. To whom is a secret: RUSSELL_GATE_NOTIFY_URLS."""
+    """Which notifications are sent. The addresses are secret: RUSSELL_GATE_NOTIFY_URLS."""
 
-    events: tuple[Event, ...] = Field(max_length=5, description="what is told")
+    events: tuple[Event, ...] = Field(max_length=5, description="kinds of events to notify")
     daily_at: int = Field(
-        ge=0, le=23, description="UTC hour after which the first decision is told as the daily line"
+        ge=0,
+        le=23,
+        description="UTC hour; the first decision after it sends the daily summary",
     )
 
 
@@ -107,8 +113,10 @@ class Log(Section):
     """The log of a live session."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        description="from which severity on"
+        description="lowest severity that is logged"
     )
     folder: str = Field(min_length=1, description="folder of the JSON files")
-    rotation: float = Field(gt=0, le=1000, description="megabytes after which a new file is begun")
-    keep: int = Field(ge=1, le=1000, description="files kept")
+    rotation: float = Field(
+        gt=0, le=1000, description="megabytes after which a new file is started"
+    )
+    keep: int = Field(ge=1, le=1000, description="number of old files to keep")

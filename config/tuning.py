@@ -1,4 +1,4 @@
-"""The sections of the parameter search: what is searched, what counts as good, and when a result may be recommended."""
+"""The sections of the parameter search: what is searched, for what, and when it is recommended."""
 
 from datetime import date
 from typing import Annotated, Any, Literal, Self
@@ -8,9 +8,15 @@ from pydantic import Field, field_validator, model_validator
 from config.sections import Fraction, Section
 
 Figure = Literal["sharpe", "sortino", "calmar", "cagr"]
+VerdictWord = Literal["recommended", "not recommended", "inconclusive"]
+EARLIER_WORDS = {  # of verdicts in best.toml and tune.json of version 0.1
+    "recommend": "recommended",
+    "do not recommend": "not recommended",
+    "cannot be told": "inconclusive",
+}
 Value = bool | int | float | str | list[float] | list[str]
 OF_AN_AXIS = {"values", "low", "high", "steps", "log", "when"}
-MOST_VALUES = 1000  # of one parameter: places of values are kept in 16 bits
+MOST_VALUES = 1000  # of one parameter: indices of values are kept in 16 bits
 
 
 class Axis(Section):
@@ -24,7 +30,7 @@ class Axis(Section):
     steps: int = Field(
         default=5, ge=1, le=MOST_VALUES, description="values of a range, evenly spaced"
     )
-    log: bool = Field(default=False, description="spaced evenly in the logarithm")
+    log: bool = Field(default=False, description="evenly spaced on a logarithmic scale")
     when: dict[str, Annotated[list[Value], Field(min_length=1)]] = Field(
         default_factory=dict,
         description="tried only where another parameter has one of these values",
@@ -34,19 +40,17 @@ class Axis(Section):
     def _whole(self) -> Self:
         ends = sum(end is not None for end in (self.low, self.high))
         if ends != (0 if self.values is not None else 2):
-            raise ValueError("is either a list of values, or a range with low and high")
+            raise ValueError("must be a list of values, or a range with low and high")
         if self.low is not None and self.high is not None:
             if self.low > self.high:
                 raise ValueError(f"low ({self.low:g}) must not lie above high ({self.high:g})")
             if self.log and self.low <= 0:
-                raise ValueError(
-                    f"a range in the logarithm must begin above 0, low is {self.low:g}"
-                )
+                raise ValueError(f"a logarithmic range must begin above 0, low is {self.low:g}")
         return self
 
 
 class Windows(Section):
-    """Walk-forward: how long is trained on, how often it is chosen anew."""
+    """Walk-forward: the length of training and how often a set is chosen."""
 
     step_months: int = Field(ge=1, le=60, description="months from one choice to the next")
     train_months: int = Field(
@@ -59,30 +63,34 @@ class Windows(Section):
     def _multiple(self) -> Self:
         if self.train_months % self.step_months:
             raise ValueError(
-                f"train_months ({self.train_months}) must be a multiple of step_months ({self.step_months})"
+                f"train_months ({self.train_months}) must be a multiple of"
+                f" step_months ({self.step_months})"
             )
         return self
 
 
 class Limits(Section):
-    """What a set must pass to be recommended."""
+    """What a parameter set must pass to be recommended."""
 
     max_pbo: Fraction = Field(description="largest probability of backtest overfitting")
     max_probability_of_loss: Fraction = Field(
-        description="largest share of splits lost by the chosen set, where max_pbo is exceeded"
+        description="largest share of splits in which the chosen set lost money, where max_pbo is"
+        " exceeded"
     )
     min_deflated_sharpe: Fraction = Field(
-        description="smallest probability that its Sharpe ratio is more than luck"
+        description="smallest deflated Sharpe ratio, a probability"
     )
     min_leave_one_out: Fraction = Field(
-        description="smallest share of breakouts on which the set chosen without them did well"
+        description="smallest share of breakouts on which the set chosen without them made money"
     )
     min_neighbours: float = Field(
-        ge=0, le=1, description="median of the neighbouring sets over the best"
+        ge=0,
+        le=1,
+        description="smallest median objective of the neighbouring sets, over that of the best",
     )
     min_events: int = Field(ge=2, le=100, description="independent breakouts")
     max_searched_gates_p: Fraction = Field(
-        description="share of shifted gates, searched as hard, that do as well"
+        description="largest share of shifted searches that match or beat this one"
     )
 
 
@@ -90,18 +98,20 @@ class Tune(Section):
     """The search."""
 
     method: Literal["grid", "random", "tpe"] = Field(
-        description="all combinations, some at random, or led by what was found (Optuna)"
+        description="all combinations, some at random, or Optuna's TPE sampler"
     )
     sets: int = Field(
-        ge=2, le=1_000_000, description="sets tried by random and tpe; a grid may have no more"
+        ge=2,
+        le=1_000_000,
+        description="parameter sets tried by random and tpe; a grid may have no more",
     )
     seed: int = Field(ge=0, le=2**32 - 1, description="of everything drawn")
     threads: int = Field(ge=0, le=256, description="threads; 0 = all processors")
     objective: Figure | dict[Figure, float] = Field(
-        description="what is searched for: a figure, or several with their weights"
+        description="what is maximised: a figure, or several with their weights"
     )
     frontier: bool = Field(
-        description="tpe: search return against drawdown, then choose by the objective"
+        description="tpe: search the frontier of return and drawdown, then choose by the objective"
     )
     min_orders: int = Field(ge=0, le=1_000_000, description="a set with fewer orders is not chosen")
     max_drawdown: float = Field(gt=0, le=1, description="a set with a larger one is not chosen")
@@ -109,9 +119,11 @@ class Tune(Section):
         ge=0, le=365, description="days after a breakout left out that are not trained on"
     )
     searched_gates: int = Field(
-        ge=0, le=10_000, description="shifted gates that get the same search"
+        ge=0, le=10_000, description="gates shifted in time on which the search is repeated"
     )
-    searched_sets: int = Field(ge=2, le=10_000, description="sets of it, drawn at random")
+    searched_sets: int = Field(
+        ge=2, le=10_000, description="parameter sets of these searches, drawn at random"
+    )
     space: dict[str, Axis] = Field(
         max_length=64, description="parameters by key, each with its values"
     )
@@ -121,14 +133,14 @@ class Tune(Section):
     @field_validator("space", mode="before")
     @classmethod
     def _flat(cls, given: Any) -> Any:
-        """Tables within tables are dotted keys, a list is an axis of values."""
+        """Nested tables become dotted keys, a list becomes an axis of values."""
         return dict(_flattened(given, "")) if isinstance(given, dict) else given
 
     @field_validator("objective")
     @classmethod
     def _some_weight(cls, given: Any) -> Any:
         if isinstance(given, dict) and not any(given.values()):
-            raise ValueError("all weights are 0; nothing would be searched for")
+            raise ValueError("all weights are 0; nothing would be maximised")
         return given
 
     def weights(self) -> dict[Figure, float]:
@@ -145,12 +157,16 @@ def _flattened(table: dict[str, Any], above: str) -> Any:
 
 
 class Tuned(Section):
-    """What `tune` wrote on top of the set it found: written by the program, not by hand."""
+    """What `tune` wrote into best.toml: written by the program, not by hand."""
 
-    verdict: Literal["recommend", "do not recommend", "cannot be told", "no verdict"] = Field(
-        description="in a word"
-    )
+    verdict: VerdictWord | Literal["no verdict"] = Field(description="of the search, in a word")
     why: str = Field(description="in sentences")
     run: str = Field(description="folder of the search")
     on: date = Field(description="day of the search")
-    judged: str = Field(description="fingerprint of the settings that were judged")
+    judged: str = Field(description="fingerprint of the settings that the verdict is about")
+
+    @field_validator("verdict", mode="before")
+    @classmethod
+    def _earlier_word(cls, given: Any) -> Any:
+        """The words of version 0.1 are still read."""
+        return EARLIER_WORDS.get(given, given) if isinstance(given, str) else given

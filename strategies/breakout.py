@@ -1,4 +1,4 @@
-"""The breakout of an index above a record that has stood for long: one state machine over closes."""
+"""The breakout of an index above a long-standing record: one state machine over closes."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,10 @@ REASONS = ("", "breakout", "confirmed", "lapsed", "failed", "trend", "age")
 
 
 class BreakoutRules(NamedTuple):
-    """When a record counts, when its breakout is confirmed, when it has failed. Counts are US sessions."""
+    """When a record counts, when its breakout is confirmed, when it has failed.
+
+    Counts are US sessions.
+    """
 
     base_sessions: int
     rearm_sessions: int
@@ -33,12 +36,17 @@ class Records(NamedTuple):
 
     record: Any  # highest earlier close, NaN before the first
     base_age: Any  # sessions since that record was set, 0 before the first
-    next_high: Any  # row of the first close above its record from this session on, the number of sessions where none follows
+    # Row of the first close above its record from this session on; the number of sessions where
+    # none follows.
+    next_high: Any
     stale: Any  # sessions since the last known close
 
 
 class Changes(NamedTuple):
-    """One entry a change of state, in order of time, as it stands at the session's end; arrays or lists long enough for one a session."""
+    """One entry a change of state, in order of time, as of the session's end.
+
+    Arrays or lists long enough for one a session.
+    """
 
     row: Any
     state: Any
@@ -62,7 +70,10 @@ class BreakoutTable(NamedTuple):
 
 
 def records_of(closes: Floats) -> Records:
-    """The `Records` of closes, one a session, NaN where it is missing. A record is a close above all earlier ones; on a tie the older stands."""
+    """The `Records` of closes, one a session, NaN where it is missing.
+
+    A record is a close above all earlier ones; on a tie the older stands.
+    """
     rows = np.arange(len(closes))
     known = ~np.isnan(closes)
     highest = np.fmax.accumulate(closes)
@@ -80,7 +91,7 @@ def records_of(closes: Floats) -> Records:
     )
 
 
-def find_breakouts(  # noqa: C901  # one piece, because numba compiles it as it stands
+def find_breakouts(  # noqa: C901, PLR0917  # one piece, called by position: numba compiles it
     closes: Numbers,
     records: Records,
     averages: Numbers,
@@ -94,14 +105,15 @@ def find_breakouts(  # noqa: C901  # one piece, because numba compiles it as it 
 
     Parameters
     ----------
-    closes : the index, one close a session, NaN where the session's close is missing. A missing close changes nothing;
-        sessions go on being counted.
+    closes : the index, one close a session, NaN where the session's close is missing. A missing
+        close changes nothing; sessions go on being counted.
     records : `records_of` the closes.
-    averages : the index's own average including the session, NaN while unknown (unknown is not "below").
+    averages : the index's own average including the session, NaN while unknown (unknown is not
+        "below").
     confirmations : number of enabled confirmations that hold in the session.
 
-    A change in row i uses closes up to i only. On the last session of `confirm_within` a breakout may still be confirmed,
-    otherwise it lapses on that session.
+    A change in row i uses closes up to i only. On the last session of `confirm_within` a breakout
+    may still be confirmed, otherwise it lapses on that session.
 
     """
     record, base_age, next_high = records.record, records.base_age, records.next_high
@@ -153,16 +165,16 @@ def breakout_table(
     """`find_breakouts` session by session; arguments as there."""
     records = records_of(closes)
     size = len(closes)
-    found = Changes(*([0] * size for _ in Changes._fields))
+    changes = Changes(*([0] * size for _ in Changes._fields))
     listed = Records(*(column.tolist() for column in records))
     count = find_breakouts(
-        closes.tolist(), listed, averages.tolist(), confirmations.tolist(), rules, found
+        closes.tolist(), listed, averages.tolist(), confirmations.tolist(), rules, changes
     )
-    latest = np.searchsorted(found.row[:count], np.arange(size), side="right")
+    latest = np.searchsorted(changes.row[:count], np.arange(size), side="right")
     start = (DORMANT, NOTHING, np.nan, -1, 0)  # before the first change
     state, reason, level, confirmed_row, after_base = (
         np.array([first, *column[:count]])[latest]
-        for first, column in zip(start, found[1:], strict=True)
+        for first, column in zip(start, changes[1:], strict=True)
     )
     return BreakoutTable(
         state,

@@ -1,4 +1,4 @@
-"""What the strategy sees of a coin: its bars on a regular grid, with averages and volatility of UTC daily closes."""
+"""What the strategy sees of a coin: bars on a regular grid, with daily average and volatility."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ def coin_lines(
     Parameters
     ----------
     bars : open, high, low, close, volume, indexed by the instant the bar was known (its end, UTC).
-    daily_closes : UTC daily closes indexed by 24:00 UTC; `own_average` and annualised `volatility` come from these at every
-        timeframe and are the newest known at the bar's end.
+    daily_closes : UTC daily closes indexed by 24:00 UTC; `own_average` and annualised `volatility`
+        come from these at every timeframe and are the newest known at the bar's end.
     grid : the instants at which bars should end.
 
-    `stale` counts the bars missing since the last real one. A missing bar stands at the last close with no volume, so that
-    an ended coin can still be valued; brokers fill nothing on it.
+    `stale` counts the bars missing since the last real one. A missing bar has the last close and
+    no volume, so that an ended coin can still be valued; brokers fill nothing on it.
     """
     values = bars[["open", "high", "low", "close", "volume"]].to_numpy(dtype=float)
     priced = ~np.isnan(values[:, 3])

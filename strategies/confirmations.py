@@ -1,4 +1,7 @@
-"""The measures that confirm a breakout or show capital moving down the risk curve: one number a session each."""
+"""The measures that confirm a breakout, or show capital moving down the risk curve.
+
+Each is one number a session.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -7,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from strategies.indicators import Floats, excess, rolling_max, rolling_mean
-from strategies.market import Market, carried, in_session, latest
+from strategies.market import Market, carry_forward, in_session, latest
 
 LIQUIDITY_PARTS = {
     "assets": 1.0,
@@ -18,7 +21,10 @@ HOLDS, FAILS, UNKNOWN = 1.0, 0.0, np.nan
 
 
 class MeasureRules(NamedTuple):
-    """Numbers behind the measures. Counts are US sessions unless the name says otherwise; ages are limits of knowledge."""
+    """Numbers behind the measures. Counts are US sessions unless the name says otherwise.
+
+    A value older than the maximum age counts as unknown.
+    """
 
     volume_fast: int
     volume_slow: int
@@ -37,7 +43,7 @@ class MeasureRules(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """A number a session and whether it passes: 1 holds, 0 does not, NaN unknown (never counted as holding)."""
+    """A number a session and whether it passes: 1 yes, 0 no, NaN unknown (never counted as yes)."""
 
     value: Floats
     holds: Floats
@@ -47,20 +53,23 @@ Known = Callable[[pd.Series], Floats]
 
 
 def measure(name: str, market: Market, rules: MeasureRules) -> Measure:
-    """The measure called `name`, one entry a session of `market.sessions`, each from what was known then.
+    """The measure called `name`: an entry a session of `market.sessions`, from what was known then.
 
-    volume : mean volume of the fast window over that of the slow one; passes from `volume_ratio`.
-    breadth : share of the funds above their own average; unknown unless every fund is known; passes from `breadth_share`.
-    leadership, credit : index/broad and risky/safe credit over the ratio's own average, minus 1; pass above 0.
+    volume : mean volume of the fast window over that of the slow one; passes at `volume_ratio`.
+    breadth : share of the funds above their own average; unknown unless every fund is known; passes
+        from `breadth_share`.
+    leadership, credit : index/broad and risky/safe credit over the ratio's own average, minus 1;
+        pass above 0.
     broad, rates : broad market and safe credit over their own average, minus 1; pass above 0.
-    liquidity : change over the weeks of assets - treasury - reverse repos, millions of USD, as published; passes above 0.
-    exhaustion : deepest distance of a daily close of the last days below the coin's record of that day; passes beyond
-        `exhaustion_drawdown`. The record may be far older than the window.
+    liquidity : change over the weeks of assets - treasury - reverse repos, millions of USD, as
+        published; passes above 0.
+    exhaustion : deepest distance of a daily close of the last days below the coin's record of that
+        day; passes beyond `exhaustion_drawdown`. The record may be far older than the window.
     """
     known_at = pd.DatetimeIndex(market.sessions.index)
 
     def known(series: pd.Series) -> Floats:
-        return carried(in_session(series, known_at), rules.max_age_sessions)
+        return carry_forward(in_session(series, known_at), rules.max_age_sessions)
 
     return MEASURES[name](market, rules, known_at, known)
 
@@ -82,7 +91,7 @@ def _breadth(
     market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
 ) -> Measure:
     above = [excess(known(series), rules.breadth_sessions) for series in market.breadth.values()]
-    share = np.mean([np.where(np.isnan(one), np.nan, one > 0) for one in above], axis=0)
+    share = np.mean([np.where(np.isnan(fund), np.nan, fund > 0) for fund in above], axis=0)
     return _passes(share, share >= rules.breadth_share)
 
 

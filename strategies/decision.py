@@ -1,7 +1,7 @@
 """From gate, coins and portfolio to target shares and order sizes.
 
-The functions here are called plain by the strategy and compiled by the backtest's kernel: scalars, indexing and loops only,
-and no call to another function of ours.
+The functions here are called plain by the strategy and compiled by the backtest's kernel: scalars,
+indexing and loops only, and no call to another function of ours.
 """
 
 from collections.abc import MutableSequence
@@ -16,7 +16,11 @@ OWN_TREND = ("off", "and", "or")
 
 
 class GateLine(NamedTuple):
-    """The newest gate row as numbers: `confirmed_at` in epoch seconds (NaN: never), `stale` in sessions."""
+    """The newest gate row as numbers.
+
+    `filled` counts the risk checks that pass from the first on, `confirmed_at` is in epoch seconds
+    (NaN: never), `stale` in sessions.
+    """
 
     state: float
     ceiling: float
@@ -29,7 +33,7 @@ NO_GATE = GateLine(0.0, 0.0, 0.0, float("nan"), 0.0)  # before the first row
 
 
 class DecisionRules(NamedTuple):
-    """One entry a coin in `weights` and `lags` (seconds after confirmation); shares are of equity."""
+    """One entry a coin in `weights` and `lags` (seconds after confirmation); shares of equity."""
 
     weights: Numbers
     lags: Numbers
@@ -44,7 +48,10 @@ class DecisionRules(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What was decided at one coin bar, from what. Tuples have one entry a coin; times are epoch seconds."""
+    """What was decided at one coin bar, from what.
+
+    Tuples have one entry a coin; times are epoch seconds.
+    """
 
     time: int
     gate: GateLine
@@ -58,7 +65,7 @@ class Decision(NamedTuple):
     sizes: tuple[float, ...]
 
 
-def decide(  # noqa: C901  # one piece, because numba compiles it as it stands
+def decide(  # noqa: C901, PLR0917  # one piece, called by position: numba compiles it
     now: float,
     gate: GateLine,
     close: Numbers,
@@ -70,19 +77,24 @@ def decide(  # noqa: C901  # one piece, because numba compiles it as it stands
     rules: DecisionRules,
     targets: MutableSequence[float] | Floats,
 ) -> float:
-    """Write each coin's target share of equity into `targets`; return gross, the share all ready coins get together.
+    """Write each coin's target share of equity into `targets`.
+
+    Returns gross, the share that all ready coins get together.
 
     Parameters
     ----------
     now : epoch seconds of the coin bar's close. All arguments were known then.
     close, own_average, volatility : one entry a coin; NaN where unknown.
-    missing : bars missing since the coin's last real one; 0 is a fresh bar, NaN a coin not listed yet.
+    missing : bars missing since the coin's last real one; 0 is a fresh bar, NaN a coin not listed
+        yet.
     current : share of equity held now.
-    drawdown : largest drawdown of the unit value since the latest confirmation, as a positive fraction.
+    drawdown : largest drawdown of the unit value since the latest confirmation, as a positive
+        fraction.
 
-    A coin is ready when it is listed, has missed fewer than `max_missing` bars and its lag has passed; the lag counts only
-    while the gate is confirmed. A coin whose volatility is unknown is not ready while a volatility is targeted. A held coin
-    without a fresh bar keeps its share and nothing else may rise; so it is when the gate row is stale.
+    A coin is ready when it is listed, has missed fewer than `max_missing` bars and its lag has
+    passed; the lag counts only while the gate is confirmed. A coin whose volatility is unknown is
+    not ready while a volatility is targeted. A held coin without a fresh bar keeps its share and
+    nothing else may rise; so it is when the gate row is stale.
 
     """
     weights, lags, max_missing, own_trend = (
@@ -142,12 +154,15 @@ def decide(  # noqa: C901  # one piece, because numba compiles it as it stands
     return gross
 
 
-def nothing_to_decide(held: bool, ceiling: float, own_trend: int) -> bool:
-    """Whether `decide` would leave every target at zero, as on most bars: nothing is held, the gate allows nothing, no coin's own trend does."""
+def nothing_to_decide(held: bool, ceiling: float, own_trend: int) -> bool:  # noqa: FBT001  # compiled
+    """Whether `decide` would leave every target at zero, as on most bars.
+
+    Nothing is held, and neither the gate nor any coin's own trend allows a position.
+    """
     return not held and ceiling <= 0.0 and own_trend != TREND_OR
 
 
-def order_size(
+def order_size(  # noqa: PLR0917  # called by position: numba compiles it
     target: float,
     current: float,
     equity: float,
@@ -157,11 +172,12 @@ def order_size(
     step: float,
     min_notional: float,
 ) -> float:
-    """Signed coin units to trade from the `current` share of equity towards `target`, 0 where nothing should be done.
+    """Signed coin units to trade from the `current` share of equity towards `target`, 0 for none.
 
-    Nothing is traded within `band` of the larger of the two shares, below one `step` or below `min_notional`
-    (quote units at `price`). A sell never exceeds the position; a target of zero sells all of it but for a rest below one step. Buys may ask
-    for more than the cash left when other coins are kept within their bands: the broker cuts them.
+    Nothing is traded within `band` of the larger of the two shares, below one `step` or below
+    `min_notional` (quote units at `price`). A sell never exceeds the position; a target of zero
+    sells all of it except a rest below one step. Buys may ask for more than the cash left when
+    other coins stay within their bands: the broker reduces them.
     """
     if fabs(target - current) <= band * max(target, current):
         return 0.0

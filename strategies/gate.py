@@ -29,19 +29,24 @@ class GateRules(NamedTuple):
 def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     """One row a session of `market.sessions`, indexed by the instant it was known (UTC).
 
-    Columns: `session_close`; the index's `close`, its `record` (highest earlier close), `base_age` (sessions since that),
-    `average`; `state`, `reason` of its last change, the `level` broken, `confirmed_at` (instant the latest confirmation was
-    known), `after_base` (the latest breakout came out of a full base); `confirmations` (how many hold);
-    `confirmation_<name>` and `channel_<name>` (True, False, or missing where unknown) with the number behind them in
-    `measure_<name>`; `filled` channels; `haircut`; `ceiling`; `stale` (sessions since the last one whose closes count: the index
-    has none, or a close is held; the row then repeats that session's); `held` (names of the series whose close is), `closes_note`
-    (what was held, confirmed or rejected there, as a sentence; "" for nothing).
+    Columns: `session_close`; the index's `close`, its `record` (highest earlier close), `base_age`
+    (sessions since that), `average`; `state`, `reason` of its last change, the `level` broken,
+    `confirmed_at` (instant the latest confirmation was known), `after_base` (the latest breakout
+    came out of a full base); `confirmations` (how many hold); `confirmation_<name>` and
+    `channel_<name>` (True, False, or missing where unknown) with the number behind them in
+    `measure_<name>`; `filled` (risk checks that pass from the first on); `haircut`; `ceiling`;
+    `stale` (sessions since the last one whose closes count: the index has none, or a close is held;
+    the row then repeats that session's); `held` (names of the series whose close is),
+    `closes_note` (what was held, confirmed or rejected there, as a sentence; "" for nothing).
     """
-    return published(session_rows(market, rules))
+    return published_rows(session_rows(market, rules))
 
 
 def session_rows(market: Market, rules: GateRules) -> pd.DataFrame:
-    """The rows before `published`: each from its own session's closes that count by now, NaN where the index has none."""
+    """The rows before `published_rows`: each from its own session's closes that count by now.
+
+    NaN where the index has no close.
+    """
     market, held, notes = check_market(market)
     known_at = pd.DatetimeIndex(market.sessions.index)
     close = in_session(market.small_caps, known_at)
@@ -68,8 +73,8 @@ def session_rows(market: Market, rules: GateRules) -> pd.DataFrame:
     ):
         for name in chosen:
             table[f"{prefix}_{name}"] = _shown(measures[name].holds)
-    for name, one in measures.items():
-        table[f"measure_{name}"] = one.value
+    for name, result in measures.items():
+        table[f"measure_{name}"] = result.value
     filled = filled_channels([measures[name].holds for name in rules.curve.channels], len(known_at))
     cut = haircut(market, states.base_age, close > states.record, rules.haircuts)
     table["filled"] = filled
@@ -81,8 +86,11 @@ def session_rows(market: Market, rules: GateRules) -> pd.DataFrame:
     return table
 
 
-def published(rows: pd.DataFrame) -> pd.DataFrame:
-    """`session_rows` as each session showed them: a stale one repeats the last that was not; the instants stay the session's own."""
+def published_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """`session_rows` as each session showed them.
+
+    A stale row repeats the last that was not stale; the instants stay the session's own.
+    """
     if not (rows["stale"] > 0).any():
         return rows
     sources = np.arange(len(rows)) - rows["stale"].to_numpy()
@@ -93,7 +101,10 @@ def published(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def gate_lines(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as the numbers that travel on the gate feed: `GATE_LINES`, `confirmed_at` in epoch seconds (NaN: never)."""
+    """The table as the numbers that travel on the gate feed: `GATE_LINES`.
+
+    `confirmed_at` is in epoch seconds (NaN: never).
+    """
     confirmed = table["confirmed_at"]
     seconds = (confirmed - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
     state = table["state"].map({name: float(code) for code, name in enumerate(STATES)})

@@ -1,7 +1,8 @@
-"""Closes too far off to be acted on at once: the newest close of a US series is held until the next session confirms it.
+"""Closes too far off to be acted on at once: held until the next session confirms them.
 
-A vendor's bent close comes back a day later; a crash stays. Which closes are held, confirmed or rejected up to a session is a function
-of the closes up to that session: backtest, replay and live session agree, and so does a recompute years later.
+A vendor's wrong close comes back a day later; a crash stays. Which closes are held, confirmed or
+rejected up to a session is a function of the closes up to that session: backtest, replay and live
+session agree, and so does a recompute years later.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +15,14 @@ from strategies.indicators import Floats, Ints
 from strategies.market import Market
 
 WINDOW = 63  # returns whose standard deviation the newest return is compared with
-DEVIATIONS = 12.0  # one day in 39 years of eight series had more: the S&P on 1987-10-19, 17.7; the next largest is 11.0
+# One day in 39 years of eight series had more: the S&P on 1987-10-19, 17.7; the next is 11.0.
+DEVIATIONS = 12.0
 SMALLEST_MOVE = (
     0.02  # log return; a series that hardly ever moves has a standard deviation near zero
 )
-DEPARTURE = 0.05  # log return beyond the sibling's; the largest true ones are 0.029 (^RUT and IWM) and 0.030 (^GSPC and RSP)
+# Log return beyond the sibling's; the largest true ones are 0.029 (^RUT and IWM) and 0.030 (^GSPC
+# and RSP).
+DEPARTURE = 0.05
 LONGEST_WAIT = 5  # sessions a held close waits for the next close of its series; then it is missing
 FIELDS = (
     "small_caps",
@@ -32,7 +36,10 @@ NEW_LEVEL = (
 
 
 class HeldClose(NamedTuple):
-    """The close of session `row`, a fraction `move` away from the one before; held before session `until`, which confirmed it or not."""
+    """The close of session `row`, a fraction `move` away from the one before.
+
+    It is held before session `until`, which confirmed it or not.
+    """
 
     row: int
     until: int
@@ -41,8 +48,10 @@ class HeldClose(NamedTuple):
 
 
 class CheckedMarket(NamedTuple):
-    """A market without the closes that do not count. One entry a session: the series whose close is held, and a sentence on what is held,
-    confirmed or rejected; "" for nothing.
+    """A market without the closes that do not count.
+
+    One entry a session: the series whose close is held, and a sentence on what is held, confirmed
+    or rejected; "" for nothing.
     """
 
     market: Market
@@ -58,16 +67,18 @@ def check_market(market: Market) -> CheckedMarket:
     offset = len(timeline) - len(sessions)
     held, notes = np.full((2, len(timeline)), "", dtype=object)
     changed: dict[str, pd.Series] = {}
-    for key, one in series.items():
-        if key not in market.siblings and not len(_jumps(one.to_numpy(dtype=float))):
+    for key, closes in series.items():
+        if key not in market.siblings and not len(_jumps(closes.to_numpy(dtype=float))):
             continue  # nearly always, and putting a series on the timeline is what takes time
-        found = held_closes(_on(one, timeline), _testimony(market.siblings.get(key), timeline))
+        sibling = _reliable_closes(market.siblings.get(key), timeline)
+        found = held_closes(_on(closes, timeline), sibling)
         name = market.names.get(key, key)
         for close in found:
             what = f"the close of {name} of {timeline[close.row]:%Y-%m-%d}"
             during = slice(close.row, close.until)
             held[during] = [_joined(before, name, ", ") for before in held[during]]
-            waits = f"{what} ({close.move:+.1%} from the one before) is held until the next one confirms it"
+            move = f"{close.move:+.1%} from the one before"
+            waits = f"{what} ({move}) is held until the next one confirms it"
             notes[during] = [_joined(before, waits) for before in notes[during]]
             if close.until < len(timeline):
                 end = (
@@ -77,22 +88,27 @@ def check_market(market: Market) -> CheckedMarket:
                 )
                 notes[close.until] = _joined(notes[close.until], f"{what} was held and is {end}")
         if dropped := [timeline[close.row] for close in found if not close.confirmed]:
-            changed[key] = one.drop(dropped)
+            changed[key] = closes.drop(dropped)
     return CheckedMarket(_with_series(market, changed), held[offset:], notes[offset:])
 
 
 def held_closes(closes: Floats, sibling: Floats | None = None) -> list[HeldClose]:
-    """The closes of one series that are or were held, oldest first, each judged by what was known in its own session and at its next close.
+    """The closes of one series that are or were held, oldest first.
 
-    A close is held if its log return since the close before exceeds `DEVIATIONS` standard deviations of the `WINDOW` returns before, or
-    departs by more than `DEPARTURE` from its sibling's since the last session on which the two agreed. The next close confirms it if it
-    keeps more than half of the move and does not depart from the sibling either; a departure also if it was the sibling that came back.
-    What is not confirmed is missing for good, and the next close is compared with the one before it.
+    Each is decided by what was known in its own session and at its next close.
+
+    A close is held if its log return since the close before exceeds `DEVIATIONS` standard
+    deviations of the `WINDOW` returns before, or departs by more than `DEPARTURE` from its
+    sibling's since the last session on which the two agreed. The next close confirms it if it keeps
+    more than half of the move and does not depart from the sibling either; a departure also if it
+    was the sibling that came back. What is not confirmed is missing for good, and the next close is
+    compared with the one before it.
 
     Parameters
     ----------
     closes : positive, one a session, NaN where missing.
-    sibling : closes of a series that moves with this one, session by session, NaN where it cannot be relied on.
+    sibling : closes of a series that moves with this one, session by session, NaN where it cannot
+        be relied on.
 
     """
     counted, found, start = closes.copy(), list[HeldClose](), 0
@@ -122,7 +138,7 @@ def _next_suspect(closes: Floats, sibling: Floats | None, start: int) -> int | N
 
 
 def _jumps(closes: Floats) -> Ints:
-    """The sessions whose return exceeds `DEVIATIONS` standard deviations of the `WINDOW` returns before."""
+    """The sessions whose return exceeds `DEVIATIONS` standard deviations of the returns before."""
     rows: Ints = np.flatnonzero(~np.isnan(closes))
     moves = np.diff(np.log(closes[rows]))
     if len(moves) <= WINDOW:
@@ -137,7 +153,8 @@ def _jumps(closes: Floats) -> Ints:
     near = np.flatnonzero(
         (size > SMALLEST_MOVE) & (size > 0.9 * DEVIATIONS * np.sqrt(np.maximum(variance, 0.0)))
     )
-    # Running sums are quick and depend on what lies before the window in their last bits: they only choose what is looked at.
+    # Running sums are quick and depend on what lies before the window in their last bits: they only
+    # choose what is looked at.
     jumps = [k for k in near if size[k] > DEVIATIONS * np.std(moves[k : k + WINDOW], ddof=1)]
     return rows[np.asarray(jumps, dtype=np.int64) + WINDOW + 1]
 
@@ -153,8 +170,8 @@ def _departures(closes: Floats, sibling: Floats | None) -> Ints:
 
 def _confirms(closes: Floats, sibling: Floats | None, row: int, following: int) -> bool:
     """Whether the close of `following` confirms the held one of `row`."""
-    move, kept = np.log(closes[[row, following]] / closes[_before(closes, row)])
-    keeps = bool(kept * move > 0.5 * move**2)
+    move, remaining = np.log(closes[[row, following]] / closes[_before(closes, row)])
+    keeps = bool(remaining * move > 0.5 * move**2)
     base = _last_agreement(closes, sibling, row)
     if sibling is None or base is None or np.isnan(sibling[following]):
         return keeps
@@ -181,8 +198,11 @@ def _last_agreement(closes: Floats, sibling: Floats | None, row: int) -> int | N
     return int(both[-1]) if len(both) else None
 
 
-def _testimony(series: pd.Series | None, timeline: pd.DatetimeIndex) -> Floats | None:
-    """A sibling's closes without those that were themselves held, whatever became of them: in their session nobody could rely on them."""
+def _reliable_closes(series: pd.Series | None, timeline: pd.DatetimeIndex) -> Floats | None:
+    """A sibling's closes without those that were themselves held, confirmed later or not.
+
+    In their own session nobody could rely on them.
+    """
     if series is None:
         return None
     closes = _on(series, timeline)
@@ -195,8 +215,8 @@ def _timeline(sessions: pd.DatetimeIndex, series: Sequence[pd.Series]) -> pd.Dat
     if not len(sessions):
         return sessions
     early = [
-        pd.DatetimeIndex(one.index[: one.index.searchsorted(sessions[0])]).as_unit("ns").asi8
-        for one in series
+        pd.DatetimeIndex(values.index[: values.index.searchsorted(sessions[0])]).as_unit("ns").asi8
+        for values in series
     ]
     instants = np.concatenate([np.unique(np.concatenate(early)), sessions.as_unit("ns").asi8])
     return pd.DatetimeIndex(instants, tz="UTC")

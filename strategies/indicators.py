@@ -1,8 +1,8 @@
 """Rolling statistics with one arithmetic for all.
 
-Every window is summed by itself, newest value first, as deviations from the newest value. So a result depends on the
-window alone: the same whatever history lies before it, exact on flat series (``value > mean`` is false there), and
-unchanged in sign when the series is rescaled.
+Every window is summed by itself, newest value first, as deviations from the newest value. So a
+result depends on the window alone: the same whatever history lies before it, exact on flat series
+(``value > mean`` is false there), and unchanged in sign when the series is rescaled.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,18 @@ ROUNDING = 1e-12  # far above the error of a rolling mean of doubles, far below 
 
 
 def rolling_mean(values: Floats, window: int) -> Floats:
-    """Mean of the last `window` values including the current one, NaN while fewer are known or one of them is NaN."""
+    """Mean of the last `window` values including the current one.
+
+    NaN while fewer are known or one of them is NaN.
+    """
     return values + _deviation(values, window)
 
 
 def excess(values: Floats, window: int) -> Floats:
-    """`values` over their own rolling mean, minus one: above zero means above the average. NaN where that is unknown.
+    """`values` over their own rolling mean, minus one: above zero means above the average.
 
-    Exactly zero where the two differ by rounding alone (`ROUNDING`), so that rescaling a series moves no tie.
+    NaN where that is unknown. Exactly zero where the two differ by rounding alone (`ROUNDING`), so
+    that rescaling a series moves no tie.
     """
     mean_deviation = _deviation(values, window)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -34,7 +38,10 @@ def excess(values: Floats, window: int) -> Floats:
 
 
 def annualised_volatility(closes: Floats, window: int, periods: int = 365) -> Floats:
-    """Sample standard deviation of `window` log returns times sqrt(`periods`), per year; NaN while unknown."""
+    """Sample standard deviation of `window` log returns, times sqrt(`periods`).
+
+    A fraction a year; NaN while unknown.
+    """
     returns = np.full_like(closes, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         returns[1:] = np.log(closes[1:] / closes[:-1])
@@ -46,7 +53,10 @@ def annualised_volatility(closes: Floats, window: int, periods: int = 365) -> Fl
 
 
 def rolling_max(values: Floats, window: int) -> Floats:
-    """Largest of the last `window` values, current included; shorter windows at the start, NaN ignored."""
+    """Largest of the last `window` values, current included.
+
+    Windows are shorter at the start, NaN is ignored.
+    """
     best = values.copy()
     for lag in range(1, min(window, len(values))):
         best[lag:] = np.fmax(best[lag:], values[:-lag])

@@ -13,13 +13,17 @@ NO_NAMES: Mapping[str, str] = {}
 
 
 class Market(NamedTuple):
-    """The gate's inputs. Every series has an increasing UTC DatetimeIndex of instants at which its values were known.
+    """The gate's inputs.
 
-    `sessions` has one entry a US session: index the instant its closes were known, values the session's close.
-    `small_caps` (the index) and `broad` are closes; `risky_credit`, `safe_credit` and `breadth` total-return closes; `volume` is shares;
-    `liquidity` holds "assets", "treasury" (millions of USD) and "reverse_repos" (billions of USD); `coin` is the daily
-    close `exhaustion` looks at; `flows` (USD) and `losses` (share of companies) are the user's own. `siblings` has closes that move with
-    those of a field ("small_caps", "broad") and are read for nothing else; `names` says what a person calls a field's series.
+    Every series has an increasing UTC DatetimeIndex of instants at which its values were known.
+
+    `sessions` has one entry a US session: index the instant its closes were known, values the
+    session's close. `small_caps` (the index) and `broad` are closes; `risky_credit`, `safe_credit`
+    and `breadth` total-return closes; `volume` is shares; `liquidity` holds "assets", "treasury"
+    (millions of USD) and "reverse_repos" (billions of USD); `coin` is the daily close `exhaustion`
+    looks at; `flows` (USD) and `losses` (share of companies) are the user's own. `siblings` has
+    closes that move with those of a field ("small_caps", "broad") and are read for nothing else;
+    `names` says what a person calls a field's series.
     """
 
     sessions: pd.Series
@@ -56,7 +60,7 @@ def in_session(series: pd.Series, known_at: pd.DatetimeIndex) -> Floats:
     return series.reindex(known_at).to_numpy(dtype=float)
 
 
-def carried(values: Floats, max_age: int) -> Floats:
+def carry_forward(values: Floats, max_age: int) -> Floats:
     """`values` with gaps filled by the last known one, for at most `max_age` sessions."""
     rows = np.arange(len(values))
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows))
@@ -64,7 +68,10 @@ def carried(values: Floats, max_age: int) -> Floats:
 
 
 def latest(series: pd.Series, at: pd.DatetimeIndex, max_age: pd.Timedelta | None = None) -> Floats:
-    """The last value of `series` known at each instant of `at`; NaN before the first and where it is older than `max_age`."""
+    """The last value of `series` known at each instant of `at`.
+
+    NaN before the first and where it is older than `max_age`.
+    """
     if series.empty:
         return np.full(len(at), np.nan)
     rows = series.index.searchsorted(at, side="right") - 1

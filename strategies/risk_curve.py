@@ -11,7 +11,10 @@ from strategies.market import Market, latest
 
 
 class CurveRules(NamedTuple):
-    """`channels` upstream of crypto in order; ceilings by number filled, as shares of equity."""
+    """`channels`: risk checks upstream of crypto, in order; ceilings by the number that pass.
+
+    Ceilings are shares of equity.
+    """
 
     channels: tuple[str, ...]
     ceilings: tuple[float, ...]
@@ -19,7 +22,10 @@ class CurveRules(NamedTuple):
 
 
 class HaircutRules(NamedTuple):
-    """Factors on the ceiling; 1.0 leaves it. Ages and windows are calendar days unless the name says sessions."""
+    """Factors on the ceiling; 1.0 leaves it.
+
+    Ages and windows are calendar days unless the name says sessions.
+    """
 
     flows_factor: float
     flows_days: int
@@ -30,7 +36,7 @@ class HaircutRules(NamedTuple):
 
 
 def filled_channels(holds: list[Floats], sessions: int) -> Ints:
-    """How many channels hold consecutively from the first; one that does not hold or is unknown stops the count."""
+    """How many risk checks pass from the first on; one that fails or is unknown stops the count."""
     filled = np.zeros(sessions, dtype=np.int64)
     open_so_far = np.ones(sessions, dtype=bool)
     for channel in holds:
@@ -40,17 +46,21 @@ def filled_channels(holds: list[Floats], sessions: int) -> Ints:
 
 
 def ceiling(state: float, confirmed: float, dormant: float) -> float:
-    """Largest share of equity in crypto: that for a confirmed state or for any other, at the filled channels. Written for numba too."""
+    """Largest share of equity in crypto, for a confirmed state or for any other.
+
+    Written for numba too.
+    """
     return confirmed if state == CONFIRMED else dormant
 
 
 def haircut(
     market: Market, base_age: Ints, close_above_record: np.ndarray, rules: HaircutRules
 ) -> Floats:
-    """Product of the haircuts that apply, one a session; a figure that is unknown cuts nothing.
+    """Product of the haircuts that apply, one a session; an unknown figure cuts nothing.
 
-    flows : the flows published within the last `flows_days` sum to less than zero while a record close lies at most
-        `flows_record_sessions` back. losses : the latest share of loss-making companies is at least `losses_share`.
+    flows : the flows published within the last `flows_days` sum to less than zero while a record
+        close lies at most `flows_record_sessions` back. losses : the latest share of loss-making
+        companies is at least `losses_share`.
     """
     known_at = pd.DatetimeIndex(market.sessions.index)
     factor = np.ones(len(known_at))

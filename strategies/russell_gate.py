@@ -20,17 +20,19 @@ UNKNOWN = float("nan")
 UNSEEN = (UNKNOWN,) * 3
 EPOCH = float(date(1970, 1, 1).toordinal())  # backtrader counts days as date ordinals, in UTC
 Shares = tuple[float, ...]
-Sized = tuple[Shares, Shares, float, Shares]
+OrderPlan = tuple[Shares, Shares, float, Shares]
 
 
 class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
     """Holds as much crypto as the gate allows.
 
-    The one rule: it remembers nothing. Every decision follows from the newest value of each line and from the broker.
+    The one rule: it remembers nothing. Every decision follows from the newest value of each line
+    and from the broker.
 
-    Data feeds: first the gate (lines `strategies.gate.GATE_LINES`), then one feed a coin (`strategies.coins.COIN_LINES`), in
-    the order of `rules.weights`. `record` is called with each Decision. The broker answers, besides backtrader's own calls,
-    `limits(data)` -> (step, min_notional) and `largest_drawdown(since)` (epoch seconds).
+    Data feeds: first the gate (lines `strategies.gate.GATE_LINES`), then one feed a coin
+    (`strategies.coins.COIN_LINES`), in the order of `rules.weights`. `record` is called with each
+    Decision. The broker answers, besides backtrader's own calls, `limits(data)` -> (step,
+    min_notional) and `largest_drawdown(since)` (epoch seconds).
     """
 
     params = (("rules", None), ("record", None))
@@ -53,8 +55,8 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         self.next()
 
     def next(self) -> None:
-        """Decide and trade once when a coin's bar closes; a bar of the gate alone changes nothing."""
-        bars = sum([len(line) for line in self._missing_lines])
+        """Decide and trade once when a coin's bar closes, not on a bar of the gate alone."""
+        bars = sum(map(len, self._missing_lines))
         if bars == self._bars_seen:
             return
         self._bars_seen = bars
@@ -77,18 +79,21 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         positions = [broker.getposition(coin).size for coin in self._coins]
         shares = self._none, self._none, 0.0, self._none
         if not nothing_to_decide(any(positions), gate.ceiling, self._rules.own_trend):
-            shares = self._sized(now, gate, equity, drawdown, missing, positions)
+            shares = self._size_orders(
+                now, gate, equity, drawdown=drawdown, missing=missing, positions=positions
+            )
         return Decision(now, gate, equity, broker.getcash(), drawdown, missing, *shares)
 
-    def _sized(
+    def _size_orders(
         self,
         now: int,
         gate: GateLine,
         equity: float,
+        *,
         drawdown: float,
         missing: Shares,
         positions: list[float],
-    ) -> Sized:
+    ) -> OrderPlan:
         """Present shares, target shares, gross, and what is to be traded between the two."""
         rules = self._rules
         prices = [

@@ -1,8 +1,9 @@
 """A small folder of price files with breakouts planted in it, and ways to spoil one file.
 
-Five years of real New York sessions from 2012 on, closes from formulas: the same on every machine, no vendor's row among them.
-The index stands at a record from June 2012, breaks out in the summer of 2013, ends below its average in 2014, breaks out again in
-the summer of 2015 and stays above. ETH and SOL are listed later than BTC.
+Five years of real New York sessions from 2012 on, closes from formulas: the same on every machine,
+no vendor's row among them. The index stands at a record from June 2012, breaks out in the summer of
+2013, ends below its average in 2014, breaks out again in the summer of 2015 and stays above. ETH
+and SOL are listed later than BTC.
 """
 
 from collections.abc import Callable
@@ -17,9 +18,17 @@ from brokers.prices.calendar import session_closes
 FIRST, LAST = pd.Timestamp("2012-01-03"), pd.Timestamp("2016-12-30")
 HISTORY_FROM = FIRST.date()
 ANCHORS = {
-    "2012-01-03": 100, "2012-06-01": 120, "2012-09-04": 108, "2013-06-14": 113, "2013-09-16": 138, "2014-05-01": 160,
-    "2014-10-15": 133, "2015-06-15": 151, "2015-10-15": 186, "2016-12-30": 222,
-}  # fmt: skip
+    "2012-01-03": 100,
+    "2012-06-01": 120,
+    "2012-09-04": 108,
+    "2013-06-14": 113,
+    "2013-09-16": 138,
+    "2014-05-01": 160,
+    "2014-10-15": 133,
+    "2015-06-15": 151,
+    "2015-10-15": 186,
+    "2016-12-30": 222,
+}
 FUNDS = ("KRE", "XLI", "XBI", "RSP")
 LISTED = {"BTC-USD": "2012-06-01", "ETH-USD": "2013-08-01", "SOL-USD": "2014-01-15"}
 HEADER = "Date,Open,High,Low,Close,Adj Close,Volume"

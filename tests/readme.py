@@ -1,26 +1,31 @@
-"""What the README shows, made by commands: `python -m tests.readme [--data FOLDER]`.
+"""Makes what the README shows: `python -m tests.readme [--data FOLDER]`.
 
-Takes the screenshot of the report on the embedded sample, and with a folder of real prices writes the result, what a search finds, and
-what became of the claims.
+Takes the screenshot of the report on the embedded sample. With a folder of real prices it also
+writes the result, the search and the evidence into the README.
 """
 
 import argparse
 import json
 import os
 import tempfile
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from backtests.benchmarks.labels import label
 from backtests.commands.evidence import run_evidence
+from backtests.commands.run_scope import RunOptions
 from backtests.commands.tune import run_tune
-from backtests.engine.inputs import prepare
+from backtests.engine.inputs import prepare_inputs
+from backtests.evidence.document import read
+from backtests.report.cells import BENCHMARK_COLUMNS
 from backtests.report.evidence import words as evidence_words
 from backtests.report.run import page
-from backtests.report.terminal import COLUMNS, NARROW
-from backtests.runs import folder as runs
-from backtests.runs import writer as record
+from backtests.report.terminal import NARROW
+from backtests.runs import writer
 from backtests.runs.backtest import backtest
 from backtests.runs.caveats import caveats
 from brokers.prices.load import load_prices
@@ -34,105 +39,127 @@ BEGIN, TUNING, EVIDENCE, END = (
     "<!-- evidence -->\n",
     "<!-- end -->",
 )
+WIDTH = 100
+TESTS = {
+    "objective": "objective (Sharpe ratio)",
+    "events": "independent breakouts",
+    "pbo": "PBO",
+    "deflated_sharpe": "deflated Sharpe ratio",
+    "leave_one_out": "leave one breakout out",
+    "neighbours": "neighbouring sets",
+    "searched_gates": "time-shift test (p)",
+}  # of the verdict of a search
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-# Without these it asks for sites of its own at every start.
+# Without these it requests sites of its own at every start.
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
-QUIET += ["--disable-component-update", "--disable-sync"]
 
 
-def made(folder: Path, *overrides: str) -> dict[str, Any]:
-    """The summary of a run on these settings, written into `folder` with its page."""
+def prices_from(folder: str, scratch: Path) -> list[str]:
+    """The overrides that read a folder of prices."""
+    return ["prices.source=folder", f"prices.folder={folder}", f"prices.cache={scratch}/cache"]
+
+
+def run(folder: Path, *overrides: str) -> Mapping[str, Any]:
+    """The metrics of a backtest with these settings, written into `folder` with its page."""
     settings = load([], list(overrides))
-    result = backtest(prepare(settings, load_prices(settings, pd.Timestamp.now(tz="UTC"))))
+    result = backtest(prepare_inputs(settings, load_prices(settings, pd.Timestamp.now(tz="UTC"))))
     folder.mkdir()
-    record.write(result, caveats(result), folder)
+    writer.write_run(result, caveats(result), folder)
     page.write(folder)
-    return runs.read(folder)
+    metrics: Mapping[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return metrics
+
+
+def wrap(text: str, first: str = "", rest: str = "") -> str:
+    """`text` in lines of at most 100 columns, after `first` and `rest`."""
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def quote(word: str, why: str) -> str:
+    """A verdict as a quotation."""
+    return wrap(f"**{word[0].upper()}{word[1:]}.** {why}", "> ", "> ")
 
 
 def result(folder: str, scratch: Path) -> str:
     """The result on real prices as the README has it: the verdict, then the table."""
-    found = made(
-        scratch / "real",
-        "prices.source=folder",
-        f"prices.folder={folder}",
-        f"prices.cache={scratch}/cache",
-    )
-    columns = [column for column in COLUMNS if column[1] in NARROW]
+    metrics = run(scratch / "real", *prices_from(folder, scratch))
+    columns = [column for column in BENCHMARK_COLUMNS if column[1] in NARROW]
+    window = f"{metrics['window']['first'][:10]} to {metrics['window']['last'][:10]}"
     lines = [
-        f"| {found['window']['first'][:10]} to {found['window']['last'][:10]} | {' | '.join(heading for heading, _, _ in columns)} |"
+        f"| {' | '.join((window, *(heading for heading, _, _ in columns)))} |",
+        "|---|" + "---:|" * len(columns),
     ]
-    lines.append("|---|" + "---:|" * len(columns))
-    for name, metrics in {"strategy": found["strategy"], **found["benchmarks"]}.items():
-        cells = [form.format(metrics[key]) for _, key, form in columns]
-        lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
-    verdict = found["verdict"]
-    return f"> **{verdict['word'].capitalize()}.** {verdict['why']}\n\n" + "\n".join(lines) + "\n"
+    for name, row in {"strategy": metrics["strategy"], **metrics["benchmarks"]}.items():
+        cells = [form.format(row[key]) for _, key, form in columns]
+        lines.append(f"| {' | '.join((label(name), *cells))} |")
+    verdict = metrics["verdict"]
+    return "\n".join([quote(verdict["word"], verdict["why"]), "", *lines]) + "\n"
 
 
 def tuning(folder: str, scratch: Path) -> str:
     """The search of config/tune.toml on real prices as the README has it."""
-    words = ["prices.source=folder", f"prices.folder={folder}", f"prices.cache={scratch}/cache"]
-    run_tune([DEFAULT.with_name("tune.toml")], words, False, scratch / "tuned", False, False)
+    options = RunOptions(output=scratch / "tuned", with_report=False)
+    run_tune([DEFAULT.with_name("tune.toml")], prices_from(folder, scratch), options)
     found = json.loads((scratch / "tuned/tune.json").read_text(encoding="utf-8"))
     verdict, walked, left = found["verdict"], found["walk_forward"], found["leave_one_breakout_out"]
     lines = [
-        f"> **{verdict['word'].capitalize()}.** {verdict['why'][0]}",
+        quote(verdict["word"], verdict["why"][0]),
         "",
         "| test | value | limit | passed |",
         "|---|---:|---:|---|",
     ]
-    shown = [
-        (
-            one["name"].replace("_", " "),
-            one["value"],
-            one["limit"],
-            "yes" if one["passed"] else "no",
+    for test in verdict["tests"]:
+        passed = "yes" if test["passed"] else "no"
+        lines.append(
+            f"| {TESTS[test['name']]} | {test['value']:.2f} | {test['limit']:g} | {passed} |"
         )
-        for one in verdict["tests"]
-    ]
-    lines += [
-        f"| {name} | {value:.2f} | {limit:g} | {passed} |" for name, value, limit, passed in shown
-    ]
     ratios = ", ".join(
-        f"{walked[name]['figures']['sharpe']:.2f} {name}" for name in ("rolling", "anchored")
+        f"{walked[mode]['figures']['sharpe']:.2f} {mode}" for mode in ("rolling", "anchored")
     )
-    standing = f"{walked['rolling']['defaults']['sharpe']:.2f}"
-    lines += [
-        "",
-        f"Chosen anew every half year on what lay before: Sharpe ratio {ratios}, against {standing} for the settings as they stand",
-    ]
-    lines.append(
-        f"on the same days. Of {left['of']} breakouts left out, the set chosen without one made money on {left['won']},"
+    current = walked["rolling"]["defaults"]["sharpe"]
+    text = (
+        f"Walk-forward, with a new choice every half year: out-of-sample Sharpe ratio {ratios}, "
+        f"against {current:.2f} for the current settings on the same days. Of {left['of']} "
+        f"breakouts left out, the set chosen without one was profitable on {left['won']}, and at "
+        f"least as good as the current settings on {left['ahead']}."
     )
-    lines.append(f"and did as well as those on {left['ahead']}.")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", wrap(text)]) + "\n"
 
 
 def evidence(folder: str, scratch: Path) -> str:
-    """What became of the claims on real prices as the README has it."""
-    words = ["prices.source=folder", f"prices.folder={folder}", f"prices.cache={scratch}/cache"]
-    run_evidence([], words, False, scratch / "evidence", False, False)
-    found = json.loads((scratch / "evidence/evidence.json").read_text(encoding="utf-8"))
+    """The verdicts on the claims on real prices as the README has them."""
+    options = RunOptions(output=scratch / "evidence", with_report=False)
+    run_evidence([], prices_from(folder, scratch), options)
+    document = read(scratch / "evidence")
     texts = [
-        *evidence_words.in_short(found),
-        *evidence_words.leads(found),
-        *evidence_words.until(found)[1:2],
+        *evidence_words.key_results(document),
+        *evidence_words.best_lags(document),
+        *evidence_words.required_events(document)[1:2],
     ]
-    return f"> **{evidence_words.headline(found)}**\n\n" + "".join(f"- {text}\n" for text in texts)
+    headline = wrap(f"**{evidence_words.headline(document)}**", "> ", "> ")
+    return "\n".join([headline, "", *(wrap(text, "- ", "  ") for text in texts)]) + "\n"
 
 
 def screenshot(scratch: Path) -> None:
     """The head of the sample's report as a picture."""
     from playwright.sync_api import sync_playwright
 
-    made(scratch / "sample", "prices.source=sample", f"prices.cache={scratch}/cache")
+    run(scratch / "sample", "prices.source=sample", f"prices.cache={scratch}/cache")
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         tab = browser.new_page(viewport={"width": 1200, "height": 2000}, color_scheme="light")

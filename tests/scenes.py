@@ -1,6 +1,8 @@
-"""Whole backtests on made-up markets: settings, prices and inputs, drawn at random or written by hand.
+"""Whole backtests on made-up markets: settings, prices and inputs, drawn at random or written by
+hand.
 
-Windows are a few sessions long, so that gates open and close within a few dozen bars. `realdata` tests find their folder here.
+Windows are a few sessions long, so that gates open and close within a few dozen bars. `realdata`
+tests find their folder here.
 """
 
 import os
@@ -15,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.engine.rules import costs, decision_rules
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices, load_prices
@@ -94,7 +96,10 @@ def ends(count: int, first: pd.Timestamp = FIRST, length: pd.Timedelta = DAY) ->
 def bars(
     closes: Sequence[float], index: pd.DatetimeIndex, opens: Sequence[float] | None = None
 ) -> pd.DataFrame:
-    """A coin's bars as a price source gives them; a bar whose close is NaN is not there. Opens default to the close before."""
+    """A coin's bars as a price source gives them; a bar whose close is NaN is not there.
+
+    Opens default to the close before.
+    """
     close = np.asarray(closes, dtype=float)
     start = (
         np.concatenate((close[:1], close[:-1])) if opens is None else np.asarray(opens, dtype=float)
@@ -118,7 +123,9 @@ def gate_rows(
     confirmed_at: Sequence[Any] | None = None,
     stale: Sequence[int] = (),
 ) -> pd.DataFrame:
-    """A gate table with the columns that engines read: confirmed where the ceiling is above zero, from the first such row on."""
+    """A gate table with the columns that engines read: confirmed where the ceiling is above zero,
+    from the first such row on.
+    """
     ceiling = np.asarray(ceilings, dtype=float)
     is_open = ceiling > 0
     opens = np.where(
@@ -145,7 +152,10 @@ def written(
     changes: Mapping[str, Any] | None = None,
     length: pd.Timedelta = DAY,
 ) -> Inputs:
-    """Inputs from hand-written bars by coin and a hand-written gate. Costs, reserve, steps and band are zero unless changed."""
+    """Inputs from hand-written bars by coin and a hand-written gate.
+
+    Costs, reserve, steps and band are zero unless changed.
+    """
     free = {"costs.fee": 0.0, "costs.slippage": 0.0, "costs.step": 0.0, "costs.min_notional": 0.0}
     free |= {"allocation.cash_reserve": 0.0, "allocation.band": 0.0, "backtest.cash": 1000.0}
     settings = configured(
@@ -184,7 +194,9 @@ def written(
 
 
 def random_backtest(random: np.random.Generator) -> Inputs:
-    """A random parameter set on a random market: everything an engine may meet, drawn often enough to be met."""
+    """A random parameter set on a random market: everything an engine may meet, drawn often enough
+    to be met.
+    """
     timeframe = str(random.choice(["1d", "1d", "1d", "1h", "4h"]))
     length = bar_length(timeframe)
     count = int(random.integers(60, 260)) if timeframe == "1d" else int(random.integers(200, 500))
@@ -207,7 +219,7 @@ def random_backtest(random: np.random.Generator) -> Inputs:
     for name in dict.fromkeys((*names, "BTC")):
         series += _coin_series(name, random, timeframe, count)
     prices = Prices({one.request: one for one in series}, sessions, FIRST + 4000 * DAY)
-    return prepare(configured(rule_changes), prices)
+    return prepare_inputs(configured(rule_changes), prices)
 
 
 def random_rules(random: np.random.Generator, names: Sequence[str]) -> dict[str, Any]:
@@ -329,7 +341,9 @@ def real_prices(timeframe: str, folder: Path, cache: Path) -> Prices:
 
 
 def random_real_backtest(random: np.random.Generator, prices: Prices, timeframe: str) -> Inputs:
-    """A random parameter set on a random window of real prices; half of them with windows so short that gates open often."""
+    """A random parameter set on a random window of real prices; half of them with windows so short
+    that gates open often.
+    """
     names = _real_coins(timeframe)
     changes = random_rules(random, names[: int(random.integers(1, len(names) + 1))])
     changes |= {
@@ -354,7 +368,7 @@ def random_real_backtest(random: np.random.Generator, prices: Prices, timeframe:
         "backtest.start": start.date(),
         "backtest.end": (start + int(random.integers(20, last)) * DAY).date(),
     }
-    return prepare(configured(changes), prices)
+    return prepare_inputs(configured(changes), prices)
 
 
 def _real_coins(timeframe: str) -> tuple[str, ...]:
@@ -438,7 +452,9 @@ def _macro_series(name: str, random: np.random.Generator, sessions: pd.Series) -
 def _coin_series(
     name: str, random: np.random.Generator, timeframe: str, count: int
 ) -> list[Series]:
-    """Bars of one coin, gapping at the open; some coins are listed late, some end early, some have holes."""
+    """Bars of one coin, gapping at the open; some coins are listed late, some end early, some have
+    holes.
+    """
     length = bar_length(timeframe)
     deviation = 0.05 * np.sqrt(length / DAY)
     closes = _walk(random, count, deviation) * float(random.choice([0.01, 1.0, 300.0]))

@@ -1,4 +1,6 @@
-"""What goes wrong with files of prices: how to bring it about in a folder, and what a user must be told."""
+"""What goes wrong with files of prices: how to bring it about in a folder, and what a user must be
+told.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,9 @@ Spoil = Callable[[Path], tuple[str, ...]]
 
 
 class Fault(NamedTuple):
-    """`spoil` changes a folder and returns the words a message must hold: the file, the row or date, the remedy."""
+    """`spoil` changes a folder and returns the words a message must hold: the file, the row or
+    date, the remedy.
+    """
 
     name: str
     spoil: Spoil
@@ -50,7 +54,7 @@ def _unsorted(folder: Path) -> tuple[str, ...]:
         return rows
 
     edit(folder / "daily/HYG.csv", swap)
-    return ("HYG.csv", "row 103", told[1], f"stands after {told[0]}", "sort the rows")
+    return ("HYG.csv", "row 103", told[1], f"comes after {told[0]}", "sort the rows")
 
 
 def _twice(folder: Path) -> tuple[str, ...]:
@@ -61,7 +65,7 @@ def _twice(folder: Path) -> tuple[str, ...]:
         return [*rows[:201], rows[200], *rows[201:]]
 
     edit(folder / "daily/ETH-USD.csv", repeat)
-    return ("ETH-USD.csv", "row 203", told[0], "stands twice", "keep one")
+    return ("ETH-USD.csv", "row 203", told[0], "is a duplicate", "keep one")
 
 
 def _moved(days: int, time: str = "") -> Callable[[list[str]], list[str]]:
@@ -77,22 +81,22 @@ def _moved(days: int, time: str = "") -> Callable[[list[str]], list[str]]:
 
 def _a_day_late(folder: Path) -> tuple[str, ...]:
     edit(folder / "daily/RUT.csv", _moved(1))
-    return ("RUT.csv", "is no New York session", "shifted by a time zone")
+    return ("RUT.csv", "is not a New York session", "shifted by a time zone")
 
 
 def _a_day_early(folder: Path) -> tuple[str, ...]:
     edit(folder / "daily/IWM.csv", _moved(-1))
-    return ("IWM.csv", "2012-01-02", "is no New York session", "shifted by a time zone")
+    return ("IWM.csv", "2012-01-02", "is not a New York session", "shifted by a time zone")
 
 
 def _with_times(folder: Path) -> tuple[str, ...]:
     edit(folder / "daily/RUT.csv", _moved(0, " 05:00:00"))
-    return ("RUT.csv", "2012-01-03 05:00", "no plain date", "without a time")
+    return ("RUT.csv", "2012-01-03 05:00", "has a time", "without a time")
 
 
 def _coin_with_times(folder: Path) -> tuple[str, ...]:
     edit(folder / "daily/SOL-USD.csv", _moved(0, " 01:00:00"))
-    return ("SOL-USD.csv", "2014-01-15 01:00", "no plain date", "without a time")
+    return ("SOL-USD.csv", "2014-01-15 01:00", "has a time", "without a time")
 
 
 def _appended(days_from_now: int) -> tuple[str, Callable[[list[str]], list[str]]]:
@@ -103,18 +107,18 @@ def _appended(days_from_now: int) -> tuple[str, Callable[[list[str]], list[str]]
 def _future_session(folder: Path) -> tuple[str, ...]:
     day, change = _appended(3000)
     edit(folder / "daily/RUT.csv", change)
-    return ("RUT.csv", day, "lies in the future", "shifted")
+    return ("RUT.csv", day, "is in the future", "shifted")
 
 
 def _future_coin(folder: Path) -> tuple[str, ...]:
     _, change = _appended(10)
     edit(folder / "daily/ETH-USD.csv", change)
-    return ("ETH-USD.csv", "lies in the future", "check clock and dates")
+    return ("ETH-USD.csv", "is in the future", "check the clock and the dates")
 
 
 def _no_volume(folder: Path) -> tuple[str, ...]:
     day = set_cell(folder / "daily/IWM.csv", 600, "Volume", "0")
-    return ("IWM.csv", "volume", day, "mend the row")
+    return ("IWM.csv", "volume", day, "fix the row")
 
 
 def _price(symbol: str, column: str, value: str, *words: str) -> Spoil:
@@ -127,7 +131,7 @@ def _price(symbol: str, column: str, value: str, *words: str) -> Spoil:
 
 def _text(folder: Path) -> tuple[str, ...]:
     set_cell(folder / "daily/IEF.csv", 50, "Adj Close", "closed")
-    return ("IEF.csv", "row 52", "adj_close", "'closed'", "no number", "mend or remove")
+    return ("IEF.csv", "row 52", "adj_close", "'closed'", "not a number", "correct or remove")
 
 
 def _no_column(folder: Path) -> tuple[str, ...]:

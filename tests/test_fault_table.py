@@ -1,22 +1,22 @@
-"""The table of faults in tests/README.md: every row names tests that exist, or says why there is none, and every test has its row."""
+"""The fault catalogue in tests/README.md: every row has tests or a reason, every test a row."""
 
 import re
 from pathlib import Path
 
 TESTS = Path(__file__).parent
 FAULTS = 69
-NOT_OURS = "does not apply, because "
+NOT_OURS = "does not apply: "
 
 
 def rows() -> dict[int, str]:
-    """Every row by its number."""
-    found = re.findall(r"^\| (\d+) (\|.*\|)$", (TESTS / "README.md").read_text(), re.MULTILINE)
-    assert len(found) == len({number for number, _ in found})
-    return {int(number): row for number, row in found}
+    """All rows by number."""
+    matches = re.findall(r"^\| (\d+) (\|.*\|)$", (TESTS / "README.md").read_text(), re.MULTILINE)
+    assert len(matches) == len({number for number, _ in matches})
+    return {int(number): row for number, row in matches}
 
 
-def written() -> set[str]:
-    """Every test of a fault there is."""
+def fault_tests() -> set[str]:
+    """The names of all tests of a fault."""
     return {
         name
         for file in TESTS.rglob("test_*.py")
@@ -29,7 +29,7 @@ def test_every_fault_has_its_row_in_order() -> None:
 
 
 def test_every_row_names_a_test_that_exists_or_a_reason() -> None:
-    existing = written()
+    existing = fault_tests()
     for number, row in rows().items():
         named = re.findall(r"`(test_\w+)`", row)
         assert named or NOT_OURS in row, number
@@ -40,7 +40,7 @@ def test_every_test_of_a_fault_stands_in_its_row() -> None:
     table = rows()
     missing = [
         name
-        for name in sorted(written())
+        for name in sorted(fault_tests())
         if f"`{name}`" not in table.get(int(name.split("_")[2]), "")
     ]
     assert missing == []

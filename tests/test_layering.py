@@ -1,4 +1,4 @@
-"""Imports point one way, folder by folder; names say what things are; modules stay small; help comes at once."""
+"""Imports point one way, folder by folder; names say what things are; modules stay small."""
 
 import ast
 import subprocess
@@ -12,9 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("config", "strategies", "brokers", "backtests")
-PURE = "config strategies"
-MARKET = f"{PURE} brokers brokers.prices"
-# What each folder may import of ours beside itself. The order is that of the flow: a folder stands below all it imports.
+# What each folder may import of ours beside itself. A folder stands below all it imports.
 MAY_IMPORT = {
     "config": "",
     "strategies": "",
@@ -24,30 +22,71 @@ MAY_IMPORT = {
     "brokers.prices": "brokers brokers.exchange config",
     "brokers.orders": "brokers brokers.exchange brokers.journal config",
     "brokers.live": "brokers brokers.exchange brokers.journal brokers.orders brokers.prices config",
-    "brokers.doctor": "brokers brokers.exchange brokers.journal brokers.live brokers.orders brokers.prices config",
-    "brokers.commands": "brokers brokers.doctor brokers.exchange brokers.journal brokers.live brokers.orders brokers.prices config",
+    "brokers.doctor": (
+        "brokers brokers.exchange brokers.journal brokers.live brokers.orders brokers.prices config"
+    ),
+    "brokers.commands": (
+        "brokers brokers.doctor brokers.exchange brokers.journal brokers.live brokers.orders "
+        "brokers.prices config"
+    ),
     "backtests": "",
-    "backtests.engine": f"{MARKET} brokers.journal brokers.live brokers.orders",
+    "backtests.engine": (
+        "config strategies brokers brokers.prices brokers.journal brokers.live brokers.orders"
+    ),
     "backtests.performance": "strategies backtests.engine",
     "backtests.statistics": "strategies backtests.engine backtests.performance",
-    "backtests.benchmarks": "strategies brokers backtests.engine backtests.performance backtests.statistics",
-    "backtests.runs": f"{MARKET} brokers.exchange brokers.journal brokers.live brokers.orders"
-    " backtests.benchmarks backtests.engine backtests.performance",
-    "backtests.checks": f"{MARKET} brokers.orders backtests.engine",
-    "backtests.tuning.search": f"{PURE} brokers brokers.orders backtests.engine backtests.performance backtests.statistics",
-    "backtests.tuning.validation": f"{MARKET}"
-    " backtests.benchmarks backtests.engine backtests.performance backtests.runs backtests.statistics backtests.tuning.search",
-    "backtests.tuning": f"{PURE} brokers backtests.performance backtests.tuning.search backtests.tuning.validation",
-    "backtests.evidence": f"{MARKET} backtests.benchmarks backtests.engine backtests.performance backtests.statistics",
-    "backtests.paper_sessions": f"{MARKET} brokers.journal brokers.live backtests.checks backtests.engine backtests.performance",
-    "backtests.report": f"{MARKET} backtests.engine backtests.performance backtests.runs",
-    "backtests.report.run": "strategies backtests.performance backtests.report backtests.runs",
-    "backtests.report.session": "strategies brokers.journal backtests.paper_sessions backtests.report",
-    "backtests.report.tune": "backtests.report backtests.runs backtests.statistics",
-    "backtests.report.evidence": "backtests.evidence backtests.performance backtests.report backtests.runs",
-    "backtests.commands": f"{MARKET} backtests.checks backtests.engine backtests.evidence backtests.paper_sessions backtests.report"
-    " backtests.report.evidence backtests.report.run backtests.report.session backtests.report.tune"
-    " backtests.runs backtests.tuning backtests.tuning.search backtests.tuning.validation",
+    "backtests.benchmarks": (
+        "strategies brokers backtests.engine backtests.performance backtests.statistics"
+    ),
+    "backtests.runs": (
+        "config strategies brokers brokers.prices brokers.exchange brokers.journal "
+        "brokers.live brokers.orders backtests.benchmarks backtests.engine "
+        "backtests.performance"
+    ),
+    "backtests.checks": "config strategies brokers brokers.prices brokers.orders backtests.engine",
+    "backtests.tuning.search": (
+        "config strategies brokers brokers.orders backtests.engine backtests.performance "
+        "backtests.statistics"
+    ),
+    "backtests.tuning.validation": (
+        "config strategies brokers brokers.prices backtests.benchmarks backtests.engine "
+        "backtests.performance backtests.runs backtests.statistics backtests.tuning.search"
+    ),
+    "backtests.tuning": (
+        "config strategies brokers backtests.performance backtests.runs "
+        "backtests.tuning.search backtests.tuning.validation"
+    ),
+    "backtests.evidence": (
+        "config strategies brokers brokers.prices backtests.benchmarks backtests.engine "
+        "backtests.performance backtests.runs backtests.statistics"
+    ),
+    "backtests.paper_sessions": (
+        "config strategies brokers brokers.prices brokers.journal brokers.live "
+        "backtests.checks backtests.engine backtests.performance backtests.runs"
+    ),
+    "backtests.report": (
+        "config strategies brokers brokers.prices backtests.benchmarks backtests.engine "
+        "backtests.performance backtests.runs"
+    ),
+    "backtests.report.run": (
+        "strategies brokers backtests.performance backtests.report backtests.runs"
+    ),
+    "backtests.report.session": (
+        "strategies brokers brokers.journal backtests.paper_sessions backtests.performance "
+        "backtests.report"
+    ),
+    "backtests.report.tune": (
+        "brokers backtests.report backtests.runs backtests.statistics backtests.tuning"
+    ),
+    "backtests.report.evidence": (
+        "brokers backtests.evidence backtests.performance backtests.report backtests.runs"
+    ),
+    "backtests.commands": (
+        "config brokers brokers.prices backtests.checks backtests.engine backtests.evidence "
+        "backtests.paper_sessions backtests.report backtests.report.evidence "
+        "backtests.report.run backtests.report.session backtests.report.tune backtests.runs "
+        "backtests.tuning backtests.tuning.search backtests.tuning.validation"
+    ),
 }
 STRATEGY_LIBRARIES = {"numpy", "pandas", "numba"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "core", "misc", "tools"}

@@ -1,4 +1,4 @@
-"""What the README says is true: its commands run, its numbers are the defaults, its table is what a run gives."""
+"""What the README says is true: commands run, numbers are the defaults, tables are results."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ EVERY = [
     line.partition("#")[0].strip()
     for kind, block in BLOCKS
     if kind == "sh"
-    for line in block.splitlines()
+    for line in block.replace("\\\n", "").splitlines()
     if line.startswith("python main.py")
 ]
 EVERY += re.findall(r"`(python main\.py (?:doctor|paper)[^`]*)`", TEXT)  # in the steps to a testnet
@@ -45,7 +45,7 @@ def test_its_commands_run_one_after_the_other(
 def test_its_live_commands_run_against_an_exchange(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """The session that stays is the one left out: how it is stopped is tested with the faults of processes."""
+    """All but the session that keeps running: tests/brokers/test_faults_process.py stops those."""
     assert len(LIVE) == 5
     with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:10") as w, children() as forked:
         here = str(config(w, exchange__mode="testnet"))
@@ -53,8 +53,8 @@ def test_its_live_commands_run_against_an_exchange(
             words = shlex.split(line)[2:]
             if words == ["paper"]:
                 continue
-            place = ["--config", here] if "--config" not in words else []
-            words = [here if word == "config/testnet.toml" else word for word in words] + place
+            missing = ["--config", here] if "--config" not in words else []
+            words = [here if word == "config/testnet.toml" else word for word in words] + missing
             assert forked.run(w, *words) == 0, f"{line}\n{forked.err}\n{forked.out}"
 
 
@@ -78,7 +78,7 @@ def test_its_make_targets_exist() -> None:
 
 def test_its_numbers_are_the_defaults() -> None:
     usual = load()
-    said = {
+    stated = {
         f"record at least {usual.gate.base_sessions} sessions old",
         f"closes in a row {usual.gate.fail_tolerance * 100:.0f} % below",
         f"below the {usual.gate.trend_sessions}-session average",
@@ -89,7 +89,7 @@ def test_its_numbers_are_the_defaults() -> None:
         f"{usual.coins[2].name} after {usual.coins[2].lag_days}.",
     }
     flat = " ".join(TEXT.split())
-    assert [sentence for sentence in said if sentence not in flat] == []
+    assert [sentence for sentence in stated if sentence not in flat] == []
     assert (
         usual.gate.confirm_sessions,
         usual.gate.fail_sessions,
@@ -120,9 +120,8 @@ def test_its_space_can_be_searched(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(block, encoding="utf-8")
     space = space_of(load([tmp_path / "mine.toml"]))
     assert space.keys == tuple(tomllib.loads(block)["tune"]["space"])
-    assert len(space.grid()) == 3 * 4 * (
-        1 + 2
-    )  # an average is asked for with one of two words only; none is the settings as they stand
+    # The average is searched with one of the two values of own_trend only.
+    assert len(space.grid()) == 3 * 4 * (1 + 2)
 
 
 @realdata
@@ -134,7 +133,7 @@ def test_its_tuning_is_what_a_search_gives(tmp_path: Path) -> None:
 
 @realdata
 @pytest.mark.proof
-def test_its_evidence_is_what_the_command_finds(tmp_path: Path) -> None:
+def test_its_evidence_is_what_the_command_gives(tmp_path: Path) -> None:
     shown = TEXT.partition(readme.EVIDENCE)[2].partition(readme.END)[0]
     assert shown == readme.evidence(str(REAL), tmp_path)
 

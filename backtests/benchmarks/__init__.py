@@ -1,1 +1,1 @@
-"""What a run is compared with: rivals, intervals, the strategy without each rule, its gate shifted in time, the verdict."""
+"""What a run is compared with: benchmarks, ablation, permutation test; and the verdict."""

@@ -1,4 +1,4 @@
-"""What each rule earned or cost: the strategy again, without it."""
+"""Ablation: the strategy again with each rule switched off in turn."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.benchmarks.benchmarks import Arena, run
+from backtests.benchmarks.benchmarks import KernelInputs, run_kernel
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Sessions
+from backtests.engine.inputs import Inputs
 from backtests.engine.rules import gate_rules
 from backtests.performance.metrics import Metrics
 from strategies.breakout import BreakoutRules
@@ -16,11 +17,15 @@ from strategies.decision import TREND_OFF, DecisionRules
 from strategies.indicators import Floats
 from strategies.risk_curve import filled_channels
 
+ALL_CHECKS = "all risk checks"
 NEVER_FAILS = 1.0  # a tolerance no positive close falls through
 
 
-class Without(NamedTuple):
-    """The strategy without one rule; `text` says what is left out. The first of `drop_one` leaves out nothing."""
+class Ablation(NamedTuple):
+    """The strategy with one rule switched off; `text` says what that means.
+
+    The first of `run_ablation` has an empty `rule`: the strategy as it is.
+    """
 
     rule: str
     text: str
@@ -35,91 +40,103 @@ class Variant(NamedTuple):
     rules: DecisionRules
 
 
-def drop_one(place: Arena) -> list[Without]:
-    """Run the strategy once as it is and once without each of its rules, in the kernel."""
-    inputs = place.inputs
-    rules, curve = gate_rules(inputs.settings), inputs.settings.risk_curve
+Switched = tuple[str, str, Variant]  # a rule, what switching it off means, the variant without it
+
+
+def run_ablation(kernel_inputs: KernelInputs) -> list[Ablation]:
+    """Run the strategy as it is, and with each of its rules switched off, in the kernel."""
+    inputs = kernel_inputs.inputs
+    curve = inputs.settings.risk_curve
     ceilings = np.array(curve.ceilings), np.array(curve.dormant_ceilings)
-    whole = Variant(arrays.sessions_of(inputs.rows), rules.breakout, inputs.rules)
-    found = []
+    breakouts = gate_rules(inputs.settings).breakout
+    whole = Variant(arrays.sessions_of(inputs.rows), breakouts, inputs.rules)
+    ablations = []
     for rule, text, variant in (
         ("", "all rules", whole),
-        *_gate_rules(place, whole),
+        *_confirmation_rules(inputs, whole),
+        *_breakout_rules(inputs, whole),
+        *_risk_checks(inputs, whole),
         *_trading_rules(whole),
     ):
         kernel.gate_of(variant.sessions, variant.breakouts, *ceilings, 0)
-        found.append(
-            Without(
-                rule,
-                text,
-                run(
-                    place, place.basket, tuple(inputs.coins), variant.sessions.lines, variant.rules
-                ).metrics,
-            )
-        )
-    return found
+        names, gate = tuple(inputs.coins), variant.sessions.lines
+        result = run_kernel(kernel_inputs, kernel_inputs.basket, names, gate, variant.rules)
+        ablations.append(Ablation(rule, text, result.metrics))
+    return ablations
 
 
-def _gate_rules(place: Arena, whole: Variant) -> Iterator[tuple[str, str, Variant]]:
-    """Each rule of the gate, with the variant that lacks it."""
-    table, settings = place.inputs.rows, place.inputs.settings
-    gate, sessions = settings.gate, whole.sessions
-
-    def broken(**changes: Any) -> Variant:
-        return whole._replace(breakouts=whole.breakouts._replace(**changes))
-
-    enabled = settings.confirmations.enabled() if gate.min_confirmations else ()
+def _confirmation_rules(inputs: Inputs, whole: Variant) -> Iterator[Switched]:
+    gate, sessions, rules = inputs.settings.gate, whole.sessions, whole.breakouts
+    enabled = inputs.settings.confirmations.enabled() if gate.min_confirmations else ()
     for name in enabled:
-        counted = sessions.confirming - _holds(table, f"confirmation_{name}").astype(np.int64)
+        count = sessions.confirming - _holds(inputs.rows, f"confirmation_{name}").astype(np.int64)
         least = min(gate.min_confirmations, len(enabled) - 1)
-        yield (
-            f"confirmation {name}",
-            "not asked for",
-            broken(min_confirmations=least)._replace(
-                sessions=sessions._replace(confirming=counted)
-            ),
-        )
+        variant = whole._replace(breakouts=rules._replace(min_confirmations=least))
+        without = variant._replace(sessions=sessions._replace(confirming=count))
+        yield f"confirmation {name}", "not required", without
     if enabled:
-        yield "all confirmations", "none is needed", broken(min_confirmations=0)
+        yield (
+            "all confirmations",
+            "none required",
+            whole._replace(breakouts=rules._replace(min_confirmations=0)),
+        )
+
+
+def _breakout_rules(inputs: Inputs, whole: Variant) -> Iterator[Switched]:
+    gate, sessions, rules = inputs.settings.gate, whole.sessions, whole.breakouts
     if gate.confirm_sessions > 1:
-        yield "closes in a row", "the first close above confirms", broken(confirm_sessions=1)
+        text = "the first close above the level confirms"
+        yield (
+            "consecutive closes",
+            text,
+            whole._replace(breakouts=rules._replace(confirm_sessions=1)),
+        )
     if gate.buffer > 0.0:
-        yield "buffer", "any close above the level counts", broken(buffer=0.0)
-    yield "failure exit", "a fall below the level ends nothing", broken(fail_tolerance=NEVER_FAILS)
-    unknown = sessions._replace(average=np.full(len(table), np.nan))
-    yield "trend exit", "the index's own average ends nothing", whole._replace(sessions=unknown)
+        yield (
+            "buffer",
+            "any close above the level counts",
+            whole._replace(breakouts=rules._replace(buffer=0.0)),
+        )
+    text = "a fall below the level does not close the gate"
+    yield "failure exit", text, whole._replace(breakouts=rules._replace(fail_tolerance=NEVER_FAILS))
+    unknown = sessions._replace(average=np.full(len(inputs.rows), np.nan))
+    text = "a close below the index's average does not close the gate"
+    yield "trend exit", text, whole._replace(sessions=unknown)
     if gate.max_sessions:
-        yield "age exit", "a spell may last", broken(max_sessions=0)
+        yield (
+            "age exit",
+            "no limit on a gate period",
+            whole._replace(breakouts=rules._replace(max_sessions=0)),
+        )
     if gate.rearm_within and gate.rearm_sessions < gate.base_sessions:
-        yield (
-            "re-arming",
-            "every breakout needs a full base",
-            broken(rearm_sessions=gate.base_sessions),
-        )
-    channels = settings.risk_curve.channels
-    for name in (*channels, *(["the risk curve"] if len(channels) > 1 else [])):
-        holds = [
+        variant = whole._replace(breakouts=rules._replace(rearm_sessions=gate.base_sessions))
+        yield "re-arming", "every breakout needs a full base", variant
+
+
+def _risk_checks(inputs: Inputs, whole: Variant) -> Iterator[Switched]:
+    table, sessions = inputs.rows, whole.sessions
+    channels = inputs.settings.risk_curve.channels
+    for name in (*channels, *([ALL_CHECKS] if len(channels) > 1 else [])):
+        passes = [
             np.ones(len(table))
-            if name in (one, "the risk curve")
-            else _holds(table, f"channel_{one}")
-            for one in channels
+            if name in (channel, ALL_CHECKS)
+            else _holds(table, f"channel_{channel}")
+            for channel in channels
         ]
-        filled = filled_channels(holds, len(table))
-        rule = name if name == "the risk curve" else f"channel {name}"
-        yield rule, "always counts as filled", whole._replace(sessions=_refilled(sessions, filled))
+        filled = filled_channels(passes, len(table))
+        rule = name if name == ALL_CHECKS else f"risk check {name}"
+        text = "always pass" if name == ALL_CHECKS else "always passes"
+        yield rule, text, whole._replace(sessions=_with_filled(sessions, filled))
     if (sessions.haircut != 1.0).any():
-        yield (
-            "haircuts",
-            "none is taken",
-            whole._replace(sessions=sessions._replace(haircut=np.ones(len(table)))),
-        )
+        without = sessions._replace(haircut=np.ones(len(table)))
+        yield "haircuts", "the ceiling is not reduced", whole._replace(sessions=without)
 
 
-def _trading_rules(whole: Variant) -> Iterator[tuple[str, str, Variant]]:
-    """Each rule of the decision that is on, with the variant that lacks it."""
+def _trading_rules(whole: Variant) -> Iterator[Switched]:
+    """Each rule of the decision that is on."""
     rules = whole.rules
     switches: tuple[tuple[str, str, bool, dict[str, Any]], ...] = (
-        ("lags", "every coin at once", any(rules.lags), {"lags": (0.0,) * len(rules.lags)}),
+        ("lags", "all coins at once", any(rules.lags), {"lags": (0.0,) * len(rules.lags)}),
         (
             "own trend",
             "the gate alone decides",
@@ -141,10 +158,10 @@ def _trading_rules(whole: Variant) -> Iterator[tuple[str, str, Variant]]:
 
 
 def _holds(table: pd.DataFrame, column: str) -> Floats:
-    return np.asarray(table[column].fillna(False).to_numpy(dtype=bool), dtype=float)
+    return np.asarray(table[column].fillna(value=False).to_numpy(dtype=bool), dtype=float)
 
 
-def _refilled(sessions: Sessions, filled: np.ndarray) -> Sessions:
+def _with_filled(sessions: Sessions, filled: np.ndarray) -> Sessions:
     return sessions._replace(
         filled=filled, lines=sessions.lines._replace(filled=filled.astype(float))
     )

@@ -1,4 +1,4 @@
-"""What the strategy must be compared with: holdings without a gate, other gates, and its own gate at the wrong time."""
+"""Benchmarks: holdings without a gate, and other gates, over the same days at the same costs."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.benchmarks.halvings import HALVINGS
+from backtests.benchmarks.labels import LABELS
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Bars, Gate
 from backtests.engine.inputs import Inputs
@@ -19,47 +20,58 @@ from strategies.market import latest
 HALVING_MONTHS = 18
 OPEN = float(CONFIRMED)
 TREND_SESSIONS = 200
-NEVER_AGAIN = 0.99  # a band no holding leaves: bought once, kept
+NEVER_REBALANCE = 0.99  # a band no holding leaves: bought once, held
 
 
 class Curve(NamedTuple):
-    """One engine run: `equity` and `exposure` (share in coins) a bar, and its figures."""
+    """One kernel run: `equity` (quote units) and `exposure` (fraction) by bar, and its figures."""
 
     equity: pd.Series
     exposure: Floats
     metrics: Metrics
 
 
-class Arena(NamedTuple):
-    """Where the kernel runs: `basket` holds the strategy's coins, `bitcoin` that coin alone, on one grid."""
+class KernelInputs(NamedTuple):
+    """Inputs as the kernel takes them: the strategy's coins, and Bitcoin alone, on one grid."""
 
     inputs: Inputs
     basket: Bars
     bitcoin: Bars
 
 
-def arena(inputs: Inputs) -> Arena:
+def prepare_kernel(inputs: Inputs) -> KernelInputs:
     """The inputs as kernel arrays."""
     known_at = pd.DatetimeIndex(inputs.table.index)
-    return Arena(
+    return KernelInputs(
         inputs,
         arrays.bars_of(list(inputs.coins.values()), inputs.grid, known_at),
         arrays.bars_of([inputs.bitcoin], inputs.grid, known_at),
     )
 
 
-def benchmarks(place: Arena, mean_exposure: float) -> dict[str, Curve]:
-    """Every benchmark by name, in the order a reader should see them.
+def benchmarks(kernel_inputs: KernelInputs, mean_exposure: float) -> dict[str, Curve]:
+    """Every benchmark by name, in the order of the tables.
 
-    hold_bitcoin : bought at the first open and kept. hold_basket : the strategy's coins at their weights, no gate, kept
-    there by the strategy's band. bitcoin_own_trend : Bitcoin while it closes above its own 200-day average.
-    broad_trend, index_trend : the basket while the broad market, or the index, closes above its 200-session average.
-    halving : Bitcoin for 18 months after each halving; the gate may merely coincide with that clock.
-    constant_exposure : the basket at `mean_exposure`, the strategy's own, all the time.
+    hold_bitcoin : bought at the first open and held.
+    hold_basket : the strategy's coins at their weights, without a gate, rebalanced by its band.
+    bitcoin_own_trend : Bitcoin while it closes above its own 200-day average.
+    broad_trend, index_trend : the basket while the broad market, or the index, closes above its
+    200-session average.
+    halving : Bitcoin for 18 months after each halving; the gate may merely coincide with that.
+    constant_exposure : the basket at `mean_exposure`, the strategy's average, all the time.
     """
-    inputs = place.inputs
-    table, rules = inputs.table, inputs.rules
-    alone = rules._replace(
+    curves = {
+        **_bitcoin_benchmarks(kernel_inputs),
+        **_basket_benchmarks(kernel_inputs, mean_exposure),
+    }
+    return {name: curves[name] for name in LABELS if name in curves}
+
+
+def _bitcoin_benchmarks(kernel_inputs: KernelInputs) -> dict[str, Curve]:
+    inputs, bars = kernel_inputs.inputs, kernel_inputs.bitcoin
+    always = np.ones(len(inputs.table))
+    by_bar = bars._replace(session=np.arange(len(bars.time)))
+    rules = inputs.rules._replace(
         weights=(1.0,),
         lags=(0.0,),
         own_trend=TREND_OFF,
@@ -67,8 +79,27 @@ def benchmarks(place: Arena, mean_exposure: float) -> dict[str, Curve]:
         drawdown_stop=0.0,
         cash_reserve=0.0,
     )
-    basket = rules._replace(
-        lags=(0.0,) * len(rules.weights),
+    history = inputs.settings.backtest.bitcoin
+    names = tuple(
+        coin.name for coin in inputs.settings.coins_and_bitcoin() if coin.history == history
+    )
+
+    def trade(bars: Bars, ceiling: Floats, rules: DecisionRules) -> Curve:
+        return run_kernel(kernel_inputs, bars, names, gate_from_ceiling(ceiling), rules)
+
+    return {
+        "hold_bitcoin": trade(bars, always, rules._replace(band=NEVER_REBALANCE)),
+        "bitcoin_own_trend": trade(bars, 0 * always, rules._replace(own_trend=TREND_OR)),
+        "halving": trade(by_bar, after_halving(bars.time), rules),
+    }
+
+
+def _basket_benchmarks(kernel_inputs: KernelInputs, mean_exposure: float) -> dict[str, Curve]:
+    inputs, bars = kernel_inputs.inputs, kernel_inputs.basket
+    table = inputs.table
+    always = np.ones(len(table))
+    rules = inputs.rules._replace(
+        lags=(0.0,) * len(inputs.rules.weights),
         own_trend=TREND_OFF,
         target_volatility=0.0,
         drawdown_stop=0.0,
@@ -76,50 +107,22 @@ def benchmarks(place: Arena, mean_exposure: float) -> dict[str, Curve]:
     broad = latest(
         inputs.prices.of(inputs.settings.signal.broad).frame["close"], pd.DatetimeIndex(table.index)
     )
-    always = np.ones(len(table))
-    by_bar = place.bitcoin._replace(session=np.arange(len(place.bitcoin.time)))
-    history = inputs.settings.backtest.bitcoin
-    bitcoin = tuple(
-        coin.name for coin in inputs.settings.coins_and_bitcoin() if coin.history == history
-    )
-    coins = tuple(inputs.coins)
+    index = table["close"].to_numpy()
+
+    def trade(ceiling: Floats | NDArray[np.bool_], rules: DecisionRules = rules) -> Curve:
+        names = tuple(inputs.coins)
+        return run_kernel(kernel_inputs, bars, names, gate_from_ceiling(ceiling), rules)
+
     return {
-        "hold_bitcoin": run(
-            place, place.bitcoin, bitcoin, plain_gate(always), alone._replace(band=NEVER_AGAIN)
-        ),
-        "hold_basket": run(place, place.basket, coins, plain_gate(always), basket),
-        "bitcoin_own_trend": run(
-            place,
-            place.bitcoin,
-            bitcoin,
-            plain_gate(0 * always),
-            alone._replace(own_trend=TREND_OR),
-        ),
-        "broad_trend": run(
-            place, place.basket, coins, plain_gate(excess(broad, TREND_SESSIONS) > 0), basket
-        ),
-        "index_trend": run(
-            place,
-            place.basket,
-            coins,
-            plain_gate(excess(table["close"].to_numpy(), TREND_SESSIONS) > 0),
-            basket,
-        ),
-        "halving": run(
-            place, by_bar, bitcoin, plain_gate(after_halving(place.bitcoin.time)), alone
-        ),
-        "constant_exposure": run(
-            place,
-            place.basket,
-            coins,
-            plain_gate(mean_exposure * always),
-            basket._replace(spread=True),
-        ),
+        "hold_basket": trade(always),
+        "broad_trend": trade(excess(broad, TREND_SESSIONS) > 0),
+        "index_trend": trade(excess(index, TREND_SESSIONS) > 0),
+        "constant_exposure": trade(mean_exposure * always, rules._replace(spread=True)),
     }
 
 
-def plain_gate(ceiling: Floats | NDArray[np.bool_]) -> Gate:
-    """A gate that is open wherever `ceiling` is above zero; its coins wait for nothing."""
+def gate_from_ceiling(ceiling: Floats | NDArray[np.bool_]) -> Gate:
+    """A gate that is open wherever `ceiling` is above zero, without a confirmation time."""
     allowed = np.asarray(ceiling, dtype=float)
     none = np.zeros(len(allowed))
     return Gate(
@@ -136,11 +139,15 @@ def after_halving(seconds: Floats) -> Floats:
     return within
 
 
-def run(
-    place: Arena, bars: Bars, names: tuple[str, ...], gate: Gate, rules: DecisionRules
+def run_kernel(
+    kernel_inputs: KernelInputs,
+    bars: Bars,
+    names: tuple[str, ...],
+    gate: Gate,
+    rules: DecisionRules,
 ) -> Curve:
-    """One kernel run with its figures."""
-    inputs = place.inputs
+    """One kernel run over `bars`, whose coins are `names`, with its figures."""
+    inputs = kernel_inputs.inputs
     settings = inputs.settings
     size = len(bars.time)
     equity, cash = np.empty(size), np.empty(size)
@@ -149,16 +156,14 @@ def run(
         settings.costs.cash_yield,
         np.array([settings.coin_step(name) for name in names]),
     )
-    orders = arrays.room(size * len(names))  # a bar decides at most one order a coin
+    orders = arrays.room(size * len(names))  # a bar decides at most one order per coin
     count = kernel.trade(
         gate, bars, arrays.as_arrays(rules), inputs.costs, account, equity, cash, orders
     )
     filled = orders.status[:count] == kernel.FILLED
     traded = float(np.abs(orders.size * orders.price)[:count][filled].sum())
-    curve = pd.Series(equity, inputs.grid)
+    fees = float(orders.fee[:count].sum())
+    values = pd.Series(equity, inputs.grid)
     exposure = 1.0 - cash / equity
-    return Curve(
-        curve,
-        exposure,
-        measure(curve, exposure, traded, int(filled.sum()), float(orders.fee[:count].sum())),
-    )
+    metrics = measure(values, exposure, traded=traded, orders=int(filled.sum()), fees=fees)
+    return Curve(values, exposure, metrics)

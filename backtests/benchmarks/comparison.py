@@ -1,18 +1,19 @@
-"""What a run stands beside: benchmarks, intervals, the strategy without each rule, its gate at random times, the verdict."""
+"""The comparison of a run: benchmarks, intervals, ablation, permutation test, verdict."""
 
+import itertools
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from backtests.benchmarks.ablation import Without, drop_one
-from backtests.benchmarks.benchmarks import Curve, arena, benchmarks
+from backtests.benchmarks.ablation import Ablation, run_ablation
+from backtests.benchmarks.benchmarks import Curve, KernelInputs, benchmarks, prepare_kernel
 from backtests.benchmarks.random_gates import RandomGates, random_gates
 from backtests.benchmarks.verdict import RIVALS, Verdict, verdict
 from backtests.performance.metrics import daily_rows, returns
 from backtests.performance.result import Result
-from backtests.statistics.bootstrap import FIGURES, Draws, interval, resampled, sharpe_difference
+from backtests.statistics.bootstrap import FIGURES, Draws, interval, resample, sharpe_difference
 from brokers.progress import Progress
 from strategies.indicators import Floats
 
@@ -20,68 +21,66 @@ Intervals = Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 class Comparison(NamedTuple):
-    """`benchmarks` by name; `intervals` by name ("strategy" among them) and figure; `without` each rule.
+    """`benchmarks` by name; `intervals` by name ("strategy" among them) and figure.
 
-    Random gates None: none were asked for. On sample prices there are neither random gates nor a verdict: a simulation
-    proves nothing.
+    `random_gates` is None where none were asked for. On sample prices there are neither random
+    gates nor a verdict: a simulation proves nothing.
     """
 
     benchmarks: Mapping[str, Curve]
     intervals: Intervals
-    without: list[Without]
+    ablation: list[Ablation]
     random_gates: RandomGates | None
     verdict: Verdict | None
 
 
-def compare(own: Result, progress: Progress | None = None) -> Comparison:
-    """Run everything `own` must stand beside; `progress(stage, done, of)` is called along the way."""
-    inputs, settings = own.inputs, own.inputs.settings.backtest
-    if progress:
-        progress("benchmarks", 0, 0)
-    place = arena(inputs)
-    curves = benchmarks(place, own.metrics.exposure)
-    without = drop_one(place)
-    if progress:
-        progress("intervals", 0, 0)
+def compare(result: Result, progress: Progress | None = None) -> Comparison:
+    """Compare a run with everything; `progress(stage, done, of)` is called along the way."""
+    inputs, settings = result.inputs, result.inputs.settings.backtest
+    report = progress or _silent
+    report("benchmarks", 0, 0)
+    kernel_inputs = prepare_kernel(inputs)
+    curves = benchmarks(kernel_inputs, result.metrics.exposure)
+    ablation = run_ablation(kernel_inputs)
+    report("intervals", 0, 0)
     names = ["strategy", *curves]
-    daily = _daily_returns(
-        [own.equity["value"], *(curve.equity for curve in curves.values())], inputs.grid
-    )
-    draws = resampled(daily, settings.seed) if len(daily) else None
+    values = [result.equity["value"], *(curve.equity for curve in curves.values())]
+    daily = _daily_returns(values, inputs.grid)
+    draws = resample(daily, settings.seed) if len(daily) else None
     intervals = (
         {name: _intervals(draws, column) for column, name in enumerate(names)} if draws else {}
     )
     if inputs.prices.sample:
-        return Comparison(curves, intervals, without, None, None)
-    done = 0
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        if progress:
-            progress("random gates", done, settings.random_gates)
-
-    shifted = (
-        random_gates(place, settings.random_gates, settings.seed, tick)
-        if settings.random_gates
-        else None
-    )
-    sharpes = {"strategy": own.metrics.sharpe} | {
-        name: curves[name].metrics.sharpe for name in RIVALS
-    }
+        return Comparison(curves, intervals, ablation, None, None)
+    gates = _permutation_test(kernel_inputs, settings.random_gates, settings.seed, report)
     gaps = (
         {name: sharpe_difference(daily, 0, names.index(name), draws) for name in RIVALS}
         if draws
         else {}
     )
-    word = verdict(
-        sharpes,
+    judgement = verdict(
+        {"strategy": result.metrics.sharpe}
+        | {name: curves[name].metrics.sharpe for name in RIVALS},
         gaps,
-        shifted.p_sharpe if shifted else None,
-        own.events,
+        gates.p_sharpe if gates else None,
+        result.events,
         _drift(inputs.bitcoin["close"].reindex(inputs.grid)),
     )
-    return Comparison(curves, intervals, without, shifted, word)
+    return Comparison(curves, intervals, ablation, gates, judgement)
+
+
+def _permutation_test(
+    kernel_inputs: KernelInputs, n: int, seed: int, report: Progress
+) -> RandomGates | None:
+    """The gate shifted in time `n` times; None for 0."""
+    if not n:
+        return None
+    shifts = itertools.count(1)
+    return random_gates(kernel_inputs, n, seed, lambda: report("permutation test", next(shifts), n))
+
+
+def _silent(text: str, done: int = 0, of: int = 0) -> None:
+    """Report no progress."""
 
 
 def _daily_returns(curves: list[pd.Series], grid: pd.DatetimeIndex) -> Floats:

@@ -1,7 +1,7 @@
 """Bitcoin's issuance as its protocol has it: no price in it, and nothing that could be revised.
 
-The subsidy of a block begins at 50 coins and is cut in half every 210,000 blocks, in whole units of 1e-8 coins (validation rule
-`GetBlockSubsidy`).
+The subsidy of a block begins at 50 coins and is cut in half every 210,000 blocks, in whole units of
+1e-8 coins (validation rule `GetBlockSubsidy`).
 """
 
 from datetime import UTC, date, datetime
@@ -13,9 +13,7 @@ INTERVAL = 210_000  # blocks from one halving to the next
 UNITS = 100_000_000  # in a coin
 FIRST_SUBSIDY = 50 * UNITS
 BLOCKS_A_DAY = 24 * 6
-BLOCKS_A_YEAR = (
-    365.25 * BLOCKS_A_DAY
-)  # at one block every ten minutes, which the difficulty aims at
+BLOCKS_A_YEAR = 365.25 * BLOCKS_A_DAY  # one every ten minutes, which the difficulty aims at
 
 
 class Halving(NamedTuple):
@@ -45,7 +43,7 @@ def subsidy(height: int) -> int:
     return FIRST_SUBSIDY >> cuts if cuts < 64 else 0
 
 
-def mined(height: int) -> int:
+def mined_units(height: int) -> int:
     """Units created by all blocks below `height`."""
     cuts, rest = divmod(height, INTERVAL)
     whole = sum(subsidy(INTERVAL * before) for before in range(min(cuts, 64)))
@@ -53,26 +51,27 @@ def mined(height: int) -> int:
 
 
 def height_on(instant: datetime) -> int:
-    """The height on a UTC day, all days between two halvings being alike, and ten minutes a block since the last."""
+    """The height on a UTC day, interpolated between halvings, at ten minutes a block since."""
     known = (FIRST_BLOCK, *HALVINGS)
     last = known[-1]
     since = (instant.date() - last.day).days
     if since >= 0:
         return last.height + since * BLOCKS_A_DAY
-    days = [one.day.toordinal() for one in known]
-    return round(float(np.interp(instant.date().toordinal(), days, [one.height for one in known])))
+    days = [halving.day.toordinal() for halving in known]
+    heights = [halving.height for halving in known]
+    return round(float(np.interp(instant.date().toordinal(), days, heights)))
 
 
 def supply() -> int:
     """Units that will ever be created: a little less than 21 million coins."""
-    return mined(INTERVAL * 64)
+    return mined_units(INTERVAL * 64)
 
 
 def share_mined(height: int) -> float:
     """Share of all coins that will ever be that exist below `height`."""
-    return mined(height) / supply()
+    return mined_units(height) / supply()
 
 
 def yearly_issuance(height: int) -> float:
     """Coins created in a year at the subsidy of `height`, over the coins there are below it."""
-    return BLOCKS_A_YEAR * subsidy(height) / mined(height)
+    return BLOCKS_A_YEAR * subsidy(height) / mined_units(height)

@@ -1,24 +1,27 @@
-"""The strategy's own gate at the wrong time: how often does a shifted one do as well?"""
+"""Permutation test: how often does the strategy's gate, shifted in time, do as well?"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from backtests.benchmarks.benchmarks import Arena
+from backtests.benchmarks.benchmarks import KernelInputs
 from backtests.engine import arrays, kernel
-from backtests.engine.arrays import Gate
+from backtests.engine.arrays import Bars, Gate
+from backtests.engine.inputs import Inputs
 from backtests.performance.metrics import daily_rows, returns, sharpe
 from strategies.breakout import CONFIRMED
 from strategies.indicators import Floats
 
 
 class RandomGates(NamedTuple):
-    """Sharpe ratio and total return of each shifted gate, the strategy's own from the same engine, and how often it lost.
+    """Sharpe ratio and total return of each shifted gate, and of the real one in the same engine.
 
-    p = (1 + gates at least as good) / (1 + n), None where the strategy has no such figure. `effective_n` is the number of
-    independent shifts the window holds: its sessions over the autocorrelation time of the ceiling.
+    p = (1 + shifted gates at least as good) / (1 + n), None where the strategy has no such figure.
+    `effective_n` is the number of independent shifts the window holds: its sessions over the
+    autocorrelation time of the ceiling.
     """
 
     n: int
@@ -31,61 +34,64 @@ class RandomGates(NamedTuple):
 
 
 def random_gates(
-    place: Arena, n: int, seed: int, progress: Callable[[], object] | None = None
+    kernel_inputs: KernelInputs, n: int, seed: int, progress: Callable[[], object] | None = None
 ) -> RandomGates:
-    """Run `n` gates made by shifting state and ceiling in a circle within the traded window, shifts drawn without repetition.
+    """Run `n` gates made by shifting state and ceiling circularly within the traded window.
 
-    A window has one shift fewer than sessions; there are no more gates than that.
+    Shifts are drawn without repetition. A window has one shift fewer than sessions; there are no
+    more gates than that. `progress` is called after each.
     """
-    inputs = place.inputs
-    whole = arrays.gate_arrays(inputs.table)
-    first, last = max(int(place.basket.session[0]), 0), int(place.basket.session[-1])
-    window = Gate(*(line[first : last + 1] for line in whole))
-    known_at = (
-        pd.DatetimeIndex(inputs.table.index).as_unit("s").asi8[first : last + 1].astype(float)
+    inputs, basket = kernel_inputs.inputs, kernel_inputs.basket
+    first, last = max(int(basket.session[0]), 0), int(basket.session[-1])
+    inside = slice(first, last + 1)
+    window = Gate(*(line[inside] for line in arrays.gate_arrays(inputs.table)))
+    known_at = pd.DatetimeIndex(inputs.table.index).as_unit("s").asi8[inside].astype(float)
+    figures = _trader(inputs, basket._replace(session=_sessions_from(basket.session, first)))
+    shifts = np.random.default_rng(seed).permutation(np.arange(1, len(known_at)))[:n]
+    results = np.empty((len(shifts), 2))
+    for row, shift in enumerate(shifts):
+        results[row] = figures(shift_circularly(window, known_at, int(shift)))
+        if progress:
+            progress()
+    own = figures(window)
+    p_sharpe, p_return = (_p(results[:, column], own[column]) for column in range(2))
+    return RandomGates(
+        n=len(shifts),
+        effective_n=effective_shifts(window.ceiling),
+        p_sharpe=p_sharpe,
+        p_return=p_return,
+        own_sharpe=own[0],
+        sharpes=results[:, 0],
+        total_returns=results[:, 1],
     )
-    bars = place.basket._replace(
-        session=np.where(place.basket.session < 0, -1, place.basket.session - first)
-    )
+
+
+def _sessions_from(session: NDArray[np.int64], first: int) -> NDArray[np.int64]:
+    """Rows of sessions counted from `first`; -1 (none yet) stays."""
+    return np.where(session < 0, -1, session - first)
+
+
+def _trader(inputs: Inputs, bars: Bars) -> Callable[[Gate], tuple[float, float]]:
+    """A function that trades a gate over the bars: its Sharpe ratio (NaN: none) and return."""
     equity, cash = np.empty(len(bars.time)), np.empty(len(bars.time))
-    fixed = (
-        bars,
-        arrays.as_arrays(inputs.rules),
-        inputs.costs,
-        arrays.account_of(inputs),
-        equity,
-        cash,
-        arrays.room(0),
-    )
+    rules, account = arrays.as_arrays(inputs.rules), arrays.account_of(inputs)
+    uncounted = arrays.room(0)
     days = daily_rows(inputs.grid)
 
     def figures(gate: Gate) -> tuple[float, float]:
-        kernel.trade(gate, *fixed)
+        kernel.trade(gate, bars, rules, inputs.costs, account, equity, cash, uncounted)
         by_day = equity[days]
         ratio = sharpe(returns(by_day))
         return (np.nan if ratio is None else ratio), by_day[-1] / by_day[0] - 1.0
 
-    shifts = np.random.default_rng(seed).permutation(np.arange(1, len(known_at)))[:n]
-    found = np.empty((len(shifts), 2))
-    for row, shift in enumerate(shifts):
-        found[row] = figures(shifted(window, known_at, int(shift)))
-        if progress:
-            progress()
-    own = figures(Gate(*(line[first : last + 1] for line in whole)))
-    p_sharpe, p_return = (_p(found[:, column], own[column]) for column in range(2))
-    return RandomGates(
-        len(shifts),
-        effective_shifts(window.ceiling),
-        p_sharpe,
-        p_return,
-        own[0],
-        found[:, 0],
-        found[:, 1],
-    )
+    return figures
 
 
-def shifted(gate: Gate, known_at: Floats, shift: int) -> Gate:
-    """`gate` moved `shift` sessions later in a circle; `confirmed_at` is then the instant its new spell was known."""
+def shift_circularly(gate: Gate, known_at: Floats, shift: int) -> Gate:
+    """`gate` moved `shift` sessions later, the end of the window coming round to its beginning.
+
+    `confirmed_at` becomes the instant at which the session that now opens a gate period was known.
+    """
     moved = Gate(*(np.roll(line, shift) for line in gate))
     is_open = moved.state == CONFIRMED
     opens = is_open & ~np.concatenate(([False], is_open[:-1]))
@@ -94,7 +100,10 @@ def shifted(gate: Gate, known_at: Floats, shift: int) -> Gate:
 
 
 def effective_shifts(ceiling: Floats) -> float:
-    """Sessions over autocorrelation time, 1 + 2 * sum of autocorrelations up to the first negative one (Geyer 1992)."""
+    """Sessions over autocorrelation time, which is 1 + 2 * the sum of autocorrelations.
+
+    The sum ends before the first negative one (Geyer 1992).
+    """
     centred = ceiling - ceiling.mean()
     if not centred.any():
         return 1.0
@@ -106,9 +115,9 @@ def effective_shifts(ceiling: Floats) -> float:
     return float(len(ceiling) / (1.0 + 2.0 * correlation[1:until].sum()))
 
 
-def _p(found: Floats, own: float) -> float | None:
+def _p(values: Floats, own: float) -> float | None:
     return (
         None
-        if np.isnan(own) or not len(found)
-        else float((1 + (found >= own).sum()) / (1 + len(found)))
+        if np.isnan(own) or not len(values)
+        else float((1 + (values >= own).sum()) / (1 + len(values)))
     )

@@ -1,27 +1,29 @@
-"""One word on a backtest, by stated rules, and why."""
+"""The verdict on a backtest: one word by stated rules, and the figures it rests on."""
 
 from collections.abc import Mapping
 from math import ceil
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from backtests.performance.gate_periods import Events
 from backtests.statistics.bootstrap import Interval
+from brokers.plurals import count
 
 MIN_EVENTS = 5
 SIGNIFICANCE = 0.05
 Z_LEVEL, Z_POWER = 1.959964, 0.841621  # normal quantiles at 97.5 % and 80 %
 RIVALS = {
-    "hold_bitcoin": "holding Bitcoin",
-    "bitcoin_own_trend": "Bitcoin above its own 200-day average",
+    "hold_bitcoin": "holding BTC",
+    "bitcoin_own_trend": "BTC > 200-day MA",
 }
+Word = Literal["better", "worse", "inconclusive"]
 
 
 class Verdict(NamedTuple):
-    """`word` is better, worse or cannot be told; `why` a sentence or three."""
+    """The word, and the figures it rests on as a few sentences."""
 
-    word: str
+    word: Word
     why: str
 
 
@@ -34,72 +36,77 @@ def verdict(
 ) -> Verdict:
     """Judge a strategy by its Sharpe ratio.
 
-    *better*: above both rivals, p of the random gates below 0.05, at least 5 independent closed events.
-    *worse*: below both rivals and both 95 % intervals of the difference exclude zero. Else *cannot be told*.
+    *better*: above both rivals, p of the permutation test below 0.05, at least 5 independent closed
+    events. *worse*: below both rivals and both 95 % intervals of the difference exclude zero. Else
+    *inconclusive*.
 
     Parameters
     ----------
     sharpes : Sharpe ratio by name, "strategy" and the rivals among them.
     gaps : the strategy's Sharpe ratio minus each rival's, with its interval.
+    p : of the permutation test; None: it was not run.
+    events : of the window.
     drift : Bitcoin's mean daily log return over the window, what an event must beat.
 
     """
-    own = sharpes["strategy"]
-    if own is None:
-        return Verdict(
-            "cannot be told", "The strategy never held anything: its gate was shut all the time."
-        )
+    sharpe = sharpes["strategy"]
+    if sharpe is None:
+        why = "The strategy never held a coin: its gate was closed all the time."
+        return Verdict("inconclusive", why)
     rivals = {name: sharpes[name] or 0.0 for name in RIVALS}
+    facts = _facts(sharpe, rivals, p, events)
+    above = all(sharpe > rival for rival in rivals.values())
+    if above and p is not None and p < SIGNIFICANCE and events.closed_events >= MIN_EVENTS:
+        return Verdict("better", facts)
+    if all(sharpe < rival for rival in rivals.values()):
+        if all(gap.high < 0 for gap in gaps.values()):
+            return Verdict("worse", f"{facts} Both differences are statistically significant.")
+        facts += " It is below both, but at least one difference is not statistically significant."
+    return Verdict("inconclusive", f"{facts} {more_events(events, drift)}")
+
+
+def _facts(sharpe: float, rivals: Mapping[str, float], p: float | None, events: Events) -> str:
     compared = " and ".join(f"{value:.2f} for {RIVALS[name]}" for name, value in rivals.items())
     chance = (
-        "no random gates were run"
+        "the permutation test was not run"
         if p is None
-        else f"{p:.0%} of its own gates at random times do as well"
+        else f"{p:.0%} of circularly shifted gates match or beat it (p = {p:.3f})"
     )
-    facts = f"Sharpe {own:.2f} against {compared}; {chance}; {events.closed_events} independent closed events."
-    if (
-        all(own > value for value in rivals.values())
-        and p is not None
-        and p < SIGNIFICANCE
-        and events.closed_events >= MIN_EVENTS
-    ):
-        return Verdict("better", facts)
-    if all(own < value for value in rivals.values()):
-        if all(gap.high < 0 for gap in gaps.values()):
-            return Verdict("worse", f"{facts} The 95 % intervals of both differences exclude zero.")
-        facts += " It trails both, but not both differences are beyond chance."
-    return Verdict("cannot be told", f"{facts} {more_events(events, drift)}")
+    sample = count(events.closed_events, "independent closed event")
+    return f"Sharpe ratio {sharpe:.2f} against {compared}; {chance}; {sample}."
 
 
 def more_events(events: Events, drift: float) -> str:
-    """How many more independent events until an effect like the measured one would show, as a sentence.
+    """How many more independent events are needed to detect the measured effect, as a sentence.
 
-    An event's effect is Bitcoin's log return while the gate was open, beyond `drift` for as many days; spells of one family
-    are added. Needed for 80 % power in a two-sided 5 % test of a mean: ((1.96 + 0.84) * deviation / mean) ** 2 events.
+    An event's effect is Bitcoin's log return while the gate was open, beyond `drift` for as many
+    days; the gate periods of one event are added. Needed for 80 % power in a two-sided 5 % test of
+    a mean: ((1.96 + 0.84) * deviation / mean) ** 2 events.
     """
-    effects: dict[int, float] = {}
-    for spell in events.spells:
-        if spell.closed is not None:
-            open_days = (spell.closed - spell.opened).total_seconds() / 86400
-            effects[spell.family] = (
-                effects.get(spell.family, 0.0)
-                + float(np.log1p(spell.bitcoin_return))
-                - drift * open_days
-            )
+    effects = list(_effects(events, drift).values())
     missing = max(MIN_EVENTS - events.closed_events, 0)
-    at_least = f"At least {missing} more are needed." if missing else ""
+    at_least = f"At least {missing} more are needed. " if missing else ""
     if len(effects) < 2:
-        return f"{at_least} How many it would take cannot be estimated from {len(effects)} of them.".strip()
-    mean, deviation = (
-        float(np.mean(list(effects.values()))),
-        float(np.std(list(effects.values()), ddof=1)),
-    )
+        sample = count(len(effects), "event")
+        return f"{at_least}{sample}: too few to estimate how many are needed for 80 % power."
+    mean, deviation = float(np.mean(effects)), float(np.std(effects, ddof=1))
     if mean <= 0:
-        return f"{at_least} The measured effect of an opening is not positive, so no number of such events would show one.".strip()
+        return f"{at_least}The measured effect is not positive: no number of events would show one."
     needed = ceil(((Z_LEVEL + Z_POWER) * deviation / mean) ** 2)
     more = max(needed - len(effects), missing)
-    return (
-        f"At the measured effect it would take about {more} more."
-        if more
-        else f"{len(effects)} events would suffice at the measured effect."
-    )
+    if not more:
+        sample = count(len(effects), "event")
+        return f"At the measured effect {sample} are enough for 80 % power."
+    breakouts = count(more, "more breakout")
+    return f"About {breakouts} {'is' if more == 1 else 'are'} needed for 80 % power."
+
+
+def _effects(events: Events, drift: float) -> dict[int, float]:
+    """Bitcoin's log return beyond the drift while the gate was open, by independent event."""
+    effects: dict[int, float] = {}
+    for period in events.gate_periods:
+        if period.closed is not None:
+            days = (period.closed - period.opened).total_seconds() / 86400
+            gain = effects.get(period.event_id, 0.0) + float(np.log1p(period.bitcoin_return))
+            effects[period.event_id] = gain - drift * days
+    return effects

@@ -1,12 +1,12 @@
-"""Where to cut: the instants at which a look into the future would show."""
+"""The instants at which to cut the prices: those where a look into the future would show."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from backtests.checks.snapshots import Outcome, Rows
+from backtests.checks.snapshots import Rows, Snapshot, nanoseconds
 from brokers.prices.load import Prices
 
 NEAR = 5  # sessions around a change of state
@@ -16,32 +16,29 @@ LATE_CLOSE = 16  # o'clock in New York
 SATURDAY = 2 * DAY  # 1970-01-03 was one
 
 Instants = NDArray[np.int64]  # nanoseconds, UTC
+Draw = Callable[[np.random.Generator], int]
 
 
-def instants(prices: Prices, full: Outcome, count: int, seed: int) -> Iterator[pd.Timestamp]:
+def cut_points(prices: Prices, full: Snapshot, count: int, seed: int) -> Iterator[pd.Timestamp]:
     """`count` instants within the traded window, the same for the same seed.
 
-    Half lie within `NEAR` sessions of a change of the gate's state, some of them on the very bar of a breakout. The rest: weekends, half
-    days, an instant at which a bar becomes known, one nanosecond before such an instant, a session or bar that a series lacks, anywhere.
+    Half lie within `NEAR` sessions of a change of the gate's state, some of them on the very bar of
+    a breakout. The rest: weekends, half days, an instant at which a bar becomes known, one
+    nanosecond before such an instant, a session or bar that a series lacks, any other.
     """
     random = np.random.default_rng(seed)
     decided = full.decisions.known_at
     first, last = int(decided[min(FIRST_DECISION, len(decided) - 1)]), int(decided[-1])
-    near, elsewhere = (
-        _near_changes(full.tables[0], first, last),
-        _elsewhere(prices, full, first, last),
-    )
+    near = _near_changes(full.tables[0], first, last)
+    elsewhere = _elsewhere(prices, full, first, last)
     for number in range(count):
-        kind = near if number % 2 == 0 and near else elsewhere
-        draw = list(kind.values())[number // 2 % len(kind)]
+        draws = near if number % 2 == 0 and near else elsewhere
+        draw = draws[number // 2 % len(draws)]
         yield pd.Timestamp(min(max(draw(random), first), last), tz="UTC")
 
 
-Draw = Callable[[np.random.Generator], int]
-
-
-def _near_changes(gate: Rows, first: int, last: int) -> Mapping[str, Draw]:
-    """Nothing where the gate's state never changes in the window."""
+def _near_changes(gate: Rows, first: int, last: int) -> list[Draw]:
+    """Empty where the gate's state never changes in the window."""
     state, known_at = gate.columns["state"], gate.known_at
     changes = np.flatnonzero(state[1:] != state[:-1]) + 1
     changes = changes[(known_at[changes] >= first) & (known_at[changes] <= last)]
@@ -52,15 +49,11 @@ def _near_changes(gate: Rows, first: int, last: int) -> Mapping[str, Draw]:
         return int(known_at[min(max(row, 0), len(known_at) - 1)]) + _jitter(random)
 
     if not len(changes):
-        return {}
-    return {
-        "around": around,
-        "breakout": _one_of(breakouts) if len(breakouts) else around,
-        "around too": around,
-    }
+        return []
+    return [around, _one_of(breakouts) if len(breakouts) else around, around]
 
 
-def _elsewhere(prices: Prices, full: Outcome, first: int, last: int) -> Mapping[str, Draw]:
+def _elsewhere(prices: Prices, full: Snapshot, first: int, last: int) -> list[Draw]:
     def inside(known_at: Instants) -> Instants:
         return known_at[(known_at >= first) & (known_at <= last)]
 
@@ -70,7 +63,9 @@ def _elsewhere(prices: Prices, full: Outcome, first: int, last: int) -> Mapping[
     )
     half_days = inside(gate.known_at[np.asarray(closes.hour) < LATE_CLOSE])
     known = [
-        stamps for one in prices.series.values() if len(stamps := inside(_stamps(one.frame.index)))
+        instants
+        for series in prices.series.values()
+        if len(instants := inside(nanoseconds(series.frame.index)))
     ]
     gaps = inside(_gaps(prices, full))
 
@@ -82,22 +77,24 @@ def _elsewhere(prices: Prices, full: Outcome, first: int, last: int) -> Mapping[
         return saturday + int(random.integers(0, 2 * DAY // MINUTE)) * MINUTE
 
     def becomes_known(random: np.random.Generator) -> int:
-        return (
-            int(random.choice(known[int(random.integers(len(known)))]))
-            if known
-            else anywhere(random)
-        )
+        if not known:
+            return anywhere(random)
+        return int(random.choice(known[int(random.integers(len(known)))]))
 
-    return {
-        "weekend": weekend,
-        "known": becomes_known,
-        "gap": _one_of(gaps) if len(gaps) else anywhere,
-        "just before": lambda random: becomes_known(random) - 1,
-        "half day": (lambda random: int(random.choice(half_days)) + _jitter(random))
-        if len(half_days)
-        else anywhere,
-        "anywhere": anywhere,
-    }
+    def just_before(random: np.random.Generator) -> int:
+        return becomes_known(random) - 1
+
+    def half_day(random: np.random.Generator) -> int:
+        return int(random.choice(half_days)) + _jitter(random)
+
+    return [
+        weekend,
+        becomes_known,
+        _one_of(gaps) if len(gaps) else anywhere,
+        just_before,
+        half_day if len(half_days) else anywhere,
+        anywhere,
+    ]
 
 
 def _one_of(known_at: Instants) -> Draw:
@@ -110,20 +107,16 @@ def _jitter(random: np.random.Generator) -> int:
     return (0, -1, MINUTE, hours)[int(random.integers(4))]
 
 
-def _gaps(prices: Prices, full: Outcome) -> Instants:
+def _gaps(prices: Prices, full: Snapshot) -> Instants:
     """When a row was due that some series lacks: only there do fills from later rows show."""
-    due = _stamps(prices.sessions.index)
-    stamps = [
-        _stamps(one.frame.index)
-        for request, one in prices.series.items()
+    due = nanoseconds(prices.sessions.index)
+    known = [
+        nanoseconds(series.frame.index)
+        for request, series in prices.series.items()
         if request.kind == "session"
     ]
-    lacking = [
-        due[(due > own[0]) & (due < own[-1]) & ~np.isin(due, own)] for own in stamps if len(own)
+    gaps = [
+        due[(due > rows[0]) & (due < rows[-1]) & ~np.isin(due, rows)] for rows in known if len(rows)
     ]
-    lacking += [lines.known_at[lines.columns["stale"] > 0] for lines in full.tables[1:]]
-    return np.unique(np.concatenate(lacking))
-
-
-def _stamps(index: pd.Index) -> Instants:
-    return pd.DatetimeIndex(index).as_unit("ns").asi8
+    gaps += [lines.known_at[lines.columns["stale"] > 0] for lines in full.tables[1:]]
+    return np.unique(np.concatenate(gaps))

@@ -3,29 +3,25 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from backtests.engine.simulation import Run
+from brokers.clock import utc_text
 from brokers.orders.simulated import OrderRecord
+from brokers.plurals import count
 from strategies.decision import Decision
 
-TOLD = 10  # differences; the rest follows from them more often than not
-CLOSE = 1e-9  # relative; what float arithmetic in another order may change
-OTHER_ACCOUNT, OTHER_SIZE, OTHER_PRICE = (
-    "the accounts differ: earlier fills, fees or flows",
-    "another size was affordable",
-    "another price was paid",
-)
-FOLLOWS = (
-    OTHER_ACCOUNT,
-    OTHER_SIZE,
-    OTHER_PRICE,
-)  # causes that no decision is to blame for: a market fills as it fills
+LISTED = 10  # differences in the sentences; the rest most often follows from them
+TOLERANCE = 1e-9  # relative; what float arithmetic in another order may change
+OTHER_ACCOUNT = "the accounts differ: earlier fills, fees or cash flows"
+OTHER_SIZE = "the affordable size differs"
+OTHER_PRICE = "the fill price differs"
+# Causes that follow from earlier fills, not from a decision.
+CONSEQUENCES = (OTHER_ACCOUNT, OTHER_SIZE, OTHER_PRICE)
 
 
 class Difference(NamedTuple):
-    """One thing the two do not agree on at the bar that ended at `time` (epoch seconds); `cause` is what explains it."""
+    """One difference at the bar that ended at `time` (epoch seconds); `cause` explains it."""
 
     time: int
     what: str
@@ -34,8 +30,11 @@ class Difference(NamedTuple):
     cause: str
 
 
-class Parity(NamedTuple):
-    """What was compared: bars, orders of the backtest, the largest relative difference of equity, and all that differs."""
+class ParityReport(NamedTuple):
+    """What was compared, and all that differs.
+
+    Bars, orders of the backtest, and the largest relative difference of equity.
+    """
 
     bars: int
     orders: int
@@ -43,165 +42,149 @@ class Parity(NamedTuple):
     differences: tuple[Difference, ...]
 
     def count(self, what: str) -> int:
-        """How many differences there are of one sort: "decision", "order" or "equity"."""
-        return sum(one.what.startswith(what) for one in self.differences)
+        """How many differences there are of one kind: "decision", "order" or "equity"."""
+        return sum(difference.what.startswith(what) for difference in self.differences)
 
 
-def compare(live: Run, backtest: Run, coins: Sequence[str]) -> Parity:
-    """Hold a journal's run against a backtest of the same bars."""
-    own, other = (
-        {one.time: one for one in live.decisions},
-        {one.time: one for one in backtest.decisions},
-    )
-    both = sorted(own.keys() & other.keys())
-    differences: list[Difference] = []
+def compare(live: Run, backtest: Run, coins: Sequence[str]) -> ParityReport:
+    """Compare a journal's run with a backtest of the same bars."""
+    by_live = {decision.time: decision for decision in live.decisions}
+    by_backtest = {decision.time: decision for decision in backtest.decisions}
+    both = sorted(by_live.keys() & by_backtest.keys())
+    # A live session does not decide on a bar that no coin has.
     idle = {
         time
-        for time, one in other.items()
-        if not any(missing == 0 for missing in one.missing) and not any(one.sizes)
+        for time, decision in by_backtest.items()
+        if not any(missing == 0 for missing in decision.missing) and not any(decision.sizes)
     }
-    for time in sorted(
-        (own.keys() ^ other.keys()) - idle
-    ):  # a live session does not decide on a bar that no coin has
-        there = ("decided", "no such bar") if time in own else ("no decision", "decided")
-        differences.append(
-            Difference(
-                time,
-                "decision",
-                *there,
-                "the session was not there" if time in other else "the bar came later",
-            )
-        )
+    unpaired = sorted((by_live.keys() ^ by_backtest.keys()) - idle)
+    differences = [_missing_bar(time, live_only=time in by_live) for time in unpaired]
     for time in both:
-        differences += _decisions(own[time], other[time], coins)
+        differences += _compare_decisions(by_live[time], by_backtest[time], coins)
     shared = set(both)
-    differences += _orders(
-        [one for one in live.orders if one.decided in shared],
-        [one for one in backtest.orders if one.decided in shared],
+    differences += _compare_orders(
+        [order for order in live.orders if order.decided in shared],
+        [order for order in backtest.orders if order.decided in shared],
     )
-    gaps = [abs(own[time].equity / other[time].equity - 1.0) for time in both]
-    return Parity(
+    gaps = [abs(by_live[time].equity / by_backtest[time].equity - 1.0) for time in both]
+    return ParityReport(
         len(both), len(backtest.orders), max(gaps, default=0.0), tuple(sorted(differences))
     )
 
 
-def _decisions(live: Decision, backtest: Decision, coins: Sequence[str]) -> Iterator[Difference]:
-    """What differs in one decision, the first cause first: what follows from it is not told again."""
+def _missing_bar(time: int, *, live_only: bool) -> Difference:
+    if live_only:
+        cause = "the backtest's prices lack this bar"
+        return Difference(time, "decision", "decided", "no such bar", cause)
+    return Difference(time, "decision", "no decision", "decided", "the bar was missed")
+
+
+def _compare_decisions(
+    live: Decision, backtest: Decision, coins: Sequence[str]
+) -> Iterator[Difference]:
+    """The first difference of one decision; what follows from it is not listed again."""
     for name in ("state", "ceiling", "filled", "confirmed_at"):
         one, other = getattr(live.gate, name), getattr(backtest.gate, name)
         if not _same(one, other):
             cause = (
-                "the row was stale then"
+                "the gate row was stale at the time"
                 if live.gate.stale
                 else "the vendor has revised its history since, or the settings differ"
             )
             yield Difference(live.time, f"decision: gate {name}", f"{one:g}", f"{other:g}", cause)
             return
-    for k, coin in enumerate(coins):
-        if not _same(live.missing[k], backtest.missing[k]):
-            yield Difference(
-                live.time,
-                f"decision: missing bars of {coin}",
-                f"{live.missing[k]:g}",
-                f"{backtest.missing[k]:g}",
-                "the bar came too late",
-            )
+    for coin, one, other in zip(coins, live.missing, backtest.missing, strict=True):
+        if not _same(one, other):
+            what, cause = f"decision: missing bars of {coin}", "the bar arrived too late"
+            yield Difference(live.time, what, f"{one:g}", f"{other:g}", cause)
             return
+    same_equity = _same(live.equity, backtest.equity)
     for name in ("targets", "sizes"):
-        for coin, one, other in zip(
-            coins, getattr(live, name), getattr(backtest, name), strict=True
-        ):
+        values = zip(coins, getattr(live, name), getattr(backtest, name), strict=True)
+        for coin, one, other in values:
             if not _same(one, other):
-                cause = OTHER_ACCOUNT if not _same(live.equity, backtest.equity) else "unexplained"
-                yield Difference(
-                    live.time, f"decision: {name} of {coin}", f"{one:.9g}", f"{other:.9g}", cause
-                )
+                cause = "unexplained" if same_equity else OTHER_ACCOUNT
+                what = f"decision: {name} of {coin}"
+                yield Difference(live.time, what, f"{one:.9g}", f"{other:.9g}", cause)
                 return
-    if not _same(live.equity, backtest.equity):
-        yield Difference(
-            live.time,
-            "equity",
-            f"{live.equity:.9g}",
-            f"{backtest.equity:.9g}",
-            "earlier fills, fees or flows",
-        )
+    if not same_equity:
+        one, other = live.equity, backtest.equity
+        cause = "earlier fills, fees or cash flows"
+        yield Difference(live.time, "equity", f"{one:.9g}", f"{other:.9g}", cause)
 
 
-def _orders(live: Sequence[OrderRecord], backtest: Sequence[OrderRecord]) -> Iterator[Difference]:
-    own, other = _numbered(live), _numbered(backtest)
-    for key in own.keys() | other.keys():
-        one, two = own.get(key), other.get(key)
-        if one is None or two is None or not _same_order(one, two):
-            cause = (
-                "it was not sent"
-                if one is None
-                else "the backtest did not order"
-                if two is None
-                else _why(one, two)
-            )
-            yield Difference(key[0], f"order: {key[1]}", _told(one), _told(two), cause)
+def _compare_orders(
+    live: Sequence[OrderRecord], backtest: Sequence[OrderRecord]
+) -> Iterator[Difference]:
+    by_live, by_backtest = _by_decision(live), _by_decision(backtest)
+    for key in by_live.keys() | by_backtest.keys():
+        one, other = by_live.get(key), by_backtest.get(key)
+        if cause := _cause(one, other):
+            what = f"order: {key[1]}"
+            yield Difference(key[0], what, _describe(one), _describe(other), cause)
 
 
-def _numbered(orders: Sequence[OrderRecord]) -> dict[tuple[int, str, int], OrderRecord]:
+def _by_decision(orders: Sequence[OrderRecord]) -> dict[tuple[int, str, int], OrderRecord]:
     """Orders by decision and coin, and a number should there be several."""
-    seen: Counter[tuple[int, str]] = Counter()
-    found = {}
+    counts: Counter[tuple[int, str]] = Counter()
+    numbered = {}
     for order in orders:
         key = (order.decided, order.symbol)
-        found[*key, seen[key]] = order
-        seen[key] += 1
-    return found
+        numbered[*key, counts[key]] = order
+        counts[key] += 1
+    return numbered
 
 
-def _same_order(one: OrderRecord, two: OrderRecord) -> bool:
-    unfilled = one.filled is None and two.filled is None
-    return unfilled or (
-        one.filled == two.filled
-        and all(_same(getattr(one, name), getattr(two, name)) for name in ("size", "price", "fee"))
-    )
+def _cause(live: OrderRecord | None, backtest: OrderRecord | None) -> str:
+    """Why two orders differ; empty where they do not."""
+    if live is None:
+        return "the order was not sent"
+    if backtest is None:
+        return "the backtest placed no order"
+    if live.filled is None and backtest.filled is None:
+        return ""
+    if live.filled is None or backtest.filled is None:
+        return "only one of the two orders was filled"
+    if not _same(live.size, backtest.size):
+        return OTHER_SIZE
+    same = all(_same(getattr(live, name), getattr(backtest, name)) for name in ("price", "fee"))
+    return "" if same and live.filled == backtest.filled else OTHER_PRICE
 
 
-def _why(one: OrderRecord, two: OrderRecord) -> str:
-    if one.filled is None or two.filled is None:
-        return "one of the two found nothing to fill it"
-    return OTHER_SIZE if not _same(one.size, two.size) else OTHER_PRICE
-
-
-def _told(order: OrderRecord | None) -> str:
+def _describe(order: OrderRecord | None) -> str:
     if order is None:
         return "none"
     side = "buy" if order.size > 0 else "sell"
-    return f"{side} {abs(order.size):.9g}" + (
-        f" at {order.price:.9g}" if order.filled is not None else f", {order.status}"
-    )
+    end = f" at {order.price:.9g}" if order.filled is not None else f", {order.status}"
+    return f"{side} {abs(order.size):.9g}{end}"
 
 
-def _same(one: float, two: float) -> bool:
-    return (math.isnan(one) and math.isnan(two)) or math.isclose(
-        one, two, rel_tol=CLOSE, abs_tol=1e-12
-    )
+def _same(one: float, other: float) -> bool:
+    if math.isnan(one) and math.isnan(other):
+        return True
+    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-12)
 
 
-def sentences(found: Parity) -> list[str]:
-    """What a person wants to know first, then the first differences."""
-    decisions, orders = found.count("decision"), found.count("order")
-    counts = (
-        f"{decisions} decisions and {orders} orders differ, equity by at most {found.equity:.1e}."
-    )
-    said = [f"{found.bars:,} bars and {found.orders:,} orders compared: {counts}"]
-    for one in found.differences[:TOLD]:
-        when = datetime.fromtimestamp(one.time, UTC)
-        said += [
-            f"{when:%Y-%m-%d %H:%M}: {one.what}: live {one.live}, backtest {one.backtest}: {one.cause}."
-        ]
-    if len(found.differences) > TOLD:
-        said += [f"... and {len(found.differences) - TOLD} more."]
-    return said
+def sentences(report: ParityReport) -> list[str]:
+    """The counts, then the first differences."""
+    compared = f"{count(report.bars, 'bar')} and {count(report.orders, 'order')}"
+    decisions = count(report.count("decision"), "decision")
+    orders = count(report.count("order"), "order")
+    equity = f"equity by at most {report.equity:.1e}"
+    lines = [f"{compared} compared: {decisions} and {orders} differ, {equity}."]
+    lines += [
+        f"{utc_text(difference.time)}: {difference.what}: live {difference.live}, "
+        f"backtest {difference.backtest}: {difference.cause}."
+        for difference in report.differences[:LISTED]
+    ]
+    if len(report.differences) > LISTED:
+        lines += [f"... and {len(report.differences) - LISTED} more."]
+    return lines
 
 
-def as_json(found: Parity) -> dict[str, Any]:
+def as_json(report: ParityReport) -> dict[str, Any]:
     """Plain values by name."""
-    return found._asdict() | {
-        "differences": [one._asdict() for one in found.differences],
-        "text": sentences(found),
+    return report._asdict() | {
+        "differences": [difference._asdict() for difference in report.differences],
+        "text": sentences(report),
     }

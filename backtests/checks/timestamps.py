@@ -1,7 +1,8 @@
-"""Could every row have been known when it is stamped? Worked out from the source's own dates and the exchange's hours.
+"""Could every row have been known at its timestamp?
 
-Nothing here is taken from `brokers.prices.clean`, which does the stamping: a bar that is stamped too early passes every cut at an
-instant, because cuts go by the stamps.
+Computed from the source's own dates and the exchange's hours. Nothing here is taken from
+`brokers.prices.clean`, which makes the timestamps: a bar whose timestamp is too early passes every
+cut at an instant, because cuts go by the timestamps.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,47 +13,54 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from brokers.clock import utc_text
+from brokers.plurals import count
 from brokers.prices import folder
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import session_closes
-from brokers.prices.load import OWN_COLUMNS, Prices
+from brokers.prices.load import Prices
 from brokers.prices.series import Request, Series
+from brokers.prices.sources import OWN_COLUMNS
 from config.settings import Settings
 
 NEW_YORK = "America/New_York"
 BELL, EARLY_BELL = pd.Timedelta(hours=16), pd.Timedelta(hours=13)  # New York time
-RULE_SINCE = pd.Timestamp(
-    "2013-01-01"
-)  # before this the exchange closed early on other days too, never before 13:00
+# Before this the exchange closed early on other days too, never before 13:00.
+RULE_SINCE = pd.Timestamp("2013-01-01")
 UNITS: Mapping[str, Literal["min", "h", "D"]] = {"m": "min", "h": "h", "d": "D"}
-LATEST = 5  # rows by which a stamp may be late before its row can no longer be recognised: late is not early
+# Rows by which a timestamp may be late and its row still be recognised: late is not early.
+LATEST = 5
 CALENDAR = "New York sessions"
 
 Floats = NDArray[np.float64]
 
 
 class Finding(NamedTuple):
-    """What is wrong: with which series, at which instant (UTC), in words."""
+    """What is wrong: with which series, at which instant (UTC), as text."""
 
     series: str
     instant: pd.Timestamp
     text: str
 
 
-class Stamps(NamedTuple):
-    """How many rows were looked at, the series whose source shows no dates to compare with, and the first wrong row of each series."""
+class TimestampCheck(NamedTuple):
+    """How many rows were checked, and the first wrong row of each series.
+
+    `without_source` names the series whose source shows no dates to compare with.
+    """
 
     checked: int
     without_source: tuple[str, ...]
-    wrong: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
 
 
-def check_stamps(settings: Settings, prices: Prices) -> Stamps:
-    """Ask of every row of every series whether it could be known at its stamp, and of the sessions whether they had closed.
+def check_timestamps(settings: Settings, prices: Prices) -> TimestampCheck:
+    """Check of every row whether it could be known at its timestamp, and of every session's close.
 
-    A US session is known no earlier than its close in New York plus `prices.publication_delay`, a coin's bar not before its
-    end, nothing after `prices.now`. Rows are recognised by their values in the source's own rows (a folder, a user's file, the cache
-    of downloads, the embedded sample), which name days and starts of bars.
+    A US session is known no earlier than its close in New York plus `prices.publication_delay`, a
+    coin's bar not before its end, nothing after `prices.now`. Rows are recognised by their values
+    in the source's own rows (a folder, a user's file, the cache of downloads, the embedded sample),
+    which name days and starts of bars.
 
     Raises
     ------
@@ -61,46 +69,50 @@ def check_stamps(settings: Settings, prices: Prices) -> Stamps:
 
     """
     delay = pd.Timedelta(minutes=settings.prices.publication_delay)
-    wrong = list(_wrong_sessions(prices, delay))
-    checked, without = len(prices.sessions), []
-    for request, one in prices.series.items():
-        checked += len(one.frame)
-        rows = source_rows(one, settings)
+    findings = list(_wrong_sessions(prices, delay))
+    checked, without_source = len(prices.sessions), []
+    for request, series in prices.series.items():
+        checked += len(series.frame)
+        rows = source_rows(series, settings)
         if rows is None:
-            without.append(request.name)
-        found = _running(one, prices.now) or _off_the_clock(one, prices.sessions)
-        if not found and rows is not None:
-            found = _ahead_of_source(
-                one,
-                rows,
-                _known_from(request, pd.DatetimeIndex(rows.index), prices.sessions, delay),
-            )
-        wrong += [found] if found else []
-    return Stamps(checked, tuple(without), tuple(wrong))
+            without_source.append(request.name)
+        finding = _unfinished_bar(series, prices.now) or _off_schedule(series, prices.sessions)
+        if not finding and rows is not None:
+            index = pd.DatetimeIndex(rows.index)
+            earliest = _known_from(request, index, prices.sessions, delay)
+            finding = _ahead_of_source(series, rows, earliest)
+        findings += [finding] if finding else []
+    return TimestampCheck(checked, tuple(without_source), tuple(findings))
 
 
-def source_rows(one: Series, settings: Settings) -> pd.DataFrame | None:
-    """The rows as the source has them: by date of the session or UTC day, start of the bar, instant of publication; None if it keeps none."""
-    request = one.request
-    if one.source == "folder":
+def source_rows(series: Series, settings: Settings) -> pd.DataFrame | None:
+    """The rows as the source has them; None if it stores none.
+
+    Indexed by date of the session or UTC day, start of the bar, or instant of publication.
+    """
+    request = series.request
+    if series.source == "folder":
         return folder.fetch(request, Path(settings.prices.folder))[0]
-    if one.source == "file":
+    if series.source == "file":
         return folder.own_values(
             Path(getattr(settings.haircuts, request.symbol).file), OWN_COLUMNS[request.symbol]
         )[0]
-    if one.source == "sample":
+    if series.source == "sample":
         from brokers.prices import sample
 
         days = session_closes(sample.FIRST_SESSION, Path(settings.prices.cache)).index
         return sample.fetch(request, pd.DatetimeIndex(days))
-    if one.source not in ("yahoo", "exchange", "fred"):
+    if series.source not in ("yahoo", "exchange", "fred"):
         return None
-    place = settings.exchange.prices_id if one.source == "exchange" else one.source
-    return Cache(Path(settings.prices.cache)).read(place, request)
+    name = settings.exchange.prices_id if series.source == "exchange" else series.source
+    return Cache(Path(settings.prices.cache)).read(name, request)
 
 
 def half_day(day: pd.Timestamp) -> bool:
-    """Whether New York closes at 13:00: the exchange's own rule since 2013, apart from the calendar in use."""
+    """Whether New York closes at 13:00, by the exchange's rule since 2013.
+
+    Independent of the calendar in use.
+    """
     return (day.month == 11 and day.day_of_week == 4 and 23 <= day.day <= 29) or (
         day.month,
         day.day,
@@ -108,114 +120,109 @@ def half_day(day: pd.Timestamp) -> bool:
 
 
 def _wrong_sessions(prices: Prices, delay: pd.Timedelta) -> Iterator[Finding]:
-    """The first session whose close lies before the bell, and the first that counts as known before its close and the delay."""
+    """The first session that closes before the bell; the first known before close and delay."""
     known, closes = pd.DatetimeIndex(prices.sessions.index), pd.DatetimeIndex(prices.sessions)
     days = _new_york_days(closes)
     bells = _bells(days).where(days >= RULE_SINCE, _at(days, EARLY_BELL))
-    for earliest, stamps, what in ((bells, closes, "closed"), (closes + delay, known, "known")):
-        early = np.asarray(stamps < earliest)
+    for earliest, instants, what in ((bells, closes, "closed"), (closes + delay, known, "known")):
+        early = np.asarray(instants < earliest)
         if early.any():
             row = int(np.argmax(early))
-            text = f"the session of {days[row]:%Y-%m-%d} counts as {what} at {_utc(stamps[row])}, which cannot be before {_utc(earliest[row])}"
+            text = (
+                f"the session of {days[row]:%Y-%m-%d} counts as {what} at {_utc(instants[row])}, "
+                f"which cannot be before {_utc(earliest[row])}"
+            )
             yield Finding(CALENDAR, known[row], text)
 
 
-def _running(one: Series, now: pd.Timestamp) -> Finding | None:
-    """A row from after now: its bar still runs, and what it shows is not what it will close at."""
-    if one.frame.empty or one.frame.index[-1] <= now:
+def _unfinished_bar(series: Series, now: pd.Timestamp) -> Finding | None:
+    """A row from after now: its bar is not complete, and its close not final."""
+    if series.frame.empty or series.frame.index[-1] <= now:
         return None
-    last = one.frame.index[-1]
-    return Finding(
-        one.request.name,
-        last,
-        f"the row stamped {_utc(last)} is there at {_utc(now)}: its bar still runs",
-    )
+    last = series.frame.index[-1]
+    text = f"the row of {_utc(last)} exists at {_utc(now)}: its bar is not complete"
+    return Finding(series.request.name, last, text)
 
 
-def _off_the_clock(one: Series, sessions: pd.Series) -> Finding | None:
-    """A stamp at which no session's close became known, or no coin's bar ended."""
-    stamps = pd.DatetimeIndex(one.frame.index)
-    if one.request.kind == "macro":
+def _off_schedule(series: Series, sessions: pd.Series) -> Finding | None:
+    """A timestamp at which no session's close became known, or no coin's bar ended."""
+    instants = pd.DatetimeIndex(series.frame.index)
+    request = series.request
+    if request.kind == "macro":
         return None
-    if one.request.kind == "session":
-        off, what = ~stamps.isin(sessions.index), "no session's close became known"
+    if request.kind == "session":
+        off, what = ~instants.isin(sessions.index), "no session's close became known"
     else:
-        length = _length(one.request.timeframe)
-        off, what = (
-            np.asarray(stamps != stamps.floor(length)),
-            f"no bar of {one.request.timeframe} ends",
-        )
+        ends = instants.floor(_length(request.timeframe))
+        off, what = np.asarray(instants != ends), f"no bar of {request.timeframe} ends"
     if not off.any():
         return None
-    row = int(np.argmax(off))
-    return Finding(
-        one.request.name,
-        stamps[row],
-        f"a row is stamped {_utc(stamps[row])}, when {what} ({int(off.sum())} such rows)",
-    )
+    instant = instants[int(np.argmax(off))]
+    rows = count(int(off.sum()), "such row")
+    text = f"a row has the timestamp {_utc(instant)}, when {what} ({rows})"
+    return Finding(request.name, instant, text)
 
 
 def _ahead_of_source(
-    one: Series, source: pd.DataFrame, known_from: pd.DatetimeIndex
+    series: Series, source: pd.DataFrame, known_from: pd.DatetimeIndex
 ) -> Finding | None:
-    """The first row whose numbers are none of those the source had finished by the row's stamp."""
-    price = "value" if one.request.kind == "macro" else "close"
+    """The first row whose numbers are none of those the source had finished by its timestamp."""
+    price = "value" if series.request.kind == "macro" else "close"
     priced = source[price].notna().to_numpy()
     source, known_from = source[priced], known_from[priced]
-    stamps = pd.DatetimeIndex(one.frame.index)
-    newest = known_from.searchsorted(stamps, side="right") - 1
-    for name in [
-        price,
-        *(str(column) for column in source if column != price and column in one.frame),
-    ]:
-        values, theirs = one.frame[name].to_numpy(dtype=float), source[name].to_numpy(dtype=float)
-        known = np.zeros(len(values), dtype=bool)
-        for age in range(LATEST + 1):
-            there = theirs[np.maximum(newest - age, 0)]
-            known |= (newest >= age) & (
-                (there == values) | np.isnan(there)
-            )  # a hole beside a close is filled from the close
+    instants = pd.DatetimeIndex(series.frame.index)
+    newest = known_from.searchsorted(instants, side="right") - 1
+    others = [str(name) for name in source if name != price and name in series.frame]
+    for name in [price, *others]:
+        values = series.frame[name].to_numpy(dtype=float)
+        in_source = source[name].to_numpy(dtype=float)
+        known = _known_by(values, in_source, newest)
         if not known.all():
             row = int(np.argmin(known))
-            return Finding(
-                one.request.name,
-                stamps[row],
-                _ahead(name, values[row], stamps[row], theirs, known_from, int((~known).sum())),
+            where = _where_known(values[row], instants[row], in_source, known_from)
+            text = (
+                f"the row of {_utc(instants[row])} shows {name.replace('_', ' ')} "
+                f"{values[row]:.10g}, {where} ({count(int((~known).sum()), 'such row')})"
             )
+            return Finding(series.request.name, instants[row], text)
     return None
 
 
-def _ahead(
-    name: str,
-    value: float,
-    stamp: pd.Timestamp,
-    theirs: Floats,
-    known_from: pd.DatetimeIndex,
-    rows: int,
+def _known_by(values: Floats, in_source: Floats, newest: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each value is one of the last `LATEST` that the source had by then."""
+    known = np.zeros(len(values), dtype=bool)
+    for age in range(LATEST + 1):
+        value = in_source[np.maximum(newest - age, 0)]
+        # A hole beside a close is filled from the close.
+        known |= (newest >= age) & ((value == values) | np.isnan(value))
+    return known
+
+
+def _where_known(
+    value: float, instant: pd.Timestamp, in_source: Floats, known_from: pd.DatetimeIndex
 ) -> str:
-    later = known_from[(theirs == value) & np.asarray(known_from > stamp)]
-    where = f"which {'its source' if len(later) else 'no row of its source'} has"
-    until = (
-        f" in the row that is known from {_utc(later[0])} on"
-        if len(later)
-        else "; were the files changed meanwhile?"
-    )
-    return f"the row stamped {_utc(stamp)} shows {name.replace('_', ' ')} {value:.10g}, {where}{until} ({rows} such rows)"
+    later = known_from[(in_source == value) & np.asarray(known_from > instant)]
+    if len(later):
+        return f"which its source has in the row that is known from {_utc(later[0])} on"
+    return "which no row of its source has; were the files changed meanwhile?"
 
 
 def _known_from(
     request: Request, index: pd.DatetimeIndex, sessions: pd.Series, delay: pd.Timedelta
 ) -> pd.DatetimeIndex:
-    """When each row of the source could be known at the earliest: its instant of publication, its bar's end, its session's close and the delay."""
+    """When each row of the source could be known at the earliest.
+
+    Its instant of publication, its bar's end, or its session's close and the delay.
+    """
     if request.kind == "macro":
         return index
     if request.kind == "coin":
         return (index if index.tz else index.tz_localize("UTC")) + _length(request.timeframe)
     closes = pd.DatetimeIndex(sessions)
-    own = pd.Series(closes, _new_york_days(closes)).reindex(index)
-    running = own.isna().to_numpy()  # a session that is not over at the end of the prices
-    own[running] = _bells(index[running])
-    return pd.DatetimeIndex(own) + delay
+    known = pd.Series(closes, _new_york_days(closes)).reindex(index)
+    running = known.isna().to_numpy()  # a session that is not over at the end of the prices
+    known[running] = _bells(index[running])
+    return pd.DatetimeIndex(known) + delay
 
 
 def _bells(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
@@ -237,4 +244,4 @@ def _length(timeframe: str) -> pd.Timedelta:
 
 
 def _utc(instant: pd.Timestamp) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+    return utc_text(instant.timestamp())

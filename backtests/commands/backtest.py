@@ -1,55 +1,79 @@
 """`backtest`, and `paper --replay`."""
 
+import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backtests.commands.run_scope import Files, Texts, run_in_folder
+import pandas as pd
+
+from backtests.commands.run_scope import Files, RunOptions, Texts, run_scope
+from backtests.report.run.terminal import show_backtest
+from brokers.console import console
+from brokers.prices.load import Prices, load_prices
 from brokers.progress import Progress
-from config.settings import ConfigError, load
+from config.settings import ConfigError, Settings, load
 
 if TYPE_CHECKING:  # cost backtrader's start-up
     from backtests.engine.inputs import Inputs
     from backtests.runs.backtest import Backtest
 
+Make = Callable[["Inputs", Path, Progress], "Backtest"]  # inputs, folder to fill, progress
+
 
 def run_backtest(
-    files: Files,
-    overrides: Texts,
-    as_json: bool,
-    output: Path | None,
-    with_benchmarks: bool,
-    with_report: bool,
-    refresh: bool,
+    files: Files, overrides: Texts, options: RunOptions, *, with_benchmarks: bool
 ) -> None:
-    """Backtest, print, write the run folder."""
+    """Backtest, print the result, write the run folder."""
     from backtests.runs.backtest import backtest
 
     def make(inputs: "Inputs", partial: Path, step: Progress) -> "Backtest":
         step("backtrader")
-        return backtest(inputs, with_benchmarks, step)
+        return backtest(inputs, with_benchmarks=with_benchmarks, progress=step)
 
-    run_in_folder("backtest", load(files, overrides), make, as_json, output, with_report, refresh)
+    _run("backtest", load(files, overrides), make, options)
 
 
-def run_replay(
-    files: Files, overrides: Texts, as_json: bool, span: str, output: Path | None
-) -> None:
-    """The same through the live path, its journal in the run folder."""
-    from backtests.runs.replay import replayed
+def run_replay(files: Files, overrides: Texts, span: str, options: RunOptions) -> None:
+    """The same through the live path; its journal is left in the run folder."""
+    from backtests.runs.replay import backtest_replay
 
     def make(inputs: "Inputs", partial: Path, step: Progress) -> "Backtest":
-        return replayed(inputs, partial / "journal.sqlite", step)
+        return backtest_replay(inputs, partial / "journal.sqlite", step)
 
-    run_in_folder(
-        "replay",
-        load(files, [*(overrides or []), *window(span)]),
-        make,
-        as_json,
-        output,
-        True,
-        False,
-    )
+    _run("replay", load(files, [*(overrides or []), *window(span)]), make, options)
+
+
+def _run(command: str, settings: Settings, make: Make, options: RunOptions) -> None:
+    from backtests.engine.inputs import prepare_inputs
+    from backtests.evidence.latest import latest_evidence
+    from backtests.runs.caveats import caveats
+    from backtests.runs.folder import read_run
+    from backtests.runs.writer import write_run
+
+    def load_run_prices(now: pd.Timestamp, step: Progress) -> tuple[Prices, Prices]:
+        prices = load_prices(
+            settings, now, refresh=options.refresh, progress=step, may_fall_back=True
+        )
+        return prices, prices
+
+    with run_scope(command, settings, load_run_prices, options) as scope:
+        scope.step("gate and coins")
+        result = make(prepare_inputs(settings, scope.loaded), scope.partial, scope.step)
+        found = caveats(result)
+        for caveat in found:
+            scope.log.warning("{}: {}: {}", caveat.severity, caveat.about, caveat.text)
+        decisions, orders = len(result.run.decisions), len(result.run.orders)
+        value = result.equity["value"].iloc[-1]
+        scope.log.info("{} decisions, {} orders, final value {:.2f}", decisions, orders, value)
+        scope.step("writing")
+        write_run(result, found, scope.partial, latest_evidence())
+    document = read_run(scope.folder)
+    if options.as_json:
+        print(json.dumps(document.to_json() | {"folder": str(scope.folder)}))
+    else:
+        show_backtest(console(), document, scope.folder)
 
 
 def window(span: str) -> list[str]:
@@ -61,6 +85,7 @@ def window(span: str) -> list[str]:
         dates = []
     if not colon or not dates:
         raise ConfigError(
-            f"{span}: is no window FROM:TO of dates (YYYY-MM-DD:YYYY-MM-DD); one side may be left out"
+            f"{span}: is no window FROM:TO of dates (YYYY-MM-DD:YYYY-MM-DD);"
+            " one side may be left out"
         )
     return [f'backtest.{name}="{day}"' for name, day in (("start", first), ("end", last)) if day]

@@ -1,4 +1,4 @@
-"""What the check commands do: the promises, on the user's own configuration and data."""
+"""What the check commands do: tests of the user's own configuration and data."""
 
 import json
 from pathlib import Path
@@ -8,17 +8,17 @@ import pandas as pd
 from backtests.report import terminal
 from backtests.report.progress import progress
 from brokers.console import console
-from brokers.prices.load import known_until, load_each, load_prices, sessions
+from brokers.prices.load import Prices, known_until, load_each, load_prices, sessions
 from brokers.prices.series import DataError
 from config.settings import load
 
 
-class BrokenPromiseError(Exception):
-    """A check found what must not be; the message says what. Exit code 5."""
+class CheckFailedError(Exception):
+    """A check found a failure; the message says which. Exit code 5."""
 
 
 def check_data(
-    files: list[Path] | None, overrides: list[str] | None, as_json: bool, refresh: bool
+    files: list[Path] | None, overrides: list[str] | None, *, as_json: bool, refresh: bool
 ) -> None:
     """Every series at a glance."""
     from brokers.prices import quality
@@ -26,25 +26,23 @@ def check_data(
     settings = load(files, overrides)
     with progress() as step:
         now = known_until(settings, pd.Timestamp.now(tz="UTC"))
-        known = sessions(settings, now)
-        series = dict(load_each(settings, now, refresh, step))
+        calendar = sessions(settings, now)
+        series = dict(load_each(settings, now, refresh=refresh, progress=step))
     refused = {
-        request.name: str(one) for request, one in series.items() if isinstance(one, DataError)
+        request.name: str(result)
+        for request, result in series.items()
+        if isinstance(result, DataError)
     }
-    found = [
-        quality.quality(one, known, now)
-        for one in series.values()
-        if not isinstance(one, DataError)
+    rows = [
+        quality.quality(result, calendar, now)
+        for result in series.values()
+        if not isinstance(result, DataError)
     ]
     if as_json:
-        print(
-            json.dumps(
-                {one.name: quality.as_json(one) for one in found}
-                | {name: {"refused": why} for name, why in refused.items()}
-            )
-        )
+        document = {row.name: quality.as_json(row) for row in rows}
+        print(json.dumps(document | {name: {"refused": why} for name, why in refused.items()}))
     else:
-        terminal.show_quality(console(), found)
+        terminal.show_quality(console(), rows)
     if refused:
         raise DataError("\n".join(f"{name}: refused: {why}" for name, why in refused.items()))
 
@@ -52,67 +50,70 @@ def check_data(
 def check_lookahead(
     files: list[Path] | None,
     overrides: list[str] | None,
+    *,
     as_json: bool,
     cuts: int,
     seed: int,
     refresh: bool,
 ) -> None:
-    """Cut and rescale the user's own data and see whether an earlier decision moves."""
+    """Cut and rescale the user's own data; compare the earlier decisions."""
     from backtests.checks import lookahead
 
     settings = load(files, overrides)
     with progress() as step:
-        # Never the sample unasked: it would vouch for data nobody looked at.
-        prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step)
-        found = lookahead.check(settings, prices, cuts, seed, step)
-    said = lookahead.sentences(found)
+        # Never the sample unless it is chosen: the result would be about data nobody looked at.
+        now = pd.Timestamp.now(tz="UTC")
+        prices = load_prices(settings, now, refresh=refresh, progress=step)
+        report = lookahead.find_lookahead(settings, prices, cuts, seed, step)
+    lines = lookahead.sentences(report)
     if as_json:
-        print(json.dumps(lookahead.as_json(found) | {"sample": prices.sample}))
-    elif not found.moved:
-        out = console()
-        if prices.sample:
-            terminal.show_sample(out, prices.fallback)
-        for number, sentence in enumerate(said):
-            out.print(sentence, style="bold" if number == 0 else "")
-    if found.moved:
-        raise BrokenPromiseError("\n".join(said))
+        print(json.dumps(lookahead.as_json(report) | {"sample": prices.sample}))
+    elif not report.findings:
+        _print_lines(lines, prices)
+    if report.findings:
+        raise CheckFailedError("\n".join(lines))
 
 
 def check_parity(
     files: list[Path] | None,
     overrides: list[str] | None,
+    *,
     as_json: bool,
     span: str | None,
     refresh: bool,
 ) -> None:
-    """Drive the user's own configuration through the live path over history, and hold that against the backtest."""
+    """Run the user's own configuration through the live path over history; compare the backtest."""
     from tempfile import TemporaryDirectory
 
     from backtests.checks import parity
     from backtests.commands.backtest import window
-    from backtests.engine.inputs import prepare
+    from backtests.engine.inputs import prepare_inputs
     from backtests.engine.simulation import simulate
-    from backtests.runs.replay import replayed_run
+    from backtests.runs.replay import replay_run
 
     # Nobody pays interest on a paper account's cash.
     settings = load(
         files, [*(overrides or []), *(window(span) if span else ()), "costs.cash_yield=0.0"]
     )
     with progress() as step, TemporaryDirectory() as folder:
-        prices = load_prices(settings, pd.Timestamp.now(tz="UTC"), refresh, step)
-        inputs = prepare(settings, prices)
-        found = parity.compare(
-            replayed_run(inputs, Path(folder) / "journal.sqlite", step),
-            simulate(inputs),
-            list(inputs.coins),
-        )
-    said = parity.sentences(found)
+        now = pd.Timestamp.now(tz="UTC")
+        prices = load_prices(settings, now, refresh=refresh, progress=step)
+        inputs = prepare_inputs(settings, prices)
+        live = replay_run(inputs, Path(folder) / "journal.sqlite", step)
+        report = parity.compare(live, simulate(inputs), list(inputs.coins))
+    lines = parity.sentences(report)
     if as_json:
-        print(json.dumps(parity.as_json(found) | {"sample": prices.sample}))
-    elif not found.differences:
-        out = console()
-        if prices.sample:
-            terminal.show_sample(out, prices.fallback)
-        out.print(said[0], style="bold")
-    if found.differences:
-        raise BrokenPromiseError("\n".join(said))
+        print(json.dumps(parity.as_json(report) | {"sample": prices.sample}))
+    elif not report.differences:
+        _print_lines(lines, prices)
+    if report.differences:
+        raise CheckFailedError("\n".join(lines))
+
+
+def _print_lines(lines: list[str], prices: Prices) -> None:
+    """The sentences of a check that passed, the first of them bold."""
+    out = console()
+    if prices.sample:
+        terminal.show_sample(out, prices.fallback)
+    for number, line in enumerate(lines):
+        out.print(line, style="" if number else "bold")

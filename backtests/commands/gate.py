@@ -1,70 +1,76 @@
-"""`gate`: today's reading, a past day's, or a run's."""
+"""`gate`: the reading of today, of a past day, or on a run's data."""
 
 import json
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
+from rich.console import Console
 
 from backtests.commands.run_scope import Files, Texts
 from backtests.report import terminal
 from backtests.report.progress import progress
 from brokers.console import console
+from brokers.plurals import count
 from brokers.prices.load import Prices, load_prices
 from brokers.progress import Progress
 from config.settings import ConfigError, Settings, load
 
+if TYPE_CHECKING:  # cost the strategy's start-up
+    from backtests.report.gate_reading import GateReading
+
 
 def read_gate(
-    files: Files, overrides: Texts, as_json: bool, as_of: str | None, refresh: bool
+    files: Files, overrides: Texts, *, as_json: bool, as_of: str | None, refresh: bool
 ) -> None:
-    """Today's reading, a past day's, or a run's."""
-    from backtests.report import gate_reading as reading
-    from backtests.runs import latest_evidence as quoted
+    """Print the reading of today, of a past day, or on a run's data."""
+    from backtests.evidence.latest import latest_evidence
+    from backtests.report.gate_reading import gate_reading
 
     settings = load(files, overrides)
     with progress() as step:
-        prices = _prices_as_of(settings, as_of, refresh, step)
-        found = reading.read(settings, prices)
-    evidence = (
-        None if prices.sample or as_of is not None else quoted.newest()
-    )  # then nobody knew of it
+        prices = _prices_as_of(settings, as_of, step, refresh=refresh)
+        reading = gate_reading(settings, prices)
+    is_past = as_of is not None  # nobody knew of the evidence then
+    evidence = None if prices.sample or is_past else latest_evidence()
     if as_json:
-        print(json.dumps(reading.as_json(found) | {"evidence": evidence, "sample": prices.sample}))
+        quote = evidence.model_dump() if evidence else None
+        print(json.dumps(reading.to_json() | {"evidence": quote, "sample": prices.sample}))
         return
     out = console()
     if prices.sample:
         terminal.show_sample(out, prices.fallback)
-    for number, sentence in enumerate(reading.sentences(found)):
+    _show_reading(out, reading)
+    if evidence:
+        terminal.show_evidence(out, evidence.line, evidence.folder)
+    out.print(f"As known at {reading.as_of:%Y-%m-%d %H:%M} UTC.", style="dim")
+
+
+def _show_reading(out: Console, reading: "GateReading") -> None:
+    from backtests.report.gate_reading import sentences
+
+    for number, sentence in enumerate(sentences(reading)):
         out.print(sentence, style="bold" if number == 0 else "")
-    if found.openings:
-        out.print(terminal.openings_table(found.openings, list(found.openings[0].after)))
-        events = len({one.spell.family for one in found.openings})
+    if reading.forward_returns:
+        coins = list(reading.forward_returns[0].by_coin)
+        out.print(terminal.forward_returns_table(reading.forward_returns, coins))
+        events = len({returns.period.event_id for returns in reading.forward_returns})
         out.print(
-            f"{events} independent breakouts, the later ones not over yet where a dash stands: a story, not a statistic.",
+            f"{count(events, 'independent breakout')}; a dash: the time is not over, or no price."
+            " A case study, not a statistic.",
             style="dim",
         )
-    if evidence:
-        terminal.show_evidence(out, evidence)
-    out.print(f"As known at {found.as_of:%Y-%m-%d %H:%M} UTC.", style="dim")
 
 
-def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: Progress) -> Prices:
+def _prices_as_of(
+    settings: Settings, as_of: str | None, step: Progress, *, refresh: bool
+) -> Prices:
     now = pd.Timestamp.now(tz="UTC")
     if as_of is None:
-        return load_prices(settings, now, refresh, step)
+        return load_prices(settings, now, refresh=refresh, progress=step)
     if as_of and Path(as_of).is_dir():
-        from backtests.runs import folder as runs
-
-        summary = runs.read(Path(as_of))
-        pinned = {name: one["vintage"] for name, one in summary["data"].items()}
-        if summary.get("sample"):
-            settings = settings.model_copy(
-                update={"prices": settings.prices.model_copy(update={"source": "sample"})}
-            )
-        return load_prices(settings, now, False, step, pinned).until(
-            pd.Timestamp(summary["window"]["last"])
-        )
+        return _prices_of_run(settings, Path(as_of), now, step)
     try:
         day = pd.Timestamp(date.fromisoformat(as_of), tz="UTC")
     except ValueError:
@@ -75,4 +81,19 @@ def _prices_as_of(settings: Settings, as_of: str | None, refresh: bool, step: Pr
         raise ConfigError(
             f"--as-of {as_of}: lies in the future; leave it out for the reading of now"
         )
-    return load_prices(settings, now, refresh, step).until(day + pd.Timedelta(days=1))
+    return load_prices(settings, now, refresh=refresh, progress=step).until(
+        day + pd.Timedelta(days=1)
+    )
+
+
+def _prices_of_run(settings: Settings, folder: Path, now: pd.Timestamp, step: Progress) -> Prices:
+    """The prices that a run was made from, as known at its last bar."""
+    from backtests.runs.folder import read_run
+
+    document = read_run(folder)
+    vintages = {name: series.vintage for name, series in document.data.items()}
+    if document.sample:
+        prices = settings.prices.model_copy(update={"source": "sample"})
+        settings = settings.model_copy(update={"prices": prices})
+    loaded = load_prices(settings, now, progress=step, pinned=vintages)
+    return loaded.until(pd.Timestamp(document.window.last))

@@ -1,4 +1,4 @@
-"""Pages of what a run folder holds."""
+"""The page of a run folder, whatever made the run."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from brokers.progress import Progress
 
 
 def write_page(folder: Path, name: str | None, step: Progress) -> Path:
-    """The report of a run folder, of that of a search, or of the evidence."""
+    """Write the page of a backtest, a search or of evidence; `name` is what to call the run."""
     step("report")
     if (folder / "evidence.json").exists():
         from backtests.report.evidence import page as evidence_page

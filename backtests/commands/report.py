@@ -13,31 +13,33 @@ from brokers.console import console
 from config.settings import ConfigError
 
 
-def write_report(path: Path, overrides: Texts, as_json: bool) -> None:
-    """The page of a finished run again, or that of a paper session from its journal."""
-    from backtests.runs import folder as runs
+def write_report(path: Path, overrides: Texts, *, as_json: bool) -> None:
+    """Write the page of a finished run again, or that of a paper session from its journal."""
+    from backtests.runs.folder import journal_at
 
-    if (journal := runs.journal_at(path)) is not None:
-        _write_session_report(journal, overrides or [], as_json)
+    if (journal := journal_at(path)) is not None:
+        _write_session_report(journal, overrides or [], as_json=as_json)
         return
     if overrides:
         raise ConfigError(
-            f"--set {overrides[0]}: {path} is no paper session's journal; a run's page shows what its folder holds"
+            f"--set {overrides[0]}: {path} is no paper session's journal;"
+            " a run's page shows what its folder holds"
         )
     with progress() as step:
         page = write_page(path, None, step)
     print(json.dumps({"report": str(page)}) if as_json else f"Written to {page}")
 
 
-def _write_session_report(journal: Path, overrides: list[str], as_json: bool) -> None:
-    from backtests.paper_sessions import summary as session_report
+def _write_session_report(journal: Path, overrides: list[str], *, as_json: bool) -> None:
+    from backtests.paper_sessions import document
+    from backtests.paper_sessions.summary import session_report
     from backtests.report.session import page as session_page
 
     with progress() as step:
-        found = session_report.session_report(journal, overrides, pd.Timestamp.now(tz="UTC"), step)
+        report = session_report(journal, overrides, pd.Timestamp.now(tz="UTC"), step)
         step("report")
-        page = session_page.write(found)
+        page = session_page.write(report)
     if as_json:
-        print(json.dumps(session_report.as_json(found) | {"report": str(page)}, allow_nan=False))
+        print(json.dumps(document.as_json(report) | {"report": str(page)}, allow_nan=False))
     else:
-        show_session(console(), found, page)
+        show_session(console(), report, page)

@@ -7,22 +7,22 @@ from backtests.report import terminal
 from brokers.console import console
 
 
-def list_runs(folders: list[Path] | None, as_json: bool) -> None:
-    """Runs side by side."""
-    from backtests.runs import folder as runs
+def list_runs(folders: list[Path] | None, *, as_json: bool) -> None:
+    """Print the figures of finished runs."""
+    from backtests.runs import folder as run_folders
 
-    chosen = folders or runs.listed()
-    alike = len({folder.name for folder in chosen}) < len(chosen)
-    found = {str(folder) if alike else folder.name: runs.read(folder) for folder in chosen}
+    chosen = folders or run_folders.list_runs()
+    has_equal_names = len({folder.name for folder in chosen}) < len(chosen)
+    runs = {
+        str(folder) if has_equal_names else folder.name: run_folders.read_run(folder)
+        for folder in chosen
+    }
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps({name: run.to_json() for name, run in runs.items()}))
         return
     out = console()
-    if not found:
-        out.print(f"no runs under {runs.RUNS}/ yet; `python main.py backtest` makes one")
+    if not runs:
+        out.print(f"no runs under {run_folders.RUNS}/ yet; `python main.py backtest` makes one")
         return
-    out.print(
-        terminal.metrics_table(
-            {name: run["strategy"] for name, run in found.items()}, "runs", out.width
-        )
-    )
+    rows = {name: run.strategy.model_dump() for name, run in runs.items()}
+    out.print(terminal.metrics_table(rows, "runs", out.width))

@@ -2,13 +2,22 @@
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from backtests.commands.run_scope import Files, Texts
-from config.settings import Settings, load
+from config.settings import ConfigError, Settings, load
+
+# The documents that `config schema --document` knows: where the class of each is, imported late.
+DOCUMENTS = {
+    "metrics": ("backtests.runs.document", "MetricsDocument"),
+    "tune": ("backtests.tuning.document", "TuneDocument"),
+    "evidence": ("backtests.evidence.document", "EvidenceDocument"),
+    "decision": ("brokers.journal.documents", "DecisionDocument"),
+}
 
 
-def show_config(files: Files, overrides: Texts, as_json: bool) -> None:
+def show_config(files: Files, overrides: Texts, *, as_json: bool) -> None:
     """The merged settings, secrets masked."""
     import tomli_w
 
@@ -21,9 +30,23 @@ def show_config(files: Files, overrides: Texts, as_json: bool) -> None:
     )
 
 
-def show_schema() -> None:
-    """The JSON schema of the settings."""
-    print(json.dumps(Settings.model_json_schema(), indent=1))
+def show_schema(document: str | None = None) -> None:
+    """The JSON schema of the settings, or of a document that the program writes.
+
+    Raises
+    ------
+    ConfigError
+        No document has that name.
+
+    """
+    if document is None:
+        schema = Settings.model_json_schema()
+    elif document in DOCUMENTS:
+        module, name = DOCUMENTS[document]
+        schema = getattr(import_module(module), name).model_json_schema()
+    else:
+        raise ConfigError(f"--document {document}: is none of {', '.join(DOCUMENTS)}")
+    print(json.dumps(schema, indent=1))
 
 
 def start_config(
@@ -49,5 +72,5 @@ def start_config(
         timeframe=answer(timeframe, "A decision every (1d, 4h, 1h)", "1d"),
         folder=answer(prices, "Folder of price files (empty: from Yahoo)", ""),
     )
-    start.written(answers, output)
+    start.write_config(answers, output)
     print(f"Written to {output}; now: python main.py backtest --config {output}")

@@ -23,10 +23,12 @@ class Gate(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Coin bars: `time` in epoch seconds, `session` (row of the gate known then, -1: none) and `settled` by bar, the rest bar x coin.
+    """Coin bars: `time`, `session` and `settled` by bar, the rest bar x coin.
 
-    Prices and features are NaN before a coin is listed; `missing` is NaN there, 0 on a real bar. A bar is settled, 1, where the
-    same coins have a real bar as at the bar before and all others are not listed.
+    `time` is in epoch seconds, `session` the row of the gate known then (-1: none). Prices and
+    features are NaN before a coin is listed; `missing` is NaN there, 0 on a real bar. A bar is
+    settled, 1, where the same coins have a real bar as at the bar before and all others are not
+    listed.
     """
 
     time: Floats
@@ -48,7 +50,10 @@ class Account(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """Room for orders, one entry each; an order filled at no bar has `filled` -1. `size` is signed."""
+    """Room for orders, one entry each; an order filled at no bar has `filled` -1.
+
+    `size` is signed.
+    """
 
     decided: Ints
     filled: Ints
@@ -60,10 +65,11 @@ class Orders(NamedTuple):
 
 
 class Sessions(NamedTuple):
-    """What the gate's state machine reads, one entry a session, and when each was known (epoch seconds).
+    """What the gate's state machine reads, one entry a session.
 
-    Each entry is from the session's own closes (`strategies.gate.session_rows`); where `lines.stale` is above zero `gate_of` repeats the
-    lines of the last session whose closes count.
+    `known_at` is in epoch seconds. Each entry is from the session's own closes
+    (`strategies.gate.session_rows`); where `lines.stale` is above zero `gate_of` repeats the lines
+    of the last session whose closes count.
     """
 
     known_at: Floats
@@ -73,14 +79,15 @@ class Sessions(NamedTuple):
     confirming: Ints
     filled: Ints
     haircut: Floats
-    lines: Gate  # `filled` and `stale` as the gate's lines; the others are room to write a parameter set's into
+    lines: Gate  # `filled` and `stale` of the gate; the others are room for a parameter set's
     changes: Changes  # room
 
 
 def sessions_of(rows: pd.DataFrame) -> Sessions:
     """What the state machine reads, out of `strategies.gate.session_rows`.
 
-    Copies, because a frame's own arrays are read-only: another type, for which numba would compile everything again.
+    Copies, because a frame's own arrays are read-only: another type, for which numba would compile
+    everything again.
     """
     close, average, haircut = (
         rows[name].to_numpy(dtype=float, copy=True) for name in ("close", "average", "haircut")
@@ -96,15 +103,15 @@ def sessions_of(rows: pd.DataFrame) -> Sessions:
         *(np.empty(len(rows), float if name == "level" else np.int64) for name in Changes._fields)
     )
     return Sessions(
-        _seconds(pd.DatetimeIndex(rows.index)),
-        close,
-        records_of(close),
-        average,
-        confirming,
-        filled,
-        haircut,
-        lines,
-        room,
+        known_at=_seconds(pd.DatetimeIndex(rows.index)),
+        close=close,
+        records=records_of(close),
+        average=average,
+        confirming=confirming,
+        filled=filled,
+        haircut=haircut,
+        lines=lines,
+        changes=room,
     )
 
 
@@ -147,10 +154,18 @@ def as_arrays(rules: DecisionRules) -> DecisionRules:
 
 
 def room(orders: int) -> Orders:
-    """Room for so many orders."""
+    """Room for that many orders."""
     decided, filled, coin, status = np.zeros((4, orders), np.int64)
     size, price, fee = np.zeros((3, orders))
-    return Orders(decided, filled, coin, size, price, fee, status)
+    return Orders(
+        decided=decided,
+        filled=filled,
+        coin=coin,
+        size=size,
+        price=price,
+        fee=fee,
+        status=status,
+    )
 
 
 def account_of(inputs: Inputs) -> Account:

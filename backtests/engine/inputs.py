@@ -13,16 +13,18 @@ from brokers.prices.series import SIBLINGS, DataError
 from config.settings import Settings
 from strategies.coins import coin_lines
 from strategies.decision import DecisionRules
-from strategies.gate import published, session_rows
+from strategies.gate import published_rows, session_rows
 from strategies.market import Market
 
 BITCOIN_TREND_DAYS = 200  # of the benchmark's own average, whatever the strategy's is
 
 
 class Inputs(NamedTuple):
-    """A backtest's inputs. `coins` holds the traded coins' lines by name, `bitcoin` the benchmark's, its average over 200 days; all on `grid`.
+    """A backtest's inputs.
 
-    `table` is the gate as each session showed it, `rows` what each session's own closes say (`strategies.gate.session_rows`).
+    `coins` holds the traded coins' lines by name, `bitcoin` the benchmark's, its average over 200
+    days; all on `grid`. `table` is the gate as each session showed it, `rows` what each session's
+    own closes say (`strategies.gate.session_rows`).
     """
 
     settings: Settings
@@ -36,8 +38,8 @@ class Inputs(NamedTuple):
     costs: Costs
 
 
-def prepare(settings: Settings, prices: Prices) -> Inputs:
-    """Work out everything that is a function of market data alone.
+def prepare_inputs(settings: Settings, prices: Prices) -> Inputs:
+    """Everything that is a function of market data alone: gate, coin lines, rules, costs.
 
     Raises
     ------
@@ -50,15 +52,15 @@ def prepare(settings: Settings, prices: Prices) -> Inputs:
     coins = traded_lines(settings, prices, grid)
     bitcoin = _lines(settings.backtest.bitcoin, settings, prices, grid, BITCOIN_TREND_DAYS)
     return Inputs(
-        settings,
-        prices,
-        published(rows),
-        rows,
-        grid,
-        coins,
-        bitcoin,
-        decision_rules(settings),
-        costs(settings),
+        settings=settings,
+        prices=prices,
+        table=published_rows(rows),
+        rows=rows,
+        grid=grid,
+        coins=coins,
+        bitcoin=bitcoin,
+        rules=decision_rules(settings),
+        costs=costs(settings),
     )
 
 
@@ -77,30 +79,19 @@ def market(settings: Settings, prices: Prices) -> Market:
     signal, confirmations = settings.signal, settings.confirmations
     _check_history(settings, prices)
     frames = {
-        request.symbol: one.frame
-        for request, one in prices.series.items()
+        request.symbol: series.frame
+        for request, series in prices.series.items()
         if request.timeframe == "1d"
     }
     index = frames[signal.index]["close"]
 
     def column(symbol: str, name: str) -> pd.Series:
-        return (
-            frames[symbol][name]
-            if symbol in frames
-            else pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
-        )
+        if symbol in frames:
+            return frames[symbol][name]
+        return pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
 
     volume = column(signal.volume, "volume")
-    if len(volume) and volume.isna().all():
-        raise DataError(
-            f"{prices.of(signal.volume).origin}: has no volume; add a column Volume, or set confirmations.volume.enabled=false"
-        )
-    if (volume == 0).any():
-        day = volume.index[volume == 0][-1]
-        origin = prices.of(signal.volume).origin
-        raise DataError(
-            f"{origin}: the volume of {signal.volume} is 0 on {day:%Y-%m-%d}; that is an error of the data, not a 'no': mend the row"
-        )
+    _check_volume(volume, signal.volume, prices)
     liquidity = confirmations.liquidity
     macro = {
         "assets": liquidity.assets,
@@ -136,6 +127,20 @@ def market(settings: Settings, prices: Prices) -> Market:
     )
 
 
+def _check_volume(volume: pd.Series, symbol: str, prices: Prices) -> None:
+    if len(volume) and volume.isna().all():
+        raise DataError(
+            f"{prices.of(symbol).origin}: has no volume; "
+            "add a column Volume, or set confirmations.volume.enabled=false"
+        )
+    if (volume == 0).any():
+        day = volume.index[volume == 0][-1]
+        raise DataError(
+            f"{prices.of(symbol).origin}: the volume of {symbol} is 0 on {day:%Y-%m-%d}; "
+            "that is an error of the data, not a 'no': fix the row"
+        )
+
+
 def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:
     """The instants at which coin bars of the traded window end."""
     timeframe = settings.exchange.timeframe
@@ -153,15 +158,17 @@ def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:
     end = (
         min(last, pd.Timestamp(window.end, tz="UTC") + pd.Timedelta(days=1)) if window.end else last
     )
-    index = prices.of(settings.signal.index).frame.index
     if start > end:
-        asked = f"from {window.start or 'the beginning'} to {window.end or 'the end'}"
+        requested = f"from {window.start or 'the beginning'} to {window.end or 'the end'}"
         raise DataError(
-            f"no coin has a bar {asked} (backtest.start, backtest.end): there are bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+            f"no coin has a bar {requested} (backtest.start, backtest.end): "
+            f"there are bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
         )
+    index = prices.of(settings.signal.index).frame.index
     if end < index[0] or index[-1] < start - pd.Timedelta(days=366):
         raise DataError(
-            f"{settings.signal.index} ({index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}) and the coins ({start:%Y-%m-%d} to {end:%Y-%m-%d}) do not overlap"
+            f"{settings.signal.index} ({index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}) "
+            f"and the coins ({start:%Y-%m-%d} to {end:%Y-%m-%d}) do not overlap"
         )
     return pd.date_range(start, end, freq=length, name="known_at", unit="ns")
 
@@ -177,14 +184,15 @@ def _lines(
 def _check_history(settings: Settings, prices: Prices) -> None:
     """The record needs all of the index's history."""
     signal = settings.signal
-    one = prices.of(signal.index)
-    if one.frame.empty:
+    index = prices.of(signal.index)
+    if index.frame.empty:
         raise DataError(
-            f"{one.origin}: {signal.index} has no close up to {prices.now:%Y-%m-%d %H:%M} UTC"
+            f"{index.origin}: {signal.index} has no close up to {prices.now:%Y-%m-%d %H:%M} UTC"
         )
     first = prices.sessions.index[prices.sessions >= pd.Timestamp(signal.history_from, tz="UTC")][0]
-    if one.frame.index[0] > first:
+    if index.frame.index[0] > first:
         raise DataError(
-            f"{one.origin}: {signal.index} starts on {one.frame.index[0]:%Y-%m-%d}, signal.history_from is {signal.history_from}; "
-            "a record needs the whole history: get it, or set history_from knowing that older records are not seen"
+            f"{index.origin}: {signal.index} starts on {index.frame.index[0]:%Y-%m-%d}, "
+            f"signal.history_from is {signal.history_from}; a record needs the whole history: "
+            "get it, or set history_from knowing that older records are not seen"
         )

@@ -1,7 +1,7 @@
-"""The second engine: one parameter set's whole backtest in numba, out of the very functions the strategy runs on.
+"""The second engine: one parameter set's whole backtest in numba, on the strategy's functions.
 
-`strategies` and `brokers.orders.fills` are compiled as they stand; here is only the order of events that backtrader gives
-them. Parity of the two engines is a test.
+`strategies` and `brokers.orders.fills` are compiled as they stand; here is only the order of events
+that backtrader gives them. Parity of the two engines is a test.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ interest = inlined(fills.interest)
 
 
 @inlined
-def _note(
+def _add_order(  # noqa: PLR0917  # compiled: arguments by position
     orders: Orders,
     count: int,
     decided: int,
@@ -51,7 +51,7 @@ def _note(
 
 
 @inlined
-def _fill_pending(
+def _fill_pending(  # noqa: PLR0917  # compiled: arguments by position
     i: int,
     pending: Floats,
     position: Floats,
@@ -63,7 +63,10 @@ def _fill_pending(
     orders: Orders,
     count: int,
 ) -> tuple[float, int]:
-    """Fill at this open what the bar before decided, sells first; what meets a missing bar is cancelled."""
+    """Fill at this open what the bar before decided, sells first.
+
+    An order whose coin has no bar is cancelled.
+    """
     for selling in (True, False):
         for k in range(len(pending)):
             wanted = pending[k]
@@ -71,25 +74,25 @@ def _fill_pending(
                 continue
             pending[k] = 0.0
             if 0.0 < bars.missing[i, k] < max_missing:
-                count = _note(orders, count, i - 1, -1, k, wanted, 0.0, 0.0, CANCELLED)
+                count = _add_order(orders, count, i - 1, -1, k, wanted, 0.0, 0.0, CANCELLED)
                 continue
             size, price, fee = fill(wanted, bars.open[i, k], cash, steps[k], costs)
             cash -= size * price + fee
             position[k] += size
             if size == 0.0:
-                count = _note(orders, count, i - 1, -1, k, wanted, 0.0, 0.0, NO_CASH)
+                count = _add_order(orders, count, i - 1, -1, k, wanted, 0.0, 0.0, NO_CASH)
             else:
-                count = _note(orders, count, i - 1, i, k, size, price, fee, FILLED)
+                count = _add_order(orders, count, i - 1, i, k, size, price, fee, FILLED)
     return cash, count
 
 
 @inlined
 def _leave_open(last: int, pending: Floats, orders: Orders, count: int) -> int:
-    """Note what the last bar decided and no bar can fill."""
+    """Add what the last bar decided and no bar can fill."""
     for selling in (True, False):
         for k in range(len(pending)):
             if pending[k] != 0.0 and (pending[k] < 0.0) == selling:
-                count = _note(orders, count, last, -1, k, pending[k], 0.0, 0.0, OPEN)
+                count = _add_order(orders, count, last, -1, k, pending[k], 0.0, 0.0, OPEN)
     return count
 
 
@@ -111,7 +114,7 @@ def _holds(position: Floats) -> bool:
 
 
 @compiled
-def trade(
+def trade(  # noqa: PLR0917  # compiled: arguments by position
     gate: Gate,
     bars: Bars,
     rules: DecisionRules,
@@ -121,10 +124,11 @@ def trade(
     cash_held: Floats,
     orders: Orders,
 ) -> int:
-    """Trade one gate over all bars; write `equity` and `cash_held` by bar and `orders`; return the number of orders.
+    """Trade one gate over all bars; return the number of orders.
 
-    At each bar, as in backtrader: orders decided at the bar before fill at this open, sells first; equity is taken at the
-    close; then the next orders are decided. `orders` of length 0 counts without keeping.
+    Writes `equity` and `cash_held` by bar, and `orders`. At each bar, as in backtrader: orders
+    decided at the bar before fill at this open, sells first; equity is taken at the close; then the
+    next orders are decided. `orders` of length 0 counts without storing them.
     """
     room = np.zeros((4, len(account.steps)))
     return _trade(
@@ -133,7 +137,7 @@ def trade(
 
 
 @lean
-def _trade(
+def _trade(  # noqa: PLR0917  # compiled: arguments by position
     gate: Gate,
     bars: Bars,
     rules: DecisionRules,
@@ -158,7 +162,7 @@ def _trade(
         and rules.target_volatility <= 0.0
         and rules.drawdown_stop <= 0.0
     )
-    decided, kept = NO_GATE, False
+    decided, reusable = NO_GATE, False
     for i in range(len(bars.time)):
         if account.cash_yield > 0.0 and i > 0:
             cash += interest(cash, account.cash_yield, bars.time[i] - bars.time[i - 1])
@@ -169,7 +173,7 @@ def _trade(
             waiting, invested = False, _holds(position)
         row = bars.session[i]
         if nothing_to_decide(invested, gate.ceiling[row] if row >= 0 else 0.0, rules.own_trend):
-            equity[i], cash_held[i], kept = cash, cash, False
+            equity[i], cash_held[i], reusable = cash, cash, False
             continue  # and no drawdown grows
         close, missing = closes[i], bars.missing[i]
         value = _value(cash, position, close)
@@ -193,7 +197,7 @@ def _trade(
         drawdown = max(drawdown, 1.0 - value / peak)
         for k in range(coins):
             current[k] = position[k] * close[k] / value if position[k] != 0.0 else 0.0
-        if not (kept and bars.settled[i] and line == decided):
+        if not (reusable and bars.settled[i] and line == decided):
             decide(
                 bars.time[i],
                 line,
@@ -206,8 +210,9 @@ def _trade(
                 rules,
                 targets,
             )
-            # Targets that follow the gate alone are kept while it and the coins stay as they are, if all lags have passed now.
-            decided, kept = (
+            # Targets that follow the gate alone are reused while it and the coins do not change,
+            # if all lags have passed now.
+            decided, reusable = (
                 line,
                 follows_gate
                 and line.stale == 0.0
@@ -233,7 +238,10 @@ def _trade(
 def gate_of(
     sessions: Sessions, breakouts: BreakoutRules, confirmed: Floats, dormant: Floats, first: int
 ) -> None:
-    """Write one parameter set's gate, from session `first` on, into `sessions.lines`. Ceilings come by number of filled channels."""
+    """Write one parameter set's gate, from session `first` on, into `sessions.lines`.
+
+    Ceilings are by the number of risk checks that pass.
+    """
     changes, out = sessions.changes, sessions.lines
     rows, states, confirmed_rows = changes.row, changes.state, changes.confirmed_row
     known_at, filled, haircut = sessions.known_at, sessions.filled, sessions.haircut
@@ -271,7 +279,7 @@ def gate_of(
 
 
 @compiled
-def run_set(
+def run_set(  # noqa: PLR0917  # compiled: arguments by position
     sessions: Sessions,
     breakouts: BreakoutRules,
     confirmed: Floats,

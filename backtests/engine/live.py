@@ -1,8 +1,7 @@
-"""A live session put together: the strategy and its pure functions, handed to a loop that knows no rules."""
+"""The strategy and its pure functions as one object, for a live loop that knows no rules."""
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from backtests.engine.inputs import market
 from backtests.engine.rules import decision_rules, gate_rules
@@ -17,15 +16,11 @@ from strategies.sentences import sentences
 
 
 def _functions(settings: Settings) -> Functions:
-    """The functions of market data that a backtest applies once and a session again and again."""
-    rules, average, volatility = (
-        gate_rules(settings),
-        settings.allocation.own_trend_days,
-        settings.allocation.volatility_days,
-    )
-    needed = (
-        max(average, volatility) + 1
-    )  # closes; what a window says does not depend on what lies before it
+    """The functions of market data that a backtest applies once and a session repeatedly."""
+    rules = gate_rules(settings)
+    average, volatility = settings.allocation.own_trend_days, settings.allocation.volatility_days
+    # Closes: a window's result does not depend on what lies before it.
+    needed = max(average, volatility) + 1
     return Functions(
         gate=lambda prices: gate_table(market(settings, prices), rules),
         gate_lines=gate_lines,
@@ -35,30 +30,30 @@ def _functions(settings: Settings) -> Functions:
     )
 
 
-def live_strategy(settings: Settings) -> LiveStrategy:
-    """Everything of the strategy that a session needs, with the rules the settings give it."""
+def live_strategy(settings: Settings) -> LiveStrategy[Decision]:
+    """Everything of the strategy that a live loop needs, with the rules from the settings."""
     return LiveStrategy(
-        RussellGate,
-        decision_rules(settings),
-        STATES,
-        CONFIRMED,
-        _functions(settings),
-        _describer(settings),
+        kind=RussellGate,
+        rules=decision_rules(settings),
+        states=STATES,
+        confirmed=CONFIRMED,
+        functions=_functions(settings),
+        describe=_describer(settings),
     )
 
 
-def _describer(settings: Settings) -> Callable[[Any], str]:
-    """Sentences one decision at a time; the first is told in full."""
+def _describer(settings: Settings) -> Callable[[Decision], str]:
+    """Sentences one decision at a time; the first is complete."""
     queue: deque[Decision] = deque()
-    told = sentences(
+    texts = sentences(
         iter(queue.popleft, None),
         [coin.name for coin in settings.coins],
         settings.risk_curve.channels,
         decision_rules(settings),
     )
 
-    def describe(decision: Any) -> str:
+    def describe(decision: Decision) -> str:
         queue.append(decision)
-        return next(told)
+        return next(texts)
 
     return describe

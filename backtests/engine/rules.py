@@ -13,13 +13,9 @@ MAX_MISSING = 3  # bars after which a coin counts as ended
 
 
 def gate_rules(settings: Settings) -> GateRules:
-    """The settings' numbers under the strategy's names."""
-    gate, curve, cuts, tests = (
-        settings.gate,
-        settings.risk_curve,
-        settings.haircuts,
-        settings.confirmations,
-    )
+    """Everything that turns market data into gate rows, from the settings."""
+    gate, curve = settings.gate, settings.risk_curve
+    cuts, tests = settings.haircuts, settings.confirmations
     measures = MeasureRules(
         volume_fast=tests.volume.fast_sessions,
         volume_slow=tests.volume.slow_sessions,
@@ -44,19 +40,23 @@ def gate_rules(settings: Settings) -> GateRules:
         losses_share=cuts.losses.max_share,
         losses_max_age=cuts.losses.max_age,
     )
-    channels = CurveRules(curve.channels, curve.ceilings, curve.dormant_ceilings)
     return GateRules(
-        breakout_rules(settings), gate.trend_sessions, tests.enabled(), measures, channels, haircuts
+        breakout=breakout_rules(settings),
+        trend_sessions=gate.trend_sessions,
+        confirmations=tests.enabled(),
+        measures=measures,
+        curve=CurveRules(curve.channels, curve.ceilings, curve.dormant_ceilings),
+        haircuts=haircuts,
     )
 
 
 def breakout_rules(settings: Settings) -> BreakoutRules:
-    """The settings' numbers under the strategy's names."""
+    """When a breakout counts, is confirmed and has failed, from the settings."""
     return BreakoutRules(**{name: getattr(settings.gate, name) for name in BreakoutRules._fields})
 
 
 def decision_rules(settings: Settings) -> DecisionRules:
-    """The settings' numbers under the strategy's names, one entry a coin."""
+    """How targets and orders are decided, from the settings; one entry a coin."""
     rules = settings.allocation
     return DecisionRules(
         weights=tuple(coin.weight for coin in settings.coins),
@@ -73,5 +73,6 @@ def decision_rules(settings: Settings) -> DecisionRules:
 
 
 def costs(settings: Settings) -> Costs:
-    """What a simulated fill costs."""
-    return Costs(settings.costs.fee, settings.costs.slippage, settings.costs.min_notional)
+    """What a simulated fill costs, from the settings."""
+    rates = settings.costs
+    return Costs(fee=rates.fee, slippage=rates.slippage, min_notional=rates.min_notional)

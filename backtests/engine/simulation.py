@@ -15,13 +15,16 @@ from strategies.russell_gate import RussellGate
 
 
 def timeline(feeds: Sequence[FrameFeed]) -> Iterator[Step]:
-    """Every instant at which a bar was known, as backtrader counts days, and the feeds that have one then."""
+    """Every instant at which a bar was known, and the feeds that have one then.
+
+    Instants are in days, as backtrader counts them.
+    """
     times = np.unique(np.concatenate([feed.times for feed in feeds]))
-    stepping: list[list[FrameFeed]] = [[] for _ in times]
+    feeds_at: list[list[FrameFeed]] = [[] for _ in times]
     for feed in feeds:
         for step in np.searchsorted(times, feed.times).tolist():
-            stepping[step].append(feed)
-    return zip(times.tolist(), stepping, strict=True)
+            feeds_at[step].append(feed)
+    return zip(times.tolist(), feeds_at, strict=True)
 
 
 class Run(NamedTuple):
@@ -44,12 +47,12 @@ def simulate(inputs: Inputs) -> Run:
         cerebro.adddata(feed, name=name)
     steps = {name: settings.coin_step(name) for name in inputs.coins}
     broker = SimulatedBroker(
-        coins,
-        settings.backtest.cash,
-        inputs.costs,
-        steps,
-        inputs.rules.max_missing,
-        settings.costs.cash_yield,
+        coins=coins,
+        cash=settings.backtest.cash,
+        costs=inputs.costs,
+        steps=steps,
+        max_missing=inputs.rules.max_missing,
+        cash_yield=settings.costs.cash_yield,
     )
     cerebro.setbroker(broker)
     decisions: list[Decision] = []

@@ -1,139 +1,294 @@
-"""evidence.json: every claim with its numbers, the breakouts, and what hangs on how they are defined."""
+"""evidence.json as a typed document: every claim with its numbers, and what the page draws.
 
+The command writes it, page, terminal and the quotation on other pages read it, all through
+`EvidenceDocument`. A document of version 0.1 has no version number and other verdict words;
+`parse` translates it. A document of a newer version is refused.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
 
-import numpy as np
+from pydantic import Field, ValidationError
 
-from backtests.evidence import event_paths as paths
-from backtests.evidence.breakouts import Breakouts, Follow
-from backtests.evidence.claim import Claim
-from backtests.evidence.events import without_each
-from backtests.evidence.history import History
-from backtests.evidence.lag_scan import Scan
-from backtests.evidence.lead_lag import Cross, Lead
-from backtests.evidence.turning_points import LAYERS, ordered
-from backtests.performance.forward_returns import HORIZONS
-from brokers.json_values import plain
-from config.settings import Settings
+from backtests.runs.document import DocumentError, Record
 
-WORDS = ("supported", "contradicted", "cannot be told", "not testable with prices")
-
-
-class Lags(NamedTuple):
-    """What was found about who comes first."""
-
-    scans: list[Scan]
-    leads: list[Lead]
-    crosses: list[Cross]
+NAME = "evidence.json"
+VERSION: Final = 2
+Verdict = Literal["supported", "contradicted", "inconclusive", "not testable with prices"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+# How version 0.1 spelled what this version spells otherwise.
+VERDICTS_OF_0_1 = {"cannot be told": "inconclusive"}
+READINGS_OF_0_1 = {
+    "the gate, the clock known": "the gate, controlling for the halving cycle",
+}
 
 
-def document(
-    claims: Sequence[Claim],
-    found: Breakouts | None,
-    history: History,
-    settings: Settings,
-    lags: Lags | None = None,
-) -> dict[str, Any]:
-    """The content of evidence.json; the same prices and seed make the same bytes."""
-    verdicts = {word: sum(one.verdict == word for one in claims) for word in WORDS}
-    content: dict[str, Any] = plain({
-        "line": line(claims, verdicts),
-        "verdicts": verdicts,
-        "claims": [one._asdict() | {"p_holm": corrected} for one, corrected in zip(claims, holm([one.p for one in claims]), strict=True)],
-        "events": _events(found, settings) if found else [],
-        "follows": _follows(found) if found else [],
-        "definitions": [
-            {"base_sessions": one.base_sessions, "confirm_sessions": one.confirm_sessions, "breakouts": one.breakouts}
-            | ({} if one.found is None else _excess(one.found))
-            for one in (found.definitions if found else ())
-        ],
-        "gate_test": [
-            one._asdict() | {"apart": np.round(one.apart, 6), "best_lag": one.best, "p": one.p} for one in (lags.scans if lags else ())
-        ],
-        "leads": [
-            {"leader": one.leader, "follower": one.follower, "weeks": one.weeks} | one.found._asdict() for one in (lags.leads if lags else ())
-        ],
-        "crosses": [one._asdict() | {"correlation": np.round(one.correlation, 4)} for one in (lags.crosses if lags else ())],
-        "turns": turned(history) if found else [],
-        "paths": paths.around(history, found.events) if found else [],
-        "cycles": paths.cycles(history) if found else [],
-        "until": [one._asdict() for one in (found.until if found else ())],
-        "lacking": history.lacking,
-        "sample": history.prices.sample,
-        "fallback": history.prices.fallback,
-        "seed": settings.evidence.seed,
-        "draws": settings.evidence.draws,
-        "data": {
-            one.request.name: {
-                "source": one.source, "origin": one.origin, "first": one.frame.index[0].isoformat(), "last": one.frame.index[-1].isoformat(),
-                "rows": len(one.frame), "vintage": one.vintage,
-            }
-            for one in history.series
-        },
-    })  # fmt: skip
-    return content
+class Claim(Record):
+    """One reading of one claim, and its result; None stands for a figure that does not exist."""
+
+    id: str = Field(description="number of the claim in the articles, such as A15")
+    claim: str = Field(description="the claim as a sentence")
+    reading: str = Field(description="how it is read, where there are several readings")
+    test: str = Field(description="what was done")
+    data: str = Field(description="the series it was done on")
+    n: int | None = Field(description="number of independent observations")
+    estimate: float | None = Field(description="the measured figure, in `unit`")
+    low: float | None = Field(description="lower end of its 95 % interval")
+    high: float | None = Field(description="upper end of its 95 % interval")
+    unit: str
+    p: float | None = Field(description="p of this claim alone")
+    power: float | None = Field(
+        description="probability that the test detects the measured effect, were it the true one"
+    )
+    verdict: Verdict
+    why: str = Field(description="the result in a few sentences")
+    p_holm: float | None = Field(
+        default=None, description="p corrected for all tests of the document (Holm 1979)"
+    )
 
 
-def line(claims: Sequence[Claim], verdicts: Mapping[str, int]) -> str:
-    """All of it in one line, to be quoted elsewhere: the counts, and the word on the sentence that matters most to a trader."""
-    signal = [f' "{one.claim}": {one.verdict}.' for one in claims if one.id == "A15"]
-    return f"Of {len(claims)} readings of the claims {', '.join(f'{count} {word}' for word, count in verdicts.items() if count)}.{''.join(signal)}"
+class EventRecord(Record):
+    """One breakout and what followed it."""
+
+    opened: str = Field(description="instant at which it was confirmed, UTC")
+    level: float | None = Field(description="the record that it passed, index points")
+    base_sessions: int = Field(description="sessions that a record must have stood")
+    after: Mapping[str, Mapping[str, float | None]] = Field(
+        description="gain as a fraction, by asset and horizon"
+    )
 
 
-def turned(history: History) -> list[dict[str, Any]]:
-    """Bitcoin's turns with the days of the layers about them."""
-    layers = LAYERS["B5"] if "risky" in history.bonds else LAYERS["B5"][1:]
-    return [
-        {"day": one.turn.day.isoformat(), "kind": one.turn.kind, "price": one.turn.price, "layers": one.days}
-        for kind in ("low", "high")
-        for one in ordered(history, layers, kind)
-    ]  # fmt: skip
+class ExcessRecord(Record):
+    """Gains after breakouts against gains at random dates, as logs; the least favourable dates."""
+
+    n: int | None = Field(default=None, description="breakouts with prices for the whole horizon")
+    mean: float | None = Field(default=None, description="mean log gain after breakouts")
+    usual: float | None = Field(default=None, description="mean log gain at random dates")
+    low: float | None = Field(default=None, description="95 % interval of their difference")
+    high: float | None = Field(default=None, description="95 % interval of their difference")
+    p: float | None = Field(default=None, description="one-sided")
+    power: float | None = Field(default=None, description="to detect the measured difference")
+    smallest: float | None = Field(default=None, description="detectable with 80 % power")
+    spread_p: float | None = Field(
+        default=None, description="p that gains after random dates differ as much from one another"
+    )
+    difference: float | None = Field(default=None, description="mean less usual")
+    p_against: Mapping[str, float] = Field(
+        default_factory=dict, description="p by the way in which random dates are drawn"
+    )
 
 
-def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Each p corrected for all that were looked at (Holm 1979): the chance that any of them is so small by chance alone is kept."""
-    known = sorted((p, row) for row, p in enumerate(ps) if p is not None)
-    corrected: list[float | None] = [None] * len(ps)
-    highest = 0.0
-    for place, (p, row) in enumerate(known):
-        highest = max(highest, min((len(known) - place) * p, 1.0))
-        corrected[row] = highest
-    return corrected
+class ResponseRecord(ExcessRecord):
+    """What one asset did over one horizon after breakouts."""
+
+    asset: str
+    horizon: str
+    without_each: Sequence[float] = Field(description="mean log gain with each breakout left out")
 
 
-def _events(found: Breakouts, settings: Settings) -> list[dict[str, Any]]:
-    rows = []
-    for event in found.events:
-        gains: dict[str, dict[str, float | None]] = {}
-        for (asset, horizon), one in found.follows.items():
-            place = np.flatnonzero(one.after.events == event)
-            gains.setdefault(asset, dict.fromkeys(HORIZONS))[horizon] = (
-                float(np.expm1(one.after.gains[place[0]])) if len(place) else None
-            )
-        rows.append(
-            {
-                "opened": event.isoformat(),
-                "level": found.levels[event],
-                "base_sessions": settings.gate.base_sessions,
-                "after": gains,
-            }
+class DefinitionRecord(ExcessRecord):
+    """Bitcoin over 3 months after breakouts by another definition; figures None without prices."""
+
+    base_sessions: int
+    confirm_sessions: int
+    breakouts: int
+
+
+class LagRecord(Record):
+    """Return of one asset by days since the gate was open."""
+
+    asset: str
+    days: int = Field(description="days with a gate and a price")
+    apart: Sequence[float] = Field(
+        description="by lag from 0 days on: annualised log return less that of all other days"
+    )
+    p_moved: float = Field(description="share of circularly shifted gates that match or beat it")
+    p_drawn: float = Field(description="share of bootstrap draws that match or beat it")
+    band: float = Field(description="95 % point of the best lag by chance")
+    power: float
+    low: int = Field(description="95 % interval of the best lag, days")
+    high: int = Field(description="95 % interval of the best lag, days")
+    best_lag: int = Field(description="days")
+    p: float = Field(description="the larger of both")
+
+
+class LeadRecord(Record):
+    """How the leader's past change predicts the follower's next week."""
+
+    leader: str
+    follower: str
+    weeks: int = Field(description="span of the leader's change")
+    n: int
+    estimate: float = Field(
+        description="annualised log return of the next week by standard deviation of the change"
+    )
+    low: float
+    high: float
+    p: float
+    power: float
+
+
+class CrossRecord(Record):
+    """Correlation of weekly returns by lag."""
+
+    first: str
+    second: str
+    n: int
+    lags: Sequence[int] = Field(description="weeks by which the second comes after the first")
+    correlation: Sequence[float | None]
+    band: float = Field(description="reached by 95 % of unrelated series")
+
+
+class TurnRecord(Record):
+    """One of Bitcoin's turning points, and when the other layers turned."""
+
+    day: str
+    kind: Literal["low", "high"]
+    price: float
+    layers: Mapping[str, int] = Field(description="days from Bitcoin's turn")
+
+
+class PathRecord(Record):
+    """Bitcoin around a breakout, 1 at the breakout."""
+
+    opened: str
+    days: Sequence[int]
+    values: Sequence[float | None]
+
+
+class CycleRecord(Record):
+    """Bitcoin from a halving on, 1 at the halving."""
+
+    halving: str
+    days: Sequence[int]
+    values: Sequence[float | None]
+
+
+class RequiredEventsRecord(Record):
+    """How many breakouts it takes to detect the measured difference with 80 % power."""
+
+    horizon: str
+    had: int = Field(description="breakouts so far that did not form the thesis")
+    events: float | None = Field(description="breakouts needed; None: no number suffices")
+    years: float | None = Field(description="until then, at the rate of breakouts so far")
+    power: Sequence[float] = Field(description="by number of breakouts, from 1 on")
+
+
+class SeriesRecord(Record):
+    """One series that was read."""
+
+    source: str
+    origin: str
+    first: str
+    last: str
+    rows: int
+    vintage: str
+
+
+class EvidenceDocument(Record):
+    """The content of evidence.json."""
+
+    version: Literal[2]
+    line: str = Field(description="the result in one line, quoted by other commands")
+    verdicts: Mapping[Verdict, int] = Field(description="number of claims by verdict")
+    claims: Sequence[Claim]
+    events: Sequence[EventRecord]
+    follows: Sequence[ResponseRecord]
+    definitions: Sequence[DefinitionRecord]
+    gate_test: Sequence[LagRecord]
+    leads: Sequence[LeadRecord]
+    crosses: Sequence[CrossRecord]
+    turns: Sequence[TurnRecord]
+    paths: Sequence[PathRecord]
+    cycles: Sequence[CycleRecord]
+    until: Sequence[RequiredEventsRecord]
+    lacking: Mapping[str, str] = Field(description="why a series could not be had, by symbol")
+    sample: bool = Field(description="whether prices are the embedded simulation")
+    fallback: str = Field(description="why the simulation was used, where nobody asked")
+    seed: int
+    draws: int
+    data: Mapping[str, SeriesRecord] = Field(description="the series, by symbol")
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the file."""
+        return self.model_dump(mode="json")
+
+
+def read(folder: Path) -> EvidenceDocument:
+    """The evidence of a run folder.
+
+    Raises
+    ------
+    DocumentError
+        There is none, it is damaged, or it is of a newer version.
+
+    """
+    try:
+        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    return parse(content)
+
+
+def parse(content: object) -> EvidenceDocument:
+    """The document in a parsed JSON file, one of version 0.1 translated.
+
+    Raises
+    ------
+    DocumentError
+        It is no evidence, damaged, or written by a newer version of the program.
+
+    """
+    if not isinstance(content, dict):
+        raise DocumentError("is no evidence")
+    version = content.get("version")
+    if version is None:
+        content = _translate_0_1(content)
+    elif version != VERSION:
+        raise DocumentError(
+            f"is of version {version!r}; this program reads versions up to {VERSION}: update it"
         )
-    return rows
+    try:
+        return EvidenceDocument.model_validate(content)
+    except ValidationError as error:
+        raise DocumentError(_first_reason(error)) from None
 
 
-def _follows(found: Breakouts) -> list[dict[str, Any]]:
-    return [
-        {"asset": one.asset, "horizon": one.horizon, "without_each": without_each(one.after)}
-        | _excess(one)
-        for one in found.follows.values()
-    ]
+def _first_reason(error: ValidationError) -> str:
+    """All missing keys, or the first value that is not what it should be."""
+    errors = error.errors(include_url=False, include_input=False)
+    missing = [_path(entry["loc"]) for entry in errors if entry["type"] == "missing"]
+    if missing:
+        return f"has no {', '.join(missing)}"
+    return f"{_path(errors[0]['loc'])}: {errors[0]['msg']}"
 
 
-def _excess(one: Follow) -> dict[str, Any]:
-    """Against the dates least favourable, and p against each kind."""
-    own = one.strictest
-    return own._asdict() | {
-        "difference": own.difference,
-        "p_against": {name: each.p for name, each in one.against.items()},
+def _path(parts: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, parts))
+
+
+def _translate_0_1(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of version 0.1 as one of this version; what is damaged stays so."""
+    translated = {**content, "version": VERSION}
+    line, verdicts, claims = (content.get(key) for key in ("line", "verdicts", "claims"))
+    if isinstance(line, str):
+        for old, new in VERDICTS_OF_0_1.items():
+            line = line.replace(old, new)
+        translated["line"] = line
+    if isinstance(verdicts, dict):
+        translated["verdicts"] = {VERDICTS_OF_0_1.get(key, key): n for key, n in verdicts.items()}
+    if isinstance(claims, list):
+        translated["claims"] = [_translate_claim(claim) for claim in claims]
+    return translated
+
+
+def _translate_claim(claim: object) -> object:
+    if not isinstance(claim, dict):
+        return claim
+    verdict, reading = claim.get("verdict"), claim.get("reading")
+    return claim | {
+        "verdict": VERDICTS_OF_0_1.get(str(verdict), verdict),
+        "reading": READINGS_OF_0_1.get(str(reading), reading),
     }

@@ -1,7 +1,8 @@
-"""The gate as a whole: what Bitcoin earned while it was open, and whether Bitcoin's own clock tells the same.
+"""The gate as a whole: what Bitcoin earned while it was open, and whether its cycle explains it.
 
-The gate of a week is the one known when it begins. That it was open in weeks of its own, not of chance, is asked of gates with the same
-spells at other times: the whole gate moved around the window (as `random_gates` does for the strategy).
+The gate of a week is the one known when the week begins. Whether it was open in the right weeks is
+tested with gates that have the same periods at other times: the whole gate is shifted circularly
+through the window.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,95 +12,109 @@ import numpy as np
 import pandas as pd
 
 from backtests.benchmarks.benchmarks import after_halving
-from backtests.evidence.claim import Claim, Word, lacking, stated
-from backtests.evidence.comovement import (
-    FEWEST_WEEKS,
-    STALE,
-    WEEKS_A_YEAR,
-    Measured,
-    measured,
-    weekly,
+from backtests.evidence.claim import (
+    Statement,
+    factual_claim,
+    missing_prices,
+    tested_claim,
+    verdict_by_interval,
 )
+from backtests.evidence.document import Claim, Verdict
+from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import LEVEL
 from backtests.evidence.historical_facts import MARK, PASSED
 from backtests.evidence.history import BITCOIN, History
+from backtests.evidence.weekly_returns import (
+    FEWEST_WEEKS,
+    STALE,
+    WEEKS_A_YEAR,
+    bootstrap_estimate,
+    weekly_returns,
+)
 from config.evidence import Evidence
 from strategies.breakout import CONFIRMED, STATES
 from strategies.indicators import Floats
 
-RIVAL = "Nobody can say which of the two leads: BTC has its own halving cycle, and the Russell may merely have appeared at the same time"
+RIVAL = Statement(
+    "A11",
+    "Nobody can say which of the two leads: BTC has its own halving cycle, and the Russell may"
+    " merely have appeared at the same time",
+)
+SIGNAL = Statement("A15", "The breakout is a condition to observe, not a trading signal")
 MOST_STALE = 5  # sessions since the gate's index had a close
-WORTH = 0.1  # log a year: less is eaten by costs and slips
+WORTH = 0.1  # annualised log return: costs and slippage eat less
 
 
 class Weeks(NamedTuple):
-    """By week: Bitcoin's log return, whether the gate was open, whether a halving lay less than 18 months back."""
+    """By week: Bitcoin's log return, whether the gate was open, whether a halving was recent.
+
+    Recent: less than 18 months ago.
+    """
 
     starts: pd.DatetimeIndex
     returns: Floats
     gate: Floats
-    clock: Floats
+    halving: Floats
 
 
 def claims(history: History, table: pd.DataFrame, evidence: Evidence) -> Iterator[Claim]:
-    """Those about the gate and about the clock; `table` is the gate's."""
-    signal = "The breakout is a condition to observe, not a trading signal"
-    weeks = of(history, table)
+    """Those about the gate and about the halving cycle; `table` is the gate's."""
+    weeks = weeks_with_gate(history, table)
     if len(weeks.returns) < FEWEST_WEEKS or not 0.0 < weeks.gate.mean() < 1.0:
-        yield lacking("A11", RIVAL, "BTC with the gate open and shut")
-        yield lacking("A15", signal, "BTC with the gate open and shut")
+        for statement in (RIVAL, SIGNAL):
+            yield missing_prices(statement, "BTC with the gate open and closed")
         return
-    yield from _rivals(RIVAL, weeks, evidence)
-    yield _signal(signal, weeks, evidence)
+    yield from _cycle_claims(weeks, evidence)
+    yield _signal_claim(weeks, evidence)
 
 
-def behind_the_move(table: pd.DataFrame) -> Claim:
-    """Volume and breadth, as the gate measures them, at the first close above the mark of claim B2; `table` is the gate's."""
-    reading, needed = "on heavy volume and broad participation", ("volume", "breadth")
-    above = table[table["close"] > MARK]
-    row = (
-        above.iloc[0]
-        if len(above) and all(f"confirmation_{name}" in table for name in needed)
-        else None
-    )
-    if row is None or any(pd.isna(row[f"confirmation_{name}"]) for name in needed):
-        return lacking("B2", PASSED, "volume and breadth at the first close above 2,600")._replace(
-            reading=reading
-        )
-    volume, breadth = (float(row[f"measure_{name}"]) for name in needed)
-    holds = all(bool(row[f"confirmation_{name}"]) for name in needed)
+def volume_and_breadth(table: pd.DataFrame) -> Claim:
+    """Volume and breadth at the first close above the mark of claim B2; `table` is the gate's."""
+    statement = PASSED.read_as("on heavy volume and broad participation")
+    row = _first_row_above_mark(table)
+    if row is None:
+        return missing_prices(statement, "volume and breadth at the first close above 2,600")
+    volume, breadth = float(row["measure_volume"]), float(row["measure_breadth"])
     why = (
-        f"Up to {row.name:%Y-%m-%d} the shorter mean of volume was {volume:.2f} times the longer one; "
-        f"{breadth:.0%} of the funds for breadth stood above their own means."
+        f"Up to {row.name:%Y-%m-%d} the shorter mean of volume was {volume:.2f} times the longer"
+        f" one; {breadth:.0%} of the breadth funds stood above their own means."
     )
-    return stated(
-        "B2",
-        PASSED,
-        "the gate's own measures and limits",
-        "volume, breadth",
-        volume,
-        "times",
-        holds,
-        why,
-        reading,
+    return factual_claim(
+        statement,
+        test="the gate's own measures and limits",
+        data="volume, breadth",
+        estimate=volume,
+        unit="times",
+        holds=bool(row["confirmation_volume"]) and bool(row["confirmation_breadth"]),
+        why=why,
     )
 
 
-def of(history: History, table: pd.DataFrame) -> Weeks:
+def _first_row_above_mark(table: pd.DataFrame) -> pd.Series | None:
+    """None if there is none, or volume or breadth are not known in it."""
+    above = table[table["close"] > MARK]
+    columns = ["confirmation_volume", "confirmation_breadth"]
+    if not len(above) or not set(columns) <= set(table.columns):
+        return None
+    row: pd.Series = above.iloc[0]
+    return None if any(pd.isna(row[column]) for column in columns) else row
+
+
+def weeks_with_gate(history: History, table: pd.DataFrame) -> Weeks:
     """All weeks for which there is a gate and a price."""
-    returns = weekly({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
+    returns = weekly_returns({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
     ends = pd.DatetimeIndex(returns.index)
     starts = ends - pd.Timedelta(days=7)
-    is_open = open_at(table, starts)
+    is_open = gate_open_at(table, starts)
     known = np.isfinite(is_open)
-    clock = after_halving(starts.as_unit("s").asi8.astype(np.float64))
-    return Weeks(starts[known], returns.to_numpy()[known], is_open[known], clock[known])
+    halving = after_halving(starts.as_unit("s").asi8.astype(np.float64))
+    return Weeks(starts[known], returns.to_numpy()[known], is_open[known], halving[known])
 
 
-def open_at(table: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
+def gate_open_at(table: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
     """Whether the gate was open by what was known at each instant, 1 or 0; `table` is the gate's.
 
-    NaN before its first row, and where its index or the table itself has had nothing new for a week.
+    NaN before its first row, and where its index or the table has had nothing new for a week.
     """
     is_open = (
         (table["state"] == STATES[CONFIRMED]).astype(float).where(table["stale"] <= MOST_STALE)
@@ -107,88 +122,89 @@ def open_at(table: pd.DataFrame, at: pd.DatetimeIndex) -> Floats:
     return np.asarray(is_open.reindex(at, method="ffill", tolerance=STALE), dtype=np.float64)
 
 
-def slopes(draws: Floats) -> Floats:
-    """Of the first column on all others, 0 and 1, by draw: how much is added by each, the others known. NaN where that is not determined."""
-    first, others = draws[..., 0], draws[..., 1:]
+def regression_slopes(draws: Floats) -> Floats:
+    """Of the first column on all others, which are 0 or 1, by draw; NaN where undetermined."""
+    target, others = draws[..., 0], draws[..., 1:]
     columns = np.concatenate((np.ones_like(others[..., :1]), others), axis=-1)
     products = np.einsum("dwi,dwj->dij", columns, columns)
-    determined = (
-        np.abs(np.linalg.det(products)) > 0.5
-    )  # of counts: a whole number, but for rounding
+    # The determinant of counts is a whole number, but for rounding.
+    determined = np.abs(np.linalg.det(products)) > 0.5
     products[~determined] = np.eye(columns.shape[-1])
-    found = np.linalg.solve(products, np.einsum("dwi,dw->di", columns, first)[..., None])[
-        ..., 1:, 0
-    ]
-    found[~determined] = np.nan
-    return np.asarray(found)
+    moments = np.einsum("dwi,dw->di", columns, target)
+    slopes = np.linalg.solve(products, moments[..., None])[..., 1:, 0]
+    slopes[~determined] = np.nan
+    return np.asarray(slopes)
 
 
 def _slope(column: int) -> Callable[[Floats], Floats]:
     """That of one column beside the first."""
-    return lambda draws: np.asarray(slopes(draws)[:, column])
+    return lambda draws: np.asarray(regression_slopes(draws)[:, column])
 
 
-def moved(returns: Floats, gate: Floats) -> Floats:
-    """Mean return while a gate moved so many steps later, around the end, is open less that while it is shut; by steps, from 0 on."""
+def differences_by_shift(returns: Floats, gate: Floats) -> Floats:
+    """Mean return with a circularly shifted gate open less closed; by steps later, from 0 on."""
     total, opened, n = returns.sum(axis=-1, keepdims=True), gate.sum(), returns.shape[-1]
     inside = np.fft.irfft(np.fft.rfft(returns) * np.conj(np.fft.rfft(gate)), n)
     return np.asarray(inside / opened - (total - inside) / (n - opened))
 
 
-def shifted_p(returns: Floats, gate: Floats) -> float:
-    """Share of all moves of the gate around the window, its own place included, that earn as much more while open as it does."""
-    apart = moved(returns, gate)
-    return float(np.mean(apart >= apart[0] - 1e-12))
+def circular_shift_p(returns: Floats, gate: Floats) -> float:
+    """Share of circularly shifted gates, the gate itself included, that match or beat it."""
+    differences = differences_by_shift(returns, gate)
+    return float(np.mean(differences >= differences[0] - 1e-12))
 
 
-def _yearly(found: Measured) -> Measured:
-    return found._replace(
-        estimate=found.estimate * WEEKS_A_YEAR,
-        low=found.low * WEEKS_A_YEAR,
-        high=found.high * WEEKS_A_YEAR,
-    )
+def _annual_slope(values: Floats, column: int, evidence: Evidence) -> Estimate:
+    return bootstrap_estimate(values, _slope(column), evidence.seed).times(WEEKS_A_YEAR)
 
 
-def _told(found: Measured) -> str:
-    return f"{found.estimate:+.2f} a year in logs ({found.low:+.2f} to {found.high:+.2f})"
-
-
-def _signal(said: str, weeks: Weeks, evidence: Evidence) -> Claim:
-    found = _yearly(
-        measured(np.column_stack((weeks.returns, weeks.gate)), _slope(0), evidence.seed)
-    )
-    p = shifted_p(weeks.returns, weeks.gate)
-    shown = found.low > 0.0 and p <= LEVEL
-    word: Word = (
-        "contradicted" if shown else "supported" if found.high < WORTH else "cannot be told"
+def _signal_claim(weeks: Weeks, evidence: Evidence) -> Claim:
+    slope = _annual_slope(np.column_stack((weeks.returns, weeks.gate)), 0, evidence)
+    p = circular_shift_p(weeks.returns, weeks.gate)
+    is_signal = slope.low > 0.0 and p <= LEVEL
+    verdict: Verdict = (
+        "contradicted" if is_signal else "supported" if slope.high < WORTH else "inconclusive"
     )
     why = (
-        f"With the gate open ({weeks.gate.mean():.0%} of {len(weeks.gate)} weeks) BTC earned {_told(found)} more than with it shut; "
-        f"{p:.0%} of the same gate's places in time do as well."
+        f"BTC's annualised log return was {slope.higher} with the gate open ({slope.interval}); "
+        f"it was open in {weeks.gate.mean():.0%} of {len(weeks.gate)} weeks. "
+        f"{p:.0%} of circularly shifted gates match or beat it."
     )
-    return Claim(
-        "A15", said, "", "BTC's weekly returns with the gate open less those with it shut; p by moving the gate around the window", BITCOIN,
-        len(weeks.gate), found.estimate, found.low, found.high, "log a year", p, found.power, word, why,
-    )  # fmt: skip
+    return tested_claim(
+        SIGNAL,
+        slope._replace(p=p),
+        test="BTC's weekly returns with the gate open less closed; p by shifting the gate"
+        " circularly through the window",
+        data=BITCOIN,
+        unit="log a year",
+        verdict=verdict,
+        why=why,
+    )
 
 
-def _rivals(said: str, weeks: Weeks, evidence: Evidence) -> Iterator[Claim]:
-    """What each tells once the other is known."""
-    values = np.column_stack((weeks.returns, weeks.gate, weeks.clock))
-    together = float(np.mean(weeks.gate == weeks.clock))
-    for column, reading in enumerate(("the gate, the clock known", "the clock, the gate known")):
-        found = _yearly(measured(values, _slope(column), evidence.seed))
-        of_gate = column == 0
-        word: Word = (
-            "cannot be told"
-            if found.low <= 0.0 <= found.high
-            else "contradicted"
-            if of_gate == (found.low > 0.0)
-            else "supported"
+def _cycle_claims(weeks: Weeks, evidence: Evidence) -> Iterator[Claim]:
+    """Each of gate and halving cycle, controlling for the other."""
+    values = np.column_stack((weeks.returns, weeks.gate, weeks.halving))
+    agreement = float(np.mean(weeks.gate == weeks.halving))
+    for column, (name, other, condition) in enumerate(
+        (
+            ("the gate", "the halving cycle", "with the gate open"),
+            ("the halving cycle", "the gate", "within 18 months of a halving"),
         )
-        while_so = "with the gate open" if of_gate else "within 18 months of a halving"
-        why = f"Whatever the other said, BTC earned {_told(found)} more {while_so}; both said the same in {together:.0%} of weeks."
-        yield Claim(
-            "A11", said, reading, "BTC's weekly returns on the gate and on the 18 months after a halving, weeks drawn in blocks", BITCOIN,
-            len(weeks.gate), found.estimate, found.low, found.high, "log a year", None, found.power, word, why,
-        )  # fmt: skip
+    ):
+        slope = _annual_slope(values, column, evidence)
+        why = (
+            f"Controlling for {other}, BTC's annualised log return was {slope.higher} {condition} "
+            f"({slope.interval}). Both agree in {agreement:.0%} of weeks."
+        )
+        yield tested_claim(
+            RIVAL.read_as(f"{name}, controlling for {other}"),
+            slope,
+            test="regression of BTC's weekly returns on the gate and on the 18 months after a"
+            " halving, block bootstrap of weeks",
+            data=BITCOIN,
+            unit="log a year",
+            # A gate that pays contradicts the claim, a cycle that pays supports it.
+            verdict=verdict_by_interval(slope.low, slope.high, rises=column == 1),
+            why=why,
+        )

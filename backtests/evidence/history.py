@@ -1,4 +1,4 @@
-"""The closes that the claims are held against, and what could not be had."""
+"""The prices that the claims are tested on, and why a series could not be had."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.events import every_day
-from brokers.prices.load import OWN_COLUMNS, Prices, load_prices, load_requests, own_file, source_of
+from backtests.evidence.events import daily_closes
+from brokers.prices.load import Prices, load_prices, load_requests
 from brokers.prices.series import DataError, Request, Series
+from brokers.prices.sources import OWN_COLUMNS, own_file, source_of
 from brokers.progress import Progress
 from config.settings import Settings
 
@@ -17,17 +18,20 @@ NONE: Mapping[str, pd.Series] = {}
 
 
 class History(NamedTuple):
-    """Prices by the instant they were known (UTC); `broad` is the broad index's close, `bonds` have those of bond funds, interest included.
+    """Prices by the instant they were known (UTC).
 
-    `closes` has one entry a session, NaN where the index has no close. `assets` are daily closes by name: of the coins, of the mean of
-    the alts (each day's mean of the returns of those listed the day before), and of the index itself; `alts` are their own closes.
-    `lacking` says why a series could not be had. `series` are all that were read. `macro` are published values: "assets" and "treasury"
-    (millions of USD), "reverse_repos" (billions of USD), "spread" (percent), and what the user has: "flows" of small-cap funds (USD),
-    "losses" (share of companies), "bitcoin_flows" (USD), "open_interest" (USD).
+    `bars` are the index's, `closes` its closes: one entry a session, NaN where it is missing.
+    `broad` is the broad index's close, `bonds` those of bond funds, interest included. `assets`
+    are daily closes by name: of the coins, of the mean of the alts (each day's mean of the returns
+    of those listed the day before), and of the index itself; `alts` are their own closes.
+    `lacking` says why a series could not be had. `series` are all that were read. `macro` are
+    published values: "assets" and "treasury" (millions of USD), "reverse_repos" (billions of USD),
+    "spread" (percent), and what the user has: "flows" of small-cap funds (USD), "losses" (share of
+    companies), "bitcoin_flows" (USD), "open_interest" (USD).
     """
 
     prices: Prices
-    bars: pd.DataFrame  # of the index
+    bars: pd.DataFrame
     closes: pd.Series
     broad: pd.Series
     bonds: Mapping[str, pd.Series]
@@ -38,7 +42,9 @@ class History(NamedTuple):
     macro: Mapping[str, pd.Series] = NONE
 
 
-def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Progress) -> History:
+def load_history(
+    settings: Settings, now: pd.Timestamp, step: Progress, *, refresh: bool = False
+) -> History:
     """Everything there is; only the strategy's own series must be.
 
     Raises
@@ -47,95 +53,112 @@ def gathered(settings: Settings, now: pd.Timestamp, refresh: bool, step: Progres
         One of those cannot be used.
 
     """
-    prices = load_prices(settings, now, refresh, step, may_fall_back=True)
-    index = prices.of(settings.signal.index).frame
-    more = {} if prices.sample else _more(settings, prices, refresh, step)
-    found = {
-        request.symbol: one for request, one in prices.series.items() if request.timeframe == "1d"
-    }
-    lacking = {symbol: str(one) for symbol, one in more.items() if isinstance(one, DataError)}
-    found |= {symbol: one for symbol, one in more.items() if not isinstance(one, DataError)}
-    assets = {BITCOIN: _bitcoin(found, settings), INDEX: every_day(index["close"])}
-    if settings.evidence.ether in found:
-        assets[ETHER] = found[settings.evidence.ether].frame["close"]
-    alts = {
-        symbol: found[symbol].frame["close"] for symbol in settings.evidence.alts if symbol in found
-    }
-    if alts:
-        assets[ALTS] = mean_of(alts)
-    closes = index["close"].reindex(prices.sessions.index[prices.sessions.index >= index.index[0]])
-    signal, broad = settings.signal, prices.of(settings.signal.broad).frame["close"]
+    prices = load_prices(settings, now, refresh=refresh, progress=step, may_fall_back=True)
+    series, lacking = _all_series(settings, prices, step, refresh=refresh)
+    signal = settings.signal
+    bars = prices.of(signal.index).frame
+    alts = {name: series[name].frame["close"] for name in settings.evidence.alts if name in series}
     funds = {"risky": signal.risky_credit, "safe": signal.safe_credit}
-    bonds = {
-        name: found[symbol].frame["adj_close"] for name, symbol in funds.items() if symbol in found
-    }
-    macro = {
-        name: found[symbol].frame["value"]
-        for name, symbol in _macro(settings).items()
-        if symbol in found
-    }
+    published = _published_symbols(settings)
+    sessions = prices.sessions.index
     return History(
-        prices, index, closes, broad, bonds, assets, lacking, tuple(found.values()), alts, macro
+        prices=prices,
+        bars=bars,
+        closes=bars["close"].reindex(sessions[sessions >= bars.index[0]]),
+        broad=prices.of(signal.broad).frame["close"],
+        bonds=_columns(series, funds, "adj_close"),
+        assets=_assets(series, alts, bars, settings),
+        lacking=lacking,
+        series=tuple(series.values()),
+        alts=alts,
+        macro=_columns(series, published, "value"),
     )
 
 
-def mean_of(closes: Mapping[str, pd.Series]) -> pd.Series:
-    """One price, beginning at 1, that each day earns the mean of the returns of the coins that had a price the day before."""
+def equal_weighted_price(closes: Mapping[str, pd.Series]) -> pd.Series:
+    """One price, beginning at 1, of coins held in equal weights.
+
+    Each day it earns the mean of the returns of the coins that had a price the day before.
+    """
     days = pd.concat(closes, axis=1).sort_index()
     returns = days.pct_change(fill_method=None).mean(axis=1).fillna(0.0)
     return pd.Series(np.cumprod(1.0 + returns.to_numpy()), index=days.index)
 
 
-def _more(
-    settings: Settings, prices: Prices, refresh: bool, step: Progress
-) -> dict[str, Series | DataError]:
-    """Series beside the strategy's own."""
-    wanted, had = settings.evidence, {request.symbol for request in prices.series}
-    requests = [
-        Request(symbol, "coin")
-        for symbol in dict.fromkeys((wanted.ether, *wanted.alts))
-        if symbol not in had
-    ]
-    signal = settings.signal
-    requests += [
-        Request(symbol, "session")
-        for symbol in (signal.risky_credit, signal.safe_credit)
-        if symbol not in had
-    ]
-    before = Request(wanted.bitcoin_before, "macro")
-    if wanted.bitcoin_before and source_of(before, settings) == "folder":
-        requests.append(before)
-    requests += [
-        Request(symbol, "macro") for symbol in _macro(settings).values() if symbol not in had
-    ]
-    return {
-        request.symbol: found
-        for request, found in load_requests(requests, settings, prices.now, refresh, step)
+def _all_series(
+    settings: Settings, prices: Prices, step: Progress, *, refresh: bool
+) -> tuple[dict[str, Series], dict[str, str]]:
+    """Daily series by symbol, the strategy's own and others; and why one could not be had."""
+    series = {
+        request.symbol: item for request, item in prices.series.items() if request.timeframe == "1d"
     }
+    requests = [] if prices.sample else _further_requests(settings, prices)
+    loaded = load_requests(requests, settings, prices.now, refresh=refresh, progress=step)
+    further = {request.symbol: item for request, item in loaded}
+    series |= {name: item for name, item in further.items() if not isinstance(item, DataError)}
+    errors = {name: str(item) for name, item in further.items() if isinstance(item, DataError)}
+    return series, errors
 
 
-def _macro(settings: Settings) -> dict[str, str]:
-    """Published values by what they are; the user's own where a file of them is named."""
-    parts, wanted = settings.confirmations.liquidity, settings.evidence
+def _further_requests(settings: Settings, prices: Prices) -> list[Request]:
+    """What is read beside the strategy's own series."""
+    section, signal = settings.evidence, settings.signal
+    loaded = {request.symbol for request in prices.series}
+    coins = [Request(name, "coin") for name in dict.fromkeys((section.ether, *section.alts))]
+    funds = [Request(name, "session") for name in (signal.risky_credit, signal.safe_credit)]
+    earlier = Request(section.bitcoin_before, "macro")
+    has_earlier = section.bitcoin_before and source_of(earlier, settings) == "folder"
+    macro = [Request(name, "macro") for name in _published_symbols(settings).values()]
+    return [
+        *(request for request in (*coins, *funds) if request.symbol not in loaded),
+        *([earlier] if has_earlier else []),
+        *(request for request in macro if request.symbol not in loaded),
+    ]
+
+
+def _published_symbols(settings: Settings) -> dict[str, str]:
+    """Published values by their names in `History.macro`; the user's own where a file is set."""
+    parts = settings.confirmations.liquidity
     symbols = {
         "assets": parts.assets,
         "treasury": parts.treasury,
         "reverse_repos": parts.reverse_repos,
-        "spread": wanted.credit_spread,
+        "spread": settings.evidence.credit_spread,
     }
-    return {name: symbol for name, symbol in symbols.items() if symbol} | {
-        name: name for name in OWN_COLUMNS if own_file(name, settings)
+    own = {name: name for name in OWN_COLUMNS if own_file(name, settings)}
+    return {name: symbol for name, symbol in symbols.items() if symbol} | own
+
+
+def _columns(
+    series: Mapping[str, Series], symbols: Mapping[str, str], column: str
+) -> dict[str, pd.Series]:
+    """One column of each series that is there, by name."""
+    return {
+        name: series[symbol].frame[column] for name, symbol in symbols.items() if symbol in series
     }
 
 
-def _bitcoin(found: Mapping[str, Series], settings: Settings) -> pd.Series:
-    """Its closes, before its first bar those of another source."""
-    closes = found[settings.backtest.bitcoin].frame["close"]
-    if settings.evidence.bitcoin_before not in found:
+def _assets(
+    series: Mapping[str, Series],
+    alts: Mapping[str, pd.Series],
+    bars: pd.DataFrame,
+    settings: Settings,
+) -> dict[str, pd.Series]:
+    assets = {BITCOIN: bitcoin_closes(series, settings), INDEX: daily_closes(bars["close"])}
+    if settings.evidence.ether in series:
+        assets[ETHER] = series[settings.evidence.ether].frame["close"]
+    if alts:
+        assets[ALTS] = equal_weighted_price(alts)
+    return assets
+
+
+def bitcoin_closes(series: Mapping[str, Series], settings: Settings) -> pd.Series:
+    """Bitcoin's closes, before its first bar those of another source."""
+    closes = series[settings.backtest.bitcoin].frame["close"]
+    if settings.evidence.bitcoin_before not in series:
         return closes
-    before = found[settings.evidence.bitcoin_before].frame["value"]
-    before = before.set_axis(
-        pd.DatetimeIndex(before.index).floor("D")
-    )  # published at midnight UTC, whatever New York's clock says
+    before = series[settings.evidence.bitcoin_before].frame["value"]
+    # It is published at midnight UTC, whatever New York's clock says.
+    before = before.set_axis(pd.DatetimeIndex(before.index).floor("D"))
     earlier: pd.Series = pd.concat([before[before.index < closes.index[0]], closes])
     return earlier

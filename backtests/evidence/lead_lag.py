@@ -1,4 +1,7 @@
-"""Who leads whom, among indices and coins: does what one did lately tell the other's next week, and the other way round?"""
+"""Who leads whom, among indices and coins.
+
+Does the leader's past change predict the follower's next week, and the other way round?
+"""
 
 from collections.abc import Iterator
 from itertools import combinations, permutations
@@ -8,44 +11,54 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
-from backtests.evidence.claim import Claim, Word, lacking
-from backtests.evidence.comovement import BLOCK_WEEKS, WEEKS_A_YEAR, weekly
+from backtests.evidence.claim import Statement, missing_prices, verdict_with_power
+from backtests.evidence.document import Claim, Verdict
+from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import LEVEL
 from backtests.evidence.gate_test import RIVAL
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.evidence.predictive_regression import (
-    Slope,
-    ahead,
-    change,
-    hidden,
-    row,
+    estimate_slopes,
+    log_change,
+    next_week_return,
     saturdays,
-    told_of,
-    weighed,
+    slope_claim,
 )
-from backtests.statistics.stationary_bootstrap import drawn_days
+from backtests.evidence.weekly_returns import BLOCK_WEEKS, WEEKS_A_YEAR, weekly_returns
+from backtests.statistics.stationary_bootstrap import draw_days
 from config.evidence import Evidence
 from strategies.indicators import Floats
 
 BROAD = "broad index"
 SPANS = (4, 13)  # weeks: the "one to three months" of claim B7
-KNOWN = "the leader's change and its own"
+PREDICTORS = "the leader's past change and its own"
 REACH = 26  # weeks both ways
 DRAWS = 500
-OUTRUN = "Small caps beginning to outperform the broad market is the moment just before alternative assets wake"
+OUTRUN = Statement(
+    "B6",
+    "Small caps beginning to outperform the broad market is the moment just before alternative"
+    " assets wake",
+)
 
 
 class Lead(NamedTuple):
-    """What the leader's change over `weeks` tells of the follower's next week, the follower's own change known; by deviation of that change."""
+    """How the leader's change over `weeks` predicts the follower's next week.
+
+    Controlling for the follower's own change; by standard deviation of the leader's change.
+    """
 
     leader: str
     follower: str
     weeks: int
-    found: Slope
+    slope: Estimate
 
 
 class Cross(NamedTuple):
-    """Correlation of weekly returns, the second's so many weeks after the first's; `band` is what 95 % of unrelated ones reach at no lag."""
+    """Correlation of weekly returns by lag.
+
+    The second's returns come so many weeks after the first's; `band` is what 95 % of unrelated
+    series do not pass at any lag.
+    """
 
     first: str
     second: str
@@ -55,115 +68,132 @@ class Cross(NamedTuple):
     band: float
 
 
-def named(history: History) -> dict[str, pd.Series]:
+def closes_by_name(history: History) -> dict[str, pd.Series]:
     """Closes of all that may lead."""
-    return {
-        BROAD: history.broad,
-        **{
-            name: history.assets[name]
-            for name in (INDEX, BITCOIN, ETHER, ALTS)
-            if name in history.assets
-        },
-    }
+    names = [name for name in (INDEX, BITCOIN, ETHER, ALTS) if name in history.assets]
+    return {BROAD: history.broad, **{name: history.assets[name] for name in names}}
 
 
-def led(history: History, evidence: Evidence) -> list[Lead]:
+def estimate_leads(history: History, evidence: Evidence) -> list[Lead]:
     """All pairs both ways, coins and indices."""
-    found = []
-    for leader, follower in permutations(closes := named(history), 2):
+    leads = []
+    closes = closes_by_name(history)
+    for leader, follower in permutations(closes, 2):
         at = saturdays(closes[follower])
         for weeks in SPANS:
-            past = {name: change(closes[name], at, weeks) for name in (leader, follower)}
-            told = told_of(ahead(closes[follower], at), past, evidence.seed)
-            found += (
-                [Lead(leader, follower, weeks, told[leader].times(WEEKS_A_YEAR))] if told else []
-            )
-    return found
+            past = {name: log_change(closes[name], at, weeks) for name in (leader, follower)}
+            slopes = estimate_slopes(next_week_return(closes[follower], at), past, evidence.seed)
+            if slopes:
+                leads.append(Lead(leader, follower, weeks, slopes[leader].times(WEEKS_A_YEAR)))
+    return leads
 
 
-def crossed(history: History, evidence: Evidence) -> list[Cross]:
+def cross_correlations(history: History, evidence: Evidence) -> list[Cross]:
     """All pairs; the coin or the later of both second."""
-    closes = named(history)
-    return [found for pair in combinations(closes, 2) if (found := _cross(*pair, closes, evidence))]
+    closes = closes_by_name(history)
+    pairs = [_cross(first, second, closes, evidence) for first, second in combinations(closes, 2)]
+    return [cross for cross in pairs if cross]
 
 
 def claims(history: History, leads: list[Lead], evidence: Evidence) -> Iterator[Claim]:
     """Those about who comes first."""
-    by_pair = {(one.leader, one.follower, one.weeks): one for one in leads}
-    for pair in ((INDEX, BITCOIN), (BITCOIN, INDEX)):
+    by_pair = {(lead.leader, lead.follower, lead.weeks): lead for lead in leads}
+    for leader, follower in ((INDEX, BITCOIN), (BITCOIN, INDEX)):
         for weeks in SPANS:
-            yield _who(
-                by_pair.get((*pair, weeks)), f"{pair[0]} ahead of {pair[1]}, {weeks} weeks", pair
-            )
+            statement = RIVAL.read_as(f"{leader} ahead of {follower}, {weeks} weeks")
+            yield _lead_claim(statement, by_pair.get((leader, follower, weeks)), leader, follower)
     for asset in (ETHER, ALTS):
         for weeks in SPANS:
-            yield _answers(
-                by_pair.get((INDEX, asset, weeks)),
-                f"{asset}, the week after the Russell's last {weeks}",
-                asset,
-            )
+            statement = ANSWER.read_as(f"{asset}, the week after the Russell's last {weeks}")
+            yield _answer_claim(statement, by_pair.get((INDEX, asset, weeks)), asset)
     for asset in (BITCOIN, ETHER, ALTS):
-        yield _after_outrunning(history, asset, SPANS[-1], evidence.seed)
+        yield _outperformance_claim(history, asset, SPANS[-1], evidence.seed)
 
 
 def _cross(
     first: str, second: str, closes: dict[str, pd.Series], evidence: Evidence
 ) -> Cross | None:
-    weeks = weekly({name: closes[name] for name in (first, second)})
+    weeks = weekly_returns({name: closes[name] for name in (first, second)})
     if len(weeks) < 4 * REACH:
         return None
     values = (weeks - weeks.mean()) / weeks.std(ddof=0)
-    one, other = values[first].to_numpy(), values[second].to_numpy()
-    drawn = other[drawn_days(len(other), DRAWS, evidence.seed, BLOCK_WEEKS)]
-    highest = np.abs(_correlations(one, drawn)).max(axis=-1)
-    found = _correlations(one, other[None])[0]
+    leading, following = values[first].to_numpy(), values[second].to_numpy()
+    drawn = following[draw_days(len(following), DRAWS, evidence.seed, BLOCK_WEEKS)]
+    highest = np.abs(lagged_correlations(leading, drawn)).max(axis=-1)
     return Cross(
-        first,
-        second,
-        len(weeks),
-        list(range(-REACH, REACH + 1)),
-        found,
-        float(np.quantile(highest, 1.0 - LEVEL)),
+        first=first,
+        second=second,
+        n=len(weeks),
+        lags=list(range(-REACH, REACH + 1)),
+        correlation=lagged_correlations(leading, following[None])[0],
+        band=float(np.quantile(highest, 1.0 - LEVEL)),
     )
 
 
-def _correlations(one: Floats, others: Floats) -> Floats:
-    """Sum of products at each lag over the number of all weeks, draws x lags: `others` so many weeks after `one`."""
-    n, room = len(one), 2 * len(one)
-    products = np.fft.irfft(np.fft.rfft(others, room) * np.conj(np.fft.rfft(one, room)), room) / n
+def lagged_correlations(leading: Floats, following: Floats) -> Floats:
+    """Sum of products at each lag over the number of all weeks, draws x lags.
+
+    `following`, draws x weeks, comes so many weeks after `leading`.
+    """
+    n, room = len(leading), 2 * len(leading)
+    spectrum = np.fft.rfft(following, room) * np.conj(np.fft.rfft(leading, room))
+    products = np.fft.irfft(spectrum, room) / n
     return np.asarray(np.concatenate((products[:, -REACH:], products[:, : REACH + 1]), axis=1))
 
 
-def _who(lead: Lead | None, reading: str, pair: tuple[str, str]) -> Claim:
+def _lead_claim(statement: Statement, lead: Lead | None, leader: str, follower: str) -> Claim:
+    """A significant lead contradicts that nobody can say who leads."""
     if lead is None:
-        return lacking("A11", RIVAL, f"{pair[0]} and {pair[1]} for two years")._replace(
-            reading=reading
-        )
-    found = lead.found
-    word: Word = "contradicted" if weighed(found) == "supported" else "cannot be told"
-    why = f"After {lead.weeks} weeks in which {pair[0]} was up by a deviation more, {pair[1]}'s next earned {found.told} more{hidden(found, word)}."
-    return row("A11", RIVAL, reading, f"{pair[0]}, {pair[1]}", found, word, why, KNOWN)
+        return missing_prices(statement, f"{leader} and {follower} for two years")
+    leads = verdict_with_power(lead.slope) == "supported"
+    verdict: Verdict = "contradicted" if leads else "inconclusive"
+    return slope_claim(
+        statement,
+        lead.slope,
+        data=f"{leader}, {follower}",
+        verdict=verdict,
+        effect=_effect(f"{leader}'s {lead.weeks}-week return", follower),
+        predictors=PREDICTORS,
+    )
 
 
-def _answers(lead: Lead | None, reading: str, asset: str) -> Claim:
+def _answer_claim(statement: Statement, lead: Lead | None, asset: str) -> Claim:
     if lead is None:
-        return lacking("B7", ANSWER, f"{asset} for two years")._replace(reading=reading)
-    word = weighed(lead.found)
-    why = f"After {lead.weeks} weeks with the Russell up by a deviation more the next earned {lead.found.told} more{hidden(lead.found, word)}."
-    return row("B7", ANSWER, reading, f"{asset}, {INDEX}", lead.found, word, why, KNOWN)
+        return missing_prices(statement, f"{asset} for two years")
+    return slope_claim(
+        statement,
+        lead.slope,
+        data=f"{asset}, {INDEX}",
+        verdict=verdict_with_power(lead.slope),
+        effect=_effect(f"the Russell's {lead.weeks}-week return", asset),
+        predictors=PREDICTORS,
+    )
 
 
-def _after_outrunning(history: History, asset: str, weeks: int, seed: int) -> Claim:
-    reading = f"{asset}, {weeks} weeks"
+def _outperformance_claim(history: History, asset: str, weeks: int, seed: int) -> Claim:
+    statement = OUTRUN.read_as(f"{asset}, {weeks} weeks")
     closes = history.assets.get(asset)
-    told = None
+    slopes = None
     if closes is not None:
         at = saturdays(closes)
-        ahead_of = change(history.assets[INDEX], at, weeks) - change(history.broad, at, weeks)
-        told = told_of(ahead(closes, at), {INDEX: ahead_of, asset: change(closes, at, weeks)}, seed)
-    if told is None:
-        return lacking("B6", OUTRUN, f"{asset} for two years")._replace(reading=reading)
-    found = told[INDEX].times(WEEKS_A_YEAR)
-    word = weighed(found)
-    why = f"After {weeks} weeks with the Russell ahead of the broad index by a deviation more the next earned {found.told} more{hidden(found, word)}."
-    return row("B6", OUTRUN, reading, f"{asset}, {INDEX}, {BROAD}", found, word, why, KNOWN)
+        excess = log_change(history.assets[INDEX], at, weeks) - log_change(history.broad, at, weeks)
+        past = {INDEX: excess, asset: log_change(closes, at, weeks)}
+        slopes = estimate_slopes(next_week_return(closes, at), past, seed)
+    if slopes is None:
+        return missing_prices(statement, f"{asset} for two years")
+    slope = slopes[INDEX].times(WEEKS_A_YEAR)
+    return slope_claim(
+        statement,
+        slope,
+        data=f"{asset}, {INDEX}, {BROAD}",
+        verdict=verdict_with_power(slope),
+        effect=_effect(f"the Russell's {weeks}-week return over the broad index", asset),
+        predictors=PREDICTORS,
+    )
+
+
+def _effect(predictor: str, follower: str) -> str:
+    return (
+        f"With {predictor} one standard deviation higher, "
+        f"the annualised log return of {follower} in the next week was"
+    )

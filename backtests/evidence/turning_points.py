@@ -1,43 +1,48 @@
-"""Bitcoin's turns, the order in which other layers turn about them, and what its advances looked like.
+"""Bitcoin's turning points, and the order in which other layers turn around them.
 
-A turn is a close from which it fell by half, or rose to double, before it passed that close again: known only afterwards. It describes what
-happened; nothing can be traded on it.
+A turning point is a close from which the price halved, or doubled, before it passed that close
+again: known only afterwards. It describes what happened; nothing can be traded on it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, permutations
+from itertools import permutations
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.claim import FEWEST, Claim, Word, lacking, stated
-from backtests.evidence.events import every_day
+from backtests.evidence.claim import (
+    FEWEST,
+    Statement,
+    missing_prices,
+    tested_claim,
+    verdict_by_interval,
+)
+from backtests.evidence.document import Claim
+from backtests.evidence.estimate import Estimate
+from backtests.evidence.events import daily_closes
 from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.macro_drivers import RISK_CURVE
 from strategies.indicators import Floats, Ints
 
-FALL, RISE = 0.5, 2.0  # share lost, and times gained, that make a turn
-AROUND = 182  # days before and after a turn: it counts if it is the lowest or highest of them, and other layers turn with it inside
-FEWEST_TO_COMPARE = 2  # advances: of two one is always the shallower
-DIP = 0.3  # share lost on the way up
-LAYERS = {
-    "B5": ("high-yield bonds", "broad index", INDEX, BITCOIN),
-    "A10": ("government bonds", "broad index", INDEX, BITCOIN),
-}
-SAID = {
-    "B5": "Money moves in layers: bonds and financial conditions, then broad equities, then small caps; only then does it spill into crypto",
-    "A10": RISK_CURVE,
-}
-DISPERSED = "Not all altcoins rise together, nor in a straight line"
-SUPERCYCLE = (
-    "A supercycle: advances last longer, dips are absorbed by buyers, suppressed high beta revives"
+FALL, RISE = 0.5, 2.0  # share lost, and times gained, that make a turning point
+# Days before and after a turning point: it counts if it is the lowest or highest of them, and the
+# other layers' turning points are looked for within them.
+AROUND = 182
+SPILL = Statement(
+    "B5",
+    "Money moves in layers: bonds and financial conditions, then broad equities, then small caps;"
+    " only then does it spill into crypto",
 )
+LAYERS = {
+    SPILL: ("high-yield bonds", "broad index", INDEX, BITCOIN),
+    RISK_CURVE: ("government bonds", "broad index", INDEX, BITCOIN),
+}
 Kind = Literal["low", "high"]
 
 
 class Turn(NamedTuple):
-    """A close, and whether the price turned up or down from it; `day` is when it was known (UTC)."""
+    """A close from which the price turned up or down; `day` is when it was known (UTC)."""
 
     day: pd.Timestamp
     kind: Kind
@@ -45,36 +50,24 @@ class Turn(NamedTuple):
 
 
 class Order(NamedTuple):
-    """Of one turn: on which day from it each layer was lowest or highest within `AROUND` days, beside the straight line through its logs.
+    """On which day from one of Bitcoin's turning points each layer was lowest or highest.
 
-    Without the line a layer that rises all the time would be lowest at the beginning and highest at the end.
+    Within `AROUND` days, in deviations from a straight line through the layer's logs: otherwise a
+    layer with a trend would be lowest at the beginning and highest at the end.
     """
 
     turn: Turn
     days: Mapping[str, int]
 
 
-class Advance(NamedTuple):
-    """From a low to the high after it, or as far as it has come."""
-
-    low: Turn
-    high: Turn
-    finished: bool
-
-    @property
-    def days(self) -> int:
-        """How long it took."""
-        return (self.high.day - self.low.day).days
-
-
-def turns(closes: pd.Series) -> list[Turn]:
-    """All of them, lows and highs in turn; `closes` are daily."""
-    found: list[Turn] = []
+def find_turns(closes: pd.Series) -> list[Turn]:
+    """All turning points, lows and highs in turn; `closes` are daily."""
+    turns: list[Turn] = []
     prices, rows = closes.to_numpy(dtype=float), {"low": 0, "high": 0}
     rising: bool | None = None  # not known yet
 
-    def note(kind: Kind, row: int) -> None:
-        found.append(Turn(pd.Timestamp(closes.index[rows[kind]]), kind, float(prices[rows[kind]])))
+    def add(kind: Kind, row: int) -> None:
+        turns.append(Turn(pd.Timestamp(closes.index[rows[kind]]), kind, float(prices[rows[kind]])))
         rows["low" if kind == "high" else "high"] = row
 
     for row, price in enumerate(prices):
@@ -83,69 +76,58 @@ def turns(closes: pd.Series) -> list[Turn]:
         if rising is not True and price < prices[rows["low"]]:
             rows["low"] = row
         if rising is not False and price <= (1.0 - FALL) * prices[rows["high"]]:
-            note("high", row)
+            add("high", row)
             rising = False
         elif rising is not True and price >= RISE * prices[rows["low"]]:
-            note("low", row)
+            add("low", row)
             rising = True
-    return found
+    return turns
 
 
-def advances(closes: pd.Series) -> list[Advance]:
-    """From each low on; the last may not be over."""
-    found = turns(closes)
-    pairs = [Advance(low, high, True) for low, high in pairwise(found) if low.kind == "low"]
-    if found and found[-1].kind == "low":
-        since = closes[found[-1].day :]
-        best = pd.Timestamp(since.index[int(since.to_numpy().argmax())])
-        pairs.append(Advance(found[-1], Turn(best, "high", float(since.max())), False))
-    return pairs
-
-
-def ordered(history: History, layers: Sequence[str], kind: Kind) -> list[Order]:
-    """The layers' own turns about each of Bitcoin's, where all have prices all around it."""
-    closes, sign = (
-        {name: every_day(one) for name, one in _layers(history).items() if name in layers},
-        1.0 if kind == "high" else -1.0,
-    )
-    found = []
-    for turn in turns(closes[BITCOIN]):
+def order_of_turns(history: History, layers: Sequence[str], kind: Kind) -> list[Order]:
+    """The layers' turning points around each of Bitcoin's, where all have prices around it."""
+    sign = 1.0 if kind == "high" else -1.0
+    closes = {
+        name: daily_closes(series) for name, series in _layers(history).items() if name in layers
+    }
+    orders = []
+    for turn in find_turns(closes[BITCOIN]):
         first, last = turn.day - pd.Timedelta(days=AROUND), turn.day + pd.Timedelta(days=AROUND)
-        if turn.kind != kind or not all(
-            one.index[0] <= first and last <= one.index[-1] for one in closes.values()
-        ):
+        is_covered = all(
+            series.index[0] <= first and last <= series.index[-1] for series in closes.values()
+        )
+        if turn.kind != kind or not is_covered:
             continue
         logs = {
-            name: sign * np.log(one[first:last].to_numpy(dtype=float))
-            for name, one in closes.items()
+            name: sign * np.log(series[first:last].to_numpy(dtype=float))
+            for name, series in closes.items()
         }
         if logs[BITCOIN].argmax() == AROUND:
-            found.append(
-                Order(
-                    turn, {name: 0 if name == BITCOIN else _day_of(logs[name]) for name in layers}
-                )
-            )
-    return found
+            days = {name: 0 if name == BITCOIN else day_of_peak(logs[name]) for name in layers}
+            orders.append(Order(turn, days))
+    return orders
 
 
-def _day_of(logs: Floats) -> int:
-    """Where they are highest beside the straight line through them, in days from their middle."""
+def day_of_peak(logs: Floats) -> int:
+    """Where logs are highest above the straight line through them, in days from their middle."""
     days = np.arange(len(logs)) - AROUND
     return int((logs - np.polyval(np.polyfit(days, logs, 1), days)).argmax()) - AROUND
 
 
 def claims(history: History) -> Iterator[Claim]:
-    """Those about layers, about the alts among themselves, and about how long advances last."""
-    for id_, layers in LAYERS.items():
-        for kind in ("low", "high"):
-            yield _in_order(history, id_, layers, kind)
-    rises = advances(every_day(history.assets[BITCOIN]))
-    yield from _dispersed(history, rises)
-    yield from _supercycle(history, rises)
+    """Those about the order of layers."""
+    kinds: tuple[Kind, ...] = ("low", "high")
+    for statement, layers in LAYERS.items():
+        for kind in kinds:
+            reading = f"the order at Bitcoin's {kind}s"
+            yield _order_claim(statement.read_as(reading), history, layers, kind)
 
 
-def agreement(days: Ints) -> Floats:
-    """Share of pairs of layers that turned in the order of their columns, by turn; on the same day counts half. Turns x layers."""
+def share_in_order(days: Ints) -> Floats:
+    """Share of pairs of layers that turned in the order of their columns; turns x layers.
+
+    The same day counts half.
+    """
     first, second = np.triu_indices(days.shape[1], 1)
     return np.asarray((np.sign(days[:, second] - days[:, first]) + 1.0).mean(axis=1) / 2.0)
 
@@ -164,40 +146,57 @@ def _layers(history: History) -> dict[str, pd.Series]:
     }
 
 
-def _in_order(history: History, id_: str, layers: tuple[str, ...], kind: Kind) -> Claim:
-    reading = f"the order at Bitcoin's {kind}s"
-    found = ordered(history, layers, kind) if set(layers) <= _layers(history).keys() else []
-    if len(found) < 2:
-        return lacking(id_, SAID[id_], "bonds, indices and BTC around two of its turns")._replace(
-            reading=reading
-        )
-    days = np.array([[one.days[name] for name in layers] for one in found])
-    own = agreement(days)
-    low, high = mean_between(own) if len(found) >= FEWEST else (0.0, 1.0)
-    as_well = np.mean(
-        [
-            agreement(days[:, order]).mean() >= own.mean() - 1e-12
-            for order in map(list, permutations(range(len(layers))))
-        ]
+def _order_claim(
+    statement: Statement, history: History, layers: tuple[str, ...], kind: Kind
+) -> Claim:
+    has_layers = set(layers) <= _layers(history).keys()
+    orders = order_of_turns(history, layers, kind) if has_layers else []
+    if len(orders) < 2:
+        return missing_prices(statement, "bonds, indices and BTC around two of its turning points")
+    days = np.array([[order.days[name] for name in layers] for order in orders])
+    estimate = _order_estimate(days)
+    return tested_claim(
+        statement,
+        estimate,
+        test=f"share of pairs of layers that turn in this order within {AROUND} days; Student's"
+        " interval over turning points",
+        data=", ".join(layers),
+        unit="share",
+        verdict=verdict_by_interval(estimate.low, estimate.high, 0.5),
+        why=_order_in_words(estimate, days, layers, kind),
     )
-    word: Word = (
-        "cannot be told" if low <= 0.5 <= high else "supported" if low > 0.5 else "contradicted"
+
+
+def _order_estimate(days: Ints) -> Estimate:
+    """Mean share of pairs in order; p is the share of all orders that fit as well."""
+    shares = share_in_order(days)
+    low, high = interval_of_mean(shares) if len(days) >= FEWEST else (0.0, 1.0)
+    orders = map(list, permutations(range(days.shape[1])))
+    fits = [share_in_order(days[:, order]).mean() >= shares.mean() - 1e-12 for order in orders]
+    return Estimate(
+        n=len(days),
+        estimate=float(shares.mean()),
+        low=low,
+        high=high,
+        p=float(np.mean(fits)),
+        power=float("nan"),
+        smallest=float("nan"),
     )
-    when = ", ".join(
+
+
+def _order_in_words(estimate: Estimate, days: Ints, layers: tuple[str, ...], kind: Kind) -> str:
+    medians = ", ".join(
         f"{name} {int(np.median(column)):+d}" for name, column in zip(layers, days.T, strict=True)
     )
-    why = (
-        f"About its {len(found)} {kind}s {own.mean():.0%} of pairs turned in that order ({low:.0%} to {high:.0%}; half by chance); "
-        f"{as_well:.0%} of all orders fit as well. Median days from its own turn: {when}."
+    return (
+        f"At Bitcoin's {estimate.n} {kind}s {estimate.estimate:.0%} of pairs turned in this order"
+        f" (95 % CI {estimate.low:.0%} to {estimate.high:.0%}; 50% is chance); {estimate.p:.0%} of"
+        f" all possible orders fit as well. Median days from Bitcoin's turn: {medians}."
     )
-    test = f"share of pairs of layers that turn in this order within {AROUND} days; Student's interval over turns"
-    return Claim(
-        id_, SAID[id_], reading, test, ", ".join(layers), len(found), float(own.mean()), low, high, "share", float(as_well), None, word, why
-    )  # fmt: skip
 
 
-def mean_between(values: Floats) -> tuple[float, float]:
-    """Student's 95 % interval of a mean of shares, values independent; two at least."""
+def interval_of_mean(values: Floats) -> tuple[float, float]:
+    """Student's 95 % interval of a mean of independent shares; two at least."""
     from scipy import stats
 
     reach = (
@@ -206,96 +205,3 @@ def mean_between(values: Floats) -> tuple[float, float]:
         / np.sqrt(len(values))
     )
     return max(float(values.mean() - reach), 0.0), min(float(values.mean() + reach), 1.0)
-
-
-def _dispersed(history: History, rises: list[Advance]) -> Iterator[Claim]:
-    """Gains of the alts that were listed when an advance began, and their falls on the way."""
-    told, apart, dips = [], [], []
-    for rise in rises:
-        paths = {
-            name: one[rise.low.day : rise.high.day]
-            for name, one in history.alts.items()
-            if one.index[0] <= rise.low.day
-        }
-        paths = {
-            name: one
-            for name, one in paths.items()
-            if len(one) > 1 and one.index[-1] >= rise.high.day
-        }
-        if len(paths) < 2:
-            continue
-        gains = {name: float(one.iloc[-1] / one.iloc[0] - 1.0) for name, one in paths.items()}
-        bitcoin = rise.high.price / rise.low.price - 1.0
-        best, worst = (
-            max(gains, key=lambda name: gains[name]),
-            min(gains, key=lambda name: gains[name]),
-        )
-        apart.append(gains[worst] < bitcoin < gains[best])
-        dips.append(float(np.median([(1.0 - one / one.cummax()).max() for one in paths.values()])))
-        told.append(
-            f"{rise.low.day:%Y-%m}: {best} {gains[best]:+,.0%}, {worst} {gains[worst]:+,.0%}, BTC {bitcoin:+,.0%}"
-        )
-    if not told:
-        for reading in ("not together", "not in a straight line"):
-            yield lacking("B12", DISPERSED, "two alts over an advance of BTC")._replace(
-                reading=reading
-            )
-        return
-    yield stated(
-        "B12", DISPERSED, "in most advances of BTC one alt gained more than it and another less", "alts", float(np.mean(apart)), "share",
-        float(np.mean(apart)) > 0.5, f"From its lows to its highs, {'; '.join(told)}.", "not together", len(told),
-    )  # fmt: skip
-    deep = float(np.mean(np.array(dips) >= DIP))
-    falls = ", ".join(f"{fall:.0%}" for fall in dips)
-    yield stated(
-        "B12", DISPERSED, f"in most advances of BTC half of the alts fell by {DIP:.0%} or more on the way", "alts", float(np.median(dips)), "share",
-        deep > 0.5, f"The median alt's deepest fall on the way up was {falls}.", "not in a straight line", len(dips),
-    )  # fmt: skip
-
-
-def _supercycle(history: History, rises: list[Advance]) -> Iterator[Claim]:
-    """The latest advance against all before it."""
-    if len(rises) < 2:
-        for reading in ("longer", "shallower dips"):
-            yield lacking("B13", SUPERCYCLE, "BTC over two advances")._replace(reading=reading)
-        return
-    closes = every_day(history.assets[BITCOIN])
-    falls = [
-        float(
-            (
-                1.0
-                - closes[one.low.day : one.high.day] / closes[one.low.day : one.high.day].cummax()
-            ).max()
-        )
-        for one in rises
-    ]
-    last, before = rises[-1], rises[:-1]
-    name = f"the latest, from {last.low.day:%Y-%m-%d} to {last.high.day:%Y-%m-%d}{'' if last.finished else ' so far'},"
-    longest = max(before, key=lambda one: one.days)
-    why = f"Of {len(rises)} advances {name} took {last.days} days; the longest before, from {longest.low.day:%Y-%m-%d}, {longest.days}."
-    longer = stated(
-        "B13", SUPERCYCLE, "the latest advance of BTC is the longest", BITCOIN, float(last.days), "days", last.days > longest.days, why, "longer",
-        len(rises),
-    )  # fmt: skip
-    # One that is not over may still become longer, and may still fall.
-    yield (
-        longer
-        if last.finished or longer.verdict == "supported"
-        else longer._replace(verdict="cannot be told")
-    )
-    as_long = [fall for one, fall in zip(before, falls, strict=False) if one.days >= last.days / 2]
-    if not as_long:
-        yield lacking("B13", SUPERCYCLE, "BTC over another advance half as long")._replace(
-            reading="shallower dips"
-        )
-        return
-    listed = ", ".join(f"{fall:.0%}" for fall in as_long)
-    why = f"On the way it fell by {falls[-1]:.0%} at most; in those before that were at least half as long by {listed}."
-    shallower = stated(
-        "B13", SUPERCYCLE, "the deepest fall within the latest advance is shallower than in all others at least half as long", BITCOIN, falls[-1],
-        "share", falls[-1] < min(as_long), why, "shallower dips", 1 + len(as_long),
-    )  # fmt: skip
-    sure = shallower.verdict == "contradicted" or (
-        last.finished and len(as_long) >= FEWEST_TO_COMPARE
-    )
-    yield shallower if sure else shallower._replace(verdict="cannot be told")

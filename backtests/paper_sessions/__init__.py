@@ -1,1 +1,1 @@
-"""A journal read back: uptime, execution, and how closely the session tracked the backtest of its days."""
+"""A paper session's journal read back: uptime, execution, comparison with the backtest."""

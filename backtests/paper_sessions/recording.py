@@ -1,4 +1,4 @@
-"""A journal read once, with what each of its sessions was set up to do."""
+"""A paper session's journal read once, with the settings of each of its sessions."""
 
 import json
 from collections.abc import Mapping
@@ -8,77 +8,81 @@ from typing import Any, NamedTuple
 
 from backtests.engine.journal_run import run_of
 from backtests.engine.simulation import Run
-from brokers.journal.journal import RESUMED, Journal
+from brokers.journal.journal import Journal
 from brokers.journal.lock import holder
 from brokers.journal.opening import open_journal
+from brokers.journal.reader import RESUMED
 from brokers.journal.records import (
     DecisionRow,
     EquityRow,
     FillRow,
-    Incident,
+    IncidentRow,
     Intent,
     OrderRow,
-    Session,
+    SessionRecord,
 )
 from brokers.live.observer import MARGIN
 from brokers.prices.clean import bar_length
 from strategies.decision import Decision
 
 REPLAYED = "replayed"  # outcome of a session that was history through the live path
-EVERY = 1_000_000  # incidents
-NAN = float("nan")
+ALL_INCIDENTS = 1_000_000
+UNKNOWN = float("nan")
 
 
-class Setup(NamedTuple):
+class SessionSetup(NamedTuple):
     """What a session's settings say about its bars, whatever version wrote them.
 
-    Names of its coins, of the coin they are quoted in, seconds of a bar, seconds after a bar's end within which a decision is in time.
+    Names of its coins and of the coin they are quoted in, seconds of a bar, and seconds after a
+    bar's end within which a decision is in time.
     """
 
     coins: tuple[str, ...]
     quote: str
-    length: int
+    bar_seconds: int
     in_time: float
 
 
-class Kept(NamedTuple):
-    """Everything in a journal up to its last decision. `run` is the same in a backtest's words, coins as the last session has them.
+class JournalSnapshot(NamedTuple):
+    """Everything in a journal up to its last decision.
 
-    `opens` are opens of bars by the end of the bar and coin, where an order was filled in them; `running`: a session holds the journal now.
+    `run` is the same as a backtest has it, with the coins of the last session. `opens` are opens of
+    bars by the end of the bar and coin, where an order was filled in them. `running`: a session
+    holds the journal now.
     """
 
     path: Path
     account: str
-    sessions: list[Session]
-    setups: Mapping[int, Setup]
+    sessions: list[SessionRecord]
+    setups: Mapping[int, SessionSetup]
     decisions: list[DecisionRow]
     run: Run
     intents: list[Intent]
     orders: list[OrderRow]
     fills: list[FillRow]
     equity: list[EquityRow]
-    incidents: list[Incident]
+    incidents: list[IncidentRow]
     opens: Mapping[tuple[int, str], float]
     halted: str | None
     resumed: float | None
     running: bool
 
     @property
-    def setup(self) -> Setup:
-        """What the last session was set up to do."""
+    def setup(self) -> SessionSetup:
+        """The setup of the last session."""
         return self.setups[self.sessions[-1].id] if self.sessions else setup_of("{}")
 
     @property
     def replayed(self) -> bool:
         """Whether this was no session on live prices but a replay of history."""
-        return bool(self.sessions) and all(one.outcome == REPLAYED for one in self.sessions)
+        return bool(self.sessions) and all(session.outcome == REPLAYED for session in self.sessions)
 
-    def of(self, row: DecisionRow) -> Setup:
-        """What the session was set up to do that made the decision."""
-        return self.setups.get(row.session, self.setup)
+    def setup_at(self, decision: DecisionRow) -> SessionSetup:
+        """The setup of the session that made the decision."""
+        return self.setups.get(decision.session, self.setup)
 
 
-def read(path: Path) -> Kept:
+def read_journal(path: Path) -> JournalSnapshot:
     """Read the journal at `path`, also while a session writes it.
 
     Raises
@@ -89,84 +93,87 @@ def read(path: Path) -> Kept:
     """
     with open_journal(path, time, locked=False) as journal:
         sessions = journal.sessions()
-        setups = {one.id: setup_of(one.settings) for one in sessions}
+        setups = {session.id: setup_of(session.settings) for session in sessions}
         last = setups[sessions[-1].id] if sessions else setup_of("{}")
         decisions = list(journal.decisions())
         until = decisions[-1].time if decisions else 0
-        run = _told_alike(run_of(journal, last.length, until=until), decisions, setups, last)
-        intents = [one for one in journal.intents() if one.time <= until]
+        coins = {row.time: setups[row.session].coins for row in decisions if row.session in setups}
+        intents = [intent for intent in journal.intents() if intent.time <= until]
         resumed = journal.get(RESUMED)
-        return Kept(
+        return JournalSnapshot(
             path=path,
             account=journal.account_id,
             sessions=sessions,
             setups=setups,
             decisions=decisions,
-            run=run,
+            run=_with_coins(run_of(journal, last.bar_seconds, until=until), coins, last.coins),
             intents=intents,
             orders=journal.orders(),
             fills=journal.fills(),
             equity=[row for row in journal.equity() if row.time <= until],
-            incidents=journal.incidents(EVERY),
-            opens=_opens(journal, intents, last.length),
-            halted=journal.halted(),
+            incidents=journal.incidents(ALL_INCIDENTS),
+            opens=_opens(journal, intents, last.bar_seconds),
+            halted=journal.halt_reason(),
             resumed=float(resumed) if resumed else None,
             running=bool(holder(path)),
         )
 
 
-def setup_of(settings: str) -> Setup:
+def setup_of(settings: str) -> SessionSetup:
     """What a session's settings (JSON) say; where they cannot be read, what most have."""
     try:
-        found: Any = json.loads(settings)
+        content: Any = json.loads(settings)
     except ValueError:
-        found = {}
-    sections: Any = found if isinstance(found, dict) else {}
+        content = {}
+    sections: Any = content if isinstance(content, dict) else {}
     coins, paper = sections.get("coins", []), sections.get("paper", {})
     quotes = [str(coin["market"]).partition("/")[2] for coin in coins]
-    length = int(bar_length(sections.get("exchange", {}).get("timeframe", "1d")).total_seconds())
-    in_time = float(paper.get("grace", 0.0)) + float(paper.get("patience", 0.0)) + MARGIN
-    return Setup(
-        tuple(str(coin["name"]) for coin in coins),
-        quotes[0] if quotes else "quote units",
-        length,
-        in_time,
+    length = bar_length(sections.get("exchange", {}).get("timeframe", "1d"))
+    return SessionSetup(
+        coins=tuple(str(coin["name"]) for coin in coins),
+        quote=quotes[0] if quotes else "quote units",
+        bar_seconds=int(length.total_seconds()),
+        in_time=float(paper.get("grace", 0.0)) + float(paper.get("patience", 0.0)) + MARGIN,
     )
 
 
-def _told_alike(run: Run, rows: list[DecisionRow], setups: Mapping[int, Setup], last: Setup) -> Run:
-    """Every decision with an entry for each of the last session's coins; one that had other coins knew nothing of them."""
-    coins = {row.time: setups[row.session].coins for row in rows if row.session in setups}
+def _with_coins(run: Run, coins: Mapping[int, tuple[str, ...]], now: tuple[str, ...]) -> Run:
+    """`run` with an entry for each coin of `now` in every decision.
+
+    `coins` are those of a decision, by its time; it knew nothing of the others.
+    """
     return run._replace(
         decisions=[
-            _for_coins(one, coins.get(one.time, last.coins), last.coins) for one in run.decisions
+            _rearrange(decision, coins.get(decision.time, now), now) for decision in run.decisions
         ]
     )
 
 
-def _for_coins(one: Decision, then: tuple[str, ...], now: tuple[str, ...]) -> Decision:
+def _rearrange(decision: Decision, then: tuple[str, ...], now: tuple[str, ...]) -> Decision:
     if then == now:
-        return one
-    places = [then.index(coin) if coin in then else None for coin in now]
+        return decision
+    positions = [then.index(coin) if coin in then else None for coin in now]
 
-    def moved(values: tuple[float, ...], unknown: float) -> tuple[float, ...]:
-        return tuple(unknown if place is None else values[place] for place in places)
+    def pick(values: tuple[float, ...], unknown: float) -> tuple[float, ...]:
+        return tuple(unknown if position is None else values[position] for position in positions)
 
-    return one._replace(
-        missing=moved(one.missing, NAN),
-        current=moved(one.current, 0.0),
-        targets=moved(one.targets, 0.0),
-        sizes=moved(one.sizes, 0.0),
+    return decision._replace(
+        missing=pick(decision.missing, UNKNOWN),
+        current=pick(decision.current, 0.0),
+        targets=pick(decision.targets, 0.0),
+        sizes=pick(decision.sizes, 0.0),
     )
 
 
-def _opens(journal: Journal, intents: list[Intent], length: int) -> dict[tuple[int, str], float]:
-    wanted = {(one.time + length, one.symbol) for one in intents}
-    if not wanted:
+def _opens(
+    journal: Journal, intents: list[Intent], bar_seconds: int
+) -> dict[tuple[int, str], float]:
+    keys = {(intent.time + bar_seconds, intent.symbol) for intent in intents}
+    if not keys:
         return {}
-    bars = journal.bars(min(wanted)[0], max(wanted)[0])
+    bars = journal.bars(min(keys)[0], max(keys)[0])
     return {
         (bar.time, bar.symbol): bar.open
         for bar in bars
-        if bar.stale == 0 and (bar.time, bar.symbol) in wanted
+        if bar.stale == 0 and (bar.time, bar.symbol) in keys
     }

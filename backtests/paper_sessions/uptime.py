@@ -1,15 +1,19 @@
-"""Which bars a session has decided, how late, and which it has missed and why."""
+"""Which bars a paper session decided on, how late, and which it missed and why."""
 
 from collections.abc import Iterator, Set
 from statistics import median
 from typing import NamedTuple
 
-from backtests.paper_sessions.recording import Kept
-from brokers.journal.records import DecisionRow, Session
+from backtests.paper_sessions.recording import JournalSnapshot
+from brokers.journal.records import DecisionRow, SessionRecord
+from brokers.plurals import count
+
+NOT_RUNNING = "no paper session was running"
+NO_REASON = "the journal gives no reason"
 
 
-class Ran(NamedTuple):
-    """One session of the journal, its outcome in words."""
+class SessionSummary(NamedTuple):
+    """One session of the journal, its outcome as text."""
 
     id: int
     started: float
@@ -21,8 +25,8 @@ class Ran(NamedTuple):
     killed: bool
 
 
-class Missed(NamedTuple):
-    """Bars in a row that were not decided, by the ends of the first and the last, and why."""
+class MissedBars(NamedTuple):
+    """Bars in a row without a decision, by the ends of the first and the last, and why."""
 
     first: int
     last: int
@@ -30,122 +34,126 @@ class Missed(NamedTuple):
     why: str
 
 
-class Late(NamedTuple):
-    """A bar decided later than a session that runs should."""
+class LateDecision(NamedTuple):
+    """A bar decided later than by a session that runs."""
 
     time: int
     minutes: float
     why: str
 
 
-class Attendance(NamedTuple):
-    """Bars between the first and the last that were decided. `usual` is the median delay of a decision, in seconds."""
+class Uptime(NamedTuple):
+    """Bars between the first and the last decision.
+
+    `usual` is the median delay of a decision, in seconds.
+    """
 
     decided: int
     usual: float | None
-    missed: tuple[Missed, ...]
-    late: tuple[Late, ...]
+    missed: tuple[MissedBars, ...]
+    late: tuple[LateDecision, ...]
 
     @property
     def missing(self) -> int:
-        """Number of bars that were not decided."""
-        return sum(one.bars for one in self.missed)
+        """Number of bars without a decision."""
+        return sum(gap.bars for gap in self.missed)
 
 
-def attendance(kept: Kept, idle: Set[int] = frozenset()) -> Attendance:
-    """Who was there at each bar; at those in `idle` no coin had a price, so that nobody was missed."""
-    rows = kept.decisions
-    missed: list[Missed] = []
-    for time, length, why in _missed(kept, idle):
+def measure_uptime(journal: JournalSnapshot, idle: Set[int] = frozenset()) -> Uptime:
+    """Decided, missed and late bars; at those in `idle` no coin had a price, so none is missed."""
+    rows = journal.decisions
+    missed: list[MissedBars] = []
+    for time, length, why in _missed_bars(journal, idle):
         before = missed[-1] if missed else None
         if before and before.last + length == time and before.why == why:
             missed[-1] = before._replace(last=time, bars=before.bars + 1)
         else:
-            missed.append(Missed(time, time, 1, why))
+            missed.append(MissedBars(time, time, 1, why))
     usual = median(row.decided_at - row.time for row in rows) if rows else None
-    return Attendance(len(rows), usual, tuple(missed), tuple(_late(kept)))
+    return Uptime(len(rows), usual, tuple(missed), tuple(_late_decisions(journal)))
 
 
-def ran(kept: Kept) -> list[Ran]:
+def summarize_sessions(journal: JournalSnapshot) -> list[SessionSummary]:
     """All sessions, oldest first."""
     counts: dict[int, int] = {}
-    for row in kept.decisions:
+    for row in journal.decisions:
         counts[row.session] = counts.get(row.session, 0) + 1
     return [
-        Ran(
-            one.id,
-            one.started,
-            one.ended,
-            one.mode,
-            _outcome(kept, one),
-            counts.get(one.id, 0),
-            one.version,
-            _killed(kept, one),
+        SessionSummary(
+            id=session.id,
+            started=session.started,
+            ended=session.ended,
+            mode=session.mode,
+            outcome=_outcome(journal, session),
+            decisions=counts.get(session.id, 0),
+            version=session.version,
+            killed=_killed(journal, session),
         )
-        for one in kept.sessions
+        for session in journal.sessions
     ]
 
 
-def _missed(kept: Kept, idle: Set[int]) -> Iterator[tuple[int, int, str]]:
-    """End of each bar that should have been decided, its length, and why it was not."""
-    last_decided = {row.session: row.time for row in kept.decisions}
-    for before, after in zip(kept.decisions, kept.decisions[1:], strict=False):
-        length = max(kept.of(before).length, kept.of(after).length)
+def _missed_bars(journal: JournalSnapshot, idle: Set[int]) -> Iterator[tuple[int, int, str]]:
+    """End of each bar that lacks a decision, its length in seconds, and why."""
+    last_decided = {row.session: row.time for row in journal.decisions}
+    for before, after in zip(journal.decisions, journal.decisions[1:], strict=False):
+        length = max(journal.setup_at(before).bar_seconds, journal.setup_at(after).bar_seconds)
         for time in range((before.time // length + 1) * length, after.time, length):
             if time not in idle:
-                yield time, length, _why(kept, time, length, last_decided)
+                yield time, length, _why_missed(journal, time, length, last_decided)
 
 
-def _why(kept: Kept, time: int, length: int, last_decided: dict[int, int]) -> str:
-    begun = [one for one in kept.sessions if one.started < time + length]
-    if not begun:
-        return "no session ran"
-    last = begun[-1]
+def _why_missed(
+    journal: JournalSnapshot, time: int, length: int, last_decided: dict[int, int]
+) -> str:
+    started = [session for session in journal.sessions if session.started < time + length]
+    if not started:
+        return NOT_RUNNING
+    last = started[-1]
     if last.ended is not None and last.ended <= time:
-        return f"no session ran: the one before ended as {last.outcome}"
-    if last.ended is None and last_decided.get(last.id, 0) < time and _killed(kept, last):
-        return "no session ran: the one before was killed"
-    return _trouble(kept, time, length) or "a session ran and left no word"
+        return f"{NOT_RUNNING}: the previous one ended as {last.outcome}"
+    if last.ended is None and last_decided.get(last.id, 0) < time and _killed(journal, last):
+        return f"{NOT_RUNNING}: the previous one was killed"
+    return _incident_at(journal, time, length) or f"a paper session was running; {NO_REASON}"
 
 
-def _trouble(kept: Kept, time: int, length: int) -> str:
-    """What a session that ran had to say around that bar."""
-    found = [
-        one
-        for one in kept.incidents
-        if one.severity != "info" and one.time < time + length and one.last >= time
-    ]
-    return f"{found[0].kind}: {found[0].text}" if found else ""
+def _incident_at(journal: JournalSnapshot, time: int, length: int) -> str:
+    """What a running session reported around that bar; empty for nothing."""
+    return next(
+        (
+            f"{incident.kind}: {incident.text}"
+            for incident in journal.incidents
+            if incident.severity != "info"
+            and incident.time < time + length
+            and incident.last >= time
+        ),
+        "",
+    )
 
 
-def _late(kept: Kept) -> Iterator[Late]:
-    started = {one.id: one.started for one in kept.sessions}
-    for row in kept.decisions:
+def _late_decisions(journal: JournalSnapshot) -> Iterator[LateDecision]:
+    started = {session.id: session.started for session in journal.sessions}
+    for row in journal.decisions:
         delay = row.decided_at - row.time
-        if delay > kept.of(row).in_time:
-            yield Late(
-                row.time, delay / 60.0, _late_because(kept, row, started.get(row.session, 0.0))
-            )
+        if delay > journal.setup_at(row).in_time:
+            why = _why_late(journal, row, started.get(row.session, 0.0))
+            yield LateDecision(row.time, delay / 60.0, why)
 
 
-def _late_because(kept: Kept, row: DecisionRow, started: float) -> str:
-    why = (
-        f"the session began {(started - row.time) / 60.0:,.0f} minutes after the bar"
-        if started > row.time
-        else ""
-    )
-    return (
-        "; ".join(text for text in (why, row.note) if text)
-        or _trouble(kept, row.time, kept.of(row).length)
-        or "nothing was written down about it"
-    )
+def _why_late(journal: JournalSnapshot, row: DecisionRow, started: float) -> str:
+    reasons = [row.note] if row.note else []
+    if started > row.time:
+        minutes = count(round((started - row.time) / 60.0), "minute")
+        reasons.insert(0, f"the paper session started {minutes} after the bar")
+    length = journal.setup_at(row).bar_seconds
+    return "; ".join(reasons) or _incident_at(journal, row.time, length) or NO_REASON
 
 
-def _killed(kept: Kept, session: Session) -> bool:
-    return session.ended is None and not (kept.running and session is kept.sessions[-1])
+def _killed(journal: JournalSnapshot, session: SessionRecord) -> bool:
+    return session.ended is None and not (journal.running and session is journal.sessions[-1])
 
 
-def _outcome(kept: Kept, session: Session) -> str:
-    if _killed(kept, session):
-        return "killed: it had no time to say how it ended"
+def _outcome(journal: JournalSnapshot, session: SessionRecord) -> str:
+    if _killed(journal, session):
+        return "killed: no end is recorded"
     return "running" if session.outcome is None else session.outcome

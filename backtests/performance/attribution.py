@@ -1,18 +1,18 @@
-"""Where a run's profit came from: by coin, by spell, by month."""
+"""Where a run's profit came from: by coin, by gate period, by month."""
 
 import numpy as np
 import pandas as pd
 
 from backtests.engine.inputs import Inputs
 from backtests.engine.simulation import Run
-from backtests.performance.gate_periods import Spell
+from backtests.performance.gate_periods import GatePeriod
 from backtests.performance.metrics import daily_rows
 
 OUTSIDE = "outside"
 
 
 def units_held(run: Run, inputs: Inputs) -> pd.DataFrame:
-    """Coin units held at each bar's close, one column a coin."""
+    """Coin units held at each bar's close, one column per coin."""
     return _by_bar(run, inputs, "size").cumsum()
 
 
@@ -22,10 +22,10 @@ def exposures(run: Run, inputs: Inputs, equity: pd.Series) -> pd.DataFrame:
 
 
 def profits(run: Run, inputs: Inputs) -> pd.DataFrame:
-    """Quote units each coin gained or lost from the close before to this bar's, fees taken off; interest on cash is in none.
+    """Profit of each coin by bar, from the close before to this bar's, after fees; quote units.
 
-    What was held moves with the close; what was traded at this bar moves from the fill's price. The sum over all bars and
-    coins is the change of equity less interest.
+    What was held moves with the close; what was traded at this bar moves from the fill's price. The
+    sum over all bars and coins is the change of equity less interest on cash.
     """
     traded, closes = _by_bar(run, inputs, "size"), _closes(inputs)
     moved = traded.cumsum().shift(fill_value=0.0).mul(closes.diff()).fillna(0.0)
@@ -33,24 +33,24 @@ def profits(run: Run, inputs: Inputs) -> pd.DataFrame:
     return moved + bought - _by_bar(run, inputs, "fee")
 
 
-def by_spell(profit: pd.DataFrame, spells: list[Spell]) -> pd.DataFrame:
-    """`profits` summed over each spell, one row a spell by its first day, and one for the bars outside.
+def by_gate_period(profit: pd.DataFrame, gate_periods: list[GatePeriod]) -> pd.DataFrame:
+    """`profits` summed over each gate period, by the day it opened, and over the bars outside.
 
-    A spell lasts until the bar after the gate shut, at whose open the exit fills.
+    A period lasts until the bar after the gate closed, at whose open the exit fills.
     """
     index = profit.index
     label = np.full(len(index), OUTSIDE, dtype=object)
-    for spell in spells:
-        first = int(index.searchsorted(spell.opened))
-        last = int(index.searchsorted(spell.closed)) + 1 if spell.closed else len(index)
-        label[first + 1 : last + 1] = f"{spell.opened:%Y-%m-%d}"
+    for period in gate_periods:
+        first = int(index.searchsorted(period.opened))
+        last = int(index.searchsorted(period.closed)) + 1 if period.closed else len(index)
+        label[first + 1 : last + 1] = f"{period.opened:%Y-%m-%d}"
     total = profit.groupby(label).sum()
-    rows = [f"{spell.opened:%Y-%m-%d}" for spell in spells] + [OUTSIDE]
+    rows = [f"{period.opened:%Y-%m-%d}" for period in gate_periods] + [OUTSIDE]
     return total.reindex(rows, fill_value=0.0)
 
 
 def monthly_returns(equity: pd.Series) -> pd.Series:
-    """Return of each calendar month (UTC), indexed by its period; the first and the last may be cut short."""
+    """Return of each calendar month (UTC); the first and the last may be incomplete."""
     daily = equity.iloc[daily_rows(pd.DatetimeIndex(equity.index))]
     days = (pd.DatetimeIndex(daily.index) - pd.Timedelta(nanoseconds=1)).tz_localize(None)
     ends = pd.Series(daily.to_numpy(), days).groupby(days.to_period("M")).last()
@@ -65,7 +65,7 @@ def _closes(inputs: Inputs) -> pd.DataFrame:
 
 
 def _by_bar(run: Run, inputs: Inputs, what: str) -> pd.DataFrame:
-    """Signed size, signed value or fee of the orders that filled, by the bar at whose open they did."""
+    """Signed size, signed value or fee of filled orders, by the bar at whose open they filled."""
     table = pd.DataFrame(0.0, index=inputs.grid, columns=list(inputs.coins))
     values, columns = (
         table.to_numpy(copy=True),

@@ -13,7 +13,7 @@ FLAT = 1e-12  # a deviation of daily returns below this is rounding, not risk
 
 
 class Metrics(NamedTuple):
-    """Fractions, not percent; yearly where the name says so. None where a figure does not exist (no risk, no day)."""
+    """Fractions, not percent, some of them annualised; None: the figure does not exist."""
 
     total_return: float
     cagr: float | None
@@ -30,7 +30,10 @@ class Metrics(NamedTuple):
 
 
 def daily_rows(ends: pd.DatetimeIndex) -> NDArray[np.intp]:
-    """Rows of the last bar of each UTC day; `ends` are the instants at which bars ended (24:00 belongs to the day it ends)."""
+    """Rows of the last bar of each UTC day; `ends` are the instants at which bars ended.
+
+    24:00 belongs to the day that it ends.
+    """
     days = (ends - pd.Timedelta(nanoseconds=1)).floor("D").asi8
     return np.flatnonzero(np.append(np.diff(days) != 0, True))
 
@@ -41,13 +44,19 @@ def returns(values: Floats) -> Floats:
 
 
 def sharpe(daily_returns: Floats) -> float | None:
-    """Mean over sample standard deviation of daily returns, times sqrt(365), no risk-free rate (Sharpe 1994, eq. 7 to 9)."""
+    """Mean over sample standard deviation of daily returns, times sqrt(365), no risk-free rate.
+
+    Sharpe 1994, equations 7 to 9.
+    """
     deviation = daily_returns.std(ddof=1) if len(daily_returns) > 1 else 0.0
     return float(daily_returns.mean() / deviation * np.sqrt(DAYS)) if deviation > FLAT else None
 
 
 def sortino(daily_returns: Floats) -> float | None:
-    """Mean over downside deviation below 0, taken over all days, times sqrt(365) (Sortino and Price 1994)."""
+    """Mean over downside deviation below 0, taken over all days, times sqrt(365).
+
+    Sortino and Price 1994.
+    """
     downside = np.sqrt(np.mean(np.minimum(daily_returns, 0.0) ** 2)) if len(daily_returns) else 0.0
     return float(daily_returns.mean() / downside * np.sqrt(DAYS)) if downside > FLAT else None
 
@@ -67,13 +76,14 @@ def longest_drawdown(values: Floats) -> int:
 def measure(
     equity: pd.Series, exposure: Floats, traded: float, orders: int, fees: float
 ) -> Metrics:
-    """All figures of one run.
+    """All figures of an equity curve.
 
     Parameters
     ----------
     equity : quote units by instant a bar ended; the first value is the starting cash.
-    exposure : share of equity in coins, one entry a bar.
+    exposure : share of equity in coins, one entry per bar.
     traded : quote units bought and sold together; turnover is that over mean equity and years.
+    orders, fees : number of orders filled, and what they cost in quote units.
 
     """
     values = equity.to_numpy(dtype=float)[daily_rows(pd.DatetimeIndex(equity.index))]
@@ -86,9 +96,9 @@ def measure(
     return Metrics(
         total_return=float(growth - 1),
         cagr=cagr,
-        volatility=float(daily_returns.std(ddof=1) * np.sqrt(DAYS))
-        if len(daily_returns) > 1
-        else None,
+        volatility=(
+            float(daily_returns.std(ddof=1) * np.sqrt(DAYS)) if len(daily_returns) > 1 else None
+        ),
         sharpe=sharpe(daily_returns),
         sortino=sortino(daily_returns),
         calmar=cagr / -worst if cagr is not None and worst < 0 else None,  # Young 1991

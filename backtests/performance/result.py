@@ -1,4 +1,4 @@
-"""What a run earned, before it is compared with anything."""
+"""The result of a run, before it is compared with anything."""
 
 from typing import NamedTuple
 
@@ -22,34 +22,30 @@ class Result(NamedTuple):
 
 
 def evaluate_run(inputs: Inputs, run: Run) -> Result:
-    """The figures of a run over these inputs, whoever made it."""
+    """The figures of a run over these inputs, a backtest's or a replay's."""
     equity = equity_frame(run)
     filled = [order for order in run.orders if order.filled is not None]
-    traded, fees = (
-        sum(abs(order.size * order.price) for order in filled),
-        sum(order.fee for order in filled),
+    metrics = measure(
+        equity["value"],
+        equity["exposure"].to_numpy(),
+        traded=sum(abs(order.size * order.price) for order in filled),
+        orders=len(filled),
+        fees=sum(order.fee for order in filled),
     )
-    metrics = measure(equity["value"], equity["exposure"].to_numpy(), traded, len(filled), fees)
-    return Result(
-        inputs,
-        run,
-        equity,
-        metrics,
-        events(inputs.table, equity["value"], inputs.bitcoin["close"].reindex(equity.index)),
-    )
+    bitcoin = inputs.bitcoin["close"].reindex(equity.index)
+    return Result(inputs, run, equity, metrics, events(inputs.table, equity["value"], bitcoin))
 
 
 def equity_frame(run: Run) -> pd.DataFrame:
-    """`value`, `cash` (quote units) and `exposure` (share of value in coins), one row a coin bar, by the instant it ended."""
+    """`value`, `cash` (quote units) and `exposure` (share of value in coins) by end of bar."""
     decisions = run.decisions
-    index = pd.DatetimeIndex(
-        np.array([decision.time for decision in decisions], dtype="datetime64[s]"),
-        tz="UTC",
-        name="time",
-    ).as_unit("ns")
+    times = np.array([decision.time for decision in decisions], dtype="datetime64[s]")
     frame = pd.DataFrame(
-        {"value": [one.equity for one in decisions], "cash": [one.cash for one in decisions]},
-        index=index,
+        {
+            "value": [decision.equity for decision in decisions],
+            "cash": [decision.cash for decision in decisions],
+        },
+        index=pd.DatetimeIndex(times, tz="UTC", name="time").as_unit("ns"),
     )
     frame["exposure"] = 1.0 - frame["cash"] / frame["value"]
     return frame

@@ -1,9 +1,9 @@
-"""What a table is made of: what each cell shows, by what it sorts, how it is coloured."""
+"""Tables: what each cell shows, by what it sorts, how it is coloured."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from backtests.report.figures import words
+from backtests.benchmarks.labels import label
 
 NONE = "-"
 LOWEST = "-Infinity"  # by what a missing number sorts, as JavaScript reads it
@@ -11,7 +11,7 @@ LAST = "zz"  # sorts behind every name and date
 
 
 class Cell(NamedTuple):
-    """`sort` orders the column (text sorts by itself if None); `shade` from -1 (loss) to 1 (gain) colours it."""
+    """`sort` orders the column (None: the text does), `shade` colours it, -1 (loss) to 1 (gain)."""
 
     text: str
     sort: float | str | None = None
@@ -46,40 +46,38 @@ def gain(value: float | None, form: str) -> Cell:
 Column = tuple[str, str, str]  # heading, name of the figure, form
 BENCHMARK_COLUMNS: tuple[Column, ...] = (
     ("total return", "total_return", "{:+,.0%}"),
-    ("per year", "cagr", "{:+.1%}"),
-    ("Sharpe", "sharpe", "{:.2f}"),
+    ("CAGR", "cagr", "{:+.1%}"),
+    ("Sharpe ratio", "sharpe", "{:.2f}"),
     ("max drawdown", "max_drawdown", "{:.0%}"),
-    ("days under", "max_drawdown_days", "{:,}"),
+    ("longest drawdown (days)", "max_drawdown_days", "{:,}"),
     ("volatility", "volatility", "{:.0%}"),
     ("Sortino", "sortino", "{:.2f}"),
     ("Calmar", "calmar", "{:.2f}"),
-    ("exposure", "exposure", "{:.0%}"),
-    ("turnover/yr", "turnover", "{:.1f}"),
+    ("average exposure", "exposure", "{:.0%}"),
+    ("turnover a year", "turnover", "{:.1f}"),
     ("orders", "orders", "{:,}"),
 )
 
 
 def side_by_side(
-    everyone: Mapping[str, Mapping[str, Any]],
+    rows: Mapping[str, Mapping[str, float | None]],
     intervals: Mapping[str, Mapping[str, Sequence[float]]],
     columns: Sequence[Column],
     own: str,
 ) -> Table:
-    """Figures by name, one row each, that of `own` marked; (low, high) of an interval in a second line of the cell."""
-    rows = []
-    for name, metrics in everyone.items():
-        spans = intervals.get(name, {})
-        cells = [Cell(words(name), None, "own" if name == own else "")]
+    """Figures by name, one row each, that of `own` marked; intervals in a second line of a cell."""
+    table_rows = []
+    for name, figures in rows.items():
+        bounds = intervals.get(name, {})
+        cells = [Cell(label(name), None, "own" if name == own else "")]
         for _, key, form in columns:
-            cell, span = (
-                number(metrics[key], form),
-                interval(spans.get(key), form) if metrics[key] is not None else "",
-            )
+            cell = number(figures[key], form)
+            span = interval(bounds.get(key), form) if figures[key] is not None else ""
             cells.append(cell._replace(text=f"{cell.text}\n{span}") if span else cell)
-        rows.append(cells)
-    return Table([("", False), *((heading, True) for heading, _, _ in columns)], rows)
+        table_rows.append(cells)
+    return Table([("", False), *((heading, True) for heading, _, _ in columns)], table_rows)
 
 
 def interval(bounds: Sequence[float] | None, form: str) -> str:
-    """(low, high) in words, "" for none."""
+    """(low, high) as text, "" for none."""
     return f"{form.format(bounds[0])} to {form.format(bounds[1])}" if bounds else ""

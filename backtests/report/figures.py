@@ -1,17 +1,19 @@
-"""The pictures of a run as Plotly figures: plain dictionaries of traces and layout.
+"""The pictures of a run as Plotly figures: dictionaries of traces and layout.
 
 Colours are names such as "--strategy": the page replaces them by those of its light or dark theme.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtests.benchmarks.labels import label
 from backtests.performance.attribution import OUTSIDE
 from backtests.performance.metrics import drawdowns
+from backtests.runs.document import GatePeriodRecord, ProfitRecord, RandomGatesRecord
 
 Figure = dict[str, Any]
 COIN_COLOURS = ("--coin-1", "--coin-2", "--coin-3", "--coin-4", "--coin-5", "--coin-6")
@@ -28,11 +30,11 @@ MARKS = {
 }
 
 
-def equity(curves: pd.DataFrame, spells: Sequence[Mapping[str, Any]]) -> Figure:
-    """Value of the strategy and the benchmarks on a log axis, the gate's spells shaded; start at 1."""
+def equity(curves: pd.DataFrame, periods: Sequence[GatePeriodRecord]) -> Figure:
+    """Value of the strategy and the benchmarks on a log axis, gate periods shaded; start at 1."""
     names = [name for name in curves.columns if name != "time" and not name.startswith("exposure_")]
     traces = [
-        _daily(curves, curves[name] / curves[name].iloc[0], words(name))
+        _daily(curves, curves[name] / curves[name].iloc[0], label(name))
         | {
             "visible": True if name in SHOWN_AT_FIRST else "legendonly",
             "hovertemplate": "%{y:.3~g}",
@@ -43,18 +45,18 @@ def equity(curves: pd.DataFrame, spells: Sequence[Mapping[str, Any]]) -> Figure:
     return _figure(
         traces,
         yaxis={"type": "log", "title": {"text": "value, start = 1"}},
-        shapes=_shaded(_last_day(curves), spells),
+        shapes=_shaded(_last_day(curves), periods),
         hovermode="x unified",
     )
 
 
-def drawdown(curves: pd.DataFrame, spells: Sequence[Mapping[str, Any]]) -> Figure:
+def drawdown(curves: pd.DataFrame, periods: Sequence[GatePeriodRecord]) -> Figure:
     """Distance below the highest value so far, strategy and Bitcoin."""
     traces = []
     for name in [name for name in ("strategy", "hold_bitcoin") if name in curves]:
         below = pd.Series(drawdowns(curves[name].to_numpy()), curves.index)
         fill = {"fill": "tozeroy"} if name == "strategy" else {}
-        trace = _daily(curves, below, words(name)) | {
+        trace = _daily(curves, below, label(name)) | {
             "hovertemplate": "%{y:.1%}",
             "line": {"width": 1.2, "color": _colour(name, 1)},
         }
@@ -62,13 +64,13 @@ def drawdown(curves: pd.DataFrame, spells: Sequence[Mapping[str, Any]]) -> Figur
     return _figure(
         traces,
         yaxis={"tickformat": ".0%", "title": {"text": "below the peak"}},
-        shapes=_shaded(_last_day(curves), spells),
+        shapes=_shaded(_last_day(curves), periods),
         hovermode="x unified",
     )
 
 
-def index(gate: pd.DataFrame, symbol: str, spells: Sequence[Mapping[str, Any]]) -> Figure:
-    """The index with the levels it broke, each change of state, and below it which channels and confirmations held."""
+def index(gate: pd.DataFrame, symbol: str, periods: Sequence[GatePeriodRecord]) -> Figure:
+    """The index with levels and changes of state; below it, which checks passed in each session."""
     days = pd.DatetimeIndex(gate["session_close"]).strftime("%Y-%m-%d").tolist()
     close = rounded(gate["close"])
     traces: list[Figure] = [
@@ -83,14 +85,14 @@ def index(gate: pd.DataFrame, symbol: str, spells: Sequence[Mapping[str, Any]]) 
         {
             "x": days,
             "y": rounded(gate["level"]),
-            "name": "level broken",
+            "name": "breakout level",
             "mode": "lines",
             "line": {"width": 1.6, "color": "--accent", "dash": "dash"},
         },
         _marks(gate, days),
     ]
     upper = {"type": "log", "title": {"text": f"{symbol}, close"}, "tickformat": ",d", "nticks": 6}
-    shapes = _shaded(days[-1], spells, "y domain")
+    shapes = _shaded(days[-1], periods, "y domain")
     rows = [name for name in gate.columns if name.startswith(("channel_", "confirmation_"))][::-1]
     if not rows:  # an axis without height would draw nothing but errors
         return _figure(traces, yaxis=upper, shapes=shapes)
@@ -99,7 +101,7 @@ def index(gate: pd.DataFrame, symbol: str, spells: Sequence[Mapping[str, Any]]) 
         {
             "type": "heatmap",
             "x": days,
-            "y": [words(name) for name in rows],
+            "y": [_check_label(name) for name in rows],
             "z": holds,
             "yaxis": "y2",
             "showscale": False,
@@ -156,21 +158,23 @@ def exposure(curves: pd.DataFrame, gate: pd.DataFrame) -> Figure:
     )
 
 
-def profit(found: Mapping[str, Any]) -> Figure:
-    """Profit of each spell, stacked by coin."""
-    names = [name for name, gained in found["spells"].items() if name != OUTSIDE or any(gained)]
+def profit(profits: ProfitRecord) -> Figure:
+    """Profit of each gate period, stacked by coin."""
+    rows = {
+        name: amounts
+        for name, amounts in profits.by_gate_period.items()
+        if name != OUTSIDE or any(amounts)
+    }
     traces = [
         {
             "type": "bar",
             "name": coin,
-            "x": names,
-            "y": [round(found["spells"][name][column], 2) for name in names],
-        }
-        | {
+            "x": list(rows),
+            "y": [round(amounts[column], 2) for amounts in rows.values()],
             "marker": {"color": COIN_COLOURS[column % len(COIN_COLOURS)]},
             "hovertemplate": "%{y:,.0f}",
         }
-        for column, coin in enumerate(found["coins"])
+        for column, coin in enumerate(profits.coins)
     ]
     return _figure(
         traces,
@@ -180,17 +184,22 @@ def profit(found: Mapping[str, Any]) -> Figure:
     )
 
 
-def random_gates(found: Mapping[str, Any]) -> Figure:
-    """Sharpe ratios of the shifted gates, the strategy's own marked."""
+def random_gates(gates: RandomGatesRecord) -> Figure:
+    """Sharpe ratios of the shifted gates, that of the real one marked."""
+    if gates.own_sharpe is None:
+        raise ValueError("the strategy has no Sharpe ratio to mark")
     return marked_histogram(
-        found["sharpes"], found["own_sharpe"], "this gate", "Sharpe ratio", "gates"
+        gates.sharpes, gates.own_sharpe, name="this gate", what="Sharpe ratio", counted="gates"
     )
 
 
 def marked_histogram(
     values: Sequence[float], own: float, name: str, what: str, counted: str
 ) -> Figure:
-    """How often each value came up, the `own` one marked with its `name`."""
+    """A histogram of `values` (axis title `what`) with the value `own` marked by its `name`.
+
+    `counted` is what the vertical axis counts.
+    """
     traces = [
         {
             "type": "histogram",
@@ -224,17 +233,12 @@ def marked_histogram(
     return _figure(traces, **axes, shapes=shapes, annotations=[note], showlegend=False, bargap=0.02)
 
 
-def words(name: str) -> str:
-    """A column's or benchmark's name as a person reads it."""
-    return name.removeprefix("exposure_").replace("_", " ")
-
-
 def _figure(traces: list[Figure], **layout: Any) -> Figure:
     return {"data": traces, "layout": layout}
 
 
 def _daily(curves: pd.DataFrame, values: pd.Series, name: str) -> Figure:
-    """A line on the curves' days, which follow each other without a gap; the day is the one that ended."""
+    """A line on the curves' days, which have no gaps; each is the day that ended."""
     first = curves["time"].iloc[0] - pd.Timedelta(nanoseconds=1)
     return {
         "x0": f"{first:%Y-%m-%d}",
@@ -273,17 +277,17 @@ def _last_day(curves: pd.DataFrame) -> str:
     return f"{curves['time'].iloc[-1]:%Y-%m-%d}"
 
 
-def _shaded(end: str, spells: Sequence[Mapping[str, Any]], yref: str = "paper") -> list[Figure]:
-    """One band a spell of the gate; one that is still open lasts until `end`."""
+def _shaded(end: str, periods: Sequence[GatePeriodRecord], yref: str = "paper") -> list[Figure]:
+    """A band for each gate period; one that is still open lasts until `end`."""
     bands = []
-    for spell in spells:
-        last = spell["closed"][:10] if spell["closed"] else end
+    for period in periods:
+        last = f"{period.closed:%Y-%m-%d}" if period.closed else end
         band = {
             "type": "rect",
             "yref": yref,
             "y0": 0,
             "y1": 1,
-            "x0": spell["opened"][:10],
+            "x0": f"{period.opened:%Y-%m-%d}",
             "x1": last,
             "layer": "below",
         }
@@ -291,17 +295,22 @@ def _shaded(end: str, spells: Sequence[Mapping[str, Any]], yref: str = "paper") 
     return bands
 
 
+def _check_label(column: str) -> str:
+    kind, _, name = column.partition("_")
+    return f"{'risk check' if kind == 'channel' else kind} {name.replace('_', ' ')}"
+
+
 def _colour(name: str, number: int) -> str:
     return "--strategy" if name == "strategy" else f"--line-{number % 8}"
 
 
 def _answer(answer: object) -> int | None:
-    """1 holds, 0 does not, None unknown; files have words where one was unknown, booleans elsewhere."""
+    """1 passes, 0 does not, None unknown; a CSV column has words where an answer is unknown."""
     return None if answer is None or answer != answer else int(str(answer).lower() == "true")
 
 
 def spread_rows(length: int, most: int) -> NDArray[np.intp]:
-    """All rows, or of very many every so manieth, the first and the last among them."""
+    """All rows; of very many, evenly spaced ones, the first and the last among them."""
     return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(np.intp))
 
 

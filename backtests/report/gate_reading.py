@@ -1,23 +1,31 @@
-"""The gate's latest row, told as a person would."""
+"""The gate's newest row in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from backtests.engine.inputs import market
 from backtests.engine.rules import gate_rules
-from backtests.performance.forward_returns import Opening, gain_since, openings
-from backtests.performance.forward_returns import as_json as openings_as_json
+from backtests.performance.forward_returns import ForwardReturns, forward_returns, gain_since
+from brokers.plurals import count
 from brokers.prices.load import Prices
 from config.settings import Settings
 from strategies.gate import GateRules, gate_table
 
-ANSWER_DAYS = (30, 91)  # "one to three months" after the breakout, as the thesis has it
+THESIS_DAYS = (30, 91)  # "one to three months" after the breakout
+NUMBER_FORMS = {"volume": "{:.2f}", "breadth": "{:.2f}", "liquidity": "{:+,.0f}"}
+ENDINGS = {
+    "": "no breakout so far",
+    "lapsed": "the last breakout was not confirmed in time",
+    "failed": "the last breakout failed",
+    "trend": "the last gate period ended with the index below its average",
+    "age": "the last gate period reached its maximum length",
+}
 
 
-class Reading(NamedTuple):
-    """What the gate says at `as_of`, from the session known last. Shares are fractions; instants are UTC."""
+class GateReading(NamedTuple):
+    """The gate at `as_of`, from the last session known. Fractions; instants are UTC."""
 
     as_of: pd.Timestamp
     row: pd.Series
@@ -27,11 +35,38 @@ class Reading(NamedTuple):
     last_close_on: pd.Timestamp
     left_sessions_ago: int | None
     coins_since: Mapping[str, float]
-    openings: list[Opening]
+    forward_returns: list[ForwardReturns]
+
+    def to_json(self) -> dict[str, Any]:
+        """Python's own types, with the sentences."""
+        values = {
+            name: _json_value(self.row[name])
+            for name in self.row.index
+            if not name.startswith(("confirmation_", "channel_", "measure_"))
+        }
+        return {
+            "as_of": self.as_of.isoformat(),
+            **values,
+            "confirmations": self._checks("confirmation", self.rules.confirmations),
+            "channels": self._checks("channel", self.rules.curve.channels),
+            "coins_since": dict(self.coins_since),
+            "days_open": _days_open(self),
+            "openings": [returns.to_json() for returns in self.forward_returns],
+            "text": list(sentences(self)),
+        }
+
+    def _checks(self, kind: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        return {
+            name: {
+                "holds": _json_value(self.row[f"{kind}_{name}"]),
+                "value": _json_value(self.row[f"measure_{name}"]),
+            }
+            for name in names
+        }
 
 
-def read(settings: Settings, prices: Prices) -> Reading:
-    """The reading at `prices.now`.
+def gate_reading(settings: Settings, prices: Prices) -> GateReading:
+    """The gate at `prices.now`.
 
     Raises
     ------
@@ -42,193 +77,186 @@ def read(settings: Settings, prices: Prices) -> Reading:
     rules = gate_rules(settings)
     table = gate_table(market(settings, prices), rules)
     row = table.iloc[-1]
-    dormant = table["state"] == "dormant"
-    left = dormant & ~dormant.shift(fill_value=True)
-    sessions_ago = int(len(table) - 1 - left.to_numpy().nonzero()[0][-1]) if left.any() else None
     closes = {
         coin.name: prices.of(coin.history).frame["close"] for coin in settings.coins_and_bitcoin()
     }
-    gains = (
-        {name: gain_since(series, row["confirmed_at"]) for name, series in closes.items()}
-        if row["state"] == "confirmed"
-        else {}
-    )
-    since = {name: gain for name, gain in gains.items() if gain is not None}
+    is_open = row["state"] == "confirmed"
+    gains = {
+        name: gain_since(series, row["confirmed_at"]) if is_open else None
+        for name, series in closes.items()
+    }
     index = prices.of(settings.signal.index)
-    place = (
-        prices.now,
-        row,
-        rules,
-        settings.gate.max_gate_age,
-        index.request.symbol,
-        index.frame.index[-1],
-        sessions_ago,
-    )
-    return Reading(*place, since, openings(table, closes))
-
-
-def as_json(reading: Reading) -> dict[str, Any]:
-    """The reading as plain values, with the sentences."""
-    row = reading.row
-    plain = {
-        name: _plain(row[name])
-        for name in row.index
-        if not name.startswith(("confirmation_", "channel_", "measure_"))
-    }
-    checks = {
-        kind: {
-            name: {
-                "holds": _plain(row[f"{prefix}_{name}"]),
-                "value": _plain(row[f"measure_{name}"]),
-            }
-            for name in names
-        }
-        for kind, prefix, names in (
-            ("confirmations", "confirmation", reading.rules.confirmations),
-            ("channels", "channel", reading.rules.curve.channels),
-        )
-    }
-    history = [openings_as_json(one) for one in reading.openings]
-    since = {"coins_since": dict(reading.coins_since), "days_open": _days_open(reading)}
-    return (
-        {"as_of": reading.as_of.isoformat()}
-        | plain
-        | checks
-        | since
-        | {"openings": history, "text": list(sentences(reading))}
+    return GateReading(
+        as_of=prices.now,
+        row=row,
+        rules=rules,
+        max_gate_age=settings.gate.max_gate_age,
+        symbol=index.request.symbol,
+        last_close_on=index.frame.index[-1],
+        left_sessions_ago=_sessions_since_left(table["state"]),
+        coins_since={name: gain for name, gain in gains.items() if gain is not None},
+        forward_returns=forward_returns(table, closes),
     )
 
 
-def sentences(reading: Reading) -> Iterator[str]:
-    """What a person would say: the answer, why, and what would change it."""
+def _sessions_since_left(states: pd.Series) -> int | None:
+    """Sessions since the gate last became dormant; None: it never was."""
+    dormant = states == "dormant"
+    left = dormant & ~dormant.shift(fill_value=True)
+    return int(len(states) - 1 - left.to_numpy().nonzero()[0][-1]) if left.any() else None
+
+
+def sentences(reading: GateReading) -> Iterator[str]:
+    """The reading in words: the answer, the reasons, and what would change it."""
     row, rules = reading.row, reading.rules
     stale = int(row["stale"])
-    shut = stale > reading.max_gate_age or row["ceiling"] == 0
-    allowed = "nothing" if shut else f"at most {row['ceiling']:.0%} of equity"
-    yield f"The gate is {_state(row)}. {allowed[0].upper()}{allowed[1:]} may be held in coins."
-    consequence = (
-        f"no holding may rise on it, and after {reading.max_gate_age} sessions all are sold."
-    )
-    if stale and row["held"]:
-        yield f"{_capital(row['closes_note'])}: the row is that of the session before, {consequence}"
-    elif stale:
-        yield (
-            f"The last close of {reading.symbol} is of {reading.last_close_on:%Y-%m-%d}, {_times(stale, 'session')} ago: "
-            f"the row is the last one there is, {consequence} Get newer prices."
-        )
-    elif row["closes_note"]:
-        yield f"{_capital(row['closes_note'])}."
-    yield f"{reading.symbol} closed at {row['close']:,.2f}; {_against_record(row)}."
+    is_zero = stale > reading.max_gate_age or row["ceiling"] == 0
+    allowed = "No coins" if is_zero else f"Up to {row['ceiling']:.0%} of equity"
+    yield f"The gate is {_state(row)}. {allowed} may be held{'' if is_zero else ' in coins'}."
+    yield from _about_data(reading, stale)
+    yield f"{reading.symbol} closed at {row['close']:,.2f}, {_against_record(row)}."
+    days = _days_open(reading)
     if reading.coins_since:
         gains = ", ".join(f"{name} {gain:+.0%}" for name, gain in reading.coins_since.items())
-        yield f"Since the confirmation, {_counted(_days_open(reading) or 0)} ago: {gains}."
-    if (days := _days_open(reading)) is not None:
-        yield f"By the thesis the other coins answer within one to three months: {_in_window(days)}."
+        yield f"Since the confirmation, {count(days or 0, 'day')} ago: {gains}."
+    if days is not None:
+        yield (
+            "According to the thesis other coins follow within one to three months:"
+            f" {_thesis_window(days)}."
+        )
     channels = rules.curve.channels
-    held = ", ".join(_check(row, "channel", name) for name in channels) or "none"
-    yield f"Channels, in order: {held}; {int(row['filled'])} of {len(channels)} filled from the top."
-    yield f"Confirmations: {', '.join(_check(row, 'confirmation', name) for name in rules.confirmations) or 'none'}."
+    checks = ", ".join(_check(row, "channel", name) for name in channels) or "none"
+    yield (
+        f"Risk checks, in order: {checks}."
+        f" The first {int(row['filled'])} of {count(len(channels), 'risk check')} pass."
+    )
+    confirmations = ", ".join(_check(row, "confirmation", name) for name in rules.confirmations)
+    yield f"Confirmations: {confirmations or 'none'}."
     yield f"What would change it: {_change(reading)}."
 
 
-def _days_open(reading: Reading) -> int | None:
+def _about_data(reading: GateReading, stale: int) -> Iterator[str]:
+    """What is wrong with the newest closes, if anything."""
+    note = _capital(reading.row["closes_note"] or "")
+    consequence = (
+        "exposure may not rise, and after"
+        f" {count(reading.max_gate_age, 'session')} all coins are sold."
+    )
+    if stale and reading.row["held"]:
+        yield f"{note}: the row is that of the session before, {consequence}"
+    elif stale:
+        yield (
+            f"The last close of {reading.symbol} is of {reading.last_close_on:%Y-%m-%d},"
+            f" {count(stale, 'session')} ago: the row is the last available one, {consequence}"
+            " Get newer prices."
+        )
+    elif note:
+        yield f"{note}."
+
+
+def _days_open(reading: GateReading) -> int | None:
     row = reading.row
     return int((reading.as_of - row["confirmed_at"]).days) if row["state"] == "confirmed" else None
 
 
-def _in_window(days: int) -> str:
-    first, last = ANSWER_DAYS
+def _thesis_window(days: int) -> str:
+    first, last = THESIS_DAYS
     if days < first:
-        return f"that time begins in {_counted(first - days)}"
-    return (
-        f"it is day {days}, that time ends in {_counted(last - days)}"
-        if days <= last
-        else f"that time ended {_counted(days - last)} ago"
-    )
-
-
-def _counted(days: int) -> str:
-    return _times(days, "day")
-
-
-def _times(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+        return f"that time begins in {count(first - days, 'day')}"
+    if days <= last:
+        return f"this is day {days}, that time ends in {count(last - days, 'day')}"
+    return f"that time ended {count(days - last, 'day')} ago"
 
 
 def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
+    return text[:1].upper() + text[1:]
 
 
-def _away(close: float, price: float) -> str:
-    """Where `price` lies from here."""
+def _distance(close: float, price: float) -> str:
+    """A price and how far it is from the close."""
     return f"{price:,.2f} ({price / close - 1:+.1%} from here)"
 
 
 def _state(row: pd.Series) -> str:
+    level = f"{row['level']:,.2f}"
     if row["state"] == "confirmed":
         again = "" if row["after_base"] else ", re-armed after an earlier attempt"
-        return f"open (confirmed) since {row['confirmed_at']:%Y-%m-%d}{again}: the breakout above {row['level']:,.2f} holds"
+        return (
+            f"open (confirmed) since {row['confirmed_at']:%Y-%m-%d}{again}:"
+            f" the breakout above {level} holds"
+        )
     if row["state"] == "testing":
-        return f"shut, testing: a breakout above {row['level']:,.2f} is not confirmed yet"
-    ended = {
-        "": "no breakout so far",
-        "lapsed": "the last breakout lapsed unconfirmed",
-        "failed": "the last breakout failed",
-    }
-    ended |= {
-        "trend": "the last spell ended below the index's own average",
-        "age": "the last spell reached its largest age",
-    }
-    return f"shut (dormant): {ended[row['reason']]}"
+        return f"closed (testing): the breakout above {level} is not confirmed yet"
+    return f"closed (dormant): {ENDINGS[row['reason']]}"
 
 
 def _against_record(row: pd.Series) -> str:
     if pd.isna(row["record"]):
-        return "its first close known"
+        return "the first close known"
+    record, age = f"{row['record']:,.2f}", count(int(row["base_age"]), "session")
     if row["close"] > row["record"]:
-        return f"a new record, the old one of {row['record']:,.2f} stood for {int(row['base_age']):,} sessions"
-    return f"{1 - row['close'] / row['record']:.1%} below its record of {row['record']:,.2f}, set {int(row['base_age']):,} sessions ago"
+        return f"a new record high; the one before, {record}, stood for {age}"
+    below = 1 - row["close"] / row["record"]
+    return f"{below:.1%} below its record high of {record}, set {age} ago"
 
 
 def _check(row: pd.Series, kind: str, name: str) -> str:
     holds, value = row[f"{kind}_{name}"], row[f"measure_{name}"]
     if pd.isna(holds):
         return f"{name} unknown"
-    number = (
-        f"{value:.2f}"
-        if name in ("volume", "breadth")
-        else f"{value:+,.0f}"
-        if name == "liquidity"
-        else f"{value:+.1%}"
-    )
-    return f"{name} {'yes' if holds else 'no'} ({number})"
+    form = NUMBER_FORMS.get(name, "{:+.1%}")
+    return f"{name} {'yes' if holds else 'no'} ({form.format(value)})"
 
 
-def _change(reading: Reading) -> str:
+def _change(reading: GateReading) -> str:
+    state = reading.row["state"]
+    if state == "confirmed":
+        return _what_would_close(reading)
+    return _what_would_confirm(reading) if state == "testing" else _what_would_start(reading)
+
+
+def _what_would_close(reading: GateReading) -> str:
     row, rules = reading.row, reading.rules.breakout
     close = float(row["close"])
-    if row["state"] == "confirmed":
-        floor = row["level"] * (1 - rules.fail_tolerance)
-        unknown = pd.isna(row["average"])
-        average = (
-            ""
-            if unknown
-            else f" or below its {reading.rules.trend_sessions}-session average, now {_away(close, row['average'])}"
-        )
-        return f"{rules.fail_sessions} closes in a row below {_away(close, floor)}{average}, shut it; each channel filled or lost moves the ceiling"
-    if row["state"] == "testing":
-        threshold = row["level"] * (1 + rules.buffer)
-        return f"{rules.confirm_sessions} closes in a row above {_away(close, threshold)} with {rules.min_confirmations} confirmations open it"
+    floor = row["level"] * (1 - rules.fail_tolerance)
+    average = (
+        ""
+        if pd.isna(row["average"])
+        else f" or below its {reading.rules.trend_sessions}-session average,"
+        f" now {_distance(close, row['average'])},"
+    )
+    closes = count(rules.fail_sessions, "consecutive close")
+    return (
+        f"{closes} below {_distance(close, floor)}{average} would close the gate;"
+        " each risk check that starts or stops passing moves the ceiling"
+    )
+
+
+def _what_would_confirm(reading: GateReading) -> str:
+    row, rules = reading.row, reading.rules.breakout
+    threshold = _distance(float(row["close"]), row["level"] * (1 + rules.buffer))
+    closes = count(rules.confirm_sessions, "consecutive close")
+    confirmations = count(rules.min_confirmations, "confirmation")
+    return f"{closes} above {threshold} with {confirmations} would open the gate"
+
+
+def _what_would_start(reading: GateReading) -> str:
+    row, rules = reading.row, reading.rules.breakout
     ago = reading.left_sessions_ago
-    rearmed = ago is not None and ago < rules.rearm_within
-    needed = rules.rearm_sessions if rearmed else rules.base_sessions
-    below = row["close"] <= row["record"]
-    record, age = (row["record"], int(row["base_age"])) if below else (row["close"], 0)
-    wait = "" if age + 1 >= needed else f" once that has stood for {needed} sessions ({age} so far)"
-    return f"a close above {_away(close, record)}{wait} starts a breakout"
+    is_rearmed = ago is not None and ago < rules.rearm_within
+    needed = rules.rearm_sessions if is_rearmed else rules.base_sessions
+    is_below = row["close"] <= row["record"]
+    record, age = (row["record"], int(row["base_age"])) if is_below else (row["close"], 0)
+    wait = (
+        ""
+        if age + 1 >= needed
+        else f" once that record has stood for {count(needed, 'session')} ({age:,} so far)"
+    )
+    return f"a close above {_distance(float(row['close']), record)}{wait} starts a breakout"
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
+    """None for what is unknown, ISO 8601 for an instant, Python's own type for a number."""
     if value is None or pd.isna(value):
         return None
     if isinstance(value, pd.Timestamp):

@@ -1,6 +1,6 @@
 "use strict";
 
-// Tables: a click on a heading sorts, a second one turns the order round.
+// Tables: a click on a heading sorts, a second one reverses the order.
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
     const heading = button.closest("th");
@@ -20,7 +20,7 @@ for (const button of document.querySelectorAll("th button")) {
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const small = window.matchMedia("(max-width: 600px)");
 
-// The chart library stands in the page compressed: a quarter of its size, and the words above appear before it runs.
+// The chart library is in the page compressed: a quarter of its size, and the text appears before it runs.
 async function library() {
   const packed = Uint8Array.from(atob(document.getElementById("plotly").textContent.trim()), (letter) => letter.charCodeAt(0));
   const text = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();

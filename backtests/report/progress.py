@@ -1,38 +1,27 @@
 """What is being done, on standard error, while it is."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from brokers.console import console
+from brokers.interrupts import check_interrupt
 from brokers.progress import Progress
 
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A line on standard error that says what is being done, silent where that is no terminal; each step lets Ctrl-C through.
+    """A line on standard error that says what is being done, silent where that is no terminal.
 
-    An interruption that falls into one of numba's callbacks is swallowed there: the next step raises it again.
+    Each step is one at which Ctrl-C may end the work.
     """
-    interruptions: list[int] = []
+    with _shown() as show:
 
-    def interrupted(signal_number: int, _: object) -> None:
-        interruptions.append(signal_number)
-        raise KeyboardInterrupt
+        def step(text: str, done: int = 0, of: int = 0) -> None:
+            check_interrupt()
+            show(text, done, of)
 
-    before = signal.signal(signal.SIGINT, interrupted)
-    try:
-        with _shown() as show:
-
-            def step(text: str, done: int = 0, of: int = 0) -> None:
-                if interruptions:
-                    raise KeyboardInterrupt
-                show(text, done, of)
-
-            yield step
-    finally:
-        signal.signal(signal.SIGINT, before)
+        yield step
 
 
 @contextmanager

@@ -1,23 +1,27 @@
-"""What every page has in common: one file that holds all it needs, written whole or not at all."""
+"""What all pages have in common: one self-contained file, written whole or not at all."""
 
 import base64
 import gzip
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from backtests.report.figures import Figure
+from backtests.report.glossary import Glossary, anchor
 from backtests.runs.folder import RunError
+from brokers.atomic_files import replace_text
+from brokers.plurals import count
 
 HERE = Path(__file__).parent
 COMPRESSION = 4  # of the chart library: more takes longer than it saves
 
 
 def html(template: str, figures: Mapping[str, Figure], **content: Any) -> str:
-    """The page made of `template`, its pictures by the id of their places; everything it needs is inside."""
+    """The page made of `template`, self-contained; `figures` by the id of their places on it."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -27,7 +31,11 @@ def html(template: str, figures: Mapping[str, Figure], **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    glossary = Glossary()
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["link_terms"] = glossary.link_terms
+    environment.filters["anchor"] = anchor
+    environment.globals.update(term=glossary.term, glossary=glossary, count=count, day=day)
     return environment.get_template(template).render(
         css=(HERE / "page.css").read_text(encoding="utf-8"),
         js=(HERE / "page.js").read_text(encoding="utf-8"),
@@ -40,6 +48,11 @@ def html(template: str, figures: Mapping[str, Figure], **content: Any) -> str:
     )
 
 
+def day(instant: datetime) -> str:
+    """An instant's date."""
+    return f"{instant:%Y-%m-%d}"
+
+
 @cache
 def plotly() -> str:
     """The chart library out of its package, compressed, as base64."""
@@ -50,8 +63,8 @@ def plotly() -> str:
     return base64.b64encode(gzip.compress(script.read_bytes(), COMPRESSION, mtime=0)).decode()
 
 
-def written(page: Path, text: str) -> Path:
-    """Write a page.
+def save_page(page: Path, text: str) -> Path:
+    """Write a page, whole or not at all.
 
     Raises
     ------
@@ -59,12 +72,8 @@ def written(page: Path, text: str) -> Path:
         It cannot be written.
 
     """
-    partial = page.with_suffix(".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(page)
+        replace_text(page, text)
     except OSError as error:
         raise RunError(f"{page}: cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return page

@@ -1,48 +1,39 @@
 """Tables and sentences for the terminal."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from backtests.performance.forward_returns import HORIZONS, Opening
+from backtests.benchmarks.labels import label
+from backtests.performance.forward_returns import HORIZONS, ForwardReturns
+from backtests.report.cells import BENCHMARK_COLUMNS, Column
+from backtests.report.cells import Table as Content
 from brokers.prices.quality import Quality
 
-if TYPE_CHECKING:  # cost the journal's start-up, and backtrader's
-    from backtests.report.cells import Table as Content
-
-COLUMNS = (
-    ("total return", "total_return", "{:+,.0%}"),
-    ("per year", "cagr", "{:+.1%}"),
-    ("volatility", "volatility", "{:.0%}"),
-    ("Sharpe", "sharpe", "{:.2f}"),
-    ("Sortino", "sortino", "{:.2f}"),
-    ("Calmar", "calmar", "{:.2f}"),
-    ("max drawdown", "max_drawdown", "{:.0%}"),
-    ("days under", "max_drawdown_days", "{:,}"),
-    ("exposure", "exposure", "{:.0%}"),
-    ("turnover/yr", "turnover", "{:.1f}"),
-    ("orders", "orders", "{:,}"),
-)
-ALL_COLUMNS_NEED = 130  # characters; narrower terminals get the first of these
+ALL_COLUMNS_NEED = 132  # characters; narrower terminals get the first of these
 NARROW = ("total_return", "cagr", "sharpe", "max_drawdown", "exposure")
 STALE_BARS = 5
-TOLD = 8  # rows of a session's table; the page has them all
+SHOWN_ROWS = 8  # of a session's table; the page has them all
+QUALITY_HEADINGS = (
+    *("series", "source", "first", "last", "rows", "gaps", "no volume", "odd bars", "spikes"),
+    *("behind", "vintage"),
+)
 COLOURS = {"high": "red", "medium": "yellow", "low": "dim"}
 
 
-def show_evidence(out: Console, quoted: Mapping[str, Any]) -> None:
-    """The newest word on the thesis itself."""
-    out.print(escape(f"The thesis on trial ({quoted['folder']}): {quoted['line']}"))
+def show_evidence(out: Console, line: str, folder: str) -> None:
+    """The result of the newest `evidence` run, which is in `folder`."""
+    out.print(escape(f"Evidence for the thesis ({folder}): {line}"))
 
 
 def show_sample(out: Console, why: str) -> None:
-    """What must be known before any figure that follows."""
+    """A warning above all figures that prices are simulated, and why."""
     out.print(
-        "[bold black on yellow] SAMPLE PRICES [/] A simulation pinned to a few dozen published closes, not a market: no verdict, no p."
+        "[bold black on yellow] SAMPLE PRICES [/] A simulation pinned to a few dozen published"
+        " closes, not a market: no verdict, no p."
     )
     if why:
         out.print(f"[yellow]{why[0].upper()}{why[1:].rstrip('.')}.[/]")
@@ -50,105 +41,106 @@ def show_sample(out: Console, why: str) -> None:
 
 
 def metrics_table(
-    rows: Mapping[str, Mapping[str, Any]],
+    rows: Mapping[str, Mapping[str, float | None]],
     title: str,
     width: int,
-    known: Sequence[tuple[str, str, str]] = COLUMNS,
+    known: Sequence[Column] = BENCHMARK_COLUMNS,
 ) -> Table:
-    """One line a run or benchmark, a dash where a figure does not exist; fewer of the `known` figures where `width` characters are few."""
+    """A row for each run or benchmark; a dash where a figure does not exist.
+
+    Of the `known` columns a terminal narrower than `ALL_COLUMNS_NEED` gets the most important.
+    """
     columns = [column for column in known if width >= ALL_COLUMNS_NEED or column[1] in NARROW]
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("", no_wrap=True)
-    for heading, _, _ in columns:
-        table.add_column(heading, justify="right")
-    for name, metrics in rows.items():
-        cells = [
-            "-" if metrics[key] is None else form.format(metrics[key]) for _, key, form in columns
-        ]
-        table.add_row(name.replace("_", " "), *cells, style="bold" if name == "strategy" else "")
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=0)
+    table.add_column("", no_wrap=True, overflow="fold")
+    texts = {
+        name: [_figure(figures[key], form) for _, key, form in columns]
+        for name, figures in rows.items()
+    }
+    for number, (heading, _, _) in enumerate(columns):
+        words = [*heading.split(), *(cells[number] for cells in texts.values())]
+        table.add_column(heading, justify="right", width=max(map(len, words)))
+    for name, cells in texts.items():
+        table.add_row(label(name), *cells, style="bold" if name == "strategy" else "")
     return table
 
 
-def openings_table(found: Sequence[Opening], coins: Sequence[str]) -> Table:
-    """What each earlier opening was followed by, one line an opening and coin that had prices then."""
-    table = Table(
-        title="What earlier openings were followed by", box=box.SIMPLE_HEAD, title_justify="left"
-    )
-    for heading in ("opened", "closed", "why", "coin"):
+def _figure(figure: float | None, form: str) -> str:
+    return "-" if figure is None else form.format(figure)
+
+
+def forward_returns_table(forward_returns: Sequence[ForwardReturns], coins: Sequence[str]) -> Table:
+    """Forward returns of each gate period, a row for each coin that had prices then."""
+    title = "Returns after each opening of the gate"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("opened", "closed", "reason", "coin"):
         table.add_column(heading, no_wrap=True)
     for heading in HORIZONS:
         table.add_column(heading, justify="right")
-    for one in found:
-        spell = one.spell
-        names = [
-            name for name in coins if any(value is not None for value in one.after[name].values())
-        ]
-        for number, name in enumerate(names or coins[:1]):
-            when = (
-                f"{spell.opened:%Y-%m-%d}",
-                f"{spell.closed:%Y-%m-%d}" if spell.closed else "open",
-                spell.reason or "-",
+    for returns in forward_returns:
+        period = returns.period
+        priced = [name for name in coins if any(map(_is_known, returns.by_coin[name].values()))]
+        for number, name in enumerate(priced or coins[:1]):
+            texts = (
+                f"{period.opened:%Y-%m-%d}",
+                f"{period.closed:%Y-%m-%d}" if period.closed else "open",
+                period.reason or "-",
             )
             gains = (
-                "-" if value is None else f"{value:+.0%}" for value in one.after[name].values()
+                f"{gain:+.0%}" if gain is not None else "-"
+                for gain in returns.by_coin[name].values()
             )
-            table.add_row(*(when if number == 0 else ("", "", "")), name, *gains)
+            table.add_row(*(texts if number == 0 else ("", "", "")), name, *gains)
     return table
 
 
-def plain_table(content: "Content", title: str, told: int = TOLD) -> Table:
-    """A page's table for the terminal, `told` rows of it; second lines of its cells stand below the first."""
+def _is_known(gain: float | None) -> bool:
+    return gain is not None
+
+
+def terminal_table(content: Content, title: str, shown: int = SHOWN_ROWS) -> Table:
+    """A page's table for the terminal, `shown` rows of it."""
     table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
     for heading, is_number in content.headings:
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_number)
-    for row in content.rows[:told]:
-        table.add_row(
-            *(escape(cell.text) for cell in row), style="bold" if row[0].kind == "own" else ""
-        )
-    if len(content.rows) > told:
-        table.add_row(f"... and {len(content.rows) - told} more")
+    for row in content.rows[:shown]:
+        style = "bold" if row[0].kind == "own" else ""
+        table.add_row(*(escape(cell.text) for cell in row), style=style)
+    if len(content.rows) > shown:
+        table.add_row(f"... and {len(content.rows) - shown:,} more")
     return table
 
 
-def show_quality(out: Console, found: Sequence[Quality]) -> None:
-    """A line a series, then what was mended on the way in."""
+def show_quality(out: Console, series: Sequence[Quality]) -> None:
+    """A row for each series, then what was repaired while loading."""
     table = Table(box=box.SIMPLE_HEAD)
-    headings = (
-        "series",
-        "source",
-        "first",
-        "last",
-        "rows",
-        "gaps",
-        "no volume",
-        "odd bars",
-        "spikes",
-        "behind",
-        "vintage",
-    )
-    for heading in headings:
-        table.add_column(
-            heading,
-            justify="left"
-            if heading in ("series", "source", "first", "last", "vintage")
-            else "right",
-        )
-    for one in found:
-        counts = (
-            f"{one.gaps} (last {one.last_gap})" if one.gaps else "0",
-            one.no_volume,
-            one.odd_bars,
-        )
-        spikes = f"{one.spikes} (last {one.last_spike})" if one.spikes else "0"
-        dates = (f"{one.first:%Y-%m-%d}", f"{one.last:%Y-%m-%d}", f"{one.rows:,}")
-        behind = f"[red]{one.behind}[/]" if one.behind > STALE_BARS else str(one.behind)
-        table.add_row(
-            one.name, one.source, *dates, *map(str, counts), spikes, behind, one.vintage[:8]
-        )
+    for heading in QUALITY_HEADINGS:
+        is_text = heading in ("series", "source", "first", "last", "vintage")
+        table.add_column(heading, justify="left" if is_text else "right")
+    for quality in series:
+        table.add_row(*_quality_row(quality))
     out.print(table)
     out.print(
-        "gaps: missing bars inside; odd bars: open or close outside high and low; behind: bars missing at the end until now"
+        "gaps: missing bars inside; odd bars: open or close outside high and low;"
+        " behind: bars missing at the end until now"
     )
-    for one in found:
-        for note in one.notes:
-            out.print(f"{one.origin}: {note}")
+    for quality in series:
+        for note in quality.notes:
+            out.print(f"{quality.origin}: {note}")
+
+
+def _quality_row(quality: Quality) -> tuple[str, ...]:
+    behind = str(quality.behind)
+    return (
+        quality.name,
+        quality.source,
+        f"{quality.first:%Y-%m-%d}",
+        f"{quality.last:%Y-%m-%d}",
+        f"{quality.rows:,}",
+        f"{quality.gaps} (last {quality.last_gap})" if quality.gaps else "0",
+        str(quality.no_volume),
+        str(quality.odd_bars),
+        f"{quality.spikes} (last {quality.last_spike})" if quality.spikes else "0",
+        f"[red]{behind}[/]" if quality.behind > STALE_BARS else behind,
+        quality.vintage[:8],
+    )

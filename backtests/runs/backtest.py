@@ -1,4 +1,4 @@
-"""A whole backtest: the strategy in backtrader, and everything it is compared with."""
+"""A whole backtest: the strategy in backtrader, and its comparison with benchmarks."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:  # costs numba's start-up, which a run without benchmarks does
 
 
 class Backtest(NamedTuple):
-    """Everything a run folder is written from: a `Result` and its comparison, None where no benchmarks were asked for."""
+    """Everything a run folder is written from: a `Result` and its comparison with benchmarks.
+
+    `comparison` is None where no benchmarks were asked for.
+    """
 
     inputs: Inputs
     run: Run
@@ -27,16 +30,17 @@ class Backtest(NamedTuple):
 
 
 def backtest(
-    inputs: Inputs, with_benchmarks: bool = True, progress: Progress | None = None
+    inputs: Inputs, *, with_benchmarks: bool = True, progress: Progress | None = None
 ) -> Backtest:
-    """Run everything over the inputs; `progress(stage, done, of)` is called along the way."""
-    return compare_run(inputs, simulate(inputs), with_benchmarks, progress)
+    """Simulate the inputs, evaluate the run and compare it with the benchmarks."""
+    run = simulate(inputs)
+    return compare_run(inputs, run, with_benchmarks=with_benchmarks, progress=progress)
 
 
 def compare_run(
-    inputs: Inputs, run: Run, with_benchmarks: bool = True, progress: Progress | None = None
+    inputs: Inputs, run: Run, *, with_benchmarks: bool = True, progress: Progress | None = None
 ) -> Backtest:
-    """A run over the inputs, whoever made it, with its figures and all it is compared with."""
+    """Evaluate a run over the inputs, a backtest's or a replay's, and compare it."""
     result = evaluate_run(inputs, run)
     if not with_benchmarks:
         return Backtest(*result, comparison=None)

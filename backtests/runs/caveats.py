@@ -1,160 +1,149 @@
-"""What a reader of a backtest should be told before he believes it."""
+"""Caveats: what to know before trusting the result of a backtest."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
 
 import pandas as pd
 
+from backtests.benchmarks.labels import label
 from backtests.engine.inputs import Inputs
 from backtests.engine.rules import MAX_MISSING
-from backtests.performance.gate_periods import Events, Spell
+from backtests.performance.gate_periods import Events, GatePeriod
 from backtests.performance.metrics import Metrics
 from backtests.runs.backtest import Backtest
+from backtests.runs.document import Caveat
+from brokers.plurals import count
 from brokers.prices.clean import bar_length
 from config.tuned import warning_of
 
+SEVERITIES = ("high", "medium", "low")
 FEW_EVENTS = 10
 LITTLE_EXPOSURE = 0.02
-ONE_SPELL = 0.6
-
-
-class Caveat(NamedTuple):
-    """How bad, what, and what to do about it."""
-
-    severity: Literal["high", "medium", "low"]
-    about: str
-    text: str
-    remedy: str
+CONCENTRATED = 0.6  # share of all gains in one gate period
 
 
 def caveats(result: Backtest) -> list[Caveat]:
     """Every caveat that applies, worst first."""
-    beside = result.comparison.benchmarks if result.comparison else {}
-    figures = {name: curve.metrics for name, curve in beside.items()}
-    found = [
+    curves = result.comparison.benchmarks if result.comparison else {}
+    benchmarks = {name: curve.metrics for name, curve in curves.items()}
+    applicable = [
         *_about_events(result.events, result.equity["value"]),
-        *_about_figures(result.metrics, figures),
+        *_about_figures(result.metrics, benchmarks),
+        *_about_choices(result.inputs),
+        *_about_data(result.inputs),
     ]
-    found += [*_about_choices(result.inputs), *_about_data(result.inputs)]
-    return sorted(found, key=lambda caveat: ("high", "medium", "low").index(caveat.severity))
+    return sorted(applicable, key=lambda caveat: SEVERITIES.index(caveat.severity))
 
 
 def _about_events(events: Events, equity: pd.Series) -> Iterator[Caveat]:
     if events.independent_events < FEW_EVENTS:
-        confirmed = f"{events.breakouts} confirmed out of a full base, {events.rearmed} re-armed"
-        text = f"{events.independent_events} independent breakouts lie in the window ({confirmed})"
-        yield Caveat(
-            "high",
-            "few events",
-            text,
-            "read it as a story about these openings, not as a statistic",
+        text = (
+            f"the window has {count(events.independent_events, 'independent breakout')}"
+            f" ({events.breakouts} confirmed from a full base, {events.rearmed} re-armed)"
         )
-    gains = {spell: gain for spell in events.spells if (gain := _gain(spell, equity)) > 0}
-    if len(events.spells) > 1 and gains:
-        best = max(gains, key=lambda spell: gains[spell])
+        remedy = "treat the result as a case study of these breakouts, not as a statistic"
+        yield Caveat(severity="high", about="few events", text=text, remedy=remedy)
+    gains = {period: gain for period in events.gate_periods if (gain := _gain(period, equity)) > 0}
+    if len(events.gate_periods) > 1 and gains:
+        best = max(gains, key=lambda period: gains[period])
         share = gains[best] / sum(gains.values())
-        if share > ONE_SPELL:
-            text = f"{share:.0%} of all gains come from the spell opened on {best.opened:%Y-%m-%d}"
-            yield Caveat("high", "one spell", text, "ask whether the result survives without it")
+        if share > CONCENTRATED:
+            text = (
+                f"{share:.0%} of all gains come from the gate period opened on"
+                f" {best.opened:%Y-%m-%d}"
+            )
+            remedy = "check whether the result holds without that period"
+            yield Caveat(severity="high", about="concentration", text=text, remedy=remedy)
 
 
 def _about_figures(metrics: Metrics, benchmarks: Mapping[str, Metrics]) -> Iterator[Caveat]:
-    own = metrics.sharpe
+    sharpe = metrics.sharpe
     better = {
-        name: other.sharpe
-        for name, other in benchmarks.items()
-        if other.sharpe is not None and (own is None or other.sharpe > own)
+        name: figures.sharpe
+        for name, figures in benchmarks.items()
+        if figures.sharpe is not None and (sharpe is None or figures.sharpe > sharpe)
     }
     if better:
-        listed = ", ".join(
-            f"{name.replace('_', ' ')} ({ratio:.2f})"
-            for name, ratio in sorted(better.items(), key=lambda item: -item[1])
-        )
-        text = f"a higher Sharpe ratio than the strategy's {'(none)' if own is None else f'{own:.2f}'} had {listed}"
-        yield Caveat("high", "a benchmark beats it", text, "prefer the simplest one that does")
+        ranked = sorted(better.items(), key=lambda item: -item[1])
+        listed = ", ".join(f"{label(name)} ({ratio:.2f})" for name, ratio in ranked)
+        ratio = "none" if sharpe is None else f"{sharpe:.2f}"
+        text = f"benchmarks with a higher Sharpe ratio than the strategy ({ratio}): {listed}"
+        remedy = "prefer the simplest of them"
+        yield Caveat(severity="high", about="beaten by a benchmark", text=text, remedy=remedy)
     if metrics.exposure < LITTLE_EXPOSURE:
-        text = f"on average {metrics.exposure:.1%} of equity was in coins"
-        yield Caveat(
-            "high",
-            "hardly invested",
-            text,
-            "look at gate.csv for what kept the gate shut; ratios of such a run mean little",
-        )
+        text = f"the average exposure is {metrics.exposure:.1%} of equity"
+        remedy = "look in gate.csv for why the gate stayed closed; ratios of such a run mean little"
+        yield Caveat(severity="high", about="hardly invested", text=text, remedy=remedy)
 
 
 def _about_choices(inputs: Inputs) -> Iterator[Caveat]:
-    text = "the gate's default numbers were written down by people who knew 2016, 2020 and 2025"
-    yield Caveat(
-        "high",
-        "chosen knowing the events",
-        text,
-        "results over those years are no independent evidence",
-    )
+    text = "the gate's default settings were chosen by people who knew 2016, 2020 and 2025"
+    remedy = "do not count those years as independent evidence"
+    yield Caveat(severity="high", about="hindsight in the rules", text=text, remedy=remedy)
     if advice := warning_of(inputs.settings):
-        yield Caveat("high", "tuned", advice, "read the page of that search")
+        remedy = "read the report of that search"
+        yield Caveat(severity="high", about="tuned", text=advice, remedy=remedy)
     chosen = [
         coin.name
         for coin in inputs.settings.coins
         if coin.history != inputs.settings.backtest.bitcoin
     ]
     if chosen:
-        text = f"{', '.join(chosen)} are in the list because they are known to have done well"
-        yield Caveat(
-            "medium",
-            "coins chosen with hindsight",
-            text,
-            "compare with config coins that existed, and were large, at the window's start",
-        )
+        text = f"{', '.join(chosen)} {'is' if len(chosen) == 1 else 'are'} in the list because"
+        text += f" {'it is' if len(chosen) == 1 else 'they are'} known to have done well"
+        remedy = "compare with coins that were large at the start of the window"
+        yield Caveat(severity="medium", about="hindsight in the coins", text=text, remedy=remedy)
 
 
 def _about_data(inputs: Inputs) -> Iterator[Caveat]:
     end = inputs.grid[-1]
     ended: dict[str, list[str]] = {}
-    for one in inputs.prices.series.values():
-        if one.frame.empty:
+    for series in inputs.prices.series.values():
+        if series.frame.empty:
             continue
-        last = one.frame.index[-1]
-        if one.request.kind == "session":
-            missed = int(
-                (
-                    (inputs.prices.sessions.index > last) & (inputs.prices.sessions.index <= end)
-                ).sum()
+        request, last = series.request, series.frame.index[-1]
+        if request.kind == "session":
+            missing = _sessions_between(inputs, last, end)
+            if missing > inputs.settings.prices.max_age_sessions:
+                when = f"on {last:%Y-%m-%d}, {count(missing, 'session')} before the window does"
+                ended.setdefault(when, []).append(request.name)
+        elif request.kind == "coin" and end - last >= MAX_MISSING * bar_length(request.timeframe):
+            text = (
+                f"the last bar of {request.name} ended on {last:%Y-%m-%d}, before the window"
+                " does; a holding is closed at its last price"
             )
-            if missed > inputs.settings.prices.max_age_sessions:
-                ended.setdefault(
-                    f"on {last:%Y-%m-%d}, {missed} sessions before the window does", []
-                ).append(one.request.name)
-        elif one.request.kind == "coin" and end - last >= MAX_MISSING * bar_length(
-            one.request.timeframe
-        ):
-            text = f"the last bar of {one.request.name} ended on {last:%Y-%m-%d}, before the window does; a holding is closed at its last price"
-            yield Caveat("medium", "coin ended", text, "get newer data or set backtest.end")
-        for note in one.notes:
-            yield Caveat("low", "data mended", f"{one.origin}: {note}", "see `check data`")
+            remedy = "get newer data or set backtest.end"
+            yield Caveat(severity="medium", about="coin ended", text=text, remedy=remedy)
+        for note in series.notes:
+            text = f"{series.origin}: {note}"
+            yield Caveat(
+                severity="low", about="data repaired", text=text, remedy="see `check data`"
+            )
     yield from _about_held_closes(inputs)
+    yield from _about_ended_series(ended)
+
+
+def _sessions_between(inputs: Inputs, last: pd.Timestamp, end: pd.Timestamp) -> int:
+    closes = inputs.prices.sessions.index
+    return int(((closes > last) & (closes <= end)).sum())
+
+
+def _about_ended_series(ended: Mapping[str, list[str]]) -> Iterator[Caveat]:
     for when, names in ended.items():
-        text = f"{', '.join(names)} end {when}; what needs them is unknown since"
-        yield Caveat(
-            "medium",
-            "series ended",
-            text,
-            "get newer data, or read nothing into the gate after that day",
-        )
+        verb = "ends" if len(names) == 1 else "end"
+        text = f"{', '.join(names)} {verb} {when}; what depends on it is unknown after that"
+        remedy = "get newer data, or ignore the gate after that day"
+        yield Caveat(severity="medium", about="series ended", text=text, remedy=remedy)
 
 
 def _about_held_closes(inputs: Inputs) -> Iterator[Caveat]:
-    table = inputs.table[
-        (inputs.table.index >= inputs.grid[0]) & (inputs.table.index <= inputs.grid[-1])
-    ]
+    known = inputs.table.index
+    table = inputs.table[(known >= inputs.grid[0]) & (known <= inputs.grid[-1])]
     for note in table["closes_note"][table["held"] != ""]:
-        yield Caveat(
-            "medium",
-            "held close",
-            f"{note}; the gate kept the row of the session before",
-            "compare that close with another source",
-        )
+        text = f"{note}; the gate kept the row of the session before"
+        remedy = "compare that close with another source"
+        yield Caveat(severity="medium", about="held close", text=text, remedy=remedy)
 
 
-def _gain(spell: Spell, equity: pd.Series) -> float:
-    first = equity.index.searchsorted(spell.opened)
-    return float(equity.iloc[first] * spell.strategy_return)
+def _gain(period: GatePeriod, equity: pd.Series) -> float:
+    first = equity.index.searchsorted(period.opened)
+    return float(equity.iloc[first] * period.strategy_return)

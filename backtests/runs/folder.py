@@ -1,29 +1,43 @@
-"""Run folders: whole or not at all, read again, listed."""
+"""Run folders: written whole or not at all, read again, listed."""
 
 import itertools
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+import tomli_w
 
+from backtests.runs.document import (
+    NAME,
+    DocumentError,
+    ForeignDocumentError,
+    MetricsDocument,
+    parse,
+)
+from brokers.interrupts import unfinished
 from brokers.prices.load import Prices
+from brokers.processes import is_running
 from config.settings import Settings
 
 RUNS = Path("runs")
+# .NAME.PID@HOST.partial; in version 0.1 there was no HOST.
+PARTIAL = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)(?:@(?P<host>.+))?\.partial")
 
 
 class RunError(Exception):
     """A run folder cannot be written or read; the message says which and what to do."""
 
 
-def run_folder(command: str, settings: Settings, prices: Prices, now: pd.Timestamp) -> Path:
-    """runs/<UTC time>-<command>-<hash of settings and data>, with a number behind it where that is taken; made empty, so that it is ours.
+def make_run_folder(command: str, settings: Settings, prices: Prices, now: pd.Timestamp) -> Path:
+    """Make runs/<UTC time>-<command>-<hash of settings and data>, empty, so that the name is taken.
+
+    Where that folder exists already a number is added to the name.
 
     Raises
     ------
@@ -32,7 +46,10 @@ def run_folder(command: str, settings: Settings, prices: Prices, now: pd.Timesta
 
     """
     content = json.dumps(
-        [settings.model_dump(mode="json"), sorted(one.vintage for one in prices.series.values())],
+        [
+            settings.model_dump(mode="json"),
+            sorted(series.vintage for series in prices.series.values()),
+        ],
         sort_keys=True,
     )
     name = f"{now:%Y%m%dT%H%M%S}-{command}-{sha256(content.encode()).hexdigest()[:8]}"
@@ -50,7 +67,10 @@ def run_folder(command: str, settings: Settings, prices: Prices, now: pd.Timesta
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill that appears as `path`, which may be there if it is empty, when all is written; whatever interrupts leaves nothing.
+    """A folder to fill; it appears as `path` when all is written, an interruption leaves nothing.
+
+    `path` may exist already if it is an empty folder. What processes left beside it that are no
+    more is removed first.
 
     Raises
     ------
@@ -60,46 +80,79 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise RunError(f"{path}: exists already; name another folder with --output, or remove it")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}@{os.uname().nodename}.partial")
     try:
+        _remove_abandoned(path.parent)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        yield partial
-        partial.replace(path)
+        with unfinished(partial):
+            yield partial
+            partial.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         with suppress(OSError):
-            path.rmdir()  # if it is empty, that is, nothing came of it
+            path.rmdir()  # succeeds only if it is empty: nothing was written
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the partial folders of this machine's dead processes, and the names they took."""
+    for partial in parent.glob(".*.partial"):
+        match = PARTIAL.fullmatch(partial.name)
+        here = match and match["host"] in (None, os.uname().nodename)
+        if match and here and not is_running(int(match["pid"])):
+            shutil.rmtree(partial, ignore_errors=True)
+            with suppress(OSError):
+                partial.with_name(match["name"]).rmdir()  # succeeds only if it is empty
+
+
+def write_settings(settings: Settings, folder: Path) -> None:
+    """Write settings.toml, of which the run can be made again; it holds no secrets."""
+    text = tomli_w.dumps(settings.model_dump(exclude_none=True))
+    (folder / "settings.toml").write_text(text, encoding="utf-8")
+
+
+def write_json(content: Mapping[str, object], path: Path) -> None:
+    """Write a document; it holds no NaN, which JSON does not know."""
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    path.write_text(text, encoding="utf-8")
 
 
 def _unwritable(path: Path, error: OSError) -> RunError:
     return RunError(f"{path}: cannot be written: {error.strerror}")
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> MetricsDocument:
     """A run's metrics.json.
 
     Raises
     ------
     RunError
-        `folder` is no run folder.
+        `folder` is no run folder, or its metrics.json is damaged or of a newer version.
 
     """
+    path = folder / NAME
     try:
-        found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return parse(json.loads(path.read_text(encoding="utf-8")))
+    except ForeignDocumentError:
+        raise _not_a_run(folder) from None
+    except DocumentError as error:
+        raise RunError(f"{path}: {error}") from None
     except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or not {"strategy", "window", "data"} <= found.keys():
-        raise RunError(
-            f"{folder}: is no run folder (no metrics.json of a run); `runs` lists those under {RUNS}/"
-        )
-    return found
+        raise _not_a_run(folder) from None
+
+
+def _not_a_run(folder: Path) -> RunError:
+    return RunError(
+        f"{folder}: is no run folder (no {NAME} of a run); `runs` lists those under {RUNS}/"
+    )
 
 
 def journal_at(path: Path) -> Path | None:
-    """The journal of a paper session that `path` is, or is the folder of; None for anything else, such as a run folder.
+    """The journal of a paper session: `path` itself, or the one in the folder `path`.
+
+    None for anything else, such as a run folder.
 
     Raises
     ------
@@ -110,19 +163,19 @@ def journal_at(path: Path) -> Path | None:
     if path.is_file():
         if path.suffix != ".sqlite":
             raise RunError(
-                f"{path}: is neither a run folder nor a paper session's journal (a file NAME.sqlite)"
+                f"{path}: is neither a run folder nor a paper session's journal (a file"
+                " NAME.sqlite)"
             )
         return path
-    journals = [] if (path / "metrics.json").exists() else sorted(path.glob("*.sqlite"))
+    journals = [] if (path / NAME).exists() else sorted(path.glob("*.sqlite"))
     if len(journals) > 1:
-        raise RunError(
-            f"{path}: holds several journals; name one of {', '.join(str(one) for one in journals)}"
-        )
+        names = ", ".join(str(journal) for journal in journals)
+        raise RunError(f"{path}: holds several journals; name one of {names}")
     return journals[0] if journals else None
 
 
-def listed(root: Path = RUNS) -> list[Path]:
+def list_runs(root: Path = RUNS) -> list[Path]:
     """Run folders under `root`, oldest first."""
     return sorted(
-        path.parent for path in root.glob("*/metrics.json") if not path.parent.name.startswith(".")
+        path.parent for path in root.glob(f"*/{NAME}") if not path.parent.name.startswith(".")
     )

@@ -1,4 +1,4 @@
-"""History through the live path: the pump, the live feeds, the paper account and the journal, as fast as it goes."""
+"""History through the live path: data provider, live feeds, paper account and journal."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -13,11 +13,12 @@ from backtests.engine.simulation import Run
 from backtests.runs.backtest import Backtest, compare_run
 from brokers.clock import SimulatedClock
 from brokers.exchange.types import Book
-from brokers.journal.incident import Problem
+from brokers.journal.incident import Incident
+from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
-from brokers.live.data_provider import Pump, remembered
-from brokers.live.session import Session
+from brokers.live.data_provider import DataProvider, load_gate_rows
+from brokers.live.session import PaperSession
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
@@ -25,13 +26,13 @@ from brokers.prices.series import DataError
 from brokers.progress import Progress
 from config.settings import Settings
 
-SHUT = Book((), ())
+EMPTY_BOOK = Book((), ())
 UNGUARDED = {"drawdown_stop": 0.0, "largest_order": 1.0, "largest_turnover": 100.0, "tick_gap": 1.0}
-ENDLESS = float("inf")
+UNLIMITED = float("inf")
 
 
-class History:
-    """A live session's source that knows all prices and shows those of the session's now."""
+class ReplaySource:
+    """A source for a paper session that serves stored prices as they were known at each instant."""
 
     final = True
 
@@ -56,8 +57,8 @@ class History:
         return frame.iloc[max(end - 2 * MAX_MISSING, 0) : end]
 
 
-class NextOpens:
-    """The books of the past: one level, as deep as anyone likes, at the next bar's open and the slippage off it."""
+class NextOpenBooks:
+    """Order books of the past: one level of any depth, at the next bar's open less slippage."""
 
     def __init__(self, inputs: Inputs, clock: SimulatedClock) -> None:
         self._coins = inputs.coins
@@ -65,7 +66,7 @@ class NextOpens:
         self._clock = clock
 
     def book(self, coin: str) -> Book:
-        """The book between the bar that has just ended and the next one; empty where that is missing."""
+        """The book after the bar that has just ended; empty where the next bar is missing."""
         lines = self._coins[coin]
         row = int(
             lines.index.searchsorted(
@@ -73,88 +74,106 @@ class NextOpens:
             )
         )
         if row >= len(lines) or 0 < lines["stale"].iloc[row] < MAX_MISSING:
-            return SHUT
+            return EMPTY_BOOK
         price = float(lines["open"].iloc[row])
         return Book(
-            ((price * (1.0 - self._slippage), ENDLESS),),
-            ((price * (1.0 + self._slippage), ENDLESS),),
+            ((price * (1.0 - self._slippage), UNLIMITED),),
+            ((price * (1.0 + self._slippage), UNLIMITED),),
         )
 
 
-class Counted:
-    """Nobody is told anything but how far it is."""
+class ReplayObserver:
+    """Counts decisions and collects incidents; nothing is notified."""
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._total, self._progress, self._done = total, progress, 0
-        self.problems: list[Problem] = []
+        self.incidents: list[Incident] = []
 
-    def problem(self, problem: Problem) -> None:
-        """Kept for who asks."""
-        self.problems.append(problem)
+    def on_incident(self, incident: Incident) -> None:
+        """Collect it."""
+        self.incidents.append(incident)
 
-    def decided(self, row: DecisionRow, before: DecisionRow | None, intents: list[Intent]) -> None:
-        """One more."""
+    def on_decision(
+        self, row: DecisionRow, previous: DecisionRow | None, intents: list[Intent]
+    ) -> None:
+        """Count it."""
         self._done += 1
         if self._progress:
             self._progress("replay", self._done, self._total)
 
-    def settled(self, intents: list[Intent]) -> None:
-        """Not told."""
+    def on_orders(self, intents: list[Intent]) -> None:
+        """Ignore it."""
 
-    def waiting(self, until: float) -> None:
-        """Not told."""
+    def on_wait(self, until: float) -> None:
+        """Ignore it."""
 
 
-def replayable(settings: Settings) -> Settings:
-    """The settings without what only live prices need: waiting, and guards that a backtest does not have."""
+def replay_settings(settings: Settings) -> Settings:
+    """The settings without waiting times and guards, which only live prices need."""
     paper = settings.paper.model_copy(update={"grace": 0.0, "patience": 0.0, "join": "now"})
     guards = settings.guards.model_copy(update=UNGUARDED)
     exchange = settings.exchange.model_copy(update={"mode": "dry-run"})
     return settings.model_copy(update={"paper": paper, "guards": guards, "exchange": exchange})
 
 
-def replayed(inputs: Inputs, path: Path, progress: Progress | None = None) -> Backtest:
-    """A replay's result, in a backtest's form."""
-    return compare_run(inputs, replayed_run(inputs, path, progress), True, progress)
+def backtest_replay(inputs: Inputs, path: Path, progress: Progress | None = None) -> Backtest:
+    """Replay the inputs and evaluate the run as a backtest's; the journal is left at `path`."""
+    return compare_run(inputs, replay_run(inputs, path, progress), progress=progress)
 
 
-def replayed_run(inputs: Inputs, path: Path, progress: Progress | None = None) -> Run:
-    """A replay's decisions and orders, read back from the journal it leaves at `path`."""
+def replay_run(inputs: Inputs, path: Path, progress: Progress | None = None) -> Run:
+    """Replay the inputs; decisions and orders are read from the journal that is left at `path`."""
     replay(inputs, path, progress)
     with open_journal(path, lambda: 0.0, locked=False) as journal:
         return run_of(journal, int(bar_length(inputs.settings.exchange.timeframe).total_seconds()))
 
 
-def replay(inputs: Inputs, path: Path, progress: Progress | None = None) -> list[Problem]:
-    """Run the inputs' grid through the live path into a new journal at `path`; what a person would have been told."""
-    settings = replayable(inputs.settings)
+def replay(inputs: Inputs, path: Path, progress: Progress | None = None) -> list[Incident]:
+    """Run the inputs' grid through the live path into a new journal at `path`.
+
+    Returns the incidents that a live session would have reported.
+    """
+    settings = replay_settings(inputs.settings)
     strategy = live_strategy(settings)
     clock = SimulatedClock(inputs.grid[0].timestamp())
-    voice = Counted(len(inputs.grid), progress)
+    observer = ReplayObserver(len(inputs.grid), progress)
+    length = bar_length(settings.exchange.timeframe).total_seconds()
     with open_journal(path, clock.now) as journal:
-        account = PaperAccount(
-            journal,
-            Terms(settings.backtest.cash, settings.costs.fee, 1.0, 1.0),
-            [coin.name for coin in settings.coins],
-            lambda: {
-                coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional)
-                for coin in settings.coins
-            },
-            NextOpens(inputs, clock).book,
-            clock.now,
-        )
-        pump = Pump(
-            History(inputs.prices, settings.exchange.timeframe),
+        provider = DataProvider(
+            ReplaySource(inputs.prices, settings.exchange.timeframe),
             strategy.functions,
             settings,
             clock,
-            remembered(journal),
+            gate_rows=load_gate_rows(journal),
         )
-        session = Session(settings, strategy, pump, account, journal, clock, voice)
-        session.run(
-            until=inputs.grid[-1].timestamp()
-            + bar_length(settings.exchange.timeframe).total_seconds()
+        session = PaperSession(
+            settings,
+            strategy,
+            provider=provider,
+            account=_paper_account(inputs, settings, journal, clock),
+            journal=journal,
+            clock=clock,
+            observer=observer,
         )
+        session.run(until=inputs.grid[-1].timestamp() + length)
         session.end("replayed")
     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-    return voice.problems
+    return observer.incidents
+
+
+def _paper_account(
+    inputs: Inputs, settings: Settings, journal: Journal, clock: SimulatedClock
+) -> PaperAccount:
+    """A paper account that fills at the next open, under the exchange rules of the simulation."""
+    rules = {
+        coin.name: Rules(settings.coin_step(coin.name), settings.costs.min_notional)
+        for coin in settings.coins
+    }
+    return PaperAccount(
+        journal,
+        Terms(settings.backtest.cash, settings.costs.fee, 1.0, 1.0),
+        list(rules),
+        rules=lambda: rules,
+        books=NextOpenBooks(inputs, clock).book,
+        now=clock.now,
+    )

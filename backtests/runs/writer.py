@@ -1,43 +1,65 @@
-"""What a run writes down: everything a report is made from, and a person with a spreadsheet."""
+"""Writing a run folder: the documents that reports are made from, and spreadsheets."""
 
-import json
+import math
 import platform
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import tomli_w
 
 from backtests.performance import attribution
-from backtests.performance.gate_periods import Spell
-from backtests.performance.metrics import daily_rows
+from backtests.performance.gate_periods import Events, GatePeriod
+from backtests.performance.metrics import Metrics, daily_rows
 from backtests.runs.backtest import Backtest
-from backtests.runs.caveats import Caveat
-from backtests.runs.latest_evidence import newest
-from brokers.json_values import plain
+from backtests.runs.document import (
+    NAME,
+    VERSION,
+    AblationRecord,
+    Caveat,
+    EventsRecord,
+    EvidenceQuote,
+    Figures,
+    GatePeriodRecord,
+    MetricsDocument,
+    ProfitRecord,
+    RandomGatesRecord,
+    SeriesRecord,
+    VerdictRecord,
+    WindowRecord,
+)
+from backtests.runs.folder import write_json, write_settings
+from brokers.json_values import to_json
 from brokers.orders.simulated import OrderRecord
 from brokers.prices.clean import bar_length
+from brokers.prices.load import Prices
 from strategies.breakout import STATES
 from strategies.sentences import sentences
 
 if TYPE_CHECKING:  # costs numba's start-up
+    from backtests.benchmarks.ablation import Ablation
     from backtests.benchmarks.random_gates import RandomGates
+    from backtests.benchmarks.verdict import Verdict
 
+ORDER_COLUMNS = [
+    *("decided", "filled", "symbol", "side", "size", "price", "value", "fee", "status", "reason"),
+]
 LIBRARIES = ("backtrader", "numpy", "pandas", "numba", "yfinance", "ccxt")
 
 
-def write(result: Backtest, found: list[Caveat], folder: Path) -> None:
-    """Put everything but the report and the log into `folder`."""
+def write_run(
+    result: Backtest,
+    caveats: list[Caveat],
+    folder: Path,
+    evidence: EvidenceQuote | None = None,
+) -> None:
+    """Write everything but the report and the log into `folder`; `evidence` is quoted."""
     inputs, settings = result.inputs, result.inputs.settings
-    (folder / "settings.toml").write_text(
-        tomli_w.dumps(settings.model_dump(exclude_none=True)), encoding="utf-8"
-    )
-    (folder / "metrics.json").write_text(
-        json.dumps(summary(result, found), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-    )
+    write_settings(settings, folder)
+    content = metrics_document(result, caveats, evidence).to_json()
+    write_json(content, folder / NAME)
     _write_csv(result.equity.reset_index(), folder / "equity.csv")
     _write_csv(_curves(result), folder / "curves.csv")
     reasons = list(
@@ -50,106 +72,138 @@ def write(result: Backtest, found: list[Caveat], folder: Path) -> None:
     _write_csv(_decisions(result, reasons), folder / "decisions.csv")
 
 
-def summary(result: Backtest, found: list[Caveat]) -> dict[str, Any]:
+def metrics_document(
+    result: Backtest, caveats: list[Caveat], evidence: EvidenceQuote | None = None
+) -> MetricsDocument:
     """The content of metrics.json."""
-    inputs, happened, beside = result.inputs, result.events, result.comparison
-    return {
-        "strategy": plain(result.metrics._asdict()),
-        "benchmarks": {
-            name: plain(curve.metrics._asdict()) for name, curve in beside.benchmarks.items()
-        }
-        if beside
-        else {},
-        "intervals": beside.intervals if beside else {},
-        "random_gates": _random_gates(beside.random_gates)
-        if beside and beside.random_gates
-        else None,
-        "without": [
-            {"rule": one.rule, "text": one.text} | plain(one.metrics._asdict())
-            for one in beside.without
-        ]
-        if beside
-        else [],
-        "profit": _profit(result),
-        "events": plain(
-            happened._asdict() | {"spells": [_spell(spell) for spell in happened.spells]}
-        ),
-        "verdict": beside.verdict._asdict() if beside and beside.verdict else None,
-        "warnings": [caveat._asdict() for caveat in found],
-        "evidence": None if inputs.prices.sample else newest(),
-        "sample": inputs.prices.sample,
-        "fallback": inputs.prices.fallback,
-        "window": _window(result),
-        "data": {
-            request.name: {
-                "source": one.source,
-                "origin": one.origin,
-                "first": one.frame.index[0].isoformat(),
-                "last": one.frame.index[-1].isoformat(),
-                "rows": len(one.frame),
-                "vintage": one.vintage,
-                "sample": inputs.prices.sample,
-            }
-            for request, one in inputs.prices.series.items()
+    prices, comparison = result.inputs.prices, result.comparison
+    return MetricsDocument(
+        version=VERSION,
+        strategy=_figures(result.metrics),
+        benchmarks={
+            name: _figures(curve.metrics)
+            for name, curve in (comparison.benchmarks.items() if comparison else ())
         },
-        "order_list_hash": order_list_hash(result.run.orders),
-        "versions": {"python": platform.python_version()}
+        intervals=comparison.intervals if comparison else {},
+        random_gates=_random_gates(comparison.random_gates) if comparison else None,
+        ablation=tuple(_ablation(row) for row in (comparison.ablation if comparison else ())),
+        profit=_profit(result),
+        events=_events(result.events),
+        verdict=_verdict(comparison.verdict) if comparison else None,
+        caveats=tuple(caveats),
+        evidence=None if prices.sample else evidence,
+        sample=prices.sample,
+        fallback=prices.fallback,
+        window=_window(result),
+        data=_data(prices),
+        order_list_hash=order_list_hash(result.run.orders),
+        versions={"python": platform.python_version()}
         | {name: version(name) for name in LIBRARIES},
-    }
+    )
 
 
 def order_list_hash(orders: list[OrderRecord]) -> str:
-    """Equal hashes, equal orders: decided, filled, symbol, size and price to 9 digits, status, in their order."""
+    """A hash of the orders in their sequence; sizes and prices count to 9 digits."""
     lines = (
-        f"{one.decided},{one.filled},{one.symbol},{one.size:.9g},{one.price:.9g},{one.status}"
-        for one in orders
+        f"{order.decided},{order.filled},{order.symbol},{order.size:.9g},{order.price:.9g}"
+        f",{order.status}"
+        for order in orders
     )
     return sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _window(result: Backtest) -> dict[str, str]:
-    first, last = (result.equity.index[row].isoformat() for row in (0, -1))
+def _figures(metrics: Metrics) -> Figures:
+    return Figures.model_validate(to_json(metrics._asdict()))
+
+
+def _ablation(ablation: "Ablation") -> AblationRecord:
+    texts = {"rule": ablation.rule, "text": ablation.text}
+    return AblationRecord.model_validate(texts | to_json(ablation.metrics._asdict()))
+
+
+def _verdict(verdict: "Verdict | None") -> VerdictRecord | None:
+    return VerdictRecord(word=verdict.word, why=verdict.why) if verdict else None
+
+
+def _window(result: Backtest) -> WindowRecord:
+    index = result.equity.index
+    timeframe = str(result.inputs.settings.exchange.timeframe)
+    return WindowRecord(first=index[0], last=index[-1], timeframe=timeframe)
+
+
+def _data(prices: Prices) -> dict[str, SeriesRecord]:
     return {
-        "first": first,
-        "last": last,
-        "timeframe": str(result.inputs.settings.exchange.timeframe),
+        request.name: SeriesRecord(
+            source=series.source,
+            origin=series.origin,
+            first=series.frame.index[0],
+            last=series.frame.index[-1],
+            rows=len(series.frame),
+            vintage=series.vintage,
+            sample=prices.sample,
+        )
+        for request, series in prices.series.items()
     }
 
 
-def _random_gates(shifted: "RandomGates") -> dict[str, Any]:
-    content: dict[str, Any] = plain(
-        {
-            name: getattr(shifted, name)
-            for name in ("n", "effective_n", "p_sharpe", "p_return", "own_sharpe")
-        }
+def _random_gates(gates: "RandomGates | None") -> RandomGatesRecord | None:
+    if gates is None:
+        return None
+    finite = np.sort(gates.sharpes[np.isfinite(gates.sharpes)])
+    return RandomGatesRecord(
+        n=gates.n,
+        effective_n=gates.effective_n,
+        p_sharpe=gates.p_sharpe,
+        p_return=gates.p_return,
+        own_sharpe=_finite(gates.own_sharpe),
+        sharpes=tuple(round(value, 4) for value in finite.tolist()),
     )
-    return content | {
-        "sharpes": [
-            round(value, 4)
-            for value in np.sort(shifted.sharpes[np.isfinite(shifted.sharpes)]).tolist()
-        ]
-    }
 
 
-def _profit(result: Backtest) -> dict[str, Any]:
-    """Quote units by spell and coin, and what no coin earned: interest on cash."""
-    gained = attribution.profits(result.run, result.inputs)
+def _profit(result: Backtest) -> ProfitRecord:
+    """Quote units by gate period and coin, and what no coin earned: interest on cash."""
+    profits = attribution.profits(result.run, result.inputs)
     values = result.equity["value"]
     interest = (
-        float(values.iloc[-1] - values.iloc[0] - gained.to_numpy().sum())
+        float(values.iloc[-1] - values.iloc[0] - profits.to_numpy().sum())
         if result.inputs.settings.costs.cash_yield
         else 0.0
     )
-    table = attribution.by_spell(gained, result.events.spells)
-    return {
-        "coins": list(table.columns),
-        "spells": {str(name): row.tolist() for name, row in table.iterrows()},
-        "interest": interest,
-    }
+    table = attribution.by_gate_period(profits, result.events.gate_periods)
+    return ProfitRecord(
+        coins=tuple(table.columns),
+        by_gate_period={str(name): tuple(row.tolist()) for name, row in table.iterrows()},
+        interest=interest,
+    )
+
+
+def _events(events: Events) -> EventsRecord:
+    return EventsRecord(
+        breakouts=events.breakouts,
+        rearmed=events.rearmed,
+        independent_events=events.independent_events,
+        closed_events=events.closed_events,
+        gate_periods=tuple(_gate_period(period) for period in events.gate_periods),
+    )
+
+
+def _gate_period(period: GatePeriod) -> GatePeriodRecord:
+    return GatePeriodRecord.model_validate(
+        period._asdict()
+        | {
+            "strategy_return": _finite(period.strategy_return),
+            "bitcoin_return": _finite(period.bitcoin_return),
+        }
+    )
+
+
+def _finite(value: float) -> float | None:
+    """None for NaN and infinity, which JSON does not know."""
+    return value if math.isfinite(value) else None
 
 
 def _curves(result: Backtest) -> pd.DataFrame:
-    """One row a UTC day: value of the strategy and of each benchmark, share of equity in each coin."""
+    """One row per UTC day: value of the strategy and of each benchmark, exposure per coin."""
     index = pd.DatetimeIndex(result.equity.index)
     table = pd.DataFrame({"time": index, "strategy": result.equity["value"].to_numpy()})
     for name, curve in result.comparison.benchmarks.items() if result.comparison else ():
@@ -160,50 +214,28 @@ def _curves(result: Backtest) -> pd.DataFrame:
     return table.iloc[daily_rows(index)]
 
 
-def _spell(spell: Spell) -> dict[str, Any]:
-    instants = {
-        "opened": spell.opened.isoformat(),
-        "closed": spell.closed.isoformat() if spell.closed else None,
-    }
-    content: dict[str, Any] = plain(spell._asdict() | instants)
-    return content
-
-
 def _orders(result: Backtest, reasons: list[str]) -> pd.DataFrame:
-    texts = dict(zip((one.time for one in result.run.decisions), reasons, strict=True))
+    times = (decision.time for decision in result.run.decisions)
+    reason_by_time = dict(zip(times, reasons, strict=True))
     length = bar_length(result.inputs.settings.exchange.timeframe)
-    rows = [
-        {
-            "decided": _instant(one.decided),
-            "filled": _instant(one.filled) - length
-            if one.filled is not None
-            else None,  # a fill happens at its bar's open
-            "symbol": one.symbol,
-            "side": "buy" if one.size > 0 else "sell",
-            "size": abs(one.size),
-            "price": one.price if one.filled is not None else None,
-            "value": abs(one.size) * one.price if one.filled is not None else None,
-            "fee": one.fee,
-            "status": one.status,
-            "reason": texts[one.decided],
+    rows = []
+    for order in result.run.orders:
+        filled = order.filled is not None
+        row = {
+            "decided": _instant(order.decided),
+            # A fill happens at its bar's open.
+            "filled": _instant(order.filled) - length if order.filled is not None else None,
+            "symbol": order.symbol,
+            "side": "buy" if order.size > 0 else "sell",
+            "size": abs(order.size),
+            "price": order.price if filled else None,
+            "value": abs(order.size) * order.price if filled else None,
+            "fee": order.fee,
+            "status": order.status,
+            "reason": reason_by_time[order.decided],
         }
-        for one in result.run.orders
-    ]
-    return pd.DataFrame(
-        rows,
-        columns=[
-            "decided",
-            "filled",
-            "symbol",
-            "side",
-            "size",
-            "price",
-            "value",
-            "fee",
-            "status",
-            "reason",
-        ],
-    )
+        rows.append(row)
+    return pd.DataFrame(rows, columns=ORDER_COLUMNS)
 
 
 def _gate(result: Backtest) -> pd.DataFrame:
@@ -218,13 +250,13 @@ def _gate(result: Backtest) -> pd.DataFrame:
 def _decisions(result: Backtest, reasons: list[str]) -> pd.DataFrame:
     decisions = result.run.decisions
     frame = pd.DataFrame(
-        {"time": result.equity.index, "state": [STATES[int(one.gate.state)] for one in decisions]}
+        {"time": result.equity.index, "state": [STATES[int(row.gate.state)] for row in decisions]}
     )
-    frame["ceiling"] = [one.gate.ceiling for one in decisions]
-    targets = np.array([one.targets for one in decisions])
+    frame["ceiling"] = [row.gate.ceiling for row in decisions]
+    targets = np.array([row.targets for row in decisions])
     for column, name in enumerate(result.inputs.coins):
         frame[f"target_{name}"] = targets[:, column]
-    frame["gross"] = [one.gross for one in decisions]
+    frame["gross"] = [row.gross for row in decisions]
     frame["reason"] = reasons
     return frame
 
@@ -234,7 +266,7 @@ def _instant(seconds: int) -> pd.Timestamp:
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Instants as ISO 8601 with Z, numbers with all their digits, nothing where nothing is known."""
+    """Instants as ISO 8601 with Z, numbers with all their digits, empty where unknown."""
     from pyarrow import Table, csv
 
     table = frame.copy()

@@ -1,1 +1,1 @@
-"""How much of a search's best result is luck."""
+"""How much of a result is chance: intervals, overfitting, corrections for many trials."""

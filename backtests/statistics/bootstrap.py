@@ -8,7 +8,7 @@ from backtests.engine.compiled import compiled, inlined
 from backtests.performance.metrics import DAYS, FLAT, sharpe
 from strategies.indicators import Floats
 
-BLOCK_DAYS = 60  # mean block: long enough for the spells of calm and storm crypto goes through
+BLOCK_DAYS = 60  # mean block: long enough for the calm and the volatile periods of crypto
 DRAWS = 1000
 LEVEL = 0.95
 FIGURES = ("sharpe", "cagr", "max_drawdown")
@@ -23,17 +23,18 @@ class Interval(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """Figures of resampled curves, draw x curve; a curve without any variation has Sharpe ratio 0."""
+    """Figures of resampled curves, draw x curve; without variation the Sharpe ratio is 0."""
 
     sharpe: Floats
     cagr: Floats
     max_drawdown: Floats
 
 
-def resampled(daily_returns: Floats, seed: int) -> Draws:
-    """`DRAWS` resamples of curves (days x curves of simple returns), the same days for all curves of a draw.
+def resample(daily_returns: Floats, seed: int) -> Draws:
+    """`DRAWS` resamples of curves (days x curves of simple returns), the same days for all curves
+    of a draw.
 
-    Days are drawn in blocks of geometric length, around the end of the series (Politis and Romano 1994).
+    Days are drawn in blocks of geometric length, in a circle (Politis and Romano 1994).
     """
     return Draws(
         *_draws(
@@ -53,7 +54,10 @@ def interval(drawn: Floats) -> tuple[float, float]:
 
 
 def sharpe_difference(daily_returns: Floats, first: int, second: int, draws: Draws) -> Interval:
-    """Sharpe ratio of one curve of `resampled` minus another's, with the interval of the paired difference."""
+    """Sharpe ratio of one curve minus another's, with the interval of the paired difference.
+
+    `draws` are those of `resample` on these returns.
+    """
     ratios = [sharpe(daily_returns[:, curve]) or 0.0 for curve in (first, second)]
     return Interval(
         ratios[0] - ratios[1], *interval(draws.sharpe[:, first] - draws.sharpe[:, second])
@@ -62,7 +66,10 @@ def sharpe_difference(daily_returns: Floats, first: int, second: int, draws: Dra
 
 @inlined
 def next_day(row: int, days: int, restart: float) -> int:
-    """The day after `row` around the end of the series, or with probability `restart` any (Politis and Romano 1994)."""
+    """The day after `row` in a circle, or with probability `restart` any day.
+
+    Politis and Romano (1994).
+    """
     return np.random.randint(days) if np.random.random() < restart else (row + 1) % days
 
 
@@ -72,18 +79,10 @@ def _draws(
 ) -> tuple[Floats, Floats, Floats]:
     np.random.seed(seed)
     days, curves = daily_returns.shape
-    ratios, growths, worsts = (
-        np.empty((draws, curves)),
-        np.empty((draws, curves)),
-        np.empty((draws, curves)),
-    )
-    total, squares, value, peak, worst = (
-        np.empty(curves),
-        np.empty(curves),
-        np.empty(curves),
-        np.empty(curves),
-        np.empty(curves),
-    )
+    ratios, growths = np.empty((draws, curves)), np.empty((draws, curves))
+    worsts, total = np.empty((draws, curves)), np.empty(curves)
+    squares, value = np.empty(curves), np.empty(curves)
+    peak, worst = np.empty(curves), np.empty(curves)
     for draw in range(draws):
         total[:], squares[:], value[:], peak[:], worst[:] = 0.0, 0.0, 1.0, 1.0, 1.0
         row = np.random.randint(days)
@@ -91,9 +90,8 @@ def _draws(
             row = next_day(row, days, restart)
             for k in range(curves):
                 gain = daily_returns[row, k]
-                apart = (
-                    gain - means[k]
-                )  # squares of the returns themselves would leave rounding where a curve has no variation
+                # Squares of the returns themselves would leave rounding errors in flat curves.
+                apart = gain - means[k]
                 total[k] += apart
                 squares[k] += apart * apart
                 value[k] *= 1.0 + gain

@@ -1,17 +1,21 @@
-"""Is the best Sharpe ratio of a search more than the best of as many tries without skill would show?
+"""Is the best Sharpe ratio of a search higher than the best of as many trials without skill?
 
-Bailey and López de Prado (2012), "The Sharpe ratio efficient frontier", Journal of Risk 15(2); (2014), "The deflated Sharpe
-ratio", Journal of Portfolio Management 40(5). Sharpe ratios are *daily* here, never yearly: the formulas need one observation a
-period. All of this asks about a ratio of 0: to ask whether a strategy beats another, hand over the returns of the difference.
+Bailey and López de Prado (2012), "The Sharpe ratio efficient frontier", Journal of Risk 15(2);
+(2014), "The deflated Sharpe ratio", Journal of Portfolio Management 40(5). Sharpe ratios are
+*daily* here, never annualised: the formulas need one observation for each period. All of this asks
+about a ratio of 0: to ask whether a strategy beats another, pass the returns of the difference.
 
-**Effective trials.** The formula for the expected maximum is about independent tries, but neighbouring parameter sets hold the
-same coins on most days. The number N that stands for them here is *defined* by the formula: as many independent tries as have the
-same expected maximum as the study's own, correlated ones, were none of them skilled. That maximum is simulated from the study's
-returns with Gaussian multipliers (Chernozhukov, Chetverikov and Kato 2013, Annals of Statistics 41(6)), which give t-ratios with
-just the sample's correlations. N is 1 for copies, the number of sets for strangers, the number of groups for groups of copies.
-The mean correlation of Bailey and López de Prado (2014, appendix: N = c + (1 - c) * sets) is not used: 5 groups of 20 copies
-would count as 81. Nor are clusters (López de Prado and Lewis 2019): for one cluster of sets 90 % correlated they say 1, while
-the best of a hundred such sets beats a single one by 0.8 of its standard error.
+**Effective trials.** The formula for the expected maximum is about independent trials, but
+neighbouring parameter sets hold the same coins on most days. The number N that stands for them here
+is *defined* by the formula: as many independent trials as have the same expected maximum as the
+study's own, correlated ones, were none of them skilled. That maximum is simulated from the study's
+returns with Gaussian multipliers (Chernozhukov, Chetverikov and Kato 2013, Annals of Statistics
+41(6)), which give t-ratios with the correlations of the sample. N is 1 for copies, the number of
+sets for independent sets, the number of groups for groups of copies. The mean correlation of Bailey
+and López de Prado (2014, appendix: N = c + (1 - c) * sets) is not used: 5 groups of 20 copies would
+count as 81. Nor are clusters (López de Prado and Lewis 2019): for one cluster of sets with
+correlation 0.9 they say 1, while the best of a hundred such sets beats a single one by 0.8 of its
+standard error.
 """
 
 from math import e, log2, sqrt
@@ -31,7 +35,10 @@ NORMAL = NormalDist()
 
 
 class TrackRecord(NamedTuple):
-    """What the estimate of a Sharpe ratio and its error rest on: ratio per day, number of days, shape (normal: skewness 0, kurtosis 3)."""
+    """What a Sharpe ratio and its standard error are computed from.
+
+    Ratio per day, number of days, shape of the returns (normal: skewness 0, kurtosis 3).
+    """
 
     sharpe: float
     days: int
@@ -40,11 +47,11 @@ class TrackRecord(NamedTuple):
 
 
 class Deflation(NamedTuple):
-    """The probability that the best set has skill beyond luck, and what it was held against.
+    """The probability that the best set's Sharpe ratio is more than chance, and its threshold.
 
-    `expected_maximum` is the daily Sharpe ratio that the best of `effective_trials` unskilled tries would be expected to show
-    where single tries scatter with `variance`; `minimum_days` the track record it would take to be `CONFIDENCE` sure that the
-    best set's ratio is above that, None if no length would do.
+    `expected_maximum` is the expected daily Sharpe ratio of the best of `effective_trials` trials
+    without skill, where single trials have `variance`. `minimum_days` is the length of track record
+    at which the ratio of the best set is above that with `CONFIDENCE`; None if no length would do.
     """
 
     deflated_sharpe: float
@@ -56,7 +63,9 @@ class Deflation(NamedTuple):
 
 
 def track_record(daily_returns: Floats) -> TrackRecord | None:
-    """Sharpe ratio as in `metrics`, but per day; skewness and kurtosis as moments of the sample. None without variation."""
+    """Sharpe ratio as in `metrics`, but per day; skewness and kurtosis as moments of the sample.
+    None without variation.
+    """
     deviation = float(daily_returns.std(ddof=1)) if len(daily_returns) > 1 else 0.0
     if deviation <= FLAT:
         return None
@@ -87,9 +96,10 @@ def minimum_track_record(
 
 
 def expected_maximum(trials: float) -> float:
-    """Expected maximum of independent standard normal numbers (2014; 8 % below the exact for 2, within 3 % from 3 on, 1 % from 100).
+    """Expected maximum of independent standard normal numbers (2014).
 
-    For a single one it is 0. Between 1 and 2, where the approximation ends, it is drawn out with the logarithm of the number.
+    The approximation is 8 % too low for 2, within 3 % from 3 on, within 1 % from 100 on. For a
+    single number it is 0; between 1 and 2 it is interpolated in the logarithm of the number.
     """
     if trials < 2.0:
         return expected_maximum(2.0) * log2(max(trials, 1.0))
@@ -98,9 +108,9 @@ def expected_maximum(trials: float) -> float:
 
 
 def deflated_sharpe(record: TrackRecord, trials: float, variance: float) -> float:
-    """Probability that the true ratio is above what the best of `trials` unskilled ones would show (2014).
+    """Probability that the true ratio is above the expected best of `trials` without skill (2014).
 
-    `variance` is that of the daily Sharpe ratios of single tries.
+    `variance` is that of the daily Sharpe ratios of single trials.
     """
     return probabilistic_sharpe(record, sqrt(variance) * expected_maximum(trials))
 
@@ -117,8 +127,9 @@ def deflate(best: Floats, sample: Floats, sharpes: Floats, seed: int) -> Deflati
 
     Returns
     -------
-    None if the best set's returns do not vary. Single tries scatter at least as unskilled ones would over that many days,
-    1 / (days - 1): where sets are much alike their ratios lie closer together, but that is told by the effective number.
+    None if the best set's returns do not vary. The variance of single trials is at least that of
+    trials without skill over that many days, 1 / (days - 1): ratios of similar sets lie closer
+    together, but the effective number accounts for that.
 
     """
     record = track_record(best)
@@ -140,7 +151,7 @@ def deflate(best: Floats, sample: Floats, sharpes: Floats, seed: int) -> Deflati
 
 
 def effective_trials(daily_returns: Floats, tried: int, seed: int) -> float:
-    """How many independent tries a search was worth, from 1 to `tried`.
+    """How many independent trials a search is worth, from 1 to `tried`.
 
     Parameters
     ----------
@@ -150,13 +161,16 @@ def effective_trials(daily_returns: Floats, tried: int, seed: int) -> float:
 
     Notes
     -----
-    With fewer series than sets, the number of independent tries is taken to grow from there on with the power of the number
-    of sets with which it grew from half the series to all of them: not at all if they are copies of a few, in proportion if they
-    are strangers. As the growth slackens where sets fill a space of few parameters, this errs towards more trials.
+    With fewer series than sets, the number of independent trials is assumed to grow further with
+    the same power of the number of sets as from half of the series to all of them: not at all if
+    they are copies of a few, in proportion if they are independent. The growth slows where sets
+    fill a space of few parameters, so this errs towards more trials.
 
     Raises
     ------
-    ValueError : more series than sets tried, a single series for several, or a return that is no finite number.
+    ValueError
+        More series than sets tried, a single series for several sets, or a return that is not a
+        finite number.
 
     """
     series = daily_returns.shape[1]
@@ -177,23 +191,25 @@ def _spread(record: TrackRecord) -> float:
     )
     if record.days < 2 or spread <= 0.0:
         raise ValueError(
-            f"track record: {record}, must have 2 days or more and a kurtosis that its skewness allows, 1 + skewness ** 2 at least"
+            f"track record: {record}, must have 2 days or more and a kurtosis that its skewness"
+            " allows, 1 + skewness ** 2 at least"
         )
     return spread
 
 
 def _maxima(daily_returns: Floats, seed: int) -> tuple[float, float]:
-    """Expected maximum of the t-ratios of all series, and of a random half of them, were none skilled.
+    """Expected maximum of the t-ratios of all series, and of a random half, without skill.
 
-    Highest and lowest of a draw serve alike, as it could as well have had the other sign: half their distance has the same mean and
-    is exactly 0 for copies. Random halves are not drawn: the chance that the j-th highest of all is the highest of a half is known.
+    The highest and the lowest of a draw are equally useful, as every draw could have had the other
+    sign: half their distance has the same mean and is exactly 0 for copies. Random halves are not
+    drawn: the probability that the j-th highest of all is the highest of a half is known.
     """
     apart = daily_returns - daily_returns.mean(axis=0)
     deviations = apart.std(axis=0)
     scaled = np.divide(
         apart, deviations * sqrt(len(apart)), out=np.zeros_like(apart), where=deviations > FLAT
     )
-    weights = _chance_of_highest(scaled.shape[1])
+    weights = _probability_of_highest(scaled.shape[1])
     random = np.random.default_rng(seed)
     whole = half = 0.0
     for _ in range(DRAWS // DRAWS_AT_ONCE):
@@ -203,8 +219,8 @@ def _maxima(daily_returns: Floats, seed: int) -> tuple[float, float]:
     return whole / DRAWS, half / DRAWS
 
 
-def _chance_of_highest(series: int) -> Floats:
-    """Probability that the highest of a random half of `series` is the highest of all, the second highest of all, and so on."""
+def _probability_of_highest(series: int) -> Floats:
+    """Probabilities that the highest of a random half is the highest of all, the second, ..."""
     higher = np.arange(series)
     drawn = max(series // 2, 1)
     one_more_missed = np.maximum(series - drawn - higher, 0) / (series - higher)
@@ -212,7 +228,7 @@ def _chance_of_highest(series: int) -> Floats:
 
 
 def _trials(maximum: float, most: int) -> float:
-    """The number of independent tries with that expected maximum, from 1 to `most`."""
+    """The number of independent trials with that expected maximum, from 1 to `most`."""
     low, high = 1.0, float(most)
     for _ in range(60):
         middle = (low + high) / 2.0

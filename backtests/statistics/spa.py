@@ -1,7 +1,8 @@
-"""Does any set of a search beat the benchmark, or is the best of them what many tries bring? Hansen's test.
+"""Does any parameter set of a search beat the benchmark, or is the best a result of many trials?
 
-Hansen (2005), "A test for superior predictive ability", Journal of Business & Economic Statistics 23(4), with the stationary
-bootstrap. Unlike White's (2000) reality check it weighs each set by its own error, and poor sets do not weaken it.
+Hansen (2005), "A test for superior predictive ability", Journal of Business & Economic Statistics
+23(4), with the stationary bootstrap. Unlike the reality check of White (2000) it divides the mean
+of each set by its own standard error, and poor sets do not weaken it.
 """
 
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 from backtests.performance.metrics import FLAT
 from backtests.statistics.bootstrap import BLOCK_DAYS, DRAWS
-from backtests.statistics.stationary_bootstrap import Counted, drawn_days, how_often
+from backtests.statistics.stationary_bootstrap import DrawnDays, count_days, draw_days
 from strategies.indicators import Floats
 
 DRAWS_AT_ONCE = 100
@@ -18,11 +19,12 @@ SETS_AT_ONCE = 64
 
 
 class SuperiorAbility(NamedTuple):
-    """The largest t-ratio of a mean difference (0 if no set is ahead), the set it belongs to, and how often luck reaches it.
+    """The largest t-ratio of a mean difference (0 if no set is ahead), its set, and its p-values.
 
-    `p_consistent` is Hansen's p-value. `p_lower` takes sets that trail the benchmark for as bad as they look, `p_upper` (his
-    SPA_u) for as good as the benchmark: they bound it, and a wide gap says that many poor sets were tried. All are
-    (1 + draws at least as large) / (1 + draws), as the p of the random gates: never 0.
+    `p_consistent` is Hansen's p-value. `p_lower` takes sets below the benchmark for as bad as they
+    look, `p_upper` (his SPA_u) for as good as the benchmark: they bound it, and a wide gap says
+    that many poor sets were tried. All are (1 + draws at least as large) / (1 + draws), as the p of
+    the random gates: never 0.
     """
 
     statistic: float
@@ -39,27 +41,30 @@ def superior_ability(
 
     Parameters
     ----------
-    differences : daily returns of each set minus the benchmark's of the same days, days x sets.
+    differences : daily returns of each set minus those of the benchmark, days x sets.
     seed : of the bootstrap.
     block_days : mean length of the blocks of days drawn, also in the standard errors.
     draws : number of resamples.
 
     Raises
     ------
-    ValueError : fewer than 3 days (the bound of the consistent test is sqrt(2 * log(log(days)))), or a number that is not finite.
+    ValueError
+        Fewer than 3 days (the bound of the consistent test is sqrt(2 * log(log(days)))), or a
+        number that is not finite.
 
     """
     return superior_ability_on(
-        drawn_days(len(differences), draws, seed, block_days), differences, block_days
+        draw_days(len(differences), draws, seed, block_days), differences, block_days
     )
 
 
-def superior_ability_on(rows: Counted, differences: Floats, block_days: float) -> SuperiorAbility:
-    """The same on resamples that have been drawn, as rows of `differences`, draws x days."""
+def superior_ability_on(rows: DrawnDays, differences: Floats, block_days: float) -> SuperiorAbility:
+    """The test on given resamples: rows of `differences`, draws x days."""
     days = len(differences)
     if days < 3 or not np.isfinite(differences).all():
         raise ValueError(
-            f"differences: {days} days x {differences.shape[1]} sets, must be 3 days or more, all finite numbers"
+            f"differences: {days} days x {differences.shape[1]} sets,"
+            " must be 3 days or more, all finite numbers"
         )
     errors = standard_errors(differences, block_days)
     varies = errors > FLAT  # a copy of the benchmark is not ahead and never will be
@@ -67,25 +72,26 @@ def superior_ability_on(rows: Counted, differences: Floats, block_days: float) -
         np.sqrt(days) * differences.mean(axis=0), errors, out=np.zeros(len(errors)), where=varies
     )
     hopeless = ratios < -np.sqrt(2.0 * np.log(np.log(days)))
-    # What a draw's ratio is compared with. The lower test leaves sets that trail where they are; what is centred moves to the benchmark.
+    # What the ratio of a draw is compared with. The lower test leaves sets below the benchmark
+    # where they are; the others are moved to the benchmark.
     centres = np.stack((np.maximum(ratios, 0.0), np.where(hopeless, 0.0, ratios), ratios))
     scaled = np.divide(
         differences, errors * np.sqrt(days), out=np.zeros_like(differences), where=varies
     )
     statistic = max(float(ratios.max()), 0.0)
-    lower, consistent, upper = (1.0 + _reached(rows, scaled, centres, statistic)) / (
-        1.0 + len(rows)
-    )
+    reached = _count_reached(rows, scaled, centres, statistic)
+    lower, consistent, upper = (1.0 + reached) / (1.0 + len(rows))
     return SuperiorAbility(
         statistic, int(ratios.argmax()), float(lower), float(consistent), float(upper)
     )
 
 
 def standard_errors(differences: Floats, block_days: float = BLOCK_DAYS) -> Floats:
-    """Standard error of each mean times sqrt(days): its exact spread under the stationary bootstrap (Hansen 2005, p. 372).
+    """Standard error of each mean times sqrt(days), exact under the stationary bootstrap.
 
-    variance = c(0) + 2 * sum over lags i of c(i) * ((1 - i / days) * (1 - q) ** i + i / days * (1 - q) ** (days - i)), c being
-    the sample autocovariance and q = 1 / `block_days`.
+    Hansen (2005), p. 372: variance = c(0) + 2 * sum over lags i of c(i) * ((1 - i / days) *
+    (1 - q) ** i + i / days * (1 - q) ** (days - i)), c being the sample autocovariance and
+    q = 1 / `block_days`.
     """
     days = len(differences)
     lag = np.arange(days)
@@ -102,11 +108,11 @@ def standard_errors(differences: Floats, block_days: float = BLOCK_DAYS) -> Floa
     return np.sqrt(np.maximum(variances, 0.0))
 
 
-def _reached(rows: Counted, scaled: Floats, centres: Floats, statistic: float) -> Floats:
-    """Draws whose highest ratio is at least `statistic`, by way of centring."""
+def _count_reached(rows: DrawnDays, scaled: Floats, centres: Floats, statistic: float) -> Floats:
+    """Number of draws whose highest ratio is at least `statistic`, one for each centring."""
     reached = np.zeros(len(centres))
     for first in range(0, len(rows), DRAWS_AT_ONCE):
-        drawn = how_often(rows[first : first + DRAWS_AT_ONCE]) @ scaled
+        drawn = count_days(rows[first : first + DRAWS_AT_ONCE]) @ scaled
         highest = np.stack([(drawn - centre).max(axis=1) for centre in centres])
         reached += (np.maximum(highest, 0.0) >= statistic).sum(axis=1)
     return reached

@@ -1,1 +1,1 @@
-"""Search the parameters, and say how much of the result is luck."""
+"""Search parameter sets, and test how much of the result is chance."""

@@ -1,4 +1,4 @@
-"""What `doctor` does: every check in a line, and the exit code of what is worst."""
+"""`doctor`: every check in a line, and the exit code of the first area with a failure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,33 +6,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brokers.doctor.finding import Finding
-from brokers.doctor.installation import versions
+from brokers.doctor.installation import check_versions
 
 if TYPE_CHECKING:
     from brokers.clock import Clock
     from brokers.doctor.checks import Area
+    from brokers.doctor.finding import State
     from config.secrets import Secrets
     from config.settings import ConfigError, Settings
 
-CODES: Mapping["Area", int] = {
-    "exchange": 4,
-    "data": 3,
-    "journal": 5,
-    "configuration": 2,
-}  # the first that has something wrong decides
-COLOURS = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
-NAME = 22  # characters; longer names move their text
+# Exit code by area; the first area with a failure decides.
+CODES: Mapping["Area", int] = {"exchange": 4, "data": 3, "journal": 5, "configuration": 2}
+LABELS: Mapping["State", str] = {"ok": "ok", "warning": "warning", "wrong": "FAIL"}
+COLOURS: Mapping["State", str] = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
+NAME = 22  # characters; longer names shift their text
 
 
 def run_doctor(
-    files: list[Path] | None, overrides: list[str] | None, as_json: bool, drill: bool
+    files: list[Path] | None, overrides: list[str] | None, *, as_json: bool, drill: bool
 ) -> int:
-    """Check everything a session needs, beside one or without, and show each finding in a line; with `drill` trade a lot as well.
+    """Check everything a session needs, also while one runs; with `drill` trade a lot as well.
+
+    Each finding is printed in a line, or all of them as one JSON document.
 
     Returns
     -------
-    0 if nothing is wrong; warnings do not count. Otherwise the code of the first of these that has something wrong: 4 exchange, network,
-    keys and account; 3 prices and calendar; 5 journal, session and disk; 2 configuration, versions and notifications.
+    0 if nothing fails; warnings do not count. Otherwise the code of the first of these areas with a
+    failure: 4 exchange, network, keys and account; 3 prices and calendar; 5 journal, session and
+    disk; 2 configuration, versions and notifications.
 
     Raises
     ------
@@ -40,35 +41,28 @@ def run_doctor(
         With `drill`: the mode is not testnet.
 
     """
-    found: list[tuple[Area, Finding]] = []
-    for area, finding in _examined(files, overrides, drill):
-        found.append((area, finding))
+    findings: list[tuple[Area, Finding]] = []
+    for area, finding in _findings(files, overrides, drill=drill):
+        findings.append((area, finding))
         if not as_json:
             _show(finding)
-    wrong = {area for area, finding in found if finding.state == "wrong"}
-    code = next((code for area, code in CODES.items() if area in wrong), 0)
+    failed = {area for area, finding in findings if finding.state == "wrong"}
+    code = next((code for area, code in CODES.items() if area in failed), 0)
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "exit_code": code,
-                    "findings": [{"area": area, **finding._asdict()} for area, finding in found],
-                }
-            )
-        )
+        rows = [{"area": area, **finding._asdict()} for area, finding in findings]
+        print(json.dumps({"exit_code": code, "findings": rows}))
     return code
 
 
-def _examined(
-    files: list[Path] | None, overrides: list[str] | None, drill: bool
+def _findings(
+    files: list[Path] | None, overrides: list[str] | None, *, drill: bool
 ) -> Iterator[tuple["Area", Finding]]:
-    """Every finding as it is made. What is missing is said before anything that needs it is imported."""
-    installed = versions()
+    """Every finding as it is made; a missing package before anything that needs it is imported."""
+    installed = check_versions()
     yield "configuration", installed
     try:
         from brokers.clock import Clock
-        from brokers.doctor.checks import examined
-        from brokers.journal.lock import holder
+        from brokers.doctor.checks import run_checks
         from brokers.journal.opening import journal_path
         from config.settings import ConfigError, load
     except ImportError:
@@ -78,47 +72,48 @@ def _examined(
     try:
         settings = load(files, overrides)
     except ConfigError as error:
-        yield (
-            "configuration",
-            Finding(
-                "configuration",
-                "wrong",
-                str(error),
-                "mend it where it is said to stand; config/default.toml has every key",
-            ),
-        )
+        remedy = "correct the key that is named; config/default.toml has every key"
+        yield "configuration", Finding("configuration", "wrong", str(error), remedy)
         return
     if drill and settings.exchange.mode == "dry-run":
         raise ConfigError(
-            '--drill: exchange.mode is "dry-run", which sends no order; a drill needs a testnet, as --config config/testnet.toml'
+            '--drill: exchange.mode is "dry-run", which sends no order; a drill needs a testnet, '
+            "for example --config config/testnet.toml"
         )
     secrets, clock, path = _secrets(), Clock(), journal_path(settings)
     healthy = True
-    for area, finding in examined(settings, secrets, path, clock):
+    for area, finding in run_checks(settings, secrets, path, clock):
         healthy = healthy and (area != "exchange" or finding.state != "wrong")
         yield area, finding
-    if drill and (session := holder(path)):
+    if drill:
+        yield from _drill_findings(settings, secrets, path, clock, healthy=healthy)
+
+
+def _drill_findings(
+    settings: "Settings",
+    secrets: "Secrets | ConfigError",
+    path: Path,
+    clock: "Clock",
+    *,
+    healthy: bool,
+) -> Iterator[tuple["Area", Finding]]:
+    """The drill, or why it does not run; `healthy` says that no check of the exchange failed."""
+    from brokers.journal.lock import holder
+
+    if session := holder(path):
+        text = f"refused: {path} is held by a session ({session})"
         remedy = "stop that session first: a drill trades in its account"
-        yield (
-            "journal",
-            Finding("drill", "wrong", f"refused: {path} is held by a session ({session})", remedy),
-        )
-    elif drill and not healthy:
-        yield (
-            "exchange",
-            Finding(
-                "drill",
-                "warning",
-                "not tried: nothing may be wrong at the exchange",
-                "mend the above first",
-            ),
-        )
-    elif drill:
-        yield from (("exchange", finding) for finding in _drilled(settings, secrets, path, clock))
+        yield "journal", Finding("drill", "wrong", text, remedy)
+    elif not healthy:
+        text = "not run: a check of the exchange failed"
+        yield "exchange", Finding("drill", "warning", text, "fix the failures above first")
+    else:
+        for finding in _drill(settings, secrets, path, clock):
+            yield "exchange", finding
 
 
 def _secrets() -> "Secrets | ConfigError":
-    """The secrets, or why there are none."""
+    """The secrets, or the error that they could not be loaded with."""
     from config.secrets import load_secrets
     from config.settings import ConfigError
 
@@ -128,32 +123,34 @@ def _secrets() -> "Secrets | ConfigError":
         return error
 
 
-def _drilled(
+def _drill(
     settings: "Settings", secrets: "Secrets | ConfigError", path: Path, clock: "Clock"
 ) -> Iterator[Finding]:
-    """The drill, which one Ctrl-C does not leave half done."""
-    from brokers.commands.paper import ended_by_signals
-    from brokers.doctor.drill import drilled
+    """The drill, which one Ctrl-C does not interrupt half-way."""
+    from brokers.commands.paper import stop_on_signals
+    from brokers.doctor.drill import run_drill
     from brokers.exchange.client import Keys
     from config.secrets import Secrets
 
     keys = secrets.keys() if isinstance(secrets, Secrets) else None
-    if keys is not None:  # they were found before
-        with ended_by_signals(clock):
-            yield from drilled(settings, Keys(*keys), path, clock)
+    if keys is not None:  # a check has made sure of them
+        with stop_on_signals(clock):
+            yield from run_drill(settings, Keys(*keys), path, clock)
 
 
 def _show(finding: Finding) -> None:
-    """One line, however long."""
-    text = " ".join(f"{finding.text}{f' -> {finding.remedy}' if finding.remedy else ''}".split())
+    """Print one line, however long."""
+    text = f"{finding.text}; fix: {finding.remedy}" if finding.remedy else finding.text
+    text = " ".join(text.split())
+    label = f"{LABELS[finding.state]:<8}"
     try:
         from rich.text import Text
 
         from brokers.console import console
-    except ImportError:  # that a package is missing must be said without it
-        print(f"{finding.state:<8}{finding.name:<{NAME}} {text}")
+    except ImportError:  # a missing package must be reported without it
+        print(f"{label}{finding.name:<{NAME}} {text}")
         return
     line = Text.assemble(
-        (f"{finding.state:<8}", COLOURS[finding.state]), (f"{finding.name:<{NAME}} ", "bold"), text
+        (label, COLOURS[finding.state]), (f"{finding.name:<{NAME}} ", "bold"), text
     )
     console().print(line, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`paper`: a session is put together, run, and always ended in writing."""
+"""`paper`: build a session, run it, and record how it ended."""
 
 import gc
 import json
@@ -14,156 +14,214 @@ from brokers.clock import Clock
 from brokers.errors import SafetyError
 from brokers.exchange.client import Client, Keys
 from brokers.exchange.errors import CallAPersonError, ExchangeError
-from brokers.exchange.rate_limits import Quiet
-from brokers.journal.incident import Problem
+from brokers.exchange.rate_limits import RateLimits
+from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.opening import journal_path, open_journal
-from brokers.json_values import plain
-from brokers.live.data_provider import Pump, remembered
-from brokers.live.observer import SessionVoice
-from brokers.live.session import Session, Voice
-from brokers.live.strategy import LiveStrategy
+from brokers.live.broker import TradingAccount
+from brokers.live.data_provider import DataProvider, load_gate_rows
+from brokers.live.observer import NotifyingObserver, SessionObserver
+from brokers.live.session import PaperSession
+from brokers.live.strategy import D, LiveStrategy
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.orders.testnet import TestnetAccount
-from brokers.prices import candles as public_prices
+from brokers.prices import public_exchange
 from brokers.prices.live import LivePrices
 from brokers.prices.series import DataError
-from brokers.redaction import redacted
+from brokers.redaction import redact
 from config.secrets import Secrets, load_secrets
 from config.settings import ConfigError, Settings, load
 from config.tuned import warning_of
 
 FLUSH = 5.0  # seconds for notifications that still wait at the end
-EXPECTED = (
-    ConfigError,
-    DataError,
-    ExchangeError,
-    SafetyError,
-)  # how a session may end; anything else is a bug
-
-
-StrategyOf = Callable[[Settings], LiveStrategy]
+# How a session may end; anything else is a bug.
+EXPECTED = (ConfigError, DataError, ExchangeError, SafetyError)
 
 
 def run_paper(
     files: list[Path] | None,
     overrides: list[str] | None,
+    strategy_of: Callable[[Settings], LiveStrategy[D]],
+    *,
     as_json: bool,
     once: bool,
-    strategy_of: StrategyOf,
 ) -> int:
-    """Trade what `strategy_of` the settings decides on paper until told to stop; the exit code."""
+    """Trade what `strategy_of` the settings decides on paper until stopped; the exit code."""
     gc.enable()  # which a backtest does without: a session lives for months
     settings, secrets = load(files, overrides), load_secrets()
     strategy = strategy_of(settings)
     clock = Clock()
-    with ended_by_signals(clock) as received, ExitStack() as parts:
+    with stop_on_signals(clock) as received, ExitStack() as parts:
         journal = parts.enter_context(open_journal(journal_path(settings), clock.now))
-        voice = parts.enter_context(
-            voices(settings, secrets, journal, strategy.states, console=not as_json)
+        observer = parts.enter_context(
+            observe_session(settings, secrets, journal, strategy.states, console=not as_json)
         )
         if advice := warning_of(settings):
-            voice.problem(Problem("tuned", "warning", advice))
-        session = put_together(settings, secrets, strategy, journal, clock, voice)
-        outcome = "bug"
-        try:
-            session.run(once)
-            outcome = (
-                "interrupted" if signal.SIGINT in received else "stopped" if received else "done"
-            )
-        except KeyboardInterrupt:  # the second Ctrl-C
-            outcome = "interrupted"
-            raise
-        except Exception as error:
-            outcome = redacted(f"{type(error).__name__}: {error}", secrets.hidden())
-            voice.ended(outcome, bug=not isinstance(error, EXPECTED))
-            if isinstance(error, EXPECTED):
-                raise
-            sys.stderr.write(
-                redacted(traceback.format_exc(), secrets.hidden())
-            )  # what Python would print, but for the secrets in it
-            raise SystemExit(1) from None
-        finally:
-            session.end(outcome)
+            observer.on_incident(Incident("tuned", "warning", advice))
+        session = build_session(
+            settings, secrets, strategy, journal=journal, clock=clock, observer=observer
+        )
+        with _recorded_end(session, observer, secrets, received):
+            session.run(once=once)
         if as_json:
-            print(json.dumps(said(journal), allow_nan=False))
+            from brokers.journal.documents import latest_decision
+
+            print(json.dumps(latest_decision(journal), allow_nan=False))
     return 130 if signal.SIGINT in received else 0
 
 
-def put_together(
+@contextmanager
+def _recorded_end(
+    session: PaperSession[D],
+    observer: NotifyingObserver,
+    secrets: Secrets,
+    received: Sequence[int],
+) -> Iterator[None]:
+    """Record how the session ended; a bug ends the program with its traceback, secrets masked."""
+    outcome = "bug"
+    try:
+        yield
+        outcome = "interrupted" if signal.SIGINT in received else "stopped" if received else "done"
+    except KeyboardInterrupt:  # the second Ctrl-C
+        outcome = "interrupted"
+        raise
+    except Exception as error:
+        outcome = redact(f"{type(error).__name__}: {error}", secrets.hidden())
+        observer.on_end(outcome, bug=not isinstance(error, EXPECTED))
+        if isinstance(error, EXPECTED):
+            raise
+        sys.stderr.write(redact(traceback.format_exc(), secrets.hidden()))
+        raise SystemExit(1) from None
+    finally:
+        session.end(outcome)
+
+
+def build_session(
     settings: Settings,
     secrets: Secrets,
-    strategy: LiveStrategy,
+    strategy: LiveStrategy[D],
+    *,
     journal: Journal,
     clock: Clock,
-    voice: Voice,
-) -> Session:
+    observer: SessionObserver,
+) -> PaperSession[D]:
     """A session of these settings: which account it trades is decided here, and nowhere else."""
-    exchange, prices = settings.exchange, LivePrices(settings)
-    public = _client(exchange.prices_id, None, settings, clock, public_prices.QUIET)
-    public_prices.QUIET.remember(journal, "pauses of public prices")
-    account: TestnetAccount | PaperAccount
-    if exchange.mode == "testnet":
-        keys = secrets.keys()
-        if keys is None:
-            raise CallAPersonError(
-                f"{exchange.id}: no keys: set RUSSELL_GATE_API_KEY and RUSSELL_GATE_API_SECRET (see .env.example), or exchange.mode dry-run"
-            )
-        quiet = Quiet(clock.now)
-        quiet.remember(journal, "pauses")
-        client = _client(exchange.id, Keys(*keys), settings, clock, quiet)
-        account = TestnetAccount(settings, client, public.price, journal, clock, voice.problem)
-    else:
-        markets = {coin.name: coin.market for coin in settings.coins}
-        account = PaperAccount(
-            journal,
-            terms(settings),
-            markets,
-            lambda: _rules(markets, public),
-            lambda coin: public.book(markets[coin]),
-            clock.now,
+    prices = LivePrices(settings)
+    public_exchange.RATE_LIMITS.restore(journal, "pauses of public prices")
+    public = _client(
+        settings.exchange.prices_id, None, settings, clock, public_exchange.RATE_LIMITS
+    )
+    account: TradingAccount
+    if settings.exchange.mode == "testnet":
+        account = _testnet_account(
+            settings, secrets, public, journal=journal, clock=clock, observer=observer
         )
-        if account.began_with != (asked := terms(settings).cash):
-            text = f"the account on paper began with {account.began_with:,.2f} and goes on with what it has, exchange.amount says {asked:,.2f} now"
-            voice.problem(
-                Problem("account", "warning", f"{text}; for a new one name another journal.folder")
-            )
-    pump = Pump(prices, strategy.functions, settings, clock, remembered(journal))
-    return Session(settings, strategy, pump, account, journal, clock, voice)
+    else:
+        account = _paper_account(settings, public, journal, clock, observer)
+    return PaperSession(
+        settings,
+        strategy,
+        provider=DataProvider(
+            prices, strategy.functions, settings, clock, gate_rows=load_gate_rows(journal)
+        ),
+        account=account,
+        journal=journal,
+        clock=clock,
+        observer=observer,
+    )
 
 
-def terms(settings: Settings) -> Terms:
-    """What an account on paper begins with."""
+def _testnet_account(
+    settings: Settings,
+    secrets: Secrets,
+    public: Client,
+    *,
+    journal: Journal,
+    clock: Clock,
+    observer: SessionObserver,
+) -> TestnetAccount:
+    keys = secrets.keys()
+    if keys is None:
+        raise CallAPersonError(
+            f"{settings.exchange.id}: no API keys are set: set RUSSELL_GATE_API_KEY and "
+            'RUSSELL_GATE_API_SECRET (see .env.example), or exchange.mode = "dry-run"'
+        )
+    rate_limits = RateLimits(clock.now)
+    rate_limits.restore(journal, "pauses")
+    client = _client(settings.exchange.id, Keys(*keys), settings, clock, rate_limits)
+    return TestnetAccount(
+        settings,
+        client,
+        live_price=public.price,
+        journal=journal,
+        clock=clock,
+        report=observer.on_incident,
+    )
+
+
+def _paper_account(
+    settings: Settings,
+    public: Client,
+    journal: Journal,
+    clock: Clock,
+    observer: SessionObserver,
+) -> PaperAccount:
+    markets = {coin.name: coin.market for coin in settings.coins}
+    terms = paper_terms(settings)
+    account = PaperAccount(
+        journal,
+        terms,
+        markets,
+        rules=lambda: _rules(markets, public),
+        books=lambda coin: public.book(markets[coin]),
+        now=clock.now,
+    )
+    if account.initial_cash != terms.cash:
+        text = (
+            f"the paper account began with {account.initial_cash:,.2f} and continues; the "
+            f"{terms.cash:,.2f} of the settings is not used. For a new account set journal.folder "
+            "to another"
+        )
+        observer.on_incident(Incident("account", "warning", text))
+    return account
+
+
+def paper_terms(settings: Settings) -> Terms:
+    """What a paper account begins with and how its orders fill."""
     exchange = settings.exchange
     return Terms(
-        exchange.amount or settings.backtest.cash,
-        settings.costs.fee,
-        settings.guards.tick_gap,
-        exchange.price_guard,
+        cash=exchange.amount or settings.backtest.cash,
+        fee=settings.costs.fee,
+        tick_gap=settings.guards.tick_gap,
+        price_guard=exchange.price_guard,
     )
 
 
 def _client(
-    exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock, quiet: Quiet
+    exchange_id: str,
+    keys: Keys | None,
+    settings: Settings,
+    clock: Clock,
+    rate_limits: RateLimits,
 ) -> Client:
-    timeout, window = settings.exchange.timeout, settings.exchange.recv_window
     return Client(
         exchange_id,
         keys,
-        timeout=timeout,
-        recv_window=window,
+        timeout=settings.exchange.timeout,
+        recv_window=settings.exchange.recv_window,
         sleep=clock.sleep,
         now=clock.now,
-        quiet=quiet,
+        rate_limits=rate_limits,
     )
 
 
 def _rules(markets: Mapping[str, str], public: Client) -> dict[str, Rules]:
-    """What the exchange asks of orders in each coin."""
+    """What the exchange requires of orders in each coin."""
     listings = public.listings()
     if missing := [market for market in markets.values() if market not in listings]:
         raise CallAPersonError(
-            f"{public.id}: does not list {', '.join(missing)}; take those coins out, or choose another exchange.prices_id"
+            f"{public.id}: does not list {', '.join(missing)}; remove those coins, or choose "
+            "another exchange.prices_id"
         )
     return {
         name: Rules(listings[market].step, listings[market].min_notional)
@@ -172,37 +230,51 @@ def _rules(markets: Mapping[str, str], public: Client) -> dict[str, Rules]:
 
 
 @contextmanager
-def voices(
-    settings: Settings, secrets: Secrets, journal: Journal, states: Sequence[str], console: bool
-) -> Iterator[SessionVoice]:
+def observe_session(
+    settings: Settings,
+    secrets: Secrets,
+    journal: Journal,
+    states: Sequence[str],
+    *,
+    console: bool,
+) -> Iterator[NotifyingObserver]:
     """Log, notifications, status line and dead man's switch, for as long as the session lasts."""
     from loguru import logger
 
     from brokers.live import logs
-    from brokers.live.notify import DeadMansSwitch, Notifier, secrets_in
-    from brokers.live.status import shown
+    from brokers.live.dead_mans_switch import DeadMansSwitch
+    from brokers.live.notify import Notifier, secret_parts
+    from brokers.live.status import show_status
     from brokers.prices.clean import bar_length
 
-    hidden = [*secrets.hidden(), *secrets_in(secrets.urls())]
+    hidden = [*secrets.hidden(), *secret_parts(secrets.urls())]
     logs.start(
         Path(settings.log.folder),
-        settings.log.level,
-        settings.log.rotation,
-        settings.log.keep,
-        console,
-        hidden,
+        level=settings.log.level,
+        rotation_mb=settings.log.rotation,
+        keep=settings.log.keep,
+        console=console,
+        secrets=hidden,
     )
     try:
         notifier = Notifier(secrets.urls(), settings.notify.events, logger, hidden)
         seconds = int(bar_length(settings.exchange.timeframe).total_seconds())
         switch = DeadMansSwitch(
             seconds,
-            lambda text: notifier.send("missed", "Russell Gate: a decision is missed", text),
+            lambda text: notifier.send("missed", "Russell Gate: missed decision", text),
             logger,
         )
         try:
-            with shown(logger) if console else silent() as show:
-                yield SessionVoice(settings, journal, logger, notifier, switch, show, states)
+            with show_status(logger) if console else no_status() as show:
+                yield NotifyingObserver(
+                    settings,
+                    journal,
+                    log=logger,
+                    notifier=notifier,
+                    switch=switch,
+                    show=show,
+                    states=states,
+                )
         finally:
             switch.close()
             notifier.close(FLUSH)
@@ -211,14 +283,17 @@ def voices(
 
 
 @contextmanager
-def silent() -> Iterator[Callable[[Any], None]]:
-    """No status is shown."""
+def no_status() -> Iterator[Callable[[Any], None]]:
+    """The status is not shown."""
     yield lambda status: None
 
 
 @contextmanager
-def ended_by_signals(clock: Clock) -> Iterator[list[int]]:
-    """SIGTERM and the first Ctrl-C end the session when it is safe; a second Ctrl-C at once. What came is in the list."""
+def stop_on_signals(clock: Clock) -> Iterator[list[int]]:
+    """SIGTERM and the first Ctrl-C stop the clock, a second Ctrl-C interrupts at once.
+
+    What came is in the list.
+    """
     received: list[int] = []
 
     def stop(number: int, _: object) -> None:
@@ -233,19 +308,3 @@ def ended_by_signals(clock: Clock) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def said(journal: Journal) -> dict[str, Any]:
-    """The newest decision and what became of it, as plain values; None for what is not known, which JSON has no number for."""
-    row = journal.last_decision()
-    if row is None:
-        return {"decision": None}
-    intents = [one._asdict() for one in journal.intents(row.time)]
-    found: dict[str, Any] = plain(
-        {
-            "decision": row._asdict(),
-            "intents": intents,
-            "equity": (journal.last_equity() or row)._asdict(),
-        }
-    )
-    return found

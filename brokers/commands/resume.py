@@ -1,4 +1,4 @@
-"""`resume`."""
+"""`resume`: allow trading again."""
 
 import time
 from pathlib import Path
@@ -8,9 +8,9 @@ from config.settings import load
 
 
 def resume(files: list[Path] | None, overrides: list[str] | None) -> None:
-    """Let a session trade again; the drawdown guard starts anew from what the account is worth now."""
+    """Let a halted account trade again; the drawdown guard starts a new peak."""
     path = existing_journal(load(files, overrides))
     with open_journal(path, time.time, locked=False) as journal:
         journal.resume()
-        journal.incident("resume", "info", "resumed")
+        journal.record_incident("resume", "info", "resumed")
     print(f"resumed: {path} trades again from its next bar")

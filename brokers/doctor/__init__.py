@@ -1,1 +1,1 @@
-"""What is wrong with a set-up and how to mend it: installation, exchange, data, journal and disk, each check by itself."""
+"""Checks of a set-up, each with its fix: installation, exchange, data, journal and disk."""

@@ -18,40 +18,41 @@ from config.settings import ConfigError, Settings
 Area = Literal["configuration", "exchange", "data", "journal"]
 
 
-def examined(
+def run_checks(
     settings: Settings, secrets: Secrets | ConfigError, path: Path, clock: Clock
 ) -> Iterator[tuple[Area, Finding]]:
-    """What is found, one check after the other; `path` is the account's journal, which is only read, also beside a session.
+    """The findings, one check after the other.
 
-    `secrets` may be the reason why they cannot be had.
+    `path` is the account's journal, which is only read, also while a session writes it; `secrets`
+    may be the error that they could not be loaded with.
     """
-    yield "configuration", installation.configuration(settings)
+    yield "configuration", installation.check_configuration(settings)
     if isinstance(secrets, Secrets):
-        yield "configuration", installation.notifications(settings, secrets)
+        yield "configuration", installation.check_notifications(settings, secrets)
     with ExitStack() as ending:
-        journal = _opened(path, clock)
+        journal = _open(path, clock)
         readable = None if isinstance(journal, Finding) else ending.enter_context(journal)
         held_by = holder(path)
-        yield from (
-            ("exchange", found)
-            for found in exchange.examined(settings, secrets, readable, bool(held_by), clock)
-        )
-        yield from (("data", found) for found in prices.examined(settings, clock.now()))
-        yield from (("journal", found) for found in records.folders(settings))
+        for finding in exchange.check_exchanges(
+            settings, secrets, readable, clock, running=bool(held_by)
+        ):
+            yield "exchange", finding
+        for finding in prices.check_prices(settings, clock.now()):
+            yield "data", finding
+        for finding in records.check_folders(settings):
+            yield "journal", finding
         if isinstance(journal, Finding):
             yield "journal", journal
         else:
-            yield from (
-                ("journal", found)
-                for found in records.examined(journal, path, held_by, settings, clock.now())
-            )
+            for finding in records.check_journal(journal, path, held_by, settings, clock.now()):
+                yield "journal", finding
 
 
-def _opened(path: Path, clock: Clock) -> Journal | Finding:
+def _open(path: Path, clock: Clock) -> Journal | Finding:
     """The journal to be read, or why there is none."""
     try:
         if not path.exists():
-            return Finding("journal", "ok", f"{path}: none yet, the first session makes it")
+            return Finding("journal", "ok", f"{path}: none yet, the first session creates it")
         return open_journal(path, clock.now, locked=False)
     except (JournalError, OSError) as error:
         backup = "put an earlier backup in its place, or move it away to begin with an empty one"

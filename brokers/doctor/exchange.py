@@ -7,8 +7,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from brokers.clock import Clock
-from brokers.doctor.account import balances, size, sizes
-from brokers.doctor.finding import Finding
+from brokers.doctor.account import account_value, check_balances, check_order_sizes
+from brokers.doctor.finding import Finding, State
 from brokers.errors import SafetyError
 from brokers.exchange.client import Client, Keys
 from brokers.exchange.errors import CallAPersonError, ExchangeError, NotServedError
@@ -16,87 +16,98 @@ from brokers.exchange.sandboxes import FACTS
 from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
 from brokers.prices import fred, probe, yahoo
-from brokers.prices.candles import address
 from brokers.prices.live import daily
-from brokers.prices.load import source_of, wanted
+from brokers.prices.public_exchange import address
 from brokers.prices.series import DataError, Request
+from brokers.prices.sources import required_series, source_of
 from config.secrets import DOTENV, Secrets
 from config.settings import ConfigError, Settings
 
-AGREES = 0.5  # seconds two clocks may differ by without a word
-LATER = "run doctor again in a minute; if it stays, look at the exchange's status page"
+AGREES = 0.5  # seconds two clocks may differ by without a warning
+LATER = "run doctor again in a minute; if it fails again, see the exchange's status page"
 KEYS = "RUSSELL_GATE_API_KEY and RUSSELL_GATE_API_SECRET"
 
 
 class Market(NamedTuple):
-    """An exchange that answers, what it is called here, and what it lists."""
+    """An exchange that responds, its name in findings, and what it lists."""
 
     client: Client
     name: str
     listings: Mapping[str, Listing]
 
 
-def examined(
+def check_exchanges(
     settings: Settings,
     secrets: Secrets | ConfigError,
     journal: Journal | None,
-    running: bool,
     clock: Clock,
+    *,
+    running: bool,
 ) -> Iterator[Finding]:
     """Everything about network, exchanges, keys and account.
 
-    `secrets` may be why there are none; `running` says that a session is at work in the account at this moment.
+    `secrets` may be the error that they could not be loaded with; `running` says that a session is
+    using the account.
     """
     exchange = settings.exchange
-    lost, found = network(settings)
-    yield found
+    unreachable, finding = check_network(settings)
+    yield finding
     prices: Market | None = None
-    if "prices" not in lost:
-        prices, found = reached(exchange.prices_id, None, settings, clock)
-        yield found
-    yield key_given(settings, secrets)
+    if "prices" not in unreachable:
+        prices, finding = open_market(exchange.prices_id, None, settings, clock)
+        yield finding
+    yield check_keys(settings, secrets)
     keys = secrets.keys() if isinstance(secrets, Secrets) and exchange.mode == "testnet" else None
     sandbox: Market | None = None
-    if keys is not None and "testnet" not in lost:
-        sandbox, found = reached(exchange.id, Keys(*keys), settings, clock)
-        yield found
+    if keys is not None and "testnet" not in unreachable:
+        sandbox, finding = open_market(exchange.id, Keys(*keys), settings, clock)
+        yield finding
     markets = [market for market in (prices, sandbox) if market is not None]
     with ExitStack() as ending:
         for market in markets:
             ending.callback(market.client.close)
         if markets:
-            yield attempted("clock", partial(offset, markets[-1], exchange.recv_window, clock))
-        yield from (coins(settings, market) for market in markets)
-        total: Mapping[str, float] | None = None
-        if sandbox is not None:
-            total, found = key_accepted(settings, sandbox.client)
-            yield found
-        if total is not None:
-            yield balances(settings, total, journal, running)
-        if prices is not None:
-            account = size(settings, total, journal)
-            yield attempted(
-                "order sizes",
-                partial(
-                    sizes, settings, (sandbox or prices).listings, prices.client.price, account
-                ),
-            )
+            yield run_check("clock", partial(check_clock, markets[-1], exchange.recv_window, clock))
+        yield from (check_coins(settings, market) for market in markets)
+        yield from _check_account(settings, prices, sandbox, journal, running=running)
 
 
-def attempted(name: str, check: Callable[[], Finding]) -> Finding:
-    """What `check` finds; an exchange that does not answer it is a finding too."""
+def _check_account(
+    settings: Settings,
+    prices: Market | None,
+    sandbox: Market | None,
+    journal: Journal | None,
+    *,
+    running: bool,
+) -> Iterator[Finding]:
+    """The key, the balances, and whether they cover the smallest orders."""
+    total: Mapping[str, float] | None = None
+    if sandbox is not None:
+        total, finding = check_key(settings, sandbox.client)
+        yield finding
+    if total is not None:
+        yield check_balances(settings, total, journal, running=running)
+    if prices is not None:
+        listings, price = (sandbox or prices).listings, prices.client.price
+        account = account_value(settings, total, journal)
+        check = partial(check_order_sizes, settings, listings, price, account)
+        yield run_check("order sizes", check)
+
+
+def run_check(name: str, check: Callable[[], Finding]) -> Finding:
+    """The finding of `check`; an exchange that does not respond is a finding too."""
     try:
         return check()
     except CallAPersonError as error:
-        return Finding(name, "wrong", str(error), "do as it says, then run doctor again")
+        return Finding(name, "wrong", str(error), "follow the message, then run doctor again")
     except (ExchangeError, SafetyError) as error:
         return Finding(name, "wrong", str(error), LATER)
 
 
-def network(settings: Settings) -> tuple[set[str], Finding]:
-    """Which of the services that these settings need cannot be reached, and why; exchanges that can are asked more later."""
+def check_network(settings: Settings) -> tuple[set[str], Finding]:
+    """The services that these settings need and that cannot be reached, and the finding on them."""
     try:
-        urls = needed(settings)
+        urls = service_urls(settings)
     except DataError as error:
         return {"prices"}, Finding(
             "network",
@@ -107,34 +118,26 @@ def network(settings: Settings) -> tuple[set[str], Finding]:
     failed = {
         service: why
         for service, url in urls.items()
-        if (why := unreachable(url, settings.exchange.timeout))
+        if (why := http_problem(url, settings.exchange.timeout))
     }
     if failed:
-        text = "; ".join(failed.values())
-        return set(failed), Finding(
-            "network",
-            "wrong",
-            text,
-            "check the network, a firewall, and the proxy that HTTPS_PROXY names",
-        )
-    return set(), Finding(
-        "network",
-        "ok",
-        f"{', '.join(urlsplit(url).hostname or '' for url in urls.values())} can be reached",
-    )
+        remedy = "check the network, a firewall, and the proxy that HTTPS_PROXY names"
+        return set(failed), Finding("network", "wrong", "; ".join(failed.values()), remedy)
+    hosts = ", ".join(urlsplit(url).hostname or "" for url in urls.values())
+    return set(), Finding("network", "ok", f"{hosts} can be reached")
 
 
-def needed(settings: Settings) -> dict[str, str]:
-    """An address at each service that a live session on these settings asks: "yahoo", "fred", "prices", "testnet".
+def service_urls(settings: Settings) -> dict[str, str]:
+    """A URL of each service that a live session needs: "yahoo", "fred", "prices", "testnet".
 
     Raises
     ------
     DataError
-        ccxt knows no such exchange, or it has no candles of that length.
+        The exchange is unknown to ccxt, or has no candles of that length.
 
     """
     exchange, coin = settings.exchange, settings.coins[0]
-    sources = {source_of(request, daily(settings)) for request in wanted(daily(settings))}
+    sources = {source_of(request, daily(settings)) for request in required_series(daily(settings))}
     urls = {
         source: url
         for source, url in (("yahoo", yahoo.URL), ("fred", fred.URL))
@@ -148,64 +151,58 @@ def needed(settings: Settings) -> dict[str, str]:
     return urls
 
 
-def unreachable(url: str, timeout: float) -> str:
-    """Why nobody answers at the host of `url`, whatever the answer; "" if somebody does. `timeout` is seconds."""
+def http_problem(url: str, timeout: float) -> str:
+    """Why the host of `url` sends no response at all; "" if it sends any. `timeout` is seconds."""
     import requests
 
-    if why := probe.unreachable(url):
+    if why := probe.connection_problem(url):
         return why
     parts = urlsplit(url)
     try:
         with requests.Session() as session:
-            session.auth = lambda request: (
-                request
-            )  # else what ~/.netrc has for the host is sent along
+            # Otherwise the password that ~/.netrc has for the host is sent too.
+            session.auth = lambda request: request
             session.head(f"{parts.scheme}://{parts.netloc}", timeout=timeout, allow_redirects=False)
     except requests.RequestException as error:
         cause: BaseException = error
         while (deeper := cause.__context__) is not None:
             cause = deeper
-        return f"no answer from {parts.hostname} ({type(error).__name__}: {cause})"
+        return f"no response from {parts.hostname} ({type(error).__name__}: {cause})"
     return ""
 
 
-def reached(
+def open_market(
     exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock
 ) -> tuple[Market | None, Finding]:
-    """An exchange if it answers, and what was found: its sandbox with `keys`, its public prices without."""
+    """An exchange if it responds, and the finding: its sandbox with `keys`, else public prices."""
     name = f"{exchange_id}'s testnet" if keys else exchange_id
     key = "exchange.id" if keys else "exchange.prices_id"
     client: Client | None = None
     try:
-        client = connected(exchange_id, keys, settings, clock)
+        client = create_client(exchange_id, keys, settings, clock)
         market = Market(client, name, client.listings())
     except NotServedError as error:
-        other = f"a testnet cannot be chosen by place: set exchange.id to another ({', '.join(FACTS)}), or exchange.mode to dry-run"
-        remedy = (
-            other
-            if keys
-            else "set exchange.prices_id to an exchange that serves yours, as kraken, bitstamp or okx"
-        )
-        found = Finding(
-            name, "wrong", f"does not serve the place this computer is at: {error}", remedy
-        )
+        text = f"does not serve the place of this computer: {error}"
+        finding = Finding(name, "wrong", text, _other_exchange(sandbox=keys is not None))
     except CallAPersonError as error:
-        found = Finding(name, "wrong", str(error), f"set {key} to another exchange")
+        finding = Finding(name, "wrong", str(error), f"set {key} to another exchange")
     except (ExchangeError, SafetyError) as error:
-        found = Finding(
-            name,
-            "wrong",
-            str(error),
-            f"run doctor again in a minute; if it stays, set {key} to another exchange",
-        )
+        remedy = f"run doctor again in a minute; if it fails again, set {key} to another exchange"
+        finding = Finding(name, "wrong", str(error), remedy)
     else:
-        return market, Finding(name, "ok", f"answers, {len(market.listings):,} spot markets")
+        return market, Finding(name, "ok", f"responds, {len(market.listings):,} spot markets")
     if client is not None:
         client.close()
-    return None, found
+    return None, finding
 
 
-def connected(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock) -> Client:
+def _other_exchange(*, sandbox: bool) -> str:
+    if sandbox:
+        return f"set exchange.id to another ({', '.join(FACTS)}), or exchange.mode to dry-run"
+    return "set exchange.prices_id to an exchange that serves it, such as kraken, bitstamp or okx"
+
+
+def create_client(exchange_id: str, keys: Keys | None, settings: Settings, clock: Clock) -> Client:
     """A client of an exchange's sandbox with `keys`, of its public prices without."""
     exchange = settings.exchange
     return Client(
@@ -218,61 +215,48 @@ def connected(exchange_id: str, keys: Keys | None, settings: Settings, clock: Cl
     )
 
 
-def offset(market: Market, recv_window: int, clock: Clock) -> Finding:
-    """How far this computer's clock is off. How long the answer took is no part of it."""
+def check_clock(market: Market, recv_window: int, clock: Clock) -> Finding:
+    """How far this computer's clock is off, apart from the time that the response took."""
     before = clock.now()
     try:
-        there = market.client.server_time()
+        server_time = market.client.server_time()
     except CallAPersonError as error:
-        return Finding(
-            "clock",
-            "warning",
-            f"cannot be compared: {error}",
-            "make sure that the computer keeps its clock right (NTP)",
-        )
+        text = f"cannot be compared: {error}"
+        remedy = "make sure that the computer synchronises its clock (NTP)"
+        return Finding("clock", "warning", text, remedy)
     after = clock.now()
-    middle, doubt = there - (before + after) / 2, (after - before) / 2
-    off, window = max(abs(middle) - doubt, 0.0), recv_window / 1000
-    text = f"{abs(middle):.2f} s {'behind' if middle > 0 else 'ahead of'} {market.name} (± {doubt:.2f} s)"
+    offset, doubt = server_time - (before + after) / 2, (after - before) / 2
+    off, window = max(abs(offset) - doubt, 0.0), recv_window / 1000
+    side = "behind" if offset > 0 else "ahead of"
+    text = f"{abs(offset):.2f} s {side} {market.name} (± {doubt:.2f} s)"
     if off < AGREES:
         return Finding("clock", "ok", text)
-    remedy = "let the computer keep its clock right: timedatectl set-ntp true, or w32tm /resync"
+    remedy = "synchronise the computer's clock: timedatectl set-ntp true, or w32tm /resync"
     if off < window:
         return Finding("clock", "warning", text, remedy)
     return Finding("clock", "wrong", f"{text}; exchange.recv_window allows {window:g} s", remedy)
 
 
-def key_given(settings: Settings, secrets: Secrets | ConfigError) -> Finding:
+def check_keys(settings: Settings, secrets: Secrets | ConfigError) -> Finding:
     """Whether there are keys where the mode needs them, and whether others can read them."""
     if isinstance(secrets, ConfigError):
-        return Finding(
-            "keys",
-            "wrong",
-            str(secrets),
-            "do as it says: keys are only as safe as the file they are in",
-        )
+        remedy = "follow the message: keys are only as safe as the file they are in"
+        return Finding("keys", "wrong", str(secrets), remedy)
     given = secrets.keys() is not None
-    place = f"; {DOTENV} has mode {DOTENV.stat().st_mode & 0o777:o}" if DOTENV.exists() else ""
+    mode = f"; {DOTENV} has mode {DOTENV.stat().st_mode & 0o777:o}" if DOTENV.exists() else ""
     if settings.exchange.mode == "dry-run":
-        return Finding(
-            "keys",
-            "ok",
-            f"{'given, and not used' if given else 'none, and none needed'} in a dry run{place}",
-        )
+        text = "set, not used in a dry run" if given else "none, and none needed in a dry run"
+        return Finding("keys", "ok", f"{text}{mode}")
     if not given:
         facts = FACTS.get(settings.exchange.id)
         where = facts.keys_at if facts else "the exchange's testnet"
-        return Finding(
-            "keys",
-            "wrong",
-            f"none{place}",
-            f"make a pair at {where} and set {KEYS} (see .env.example)",
-        )
-    return Finding("keys", "ok", f"given{place}")
+        remedy = f"make a pair at {where} and set {KEYS} (see .env.example)"
+        return Finding("keys", "wrong", f"none{mode}", remedy)
+    return Finding("keys", "ok", f"set{mode}")
 
 
-def key_accepted(settings: Settings, client: Client) -> tuple[Mapping[str, float] | None, Finding]:
-    """The account's balances, None if the key is not taken; and whether it is, may trade, and may not withdraw."""
+def check_key(settings: Settings, client: Client) -> tuple[Mapping[str, float] | None, Finding]:
+    """The account's balances, None if the key is refused; and the finding on the key."""
     keys_at = FACTS[settings.exchange.id].keys_at
     try:
         total = client.balances().total
@@ -287,37 +271,28 @@ def key_accepted(settings: Settings, client: Client) -> tuple[Mapping[str, float
         return total, Finding(
             "key", "wrong", "accepted, but may not trade", f"make a pair that may at {keys_at}"
         )
-    trades = "may trade" if allowed.trade else "whether it may trade only an order can tell"
+    trade = "may trade" if allowed.trade else "only an order shows whether it may trade"
+    text = f"accepted, {trade}"
     if allowed.withdraw:
         refused = settings.guards.withdraw_key == "refuse"
-        text = f"accepted, {trades}, may withdraw{', which guards.withdraw_key = refuse does not allow' if refused else ''}"
+        rule = ", which guards.withdraw_key = refuse does not allow" if refused else ""
         remedy = "make a pair that may not; never use one that may at a live exchange"
-        return total, Finding("key", "wrong" if refused else "warning", text, remedy)
-    return total, Finding(
-        "key",
-        "ok",
-        f"accepted, {trades}{', may not withdraw' if allowed.withdraw is False else ''}",
-    )
+        state: State = "wrong" if refused else "warning"
+        return total, Finding("key", state, f"{text}, may withdraw{rule}", remedy)
+    withdraw = ", may not withdraw" if allowed.withdraw is False else ""
+    return total, Finding("key", "ok", f"{text}{withdraw}")
 
 
-def coins(settings: Settings, market: Market) -> Finding:
+def check_coins(settings: Settings, market: Market) -> Finding:
     """Whether the coins are listed, and traded now."""
-    name, wanted_ = f"coins at {market.name}", [coin.market for coin in settings.coins]
-    missing = [symbol for symbol in wanted_ if symbol not in market.listings]
+    name, symbols = f"coins at {market.name}", [coin.market for coin in settings.coins]
+    missing = [symbol for symbol in symbols if symbol not in market.listings]
     if missing:
         key = "exchange.id" if market.name != settings.exchange.prices_id else "exchange.prices_id"
-        return Finding(
-            name,
-            "wrong",
-            f"{', '.join(missing)}: not listed",
-            f"take them out of the coins, or choose another {key}",
-        )
-    resting = [symbol for symbol in wanted_ if not market.listings[symbol].active]
-    if resting:
-        return Finding(
-            name,
-            "warning",
-            f"{', '.join(resting)}: not traded now",
-            "what is held is kept; wait, or take them out of the coins",
-        )
-    return Finding(name, "ok", f"{', '.join(wanted_)} are listed and traded")
+        remedy = f"remove them from the coins, or choose another {key}"
+        return Finding(name, "wrong", f"{', '.join(missing)}: not listed", remedy)
+    paused = [symbol for symbol in symbols if not market.listings[symbol].active]
+    if paused:
+        remedy = "none needed for positions, which are kept; wait, or remove them from the coins"
+        return Finding(name, "warning", f"{', '.join(paused)}: not traded now", remedy)
+    return Finding(name, "ok", f"{', '.join(symbols)} are listed and traded")

@@ -1,23 +1,17 @@
-"""What a check has found."""
+"""The result of a check."""
 
-from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 State = Literal["ok", "warning", "wrong"]
 
 
 class Finding(NamedTuple):
-    """One check's result in a line; `remedy` says how to mend what is not ok."""
+    """One check's result in a line; `remedy` is the fix of what is not ok."""
 
     name: str
     state: State
     text: str
     remedy: str = ""
-
-
-def utc(seconds: float) -> str:
-    """An instant (epoch seconds) as people write it."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def span(seconds: float) -> str:

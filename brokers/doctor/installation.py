@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brokers.doctor.finding import Finding
+from brokers.plurals import count
 
 if TYPE_CHECKING:
     from config.secrets import Secrets
@@ -18,27 +19,26 @@ SHOWN = ("python", "ccxt", "backtrader", "pandas", "yfinance", "sqlalchemy")
 INSTALL = "run: make setup, or pip install --require-hashes -r requirements.lock"
 
 
-def configuration(settings: "Settings") -> Finding:
+def check_configuration(settings: "Settings") -> Finding:
     """What is traded where."""
     exchange = settings.exchange
     orders = (
         f"orders to {exchange.id}'s testnet"
         if exchange.mode == "testnet"
-        else "fills worked out here"
+        else "fills simulated here"
     )
     coins = ", ".join(coin.market for coin in settings.coins)
-    text = f"mode {exchange.mode}: prices of {exchange.prices_id}, {orders}, a decision every {exchange.timeframe}, {coins}"
+    text = (
+        f"mode {exchange.mode}: prices of {exchange.prices_id}, {orders}, a decision every "
+        f"{exchange.timeframe}, {coins}"
+    )
     if settings.prices.source == "sample":
-        return Finding(
-            "configuration",
-            "warning",
-            f'{text}; prices.source is "sample", which paper refuses',
-            "set prices.source to another",
-        )
+        text = f'{text}; prices.source is "sample", which paper refuses'
+        return Finding("configuration", "warning", text, "set prices.source to another source")
     return Finding("configuration", "ok", text)
 
 
-def versions(pyproject: Path = PYPROJECT) -> Finding:
+def check_versions(pyproject: Path = PYPROJECT) -> Finding:
     """Python and packages against the oldest that `pyproject` allows."""
     try:
         project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
@@ -46,26 +46,27 @@ def versions(pyproject: Path = PYPROJECT) -> Finding:
         return Finding(
             "versions",
             "warning",
-            f"{pyproject} is not there: what is needed is not known",
-            "run from the whole source tree",
+            f"{pyproject} does not exist: the required versions are unknown",
+            "run from the complete source tree",
         )
-    wanted = [f"python{project['requires-python']}", *project["dependencies"]]
-    least = dict(re.findall(r"^([\w.-]+?)(?:\[.*\])?>=([\d.]+)", "\n".join(wanted), re.MULTILINE))
+    required = "\n".join([f"python{project['requires-python']}", *project["dependencies"]])
+    minimums = dict(re.findall(r"^([\w.-]+?)(?:\[.*\])?>=([\d.]+)", required, re.MULTILINE))
     has = {
-        name: platform.python_version() if name == "python" else _installed(name) for name in least
+        name: platform.python_version() if name == "python" else _installed_version(name)
+        for name in minimums
     }
     old = [
-        f"{name} {has[name] or 'is missing'}, at least {minimum} is needed"
-        for name, minimum in least.items()
-        if _older(has[name], minimum)
+        f"{name} {has[name] or 'is missing'}, at least {minimum} is required"
+        for name, minimum in minimums.items()
+        if _is_older(has[name], minimum)
     ]
     if old:
         return Finding("versions", "wrong", "; ".join(old), INSTALL)
     return Finding("versions", "ok", ", ".join(f"{name} {has[name]}" for name in SHOWN))
 
 
-def notifications(settings: "Settings", secrets: "Secrets") -> Finding:
-    """Whether somebody is told; nothing is sent."""
+def check_notifications(settings: "Settings", secrets: "Secrets") -> Finding:
+    """Whether notifications can be sent; none is sent now."""
     from loguru import logger
 
     from brokers.live.notify import Notifier
@@ -73,32 +74,27 @@ def notifications(settings: "Settings", secrets: "Secrets") -> Finding:
 
     urls, events = secrets.urls(), settings.notify.events
     if not urls:
-        return Finding(
-            "notifications", "ok", "nobody is told of anything: RUSSELL_GATE_NOTIFY_URLS is not set"
-        )
+        return Finding("notifications", "ok", "none are sent: RUSSELL_GATE_NOTIFY_URLS is not set")
     try:
         Notifier(urls, events, logger, secrets.hidden()).close(1.0)
     except ConfigError as error:
-        return Finding(
-            "notifications",
-            "wrong",
-            str(error),
-            "mend RUSSELL_GATE_NOTIFY_URLS, or pip install apprise",
-        )
-    text = f"{len(urls)} addresses are told of {', '.join(events) or 'nothing'}"
+        remedy = "correct RUSSELL_GATE_NOTIFY_URLS, or pip install apprise"
+        return Finding("notifications", "wrong", str(error), remedy)
+    text = f"to {count(len(urls), 'address', 'addresses')}: {', '.join(events) or 'no events'}"
     if not events:
         return Finding("notifications", "warning", text, "name some in notify.events")
     return Finding("notifications", "ok", text)
 
 
-def _installed(name: str) -> str:
+def _installed_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
         return ""
 
 
-def _older(one: str, other: str) -> bool:
-    return [int(number) for number in re.findall(r"\d+", one)] < [
-        int(number) for number in re.findall(r"\d+", other)
-    ]
+def _is_older(version_: str, minimum: str) -> bool:
+    has, needs = (
+        [int(number) for number in re.findall(r"\d+", text)] for text in (version_, minimum)
+    )
+    return has < needs

@@ -1,29 +1,29 @@
-"""The journal and the session that writes it, and the folders that everything is written to."""
+"""The journal, the session that writes it, and the folders that a session writes to."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from brokers.doctor.finding import Finding, span, utc
+from brokers.clock import utc_text
+from brokers.doctor.finding import Finding, span
 from brokers.journal.journal import Journal
 from brokers.journal.opening import MIGRATIONS
-from brokers.journal.records import Session
+from brokers.journal.records import SessionRecord
+from brokers.plurals import times
 from brokers.prices.clean import bar_length
 from config.settings import Settings
 
 DAY = 86_400
 MEGABYTE = 1_000_000
-NEEDED, COMFORTABLE = (
-    20 * MEGABYTE,
-    500 * MEGABYTE,
-)  # bytes free: a day of log and journal; a year of them
-LOOKED_AT = 3  # newest incidents
-BY_HAND = ("interrupted", "stopped")  # how a session ends when a person wants it to
-START = "python main.py paper with the same --config: it settles what was left open"
+# Bytes free: a day of log and journal; a year of them.
+NEEDED, COMFORTABLE = 20 * MEGABYTE, 500 * MEGABYTE
+SHOWN = 3  # newest incidents
+BY_HAND = ("interrupted", "stopped")  # outcomes of a session that a person ended
+START = "python main.py paper with the same --config: it settles orders left open"
 
 
-def folders(settings: Settings) -> Iterator[Finding]:
+def check_folders(settings: Settings) -> Iterator[Finding]:
     """Each folder that a session writes to."""
     places = {
         "journal": settings.journal.folder,
@@ -31,129 +31,132 @@ def folders(settings: Settings) -> Iterator[Finding]:
         "cache": settings.prices.cache,
     }
     for name, place in places.items():
-        yield writable(
+        yield check_folder(
             f"{name} folder",
             Path(place),
             f"{'prices.cache' if name == 'cache' else f'{name}.folder'}",
         )
 
 
-def writable(name: str, folder: Path, key: str) -> Finding:
-    """Whether files can be made in `folder`, or where it will be made, and the space there. `key` is the setting that names it."""
-    there = next(
-        (place for place in (folder, *folder.absolute().parents) if place.exists()), folder
+def check_folder(name: str, folder: Path, key: str) -> Finding:
+    """Whether files can be made in `folder`, or where it will be made, and the space there.
+
+    `key` is the setting that names it.
+    """
+    existing = next(
+        (path for path in (folder, *folder.absolute().parents) if path.exists()), folder
     )
     try:
-        with TemporaryFile(dir=there) as probe:
+        with TemporaryFile(dir=existing) as probe:
             probe.write(bytes(4096))
             probe.flush()
-        free = shutil.disk_usage(there).free
+        free = shutil.disk_usage(existing).free
     except OSError as error:
-        remedy = f"make it writable for this user, free some space, or set {key} to another place"
+        remedy = f"make it writable for this user, free some space, or set {key} to another folder"
         return Finding(name, "wrong", f"{folder}: cannot be written ({error.strerror})", remedy)
-    text = f"{folder}: {'can be written' if there == folder else 'can be made'}, {free / MEGABYTE:,.0f} MB free"
+    what = "can be written" if existing == folder else "can be made"
+    text = f"{folder}: {what}, {free / MEGABYTE:,.0f} MB free"
     if free < NEEDED:
         return Finding(
             name,
             "wrong",
             text,
-            f"free some space, or set {key} to another disk: without it nothing is ordered",
+            f"free some space, or set {key} to another disk: without it no order is sent",
         )
     if free < COMFORTABLE:
         return Finding(name, "warning", text, "free some space before it is needed")
     return Finding(name, "ok", text)
 
 
-def examined(
+def check_journal(
     journal: Journal, path: Path, held_by: str, settings: Settings, now: float
 ) -> Iterator[Finding]:
-    """Everything that the journal tells at `now`; `held_by` names the process that writes it, "" for none."""
+    """Everything that the journal shows at `now`.
+
+    `held_by` names the process that writes it, "" for none.
+    """
     yield Finding(
         "journal",
         "ok",
-        f"{path}: whole, version {1 + len(MIGRATIONS)}, {path.stat().st_size / MEGABYTE:.1f} MB",
+        f"{path}: intact, version {1 + len(MIGRATIONS)}, {path.stat().st_size / MEGABYTE:.1f} MB",
     )
     sessions = journal.sessions()
     last = sessions[-1] if sessions else None
-    yield session(last, held_by, now)
+    yield check_session(last, held_by, now)
     if last is not None:
-        yield decision(journal, last, held_by, settings, now)
-    yield halted(journal)
-    yield incidents(journal, now)
+        yield check_decision(journal, last, held_by, settings, now)
+    yield check_halt(journal)
+    yield check_incidents(journal, now)
 
 
-def session(last: Session | None, held_by: str, now: float) -> Finding:
+def check_session(last: SessionRecord | None, held_by: str, now: float) -> Finding:
     """Whether one is running, or how the last one ended."""
     if held_by:
         return Finding(
             "session",
             "ok",
-            f"the lock is held: {held_by}{f', since {utc(last.started)}' if last else ''}",
+            f"the lock is held: {held_by}{f', since {utc_text(last.started)}' if last else ''}",
         )
     if last is None:
         return Finding("session", "ok", "none has run yet")
     if last.ended is None:
-        text = f"the last one, process {last.pid}, was ended from outside and could not say when (it began at {utc(last.started)})"
+        text = (
+            f"the last one, process {last.pid}, was killed (it began at {utc_text(last.started)})"
+        )
         return Finding("session", "warning", text, START)
     ended = f"none is running; the last one ended {span(now - last.ended)} ago: {last.outcome}"
     if last.outcome in ("done", *BY_HAND):
         return Finding("session", "ok", ended)
-    return Finding("session", "wrong", ended, f"mend what it says, then {START}")
+    return Finding("session", "wrong", ended, f"fix what it reports, then {START}")
 
 
-def decision(
-    journal: Journal, last: Session, held_by: str, settings: Settings, now: float
+def check_decision(
+    journal: Journal, last: SessionRecord, held_by: str, settings: Settings, now: float
 ) -> Finding:
-    """The newest decision, and whether a later one should be there: two bars and the patience a session has are enough."""
+    """The newest decision, and whether a later one is due: after two bars and the grace period."""
     row = journal.last_decision()
     text = (
-        f"{span(now - row.time)} ago, on the bar of {utc(row.time)}: {row.sentence}"
+        f"{span(now - row.time)} ago, on the bar of {utc_text(row.time)}: {row.sentence}"
         if row
         else "none yet"
     )
     bars = 2 * bar_length(settings.exchange.timeframe).total_seconds()
-    # A session that has just begun has not missed what came before it.
+    # A session that has just begun has not missed earlier bars.
     since = max(row.time if row else 0.0, last.started)
     if now - since <= bars + settings.paper.grace + settings.paper.patience:
         return Finding("decision", "ok", text)
     if not held_by and last.outcome in BY_HAND:
-        return Finding("decision", "warning", f"{text}; the session was ended by hand since", START)
-    remedy = f"stop it and start anew: {START}" if held_by else START
-    return Finding(
-        "decision",
-        "wrong",
-        f"{text}; a session should have decided since, {'it hangs' if held_by else 'none is running'}",
-        remedy,
-    )
+        text = f"{text}; a person has ended the session since"
+        return Finding("decision", "warning", text, START)
+    text = f"{text}; a later one is due, {'the session hangs' if held_by else 'no session runs'}"
+    remedy = f"stop it and start again: {START}" if held_by else START
+    return Finding("decision", "wrong", text, remedy)
 
 
-def halted(journal: Journal) -> Finding:
+def check_halt(journal: Journal) -> Finding:
     """Whether trading was stopped."""
-    why = journal.halted()
+    why = journal.halt_reason()
     if why is not None:
         return Finding(
             "halted",
             "wrong",
-            f"nothing is ordered: {why}",
+            f"no orders are sent: {why}",
             "python main.py resume with the same --config, when the reason is gone",
         )
     return Finding("halted", "ok", "no")
 
 
-def incidents(journal: Journal, now: float) -> Finding:
-    """The newest incidents; only those of the last day that ask for somebody are a warning."""
-    found = journal.incidents(LOOKED_AT)
-    if not found:
+def check_incidents(journal: Journal, now: float) -> Finding:
+    """The newest incidents; a warning if one of the last day is more than information."""
+    incidents = journal.incidents(SHOWN)
+    if not incidents:
         return Finding("incidents", "ok", "none")
     text = "; ".join(
-        f"{span(now - one.last)} ago {one.kind} ({one.severity}, seen {one.count} times that day): {one.text}"
-        for one in found
+        f"{span(now - incident.last)} ago {incident.kind} ({incident.severity}, "
+        f"seen {times(incident.count)} that day): {incident.text}"
+        for incident in incidents
     )
-    if any(one.severity != "info" and now - one.last < DAY for one in found):
-        return Finding(
-            "incidents",
-            "warning",
-            text,
-            "see whether they ask something of you; the log tells more",
-        )
+    if any(row.severity != "info" and now - row.last < DAY for row in incidents):
+        remedy = "check whether they need action; the log has the details"
+        return Finding("incidents", "warning", text, remedy)
     return Finding("incidents", "ok", text)

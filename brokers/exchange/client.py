@@ -3,25 +3,22 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from difflib import get_close_matches
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from brokers.exchange import responses as answers
+from brokers.exchange import responses
 from brokers.exchange.calls import Calls, MissingError
-from brokers.exchange.connection import made, paced, walled_in
+from brokers.exchange.connection import create_exchange, restrict_hosts, set_pace
 from brokers.exchange.errors import CallAPersonError, RefusedError, UnknownOutcomeError
-from brokers.exchange.rate_limits import Quiet
+from brokers.exchange.rate_limits import RateLimits
+from brokers.exchange.rounding import round_limit, round_size
 from brokers.exchange.sandboxes import ANY, FACTS, facts_of
-from brokers.exchange.types import Balances, Book, Listing, Permissions, Placed, Side, Trade
+from brokers.exchange.types import Balances, Book, ExchangeOrder, Listing, Permissions, Side, Trade
 
 BOOK_LEVELS = 100  # every supported exchange gives as many
 LIST_LENGTH = 50  # orders of a list, newest first; Bybit's most
 TRADES = 100  # executions of one order; Bybit's most
-SLIVER = Decimal(
-    "1e-6"
-)  # of a step; a size that close below a whole number of steps is that number, spoiled by float arithmetic
 
 Result = TypeVar("Result")
 
@@ -37,11 +34,12 @@ class Keys(NamedTuple):
 
 
 class Client:
-    """One exchange. Questions are repeated until they have a usable answer, orders are sent once.
+    """One exchange. Read requests are repeated until a usable response comes, orders are sent once.
 
-    With `keys`, requests go to the sandbox only; without, unsigned GET requests to the live public hosts only; anything else is a
-    SafetyError. `timeout` is seconds to connect and seconds without a byte, `recv_window` milliseconds for which a signed request
-    holds. Every method may raise TryLaterError, CallAPersonError and SafetyError, and RefusedError for an unknown symbol.
+    With `keys`, requests go to the sandbox only; without, unsigned GET requests to the live public
+    hosts only; anything else is a SafetyError. `timeout` is seconds to connect and seconds without
+    a byte, `recv_window` milliseconds for which a signed request is valid. Every method may raise
+    TryLaterError, CallAPersonError and SafetyError, and RefusedError for an unknown symbol.
     """
 
     def __init__(
@@ -53,23 +51,31 @@ class Client:
         recv_window: int,
         sleep: Callable[[float], None],
         now: Callable[[], float],
-        quiet: Quiet | None = None,
+        rate_limits: RateLimits | None = None,
     ) -> None:
-        """`quiet` is shared with whoever else asks the same hosts."""
+        """`rate_limits` is shared by all clients of the same hosts."""
         self.id = exchange_id
         self.clock_offset = 0.0  # the exchange's time minus ours, seconds
         self._facts = facts_of(exchange_id) if keys else FACTS.get(exchange_id, ANY)
         self._keys, self._now = keys, now
-        self._exchange = made(exchange_id, self._facts, timeout, sandbox=keys is not None)
-        self._transport = walled_in(self._exchange, self._facts, keys is not None)
-        paced(self._exchange, sleep, now)
+        self._exchange = create_exchange(
+            exchange_id, self._facts, timeout, sandbox=keys is not None
+        )
+        self._transport = restrict_hosts(self._exchange, self._facts, keys=keys is not None)
+        set_pace(self._exchange, sleep, now)
         self._exchange.options["recvWindow"] = recv_window
         if keys is not None:
             self._exchange.apiKey, self._exchange.secret = keys
         self._calls = Calls(
-            exchange_id, self._facts, self._transport, set_clock=self._set_clock, sleep=sleep, now=now, secrets=tuple(keys or ()),
-            quiet=quiet or Quiet(now),
-        )  # fmt: skip
+            exchange_id,
+            self._facts,
+            self._transport,
+            set_clock=self._set_clock,
+            sleep=sleep,
+            now=now,
+            secrets=tuple(keys or ()),
+            rate_limits=rate_limits or RateLimits(now),
+        )
         self._listings: Mapping[str, Listing] = {}
 
     def close(self) -> None:
@@ -83,10 +89,10 @@ class Client:
     def server_time(self) -> float:
         """The exchange's time, epoch seconds."""
         return self._calls.ask(
-            "server time", lambda: answers.server_time(self._exchange.fetch_time())
+            "server time", lambda: responses.parse_server_time(self._exchange.fetch_time())
         )
 
-    def listings(self, reload: bool = False) -> Mapping[str, Listing]:
+    def listings(self, *, reload: bool = False) -> Mapping[str, Listing]:
         """Spot markets by symbol; asked for once unless `reload`."""
         if reload or not self._listings:
             self._listings = self._calls.ask("markets", self._fetch_listings)
@@ -96,37 +102,41 @@ class Client:
         """The best price levels."""
 
         def call() -> Book:
-            found = self._exchange.fetch_order_book(symbol, BOOK_LEVELS)
-            return answers.book(found, self._content(), self._facts)
+            book = self._exchange.fetch_order_book(symbol, BOOK_LEVELS)
+            return responses.parse_book(book, self._content(), self._facts)
 
-        return self._about(symbol, "order book", call)
+        return self._ask_about(symbol, "order book", call)
 
     def price(self, symbol: str) -> float:
         """The last price, quote units."""
-        return self._about(
-            symbol, "price", lambda: answers.price(self._exchange.fetch_ticker(symbol))
+        return self._ask_about(
+            symbol, "price", lambda: responses.parse_price(self._exchange.fetch_ticker(symbol))
         )
 
     def balances(self) -> Balances:
         """All coins of the account."""
         return self._private(
-            "balances", lambda: answers.balances(self._exchange.fetch_balance(), self._facts)
+            "balances",
+            lambda: responses.parse_balances(self._exchange.fetch_balance(), self._facts),
         )
 
     def permissions(self) -> Permissions:
-        """What the key may do. On Binance both are the account's: its sandbox does not tell those of a key."""
+        """What the key may do; on Binance what the account may, as its sandbox reports no more."""
         if self._facts.account != ("balances",):
             return Permissions(None, None)
 
         def call() -> Permissions:
             account = self._exchange.fetch_balance()
-            answers.balances(account, self._facts)
-            return answers.permissions(account)
+            responses.parse_balances(account, self._facts)
+            return responses.parse_permissions(account)
 
         return self._private("permissions", call)
 
-    def order(self, client_id: str, symbol: str) -> Placed | None:
-        """The order of a client id; None only if the exchange has clearly said that there is none, which can be too early to be true."""
+    def order(self, client_id: str, symbol: str) -> ExchangeOrder | None:
+        """The order of a client id; None only if the exchange reports that there is none.
+
+        Shortly after an order was sent, that report can be wrong.
+        """
         try:
             return self._private(
                 f"order {client_id}", partial(self._find, client_id, symbol), symbol
@@ -134,214 +144,194 @@ class Client:
         except MissingError:
             return None
 
-    def open_orders(self, symbol: str) -> list[Placed]:
+    def open_orders(self, symbol: str) -> list[ExchangeOrder]:
         """Orders of `symbol` that may still fill, whoever placed them."""
 
-        def call() -> list[Placed]:
+        def call() -> list[ExchangeOrder]:
             return list(self._read(self._exchange.fetch_open_orders(symbol), symbol))
 
         return self._private(f"open orders of {symbol}", call, symbol)
 
-    def trades(self, placed: Placed) -> list[Trade]:
-        """Executions of one order; they can come later than the order says that it has filled."""
+    def trades(self, order: ExchangeOrder) -> list[Trade]:
+        """Executions of one order; they can appear later than the order is reported as filled."""
 
         def call() -> list[Trade]:
-            found = self._exchange.fetch_order_trades(placed.id, placed.symbol, None, TRADES)
+            trades = self._exchange.fetch_order_trades(order.id, order.symbol, None, TRADES)
             self._check_rows()
-            return answers.trades(found, placed)
+            return responses.parse_trades(trades, order)
 
         try:
-            return self._private(f"trades of order {placed.id}", call, placed.symbol)
-        except MissingError:  # of an order that a reset took away
+            return self._private(f"trades of order {order.id}", call, order.symbol)
+        except MissingError:  # the sandbox was reset
             return []
 
     def place(
         self, symbol: str, side: Side, size: float, client_id: str, limit: float | None = None
-    ) -> Placed:
-        """Send an order of `size` coins once: at the market, or with `limit` for what is on offer at that price or better at this moment.
+    ) -> ExchangeOrder:
+        """Send an order of `size` coins once: at the market, or immediate-or-cancel at `limit`.
 
         Raises
         ------
         UnknownOutcomeError
             It may exist or not.
         RefusedError
-            It does not exist. So it is with TryLaterError and CallAPersonError.
+            It does not exist. The same holds for TryLaterError and CallAPersonError.
 
         """
-        listing = self._known(symbol)
-        steps = _steps(size, listing)
-        about = f"{side} {steps:g} {listing.base}, order {client_id}"
+        listing = self._listing(symbol)
+        size = round_size(size, listing)
+        about = f"{side} {size:g} {listing.base}, order {client_id}"
         kind, price, params = "market", None, {"clientOrderId": self._facts.id_prefix + client_id}
         if limit is not None:
-            kind, price, params["timeInForce"] = "limit", _no_worse(limit, listing, side), "IOC"
+            kind, price, params["timeInForce"] = "limit", round_limit(limit, listing, side), "IOC"
         elif side == "buy" and self._facts.quote_buys:
             raise CallAPersonError(
-                f"{self.id}: {about}: takes the size of a market buy in {listing.quote}; place it with a limit"
+                f"{self.id}: {about}: takes the size of a market buy in {listing.quote}; place it "
+                "with a limit"
             )
 
-        def call() -> Placed:
-            # No price with a market order: for Binance ccxt would make the size quote units of it.
-            order = self._exchange.create_order(symbol, kind, side, steps, price, params)
-            if not self._facts.answers_in_full:
-                id_ = answers.acknowledged(order, client_id, self._facts)
-                return Placed(
-                    id_,
-                    client_id,
-                    symbol,
-                    side,
-                    steps,
-                    0.0,
-                    math.nan,
-                    "open",
-                    self._now() + self.clock_offset,
-                )
-            placed = answers.placed(order, symbol, self._facts)
-            if (placed.client_id, placed.side) != (client_id, side) or not math.isclose(
-                placed.size, steps, rel_tol=1e-9
-            ):
-                raise answers.UnusableError(
-                    f"another order, {placed.side} {placed.size:g}, client id {placed.client_id}"
-                )
-            return placed
+        def call() -> ExchangeOrder:
+            # No price with a market order: for Binance ccxt would turn the size into quote units.
+            raw = self._exchange.create_order(symbol, kind, side, size, price, params)
+            if self._facts.returns_whole_order:
+                return self._check_new(raw, symbol, side, size, client_id)
+            return self._acknowledge(raw, symbol, side, size, client_id)
 
         self._need_keys(about)
         try:
             return self._calls.send_once(about, call)
-        except MissingError as error:  # no answer to a new order
+        except MissingError as error:  # not a response to a new order
             raise UnknownOutcomeError(
                 f"{error}. Ask for the order by its client id before anything else"
             ) from None
 
-    def cancel(self, placed: Placed) -> Placed:
-        """Withdraw an order, and tell how it stands then: it may have filled first.
+    def _check_new(
+        self, raw: Any, symbol: str, side: Side, size: float, client_id: str
+    ) -> ExchangeOrder:
+        """The order in the response to a new one, if it is that order."""
+        order = responses.parse_order(raw, symbol, self._facts)
+        same = (order.client_id, order.side) == (client_id, side)
+        if not same or not math.isclose(order.size, size, rel_tol=1e-9):
+            raise responses.UnusableError(
+                f"another order, {order.side} {order.size:g}, client id {order.client_id}"
+            )
+        return order
+
+    def _acknowledge(
+        self, raw: Any, symbol: str, side: Side, size: float, client_id: str
+    ) -> ExchangeOrder:
+        """A new order of which the response holds the id only."""
+        return ExchangeOrder(
+            id=responses.parse_order_id(raw, client_id, self._facts),
+            client_id=client_id,
+            symbol=symbol,
+            side=side,
+            size=size,
+            filled=0.0,
+            average=math.nan,
+            status="open",
+            time=self._now() + self.clock_offset,
+        )
+
+    def cancel(self, order: ExchangeOrder) -> ExchangeOrder:
+        """Cancel an order, and return it as it is then: it may have filled first.
 
         Raises
         ------
         UnknownOutcomeError
-            It may be withdrawn or not, or is not to be found any more.
+            It may be cancelled or not, or cannot be found any more.
 
         """
-        about = f"cancel order {placed.client_id}"
-        self._known(placed.symbol)
+        about = f"cancel order {order.client_id}"
+        self._listing(order.symbol)
         self._need_keys(about)
         with suppress(MissingError):  # it has ended before
             self._calls.send_once(
-                about, lambda: self._exchange.cancel_order(placed.id, placed.symbol)
+                about, lambda: self._exchange.cancel_order(order.id, order.symbol)
             )
-        ended = self.order(placed.client_id, placed.symbol)
+        ended = self.order(order.client_id, order.symbol)
         if ended is None:
             raise UnknownOutcomeError(
-                f"{self.id}: {about}: neither can it be cancelled nor found; was the sandbox reset?"
+                f"{self.id}: {about}: cannot be cancelled and cannot be found; was the sandbox "
+                "reset?"
             )
         return ended
 
     def _set_clock(self) -> float:
-        # Against the moment the answer is here: a stamp that is the way back too early is taken for `recv_window`, one too late is not.
-        self.clock_offset = answers.server_time(self._exchange.fetch_time()) - self._now()
+        # Measured when the response is here: a time stamp that is early by the way back is accepted
+        # within `recv_window`, one that is late is not.
+        self.clock_offset = responses.parse_server_time(self._exchange.fetch_time()) - self._now()
         self._exchange.options["timeDifference"] = round(-self.clock_offset * 1000)
         return self.clock_offset
 
     def _fetch_listings(self) -> dict[str, Listing]:
-        # Not load_markets, which takes an empty body for an exchange without markets.
+        # Not load_markets, which reads an empty body as an exchange without markets.
         markets = self._exchange.fetch_markets()
-        found = answers.listings(markets)
-        self._exchange.set_markets(
-            [
-                market
-                for market in markets
-                if market and market.get("symbol") in found and market.get("spot")
-            ]
-        )
-        return found
+        listings = responses.parse_listings(markets)
+        spot = [market for market in markets if market and market.get("spot")]
+        self._exchange.set_markets([market for market in spot if market.get("symbol") in listings])
+        return listings
 
-    def _find(self, client_id: str, symbol: str) -> Placed:
+    def _find(self, client_id: str, symbol: str) -> ExchangeOrder:
         import ccxt
 
         id_ = self._facts.id_prefix + client_id
         if self._facts.takes_client_id:
             try:
-                found = answers.placed(
-                    self._exchange.fetch_order(id_, symbol, {"clientOrderId": id_}),
-                    symbol,
-                    self._facts,
-                )
+                raw = self._exchange.fetch_order(id_, symbol, {"clientOrderId": id_})
+                order = responses.parse_order(raw, symbol, self._facts)
             except ccxt.OrderNotFound:
                 if not self._facts.lists:
                     raise
             else:
-                return self._checked(found, client_id)
+                return self._check_id(order, client_id)
+        params = {self._facts.list_filter: id_} if self._facts.list_filter else {}
         for name in self._facts.lists:
-            params = {self._facts.list_filter: id_} if self._facts.list_filter else {}
-            for order in self._read(
-                getattr(self._exchange, name)(symbol, None, LIST_LENGTH, params), symbol
-            ):
+            rows = getattr(self._exchange, name)(symbol, None, LIST_LENGTH, params)
+            for order in self._read(rows, symbol):
                 if order.client_id == client_id:
                     return order
         raise MissingError(client_id)
 
-    def _checked(self, found: Placed, client_id: str) -> Placed:
-        if found.client_id != client_id:
-            raise answers.UnusableError(f"order {found.client_id!r} in place of {client_id!r}")
-        return found
+    def _check_id(self, order: ExchangeOrder, client_id: str) -> ExchangeOrder:
+        if order.client_id != client_id:
+            raise responses.UnusableError(f"order {order.client_id!r} in place of {client_id!r}")
+        return order
 
-    def _read(self, orders: Any, symbol: str) -> Iterator[Placed]:
+    def _read(self, orders: Any, symbol: str) -> Iterator[ExchangeOrder]:
         self._check_rows()
         for order in orders:
-            yield answers.placed(order, symbol, self._facts)
+            yield responses.parse_order(order, symbol, self._facts)
 
     def _check_rows(self) -> None:
-        if not isinstance(answers.inside(self._content(), self._facts.rows), list):
-            raise answers.UnusableError("no list")
+        if not isinstance(responses.value_at(self._content(), self._facts.rows), list):
+            raise responses.UnusableError("no list")
 
     def _content(self) -> Any:
         reply = self._transport.reply
         return reply.content() if reply is not None else None
 
-    def _known(self, symbol: str) -> Listing:
-        known = self.listings()
-        if symbol not in known:
-            near = ", ".join(get_close_matches(symbol, known, 3)) or "none is like it"
+    def _listing(self, symbol: str) -> Listing:
+        listings = self.listings()
+        if symbol not in listings:
+            near = ", ".join(get_close_matches(symbol, listings, 3)) or "none"
             raise RefusedError(
                 f"{self.id}: lists no spot market {symbol!r}; nearest: {near}", "market"
             )
-        return known[symbol]
+        return listings[symbol]
 
-    def _about(self, symbol: str, what: str, call: Callable[[], Result]) -> Result:
-        self._known(symbol)
+    def _ask_about(self, symbol: str, what: str, call: Callable[[], Result]) -> Result:
+        self._listing(symbol)
         return self._calls.ask(f"{what} of {symbol}", call)
 
     def _private(self, what: str, call: Callable[[], Result], symbol: str = "") -> Result:
         self._need_keys(what)
-        self._known(symbol) if symbol else self.listings()
+        self._listing(symbol) if symbol else self.listings()
         return self._calls.ask(what, call)
 
     def _need_keys(self, what: str) -> None:
         if self._keys is None:
             raise CallAPersonError(
-                f"{self.id}: {what}: needs keys, and this client reads public prices; set exchange.mode to testnet for orders"
+                f"{self.id}: {what}: needs keys, and this client reads public prices; set "
+                "exchange.mode to testnet for orders"
             )
-
-
-def _steps(size: float, listing: Listing) -> float:
-    """`size` in whole steps, never more than it was."""
-    step = Decimal(repr(listing.step)) if listing.step else Decimal("1e-8")
-    whole = (Decimal(repr(size)) / step + SLIVER).to_integral_value(ROUND_FLOOR) * step
-    if whole <= 0:
-        raise RefusedError(
-            f"{listing.symbol}: a size of {size:g} is less than one step of {step:g}; nothing was sent",
-            "limits",
-        )
-    return float(whole)
-
-
-def _no_worse(limit: float, listing: Listing, side: Side) -> float:
-    """`limit` on the grid of prices: a buy's rounded down, a sell's up."""
-    tick = Decimal(repr(listing.tick)) if listing.tick else Decimal("1e-8")
-    rounding = ROUND_FLOOR if side == "buy" else ROUND_CEILING
-    price = (Decimal(repr(limit)) / tick).to_integral_value(rounding) * tick
-    if price <= 0:
-        raise RefusedError(
-            f"{listing.symbol}: a limit of {limit:g} is less than one tick of {tick:g}; nothing was sent",
-            "limits",
-        )
-    return float(price)

@@ -10,31 +10,32 @@ from brokers.exchange.errors import CallAPersonError
 from brokers.exchange.sandboxes import FACTS, Facts
 from brokers.exchange.transport import Transport
 
-WHOLE_ANSWER = 3.0  # times the timeout: connecting, waiting for the first byte, and reading
-BURST = 5.0  # seconds of the pace ccxt keeps for an exchange, whose requests may come at once; a cycle of three coins has about three
-LASTING = (
-    11 / 12
-)  # of that pace when it goes on: burst and a minute's traffic together are what a minute allows
+WHOLE_RESPONSE = 3.0  # times the timeout: connecting, waiting for the first byte, and reading
+# Seconds of an exchange's request limit that may be used at once; a cycle of three coins needs 3.
+BURST = 5.0
+# Share of that limit in lasting traffic: a burst and a minute's traffic are what a minute allows.
+LASTING = 11 / 12
 
 
-def made(exchange_id: str, facts: Facts, timeout: float, *, sandbox: bool) -> Any:
-    """The ccxt client of the exchange, in its sandbox or at its live hosts, still without keys.
+def create_exchange(exchange_id: str, facts: Facts, timeout: float, *, sandbox: bool) -> Any:
+    """The ccxt client of the exchange, in its sandbox or at its live hosts, without keys.
+
+    `timeout` is seconds.
 
     Raises
     ------
     CallAPersonError
-        ccxt knows no such exchange.
+        Not an exchange of ccxt.
 
     """
     import ccxt
 
     if exchange_id not in ccxt.exchanges:
         near = ", ".join(get_close_matches(exchange_id, ccxt.exchanges, 3)) or ", ".join(FACTS)
-        raise CallAPersonError(f"exchange {exchange_id!r} is none that ccxt knows; nearest: {near}")
+        raise CallAPersonError(f"exchange {exchange_id!r} is unknown to ccxt; nearest: {near}")
     for name in ("ccxt.base.exchange", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(
-            logging.INFO
-        )  # below it they write signed addresses and keys
+        # Below this level they log signed addresses and keys.
+        logging.getLogger(name).setLevel(logging.INFO)
     options = {
         "options": dict(facts.options),
         "enableRateLimit": True,
@@ -51,41 +52,44 @@ def made(exchange_id: str, facts: Facts, timeout: float, *, sandbox: bool) -> An
     return exchange
 
 
-def walled_in(exchange: Any, facts: Facts, keys: bool) -> Transport:
-    """The only way out that `exchange` is left with."""
+def restrict_hosts(exchange: Any, facts: Facts, *, keys: bool) -> Transport:
+    """The transport that `exchange` is limited to: the sandbox's hosts with `keys`, else public."""
     hosts = (
         facts.sandbox_hosts
         if keys
         else facts.public_hosts or set(_hosts(exchange, exchange.urls["api"]))
     )
-    transport = Transport(exchange.id, hosts, keys, WHOLE_ANSWER * exchange.timeout / 1000)
+    total = WHOLE_RESPONSE * exchange.timeout / 1000
+    transport = Transport(exchange.id, hosts, keys=keys, total=total)
     exchange.session.mount("https://", transport)
     exchange.session.mount("http://", transport)
-    exchange.session.auth = lambda request: (
-        request
-    )  # else what ~/.netrc has for the host is sent along
+    # Otherwise the password that ~/.netrc has for the host is sent too.
+    exchange.session.auth = lambda request: request
     return transport
 
 
 def _hosts(exchange: Any, urls: Any) -> Iterator[str]:
     if isinstance(urls, dict):
-        for each in urls.values():
-            yield from _hosts(exchange, each)
+        for nested in urls.values():
+            yield from _hosts(exchange, nested)
     elif isinstance(urls, str):
         yield urlsplit(exchange.implode_hostname(urls)).hostname or ""
 
 
-def paced(exchange: Any, sleep: Callable[[float], None], now: Callable[[], float]) -> None:
-    """Let ccxt's time be ours, and its pauses between requests too: a cycle's requests pass at once, lasting traffic is slowed down."""
+def set_pace(exchange: Any, sleep: Callable[[float], None], now: Callable[[], float]) -> None:
+    """Give ccxt our clock, and a pace that lets a cycle's requests pass at once and slows the rest.
+
+    `sleep` takes seconds, `now` gives epoch seconds.
+    """
     saved, seen = BURST, now()
 
     def pause(cost: float | None = None) -> None:
         nonlocal saved, seen
-        # A clock that has been set back counts for nothing, and must not make anybody wait for it.
+        # A clock that was set back adds nothing and must not cause a wait.
         present = now()
-        saved = min(
-            saved + max(present - seen, 0.0) * LASTING, BURST
-        ) - exchange.rateLimit / 1000 * (1 if cost is None else cost)
+        earned = max(present - seen, 0.0) * LASTING
+        spent = exchange.rateLimit / 1000 * (1 if cost is None else cost)
+        saved = min(saved + earned, BURST) - spent
         seen = present
         if saved < 0.0:
             sleep(-saved / LASTING)

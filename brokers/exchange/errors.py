@@ -1,4 +1,12 @@
-"""What can go wrong with an exchange, by what happens next."""
+"""What can go wrong with an exchange, by what happens next.
+
+ExchangeError              the exchange cannot be used as asked
+├── TryLaterError          skip this cycle, ask again in the next
+├── UnknownOutcomeError    look for the order by its client id before anything else
+├── RefusedError           this one order does not exist; others may go on
+└── CallAPersonError       stop: waiting does not help
+    └── NotServedError     another exchange is needed here
+"""
 
 from typing import Literal
 
@@ -6,13 +14,13 @@ Refusal = Literal["funds", "limits", "duplicate", "market", "other"]
 
 
 class ExchangeError(Exception):
-    """The exchange cannot be used as asked: who, what it said, what to do. Exit code 4."""
+    """The exchange cannot be used as asked: which one, what it said, what to do. Exit code 4."""
 
 
 class TryLaterError(ExchangeError):
-    """A question stayed without a usable answer: skip this cycle, ask again in the next. Nothing was changed by asking.
+    """No usable response to a request that changes nothing: skip this cycle, repeat it in the next.
 
-    `wait` is how many seconds the exchange wants to be left alone (0: it did not say).
+    `wait` is how many seconds the exchange asks for without requests (0: it did not say).
     """
 
     def __init__(self, message: str, wait: float = 0.0) -> None:
@@ -21,14 +29,17 @@ class TryLaterError(ExchangeError):
 
 
 class UnknownOutcomeError(ExchangeError):
-    """An order was sent and no usable answer came: it may exist or not. Ask for it by its client id, never send it again unasked."""
+    """An order was sent and no usable response came: it may exist or not.
+
+    Look for it by its client id; never send it again before that.
+    """
 
 
 class RefusedError(ExchangeError):
-    """The exchange has said no to this one order, which therefore does not exist; other orders may go on.
+    """The exchange refused this one order, which therefore does not exist; other orders may go on.
 
-    `why`: "funds" not enough of them; "limits" step, minimum or price filter; "duplicate" an order of that client id exists;
-    "market" not tradable now; "other".
+    `why`: "funds" too little; "limits" step, minimum or price filter; "duplicate" an order of that
+    client id exists; "market" not tradable now; "other".
     """
 
     def __init__(self, message: str, why: Refusal) -> None:
@@ -37,7 +48,7 @@ class RefusedError(ExchangeError):
 
 
 class CallAPersonError(ExchangeError):
-    """Nothing gets better by waiting (a revoked key, an exchange that is not supported): stop and say so."""
+    """Waiting does not help (a revoked key, an unsupported exchange): stop and report it."""
 
 
 class NotServedError(CallAPersonError):

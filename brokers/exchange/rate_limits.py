@@ -1,4 +1,4 @@
-"""Who wants to be left alone, and for how long."""
+"""Pauses that exchanges ask for, by host."""
 
 import json
 import time
@@ -7,44 +7,47 @@ from typing import Protocol
 
 
 class Store(Protocol):
-    """A place for texts that outlives the process."""
+    """Texts by key that outlive the process."""
 
     def get(self, key: str) -> str | None:
         """What was last put under `key`."""
 
     def put(self, key: str, value: str) -> None:
-        """Keep `value` under `key`."""
+        """Store `value` under `key`."""
 
 
-class Quiet:
-    """Pauses that hosts have asked for, by name. Limits count by address: all parts of a program that ask one host share one of these."""
+class RateLimits:
+    """Pauses that hosts have asked for, by name.
+
+    Limits count by address: all parts of a program that ask one host share one of these.
+    """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         """`now` is the clock, epoch seconds."""
         self._now = now
         self._pauses: dict[str, tuple[float, float]] = {}  # from, until
-        self._kept: Callable[[str], None] | None = None
+        self._save: Callable[[str], None] | None = None
 
-    def remember(self, store: Store, key: str) -> None:
-        """Go by the pauses an earlier process kept in `store` under `key`, and keep there what is asked for from now on: asking
-        within a ban makes it longer, and a restart must not be a reason to ask.
+    def restore(self, store: Store, key: str) -> None:
+        """Read the pauses an earlier process saved in `store` under `key`; save later ones there.
+
+        A request during a ban makes the ban longer, so a restart must respect it too.
         """
         self._pauses |= {
             name: (start, end) for name, (start, end) in json.loads(store.get(key) or "{}").items()
         }
-        self._kept = lambda pauses: store.put(key, pauses)
+        self._save = lambda pauses: store.put(key, pauses)
 
-    def keep(self, name: str, seconds: float) -> None:
-        """Leave `name` alone for `seconds` from now on."""
+    def pause(self, name: str, seconds: float) -> None:
+        """Send nothing to `name` for `seconds` from now on."""
         start = self._now()
         self._pauses[name] = (start, start + seconds)
-        if self._kept is not None:
-            self._kept(json.dumps(self._pauses))
+        if self._save is not None:
+            self._save(json.dumps(self._pauses))
 
-    def left(self, name: str) -> float:
+    def seconds_left(self, name: str) -> float:
         """Seconds left of the pause that `name` has asked for."""
         start, end = self._pauses.get(name, (0.0, 0.0))
         now = self._now()
-        return (
-            end - now if start <= now < end else 0.0
-        )  # a clock set back must not make the pause longer
+        # A clock that was set back must not make the pause longer.
+        return end - now if start <= now < end else 0.0

@@ -1,7 +1,7 @@
-"""What ccxt makes of an exchange's answer, checked before it is believed.
+"""What ccxt makes of an exchange's response, checked before it is used.
 
-ccxt raises nothing for an HTTP 200 with a login page, an empty body or half of one: it gives an empty account, an order without an id,
-a price of None. Here that is an UnusableError.
+ccxt raises nothing for an HTTP 200 with a login page, an empty body or half of one: it returns an
+empty account, an order without an id, a price of None. Here that is an UnusableError.
 """
 
 import math
@@ -9,11 +9,20 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from brokers.exchange.sandboxes import ANY, Facts, Place
-from brokers.exchange.types import Balances, Book, Listing, Permissions, Placed, Side, Status, Trade
+from brokers.exchange.sandboxes import ANY, BodyPath, Facts
+from brokers.exchange.types import (
+    Balances,
+    Book,
+    ExchangeOrder,
+    Listing,
+    Permissions,
+    Side,
+    Status,
+    Trade,
+)
 
-EARLIEST = 1_293_840_000.0  # 2011 began; no exchange is older, and a clock that says so is wrong
-A_HAIR = 1e-9  # relative; what is lost on the way from decimals to floats
+EARLIEST = 1_293_840_000.0  # 2011-01-01; no exchange is older, so an earlier clock is wrong
+TOLERANCE = 1e-9  # relative; what is lost on the way from decimals to floats
 
 STATUSES: Mapping[str, Status] = {
     "open": "open",
@@ -22,7 +31,7 @@ STATUSES: Mapping[str, Status] = {
     "canceled": "cancelled",
     "expired": "expired",
     "rejected": "refused",
-    # How Gate says that the rest of an order is gone, where ccxt passes the word on.
+    # Gate's words for an order whose rest is gone, where ccxt passes them on.
     "depth_not_enough": "expired",
     "fok": "expired",
     "liquidate_cancelled": "cancelled",
@@ -34,60 +43,60 @@ STATUSES: Mapping[str, Status] = {
 }
 
 
-# What ccxt, and we after it, stumble over in a body that is not what it should be.
-STUMBLES = (AttributeError, TypeError, LookupError, ValueError, ArithmeticError, RecursionError)
+# What ccxt's parsers, and ours, raise on a body that is not what it should be.
+PARSE_ERRORS = (AttributeError, TypeError, LookupError, ValueError, ArithmeticError, RecursionError)
 
 
 class UnusableError(Exception):
-    """An answer that cannot be what the exchange wanted to say; the message says what is wrong with it."""
+    """A response that the exchange cannot have meant; the message says what is wrong with it."""
 
 
-def server_time(milliseconds: Any) -> float:
+def parse_server_time(milliseconds: Any) -> float:
     """The exchange's time in epoch seconds."""
     seconds = _number(milliseconds, "the time") / 1000
     if seconds < EARLIEST:
-        raise UnusableError(f"a time that cannot be: {milliseconds!r}")
+        raise UnusableError(f"an impossible time: {milliseconds!r}")
     return seconds
 
 
-def listings(markets: Any) -> dict[str, Listing]:
+def parse_listings(markets: Any) -> dict[str, Listing]:
     """Spot markets by symbol; one whose numbers make no sense is left out."""
-    found = {}
+    listings = {}
     for market in _items(markets, "markets"):
         if (
             isinstance(market, Mapping)
             and market.get("spot")
             and (listing := _listing(market)) is not None
         ):
-            found[listing.symbol] = listing
-    if not found:
-        raise UnusableError("a list of markets without one spot market")
-    return found
+            listings[listing.symbol] = listing
+    if not listings:
+        raise UnusableError("a list of markets without a spot market")
+    return listings
 
 
-def balances(answer: Any, facts: Facts) -> Balances:
-    """The account; believed only if the body it was read from really is one."""
-    raw = inside(_member(answer, "info"), facts.account)
-    # Gate's body is the bare list, so that none of it is the same as no answer.
+def parse_balances(response: Any, facts: Facts) -> Balances:
+    """The account; used only if the body it was read from really is one."""
+    raw = value_at(_member(response, "info"), facts.account)
+    # Gate's body is the bare list: an empty one looks like no response.
     if not isinstance(raw, list) or (not raw and not facts.account):
         raise UnusableError("an account without its list of coins")
     for coin in raw:
         _require(coin, facts.account_fields, "a coin of the account")
     free: dict[str, float] = {}
     total: dict[str, float] = {}
-    for coin in _items(_member(answer, "total"), "coins"):
-        amounts = _member(answer, coin)
+    for coin in _items(_member(response, "total"), "coins"):
+        amounts = _member(response, coin)
         free[coin] = _size(_member(amounts, "free"), f"free {coin}")
         total[coin] = _size(_member(amounts, "total"), f"all {coin}")
-        if free[coin] > total[coin] * (1 + A_HAIR):
+        if free[coin] > total[coin] * (1 + TOLERANCE):
             raise UnusableError(f"more {coin} free than there is")
     held = [coin for coin, units in total.items() if units > 0.0]
     return Balances({coin: free[coin] for coin in held}, {coin: total[coin] for coin in held})
 
 
-def permissions(answer: Any) -> Permissions:
-    """What the account says of trading and withdrawing."""
-    raw = _member(answer, "info")
+def parse_permissions(response: Any) -> Permissions:
+    """What the account reports of trading and withdrawing."""
+    raw = _member(response, "info")
     trade, withdraw = (
         raw.get(name) if isinstance(raw, Mapping) else None for name in ("canTrade", "canWithdraw")
     )
@@ -96,16 +105,14 @@ def permissions(answer: Any) -> Permissions:
     )
 
 
-def placed(order: Any, symbol: str, facts: Facts) -> Placed:
-    """One order of `symbol`. Its client id is what we gave it, without the exchange's prefix."""
+def parse_order(order: Any, symbol: str, facts: Facts) -> ExchangeOrder:
+    """One order of `symbol`. Its client id is ours, without the exchange's prefix."""
     _require(_member(order, "info"), facts.order_fields, "an order")
     if order.get("symbol") != symbol:
         raise UnusableError(f"an order of {order.get('symbol')!r} in place of {symbol}")
-    size, filled = (
-        _size(order.get("amount"), "an order's size"),
-        _size(order.get("filled"), "an order's filled size"),
-    )
-    if size == 0.0 or filled > size * (1 + A_HAIR):
+    size = _size(order.get("amount"), "an order's size")
+    filled = _size(order.get("filled"), "an order's filled size")
+    if size == 0.0 or filled > size * (1 + TOLERANCE):
         raise UnusableError(f"an order of {size:g} coins with {filled:g} filled")
     average = _size(order.get("cost"), "an order's cost") / filled if filled else math.nan
     if average == 0.0:
@@ -113,10 +120,10 @@ def placed(order: Any, symbol: str, facts: Facts) -> Placed:
     status = STATUSES.get(str(order.get("status")))
     if status is None:
         raise UnusableError(f"an order of unknown status {order.get('status')!r}")
-    if status == "filled" and filled < size * (1 - A_HAIR):
-        status = "expired"  # Bybit and Gate call an order closed whose rest has lapsed
+    if status == "filled" and filled < size * (1 - TOLERANCE):
+        status = "expired"  # Bybit and Gate report an order as closed when its rest has expired
     client_id = str(order.get("clientOrderId") or "").removeprefix(facts.id_prefix)
-    return Placed(
+    return ExchangeOrder(
         _name(order, "id"),
         client_id,
         symbol,
@@ -129,26 +136,26 @@ def placed(order: Any, symbol: str, facts: Facts) -> Placed:
     )
 
 
-def acknowledged(order: Any, client_id: str, facts: Facts) -> str:
-    """The exchange's id from an answer that says no more than that it has taken the order."""
+def parse_order_id(order: Any, client_id: str, facts: Facts) -> str:
+    """The exchange's id of a new order, where the response holds little else."""
     if str(order.get("clientOrderId") or "") != facts.id_prefix + client_id:
         raise UnusableError("an order of another client id")
     return _name(order, "id")
 
 
-def trades(answer: Any, of: Placed) -> list[Trade]:
-    """Executions of one order, in the exchange's order; none may mean not yet."""
-    return [_trade(trade, of) for trade in _items(answer, "trades")]
+def parse_trades(response: Any, of: ExchangeOrder) -> list[Trade]:
+    """Executions of one order, in the exchange's sequence; none may mean not yet."""
+    return [_trade(trade, of) for trade in _items(response, "trades")]
 
 
-def book(answer: Any, content: Any, facts: Facts) -> Book:
-    """Price levels; a side is believed to be empty only if the body has it."""
-    shown = all(isinstance(inside(content, side), list) for side in (facts.bids, facts.asks))
+def parse_book(response: Any, content: Any, facts: Facts) -> Book:
+    """Price levels; a side counts as empty only if the body has it."""
+    shown = all(isinstance(value_at(content, side), list) for side in (facts.bids, facts.asks))
     if not shown and (
-        facts is not ANY or not _member(answer, "bids") or not _member(answer, "asks")
+        facts is not ANY or not _member(response, "bids") or not _member(response, "asks")
     ):
         raise UnusableError("an order book without bids and asks")
-    bids, asks = (_levels(_member(answer, side)) for side in ("bids", "asks"))
+    bids, asks = (_levels(_member(response, side)) for side in ("bids", "asks"))
     if any(after[0] > before[0] for before, after in pairwise(bids)):
         raise UnusableError("bids out of order")
     if any(after[0] < before[0] for before, after in pairwise(asks)):
@@ -158,7 +165,7 @@ def book(answer: Any, content: Any, facts: Facts) -> Book:
     return Book(bids, asks)
 
 
-def price(ticker: Any) -> float:
+def parse_price(ticker: Any) -> float:
     """The last price, quote units."""
     last = _size(_member(ticker, "last"), "the last price")
     if last == 0.0:
@@ -166,9 +173,9 @@ def price(ticker: Any) -> float:
     return last
 
 
-def inside(content: Any, place: Place) -> Any:
-    """What is at `place` in a body; None where there is no such place."""
-    for step in place:
+def value_at(content: Any, path: BodyPath) -> Any:
+    """The value at `path` in a body; None where there is none."""
+    for step in path:
         if isinstance(step, int):
             content = content[step] if isinstance(content, list) and len(content) > step else None
         else:
@@ -194,16 +201,15 @@ def _listing(market: Mapping[str, Any]) -> Listing | None:
     )
 
 
-def _trade(trade: Any, of: Placed) -> Trade:
+def _trade(trade: Any, of: ExchangeOrder) -> Trade:
     side, symbol = _side(trade), _member(trade, "symbol")
     if (trade.get("order"), symbol, side) != (of.id, of.symbol, of.side):
         raise UnusableError(
-            f"a trade of order {trade.get('order')!r}, {symbol!r}, {side} among those of order {of.id}"
+            f"a trade of order {trade.get('order')!r}, {symbol!r}, {side} among those of order "
+            f"{of.id}"
         )
-    size, paid = (
-        _size(trade.get("amount"), "a trade's size"),
-        _size(trade.get("price"), "a trade's price"),
-    )
+    size = _size(trade.get("amount"), "a trade's size")
+    paid = _size(trade.get("price"), "a trade's price")
     if size == 0.0 or paid == 0.0:
         raise UnusableError("a trade of nothing")
     fee, coin = _fee(trade)
@@ -211,31 +217,31 @@ def _trade(trade: Any, of: Placed) -> Trade:
 
 
 def _fee(trade: Mapping[str, Any]) -> tuple[float, str]:
-    """Cost and coin; where several coins are named, the one that was paid in."""
+    """Cost and coin; where several coins are named, the one with a cost."""
     fees = [
         (_number(_member(fee, "cost"), "a fee"), fee.get("currency"))
         for fee in trade.get("fees") or [trade.get("fee")]
     ]
     cost, coin = next((fee for fee in fees if fee[0]), fees[0])
     if not coin:
-        raise UnusableError("a fee in no coin")
+        raise UnusableError("a fee without a coin")
     return cost, str(coin)
 
 
 def _levels(levels: Any) -> tuple[tuple[float, float], ...]:
-    read = []
+    parsed = []
     for level in _items(levels, "price levels"):
         if not isinstance(level, list) or len(level) < 2:
-            raise UnusableError("a price level that is none")
-        at, size = _size(level[0], "a level's price"), _size(level[1], "a level's size")
-        if at == 0.0:
+            raise UnusableError("a price level without price and size")
+        price, size = _size(level[0], "a level's price"), _size(level[1], "a level's size")
+        if price == 0.0:
             raise UnusableError("a price level at 0")
-        read.append((at, size))
-    return tuple(read)
+        parsed.append((price, size))
+    return tuple(parsed)
 
 
-def _side(answer: Any) -> Side:
-    side = _member(answer, "side")
+def _side(response: Any) -> Side:
+    side = _member(response, "side")
     if side == "buy":
         return "buy"
     if side == "sell":
@@ -243,12 +249,12 @@ def _side(answer: Any) -> Side:
     raise UnusableError(f"neither a buy nor a sell: {side!r}")
 
 
-def _time(answer: Mapping[str, Any]) -> float:
-    return server_time(answer.get("timestamp"))
+def _time(response: Mapping[str, Any]) -> float:
+    return parse_server_time(response.get("timestamp"))
 
 
-def _name(answer: Any, member: str) -> str:
-    name = _member(answer, member)
+def _name(response: Any, member: str) -> str:
+    name = _member(response, member)
     if not isinstance(name, str) or not name:
         raise UnusableError(f"no {member}")
     return name
@@ -263,29 +269,31 @@ def _size(value: Any, what: str) -> float:
 
 def _number(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UnusableError(f"{what} is no number: {str(value)[:40]!r}")
+        raise UnusableError(f"{what} is not a number: {str(value)[:40]!r}")
     return float(value)
 
 
-def _items(answer: Any, what: str) -> Iterable[Any]:
-    if not isinstance(answer, list | dict):
+def _items(response: Any, what: str) -> Iterable[Any]:
+    if not isinstance(response, list | dict):
         raise UnusableError(f"no list of {what}")
-    return answer
+    return response
 
 
-def _member(answer: Any, name: str) -> Any:
-    if not isinstance(answer, Mapping):
+def _member(response: Any, name: str) -> Any:
+    if not isinstance(response, Mapping):
         raise UnusableError(f"no {name}")
-    return answer.get(name)
+    return response.get(name)
 
 
 def _require(raw: Any, fields: tuple[str, ...], what: str) -> None:
-    lacking = [
-        name for name in fields if not _said(raw.get(name) if isinstance(raw, Mapping) else None)
+    missing = [
+        name
+        for name in fields
+        if not _is_given(raw.get(name) if isinstance(raw, Mapping) else None)
     ]
-    if lacking:
-        raise UnusableError(f"{what} without {', '.join(lacking)}")
+    if missing:
+        raise UnusableError(f"{what} without {', '.join(missing)}")
 
 
-def _said(value: Any) -> bool:
+def _is_given(value: Any) -> bool:
     return isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""

@@ -1,4 +1,4 @@
-"""The exchanges whose sandboxes can be traded in: what differs between them, as data."""
+"""The exchanges whose sandboxes are supported: what differs between them, as data."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -6,16 +6,17 @@ from typing import Any, Literal, NamedTuple
 from brokers.exchange.errors import CallAPersonError, Refusal
 
 Unsettled = Literal["lost", "busy", "clock"]
-Kind = Refusal | Unsettled | Literal["missing", "key", "location"]
-Place = tuple[str | int, ...]  # members and positions that lead into a body
+ErrorKind = Refusal | Unsettled | Literal["missing", "key", "location"]
+BodyPath = tuple[str | int, ...]  # members and positions that lead into a body
 
 
 class Facts(NamedTuple):
     """What differs between exchanges.
 
-    `kinds` and `texts` say what an error means, by its code and by words in its body (lower case), where ccxt's class misleads:
-    "lost" it may have been executed or not, "busy" come back later, "clock" our time is off, "missing" no such order (any more),
-    "key" the key is of no use, "location" not served from here, else why an order is refused.
+    `kinds` and `texts` classify an error, by its code and by words in its body (lower case), where
+    ccxt's class misleads: "lost" it may have been executed or not, "busy" come back later, "clock"
+    our time is off, "missing" no such order (any more), "key" the key does not work, "location" not
+    served from here, else why an order is refused.
     """
 
     sandbox_hosts: frozenset[str] = frozenset()
@@ -23,25 +24,24 @@ class Facts(NamedTuple):
     keys_at: str = ""  # where a person makes keys for the sandbox
     options: Mapping[str, Any] = {}  # of ccxt
     error_code: str = ""  # the member of a body that holds an error's code
-    kinds: Mapping[str, Kind] = {}
-    texts: tuple[tuple[str, Kind], ...] = ()
+    kinds: Mapping[str, ErrorKind] = {}
+    texts: tuple[tuple[str, ErrorKind], ...] = ()
     id_prefix: str = ""  # stands before a client id at the exchange
-    takes_client_id: bool = True  # an order is given out by its client id
-    lists: tuple[
-        str, ...
-    ] = ()  # ccxt's lists in which to look for an order that is not given out so
+    takes_client_id: bool = True  # an order can be fetched by its client id
+    lists: tuple[str, ...] = ()  # ccxt's lists in which to look for an order that cannot
     list_filter: str = ""  # parameter that narrows such a list to one client id
-    answers_in_full: bool = True  # a new order's answer has its fills, not only its id
+    returns_whole_order: bool = True  # the response to a new order has its fills, not only its id
     quote_buys: bool = False  # the size of a market buy is quote units
-    account: Place = ()  # the list of coins in the body of an account
+    account: BodyPath = ()  # the list of coins in the body of an account
     account_fields: tuple[str, ...] = ()  # what each of them must have
-    order_fields: tuple[str, ...] = ()  # what an order must have, else ccxt makes up a zero
-    rows: Place = ()  # the list in the body of an answer that is a list
-    bids: Place = ("bids",)
-    asks: Place = ("asks",)
+    order_fields: tuple[str, ...] = ()  # what an order must have, else ccxt fills in a zero
+    rows: BodyPath = ()  # the list in the body of a response that is a list
+    bids: BodyPath = ("bids",)
+    asks: BodyPath = ("asks",)
 
 
-SPOT_ONLY = {"types": ["spot"]}  # else an outage of the futures endpoints stops spot trading
+# Otherwise an outage of the futures endpoints stops spot trading.
+SPOT_ONLY = {"types": ["spot"]}
 
 FACTS = {
     "binance": Facts(
@@ -50,8 +50,8 @@ FACTS = {
         keys_at="https://testnet.binance.vision",
         options={
             "fetchMarkets": SPOT_ONLY,
-            "createOrder": {"quoteOrderQty": False},
-        },  # the size is coins, always
+            "createOrder": {"quoteOrderQty": False},  # the size is coins, always
+        },
         error_code="code",
         kinds={
             "-1000": "lost",  # unknown error while processing
@@ -59,7 +59,7 @@ FACTS = {
             "-1006": "lost",  # "execution status unknown"
             "-1007": "lost",  # the same
             "-1008": "lost",  # overloaded
-            "-1010": "lost",  # the matching engine's own error; what is a refusal is known by its text
+            "-1010": "lost",  # the matching engine's error; a refusal is recognised by its text
             "-1013": "limits",  # a filter, or a size or price that cannot be one
             "-1021": "clock",  # said before an order is looked at
             "-1111": "limits",  # too many decimals
@@ -97,7 +97,8 @@ FACTS = {
         options={
             "fetchMarkets": SPOT_ONLY,
             "defaultType": "spot",
-            # What ccxt would find out by two signed calls that need the permission to move money; new accounts are all unified.
+            # ccxt would make two signed calls for these, which need the permission to move money;
+            # new accounts are all unified.
             "enableUnifiedMargin": False,
             "enableUnifiedAccount": True,
             "unifiedMarginStatus": 6,
@@ -132,7 +133,7 @@ FACTS = {
             "170146": "lost",  # creation timed out
             "170147": "lost",  # cancellation timed out
             "170148": "limits",
-            "170149": "lost",  # "create order failed", without saying more
+            "170149": "lost",  # "create order failed", without a reason
             "170151": "market",
             "170157": "market",
             "170190": "missing",  # to cancel: already over
@@ -140,7 +141,7 @@ FACTS = {
         takes_client_id=False,  # of a unified account ccxt fetches by the exchange's id only
         lists=("fetch_open_orders", "fetch_canceled_and_closed_orders"),
         list_filter="orderLinkId",
-        answers_in_full=False,
+        returns_whole_order=False,
         account=("result", "list", 0, "coin"),
         account_fields=("coin", "walletBalance"),
         order_fields=(
@@ -163,7 +164,8 @@ FACTS = {
         options={
             "fetchMarkets": SPOT_ONLY,
             "defaultType": "spot",
-            "unifiedAccount": False,  # else ccxt asks for it before every call, and takes any failure for a no
+            # Otherwise ccxt asks for it before every call, and takes any failure for a no.
+            "unifiedAccount": False,
         },
         error_code="label",
         kinds={
@@ -181,9 +183,8 @@ FACTS = {
         },
         texts=(("your order size", "limits"),),
         id_prefix="t-",  # ccxt adds it itself, but not to an id that happens to begin with a t
-        lists=(
-            "fetch_closed_orders",
-        ),  # a finished order is given out by its client id for an hour only
+        # A closed order can be fetched by its client id for an hour only.
+        lists=("fetch_closed_orders",),
         quote_buys=True,
         account_fields=("currency", "available", "locked"),
         order_fields=("id", "currency_pair", "side", "status", "amount", "left", "filled_total"),
@@ -195,7 +196,7 @@ TO_THE_LIVE_HOST = ("bitget", "okx")
 
 
 def facts_of(exchange_id: str) -> Facts:
-    """What is known of the exchange `exchange_id`, for trading in its sandbox.
+    """What differs about the exchange `exchange_id`, for trading in its sandbox.
 
     Raises
     ------
@@ -206,9 +207,13 @@ def facts_of(exchange_id: str) -> Facts:
     if exchange_id in FACTS:
         return FACTS[exchange_id]
     if exchange_id in TO_THE_LIVE_HOST:
-        why = "sends its sandbox orders to the live host, told apart by a header alone: one slip would trade with real money"
+        why = (
+            "sends its sandbox orders to the live host, distinguished by a header alone: one error "
+            "would trade with real money"
+        )
     else:
-        why = "has no sandbox that is supported, so there is nowhere to send practice orders"
+        why = "has no supported sandbox, so there is nowhere to send test orders"
     raise CallAPersonError(
-        f"exchange.id {exchange_id!r} {why}; choose one of {', '.join(FACTS)}, or exchange.mode dry-run"
+        f"exchange.id {exchange_id!r} {why}; choose one of {', '.join(FACTS)}, or exchange.mode "
+        "dry-run"
     )

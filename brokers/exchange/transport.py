@@ -1,4 +1,4 @@
-"""The one way out of the exchange client: to the hosts of a list only, and never longer than a bounded time."""
+"""The only network access of the exchange client: listed hosts only, in bounded time."""
 
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -20,14 +20,14 @@ Result = TypeVar("Result")
 
 
 class Reply(NamedTuple):
-    """An answer as it came; header names in lower case."""
+    """A response as it came; header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
     text: str
 
     def content(self) -> Any:
-        """The body's JSON; None where it is none."""
+        """The body's JSON; None where it is not JSON."""
         try:
             return json.loads(self.text)
         except (ValueError, RecursionError):
@@ -35,82 +35,84 @@ class Reply(NamedTuple):
 
 
 class Transport(HTTPAdapter):
-    """Sends requests to `hosts` over https. Without `keys` it takes GET requests that carry no key and no signature.
+    """Sends requests to `hosts` over https; without `keys` only GET requests that are not signed.
 
-    A whole answer, from the look-up of the host's name to the last byte, takes `total` seconds at most. A signed request is never sent
-    on to where an answer redirects it. `sent` and `reply` are of the newest request.
+    A whole response, from the look-up of the host's name to the last byte, takes `total` seconds at
+    most. A signed request never follows a redirect. `sent` and `reply` are of the newest request.
     """
 
-    def __init__(self, name: str, hosts: Collection[str], keys: bool, total: float) -> None:
+    def __init__(self, name: str, hosts: Collection[str], *, keys: bool, total: float) -> None:
         super().__init__()
         self._name, self._hosts, self._keys, self._total = name, frozenset(hosts), keys, total
         self.sent = False
         self.reply: Reply | None = None
 
-    def forget(self) -> None:
-        """Begin a call: nothing sent, nothing answered."""
+    def reset(self) -> None:
+        """Begin a call: nothing sent, no reply."""
         self.sent, self.reply = False, None
 
     def send(self, request: PreparedRequest, *arguments: Any, **options: Any) -> Response:
-        """The answer to `request`, read to its end.
+        """The response to `request`, read to its end.
 
         Raises
         ------
         SafetyError
-            The request would leave the list, or is signed where nothing may be. It was not sent.
+            Its host is not listed, or it is signed where nothing may be. It was not sent.
         requests.RequestException
-            No whole answer.
+            No complete response.
 
         """
-        self._refuse(request)
+        self._check_allowed(request)
         self.sent, self.reply = True, None
         begun: list[Response] = []
 
-        def whole() -> Response:
-            answer = HTTPAdapter.send(self, request, *arguments, **options | {"stream": True})
-            begun.append(answer)
-            _ = answer.content
-            return answer
+        def read_whole() -> Response:
+            response = HTTPAdapter.send(self, request, *arguments, **options | {"stream": True})
+            begun.append(response)
+            _ = response.content
+            return response
 
-        answer = self._in_time(whole, begun)
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        self.reply = Reply(answer.status_code, headers, answer.content.decode(errors="replace"))
-        if answer.is_redirect and _is_signed(request):
+        response = self._read_in_time(read_whole, begun)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        text = response.content.decode(errors="replace")
+        self.reply = Reply(response.status_code, headers, text)
+        if response.is_redirect and _is_signed(request):
             raise TooManyRedirects(
-                f"{answer.status_code}: a signed request is not sent on to another address"
+                f"{response.status_code}: a signed request does not follow a redirect"
             )
-        return answer
+        return response
 
-    def _in_time(self, whole: Callable[[], Response], begun: list[Response]) -> Response:
+    def _read_in_time(self, read_whole: Callable[[], Response], begun: list[Response]) -> Response:
         with suppress(TimeoutError):
-            return within(self._total, whole)
-        for answer in begun:
+            return call_within(self._total, read_whole)
+        for response in begun:
             with suppress(Exception):  # it may end by itself at this moment
-                answer.raw.shutdown()
-        self.close()  # what is still under way is not used again
-        raise ReadTimeout(f"no whole answer within {self._total:g} s")
+                response.raw.shutdown()
+        self.close()  # the connection is not used again
+        raise ReadTimeout(f"no complete response within {self._total:g} s")
 
-    def _refuse(self, request: PreparedRequest) -> None:
+    def _check_allowed(self, request: PreparedRequest) -> None:
         address = urlsplit(request.url or "")
         if (
             address.scheme != "https"
             or address.hostname not in self._hosts
             or address.port not in (None, 443)
         ):
-            where = f"{address.scheme}://{address.hostname}"
             kind = "the sandbox" if self._keys else "public prices"
-            message = f"{self._name}: stopped a request to {where}: this client is for {kind} at {', '.join(sorted(self._hosts))} only"
             raise SafetyError(
-                f"{message}. Nothing was sent there. Check the network for redirects, and the versions with doctor"
+                f"{self._name}: stopped a request to {address.scheme}://{address.hostname}: this "
+                f"client is for {kind} at {', '.join(sorted(self._hosts))} only. Nothing was sent "
+                "there. Check the network for redirects, and the versions with doctor"
             )
         if not self._keys and (request.method != "GET" or _is_signed(request)):
             raise SafetyError(
-                f"{self._name}: stopped a signed request of a client that reads public prices; nothing was sent. Report this"
+                f"{self._name}: stopped a signed request of a client that reads public prices; "
+                "nothing was sent. Report this"
             )
 
 
-def within(seconds: float, call: Callable[[], Result]) -> Result:
-    """What `call` gives, or TimeoutError after `seconds`; it is then left to end by itself in its thread."""
+def call_within(seconds: float, call: Callable[[], Result]) -> Result:
+    """The result of `call`, or TimeoutError after `seconds`; its thread then ends by itself."""
     result: Future[Result] = Future()
 
     def run() -> None:

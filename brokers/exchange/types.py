@@ -1,4 +1,4 @@
-"""What an exchange says, checked and in plain types."""
+"""What an exchange reports, checked and in plain types."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -8,7 +8,10 @@ Status = Literal["open", "filled", "cancelled", "expired", "refused"]
 
 
 class Listing(NamedTuple):
-    """One spot market. `step` and `min_size` are coin units, `tick` and `min_notional` quote units; 0: no such rule."""
+    """One spot market.
+
+    `step` and `min_size` are coin units, `tick` and `min_notional` quote units; 0: no such rule.
+    """
 
     symbol: str
     base: str
@@ -21,14 +24,18 @@ class Listing(NamedTuple):
 
 
 class Balances(NamedTuple):
-    """Units of every coin of the account, zero ones left out; `total` includes what open orders hold."""
+    """Units of every coin of the account, without zeros; `total` includes what open orders hold."""
 
     free: Mapping[str, float]
     total: Mapping[str, float]
 
 
-class Placed(NamedTuple):
-    """An order as the exchange knows it. `size` and `filled` are positive coin units, `average` is NaN before the first fill."""
+class ExchangeOrder(NamedTuple):
+    """An order as the exchange reports it.
+
+    `size` and `filled` are positive coin units; `average` is the mean fill price in quote units,
+    NaN before the first fill; `time` is epoch seconds.
+    """
 
     id: str
     client_id: str
@@ -63,7 +70,7 @@ class Book(NamedTuple):
 
 
 class Permissions(NamedTuple):
-    """What the key may do; None where the exchange does not say."""
+    """What the key may do; None where the exchange does not report it."""
 
     trade: bool | None
     withdraw: bool | None

@@ -1,1 +1,1 @@
-"""The journal of paper trading: everything decided, sent and filled, in one SQLite file an account."""
+"""The journal of paper trading: decisions, orders and fills, one SQLite file an account."""

@@ -4,21 +4,21 @@ import secrets
 from base64 import b32encode
 from hashlib import blake2b
 
-LENGTH = (
-    26  # the longest that every supported exchange takes: Gate allows 28 with its own "t-" before
-)
+# The longest that every supported exchange takes: Gate allows 28 with its own "t-" before.
+LENGTH = 26
 PREFIX = 8
 
 
 def new_account_id() -> str:
-    """Eight random lower-case base32 characters; kept in the journal, they begin every id of that account."""
+    """Eight random lower-case base32 characters, which begin every client id of an account."""
     return _base32(secrets.token_bytes(5))
 
 
-def client_id(account_id: str, bar: int, symbol: str, leg: int, attempt: int) -> str:
-    """The id of one attempt at one order: 26 lower-case base32 characters, the first eight those of the account.
+def client_id(account_id: str, *, bar: int, symbol: str, leg: int, attempt: int) -> str:
+    """The id of one attempt at one order: 26 lower-case base32 characters.
 
-    `bar` is the decision's bar (epoch seconds of its end), `leg` the order's place within the decision, `attempt` counts from 1.
+    The first eight are those of the account. `bar` is the decision's bar (epoch seconds of its
+    end), `leg` the order's place within the decision, `attempt` counts from 1.
     """
     digest = blake2b(
         f"{account_id}|{bar}|{symbol}|{leg}|{attempt}".encode(), digest_size=15

@@ -16,7 +16,7 @@ READS = "reads_only"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
 MEANINGS = (  # by the beginning of SQLite's name of the error
-    (("SQLITE_FULL",), "the disk is full; free some space"),
+    (("SQLITE_FULL",), "the disk is full; free disk space"),
     (
         ("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH"),
         "it or its folder cannot be written; make both writable",
@@ -27,20 +27,23 @@ MEANINGS = (  # by the beginning of SQLite's name of the error
     ),
     (("SQLITE_IOERR",), "the disk fails to read or write; look at its space and its health"),
     (DAMAGED, "it is damaged"),
-    (("SQLITE_CONSTRAINT",), "it does not take what should be recorded"),
+    (("SQLITE_CONSTRAINT",), "it refuses the row"),
 )
 
 
 class Database:
     """An existing file.
 
-    The one rule: a transaction ends before the method that began it. None is open while the network is waited for, so that `halt`
-    and every reader always come through.
+    The one rule: a transaction ends before the method that began it. None is open while the network
+    is waited for, so that `halt` and every reader are never locked out.
 
-    `mode` "ro" leaves the file and its write-ahead log as they are; `checked` False is for a migration that rebuilds tables.
+    `mode` "ro" leaves the file and its write-ahead log as they are; `checked` False is for a
+    migration that rebuilds tables.
     """
 
-    def __init__(self, path: Path, mode: Literal["rw", "ro"] = "rw", checked: bool = True) -> None:
+    def __init__(
+        self, path: Path, mode: Literal["rw", "ro"] = "rw", *, checked: bool = True
+    ) -> None:
         self.path = path
         self._address = f"{path.as_uri()}?mode={mode}"
         self._pragmas = () if mode == "ro" else PRAGMAS if checked else PRAGMAS[:2]
@@ -70,7 +73,8 @@ class Database:
         """
         if _identity(self.path) != self._file:
             raise JournalError(
-                f"{self.path}: was moved, removed or replaced while in use; put it back and start again"
+                f"{self.path}: was moved, removed or replaced while in use; "
+                "put it back and start again"
             )
         with self._explained(), self._engine.begin() as connection:
             yield connection
@@ -85,7 +89,7 @@ class Database:
                 copy.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._engine.dispose()
 
     def _connect(self) -> sqlite3.Connection:
@@ -106,9 +110,7 @@ class Database:
             yield
         except DBAPIError as error:
             name = getattr(error.orig, "sqlite_errorname", "")
-            if (
-                not name
-            ):  # not SQLite's but the driver's: a value of a type it does not know, which is a bug
+            if not name:  # of the driver: a value of a type it does not know, which is a bug
                 raise
             meaning = next(
                 (text for beginnings, text in MEANINGS if name.startswith(beginnings)),
@@ -127,7 +129,7 @@ def _begin(connection: Connection) -> None:
 
 def _identity(path: Path) -> Any:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -1,12 +1,12 @@
-"""What a person should know."""
+"""What a session reports to a person."""
 
 from typing import NamedTuple
 
 from brokers.journal.records import Severity
 
 
-class Problem(NamedTuple):
-    """One thing that went otherwise than it should; `kind` groups repetitions."""
+class Incident(NamedTuple):
+    """Something a person should know; `kind` groups repetitions."""
 
     kind: str
     severity: Severity

@@ -1,4 +1,4 @@
-"""One session an account: a lock of the operating system, which ends with the process that holds it."""
+"""One session an account: a lock that ends with the process that holds it."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,7 @@ class SessionLock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Take the lock beside the journal at `path`, without waiting; NAME.pid says whose it is."""
+        """Take the lock beside the journal at `path`, without waiting; NAME.pid has its process."""
         self._pid = path.with_name(f"{path.name}.pid")
         self._lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, thread_local=False)
         try:
@@ -31,12 +31,14 @@ class SessionLock:
             )
         except Timeout:
             raise JournalError(
-                f"{path}: is in use by another session ({_named(self._pid)}); stop that one first: one session an account"
+                f"{path}: is in use by another session ({_process(self._pid)}); "
+                "stop that one first: an account has one session"
             ) from None
         except (OSError, NotImplementedError) as error:
             self._lock.release()
             raise JournalError(
-                f"{path}: cannot be locked ({error}); make its folder writable, free some space, or set journal.folder"
+                f"{path}: cannot be locked ({error}); make its folder writable, free disk space, "
+                "or set journal.folder to another"
             ) from error
 
     def release(self) -> None:
@@ -47,24 +49,26 @@ class SessionLock:
 
 
 def holder(path: Path) -> str:
-    """Which process holds the lock of the journal at `path`, "" for none. Sessions that come and go meanwhile are not disturbed."""
+    """The process that holds the lock of the journal at `path`, "" for none.
+
+    Sessions that start and end meanwhile are not disturbed.
+    """
     pid = path.with_name(f"{path.name}.pid")
-    if not pid.exists():  # there is one for as long as the lock is held; without it nothing is tried, so that no start fails for us
+    # It exists as long as the lock is held; without it the lock is left alone, so that no session's
+    # start fails because of us.
+    if not pid.exists():
         return ""
     lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, thread_local=False)
     try:
         lock.acquire()
-    except (
-        OSError,
-        NotImplementedError,
-    ):  # held, which is an OSError too; where it cannot be tried the file is believed
-        return _named(pid)
+    except (OSError, NotImplementedError):  # held, or a file system without locks
+        return _process(pid)
     lock.release()
     return ""
 
 
-def _named(pid: Path) -> str:
+def _process(pid: Path) -> str:
     try:
         return f"process {int(pid.read_text(encoding='utf-8'))}"
     except (OSError, ValueError):
-        return "its process is not known"
+        return "its process is unknown"

@@ -1,4 +1,4 @@
-"""A journal from its file: made where there is none, checked before it is trusted, brought to the newest version."""
+"""Opening a journal: created if missing, checked before use, migrated to the newest version."""
 
 import filecmp
 from collections.abc import Callable
@@ -17,28 +17,31 @@ from sqlalchemy.exc import SQLAlchemyError
 from brokers.atomic_files import replace_file
 from brokers.journal.client_ids import new_account_id
 from brokers.journal.database import Database
-from brokers.journal.journal import ACCOUNT_ID, Journal
+from brokers.journal.journal import Journal
 from brokers.journal.lock import SessionLock
+from brokers.journal.reader import ACCOUNT_ID
 from brokers.journal.records import DamagedError, JournalError
 from brokers.journal.tables import APPLICATION_ID, METADATA, meta
 from config.settings import ConfigError, Settings
 
-# What brings a file from version 1 to 2, from 2 to 3 and so on: in order, each in its transaction, none ever changed later.
-# Whoever adds one changes tables.py as well: a new file is made in the newest version at once.
+# What brings a file from version 1 to 2, from 2 to 3 and so on, in order; none is ever changed
+# later. Whoever adds one changes tables.py as well: a new file has the newest version at once.
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
-SMALLEST = 512  # bytes of SQLite's smallest page; it takes the write-ahead log away from a file that is all but empty
+# Bytes of SQLite's smallest page; it removes the write-ahead log of a file that is nearly empty.
+SMALLEST = 512
 
 
-def open_journal(path: Path, now: Callable[[], float], locked: bool = True) -> Journal:
-    """The journal at `path`, made with its folder if it is missing; `now` is the clock, epoch seconds.
+def open_journal(path: Path, now: Callable[[], float], *, locked: bool = True) -> Journal:
+    """The journal at `path`, created with its folder if missing; `now` is the clock, epoch seconds.
 
-    With `locked`, as the one session that may decide and order; without, to read, to halt and to resume beside it.
+    With `locked`, as the one session that may decide and order; without, to read, to halt and to
+    resume beside it.
 
     Raises
     ------
     JournalError
-        The file is damaged or of a newer version (it stays as it is, a copy is kept beside it), another session has it, or it
-        cannot be read or written.
+        The file is damaged or of a newer version (it stays as it is, a copy is kept beside it),
+        another session has it, or it cannot be read or written.
 
     """
     with ExitStack() as undone:
@@ -49,12 +52,13 @@ def open_journal(path: Path, now: Callable[[], float], locked: bool = True) -> J
             if lock is not None:
                 undone.callback(lock.release)
             if not path.exists():
-                _make(path)
-            if _checked(path, now()) <= len(MIGRATIONS):
+                _create(path)
+            if _check_version(path, now()) <= len(MIGRATIONS):
                 _migrate(path, now(), lock)
         except OSError as error:
             raise JournalError(
-                f"{path}: cannot be made or read ({error}); make its folder writable, free some space, or set journal.folder"
+                f"{path}: cannot be created or read ({error}); make its folder writable, "
+                "free disk space, or set journal.folder to another"
             ) from error
         database = Database(path)
         undone.callback(database.close)
@@ -63,10 +67,10 @@ def open_journal(path: Path, now: Callable[[], float], locked: bool = True) -> J
     return journal
 
 
-def _make(path: Path) -> None:
-    """A new journal appears under its name as a whole: an empty file under it is always one that was lost."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as made:
-        temporary = Path(made.name)  # of mode 600
+def _create(path: Path) -> None:
+    """Create a whole journal under another name first: an empty one under its own was damaged."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)  # of mode 600
     try:
         database = Database(temporary)
         try:
@@ -77,13 +81,13 @@ def _make(path: Path) -> None:
                 connection.exec_driver_sql(f"PRAGMA user_version = {1 + len(MIGRATIONS)}")
         finally:
             database.close()
-        _name(temporary, path)
+        _rename(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _name(temporary: Path, path: Path) -> None:
-    """Give a new file its name, unless another process was faster with its own."""
+def _rename(temporary: Path, path: Path) -> None:
+    """Give a new file its name, unless another process has created one."""
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
@@ -92,25 +96,25 @@ def _name(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def _checked(path: Path, now: float) -> int:
-    """The version of the file, which is whole and of this program."""
+def _check_version(path: Path, now: float) -> int:
+    """The version of the file, if it is intact and a journal."""
     try:
         return _version(path)
     except DamagedError as error:
-        kept = _kept_copy(path, now)
-        remedy = f"To go on, put an earlier backup in its place and remove {path.name}-wal and {path.name}-shm"
-        last = "or move it away to begin with an empty journal, which knows nothing of what was ordered"
         raise JournalError(
-            f"{error}. Nothing in it was changed; {kept}. {remedy}, {last}"
+            f"{error}. Nothing in it was changed; {_keep_copy(path, now)}. "
+            f"To continue, replace it with an earlier backup and remove {path.name}-wal and "
+            f"{path.name}-shm, or move it away to start with an empty journal, which has no record "
+            "of earlier orders"
         ) from error
 
 
 def _version(path: Path) -> int:
     if not path.is_file():
-        raise JournalError(f"{path}: is not a file; set journal.folder to another place")
+        raise JournalError(f"{path}: is not a file; set journal.folder to another folder")
     size = path.stat().st_size
     if size < SMALLEST:
-        raise DamagedError(f"{path}: it is damaged ({size} bytes are no journal)")
+        raise DamagedError(f"{path}: it is damaged ({size} bytes are too few for a journal)")
     database = Database(path, "ro")
     try:
         with database.reading() as connection:
@@ -125,13 +129,14 @@ def _version(path: Path) -> int:
         raise DamagedError(f"{path}: it is damaged ({' '.join(str(problem).split())})")
     if size % page:
         raise DamagedError(
-            f"{path}: it is damaged ({size} bytes are no whole number of pages of {page})"
+            f"{path}: it is damaged ({size} bytes are not a whole number of pages of {page})"
         )
     if application != APPLICATION_ID or version < 1:
-        raise DamagedError(f"{path}: it is a database of something else, not a journal")
+        raise DamagedError(f"{path}: it is not a journal but another database")
     if version > 1 + len(MIGRATIONS):
         raise DamagedError(
-            f"{path}: it is of version {version}, this program knows versions up to {1 + len(MIGRATIONS)}; update the program"
+            f"{path}: it is of version {version}, this program knows versions up to "
+            f"{1 + len(MIGRATIONS)}; update the program"
         )
     return version
 
@@ -140,8 +145,8 @@ def _pragma(connection: Connection, name: str) -> Any:
     return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
-def _kept_copy(path: Path, now: float) -> str:
-    """Keep the file as it is under another name, unless that was done at an earlier start; what to tell about it."""
+def _keep_copy(path: Path, now: float) -> str:
+    """Copy the file under another name, unless an earlier start has done so; a message."""
     try:
         for earlier in path.parent.glob(f"{escape(path.name)}.*.backup"):
             if _same(path, earlier) and _same(_log(path), _log(earlier)):
@@ -151,7 +156,7 @@ def _kept_copy(path: Path, now: float) -> str:
         if _size(_log(path)):
             replace_file(_log(target), lambda temporary: copyfile(_log(path), temporary))
     except OSError as error:
-        return f"no copy could be kept ({error})"
+        return f"no copy could be made ({error})"
     return f"{target.name} is a copy"
 
 
@@ -164,8 +169,10 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _same(one: Path, other: Path) -> bool:
-    return _size(one) == _size(other) and (not _size(one) or filecmp.cmp(one, other, shallow=False))
+def _same(file: Path, copy: Path) -> bool:
+    if _size(file) != _size(copy):
+        return False
+    return not _size(file) or filecmp.cmp(file, copy, shallow=False)
 
 
 def _backup_name(path: Path, now: float) -> Path:
@@ -178,7 +185,10 @@ def _backup_name(path: Path, now: float) -> Path:
 
 
 def _migrate(path: Path, now: float, lock: SessionLock | None) -> None:
-    """Bring the file to the newest version, all steps or none, after a copy was kept. Not while an older program's session runs."""
+    """Bring the file to the newest version, all steps or none, after a copy was made.
+
+    Not while an older program's session runs.
+    """
     with ExitStack() as finally_:
         if lock is None:
             finally_.callback(SessionLock(path).release)
@@ -191,13 +201,14 @@ def _migrate(path: Path, now: float, lock: SessionLock | None) -> None:
                     migration(connection)
                 if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                     raise JournalError(
-                        f"a row of {broken[0]} would refer to a row of {broken[2]} that is not there"
+                        f"a row of {broken[0]} would refer to a row of {broken[2]} "
+                        "that does not exist"
                     )
                 connection.exec_driver_sql(f"PRAGMA user_version = {1 + len(MIGRATIONS)}")
         except (OSError, SQLAlchemyError, JournalError) as error:
-            failed = f"{path}: cannot be brought to version {1 + len(MIGRATIONS)} ({error})"
             raise JournalError(
-                f"{failed}. It is as it was; go on with the version of the program that wrote it"
+                f"{path}: cannot be migrated to version {1 + len(MIGRATIONS)} ({error}). "
+                "It is unchanged; use the version of the program that wrote it"
             ) from error
 
 
@@ -215,6 +226,7 @@ def existing_journal(settings: Settings) -> Path:
     path = journal_path(settings)
     if not path.exists():
         raise ConfigError(
-            f"{path}: there is no such journal; name the config the session runs with, as in --config config/testnet.toml"
+            f"{path}: there is no such journal; give the configuration the session runs with, "
+            "for example --config config/testnet.toml"
         )
     return path

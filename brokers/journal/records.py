@@ -1,32 +1,41 @@
 """What goes into the journal and comes out of it.
 
-Bar times are int epoch seconds (the instant the bar ended), other times float epoch seconds, both UTC. Sizes are signed coin
-units (negative sells), prices and values quote units. A number that may be unknown is NaN; one that may not exist is None.
+Bar times are int epoch seconds (the instant the bar ended), other times float epoch seconds, both
+UTC. Sizes are signed coin units (negative sells), prices and values quote units. A number that may
+be unknown is NaN; one that may not exist is None.
 """
 
 import math
-from typing import Literal, NamedTuple, TypedDict
+from typing import Annotated, Literal, NamedTuple, TypedDict
+
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from brokers.errors import SafetyError
 
 IntentState = Literal["planned", "sent", "done", "abandoned", "refused"]
 Severity = Literal["info", "warning", "critical"]
+# A number that may be unknown: NaN in a record, NULL in SQL, null in JSON.
+Nullable = Annotated[
+    float,
+    PlainSerializer(lambda number: None if number != number else number, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "null"}]}),
+]
 
 
 class JournalError(SafetyError):
-    """The journal cannot be read or written, or is another session's: trading stops before the next order. Exit code 5."""
+    """The journal cannot be used: trading stops before the next order. Exit code 5."""
 
 
 class HaltedError(Exception):
-    """Somebody has said `halt`; the message says why. No order may leave."""
+    """The account is halted; the message says why. No order may be sent."""
 
 
 class DamagedError(JournalError):
-    """The file is no whole journal of a version that this program knows."""
+    """The file is not an intact journal of a version that this program knows."""
 
 
-class Session(NamedTuple):
-    """One run of the live loop. `settings` is JSON; `ended` and `outcome` stay None where it was killed."""
+class SessionRecord(NamedTuple):
+    """One run of the live loop. `settings` is JSON; `ended` and `outcome` stay None if killed."""
 
     id: int
     started: float
@@ -39,7 +48,7 @@ class Session(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One bar of one coin, as a decision saw it; `stale` counts the bars missed since the last real one."""
+    """One bar of one coin, as a decision saw it; `stale` counts bars missed since the last one."""
 
     time: int
     symbol: str
@@ -52,7 +61,10 @@ class Bar(NamedTuple):
 
 
 class GateRow(NamedTuple):
-    """The gate's reading of one session, by the instant it was known; columns as in `strategies.gate.gate_table`."""
+    """The gate at one US session's close, by the instant it was known.
+
+    Columns as in `strategies.gate.gate_table`.
+    """
 
     known_at: int
     close: float
@@ -68,43 +80,70 @@ class GateRow(NamedTuple):
 
 
 class DecisionRow(NamedTuple):
-    """One decision, by the end of the bar it was made on. The tuples hold one entry a coin, in the order of the settings."""
+    """One decision, by the end of the bar it was made on.
 
-    time: int
-    decided_at: float
-    state: int
-    ceiling: float
-    filled: int
-    confirmed_at: float | None
-    gate_stale: int
-    equity: float
-    cash: float
-    drawdown: float
-    gross: float
-    missing: tuple[float, ...]
-    current: tuple[float, ...]
-    targets: tuple[float, ...]
-    sizes: tuple[float, ...]
-    sentence: str
-    note: str
-    session: int
+    Lists have one entry a coin, in the order of the settings.
+    """
+
+    time: Annotated[int, Field(description="End of the bar decided on, epoch seconds.")]
+    decided_at: Annotated[float, Field(description="When it was decided, epoch seconds.")]
+    state: Annotated[int, Field(description="Code of the gate's state.")]
+    ceiling: Annotated[Nullable, Field(description="Largest share of equity in coins.")]
+    filled: Annotated[int, Field(description="How many of the first risk checks pass.")]
+    confirmed_at: Annotated[
+        float | None,
+        Field(description="When the breakout was confirmed, epoch seconds; null: never."),
+    ]
+    gate_stale: Annotated[int, Field(description="Sessions since the gate was last computed.")]
+    equity: Annotated[Nullable, Field(description="Value of the account, quote units.")]
+    cash: Annotated[Nullable, Field(description="Free cash, quote units.")]
+    drawdown: Annotated[
+        Nullable,
+        Field(description="Largest drawdown since the confirmation, a positive fraction."),
+    ]
+    gross: Annotated[Nullable, Field(description="Share of equity all ready coins get together.")]
+    missing: Annotated[
+        tuple[Nullable, ...],
+        Field(description="Bars since each coin's last one; null: not listed yet."),
+    ]
+    current: Annotated[
+        tuple[Nullable, ...], Field(description="Share of equity held in each coin.")
+    ]
+    targets: Annotated[tuple[Nullable, ...], Field(description="Target share of each coin.")]
+    sizes: Annotated[
+        tuple[Nullable, ...], Field(description="Coin units to buy (negative: to sell).")
+    ]
+    sentence: Annotated[str, Field(description="What was decided and why.")]
+    note: Annotated[str, Field(description="Orders that the guards did not allow, and why.")]
+    session: Annotated[int, Field(description="Id of the session that decided.")]
 
 
 class Intent(NamedTuple):
-    """One order a decision asks for: `size` as decided, `price` the close it was decided on, `leg` its place in the decision."""
+    """One order a decision asks for.
+
+    `size` as decided, `price` the close it was decided on, `leg` its place in the decision.
+    """
 
     id: int
     time: int
     symbol: str
     leg: int
     size: float
-    price: float
+    price: Nullable
     state: IntentState
     why: str
 
+    @property
+    def order_text(self) -> str:
+        """Side, units and coin, as in "buy 0.5 BTC"."""
+        return f"{'buy' if self.size > 0 else 'sell'} {abs(self.size):g} {self.symbol}"
+
 
 class OrderRow(NamedTuple):
-    """One attempt at an intent, as far as the venue's answers say; `limit` None is a market order, `filled` signed like `size`."""
+    """One attempt at an intent, as the exchange reports it.
+
+    `limit` None is a market order; `filled` is signed like `size`.
+    """
 
     client_id: str
     intent: int
@@ -131,7 +170,7 @@ class OrderChanges(TypedDict, total=False):
 
 
 class FillRow(NamedTuple):
-    """One execution. `fee` is in units of `fee_coin`, `fee_quote` the same in quote units; NaN: not known yet."""
+    """One execution. `fee` is in units of `fee_coin`, `fee_quote` in quote units; NaN: unknown."""
 
     symbol: str
     trade_id: str
@@ -144,30 +183,37 @@ class FillRow(NamedTuple):
     fee_quote: float
 
     def knows_more_than(self, old: "FillRow") -> bool:
-        """Whether the fee of this one is the better one: a lagging answer says 0 or nothing where an earlier one named a fee."""
+        """Whether this row's fee is the better one.
+
+        A lagging answer has 0 or nothing where an earlier one had a fee.
+        """
         if math.isnan(old.fee_quote) != math.isnan(self.fee_quote):
             return math.isnan(old.fee_quote)
         return bool(not math.isnan(self.fee) and (math.isnan(old.fee) or self.fee != 0.0))
 
 
 class EquityRow(NamedTuple):
-    """The account at one bar. `flow` is what was paid in (negative: out) since the row before; `unit_value` knows nothing of it."""
+    """The account at one bar.
+
+    `flow` is what was paid in (negative: out) since the row before; it does not change
+    `unit_value`.
+    """
 
     time: int
-    value: float
-    cash: float
-    units: float
-    unit_value: float
-    flow: float
+    value: Nullable
+    cash: Nullable
+    units: Nullable
+    unit_value: Nullable
+    flow: Nullable
 
 
-class Incident(NamedTuple):
-    """Something a person should know of: first seen at `time`, `count` times that UTC day, the last time at `last`."""
+class IncidentRow(NamedTuple):
+    """An incident: first at `time`, `count` times that UTC day, the last time at `last`."""
 
     id: int
     time: float
     kind: str
     severity: Severity
     text: str
-    count: int  # type: ignore[assignment]  # of the incident; the tuple's own method is not missed
+    count: int  # type: ignore[assignment]  # hides the tuple's method, which nobody needs
     last: float

@@ -1,4 +1,4 @@
-"""What the journal asks of its tables, prepared once."""
+"""The journal's SQL statements, prepared once."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ def select_rows(table: Table, record: type[NamedTuple]) -> Select[Any]:
     return select(*(table.c[name] for name in record._fields))
 
 
-def chosen(
+def select_equal(
     table: Table, record: type[NamedTuple], name: str, value: int | str | None
 ) -> Select[Any]:
     """The rows with that `value` in the column `name`; all for None."""
@@ -25,7 +25,7 @@ def chosen(
     return query if value is None else query.where(table.c[name] == value)
 
 
-def _replacing(table: Table, key: str, where: Callable[[Any], Any] = lambda new: None) -> Any:
+def _upsert(table: Table, key: str, where: Callable[[Any], Any] = lambda new: None) -> Any:
     """An insert that overwrites the row of the same key, if `where` holds of the new row."""
     statement = upsert(table)
     values = {
@@ -36,8 +36,8 @@ def _replacing(table: Table, key: str, where: Callable[[Any], Any] = lambda new:
     )
 
 
-def _noticing() -> Any:
-    """An insert of an incident that counts up the one of the same day instead, and tells the count."""
+def _count_incident() -> Any:
+    """An insert of an incident that counts up the one of the same day instead; the count."""
     statement = upsert(incidents)
     again = {"count": incidents.c.count + 1, "last": statement.excluded.last}
     return statement.on_conflict_do_update(
@@ -46,7 +46,7 @@ def _noticing() -> Any:
 
 
 def _drawdown() -> Any:
-    """The highest unit value from `since` on, and the largest fall from the highest before."""
+    """The highest unit value from `since` on, and the largest drawdown."""
     peak = func.max(equity.c.unit_value).over(order_by=equity.c.time)
     walk = (
         select(equity.c.unit_value, peak.label("peak"))
@@ -56,13 +56,13 @@ def _drawdown() -> Any:
     return select(func.max(walk.c.peak), func.max(1.0 - walk.c.unit_value / walk.c.peak))
 
 
-PUT = _replacing(meta, "key")
+PUT = _upsert(meta, "key")
 VALUE = select(meta.c.value).where(meta.c.key == bindparam("key"))
 ADD_DECISION, ADD_EQUITY, ADD_INTENT = insert(decisions), insert(equity), insert(intents)
 KEEP_BAR = upsert(bars).on_conflict_do_nothing()
-KEEP_GATE = _replacing(gate_rows, "known_at", lambda new: new.stale < gate_rows.c.stale)
+KEEP_GATE = _upsert(gate_rows, "known_at", lambda new: new.stale < gate_rows.c.stale)
 LAST_TIME = select(func.max(decisions.c.time))
-SENTENCE = (  # the one that stands at `until`
+SENTENCE = (  # the newest one at `until`
     select(decisions.c.sentence)
     .where(decisions.c.sentence.is_not(None), decisions.c.time <= bindparam("until"))
     .order_by(decisions.c.time.desc())
@@ -76,5 +76,5 @@ SENT = (
     .where(intents.c.id == bindparam("intent"), intents.c.state.in_(OPEN_STATES))
     .values(state="sent")
 )
-NOTICE = _noticing()
+NOTICE = _count_incident()
 DRAWDOWN = _drawdown()

@@ -1,4 +1,4 @@
-"""The tables of the journal, as the newest version has them: one a record, columns in the record's order."""
+"""The journal's tables in the newest version: one a record, columns in the record's order."""
 
 import json
 from typing import Any
@@ -16,9 +16,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-APPLICATION_ID = (
-    0x52474A4C  # "RGJL", in the file's header: no other program's database is taken for a journal
-)
+# "RGJL", in the file's header: no other program's database is taken for a journal.
+APPLICATION_ID = 0x52474A4C
 Numbers = tuple[float, ...]
 
 
@@ -59,7 +58,10 @@ METADATA = MetaData()
 
 
 def _table(name: str, *parts: Any, rows_by_key: bool = False) -> Table:
-    """STRICT: a value of the wrong type is refused instead of kept. `rows_by_key` spares a text key its second copy."""
+    """A STRICT table: a value of the wrong type is refused.
+
+    `rows_by_key` spares a text key its second copy.
+    """
     return Table(name, METADATA, *parts, sqlite_strict=True, sqlite_with_rowid=not rows_by_key)
 
 
@@ -171,7 +173,8 @@ orders = _table(
     rows_by_key=True,
 )
 
-# No foreign key to the orders: a fill is a fact, even where an older copy of the journal was put back that lacks its order.
+# No foreign key to the orders: a fill is a fact, even where an older copy of the journal was put
+# back that lacks its order.
 # The order is part of the key: after a reset a testnet counts its trades from 1 again.
 fills = _table(
     "fills",

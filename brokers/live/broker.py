@@ -1,26 +1,29 @@
-"""The broker a live session's strategy talks to: it knows the account, and notes what is wanted instead of sending it."""
+"""The broker of a live session's strategy: it knows the account, and collects order requests."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import backtrader as bt
 
+from brokers.journal.records import Intent
+from brokers.orders.nav import NetAssetValue
 
-class Wanted(NamedTuple):
+
+class OrderRequest(NamedTuple):
     """What the strategy asks for: signed coin units of one coin."""
 
     coin: str
     size: float
 
 
-class Held(NamedTuple):
+class Position(NamedTuple):
     """A position as the strategy reads it, in coin units."""
 
     size: float
 
 
 class Account(Protocol):
-    """What an account on paper and one on an exchange's testnet have in common. Coins by name."""
+    """What the strategy reads of an account, on paper or on a testnet. Coins by name."""
 
     @property
     def cash(self) -> float:
@@ -31,16 +34,41 @@ class Account(Protocol):
         """Coin units held."""
 
     def limits(self, coin: str) -> tuple[float, float]:
-        """Progress (coin units) and minimum notional (quote units) of an order."""
+        """Step (coin units) and minimum notional (quote units) of an order."""
 
     def largest_drawdown(self, since: float, value: float) -> float:
-        """Largest fall of the unit value from a peak, both since `since` (epoch seconds), the account being worth `value` now."""
+        """Largest fall of the unit value from a peak, both since `since` (epoch seconds).
+
+        `value` is what the account is worth now, quote units. A fraction.
+        """
+
+
+class TradingAccount(Account, Protocol):
+    """An account in which a session carries out orders."""
+
+    nav: NetAssetValue
+
+    def start(self) -> None:
+        """Check the account before the first decision."""
+
+    def time(self) -> float:
+        """Now by the exchange's clock, epoch seconds."""
+
+    def refresh(self, closes: Mapping[str, float]) -> float:
+        """Read the account again; what was paid in since the last time, quote units at `closes`."""
+
+    def carry_out(self, intent: Intent, *, may_send: bool) -> None:
+        """Bring one intent to its end, once, however often it is called.
+
+        Without `may_send` only what was sent before is settled.
+        """
 
 
 class LiveBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no types
-    """Shows the strategy the account as it is, values it at the newest closes, and collects `wanted` for the session to carry out.
+    """Shows the strategy the account, valued at the newest closes, and collects its `requests`.
 
-    Nothing is ever outstanding when the strategy is asked: the session has settled the decision before.
+    Nothing is ever outstanding when the strategy is asked: the session has settled the decision
+    before.
     """
 
     def __init__(self, account: Account) -> None:
@@ -48,7 +76,7 @@ class LiveBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no type
         self._account = account
         self.startingcash = account.cash  # backtrader looks at it when it ends
         self.coins: Sequence[Any] = ()
-        self.wanted: list[Wanted] = []
+        self.requests: list[OrderRequest] = []
 
     def getcash(self) -> float:
         """Free quote units."""
@@ -62,30 +90,33 @@ class LiveBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no type
                 value += size * coin.close[0]
         return value
 
-    def getposition(self, data: Any) -> Held:
+    def getposition(self, data: Any) -> Position:
         """Position in `data`."""
-        return Held(self._account.positions.get(data._name, 0.0))
+        return Position(self._account.positions.get(data._name, 0.0))
 
     def limits(self, data: Any) -> tuple[float, float]:
-        """Progress (coin units) and minimum notional (quote units) of `data`."""
+        """Step (coin units) and minimum notional (quote units) of `data`."""
         return self._account.limits(data._name)
 
     def largest_drawdown(self, since: float) -> float:
-        """Largest fall of the unit value from a peak, both since `since` (epoch seconds), as a fraction; 0 for NaN."""
+        """Largest fall of the unit value from a peak, both since `since` (epoch seconds).
+
+        A fraction; 0 for NaN.
+        """
         return self._account.largest_drawdown(since, self.getvalue()) if since == since else 0.0
 
     def buy(self, owner: Any, data: Any, size: float, **options: Any) -> None:
-        """Note a buy."""
-        self.wanted.append(Wanted(data._name, size))
+        """Collect a buy."""
+        self.requests.append(OrderRequest(data._name, size))
 
     def sell(self, owner: Any, data: Any, size: float, **options: Any) -> None:
-        """Note a sell."""
-        self.wanted.append(Wanted(data._name, -size))
+        """Collect a sell."""
+        self.requests.append(OrderRequest(data._name, -size))
 
     def cancel(self, order: Any) -> None:
         """Nothing is outstanding."""
 
-    def get_orders_open(self, safe: bool = False) -> list[Any]:
+    def get_orders_open(self, safe: bool = False) -> list[Any]:  # noqa: FBT001, FBT002  # backtrader's
         """Nothing is outstanding."""
         return []
 
@@ -94,7 +125,7 @@ class LiveBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no type
         return False
 
     def get_notification(self) -> None:
-        """The strategy remembers nothing, so it is told nothing."""
+        """The strategy keeps no state, so it needs no notifications."""
 
     def next(self) -> None:
         """Nothing happens between two bars that the account does not know."""

@@ -1,21 +1,28 @@
-"""What may be ordered of what the strategy wants."""
+"""Which of the strategy's order requests may be sent."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from brokers.journal.incident import Problem
-from brokers.journal.journal import RESUMED, Journal
+from brokers.journal.incident import Incident
+from brokers.journal.journal import Journal
+from brokers.journal.reader import RESUMED
 from brokers.journal.records import Intent
-from brokers.live.broker import Wanted
+from brokers.live.broker import OrderRequest
 from config.settings import Settings
 
 DAY = 86_400
-SKIPPED = "skipped_spell"  # journal key: confirmation of the spell that was open at the first start
+# Journal key: confirmation of the gate period that was open at the first start.
+SKIPPED = "skipped_spell"
+ROUNDING = 1e-9  # of an order's size
 
 
 class Situation(NamedTuple):
-    """What the guards look at: the bar decided on (epoch seconds), the time now, equity in quote units, closes by coin, the gate."""
+    """What the guards look at.
+
+    `due` is the end of the bar decided on and `confirmed_at` the confirmation of an open gate,
+    epoch seconds; `equity` is in quote units, `drawdown` a fraction, `closes` by coin.
+    """
 
     due: int
     now: float
@@ -26,14 +33,14 @@ class Situation(NamedTuple):
 
 
 class Guards:
-    """The rules that stop an order, each with what it says."""
+    """The rules that stop an order, each with an incident that says which and why."""
 
     def __init__(self, journal: Journal, settings: Settings) -> None:
         self._journal = journal
         self._settings = settings
 
     def first_start(self, confirmed_at: float | None) -> None:
-        """`join = "next"`: the spell that is open at the very first decision is not entered, ever."""
+        """`join = "next"`: the gate period that is open at the first decision is never entered."""
         if self._settings.paper.join == "next" and self._journal.last_decision() is None:
             self._journal.put(SKIPPED, json.dumps(confirmed_at))
 
@@ -41,87 +48,102 @@ class Guards:
         """From when on the account's peak counts: its first bar, or the last `resume`."""
         return float(self._journal.get(RESUMED) or 0.0)
 
-    def allowed(
-        self, wanted: Sequence[Wanted], now: Situation
-    ) -> tuple[list[Intent], list[Problem]]:
+    def check_requests(
+        self, requests: Sequence[OrderRequest], situation: Situation
+    ) -> tuple[list[Intent], list[Incident]]:
         """The intents, sells first as they came, and what was stopped."""
-        problems: list[Problem] = []
-        if wanted and (why := self._journal.halted()):
-            return [], [
-                Problem("halted", "warning", f"halted ({why}): {_listed(wanted)} not ordered")
-            ]
-        kept = list(wanted)
-        for reason in self._no_buys(now):
-            if stopped := [one for one in kept if one.size > 0]:
-                problems.append(
-                    reason._replace(text=f"{reason.text}: {_listed(stopped)} not ordered")
-                )
-                kept = [one for one in kept if one.size < 0]
-        kept = self._within_size(kept, now, problems)
+        if requests and (why := self._journal.halt_reason()):
+            text = f"halted ({why}): {_listed(requests)} not ordered"
+            return [], [Incident("halted", "warning", text)]
+        incidents: list[Incident] = []
+        allowed = list(requests)
+        for reason in self._no_buys(situation):
+            if buys := [request for request in allowed if request.size > 0]:
+                text = f"{reason.text}: {_listed(buys)} not ordered"
+                incidents.append(reason._replace(text=text))
+                allowed = [request for request in allowed if request.size < 0]
+        allowed = self._within_size(allowed, situation, incidents)
         return [
-            Intent(0, now.due, one.coin, leg, one.size, now.closes[one.coin], "planned", "")
-            for leg, one in enumerate(kept)
-        ], problems
+            Intent(
+                id=0,
+                time=situation.due,
+                symbol=request.coin,
+                leg=leg,
+                size=request.size,
+                price=situation.closes[request.coin],
+                state="planned",
+                why="",
+            )
+            for leg, request in enumerate(allowed)
+        ], incidents
 
-    def _no_buys(self, now: Situation) -> list[Problem]:
+    def _no_buys(self, situation: Situation) -> Iterator[Incident]:
         """Why nothing may be bought."""
-        found: list[Problem] = []
-        age, oldest = (now.now - now.due) / 60.0, self._settings.paper.max_decision_age
+        age = (situation.now - situation.due) / 60.0
+        oldest = self._settings.paper.max_decision_age
         if age > oldest:
-            found.append(
-                Problem(
-                    "late",
-                    "warning",
-                    f"the decision came {age:.0f} minutes after its bar, paper.max_decision_age is {oldest:g}",
-                )
+            text = (
+                f"the decision came {age:.0f} minutes after its bar, "
+                f"paper.max_decision_age allows {oldest:g}"
             )
-        if now.confirmed_at is not None and self._journal.get(SKIPPED) == json.dumps(
-            now.confirmed_at
-        ):
-            found.append(
-                Problem(
-                    "join", "info", 'paper.join = "next": this spell was open at the first start'
-                )
-            )
+            yield Incident("late", "warning", text)
+        skipped = self._journal.get(SKIPPED)
+        if situation.confirmed_at is not None and skipped == json.dumps(situation.confirmed_at):
+            text = 'paper.join = "next": this gate period was open at the first start'
+            yield Incident("join", "info", text)
         stop = self._settings.guards.drawdown_stop
-        if 0.0 < stop <= now.drawdown:
-            why = f"the account is {now.drawdown:.1%} below its peak, guards.drawdown_stop is {stop:.0%}; `resume` starts anew"
-            found.append(Problem("drawdown", "critical", why))
-        return found
+        if 0.0 < stop <= situation.drawdown:
+            text = (
+                f"the account is {situation.drawdown:.1%} below its peak, guards.drawdown_stop "
+                f"is {stop:.0%}; `resume` starts a new peak"
+            )
+            yield Incident("drawdown", "critical", text)
 
     def _within_size(
-        self, wanted: Sequence[Wanted], now: Situation, problems: list[Problem]
-    ) -> list[Wanted]:
-        guards = self._settings.guards
-        midnight = now.now - now.now % DAY
-        traded = (
-            sum(abs(row.size * row.price) for row in self._journal.fills(since=midnight))
-            if wanted
-            else 0.0
-        )
-        kept = []
-        for one in wanted:
-            value = abs(one.size) * now.closes[one.coin]
-            if one.size < 0:  # a way out is never shut
-                traded += value
-                kept.append(one)
-            elif value > guards.largest_order * now.equity * (1.0 + 1e-9):
-                limit = f"{value:,.2f} is more than guards.largest_order allows ({guards.largest_order:g} of {now.equity:,.2f})"
-                problems.append(
-                    Problem("largest order", "critical", f"{_listed([one])} not ordered: {limit}")
-                )
-            elif traded + value > guards.largest_turnover * now.equity:
-                limit = f"with {traded:,.2f} traded today it would pass guards.largest_turnover ({guards.largest_turnover:g} of {now.equity:,.2f})"
-                problems.append(
-                    Problem("turnover", "critical", f"{_listed([one])} not ordered: {limit}")
-                )
-            else:
-                traded += value
-                kept.append(one)
-        return kept
+        self,
+        requests: Sequence[OrderRequest],
+        situation: Situation,
+        incidents: list[Incident],
+    ) -> list[OrderRequest]:
+        """All sells, and the buys that neither order nor day make too large."""
+        traded = self._traded_today(situation.now) if requests else 0.0
+        allowed = []
+        for request in requests:
+            value = abs(request.size) * situation.closes[request.coin]
+            reason = self._too_large(value, traded, situation) if request.size > 0 else None
+            if reason is not None:
+                text = f"{_listed([request])} not ordered: {reason.text}"
+                incidents.append(reason._replace(text=text))
+                continue
+            traded += value
+            allowed.append(request)
+        return allowed
+
+    def _traded_today(self, now: float) -> float:
+        """Quote units traded since midnight UTC."""
+        midnight = now - now % DAY
+        return sum(abs(row.size * row.price) for row in self._journal.fills(since=midnight))
+
+    def _too_large(self, value: float, traded: float, situation: Situation) -> Incident | None:
+        """Why a buy of `value` quote units, after `traded` of them today, is too large."""
+        guards, equity = self._settings.guards, situation.equity
+        if value > guards.largest_order * equity * (1.0 + ROUNDING):
+            text = (
+                f"{value:,.2f} is more than guards.largest_order allows "
+                f"({guards.largest_order:g} of {equity:,.2f})"
+            )
+            return Incident("largest order", "critical", text)
+        if traded + value > guards.largest_turnover * equity:
+            text = (
+                f"with {traded:,.2f} traded today it would exceed guards.largest_turnover "
+                f"({guards.largest_turnover:g} of {equity:,.2f})"
+            )
+            return Incident("turnover", "critical", text)
+        return None
 
 
-def _listed(wanted: Sequence[Wanted]) -> str:
+def _listed(requests: Sequence[OrderRequest]) -> str:
     return ", ".join(
-        f"{'buy' if one.size > 0 else 'sell'} {abs(one.size):g} {one.coin}" for one in wanted
+        f"{'buy' if request.size > 0 else 'sell'} {abs(request.size):g} {request.coin}"
+        for request in requests
     )

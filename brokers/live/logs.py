@@ -1,4 +1,4 @@
-"""Logging of a long-running session: a line for people on stderr, JSON lines for machines in a folder, no secret in either."""
+"""Logs of a session: lines for people on stderr, JSON lines in a folder, no secret in either."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from brokers.redaction import MASK, redacted
+from brokers.redaction import MASK, redact
 from config.settings import ConfigError
 
 if TYPE_CHECKING:
@@ -29,17 +29,26 @@ _undo = ExitStack()
 
 
 def start(
-    folder: Path, level: str, rotation_mb: float, keep: int, console: bool, secrets: Collection[str]
+    folder: Path,
+    *,
+    level: str,
+    rotation_mb: float,
+    keep: int,
+    console: bool,
+    secrets: Collection[str],
 ) -> None:
-    """Log through loguru from now on, whoever logs: the session, its threads and the libraries (these from warnings on).
+    """Log through loguru from now on: the session, its threads and, from warnings on, libraries.
 
     Parameters
     ----------
-    folder : gets `FILE`, one JSON document a line with the record under "record"; a traceback is its extra field "traceback".
+    folder : gets `FILE`, one JSON document a line with the record under "record"; a traceback is
+        its extra field "traceback".
     level : name of the least severe level that is logged.
-    rotation_mb, keep : a file of this many megabytes is put aside under its time; this many of those are kept.
+    rotation_mb, keep : a file of this many megabytes is put aside under its time; this many of
+        those are kept.
     console : whether lines go to stderr too.
-    secrets : taken out of message, extra fields and traceback before any sink sees them, whatever sink is added later.
+    secrets : masked in message, extra fields and traceback before any sink sees them, whatever
+        sink is added later.
 
     Raises
     ------
@@ -52,41 +61,47 @@ def start(
     _undo.callback(_remove_sinks)
     _redact_records(frozenset(secrets))
     if console:
-        coloured = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-        logger.add(
-            _to_stderr,
-            level=level,
-            format=_line,
-            colorize=coloured,
-            diagnose=False,
-            backtrace=False,
-        )
+        _add_console(level)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Loguru reads braces in a path as fields.
-        path = str(folder / FILE).replace("{", "{{").replace("}", "}}")
-        size = round(rotation_mb * MEGABYTE)
-        logger.add(
-            path,
-            level=level,
-            format="{message}",
-            serialize=True,
-            rotation=size,
-            retention=keep,
-            diagnose=False,
-            backtrace=False,
-        )
+        _add_file(folder / FILE, level, round(rotation_mb * MEGABYTE), keep)
     except OSError as error:
         stop()
         raise ConfigError(
-            f"log folder {folder}: cannot be written: {error.strerror}; name another, or change its owner or mode"
+            f"log folder {folder}: cannot be written ({error.strerror}); "
+            "set log.folder to another, or change its owner or mode"
         ) from None
-    _lead_libraries_here()
-    _lead_dying_threads_here()
+    _route_library_logs()
+    _route_thread_errors()
+
+
+def _add_console(level: str) -> None:
+    coloured = sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    logger.add(
+        _to_stderr,
+        level=level,
+        format=_line,
+        colorize=coloured,
+        diagnose=False,
+        backtrace=False,
+    )
+
+
+def _add_file(path: Path, level: str, size: int, keep: int) -> None:
+    logger.add(
+        str(path).replace("{", "{{").replace("}", "}}"),  # loguru reads braces as fields
+        level=level,
+        format="{message}",
+        serialize=True,
+        rotation=size,
+        retention=keep,
+        diagnose=False,
+        backtrace=False,
+    )
 
 
 def stop() -> None:
-    """Close the sinks, and leave the standard library's logging as it was found. A second time changes nothing."""
+    """Close the sinks and restore the standard library's logging. A second time changes nothing."""
     _undo.close()
 
 
@@ -99,41 +114,43 @@ def _remove_sinks() -> None:
 
 
 def _redact_records(secrets: frozenset[str]) -> None:
-    def redact(record: "Record") -> None:
+    def redact_record(record: "Record") -> None:
         record["message"] = _clean(record["message"], secrets)
-        record["extra"] = _plain(record["extra"], secrets)
+        record["extra"] = _to_loggable(record["extra"], secrets)
         if record["exception"]:
-            # As text from here on: a sink that formats the exception itself would print its message as it is.
+            # As text from here on: a sink that formats the exception itself would not mask it.
             kind, value, trace = record["exception"]
             record["extra"]["traceback"] = _clean(
                 "".join(traceback.format_exception(kind, value, trace)).rstrip(), secrets
             )
             record["exception"] = None
 
-    logger.configure(patcher=redact)
-    _undo.callback(logger.configure, patcher=_as_it_is)
+    logger.configure(patcher=redact_record)
+    _undo.callback(logger.configure, patcher=_leave_record)
 
 
-def _as_it_is(record: "Record") -> None:
+def _leave_record(record: "Record") -> None:
     """Loguru cannot be told to have no patcher again."""
 
 
 def _clean(text: str, secrets: frozenset[str]) -> str:
-    """Without secrets, and without escape sequences: what an exchange answers must not move the reader's cursor."""
-    return redacted(text, secrets).replace("\x1b", "\\x1b")
+    """Without secrets and escape sequences: an exchange's answer must not move the cursor."""
+    return redact(text, secrets).replace("\x1b", "\\x1b")
 
 
-def _plain(value: Any, secrets: frozenset[str], depth: int = 0) -> Any:
+def _to_loggable(value: Any, secrets: frozenset[str], depth: int = 0) -> Any:
     """A copy of an extra field made of plain values, its texts redacted."""
     if value is None or isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
         return value
     if isinstance(value, dict) and depth < DEEPEST:
         return {
-            _text(key, secrets): MASK if _names_a_secret(key) else _plain(one, secrets, depth + 1)
-            for key, one in value.items()
+            _text(key, secrets): (
+                MASK if _names_a_secret(key) else _to_loggable(field, secrets, depth + 1)
+            )
+            for key, field in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset) and depth < DEEPEST:
-        return [_plain(one, secrets, depth + 1) for one in value]
+        return [_to_loggable(item, secrets, depth + 1) for item in value]
     return _text(value, secrets)
 
 
@@ -147,7 +164,7 @@ def _text(value: object, secrets: frozenset[str]) -> str:
 
 
 def _names_a_secret(key: object) -> bool:
-    return isinstance(key, str) and redacted(f"{key}=whatever", ()) != f"{key}=whatever"
+    return isinstance(key, str) and redact(f"{key}=whatever", ()) != f"{key}=whatever"
 
 
 def _line(record: "Record") -> str:
@@ -157,7 +174,8 @@ def _line(record: "Record") -> str:
 
 def _to_stderr(message: "Message") -> None:
     """To what stderr is now: a live display takes its place, to print lines above itself."""
-    # A closed terminal (OSError, or ValueError from Python's own file) must not stop the session; the file has the line as well.
+    # A closed terminal (OSError, or ValueError from Python's own file) must not stop the session;
+    # the file has the line as well.
     with suppress(OSError, ValueError):
         if sys.stderr is not None:
             sys.stderr.write(message)
@@ -178,19 +196,19 @@ class _ToLoguru(logging.Handler):
             else record.levelno
         )
 
-        def place(found: "Record") -> None:
-            found["name"], found["module"], found["function"], found["line"] = (
+        def set_origin(copy: "Record") -> None:
+            copy["name"], copy["module"], copy["function"], copy["line"] = (
                 record.name,
                 record.module,
                 record.funcName or "",
                 record.lineno,
             )
 
-        logger.patch(place).opt(exception=record.exc_info).log(level, message)
+        logger.patch(set_origin).opt(exception=record.exc_info).log(level, message)
 
 
-def _lead_libraries_here() -> None:
-    """Only our handler at the root, none at the libraries: any other would print what it gets as it is."""
+def _route_library_logs() -> None:
+    """Only our handler at the root, none at the libraries: any other would mask nothing."""
     _replace_handlers(logging.getLogger(), [_ToLoguru(LIBRARY_LEVEL)])
     for name in LIBRARIES:
         _replace_handlers(logging.getLogger(name), [])
@@ -209,10 +227,10 @@ def _replace_handlers(library: logging.Logger, handlers: list[logging.Handler]) 
     _undo.callback(restore)
 
 
-def _lead_dying_threads_here() -> None:
+def _route_thread_errors() -> None:
     before = threading.excepthook
 
-    def died(arguments: threading.ExceptHookArgs) -> None:
+    def log_error(arguments: threading.ExceptHookArgs) -> None:
         if arguments.exc_type is not SystemExit:
             name = arguments.thread.name if arguments.thread else "?"
             trace = (
@@ -225,5 +243,5 @@ def _lead_dying_threads_here() -> None:
     def restore() -> None:
         threading.excepthook = before
 
-    threading.excepthook = died
+    threading.excepthook = log_error
     _undo.callback(restore)

@@ -1,18 +1,19 @@
-"""The state of a session in the terminal: one panel that stays below the log lines, or plain lines where there is no terminal."""
+"""The status of a session in the terminal: a panel below the log lines, or lines of the log."""
 
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
+
+from brokers.clock import utc_text
 
 REFRESH = 1.0  # times a second
 
 
 class Holding(NamedTuple):
-    """A coin: its value now, and the value the last decision wants, quote units."""
+    """A coin: its value now and its target value, quote units."""
 
     coin: str
     value: float
@@ -20,10 +21,10 @@ class Holding(NamedTuple):
 
 
 class Status(NamedTuple):
-    """What a person wants to see. NaN and "" stand for what is not known yet, or has not happened.
+    """What a person wants to see. NaN and "" stand for what is unknown or has not happened.
 
-    `next_decision` is epoch seconds, `ceiling` and `drawdown` are fractions of equity, `equity` is in units of `quote`, `halted` the
-    reason of a halt.
+    `next_decision` is epoch seconds, `ceiling` and `drawdown` are fractions of equity, `equity` is
+    in units of `quote`, `halted` the reason of a halt.
     """
 
     mode: str
@@ -41,11 +42,12 @@ class Status(NamedTuple):
 
 
 @contextmanager
-def shown(log: Any) -> Iterator[Callable[[Status], None]]:
+def show_status(log: Any) -> Iterator[Callable[[Status], None]]:
     """Show the status for the length of the block; what is yielded takes each new one.
 
-    In a terminal what anyone writes to stderr, the log's console line too, appears above the panel. Elsewhere a status becomes a line
-    of `log`, and only where a decision, an incident or a halt has changed it.
+    In a terminal what anyone writes to stderr, the log's console line too, appears above the panel.
+    Elsewhere a status becomes a line of `log`, and only where a decision, an incident or a halt has
+    changed it.
     """
     from rich.console import Console
 
@@ -59,7 +61,7 @@ def shown(log: Any) -> Iterator[Callable[[Status], None]]:
     # Standard output stays itself where it is read by a program.
     both = sys.stdout is not None and sys.stdout.isatty()
     live = Live(
-        get_renderable=panel.rendered,
+        get_renderable=panel.render,
         console=console,
         refresh_per_second=REFRESH,
         redirect_stdout=both,
@@ -75,10 +77,10 @@ def shown(log: Any) -> Iterator[Callable[[Status], None]]:
 class _Lines:
     def __init__(self, log: Any) -> None:
         self._log = log
-        self._said: tuple[object, ...] = ()
+        self._logged: tuple[object, ...] = ()
 
     def __call__(self, status: Status) -> None:
-        matters = (
+        content = (
             str(status.next_decision),
             status.gate,
             str(status.ceiling),
@@ -86,8 +88,8 @@ class _Lines:
             status.incident,
             status.halted,
         )
-        if matters != self._said:
-            self._said = matters
+        if content != self._logged:
+            self._logged = content
             self._log.info(
                 "; ".join(
                     f"{name} {text}" if name else text
@@ -106,7 +108,7 @@ class _Panel:
     def __call__(self, status: Status) -> None:
         self._status = status
 
-    def rendered(self) -> Any:
+    def render(self) -> Any:
         from rich.panel import Panel
         from rich.table import Table
         from rich.text import Text
@@ -126,9 +128,10 @@ class _Panel:
 
 
 def _rows(status: Status, now: float) -> list[tuple[str, str]]:
-    """Name and text of each fact; the text is "" where there is nothing to say."""
+    """Name and text of each line; the text is "" where there is none."""
     holdings = ", ".join(
-        f"{one.coin} {_amount(one.value)} (target {_amount(one.target)})" for one in status.holdings
+        f"{coin} {_amount(value)} (target {_amount(target)})"
+        for coin, value, target in status.holdings
     )
     return [
         ("session", f"{status.mode} on {status.exchange}"),
@@ -147,8 +150,8 @@ def _until(at: float, now: float) -> str:
         return ""
     left = math.ceil(at - now)
     hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
-    words = f"in {hours} h {minutes:02} min" if hours else f"in {minutes} min {seconds:02} s"
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC, {words if left > 0 else 'due'}"
+    wait = f"in {hours} h {minutes:02} min" if hours else f"in {minutes} min {seconds:02} s"
+    return f"{utc_text(at)}, {wait if left > 0 else 'due'}"
 
 
 def _amount(value: float) -> str:

@@ -1,21 +1,23 @@
 """What a session is handed of the strategy: it knows no rules itself."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import pandas as pd
 
+from brokers.journal.decision import Decision
 from brokers.prices.load import Prices
 
 GateFunction = Callable[[Prices], pd.DataFrame]
 LinesFunction = Callable[[pd.DataFrame, pd.Series, pd.DatetimeIndex], pd.DataFrame]
+D = TypeVar("D", bound=Decision)
 
 
 class Functions(NamedTuple):
-    """The strategy's pure functions of market data: a session is handed them and knows nothing about rules.
+    """The strategy's pure functions of market data.
 
-    `gate` makes the gate's table out of prices, `gate_lines` its numbers; `coin` a coin's lines out of its bars and daily closes
-    at the instants of a grid.
+    `gate` makes the gate's table out of prices, `gate_lines` its numbers; `coin` a coin's lines out
+    of its bars and daily closes at the instants of a grid.
     """
 
     gate: GateFunction
@@ -23,14 +25,17 @@ class Functions(NamedTuple):
     coin: LinesFunction
 
 
-class LiveStrategy(NamedTuple):
-    """The strategy's class and rules, the names of the gate's states by code and which of them is confirmed, its functions of market
-    data, and its decision in words.
+class LiveStrategy(NamedTuple, Generic[D]):
+    """A strategy whose decisions are of type `D`.
+
+    `kind` is the backtrader class and `rules` its rules; `states` are the names of the gate's
+    states by code and `confirmed` is the code of the confirmed one; `describe` puts a decision into
+    words, and is called once for each, in order.
     """
 
     kind: type
-    rules: Any
+    rules: object
     states: Sequence[str]
     confirmed: int
     functions: Functions
-    describe: Callable[[Any], str]
+    describe: Callable[[D], str]

@@ -5,18 +5,19 @@ from collections.abc import Sequence
 Levels = Sequence[tuple[float, float]]
 
 
-def walked(
-    levels: Levels, size: float, limit: float | None = None, buying: bool = True
+def walk_book(
+    levels: Levels, size: float, limit: float | None = None, *, buying: bool = True
 ) -> tuple[float, float]:
-    """Coin units of `size` that `levels` (price, size; best first) give, and their average price; no level worse than `limit`.
+    """Coin units of `size` that `levels` give, and their average price.
 
-    (0.0, 0.0) where they give nothing.
+    `levels` are (price, size), best first; none worse than `limit` is used. (0.0, 0.0) where they
+    give nothing.
     """
     filled = value = 0.0
-    for price, there in levels:
+    for price, available in levels:
         if limit is not None and (price > limit if buying else price < limit):
             break
-        taken = min(there, size - filled)
+        taken = min(available, size - filled)
         filled += taken
         value += taken * price
         if filled >= size:

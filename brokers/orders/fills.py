@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Costs(NamedTuple):
-    """`fee` is a fraction of traded value, `slippage` of price; `min_notional` is in quote units."""
+    """`fee` is a fraction of traded value, `slippage` of price; `min_notional` in quote units."""
 
     fee: float
     slippage: float
@@ -13,7 +13,7 @@ class Costs(NamedTuple):
 
 
 class Fill(NamedTuple):
-    """Signed coin units, price paid or received, fee in quote units; all zero where nothing was filled."""
+    """Signed coin units, price paid or received, fee in quote units; all zero for no fill."""
 
     size: float
     price: float
@@ -23,10 +23,11 @@ class Fill(NamedTuple):
 def fill(
     size: float, quote: float, cash: float, step: float, costs: Costs
 ) -> tuple[float, float, float]:
-    """The `Fill` of a market order for `size` coin units (negative sells) at price `quote`, as a plain tuple.
+    """The `Fill` of a market order for `size` coin units (negative sells) at price `quote`.
 
-    Slippage moves the price against the order. A buy is cut to what `cash` pays for, fee included, in whole steps; a rest
-    below the minimum notional is not bought at all. A sell is taken as it is.
+    A plain tuple. Slippage moves the price against the order. A buy is cut to what `cash` pays for,
+    fee included, in whole steps; a rest below the minimum notional is not bought at all. A sell is
+    filled whole.
     """
     if size < 0.0:
         price = quote * (1.0 - costs.slippage)

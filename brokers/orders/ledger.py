@@ -1,4 +1,4 @@
-"""Whose coins: what of an exchange's account is ours, what it should hold, and what somebody else has done."""
+"""Which balances are ours, which an exchange's account should hold, and what others changed."""
 
 import json
 import math
@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from brokers.exchange.types import Listing
-from brokers.journal.journal import FLOW, Journal
+from brokers.journal.journal import Journal
+from brokers.journal.reader import FLOW
 from brokers.journal.records import FillRow
 
-BEGUN = "begun"  # journal key: when the account began, at first or after a reset (epoch seconds of the exchange)
-BASELINE, SNAPSHOT = (
-    "baseline",
-    "untraded",
-)  # journal keys: balances before us; balances less our trades
-CLOSE = 1e-6  # relative difference of two balances that is rounding
+# Journal keys. When the account began, at first or after a reset (epoch seconds of the exchange).
+BEGUN = "begun"
+# Balances before us; balances less our trades.
+BASELINE, SNAPSHOT = "baseline", "untraded"
+ROUNDING = 1e-6  # relative difference of two balances
+LEAST = 1e-8  # units
 
 
-class Moved(NamedTuple):
+class Movement(NamedTuple):
     """A balance that differs from what our own trades make of it: units of one coin."""
 
     coin: str
@@ -27,7 +28,8 @@ class Moved(NamedTuple):
 class Ledger:
     """Owned is what the exchange says minus the baseline: what was there before us.
 
-    The one rule: positions follow the exchange; the journal's executions only say which changes were ours.
+    The one rule: positions follow the exchange; the journal's fills only show which changes were
+    ours.
     """
 
     def __init__(self, journal: Journal, listings: Mapping[str, Listing]) -> None:
@@ -43,7 +45,7 @@ class Ledger:
         return next(iter(self._listings.values())).quote
 
     @property
-    def begun(self) -> bool:
+    def has_begun(self) -> bool:
         """Whether there is a baseline."""
         return self._baseline is not None
 
@@ -51,12 +53,15 @@ class Ledger:
         self,
         totals: Mapping[str, float],
         cash: float,
+        *,
         adopt: bool,
         now: float = 0.0,
         flow: Callable[[], float] = float,
     ) -> None:
-        """Take `cash` quote units and, with `adopt`, the coins there are as ours; the rest is somebody else's from `now` on (epoch
-        seconds of the exchange). `flow` tells what has come in since the newest decision, once it is ours.
+        """Take `cash` quote units and, with `adopt`, all coins as ours; leave the rest alone.
+
+        From `now` on (epoch seconds of the exchange). `flow` returns what has been paid in since
+        the newest decision, once it is ours.
         """
         ours = {self.quote: cash} | (
             {listing.base: totals.get(listing.base, 0.0) for listing in self._listings.values()}
@@ -65,41 +70,41 @@ class Ledger:
         )
         self._baseline = {coin: units - ours.get(coin, 0.0) for coin, units in totals.items()}
         self._since = now
-        kept = {
+        values = {
             BEGUN: repr(now),
             BASELINE: json.dumps(self._baseline),
             SNAPSHOT: json.dumps(self._snapshot(totals)),
         }
-        self._journal.keep(kept | {FLOW: repr(flow())})
+        self._journal.put_all(values | {FLOW: repr(flow())})
 
-    def welcome(self, totals: Mapping[str, float]) -> None:
-        """Of a coin that the settings have named since, what is there now and was not bought by us is somebody else's."""
-        untraded, traded = self._untraded(), self.traded()
+    def add_new_coins(self, totals: Mapping[str, float]) -> None:
+        """Of a coin named since, what is there and was not bought by us is somebody else's."""
+        untraded, traded = self._untraded(), self.traded_units()
         new = [coin for coin in self._watched() if coin not in untraded]
         if new and self._baseline is not None:
             left = {coin: totals.get(coin, 0.0) - traded.get(coin, 0.0) for coin in new}
             self._baseline |= left
-            self._journal.keep(
+            self._journal.put_all(
                 {BASELINE: json.dumps(self._baseline), SNAPSHOT: json.dumps(untraded | left)}
             )
 
     def flow(self) -> float:
-        """What has been put in (negative: taken out) since the last decision was written down, quote units."""
+        """What has been paid in (negative: out) since the last recorded decision, quote units."""
         return float(self._journal.get(FLOW) or 0.0)
 
-    def owned(self, totals: Mapping[str, float]) -> tuple[float, dict[str, float]]:
+    def own_balances(self, totals: Mapping[str, float]) -> tuple[float, dict[str, float]]:
         """Our quote units, and our units of each coin."""
         baseline = self._baseline or {}
 
         def of(coin: str) -> float:
             return max(totals.get(coin, 0.0) - baseline.get(coin, 0.0), 0.0)
 
-        return max(of(self.quote) - self._owed(), 0.0), {
+        return max(of(self.quote) - self._fees_owed(), 0.0), {
             name: of(listing.base) for name, listing in self._listings.items()
         }
 
-    def _owed(self) -> float:
-        """Quote units of fees that were paid in a coin which is not ours: they are a cost all the same."""
+    def _fees_owed(self) -> float:
+        """Quote units of fees paid in a coin that is not ours: they are a cost all the same."""
         rows = self._journal.fills(self._since)
         ours = {*self._watched(), ""}
         return sum(
@@ -108,14 +113,14 @@ class Ledger:
             if row.fee_coin not in ours and not math.isnan(row.fee_quote)
         )
 
-    def agree(self, totals: Mapping[str, float]) -> None:
-        """From now on expect these balances and what is traded after this."""
+    def accept_balances(self, totals: Mapping[str, float]) -> None:
+        """From now on expect these balances and what we trade after this."""
         snapshot = json.dumps(self._untraded() | self._snapshot(totals))
         if snapshot != self._journal.get(SNAPSHOT):
             self._journal.put(SNAPSHOT, snapshot)
 
-    def expect(self, changes: Mapping[str, float]) -> None:
-        """Let the balances agreed on take in `changes`, units by coin, which are no trades of this journal and yet nobody else's."""
+    def expect_changes(self, changes: Mapping[str, float]) -> None:
+        """Expect `changes` too, units by coin: ours, but no trades of this journal."""
         self._journal.put(
             SNAPSHOT,
             json.dumps(
@@ -123,13 +128,13 @@ class Ledger:
             ),
         )
 
-    def moved(self, totals: Mapping[str, float]) -> list[Moved]:
-        """What differs from the balances agreed on and our trades since."""
-        return _differences(self.expected(), totals)
+    def movements(self, totals: Mapping[str, float]) -> list[Movement]:
+        """What differs from the accepted balances and our trades since."""
+        return _differences(self.expected_balances(), totals)
 
-    def expected(self) -> dict[str, float]:
-        """The balances agreed on, and our trades since."""
-        traded = self.traded()
+    def expected_balances(self) -> dict[str, float]:
+        """The accepted balances, and our trades since."""
+        traded = self.traded_units()
         watched = self._watched()
         return {
             coin: units + traded.get(coin, 0.0)
@@ -137,9 +142,12 @@ class Ledger:
             if coin in watched
         }
 
-    def behind(self, totals: Mapping[str, float], since: float) -> bool:
-        """Whether these are the balances before some of our trades since then (epoch seconds): the newest are not booked yet."""
-        expected = self.expected()
+    def is_behind(self, totals: Mapping[str, float], since: float) -> bool:
+        """Whether these are the balances before some of our trades since then (epoch seconds).
+
+        The exchange has not booked the newest yet.
+        """
+        expected = self.expected_balances()
         for row in reversed(self._journal.fills(since)):
             for coin, change in self._changes(row):
                 if coin in expected:
@@ -148,20 +156,25 @@ class Ledger:
                 return True
         return False
 
-    def give_up(
-        self, moved: Sequence[Moved], totals: Mapping[str, float], flow: Callable[[], float] = float
+    def accept_movements(
+        self,
+        movements: Sequence[Movement],
+        totals: Mapping[str, float],
+        flow: Callable[[], float] = float,
     ) -> None:
-        """Agree on `totals`, which somebody has changed: what was taken of what was there before us need not be put back out of ours.
+        """Accept `totals`, which somebody else has changed.
 
-        `flow` tells what has come in by that; it is kept in the same transaction, so that no crash makes profit of a deposit.
+        What was taken of what was there before us need not be replaced out of ours. `flow` returns
+        what has been paid in by that; it is stored in the same transaction, so that no crash makes
+        profit of a deposit.
         """
-        taken = {one.coin: totals.get(one.coin, 0.0) for one in moved if one.units < 0.0}
+        taken = {coin: totals.get(coin, 0.0) for coin, units in movements if units < 0.0}
         self._baseline = {
             coin: min(units, taken.get(coin, units))
             for coin, units in (self._baseline or {}).items()
         }
         untraded = self._untraded() | self._snapshot(totals)
-        self._journal.keep(
+        self._journal.put_all(
             {
                 BASELINE: json.dumps(self._baseline),
                 SNAPSHOT: json.dumps(untraded),
@@ -170,18 +183,18 @@ class Ledger:
         )
 
     def _snapshot(self, totals: Mapping[str, float]) -> dict[str, float]:
-        traded = self.traded()
+        traded = self.traded_units()
         return {coin: totals.get(coin, 0.0) - traded.get(coin, 0.0) for coin in self._watched()}
 
     def _untraded(self) -> dict[str, float]:
-        """As agreed on last; of a coin that the settings name no more, when they did."""
+        """As accepted last; of a coin that the settings name no more, when they did."""
         untraded: dict[str, float] = json.loads(self._journal.get(SNAPSHOT) or "{}")
         return untraded
 
     def _watched(self) -> list[str]:
         return [self.quote, *(listing.base for listing in self._listings.values())]
 
-    def traded(self) -> dict[str, float]:
+    def traded_units(self) -> dict[str, float]:
         """What all our trades together have done to the balances."""
         units: dict[str, float] = {}
         for row in self._journal.fills():
@@ -191,16 +204,15 @@ class Ledger:
 
     def _changes(self, row: FillRow) -> tuple[tuple[str, float], ...]:
         listing = self._listings.get(row.symbol)
-        base = (
-            listing.base if listing is not None else row.symbol
-        )  # of a coin that was taken out of the settings since
+        # Without a listing the coin was taken out of the settings since.
+        base = listing.base if listing is not None else row.symbol
         return (base, row.size), (self.quote, -row.size * row.price), (row.fee_coin, -row.fee)
 
 
-def _differences(expected: Mapping[str, float], totals: Mapping[str, float]) -> list[Moved]:
+def _differences(expected: Mapping[str, float], totals: Mapping[str, float]) -> list[Movement]:
     pairs = [(coin, units, totals.get(coin, 0.0)) for coin, units in expected.items()]
     return [
-        Moved(coin, there - units)
-        for coin, units, there in pairs
-        if abs(there - units) > CLOSE * max(abs(units), abs(there)) + 1e-8
+        Movement(coin, actual - units)
+        for coin, units, actual in pairs
+        if abs(actual - units) > ROUNDING * max(abs(units), abs(actual)) + LEAST
     ]

@@ -7,13 +7,18 @@ from typing import Any, NamedTuple
 
 import backtrader as bt
 
-from brokers.orders.fills import Costs, fill, interest
+from brokers.orders.fills import Costs, Fill, fill, interest
 
 EPOCH = float(date(1970, 1, 1).toordinal())  # backtrader counts days as date ordinals, in UTC
+UNFILLED = Fill(0.0, 0.0, 0.0)
 
 
 class OrderRecord(NamedTuple):
-    """One order as it ended: epoch seconds of decision and fill (None: never), signed coin units, quote units."""
+    """One order as it ended.
+
+    `decided` and `filled` (None: never) are epoch seconds, `size` signed coin units, `price` and
+    `fee` quote units.
+    """
 
     decided: int
     filled: int | None
@@ -25,11 +30,12 @@ class OrderRecord(NamedTuple):
 
 
 class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no types
-    """Cash and coins, never less than none of either.
+    """Cash and coins, neither ever negative.
 
-    An order fills at the open of its coin's first bar after the decision, by `fills.fill`. On a missing bar nothing fills,
-    until the coin has missed `max_missing` bars and counts as ended: then its last price is taken. `cash_yield` is paid at
-    every coin bar on the cash held since the one before.
+    An order fills at the open of its coin's first bar after the decision, by `fills.fill`. On a
+    missing bar nothing fills, until the coin has missed `max_missing` bars and counts as ended:
+    then its last price is taken. `cash_yield` is paid at every coin bar on the cash held since the
+    one before.
     """
 
     def __init__(
@@ -37,6 +43,7 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         coins: Sequence[Any],
         cash: float,
         costs: Costs,
+        *,
         steps: Mapping[str, float],
         max_missing: int,
         cash_yield: float,
@@ -84,13 +91,14 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         return self._positions[data]
 
     def limits(self, data: Any) -> tuple[float, float]:
-        """Progress (coin units) and minimum notional (quote units) of `data`."""
+        """Step (coin units) and minimum notional (quote units) of `data`."""
         return self._steps[data._name], self._costs.min_notional
 
     def largest_drawdown(self, since: float) -> float:
-        """Largest fall of the unit value from a peak, both since `since` (epoch seconds), as a fraction; 0 for NaN.
+        """Largest fall of the unit value from a peak, both since `since` (epoch seconds).
 
-        Looks at the bars at which it is asked; the strategy asks at every one.
+        A fraction; 0 for NaN. It counts the bars at which it is called: the strategy does at every
+        one.
         """
         value = self.getvalue()
         if since != self._since:
@@ -115,9 +123,9 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         """Withdraw an order that has not filled."""
         self._pending.remove(order)
         order.cancel()
-        self._close(order, None, 0.0, 0.0, 0.0, "cancelled")
+        self._close(order, "cancelled")
 
-    def get_orders_open(self, safe: bool = False) -> list[Any]:
+    def get_orders_open(self, safe: bool = False) -> list[Any]:  # noqa: FBT001, FBT002  # backtrader's
         """Orders waiting for their bar."""
         return list(self._pending)
 
@@ -139,7 +147,7 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
     def stop(self) -> None:
         """Record what the end of the data left open."""
         for order in self._pending:
-            self._close(order, None, 0.0, 0.0, 0.0, "open")
+            self._close(order, "open")
 
     def _submit(self, order: Any) -> Any:
         order.submit(self)
@@ -154,44 +162,58 @@ class SimulatedBroker(bt.BrokerBase):  # type: ignore[misc]  # backtrader has no
         now = data.datetime[0]
         if now <= order.created.dt or 0 < data.stale[0] < self._max_missing:
             return False
-        position = self._positions[data]
         size, price, fee = fill(
             order.created.size, data.open[0], self._cash, self._steps[data._name], self._costs
         )
         if size == 0.0:
             order.margin()
-            self._close(order, None, 0.0, 0.0, 0.0, "no cash")
+            self._close(order, "no cash")
             return True
+        self._execute(order, size, price, fee)
+        self._close(order, "filled", Fill(size, price, fee), round((now - EPOCH) * 86400))
+        return True
+
+    def _execute(self, order: Any, size: float, price: float, fee: float) -> None:
+        """Move cash and position, and tell backtrader's order."""
+        position = self._positions[order.data]
         self._cash -= size * price + fee
         average = position.price
-        psize, pprice, opened, closed = position.update(size, price)
+        position_size, position_price, opened, closed = position.update(size, price)
         self._held = [
             (self._positions[coin], coin.lines.close)
             for coin in self._coins
             if self._positions[coin].size
         ]
-        profit = -closed * (price - average)
-        values = (
+        order.execute(
+            order.data.datetime[0],
+            size,
+            price,
             closed,
             -closed * average,
             fee if closed else 0.0,
             opened,
             opened * price,
             fee if opened else 0.0,
+            None,
+            -closed * (price - average),
+            position_size,
+            position_price,
         )
-        order.execute(now, size, price, *values, None, profit, psize, pprice)
-        order.addcomminfo(self.getcommissioninfo(data))
+        order.addcomminfo(self.getcommissioninfo(order.data))
         order.completed()
-        self._close(order, round((now - EPOCH) * 86400), size, price, fee, "filled")
-        return True
 
     def _close(
-        self, order: Any, filled: int | None, size: float, price: float, fee: float, status: str
+        self, order: Any, status: str, result: Fill = UNFILLED, filled: int | None = None
     ) -> None:
-        decided = round((order.created.dt - EPOCH) * 86400)
         self.records.append(
             OrderRecord(
-                decided, filled, order.data._name, size or order.created.size, price, fee, status
+                decided=round((order.created.dt - EPOCH) * 86400),
+                filled=filled,
+                symbol=order.data._name,
+                size=result.size or order.created.size,
+                price=result.price,
+                fee=result.fee,
+                status=status,
             )
         )
         self._notifications.append(order.clone())

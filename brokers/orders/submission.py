@@ -1,4 +1,8 @@
-"""Orders, exactly once: written down before they are sent, asked for by their id until known, never sent again unasked."""
+"""Orders, exactly once.
+
+Recorded before they are sent, looked up by their id until their state is known, and never sent
+again before it is.
+"""
 
 import math
 from collections.abc import Mapping
@@ -6,30 +10,30 @@ from collections.abc import Mapping
 from brokers.clock import Clock
 from brokers.exchange.client import Client
 from brokers.exchange.errors import RefusedError, TryLaterError, UnknownOutcomeError
-from brokers.exchange.types import Listing, Placed, Trade
+from brokers.exchange.types import ExchangeOrder, Listing, Trade
 from brokers.journal.client_ids import client_id
 from brokers.journal.journal import Journal
 from brokers.journal.records import FillRow, HaltedError, Intent, OrderRow
 
 ATTEMPTS = 2  # an order that never arrived is sent a second time, and no third
 LATE = 10.0  # seconds an exchange may take over a request, beyond its receive window
-ASK_EVERY = 1.0  # seconds between two looks at an order
-SURE = 2  # times an exchange must say that there is no such order
-FEES_WITHIN = (
-    5  # looks at an order's executions, which may come later than the order says that it has filled
-)
-SLIVER = 1e-9  # of a size: what floats lose
-TURNED_AWAY = "turned away"  # by an exchange that wants to be left alone: counts as no attempt
-NEVER_WAS = ("refused", "absent", TURNED_AWAY)
-ENDED = ("filled", "cancelled", "expired", *NEVER_WAS)
+POLL_EVERY = 1.0  # seconds between two requests for an order
+ABSENT_ANSWERS = 2  # times an exchange must say that there is no such order
+# Requests for an order's fills, which may be listed later than the order is reported filled.
+FILL_REQUESTS = 5
+ROUNDING = 1e-9  # of a size
+TURNED_AWAY = "turned away"  # by an exchange's rate limit: counts as no attempt
+NEVER_ACCEPTED = ("refused", "absent", TURNED_AWAY)
+ENDED = ("filled", "cancelled", "expired", *NEVER_ACCEPTED)
 
 
-class Orders:
-    """The orders of one account.
+class OrderSubmission:
+    """Sends the orders of one account and follows them to their end.
 
-    The one rule: `create_order` is called once for an id, and only after that id is in the journal. What became of it is what the
-    exchange says of the id; "not found" counts once its time is the receive window and 10 s past the sending, or past the first question
-    if that came later, and it has said so twice.
+    The one rule: `create_order` is called once for an id, and only after that id is in the journal.
+    What became of it is what the exchange says of the id. "Not found" counts once the exchange's
+    time is the receive window and 10 s past the sending, or past the first request if that came
+    later, and it has said so twice.
     """
 
     def __init__(
@@ -37,11 +41,12 @@ class Orders:
         client: Client,
         journal: Journal,
         listings: Mapping[str, Listing],
+        *,
         clock: Clock,
         recv_window: int,
         fill_within: float,
     ) -> None:
-        """`listings` by coin."""
+        """`listings` by coin; `recv_window` in milliseconds, `fill_within` in seconds."""
         self._client = client
         self._journal = journal
         self._listings = listings
@@ -55,42 +60,22 @@ class Orders:
         Raises
         ------
         RefusedError
-            The exchange has refused it, which is written down; or somebody has halted the session meanwhile.
+            The exchange has refused it, which is recorded; or the session was halted meanwhile.
         TryLaterError
-            It was not looked at; written down.
+            The exchange did not look at it; recorded.
         UnknownOutcomeError
             Its end is not known yet; `settle` finds out.
 
         """
-        attempt = len(self._journal.orders(intent.id)) + 1
-        id_ = client_id(self._journal.account_id, intent.time, intent.symbol, intent.leg, attempt)
         now = self._clock.now() + self._client.clock_offset
-        try:
-            self._journal.sending(
-                OrderRow(
-                    id_,
-                    intent.id,
-                    attempt,
-                    intent.symbol,
-                    size,
-                    limit,
-                    now,
-                    None,
-                    "sent",
-                    0.0,
-                    None,
-                    now,
-                )
-            )
-        except HaltedError as halted:
-            raise RefusedError(str(halted), "other") from None
+        id_ = self._record(intent, size, limit, now)
         market = self._listings[intent.symbol].symbol
         try:
             placed = self._client.place(
                 market, "buy" if size > 0 else "sell", abs(size), id_, limit
             )
         except RefusedError as refused:
-            if refused.why != "duplicate":  # which says that it is there
+            if refused.why != "duplicate":  # which means that it was accepted
                 self._journal.update_order(id_, status="refused")
                 raise
             raise UnknownOutcomeError(str(refused)) from refused
@@ -99,8 +84,38 @@ class Orders:
             raise
         self._follow(placed, now)
 
+    def _record(self, intent: Intent, size: float, limit: float | None, now: float) -> str:
+        """Record the next attempt at `intent`; its client id."""
+        attempt = len(self._journal.orders(intent.id)) + 1
+        id_ = client_id(
+            self._journal.account_id,
+            bar=intent.time,
+            symbol=intent.symbol,
+            leg=intent.leg,
+            attempt=attempt,
+        )
+        row = OrderRow(
+            client_id=id_,
+            intent=intent.id,
+            attempt=attempt,
+            symbol=intent.symbol,
+            size=size,
+            limit=limit,
+            sent_at=now,
+            venue_id=None,
+            status="sent",
+            filled=0.0,
+            average=None,
+            updated=now,
+        )
+        try:
+            self._journal.record_order(row)
+        except HaltedError as halted:
+            raise RefusedError(str(halted), "other") from None
+        return id_
+
     def settle(self, order: OrderRow) -> bool:
-        """Find out what has become of an order sent before, and follow it to its end; whether it ever arrived.
+        """Look up an order sent before and follow it to its end; whether it ever arrived.
 
         Raises
         ------
@@ -109,50 +124,54 @@ class Orders:
 
         """
         market = self._listings[order.symbol].symbol
-        # It may have left later than was written down: after a wait, or once more when our clock had been set.
+        # It may have left later than was recorded: after a wait, or again when our clock was set.
         conclusive_from = max(order.sent_at, self._client.server_time()) + self._window + LATE
         absent = 0
-        while absent < SURE:
+        while absent < ABSENT_ANSWERS:
             placed = self._client.order(order.client_id, market)
             if placed is not None:
                 self._follow(placed, order.sent_at)
                 return True
-            # The exchange's own time: ours may be wrong, and its answer to "now" is the one that counts.
+            # The exchange's own time: ours may be wrong.
             if self._client.server_time() > conclusive_from:
                 absent += 1
             if self._clock.stopped:
                 raise UnknownOutcomeError(
-                    f"order {order.client_id}: not known yet whether it arrived; the next start finds out"
+                    f"order {order.client_id}: it is unknown whether it arrived; "
+                    "the next start looks it up"
                 )
-            if absent < SURE:
-                self._clock.sleep(ASK_EVERY)
-        # One that the exchange had acknowledged is gone, not absent: a list that ends before it, or a reset. It is not sent again.
+            if absent < ABSENT_ANSWERS:
+                self._clock.sleep(POLL_EVERY)
+        # One that the exchange had acknowledged is gone, not absent: a list that ends before it, or
+        # a reset. It is not sent again.
         gone = order.venue_id is not None
         self._journal.update_order(order.client_id, status="expired" if gone else "absent")
         return gone
 
-    def _follow(self, placed: Placed, sent_at: float) -> None:
-        """Look at an order until it has ended; what has not filled in time is cancelled.
+    def _follow(self, placed: ExchangeOrder, sent_at: float) -> None:
+        """Look up an order until it has ended; what has not filled in time is cancelled.
 
-        That it has ended is written down after its executions: a crash in between must not leave it without them.
+        That it has ended is recorded after its fills: a crash in between must not leave it without
+        them.
         """
         while placed.status == "open":
-            self._keep(placed)
+            self._store(placed)
             if self._clock.now() + self._client.clock_offset > sent_at + self._fill_within:
                 placed = self._client.cancel(placed)
             else:
-                self._clock.sleep(ASK_EVERY)
-                found = self._client.order(placed.client_id, placed.symbol)
-                placed = placed if found is None else found  # not visible for a moment is no news
+                self._clock.sleep(POLL_EVERY)
+                latest = self._client.order(placed.client_id, placed.symbol)
+                placed = placed if latest is None else latest  # it may be invisible for a moment
             if self._clock.stopped and placed.status == "open":
-                self._keep(placed)
+                self._store(placed)
                 raise UnknownOutcomeError(
-                    f"order {placed.client_id}: was still open when the session ended; the next start goes on with it"
+                    f"order {placed.client_id}: was still open when the session ended; "
+                    "the next start follows it"
                 )
-        self.keep_fills(placed, FEES_WITHIN)
-        self._keep(placed)
+        self.store_fills(placed, FILL_REQUESTS)
+        self._store(placed)
 
-    def _keep(self, placed: Placed) -> None:
+    def _store(self, placed: ExchangeOrder) -> None:
         sign = 1.0 if placed.side == "buy" else -1.0
         average = None if math.isnan(placed.average) else placed.average
         self._journal.update_order(
@@ -163,38 +182,37 @@ class Orders:
             average=average,
         )
 
-    def keep_fills(self, placed: Placed, looks: int) -> bool:
-        """Write down an order's executions as soon as the exchange tells them all; whether it did."""
-        for look in range(looks if placed.filled > 0.0 else 0):
+    def store_fills(self, placed: ExchangeOrder, requests: int) -> bool:
+        """Store an order's fills; whether the exchange listed them all within so many requests."""
+        for request in range(requests if placed.filled > 0.0 else 0):
             trades = self._client.trades(placed)
             self._journal.add_fills([self._fill(trade, placed) for trade in trades])
-            if sum(trade.size for trade in trades) >= placed.filled * (1.0 - SLIVER):
+            if sum(trade.size for trade in trades) >= placed.filled * (1.0 - ROUNDING):
                 return True
-            if look + 1 < looks:
-                self._clock.sleep(ASK_EVERY)
+            if request + 1 < requests:
+                self._clock.sleep(POLL_EVERY)
         return placed.filled <= 0.0
 
-    def _fill(self, trade: Trade, placed: Placed) -> FillRow:
+    def _fill(self, trade: Trade, placed: ExchangeOrder) -> FillRow:
         coin = next(
             name for name, listing in self._listings.items() if listing.symbol == trade.symbol
         )
         listing = self._listings[coin]
         size = trade.size if trade.side == "buy" else -trade.size
-        fee_quote = trade.fee * self._worth(trade, listing) if trade.fee else 0.0
         return FillRow(
-            coin,
-            trade.id,
-            placed.client_id,
-            trade.time,
-            size,
-            trade.price,
-            trade.fee,
-            trade.fee_coin,
-            fee_quote,
+            symbol=coin,
+            trade_id=trade.id,
+            client_id=placed.client_id,
+            time=trade.time,
+            size=size,
+            price=trade.price,
+            fee=trade.fee,
+            fee_coin=trade.fee_coin,
+            fee_quote=trade.fee * self._fee_price(trade, listing) if trade.fee else 0.0,
         )
 
-    def _worth(self, trade: Trade, listing: Listing) -> float:
-        """What a unit of the coin that the fee was paid in is worth, quote units; NaN where nobody says."""
+    def _fee_price(self, trade: Trade, listing: Listing) -> float:
+        """Price of the coin that the fee was paid in, quote units; NaN where it is unknown."""
         if trade.fee_coin in (listing.base, listing.quote):
             return trade.price if trade.fee_coin == listing.base else 1.0
         try:
@@ -202,13 +220,13 @@ class Orders:
         except (RefusedError, TryLaterError):
             return math.nan
 
-    def lacking(self) -> list[OrderRow]:
-        """Orders that have filled more than the executions known of them."""
+    def orders_without_fills(self) -> list[OrderRow]:
+        """Orders that have filled more than their stored fills."""
         known: dict[str, float] = {}
         for row in self._journal.fills():
             known[row.client_id] = known.get(row.client_id, 0.0) + abs(row.size)
         return [
             order
             for order in self._journal.orders()
-            if abs(order.filled) * (1.0 - SLIVER) > known.get(order.client_id, 0.0)
+            if abs(order.filled) * (1.0 - ROUNDING) > known.get(order.client_id, 0.0)
         ]

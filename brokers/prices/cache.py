@@ -1,4 +1,4 @@
-"""Downloaded rows kept as Parquet, just as the source gave them: how they are stamped and cleaned may change later."""
+"""Downloaded rows stored as Parquet, as the source gave them: stamping and cleaning may change."""
 
 import os
 import re
@@ -17,13 +17,13 @@ from brokers.atomic_files import replace_file
 from brokers.prices.series import DataError, Request, UnreachableError
 
 OVERLAP = 10  # rows downloaded again, to see whether the source has changed them
-MOVED = 1e-6  # relative change of a price that is no rounding: a dividend, a split, a revision
+CHANGED = 1e-6  # relative change of a price beyond rounding: a dividend, a split, a revision
 PATIENCE = 120.0  # seconds to wait for another process that downloads the same series
 COMPARED = ("close", "adj_close", "value")
 
 
-class Cached(NamedTuple):
-    """Raw rows, and what the user should know about how they were come by."""
+class RawRows(NamedTuple):
+    """Rows as the source gave them, and what the user should know about the download."""
 
     frame: pd.DataFrame
     notes: tuple[str, ...]
@@ -32,8 +32,8 @@ class Cached(NamedTuple):
 class Cache:
     """The series of one folder, a file each.
 
-    The one rule: a file is whole, was checked, and holds no bar that was still running. A download that fails, breaks off or does
-    not pass leaves the file as it was.
+    The one rule: a file is complete, was checked, and holds no bar that was still running. A
+    download that fails, breaks off or does not pass the check leaves the file as it was.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,79 +41,80 @@ class Cache:
 
     def read(self, source: str, request: Request) -> pd.DataFrame | None:
         """The rows as last downloaded; None if there are none, or none that can be read."""
-        return self._kept(self.path(source, request), [])
+        return self._read(self.path(source, request), [])
 
     def update(
         self,
         source: str,
         request: Request,
         fetch: Callable[[date | None], pd.DataFrame],
+        *,
         last_due: pd.Timestamp | date,
-        refresh: bool,
         check: Callable[[pd.DataFrame], object],
-    ) -> Cached:
+        refresh: bool = False,
+    ) -> RawRows:
         """The rows, downloaded as far as needed.
 
         Parameters
         ----------
-        source : who the rows are from; for an exchange its id, since rows of two exchanges must not be mixed.
+        source : where the rows are from; for an exchange its id, since rows of two exchanges must
+            not be mixed.
         fetch : downloads from a date on; from None everything.
-        last_due : the index the last *finished* row should have by now: a session's or UTC day's date, an intraday bar's start, a
-            macro value's publication. With that row at hand there is no download. Later bars are running: given back, not kept.
+        last_due : the index the last *closed* row should have by now: a session's or UTC day's
+            date, an intraday bar's start, a macro value's publication. If that row is stored, there
+            is no download. Later bars are running: returned, not stored.
+        check : raises DataError on rows that must not be stored.
         refresh : download everything.
-        check : raises DataError on rows that must not be kept.
 
         Raises
         ------
         DataError
-            The download did not pass, the folder cannot be written, or another process kept the series locked.
+            The download did not pass the check, the folder cannot be written, or another process
+            has locked the series.
         UnreachableError
-            The source cannot be asked and nothing is kept. With something kept, that is given back with a note.
+            No usable response of the source, and nothing is stored. Stored rows are returned with a
+            note.
 
         """
         path = self.path(source, request)
-        with self._locked(path):
+        with self._lock(path):
             notes: list[str] = []
-            kept = self._kept(path, notes)
+            stored = self._read(path, notes)
             due = pd.Timestamp(last_due)
-            if kept is not None and not refresh and _ends(kept) >= _like(due, kept.index):
-                return Cached(kept, tuple(notes))
+            if stored is not None and not refresh and _is_current(stored, due):
+                return RawRows(stored, tuple(notes))
             try:
                 frame = (
                     fetch(None)
-                    if kept is None or refresh
-                    else _extended(request, kept, fetch, notes)
+                    if stored is None or refresh
+                    else _extend(request, stored, fetch, notes)
                 )
             except UnreachableError as error:
-                if kept is None:
+                if stored is None:
                     raise
                 notes.append(
-                    f"{request.name}: rows up to {_ends(kept):%Y-%m-%d %H:%M} from the cache, newer ones could not be had: {error}"
+                    f"{request.name}: rows up to {_last_priced(stored):%Y-%m-%d %H:%M} from the "
+                    f"cache, newer ones are not available: {error}"
                 )
-                return Cached(kept, tuple(notes))
+                return RawRows(stored, tuple(notes))
             check(frame)
-            finished = (
-                frame if request.kind == "macro" else frame[frame.index <= _like(due, frame.index)]
-            )
-            if not finished.empty:
-                with _writing(self.folder):
-                    replace_file(path, finished.to_parquet)
-            return Cached(frame, tuple(notes))
+            self._store(path, request, frame, due)
+            return RawRows(frame, tuple(notes))
 
     def pin(self, source: str, request: Request, vintage: str) -> None:
-        """Keep the rows as they are now under `vintage`, whatever is downloaded later. A second time changes nothing."""
+        """Copy the rows as they are now to `vintage`. A second call changes nothing."""
         path, target = self.path(source, request), self._pinned_path(vintage)
         if target.exists() or not path.exists():
             return
-        with _writing(self.folder):
+        with _name_write_errors(self.folder):
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.link(path, target)
             except OSError:  # another volume, or a file system without hard links
                 replace_file(target, lambda temporary: copyfile(path, temporary))
 
-    def pinned(self, vintage: str) -> pd.DataFrame:
-        """The rows kept under `vintage`.
+    def read_pinned(self, vintage: str) -> pd.DataFrame:
+        """The rows stored under `vintage`.
 
         Raises
         ------
@@ -126,7 +127,8 @@ class Cache:
             return pd.read_parquet(path)
         except FileNotFoundError:
             raise DataError(
-                f"{path}: no rows are kept under vintage {vintage}; was the cache cleared since that run?"
+                f"{path}: no rows are stored under vintage {vintage}; was the cache cleared since "
+                "that run?"
             ) from None
         except (OSError, ValueError) as error:
             raise DataError(
@@ -145,12 +147,20 @@ class Cache:
     def _pinned_path(self, vintage: str) -> Path:
         if not re.fullmatch(r"[0-9a-f]{8,64}", vintage):
             raise DataError(
-                f"{vintage!r} is no vintage; one is written in 16 of the digits 0-9 and a-f"
+                f"{vintage!r} is not a vintage; a vintage is 16 characters of 0-9 and a-f"
             )
         return self.folder / "vintages" / f"{vintage}.parquet"
 
-    def _kept(self, path: Path, notes: list[str]) -> pd.DataFrame | None:
-        """The rows in `path`. A file that is no table of rows is moved aside, for a person to look at."""
+    def _store(self, path: Path, request: Request, frame: pd.DataFrame, due: pd.Timestamp) -> None:
+        """Write the rows that are closed at `due`."""
+        if request.kind != "macro":
+            frame = frame[frame.index <= _match_zone(due, frame.index)]
+        if not frame.empty:
+            with _name_write_errors(self.folder):
+                replace_file(path, frame.to_parquet)
+
+    def _read(self, path: Path, notes: list[str]) -> pd.DataFrame | None:
+        """The rows in `path`. A file that is not a table of rows is moved aside, for a person."""
         try:
             frame = pd.read_parquet(path)
             if frame.empty or not isinstance(frame.index, pd.DatetimeIndex):
@@ -159,78 +169,87 @@ class Cache:
             return None
         except (OSError, ValueError) as error:
             aside = path.with_suffix(".damaged")
-            with _writing(self.folder):
+            with _name_write_errors(self.folder):
                 path.replace(aside)
             notes.append(
-                f"{path}: could not be read ({str(error)[:120]}); moved to {aside.name} and downloaded again"
+                f"{path}: could not be read ({str(error)[:120]}); moved to {aside.name} and "
+                "downloaded again"
             )
             return None
         return frame
 
     @contextmanager
-    def _locked(self, path: Path) -> Iterator[None]:
+    def _lock(self, path: Path) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
         lock = FileLock(path.with_suffix(".lock"))
-        with _writing(self.folder):
+        with _name_write_errors(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 lock.acquire(timeout=PATIENCE)
             except Timeout:
                 raise DataError(
-                    f"{path}: another process has downloaded this series for {PATIENCE:g} s; end it, or wait and try again"
+                    f"{path}: another process has downloaded this series for {PATIENCE:g} s; end "
+                    "it, or wait and try again"
                 ) from None
         try:
+            # Left by a process that was killed while it wrote: only the holder of the lock writes.
             for leftover in path.parent.glob(f".{escape(path.name)}.*"):
-                leftover.unlink()  # of a process that was killed while it wrote: who writes holds the lock
+                leftover.unlink()
             yield
         finally:
             lock.release()
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _name_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be written ({error}); make it writable, free some space, or set prices.cache to another folder"
+            f"{folder}: cannot be written ({error}); make it writable, free some space, or set "
+            "prices.cache to another folder"
         ) from error
 
 
-def _extended(
+def _extend(
     request: Request,
-    kept: pd.DataFrame,
+    stored: pd.DataFrame,
     fetch: Callable[[date | None], pd.DataFrame],
     notes: list[str],
 ) -> pd.DataFrame:
-    """`kept` with what came after it; everything anew if the source has changed rows that both have."""
-    fresh = fetch(kept.index[-OVERLAP:][0].date())
-    both = kept.index.intersection(fresh.index)
-    if both.empty or _moved(kept.loc[both], fresh[~fresh.index.duplicated()].loc[both]):
+    """`stored` with the rows after it; all rows anew if the source has changed earlier ones."""
+    fresh = fetch(stored.index[-OVERLAP:][0].date())
+    both = stored.index.intersection(fresh.index)
+    if both.empty or _has_changed(stored.loc[both], fresh[~fresh.index.duplicated()].loc[both]):
         notes.append(
-            f"{request.name}: the source has changed earlier rows (dividend, split or revision); all downloaded again"
+            f"{request.name}: the source has changed earlier rows (dividend, split or revision); "
+            "all downloaded again"
         )
         return fetch(None)
-    # A row the source has dropped since stays; a row twice in the answer stays twice, for the check to see.
-    return pd.concat([kept[~kept.index.isin(fresh.index)], fresh]).sort_index(kind="stable")
+    # A row that the source has dropped stays; a duplicate in the response stays, for the check.
+    return pd.concat([stored[~stored.index.isin(fresh.index)], fresh]).sort_index(kind="stable")
 
 
-def _moved(before: pd.DataFrame, after: pd.DataFrame) -> bool:
+def _has_changed(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     columns = [name for name in COMPARED if name in before and name in after]
     old, new = before[columns].to_numpy(dtype=float), after[columns].to_numpy(dtype=float)
-    return bool((abs(new - old) > MOVED * abs(old)).any())
+    return bool((abs(new - old) > CHANGED * abs(old)).any())
 
 
-def _ends(frame: pd.DataFrame) -> pd.Timestamp:
-    """Index of the last row with a price: Yahoo has a coin's finished day for hours without one, beside the running day."""
+def _is_current(frame: pd.DataFrame, due: pd.Timestamp) -> bool:
+    return _last_priced(frame) >= _match_zone(due, frame.index)
+
+
+def _last_priced(frame: pd.DataFrame) -> pd.Timestamp:
+    """Index of the last row with a price: Yahoo shows a coin's last day for hours without one."""
     column = next((name for name in COMPARED if name in frame), None)
     priced = frame.index[frame[column].notna()] if column else frame.index
     return pd.Timestamp((priced if len(priced) else frame.index[:1])[-1])
 
 
-def _like(instant: pd.Timestamp, index: pd.Index) -> pd.Timestamp:
-    """`instant` in the way `index` writes time: naive dates or UTC."""
+def _match_zone(instant: pd.Timestamp, index: pd.Index) -> pd.Timestamp:
+    """`instant` as `index` writes time: naive or UTC."""
     if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
         return instant.tz_localize(None)
     return instant.tz_localize("UTC") if instant.tz is None else instant

@@ -1,4 +1,4 @@
-"""From a source's rows to bars that may be used: checked, stamped with the instant they were known, nothing still running."""
+"""From a source's rows to usable bars: checked, stamped when they were known, none running."""
 
 from hashlib import blake2b
 
@@ -6,16 +6,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from brokers.plurals import count
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
 
 DAY = pd.Timedelta(days=1)
 
 
-def finished(
+def clean_series(
     request: Request,
+    raw: pd.DataFrame,
+    *,
     source: str,
     origin: str,
-    raw: pd.DataFrame,
     closes: pd.Series,
     delay: pd.Timedelta,
     now: pd.Timestamp,
@@ -24,15 +26,19 @@ def finished(
 
     Parameters
     ----------
-    raw : rows as the source has them. Daily bars: naive midnight dates (a US session's or a UTC day); intraday: bar starts,
-        UTC. Columns `BAR_COLUMNS`. For macro: a UTC index of publication instants and `value`.
+    raw : rows as the source has them. Daily bars: naive midnight dates (of a US session or a UTC
+        day); intraday: bar starts, UTC. Columns `BAR_COLUMNS`. For macro: a UTC index of
+        publication instants and `value`.
+    source, origin : see `Series`.
     closes : from `calendar.session_closes`; sessions before its first are left out.
     delay : from a US close until its price is known.
+    now : the instant of knowledge (UTC).
 
     Raises
     ------
     DataError
-        Empty, unsorted, duplicated, shifted or future-dated rows; prices that are not positive; negative volume.
+        Empty, unsorted, duplicated, shifted or future-dated rows; prices that are not positive;
+        negative volume.
 
     """
     if raw.empty:
@@ -41,16 +47,19 @@ def finished(
     if request.kind == "session":
         raw = raw[raw.index >= closes.index[0]]
     notes: list[str] = []
-    frame = raw if request.kind == "macro" else _checked_bars(raw, request, origin, notes)
+    frame = raw if request.kind == "macro" else _clean_bars(raw, request, origin, notes)
     index = pd.DatetimeIndex(frame.index)
     known_at = (
         index if request.kind == "macro" else _known_at(request, origin, index, closes, delay)
     )
-    running = _running(index, known_at, request, origin, now, notes)
+    running = known_at > now
+    if running.any():
+        _check_running(index, known_at, request, origin, now)
+        notes.append(f"running bar of {_day(index[-1])} left out")
     frame = frame.set_axis(known_at.as_unit("ns").rename("known_at"))[~running]
     if frame.empty:
         raise DataError(
-            f"{origin}: no finished row of {request.name} has a price; check the symbol, or the file"
+            f"{origin}: no closed row of {request.name} has a price; check the symbol, or the file"
         )
     return Series(request, source, origin, frame, vintage(frame), tuple(notes))
 
@@ -73,9 +82,10 @@ def _check_order(index: pd.DatetimeIndex, origin: str) -> None:
     if (steps > 0).all():
         return
     row = int(np.argmin(steps > 0)) + 1
-    what = "stands twice" if steps[row - 1] == 0 else f"stands after {_day(index[row - 1])}"
+    what = "is a duplicate" if steps[row - 1] == 0 else f"comes after {_day(index[row - 1])}"
     raise DataError(
-        f"{origin}: row {row + 2}, {_day(index[row])} {what}; sort the rows by date and keep one a bar"
+        f"{origin}: row {row + 2}, {_day(index[row])} {what}; sort the rows by date and keep one "
+        "a bar"
     )
 
 
@@ -84,88 +94,63 @@ def _known_at(
 ) -> pd.DatetimeIndex:
     if request.timeframe != "1d":
         length = bar_length(request.timeframe)
-        _refuse(
-            index,
-            origin,
-            index.asi8 % pd.Index([length]).as_unit(index.unit).asi8[0] != 0,
-            f"is no start of a {request.timeframe} bar in UTC",
-        )
+        offset = index.asi8 % pd.Index([length]).as_unit(index.unit).asi8[0] != 0
+        _refuse(index, origin, offset, f"is not the start of a {request.timeframe} bar in UTC")
         return index + length
-    _refuse(
-        index,
-        origin,
-        index != index.normalize(),
-        "is no plain date; daily rows need the session's date without a time",
-    )
+    timed = index != index.normalize()
+    _refuse(index, origin, timed, "has a time; daily rows need the session's date without a time")
     if request.kind == "coin":
         return (index + DAY).tz_localize("UTC")
     close = closes.reindex(index)
-    _refuse(
-        index, origin, index > closes.index[-1], "lies in the future; have the dates been shifted?"
-    )
-    _refuse(
-        index,
-        origin,
-        close.isna().to_numpy(),
-        "is no New York session; have the dates been shifted by a time zone?",
-    )
+    late = index > closes.index[-1]
+    _refuse(index, origin, late, "is in the future; have the dates been shifted?")
+    unknown = close.isna().to_numpy()
+    why = "is not a New York session; have the dates been shifted by a time zone?"
+    _refuse(index, origin, unknown, why)
     return pd.DatetimeIndex(close) + delay
 
 
-def _refuse(index: pd.DatetimeIndex, origin: str, wrong: NDArray[np.bool_], why: str) -> None:
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(f"{origin}: {_day(index[row])} {why} ({int(wrong.sum())} such rows)")
+def _refuse(index: pd.DatetimeIndex, origin: str, refused: NDArray[np.bool_], why: str) -> None:
+    if rows := int(refused.sum()):
+        day = _day(index[int(np.argmax(refused))])
+        raise DataError(f"{origin}: {day} {why} ({count(rows, 'such row')})")
 
 
-def _running(
+def _check_running(
     index: pd.DatetimeIndex,
     known_at: pd.DatetimeIndex,
     request: Request,
     origin: str,
     now: pd.Timestamp,
-    notes: list[str],
-) -> NDArray[np.bool_]:
-    """Which rows have not ended: the last one may not have; anything later than that is no bar of this world."""
+) -> None:
+    """Only the last row may be running at `now`; anything later is a wrong date."""
     later = np.asarray(known_at > now)
-    if not later.any():
-        return later
     longest = pd.Timedelta(days=4) if request.kind == "macro" else DAY + pd.Timedelta(hours=12)
     if later.sum() > 1 or known_at[-1] > now + longest:
         first = index[int(np.argmax(later))]
         raise DataError(
-            f"{origin}: {_day(first)} lies in the future (now {now:%Y-%m-%d %H:%M} UTC); check clock and dates"
+            f"{origin}: {_day(first)} is in the future (now {now:%Y-%m-%d %H:%M} UTC); check the "
+            "clock and the dates"
         )
-    notes.append(f"running bar of {_day(index[-1])} left out")
-    return later
 
 
-def _checked_bars(
-    raw: pd.DataFrame, request: Request, origin: str, notes: list[str]
-) -> pd.DataFrame:
+def _clean_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[str]) -> pd.DataFrame:
     bars = {
         name: raw[name].to_numpy(dtype=float) if name in raw else np.full(len(raw), np.nan)
         for name in BAR_COLUMNS
     }
     index = pd.DatetimeIndex(raw.index)
     if request.kind == "session" and np.isnan(bars["adj_close"]).all():
-        notes.append("no adjusted close: ratios leave dividends out")
+        notes.append("no adjusted close: ratios exclude dividends")
     priced = ~np.isnan(bars["close"])
-    if not priced.all():
-        notes.append(
-            f"{int((~priced).sum())} rows without a close left out, last {_day(index[~priced][-1])}"
-        )
+    if rows := int((~priced).sum()):
+        last = _day(index[~priced][-1])
+        notes.append(f"{count(rows, 'row')} without a close left out, last {last}")
         bars, index = {name: values[priced] for name, values in bars.items()}, index[priced]
-    for name, values in bars.items():
-        wrong = (values < 0.0 if name == "volume" else values <= 0.0) | np.isinf(values)
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise DataError(
-                f"{origin}: {_day(index[row])} has {name} {values[row]:g}; a price must be positive; mend or remove the row"
-            )
+    _check_values(bars, index, origin)
     blank = np.isnan(bars["open"]) | np.isnan(bars["high"]) | np.isnan(bars["low"])
-    if blank.any():
-        notes.append(f"{int(blank.sum())} rows without open, high or low: the close stands there")
+    if rows := int(blank.sum()):
+        notes.append(f"{count(rows, 'row')} without open, high or low: the close is used")
     if request.kind == "coin":
         # A fill needs an open: the close before is the last price anyone saw.
         before = np.concatenate((bars["close"][:1], bars["close"][:-1]))
@@ -174,6 +159,20 @@ def _checked_bars(
     for name in ("open", "high", "low", "adj_close"):
         bars[name] = np.where(np.isnan(bars[name]), bars["close"], bars[name])
     return pd.DataFrame(bars, index=index)
+
+
+def _check_values(
+    bars: dict[str, NDArray[np.float64]], index: pd.DatetimeIndex, origin: str
+) -> None:
+    for name, values in bars.items():
+        refused = (values < 0.0 if name == "volume" else values <= 0.0) | np.isinf(values)
+        if refused.any():
+            row = int(np.argmax(refused))
+            allowed = "it must be 0 or more" if name == "volume" else "it must be positive"
+            raise DataError(
+                f"{origin}: {_day(index[row])} has {name} {values[row]:g}; {allowed} and "
+                "finite; correct or remove the row"
+            )
 
 
 def _day(instant: pd.Timestamp) -> str:

@@ -1,4 +1,4 @@
-"""Series from a service, by way of the cache."""
+"""Series from a service, through the cache."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brokers.prices import candles as exchange
-from brokers.prices import fred, probe, yahoo
+from brokers.prices import candles, fred, probe, public_exchange, yahoo
 from brokers.prices.cache import Cache
 from brokers.prices.clean import bar_length
 from brokers.prices.series import DataError, Request, Series, UnreachableError
@@ -16,50 +15,72 @@ from config.settings import Settings
 DAY = pd.Timedelta(days=1)
 
 
-def series(
+Clean = Callable[[pd.DataFrame, str], Series]  # raw rows and their origin, stamped and checked
+
+
+def update(
     request: Request,
     source: str,
     settings: Settings,
-    usable: Callable[[pd.DataFrame, str], Series],
-    known_at: pd.Series,
+    *,
+    clean: Clean,
+    last_due: pd.Timestamp,
     now: pd.Timestamp,
     refresh: bool,
-    pinned: Mapping[str, str] | None,
 ) -> Series:
-    """One series from `source`, downloaded as far as the cache lacks it, or the vintage `pinned` for it.
+    """One series from `source`, downloaded as far as the cache lacks it.
 
-    `usable` stamps and checks raw rows; `known_at` is the instant each New York session is known, by date.
+    `last_due` is the result of `due`; with `refresh` everything is downloaded.
     """
-    cache = Cache(Path(settings.prices.cache))
-    place = _place(source, settings)
-    origin = f"{place} {request.market if source == 'exchange' else request.name}"
-    if pinned is not None:
-        if request.name not in pinned:
-            raise DataError(
-                f"{origin}: that run did not use {request.name}; read it with the run's own config"
-            )
-        return usable(cache.pinned(pinned[request.name]), origin)
+    origin = _origin(request, source, settings)
 
     def fetch(start: date | None) -> pd.DataFrame:
         if source == "exchange":
-            return exchange.fetch(request, start, settings.exchange.prices_id, now)
+            return candles.fetch(request, start, settings.exchange.prices_id, now)
         return fred.fetch(request, start) if source == "fred" else yahoo.fetch(request, start)
 
-    last_due = due(request, known_at, now)
-    rows = cache.update(place, request, fetch, last_due, refresh, lambda raw: usable(raw, origin))
-    found = usable(rows.frame, origin)
-    return found._replace(notes=(*found.notes, *rows.notes))
+    rows = Cache(Path(settings.prices.cache)).update(
+        _cache_name(source, settings),
+        request,
+        fetch,
+        last_due=last_due,
+        check=lambda raw: clean(raw, origin),
+        refresh=refresh,
+    )
+    series = clean(rows.frame, origin)
+    return series._replace(notes=(*series.notes, *rows.notes))
 
 
-def kept(request: Request, source: str, settings: Settings) -> pd.DataFrame | None:
-    """Raw rows as they were last downloaded."""
-    return Cache(Path(settings.prices.cache)).read(_place(source, settings), request)
+def read_pinned(
+    request: Request, source: str, settings: Settings, pinned: Mapping[str, str], clean: Clean
+) -> Series:
+    """The vintage of one series that `pinned` names.
+
+    Raises
+    ------
+    DataError
+        It names none, or that vintage is gone.
+
+    """
+    origin = _origin(request, source, settings)
+    if request.name not in pinned:
+        raise DataError(
+            f"{origin}: that run did not use {request.name}; read it with the run's own config"
+        )
+    return clean(Cache(Path(settings.prices.cache)).read_pinned(pinned[request.name]), origin)
+
+
+def read_cached(request: Request, source: str, settings: Settings) -> pd.DataFrame | None:
+    """Raw rows as last downloaded."""
+    return Cache(Path(settings.prices.cache)).read(_cache_name(source, settings), request)
 
 
 def due(request: Request, known_at: pd.Series, now: pd.Timestamp) -> pd.Timestamp:
-    """Index of the last row a source should have: a session's or UTC day's date, a bar's start, a publication.
+    """Index of the last row a source should have at `now`.
 
-    Releases have no calendar here: one younger than a day counts as the newest.
+    It is a session's or UTC day's date, a bar's start, or a publication; `known_at` is the instant
+    each New York session is known, by date. Releases have no calendar here: one younger than a day
+    counts as the newest.
     """
     if request.kind == "macro":
         return now - DAY
@@ -69,43 +90,49 @@ def due(request: Request, known_at: pd.Series, now: pd.Timestamp) -> pd.Timestam
     return start if request.timeframe != "1d" else start.tz_localize(None)
 
 
-def pin(found: Mapping[Request, Series], settings: Settings) -> None:
-    """Keep what a run used, so that it can be read again."""
+def pin(loaded: Mapping[Request, Series], settings: Settings) -> None:
+    """Keep a copy of what a run used, so that it can be read again."""
     cache = Cache(Path(settings.prices.cache))
-    for request, one in found.items():
-        if one.source not in ("folder", "file", "sample"):
-            cache.pin(_place(one.source, settings), request, one.vintage)
+    for request, series in loaded.items():
+        if series.source not in ("folder", "file", "sample"):
+            cache.pin(_cache_name(series.source, settings), request, series.vintage)
 
 
 def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settings) -> None:
-    """Before any download, see whether the services of series that are not in the cache can be connected to.
+    """Check before any download that the services of series not in the cache can be reached.
 
-    `requests` come with their source. Nothing is looked at for a series that is in the cache, be it old.
+    `requests` come with their source. A series in the cache, however old, is not checked.
 
     Raises
     ------
     UnreachableError
-        One cannot, as its client would find out too, after a minute.
+        One cannot be reached; its client would need a minute to report that.
 
     """
     cache = Cache(Path(settings.prices.cache))
     missing: dict[str, Request] = {}
     for request, source in requests:
-        if not cache.path(_place(source, settings), request).exists():
+        if not cache.path(_cache_name(source, settings), request).exists():
             missing.setdefault(source, request)
     for source, request in missing.items():
-        place = _place(source, settings)
+        name = _cache_name(source, settings)
         url = (
-            exchange.address(place, request)
+            public_exchange.address(name, request)
             if source == "exchange"
             else {"fred": fred.URL, "yahoo": yahoo.URL}[source]
         )
-        if why := probe.unreachable(url):
+        if why := probe.connection_problem(url):
             raise UnreachableError(
-                f"{place}: {request.name} is not in the cache and {why}; check the network, or set prices.source"
+                f"{name}: {request.name} is not in the cache and {why}; check the network, or set "
+                "prices.source"
             )
 
 
-def _place(source: str, settings: Settings) -> str:
+def _cache_name(source: str, settings: Settings) -> str:
     """The cache's name of a source: rows of two exchanges must not be mixed."""
     return settings.exchange.prices_id if source == "exchange" else source
+
+
+def _origin(request: Request, source: str, settings: Settings) -> str:
+    series = request.market if source == "exchange" else request.name
+    return f"{_cache_name(source, settings)} {series}"

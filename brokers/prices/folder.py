@@ -12,41 +12,55 @@ TIME_COLUMNS = ("date", "timestamp", "datetime", "time", "observation_date")
 def fetch(request: Request, folder: Path) -> tuple[pd.DataFrame, str]:
     """The rows of `request` and the path they came from.
 
-    Daily bars lie in daily/<symbol>.csv (a leading ^ left out) with dates of the session or UTC day, macro values in
-    macro/<symbol>.csv with dates of observation (moved to publication here), intraday bars in
-    hourly/<BASE><QUOTE>_<timeframe>.csv with UTC bar starts. Parquet files of the same names are read as well.
+    Daily bars are in daily/<symbol>.csv (without a leading ^) with dates of the session or UTC day,
+    macro values in macro/<symbol>.csv with dates of observation (moved to publication here),
+    intraday bars in hourly/<BASE><QUOTE>_<timeframe>.csv with UTC bar starts. Parquet files of the
+    same names are read as well.
 
     Raises
     ------
     DataError
-        No such file, unreadable or cut off, columns missing, a cell that is no number, a time where a date should stand.
+        No such file, unreadable or cut off, columns missing, a cell that is not a number, a column
+        of dates that are not dates.
 
     """
     path = _path(request, folder)
     table = _read(path)
     index = _index(table, request, path)
-    wanted = ["value"] if request.kind == "macro" else list(BAR_COLUMNS)
     if request.kind == "macro":
-        table = (
-            table.rename(columns={table.columns[1]: "value"}) if len(table.columns) > 1 else table
-        )
-    if missing := [name for name in ("value", "close") if name in wanted and name not in table]:
-        raise DataError(f"{path}: has no column {missing[0]}; it has {', '.join(table.columns)}")
-    frame = pd.DataFrame({name: _numbers(table[name], path) for name in wanted if name in table})
-    frame.index = index
-    if request.kind == "macro":
-        from brokers.prices.fred import published
+        return _macro_values(request, table, index, path), str(path)
+    if "close" not in table:
+        raise _missing_column(path, "close", table)
+    columns = [name for name in BAR_COLUMNS if name in table]
+    frame = pd.DataFrame({name: _numbers(table[name], path) for name in columns})
+    return frame.set_axis(index), str(path)
 
-        frame = frame[frame["value"].notna()]
-        frame.index = published(request.symbol, pd.DatetimeIndex(frame.index))
-        frame = frame[
-            ~frame.index.duplicated(keep="last")
-        ]  # a weekend's values appear with Monday's
-    return frame, str(path)
+
+def _macro_values(
+    request: Request, table: pd.DataFrame, index: pd.DatetimeIndex, path: Path
+) -> pd.DataFrame:
+    """The second column by instant of publication."""
+    from brokers.prices.fred import publication_times
+
+    if len(table.columns) > 1:
+        table = table.rename(columns={table.columns[1]: "value"})
+    if "value" not in table:
+        raise _missing_column(path, "value", table)
+    frame = _numbers(table["value"], path).to_frame().set_axis(index)
+    frame = frame[frame["value"].notna()]
+    frame.index = publication_times(request.symbol, pd.DatetimeIndex(frame.index))
+    # A weekend's values appear with Monday's.
+    return frame[~frame.index.duplicated(keep="last")]
+
+
+def _missing_column(path: Path, column: str, table: pd.DataFrame) -> DataError:
+    return DataError(f"{path}: has no column {column}; it has {', '.join(table.columns)}")
 
 
 def own_values(path: Path, column: str) -> tuple[pd.DataFrame, str]:
-    """A user's own dated figures: CSV with Date (of publication) and `column`; known at the end of that UTC day.
+    """A user's own dated figures, each known at the end of its UTC day.
+
+    The CSV has Date (of publication) and `column`.
 
     Raises
     ------
@@ -58,11 +72,10 @@ def own_values(path: Path, column: str) -> tuple[pd.DataFrame, str]:
         raise DataError(f"{path}: no such file, but the settings name it")
     table = _read(path)
     if column not in table:
-        raise DataError(f"{path}: has no column {column}; it has {', '.join(table.columns)}")
+        raise _missing_column(path, column, table)
     frame = pd.DataFrame({"value": _numbers(table[column], path)})
-    frame.index = _index(table, Request(column, "macro"), path).tz_localize("UTC") + pd.Timedelta(
-        days=1
-    )
+    days = _index(table, Request(column, "macro"), path).tz_localize("UTC")
+    frame.index = days + pd.Timedelta(days=1)
     return frame[frame["value"].notna()], str(path)
 
 
@@ -70,17 +83,16 @@ def _path(request: Request, folder: Path) -> Path:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; prices.folder must hold daily/ and macro/")
     if request.timeframe != "1d":
-        place, stem = folder / "hourly", f"{request.market.replace('/', '')}_{request.timeframe}"
+        stem = f"hourly/{request.market.replace('/', '')}_{request.timeframe}"
     else:
-        place, stem = (
-            folder / ("macro" if request.kind == "macro" else "daily"),
-            request.symbol.removeprefix("^"),
-        )
+        subfolder = "macro" if request.kind == "macro" else "daily"
+        stem = f"{subfolder}/{request.symbol.removeprefix('^')}"
     for ending in (".csv", ".parquet"):
-        if (path := place / f"{stem}{ending}").is_file():
+        if (path := folder / f"{stem}{ending}").is_file():
             return path
     raise DataError(
-        f"{place}/{stem}.csv: no such file (nor .parquet), needed for {request.name}; add it or take the symbol out of the config"
+        f"{folder}/{stem}.csv: no such file (nor .parquet), needed for {request.name}; add it or "
+        "remove the symbol from the config"
     )
 
 
@@ -88,7 +100,7 @@ def _read(path: Path) -> pd.DataFrame:
     import pyarrow
     from pyarrow import csv, parquet
 
-    # The system's own allocator, because Arrow's keeps fifty megabytes after the last file.
+    # The system's own allocator: Arrow's holds fifty megabytes after the last file.
     pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     try:
         if path.stat().st_size == 0:
@@ -111,14 +123,13 @@ def _index(table: pd.DataFrame, request: Request, path: Path) -> pd.DatetimeInde
     if stamps.isna().any():
         row = int(stamps.isna().to_numpy().argmax())
         raise DataError(
-            f"{path}: row {row + 2}, {table[column].iloc[row]!r} is no date; write YYYY-MM-DD"
+            f"{path}: row {row + 2}, {table[column].iloc[row]!r} is not a date; write YYYY-MM-DD"
         )
     index = pd.DatetimeIndex(stamps)
     if request.timeframe == "1d" and index.tz is not None:
         # Files written from yfinance carry the exchange's midnight.
-        index = index.tz_convert(
-            "America/New_York" if request.kind == "session" else "UTC"
-        ).tz_localize(None)
+        zone = "America/New_York" if request.kind == "session" else "UTC"
+        index = index.tz_convert(zone).tz_localize(None)
     return index
 
 
@@ -128,6 +139,7 @@ def _numbers(column: pd.Series, path: Path) -> pd.Series:
     if bad.any():
         row = int(bad.to_numpy().argmax())
         raise DataError(
-            f"{path}: row {row + 2}, {column.name} is {column.iloc[row]!r}, which is no number; mend or remove the row"
+            f"{path}: row {row + 2}, {column.name} is {column.iloc[row]!r}, not a number; correct "
+            "or remove the row"
         )
     return numbers

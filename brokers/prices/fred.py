@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     import requests
 
 URL = "https://fred.stlouisfed.org/graph/fredgraph.csv"
-TIMEOUT = 15.0  # seconds for one answer, its last byte included
+TIMEOUT = 15.0  # seconds for one response, its last byte included
 STOP = stop_after_attempt(4) | stop_after_delay(20)
 WAIT = wait_random_exponential(multiplier=1, max=5)
-LONGEST_WAIT = 20.0  # seconds; a server that asks for a longer pause is left alone
+LONGEST_WAIT = 20.0  # seconds; a longer pause that a server asks for is not waited for
 NEW_YORK = ZoneInfo("America/New_York")
 
 
 class Release(NamedTuple):
-    """When a value is published: so many US business days (or calendar days) after its date, at an hour of New York."""
+    """When a value is published: `days` after its date, US business days if `business`.
+
+    `hour` is New York time.
+    """
 
     days: int
     hour: str
@@ -40,63 +43,71 @@ class Release(NamedTuple):
 
 
 RELEASES = {
-    # H.4.1: the Wednesday level on Thursday at 16:30, or on Friday when Thursday is a holiday (federalreserve.gov/releases/h41).
+    # H.4.1: the Wednesday level on Thursday at 16:30, or on Friday when Thursday is a holiday
+    # (federalreserve.gov/releases/h41).
     "WALCL": Release(1, "16:30"),
     "WTREGEN": Release(1, "16:30"),
     "WRESBAL": Release(1, "16:30"),
-    # The New York Fed gives the result soon after the operation closes at 13:30; 16:30 leaves FRED three hours to take it over.
+    # The New York Fed publishes the result soon after the operation closes at 13:30; 16:30 leaves
+    # FRED three hours to copy it.
     "RRPONTSYD": Release(0, "16:30"),
-    # Computed after the bond market's close. FRED shows it the next morning, at no promised hour: 18:00 lies after that day's stock
-    # close, so no session's reading can use it too early.
+    # Computed after the bond market's close. FRED shows it the next morning, at no promised hour:
+    # 18:00 is after that day's stock close, so no session's reading can use it too early.
     "BAMLH0A0HYM2": Release(1, "18:00"),
-    # The OFR updates its index once each business day from the day before, at no promised hour; 18:00 for the same reason.
+    # The OFR updates its index once each business day from the day before, at no promised hour;
+    # 18:00 for the same reason.
     "OFR_FSI": Release(1, "18:00"),
-    # Not FRED's, but kept beside its series: a UTC day's price of Bitcoin, known when that day has ended (20:00 or 19:00 in New York).
+    # Not FRED's, but in the same folder: a UTC day's price of Bitcoin, known when that day has
+    # ended (20:00 or 19:00 in New York).
     "BTC_coinmetrics": Release(0, "20:00", business=False),
-    # Friday's value on Wednesday at 08:30; on Thursday after a holiday from Monday to Wednesday (chicagofed.org, NFCI release dates).
+    # Friday's value on Wednesday at 08:30; on Thursday after a holiday from Monday to Wednesday
+    # (chicagofed.org, NFCI release dates).
     "NFCI": Release(3, "08:30"),
     "ANFCI": Release(3, "08:30"),
 }
-UNKNOWN = Release(
-    7, "18:00", business=False
-)  # later than any daily or weekly series; monthly and quarterly ones need a row above
+# Later than any daily or weekly series; monthly and quarterly ones need a row above.
+UNKNOWN = Release(7, "18:00", business=False)
 
 
 class _BusyError(UnreachableError):
-    """The server is there and asks to be left alone for some `seconds`."""
+    """The server asks for a pause of `seconds`."""
 
     seconds = 0.0
 
 
 def fetch(request: Request, start: date | None) -> pd.DataFrame:
-    """Values of the FRED series `request.symbol` observed from `start` on (None: all), as FRED has them today (revised).
+    """Values of the FRED series `request.symbol` from `start` on (None: all), revised as of today.
 
     Returns
     -------
-    One column `value` in the series' own unit; index: UTC instant of publication (see `published`), increasing. Days without a
-    value are left out; of several days published at once the last one stands.
+    One column `value` in the series' own unit; index: UTC instant of publication (see
+    `publication_times`), increasing. Days without a value are left out; of several days published
+    at once the last one is returned.
 
     Raises
     ------
     DataError
         Unknown series.
     UnreachableError
-        No usable answer after four attempts: no network, an outage, a rate limit, a page instead of CSV.
+        No usable response after four attempts: no network, an outage, a rate limit, a page instead
+        of CSV.
 
     """
-    retrying = Retrying(retry=retry_if_exception(_worth_it), stop=STOP, wait=_pause, reraise=True)
-    values = retrying(_asked, request.symbol, start).dropna()
-    frame = values.to_frame("value").set_axis(
-        published(request.symbol, pd.DatetimeIndex(values.index))
+    retrying = Retrying(
+        retry=retry_if_exception(_is_worth_repeating), stop=STOP, wait=_pause, reraise=True
     )
+    values = retrying(_download, request.symbol, start).dropna()
+    known_at = publication_times(request.symbol, pd.DatetimeIndex(values.index))
+    frame = values.to_frame("value").set_axis(known_at)
     return frame[~frame.index.duplicated(keep="last")]
 
 
-def published(name: str, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """UTC instants at which the values of the series `name` for the observation `dates` (naive midnights) were published.
+def publication_times(name: str, dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """UTC instants at which the values of the series `name` were published.
 
-    A date that is no business day counts as the next one: never too early. A series without a row in `RELEASES` is taken to
-    appear seven days later. Several dates may have the same instant (a weekend's and the Monday's).
+    `dates` are those of observation (naive midnights). A date that is not a business day counts as
+    the next one: never too early. A series without a row in `RELEASES` is assumed to appear seven
+    days later. Several dates may have the same instant (a weekend's and the Monday's).
     """
     release = RELEASES.get(name, UNKNOWN)
     if release.business:
@@ -124,7 +135,7 @@ def _holidays() -> np.ndarray:
     )
 
 
-def _asked(name: str, start: date | None) -> pd.Series:
+def _download(name: str, start: date | None) -> pd.Series:
     """One attempt: values by date of observation."""
     import requests
     from urllib3.exceptions import HTTPError
@@ -137,18 +148,19 @@ def _asked(name: str, start: date | None) -> pd.Series:
         raise _unreachable(name, f"{type(error).__name__}: {str(error)[:200]}") from error
     if response.status_code in (400, 404):
         raise DataError(
-            f"FRED: knows no series {name!r} (HTTP {response.status_code}); look its id up on fred.stlouisfed.org"
+            f"FRED: has no series {name!r} (HTTP {response.status_code}); look up its id on "
+            "fred.stlouisfed.org"
         )
     if response.status_code != 200:
         busy = _BusyError(str(_unreachable(name, f"HTTP {response.status_code}")))
-        asked = response.headers.get("Retry-After", "")
-        busy.seconds = float(asked) if asked.isdigit() else 0.0
+        seconds = response.headers.get("Retry-After", "")
+        busy.seconds = float(seconds) if seconds.isdigit() else 0.0
         raise busy
     return _values(name, body)
 
 
 def _body(response: "requests.Response") -> str:
-    """The whole body within `TIMEOUT`: requests' own limit begins again with every byte that drips in."""
+    """The whole body within `TIMEOUT`: requests' own limit begins again with every byte."""
     deadline = time.monotonic() + TIMEOUT
     parts = []
     while part := response.raw.read1(65_536, decode_content=True):
@@ -159,7 +171,7 @@ def _body(response: "requests.Response") -> str:
 
 
 def _values(name: str, body: str) -> pd.Series:
-    """The table in `body`; anything else, be it a login page or half a file, is no answer."""
+    """The table in `body`; anything else, such as a login page or half a file, is an error."""
     head = body.partition("\n")[0].strip().split(",")
     if len(head) != 2 or head[1].strip('"') != name:
         raise _unreachable(name, f"a page instead of CSV, beginning {body[:40]!r}")
@@ -169,17 +181,18 @@ def _values(name: str, body: str) -> pd.Series:
         return table["value"].astype(float).set_axis(dates)
     except ValueError as error:
         raise _unreachable(
-            name, f"CSV that breaks off or holds no numbers ({str(error)[:120]})"
+            name, f"CSV that is cut off or holds no numbers ({str(error)[:120]})"
         ) from error
 
 
 def _unreachable(name: str, what: str) -> UnreachableError:
     return UnreachableError(
-        f'FRED: no usable answer for {name}: {what}; check the network, try again later, or set prices.sources.{name} to "folder"'
+        f"FRED: no usable response for {name}: {what}; check the network, try again later, or set "
+        f'prices.sources.{name} to "folder"'
     )
 
 
-def _worth_it(error: BaseException) -> bool:
+def _is_worth_repeating(error: BaseException) -> bool:
     return isinstance(error, UnreachableError) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
 
 

@@ -1,7 +1,8 @@
-"""Landmark closes the embedded sample is pinned to: peaks, troughs and days on which something was decided.
+"""Landmark closes the embedded sample is pinned to: peaks, troughs and breakouts.
 
-Each is a fact anyone can look up in a newspaper or on a chart, and rounded as they print it. What lies between them is in no file:
-`sample.py` makes it up. Where the gate opened or shut, they stand closer, for a breakout is a matter of days.
+Each is a fact anyone can look up in a newspaper or on a chart, rounded as they print it. The closes
+between them are simulated by `sample.py`. Near an opening or closing of the gate they are closer
+together, for a breakout is a matter of days.
 """
 
 LANDMARKS: dict[str, dict[str, float]] = {

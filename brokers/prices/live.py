@@ -1,20 +1,27 @@
-"""Prices of now: daily history by way of the cache, the newest bars straight from the exchange."""
+"""Prices of now: daily history through the cache, the newest bars straight from the exchange."""
 
 from collections.abc import Collection, Mapping
 
 import pandas as pd
 
 from brokers.prices.candles import Candles
-from brokers.prices.clean import finished
-from brokers.prices.load import Prices, closes_and_delay, kept, known_until, load_each, sessions
+from brokers.prices.clean import clean_series
+from brokers.prices.load import (
+    Prices,
+    closes_and_delay,
+    known_until,
+    load_each,
+    read_cached,
+    sessions,
+)
 from brokers.prices.series import DataError, Request, Series
 from config.settings import ConfigError, Settings
 
-NEWEST = 10  # bars asked for at a time: more than a coin may miss before it counts as ended
+NEWEST = 10  # bars requested at a time: more than a coin may lack before it counts as ended
 
 
 class LivePrices:
-    """The live session's source: coins from the exchange's public API unless `prices.sources` says otherwise."""
+    """The live session's source: coins from the exchange's public API unless set otherwise."""
 
     final = False
 
@@ -22,7 +29,8 @@ class LivePrices:
         """Raises ConfigError where the prices would be simulated."""
         if settings.prices.source == "sample":
             raise ConfigError(
-                'prices.source is "sample": a live session on simulated prices would be a lie; use another source, or paper --replay'
+                'prices.source is "sample": a live session needs real prices; use another source, '
+                "or paper --replay"
             )
         self._timeframe = settings.exchange.timeframe
         self._daily = daily(settings)
@@ -32,19 +40,23 @@ class LivePrices:
     def history(
         self, now: pd.Timestamp, again: Collection[str] = ()
     ) -> tuple[Prices, Mapping[str, DataError]]:
-        """All daily series up to `now`, and which of them could not be had, and why: of those there is what was kept when they last could.
+        """All daily series up to `now`, and the errors of those that are not available.
 
-        The symbols in `again` are downloaded even if the cache has their newest row.
+        Of the latter the last version that was stored is returned. The symbols in `again` are
+        downloaded even if the cache has their newest row.
         """
-        series: dict[Request, Series] = {}
+        usable: dict[Request, Series] = {}
         failed: dict[str, DataError] = {}
-        for request, found in load_each(self._daily, now, again=again):
-            if isinstance(found, DataError):
-                failed[request.symbol] = found
-            usable = kept(self._daily, request, now) if isinstance(found, DataError) else found
-            if usable is not None:
-                series[request] = usable
-        return Prices(series, sessions(self._daily, now), known_until(self._daily, now)), failed
+        for request, loaded in load_each(self._daily, now, again=again):
+            series: Series | None
+            if isinstance(loaded, DataError):
+                failed[request.symbol] = loaded
+                series = read_cached(self._daily, request, now)
+            else:
+                series = loaded
+            if series is not None:
+                usable[request] = series
+        return Prices(usable, sessions(self._daily, now), known_until(self._daily, now)), failed
 
     def sessions(self, now: pd.Timestamp) -> int:
         """How many US sessions' closes were known at `now`."""
@@ -53,15 +65,21 @@ class LivePrices:
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """The newest bars of one coin that ended by `now`, by the instant they ended."""
         request = Request(history, "coin", self._markets[history], self._timeframe)
-        rows = self._candles.newest(request, now)
-        origin = f"{self._daily.exchange.prices_id} {request.market}"
-        return finished(
-            request, "exchange", origin, rows, *closes_and_delay(self._daily, now), now
-        ).frame
+        closes, delay = closes_and_delay(self._daily, now)
+        series = clean_series(
+            request,
+            self._candles.newest(request, now),
+            source="exchange",
+            origin=f"{self._daily.exchange.prices_id} {request.market}",
+            closes=closes,
+            delay=delay,
+            now=now,
+        )
+        return series.frame
 
 
 def daily(settings: Settings) -> Settings:
-    """The settings under which a live session keeps its history: bars of a day, coins from the exchange they are traded at."""
+    """The settings of a live session's history: daily bars, coins from the exchange of prices."""
     coins = {coin.history: "exchange" for coin in settings.coins_and_bitcoin()}
     prices = settings.prices.model_copy(update={"sources": coins | settings.prices.sources})
     return settings.model_copy(

@@ -9,28 +9,23 @@ import pandas as pd
 
 from brokers.prices import folder
 from brokers.prices.calendar import session_closes
-from brokers.prices.clean import finished
+from brokers.prices.clean import clean_series
 from brokers.prices.series import DataError, Request, Series, UnreachableError
+from brokers.prices.sources import OWN_COLUMNS, own_file, required_series, source_of
 from brokers.progress import Progress
 from config.settings import Settings
 
-LEAD = timedelta(
-    days=400
-)  # averages of the other series need a year before the index history begins
-OWN_COLUMNS = {
-    "flows": "flow",
-    "losses": "share",
-    "bitcoin_flows": "flow",
-    "open_interest": "value",
-}  # the user's own series and their column
+# Averages of the other series need a year before the index history begins.
+LEAD = timedelta(days=400)
 Known = TypeVar("Known", pd.DataFrame, pd.Series)
 
 
 class Prices(NamedTuple):
-    """All series of a run by request; `sessions` up to `now`: instant a session's close was known -> the close (UTC).
+    """All series of a run by request.
 
-    `sample`: every series is the embedded simulation, and `now` is at most its end. `fallback`: one sentence saying why it stands in for
-    real prices, "" where the settings ask for it or for nothing else.
+    `sessions` up to `now`: instant a session's close was known -> the close (UTC). `sample`: every
+    series is the embedded simulation, and `now` is at most its end. `fallback`: one sentence on why
+    the sample replaces real prices, "" where the settings ask for it or real prices are used.
     """
 
     series: Mapping[Request, Series]
@@ -46,7 +41,8 @@ class Prices(NamedTuple):
             return frame.iloc[: int(frame.index.searchsorted(instant, side="right"))]
 
         cut = {
-            request: one._replace(frame=until(one.frame)) for request, one in self.series.items()
+            request: series._replace(frame=until(series.frame))
+            for request, series in self.series.items()
         }
         return self._replace(series=cut, sessions=until(self.sessions), now=min(self.now, instant))
 
@@ -56,90 +52,63 @@ class Prices(NamedTuple):
         Raises
         ------
         DataError
-            It was not among those that were loaded.
+            It was not loaded.
 
         """
-        for request, one in self.series.items():
+        for request, series in self.series.items():
             if (request.symbol, request.timeframe) == (symbol, timeframe):
-                return one
+                return series
         raise DataError(
-            f"{symbol} ({timeframe}): its prices were not loaded, no rule of the settings reads them"
+            f"{symbol} ({timeframe}): its prices were not loaded, as no rule of the settings reads "
+            "them"
         )
-
-
-def wanted(*settings: Settings) -> list[Request]:
-    """The series these configurations read, each once."""
-    first: dict[tuple[str, str], Request] = {}
-    for one in settings:
-        for request in _wanted(one):
-            first.setdefault((request.symbol, request.timeframe), request)
-    return list(first.values())
-
-
-def _wanted(settings: Settings) -> list[Request]:
-    signal, confirmations = settings.signal, settings.confirmations
-    used = {*confirmations.enabled(), *settings.risk_curve.channels}
-    symbols = [signal.index, signal.broad]
-    symbols += [signal.volume] if "volume" in used else []
-    symbols += [signal.risky_credit, signal.safe_credit] if used & {"credit", "rates"} else []
-    symbols += confirmations.breadth.symbols if "breadth" in used else ()
-    requests = [Request(symbol, "session") for symbol in symbols]
-    if "liquidity" in used:
-        liquidity = confirmations.liquidity
-        requests += [
-            Request(symbol, "macro")
-            for symbol in (liquidity.assets, liquidity.treasury, liquidity.reverse_repos)
-        ]
-    for coin in settings.coins_and_bitcoin():
-        timeframes = dict.fromkeys(("1d", settings.exchange.timeframe))
-        requests += [
-            Request(coin.history, "coin", coin.market, timeframe) for timeframe in timeframes
-        ]
-    requests += [Request(name, "macro") for name, cut in settings.haircuts if cut.enabled]
-    if "exhaustion" in used:
-        requests.append(
-            Request(confirmations.exhaustion.symbol, "coin", settings.backtest.bitcoin_market)
-        )
-    return requests
 
 
 def load_prices(
     settings: Settings,
     now: pd.Timestamp,
+    *,
     refresh: bool = False,
     progress: Progress | None = None,
     pinned: Mapping[str, str] | None = None,
     may_fall_back: bool = False,
     also: Sequence[Settings] = (),
 ) -> Prices:
-    """Get every series that `settings` and `also` read, from where `settings` say; `now` (UTC) is the instant of knowledge: bars not
-    finished by then are left out.
+    """Load every series that `settings` and `also` read, from the sources that `settings` name.
 
-    With `pinned` (vintage by series name) the very data of an earlier run are read again instead of the newest. With `may_fall_back` and
-    `prices.source` "auto" for all, the embedded sample stands in for everything where a series is not in the cache and its service
-    cannot be reached; `Prices.fallback` then says why. Where nobody can be connected to, that takes a second or two.
+    Parameters
+    ----------
+    now : the instant of knowledge (UTC): bars not closed by then are left out.
+    refresh : download everything again.
+    pinned : vintage by series name: the very data of an earlier run instead of the newest.
+    may_fall_back : with `prices.source` "auto" for all, the embedded sample replaces every series
+        where one is not in the cache and its service cannot be reached; `Prices.fallback` then says
+        why. Without a network that takes a second or two.
 
     Raises
     ------
     DataError
-        The first series that cannot be had or used, or whose pinned vintage is gone.
+        The first series that is not available or not usable, or whose pinned vintage is gone.
+
     """
     if not (may_fall_back and pinned is None and _real_or_sample(settings)):
-        return _loaded(settings, now, refresh, progress, pinned, also)
+        return _load_all(
+            settings, now, refresh=refresh, progress=progress, pinned=pinned, also=also
+        )
     from brokers.prices import download
 
+    requests = [
+        (request, source_of(request, settings)) for request in required_series(settings, *also)
+    ]
     try:
-        download.refuse_unreachable(
-            [(request, source_of(request, settings)) for request in wanted(settings, *also)],
-            settings,
-        )
-        return _loaded(settings, now, refresh, progress, None, also)
-    except UnreachableError as unreachable:
-        return _sample_instead(settings, now, progress, unreachable, also)
+        download.refuse_unreachable(requests, settings)
+        return _load_all(settings, now, refresh=refresh, progress=progress, also=also)
+    except UnreachableError as error:
+        return _load_sample(settings, now, error, progress=progress, also=also)
 
 
 def _real_or_sample(settings: Settings) -> bool:
-    """Whether the settings leave it open: nothing in them names a source, or reads a file of the user's."""
+    """Whether the settings allow both: they name no source and read no file of the user's."""
     prices, haircuts = settings.prices, settings.haircuts
     return (
         prices.source == "auto"
@@ -148,62 +117,74 @@ def _real_or_sample(settings: Settings) -> bool:
     )
 
 
-def _sample_instead(
+def _load_sample(
     settings: Settings,
     now: pd.Timestamp,
-    progress: Progress | None,
     why: UnreachableError,
+    *,
+    progress: Progress | None,
     also: Sequence[Settings],
 ) -> Prices:
+    """The embedded sample in place of real prices, which are unreachable."""
     simulated = settings.model_copy(
         update={"prices": settings.prices.model_copy(update={"source": "sample"})}
     )
     try:
-        found = _loaded(simulated, now, False, progress, None, also)
+        prices = _load_all(simulated, now, progress=progress, also=also)
     except DataError as gap:
-        raise UnreachableError(f"{why} (the embedded sample cannot stand in: {gap})") from gap
+        raise UnreachableError(f"{why} (the embedded sample cannot replace it: {gap})") from gap
     reason = str(why).partition(";")[0]
-    return found._replace(
-        fallback=f"{reason}, so these are the simulated prices of the embedded sample, not the market's."
+    return prices._replace(
+        fallback=f"{reason}, so these are the simulated prices of the embedded sample, not the "
+        "market's."
     )
 
 
-def _loaded(
+def _load_all(
     settings: Settings,
     now: pd.Timestamp,
-    refresh: bool,
-    progress: Progress | None,
-    pinned: Mapping[str, str] | None,
-    also: Sequence[Settings],
+    *,
+    refresh: bool = False,
+    progress: Progress | None = None,
+    pinned: Mapping[str, str] | None = None,
+    also: Sequence[Settings] = (),
 ) -> Prices:
-    series = {}
-    for request, found in load_each(settings, now, refresh, progress, pinned, also):
-        if isinstance(found, DataError):
-            raise found
-        series[request] = found
+    loaded = load_each(settings, now, refresh=refresh, progress=progress, pinned=pinned, also=also)
+    usable = {}
+    for request, series in loaded:
+        if isinstance(series, DataError):
+            raise series
+        usable[request] = series
     return Prices(
-        series,
+        usable,
         sessions(settings, now),
         known_until(settings, now),
-        settings.prices.source == "sample",
+        sample=settings.prices.source == "sample",
     )
 
 
 def load_each(
     settings: Settings,
     now: pd.Timestamp,
+    *,
     refresh: bool = False,
     progress: Progress | None = None,
     pinned: Mapping[str, str] | None = None,
     also: Sequence[Settings] = (),
     again: Collection[str] = (),
 ) -> Iterator[tuple[Request, Series | DataError]]:
-    """As `load_prices`, one series at a time, with what is wrong in place of a series that cannot be used; the symbols in `again` are
-    downloaded even where the cache has all that is due.
+    """As `load_prices`, one series at a time, with the error in place of an unusable series.
+
+    The symbols in `again` are downloaded even where the cache has their newest row.
     """
-    for request in wanted(settings, *also):
+    for request in required_series(settings, *also):
         yield from load_requests(
-            [request], settings, now, refresh or request.symbol in again, progress, pinned
+            [request],
+            settings,
+            now,
+            refresh=refresh or request.symbol in again,
+            progress=progress,
+            pinned=pinned,
         )
 
 
@@ -211,53 +192,63 @@ def load_requests(
     requests: Sequence[Request],
     settings: Settings,
     now: pd.Timestamp,
+    *,
     refresh: bool = False,
     progress: Progress | None = None,
     pinned: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Request, Series | DataError]]:
-    """The same for any series, from where `settings` say."""
+    """As `load_each` for any series, from the sources that `settings` name."""
     for request in requests:
         source = source_of(request, settings)
         if progress:
             progress(f"{request.name} from {source}")
         try:
-            found = _one(request, source, settings, now, refresh, pinned)
-            if pinned is not None and found.vintage != pinned.get(request.name):
-                was = pinned.get(request.name, "none")
-                raise DataError(
-                    f"{found.origin}: {request.name} is not what that run used (vintage {found.vintage}, then {was}); it cannot be read again"
-                )
+            series = _load_one(request, source, settings, now, refresh=refresh, pinned=pinned)
+            if pinned is not None:
+                _check_vintage(series, pinned)
         except DataError as error:
             yield request, error
         else:
-            yield request, found
+            yield request, series
 
 
-def kept(settings: Settings, request: Request, now: pd.Timestamp) -> Series | None:
-    """One series as the cache has it, whatever its source now says; None where it has none, or none that can be used."""
+def _check_vintage(series: Series, pinned: Mapping[str, str]) -> None:
+    name = series.request.name
+    if series.vintage != pinned.get(name):
+        raise DataError(
+            f"{series.origin}: {name} is not what that run used (vintage {series.vintage}, then "
+            f"{pinned.get(name, 'none')}); it cannot be read again"
+        )
+
+
+def read_cached(settings: Settings, request: Request, now: pd.Timestamp) -> Series | None:
+    """One series as the cache has it, without a download; None where it has none that is usable."""
     from brokers.prices import download
 
     source = source_of(request, settings)
-    rows = download.kept(request, source, settings)
+    rows = download.read_cached(request, source, settings)
+    if rows is None:
+        return None
+    closes, delay = closes_and_delay(settings, now)
     try:
-        return (
-            None
-            if rows is None
-            else finished(
-                request,
-                source,
-                f"cache of {source} {request.name}",
-                rows,
-                *closes_and_delay(settings, now),
-                now,
-            )
+        return clean_series(
+            request,
+            rows,
+            source=source,
+            origin=f"cache of {source} {request.name}",
+            closes=closes,
+            delay=delay,
+            now=now,
         )
     except DataError:
         return None
 
 
 def known_until(settings: Settings, now: pd.Timestamp) -> pd.Timestamp:
-    """The instant of knowledge (UTC): `now`, or the end of the embedded sample where that is read, so that none of it is stale."""
+    """The instant of knowledge (UTC): `now`, at most the end of the embedded sample if it is read.
+
+    So nothing of the sample is stale.
+    """
     if settings.prices.source != "sample":
         return now
     from brokers.prices import sample
@@ -266,85 +257,67 @@ def known_until(settings: Settings, now: pd.Timestamp) -> pd.Timestamp:
 
 
 def sessions(settings: Settings, now: pd.Timestamp) -> pd.Series:
-    """New York sessions whose closes were known at `now`, or at the sample's end: instant known -> the close (UTC)."""
+    """New York sessions whose closes were known at `now`, or at the sample's end.
+
+    Index: the instant each was known; values: the closes (UTC).
+    """
     closes, delay = closes_and_delay(settings, now)
     known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
     return known[known.index <= known_until(settings, now)]
 
 
 def closes_and_delay(settings: Settings, now: pd.Timestamp) -> tuple[pd.Series, pd.Timedelta]:
-    """Closes of all New York sessions by date, some of them after `now`, and how long after one its price is known."""
+    """Closes of New York sessions by date, some after `now`, and the delay until one is known."""
     closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache), now)
     return closes, pd.Timedelta(minutes=settings.prices.publication_delay)
 
 
-def _one(
+def _load_one(
     request: Request,
     source: str,
     settings: Settings,
     now: pd.Timestamp,
+    *,
     refresh: bool,
     pinned: Mapping[str, str] | None,
 ) -> Series:
     closes, delay = closes_and_delay(settings, now)
 
-    def usable(raw: pd.DataFrame, origin: str) -> Series:
-        return finished(request, source, origin, raw, closes, delay, now)
+    def clean(raw: pd.DataFrame, origin: str) -> Series:
+        return clean_series(
+            request, raw, source=source, origin=origin, closes=closes, delay=delay, now=now
+        )
 
     if source == "file":
-        return usable(
-            *folder.own_values(
-                Path(own_file(request.symbol, settings)), OWN_COLUMNS[request.symbol]
-            )
-        )
+        path = Path(own_file(request.symbol, settings))
+        return clean(*folder.own_values(path, OWN_COLUMNS[request.symbol]))
     if source == "folder":
-        return usable(*folder.fetch(request, Path(settings.prices.folder)))
+        return clean(*folder.fetch(request, Path(settings.prices.folder)))
     if source == "sample":
-        return _simulated(request, settings, now)
+        return _simulate(request, settings, now)
     from brokers.prices import download
 
-    return download.series(request, source, settings, usable, closes + delay, now, refresh, pinned)
+    if pinned is not None:
+        return download.read_pinned(request, source, settings, pinned, clean)
+    last_due = download.due(request, closes + delay, now)
+    return download.update(
+        request, source, settings, clean=clean, last_due=last_due, now=now, refresh=refresh
+    )
 
 
-def _simulated(request: Request, settings: Settings, now: pd.Timestamp) -> Series:
-    """The sample's series up to `now`; its vintage is that of the whole, whenever it is read."""
+def _simulate(request: Request, settings: Settings, now: pd.Timestamp) -> Series:
+    """The sample's series up to `now`; its vintage is that of the whole series."""
     from brokers.prices import sample
 
     days = pd.DatetimeIndex(session_closes(sample.FIRST_SESSION, Path(settings.prices.cache)).index)
-    rows = sample.fetch(request, days)
-    found = finished(
+    closes, delay = closes_and_delay(settings, now)
+    series = clean_series(
         request,
-        "sample",
-        f"embedded sample of {request.name}",
-        rows,
-        *closes_and_delay(settings, now),
-        sample.END,
+        sample.fetch(request, days),
+        source="sample",
+        origin=f"embedded sample of {request.name}",
+        closes=closes,
+        delay=delay,
+        now=sample.END,
     )
-    return found._replace(frame=found.frame[found.frame.index <= now])
-
-
-def own_file(name: str, settings: Settings) -> str:
-    """The user's own file of one of `OWN_COLUMNS`; empty where none is named."""
-    file: str = (
-        getattr(settings.haircuts, name).file
-        if name in type(settings.haircuts).model_fields
-        else getattr(settings.evidence, name)
-    )
-    return file
-
-
-def source_of(request: Request, settings: Settings) -> str:
-    """Which source `request` comes from.
-
-    Figures of the user's own are a file. "auto" is FRED for macro, the exchange for intraday bars, Yahoo for the rest.
-    """
-    if request.symbol in OWN_COLUMNS:
-        return "file"
-    source = settings.prices.sources.get(request.symbol, settings.prices.source)
-    if source in ("folder", "sample"):
-        return source
-    if request.kind == "macro":
-        return "fred"
-    if request.timeframe != "1d":
-        return "exchange"
-    return "yahoo" if source == "auto" else source
+    return series._replace(frame=series.frame[series.frame.index <= now])

@@ -1,4 +1,4 @@
-"""What is wrong, or only odd, about each series."""
+"""What is wrong or unusual about each series."""
 
 from typing import Any, NamedTuple
 
@@ -8,15 +8,16 @@ import pandas as pd
 from brokers.prices.clean import bar_length
 from brokers.prices.series import Series
 
-SPIKE = {
-    "session": 0.15,
-    "coin": 0.5,
-    "macro": np.inf,
-}  # fraction a close moves in one bar before a person should look
+# Fraction of a close's move in one bar above which a person should look.
+SPIKE = {"session": 0.15, "coin": 0.5, "macro": np.inf}
 
 
 class Quality(NamedTuple):
-    """One series at a glance. `gaps` are missing bars inside its span, `behind` bars missing at its end until now."""
+    """One series at a glance.
+
+    `gaps` are missing bars between its first and last, `behind` those missing since; `odd_bars`
+    have an open or close outside high and low; `spikes` are moves beyond `SPIKE`.
+    """
 
     name: str
     source: str
@@ -35,54 +36,86 @@ class Quality(NamedTuple):
     notes: tuple[str, ...]
 
 
-def quality(one: Series, sessions: pd.Series, now: pd.Timestamp) -> Quality:
-    """Look at one series that was not refused; `sessions` are those known at `now`, by that instant."""
-    frame, request = one.frame, one.request
-    lacking = missing(one, sessions, now)
+def quality(series: Series, sessions: pd.Series, now: pd.Timestamp) -> Quality:
+    """Figures of one usable series; `sessions` are those known at `now`, by that instant."""
+    frame = series.frame
+    absent = missing(series, sessions, now)
     known_at = pd.DatetimeIndex(frame.index)
-    gaps = lacking[lacking < known_at[-1]]
-    jumps = known_at[:0]
-    no_volume = odd = 0
-    if request.kind != "macro":
-        moves = np.abs(np.diff(np.log(frame["close"].to_numpy())))
-        jumps = known_at[1:][moves > np.log1p(SPIKE[request.kind])]
-        no_volume = int((frame["volume"] == 0).sum() + frame["volume"].isna().sum())
-        outside = (frame[["open", "close"]].max(axis=1) > frame["high"] * (1 + 1e-9)) | (
-            frame[["open", "close"]].min(axis=1) < frame["low"] * (1 - 1e-9)
-        )
-        odd = int(outside.sum())
+    gaps = absent[absent < known_at[-1]]
+    spikes = _spikes(series)
     return Quality(
-        request.name, one.source, one.origin, frame.index[0], frame.index[-1], len(frame),
-        len(gaps), _last(gaps), no_volume, odd, len(jumps), _last(jumps), len(lacking) - len(gaps), one.vintage, one.notes,
-    )  # fmt: skip
+        name=series.request.name,
+        source=series.source,
+        origin=series.origin,
+        first=known_at[0],
+        last=known_at[-1],
+        rows=len(frame),
+        gaps=len(gaps),
+        last_gap=_last(gaps),
+        no_volume=_without_volume(series),
+        odd_bars=_odd_bars(series),
+        spikes=len(spikes),
+        last_spike=_last(spikes),
+        behind=len(absent) - len(gaps),
+        vintage=series.vintage,
+        notes=series.notes,
+    )
 
 
-def missing(one: Series, sessions: pd.Series, now: pd.Timestamp) -> pd.DatetimeIndex:
-    """The instants after the first bar of a series at which one should have been known and was not; `sessions` as for `quality`."""
-    known_at = pd.DatetimeIndex(one.frame.index)
+def _spikes(series: Series) -> pd.DatetimeIndex:
+    known_at = pd.DatetimeIndex(series.frame.index)
+    if series.request.kind == "macro":
+        return known_at[:0]
+    moves = np.abs(np.diff(np.log(series.frame["close"].to_numpy())))
+    return pd.DatetimeIndex(known_at[1:][moves > np.log1p(SPIKE[series.request.kind])])
+
+
+def _odd_bars(series: Series) -> int:
+    if series.request.kind == "macro":
+        return 0
+    frame = series.frame
+    body = frame[["open", "close"]]
+    above = body.max(axis=1) > frame["high"] * (1 + 1e-9)
+    below = body.min(axis=1) < frame["low"] * (1 - 1e-9)
+    return int((above | below).sum())
+
+
+def _without_volume(series: Series) -> int:
+    if series.request.kind == "macro":
+        return 0
+    volume = series.frame["volume"]
+    return int(((volume == 0) | volume.isna()).sum())
+
+
+def missing(series: Series, sessions: pd.Series, now: pd.Timestamp) -> pd.DatetimeIndex:
+    """The instants after a series' first bar at which a bar was due and is missing.
+
+    `sessions` as for `quality`.
+    """
+    known_at = pd.DatetimeIndex(series.frame.index)
     if known_at.empty:
         return known_at
-    due = _due(one, sessions, now)
+    due = _due(series, sessions, now)
     return pd.DatetimeIndex(due[due > known_at[0]].difference(known_at))
 
 
-def _due(one: Series, sessions: pd.Series, now: pd.Timestamp) -> pd.DatetimeIndex:
-    """The instants by which bars should have been known, up to now; macro values have no fixed times."""
-    if one.request.kind == "session":
+def _due(series: Series, sessions: pd.Series, now: pd.Timestamp) -> pd.DatetimeIndex:
+    """The instants by which bars are due, up to now; macro values have no fixed times."""
+    if series.request.kind == "session":
         return pd.DatetimeIndex(sessions.index)
-    if one.request.kind == "macro":
-        return pd.DatetimeIndex(one.frame.index[:0])
-    return pd.date_range(one.frame.index[0], now, freq=bar_length(one.request.timeframe))
+    if series.request.kind == "macro":
+        return pd.DatetimeIndex(series.frame.index[:0])
+    return pd.date_range(series.frame.index[0], now, freq=bar_length(series.request.timeframe))
 
 
 def _last(index: pd.DatetimeIndex) -> str:
     return f"{index[-1]:%Y-%m-%d}" if len(index) else ""
 
 
-def as_json(found: Quality) -> dict[str, Any]:
-    """Plain values by name."""
-    return found._asdict() | {
-        "first": found.first.isoformat(),
-        "last": found.last.isoformat(),
-        "notes": list(found.notes),
+def as_json(row: Quality) -> dict[str, Any]:
+    """`row` as JSON can hold it."""
+    return row._asdict() | {
+        "first": row.first.isoformat(),
+        "last": row.last.isoformat(),
+        "notes": list(row.notes),
     }

@@ -1,4 +1,4 @@
-"""What a source is asked for, what it gives, and what can go wrong."""
+"""What a price source is asked for, what it returns, and what can go wrong."""
 
 from typing import Literal, NamedTuple
 
@@ -7,25 +7,24 @@ import pandas as pd
 Kind = Literal["session", "coin", "macro"]
 BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 MACRO_COLUMNS = ("value",)
-SIBLINGS = {
-    "^RUT": "IWM",
-    "^GSPC": "RSP",
-}  # a fund that moves with the index: where it is read, its total return vouches for the index's closes
+# A fund that moves with the index: where it is read, its total return confirms the index's closes.
+SIBLINGS = {"^RUT": "IWM", "^GSPC": "RSP"}
 
 
 class DataError(Exception):
-    """Market data cannot be used: which file or symbol, which row or date, what to do. Exit code 3."""
+    """Market data cannot be used: which file or symbol, which row or date, what to do. Exit 3."""
 
 
 class UnreachableError(DataError):
-    """A source could not be asked: no network, an outage, a rate limit that outlasted the retries."""
+    """No usable response of a source: no network, an outage, a rate limit beyond the retries."""
 
 
 class Request(NamedTuple):
-    """One series to get.
+    """One series to load.
 
-    `symbol` is Yahoo's or FRED's name; `kind` says which calendar its bars follow: US sessions, every UTC day, or a
-    publication schedule. `market` (BASE/QUOTE) is a coin's name on an exchange. `timeframe` is a bar's length.
+    `symbol` is Yahoo's or FRED's name; `kind` says which calendar its bars follow: US sessions,
+    every UTC day, or a publication schedule. `market` (BASE/QUOTE) is a coin's name on an exchange.
+    `timeframe` is a bar's length.
     """
 
     symbol: str
@@ -35,15 +34,16 @@ class Request(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How messages and files call it."""
+        """Its name in messages and files."""
         return self.symbol if self.timeframe == "1d" else f"{self.symbol} {self.timeframe}"
 
 
 class Series(NamedTuple):
     """One series as it can be used.
 
-    `frame` is indexed by `known_at` (UTC, increasing, unique) with columns `BAR_COLUMNS`, or `MACRO_COLUMNS` for macro.
-    `origin` is the file or service it came from, `vintage` a hash of the content, `notes` the oddities mended on the way.
+    `frame` is indexed by `known_at` (UTC, increasing, unique) with columns `BAR_COLUMNS`, or
+    `MACRO_COLUMNS` for macro. `origin` is the file or service it came from, `vintage` a hash of the
+    content, `notes` what was repaired on the way.
     """
 
     request: Request

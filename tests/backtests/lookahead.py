@@ -1,7 +1,9 @@
-"""Does anything from the future move a decision? `python -m tests.backtests.lookahead --cuts 200 [--data FOLDER]` asks many times.
+"""Does anything from the future move a decision? `python -m tests.backtests.lookahead --cuts 200
+[--data FOLDER]` asks many times.
 
-Three questions, each at many instants and to the end. Two are those of `check lookahead`: cut every series there, rescale the adjusted
-prices up to it. The third is dearer: cut the *files* there, by the days written in them, and load them as of then.
+Three questions, each at many instants and to the end. Two are those of `check lookahead`: cut every
+series there, rescale the adjusted prices up to it. The third is dearer: cut the *files* there, by
+the days written in them, and load them as of then.
 """
 
 import argparse
@@ -12,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from backtests.checks.cut_points import instants
-from backtests.checks.lookahead import SEED, moved_by_cut, moved_by_rescaling
-from backtests.checks.snapshots import Outcome, difference, outcome
-from backtests.checks.timestamps import NEW_YORK, Finding, check_stamps, half_day
+from backtests.checks.cut_points import cut_points
+from backtests.checks.lookahead import SEED, findings_of_cut, findings_of_rescaling
+from backtests.checks.snapshots import Snapshot, difference, take_snapshot
+from backtests.checks.timestamps import NEW_YORK, Finding, check_timestamps, half_day
 from brokers.prices.load import load_prices
 from config.settings import Settings, load
 from tests.scenes import REAL
@@ -23,8 +25,12 @@ from tests.scenes import REAL
 DAY = pd.Timedelta(days=1)
 
 
-def moved_in_files(settings: Settings, full: Outcome, instant: pd.Timestamp) -> tuple[Finding, ...]:
-    """What is no longer as in `full` when the files themselves end at `instant`, by the days they name, and are loaded as of then."""
+def findings_of_files(
+    settings: Settings, full: Snapshot, instant: pd.Timestamp
+) -> tuple[Finding, ...]:
+    """What is no longer as in `full` when the files themselves end at `instant`, by the days they
+    name, and are loaded as of then.
+    """
     with tempfile.TemporaryDirectory() as folder:
         daily = Path(folder) / "daily"
         daily.mkdir()
@@ -40,12 +46,14 @@ def moved_in_files(settings: Settings, full: Outcome, instant: pd.Timestamp) -> 
         )
         if len(listed) < len(then.coins):
             raise ValueError(f"{instant}: files can be cut only where every coin is listed")
-        text = difference(full, outcome(then, load_prices(then, instant)), instant)
+        text = difference(full, take_snapshot(then, load_prices(then, instant)), instant)
     return (Finding("the files", instant, f"cut at {instant}, {text}"),) if text else ()
 
 
 def _until(path: Path, instant: pd.Timestamp) -> str:
-    """The file as it could be had at `instant`: a coin's day ends at 24:00 UTC, a session is known half an hour after its close."""
+    """The file as it could be had at `instant`: a coin's day ends at 24:00 UTC, a session is known
+    half an hour after its close.
+    """
     if path.stem.endswith(("-USD", "USDT")):
         last = (instant - DAY).normalize()
     else:
@@ -63,57 +71,62 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=REAL)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--set", action="append", default=[], help="a setting, as for main.py")
-    words = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
         settings = load(
             [],
             [
                 "prices.source=folder",
-                f"prices.folder={words.data}",
+                f"prices.folder={options.data}",
                 f"prices.cache={cache}",
-                *words.set,
+                *options.set,
             ],
         )
         prices = load_prices(settings, pd.Timestamp.now(tz="UTC"))
-        stamps = check_stamps(settings, prices)
-        wrong = _told(
-            f"series with a stamp earlier than can be, of {stamps.checked} stamps", stamps.wrong
-        )
-        full = outcome(settings, prices)
-        cuts = list(instants(prices, full, words.cuts, words.seed))
+        check = check_timestamps(settings, prices)
+        what = f"series with a timestamp earlier than possible, of {check.checked} timestamps"
+        wrong = _print_findings(what, check.findings)
+        full = take_snapshot(settings, prices)
+        cuts = list(cut_points(prices, full, options.cuts, options.seed))
         everything_listed = max(int(lines.known_at[0]) for lines in full.tables[1:])
         last_rows = min(
-            one.frame.index[-1] for request, one in prices.series.items() if request.kind == "coin"
+            series.frame.index[-1]
+            for request, series in prices.series.items()
+            if request.kind == "coin"
         )
         in_files = [
             instant
             for instant in cuts
             if everything_listed < instant.value and instant <= last_rows
-        ][: max(words.cuts // 5, 1)]
-        wrong += _ask("cuts", cuts, lambda instant: moved_by_cut(settings, prices, full, instant))
+        ][: max(options.cuts // 5, 1)]
+        wrong += _ask(
+            "cuts", cuts, lambda instant: findings_of_cut(settings, prices, full, instant)
+        )
         wrong += _ask(
             "later dividends and splits",
             cuts,
-            lambda instant: moved_by_rescaling(settings, prices, full, instant),
+            lambda instant: findings_of_rescaling(settings, prices, full, instant),
         )
         wrong += _ask(
-            "cuts of the files", in_files, lambda instant: moved_in_files(settings, full, instant)
+            "cuts of the files",
+            in_files,
+            lambda instant: findings_of_files(settings, full, instant),
         )
     return int(wrong > 0)
 
 
 def _ask(
-    what: str, cuts: Sequence[pd.Timestamp], moved: Callable[[pd.Timestamp], tuple[Finding, ...]]
+    what: str, cuts: Sequence[pd.Timestamp], find: Callable[[pd.Timestamp], tuple[Finding, ...]]
 ) -> int:
-    found = [findings[0] for instant in cuts if (findings := moved(instant))]
-    return _told(f"of {len(cuts)} {what} moved something", found)
+    first = [findings[0] for instant in cuts if (findings := find(instant))]
+    return _print_findings(f"of {len(cuts)} {what} changed something", first)
 
 
-def _told(what: str, found: Sequence[Finding]) -> int:
-    for one in found[:10]:
-        print(f"{one.series}: {one.text}")
-    print(f"{len(found)} {what}", flush=True)
-    return len(found)
+def _print_findings(what: str, findings: Sequence[Finding]) -> int:
+    for finding in findings[:10]:
+        print(f"{finding.series}: {finding.text}")
+    print(f"{len(findings)} {what}", flush=True)
+    return len(findings)
 
 
 if __name__ == "__main__":

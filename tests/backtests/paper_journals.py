@@ -1,4 +1,6 @@
-"""Journals of paper sessions to report on: a replay of made-up prices, and copies of it to which something has happened."""
+"""Journals of paper sessions to report on: a replay of made-up prices, and copies of it to which
+something has happened.
+"""
 
 import shutil
 import sqlite3
@@ -8,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.engine.inputs import prepare
+from backtests.engine.inputs import prepare_inputs
 from backtests.paper_sessions.summary import SessionReport, session_report
 from backtests.runs.replay import replay
 from brokers.prices.load import load_prices
@@ -16,19 +18,19 @@ from config.settings import load
 from tests.price_folder import overrides
 
 DAY = 86_400
-FIRST = 1_439_683_200  # 2015-08-16 00:00 UTC: BTC is bought at once, ETH five days later, SOL on 2015-09-20
+# 2015-08-16 00:00 UTC: BTC is bought at once, ETH five days later, SOL on 2015-09-20.
+FIRST = 1_439_683_200
 BARS = 45
 NOW = pd.Timestamp("2017-01-01", tz="UTC")
-FROM_FOLDER = [
-    "prices.source=folder"
-]  # without it a session that was no replay has its coins from an exchange
+# Without it a session that was no replay has its coins from an exchange.
+FROM_FOLDER = ["prices.source=folder"]
 
 
 def replayed(folder: Path, cache: Path, place: Path) -> Path:
     """A journal of `BARS` days through the live path, the first ending at `FIRST`."""
     window = ["backtest.start=2015-08-15", "backtest.end=2015-09-28", "allocation.band=0.05"]
     settings = load(None, [*overrides(folder, cache), *window])
-    replay(prepare(settings, load_prices(settings, NOW)), place / "replay.sqlite")
+    replay(prepare_inputs(settings, load_prices(settings, NOW)), place / "replay.sqlite")
     return place / "replay.sqlite"
 
 
@@ -56,7 +58,8 @@ def report_of(journal: Path, *settings: str, source: list[str] = FROM_FOLDER) ->
     return session_report(journal, [*source, *settings], NOW)
 
 
-# What makes a session of the replay: it ended otherwise, one bar earlier, before the order that the replay's end left open.
+# What makes a session of the replay: it ended otherwise, one bar earlier, before the order that the
+# replay's end left open.
 SESSION = (
     "UPDATE sessions SET outcome = 'done'",
     *without(BARS - 1),

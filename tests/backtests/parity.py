@@ -1,4 +1,7 @@
-"""Do backtrader and the kernel agree? `python -m tests.backtests.parity --pairs 500 [--data FOLDER]` asks many times."""
+"""Do backtrader and the kernel agree?
+
+`python -m tests.backtests.parity --pairs 500 [--data FOLDER]` asks many times.
+"""
 
 import argparse
 import tempfile
@@ -21,7 +24,9 @@ SEED = 20160707
 
 
 class Comparison(NamedTuple):
-    """How many orders differ in anything, the largest relative difference of equity or cash; and how much was compared."""
+    """How many orders differ in anything, the largest relative difference of equity or cash; and
+    how much was compared.
+    """
 
     differing: int
     equity_difference: float
@@ -32,8 +37,9 @@ class Comparison(NamedTuple):
 def compare(inputs: Inputs) -> Comparison:
     """Run both engines.
 
-    One coin has one order a decision, so orders are set side by side by decision and coin; the order in which fills happened
-    must be the same too. (When a cancelled order is written down differs: backtrader cancels at the next decision.)
+    One coin has one order a decision, so orders are set side by side by decision and coin; the
+    order in which fills happened must be the same too. (When a cancelled order is written down
+    differs: backtrader cancels at the next decision.)
     """
     run = simulate(inputs)
     orders, equity, cash = kernel_run(inputs)
@@ -154,7 +160,8 @@ def main() -> None:
         else f"no real data: {given.data} is no folder"
     )
     print(
-        f"{pairs} pairs ({where}), {trading} with orders, {orders} orders, {bars} bars: {bad} pairs differ; largest relative difference {worst:.1e}"
+        f"{pairs} pairs ({where}), {trading} with orders, {orders} orders, {bars} bars: "
+        f"{bad} pairs differ; largest relative difference {worst:.1e}"
     )
     raise SystemExit(bool(bad))
 

@@ -1,4 +1,5 @@
-"""In one process: the backtrader run against stock backtrader parts, and the kernel's time a parameter set.
+"""In one process: the backtrader run against stock backtrader parts, and the kernel's time a
+parameter set.
 
 python -m tests.bench.engines --data FOLDER [--runs 9]
 """
@@ -10,12 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import pandas as pd
 
 from backtests.engine import arrays, kernel
-from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.compiled import compiled
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.engine.rules import gate_rules
 from backtests.engine.simulation import simulate
 from brokers.prices.load import load_prices
@@ -54,7 +55,7 @@ def whole_set(inputs: Inputs) -> tuple[Any, ...]:
 run_set = kernel.run_set
 
 
-@numba.njit
+@compiled
 def sweep(sets: int, arguments: tuple[Any, ...]) -> None:
     """So many sets in one call, as a search runs them."""
     for _ in range(sets):
@@ -71,16 +72,14 @@ def main() -> None:
     given = parser.parse_args()
     gc.disable()  # as main.py does
     settings = load([], ["prices.source=folder", f"prices.folder={given.data}"])
-    inputs = prepare(settings, load_prices(settings, pd.Timestamp.now(tz="UTC")))
+    inputs = prepare_inputs(settings, load_prices(settings, pd.Timestamp.now(tz="UTC")))
     print(f"{len(inputs.grid)} bars, {len(inputs.coins)} coins, {len(inputs.table)} sessions")
     print(f"backtrader run  {median_seconds(lambda: simulate(inputs), given.runs) * 1e3:8.1f} ms")
     arguments = whole_set(inputs)
-    print(
-        f"kernel, a set   {median_seconds(lambda: sweep(SETS, arguments), given.runs) / SETS * 1e6:8.1f} us, {SETS} in one call"
-    )
-    print(
-        f"kernel, a set   {median_seconds(lambda: run_set(*arguments), given.runs * 50) * 1e6:8.1f} us, each called from Python"
-    )
+    in_one_call = median_seconds(lambda: sweep(SETS, arguments), given.runs) / SETS
+    print(f"kernel, a set   {in_one_call * 1e6:8.1f} us, {SETS} in one call")
+    by_itself = median_seconds(lambda: run_set(*arguments), given.runs * 50)
+    print(f"kernel, a set   {by_itself * 1e6:8.1f} us, each called from Python")
 
 
 if __name__ == "__main__":

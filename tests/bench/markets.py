@@ -13,9 +13,11 @@ APART = 97  # days by which one coin's returns lie behind another's
 
 
 def longer(prices: Prices, times: int) -> Prices:
-    """Everything since the first coin was listed `times` times, one after the other, each starting where the one before has ended.
+    """Everything since the first coin was listed `times` times, one after the other, each starting
+    where the one before has ended.
 
-    Records, breakouts and falls of the index come again as they were, so that a longer market is as busy as a short one.
+    Records, breakouts and falls of the index come again as they were, so that a longer market is as
+    busy as a short one.
     """
     coins = [one.frame for request, one in prices.series.items() if request.kind == "coin"]
     first, last = min(one.index[0] for one in coins), max(one.index[-1] for one in coins)

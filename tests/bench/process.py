@@ -1,9 +1,10 @@
-"""Whole processes, paired in one run: our backtest against a plain backtrader script, and the times of `evidence` and --help.
+"""Whole processes, paired in one run: our backtest against a plain backtrader script, and the times
+of `evidence` and --help.
 
     python -m tests.bench.process --data FOLDER --yardstick SCRIPT [--runs 3]
 
-SCRIPT is run as `python SCRIPT FOLDER`: a plain strategy on the same prices. Prints medians, ratios within each pair, and the
-largest memory of a process.
+SCRIPT is run as `python SCRIPT FOLDER`: a plain strategy on the same prices. Prints medians, ratios
+within each pair, and the largest memory of a process.
 """
 
 import argparse
@@ -54,30 +55,33 @@ def main() -> None:
             return command("backtest", "--no-report", *options)
 
         timed(ours())  # compiles the kernel and fills file caches
-        told = [timed(command("evidence")) for _ in range(given.runs)]
-        found: dict[str, list[tuple[float, float]]] = {
+        evidence = [timed(command("evidence")) for _ in range(given.runs)]
+        runs_by_name: dict[str, list[tuple[float, float]]] = {
             "yardstick": [],
             "strategy alone": [],
             "all benchmarks": [],
         }
         for _ in range(given.runs):
-            found["yardstick"].append(timed([python, given.yardstick, given.data]))
-            found["strategy alone"].append(timed(ours("--no-benchmarks")))
-            found["all benchmarks"].append(timed(ours()))
-    for name, runs in found.items():
-        ratios = [run[0] / yard[0] for run, yard in zip(runs, found["yardstick"], strict=True)]
+            runs_by_name["yardstick"].append(timed([python, given.yardstick, given.data]))
+            runs_by_name["strategy alone"].append(timed(ours("--no-benchmarks")))
+            runs_by_name["all benchmarks"].append(timed(ours()))
+    for name, runs in runs_by_name.items():
+        ratios = [
+            run[0] / yard[0] for run, yard in zip(runs, runs_by_name["yardstick"], strict=True)
+        ]
         seconds, memory = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
         span = f"{min(ratios):.3f} to {max(ratios):.3f}"
+        ratio = statistics.median(ratios)
         print(
-            f"{name:15} {seconds:6.2f} s, {statistics.median(ratios):.3f} times the yardstick ({span}), {memory:.0f} MB"
+            f"{name:15} {seconds:6.2f} s, {ratio:.3f} times the yardstick ({span}), {memory:.0f} MB"
         )
-    print(
-        f"evidence        {statistics.median(run[0] for run in told):6.2f} s with its page, {max(run[1] for run in told):.0f} MB"
-    )
+    seconds, memory = statistics.median(run[0] for run in evidence), max(run[1] for run in evidence)
+    print(f"evidence        {seconds:6.2f} s with its page, {memory:.0f} MB")
     helps = [timed([python, "main.py", "--help"])[0] for _ in range(10)]
     empty = [timed([python, "-c", "pass"])[0] for _ in range(10)]
     print(
-        f"--help          {statistics.median(helps):6.3f} s, an empty python {statistics.median(empty):.3f} s"
+        f"--help          {statistics.median(helps):6.3f} s, "
+        f"an empty python {statistics.median(empty):.3f} s"
     )
 
 

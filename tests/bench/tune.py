@@ -1,10 +1,13 @@
-"""The search: its kernel, how its time grows, beside what a user would search with instead, as a whole process, and its memory.
+"""The search: its kernel, how its time grows, beside what a user would search with instead, as a
+whole process, and its memory.
 
-    python -m tests.bench.tune --data FOLDER [--yardsticks FOLDER [--vectorbt PYTHON]] [--runs 5] [--parts kernel growth yardsticks process memory]
+    python -m tests.bench.tune --data FOLDER [--yardsticks FOLDER [--vectorbt PYTHON]] [--runs 5]
+    [--parts kernel growth yardsticks process memory]
 
-Sets are those of config/tune.toml: six parameters, 10,000 combinations, all confirmations on, a volatility target in four of five.
-The yardsticks' folder has vectorbt_sweep.py, run by PYTHON of an environment of its own that has vectorbt, and plain_backtrader.py;
-both read FOLDER and print their seconds. Times are medians, ratios are of runs beside each other. Leave the machine alone meanwhile.
+Sets are those of config/tune.toml: six parameters, 10,000 combinations, all confirmations on, a
+volatility target in four of five. The yardsticks' folder has vectorbt_sweep.py, run by PYTHON of an
+environment of its own that has vectorbt, and plain_backtrader.py; both read FOLDER and print their
+seconds. Times are medians, ratios are of runs beside each other. Leave the machine alone meanwhile.
 """
 
 import argparse
@@ -24,9 +27,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.engine.inputs import prepare
-from backtests.tuning.search.evaluator import Field
-from backtests.tuning.search.space import AS_IT_STANDS, Codes, space_of
+from backtests.engine.inputs import prepare_inputs
+from backtests.tuning.search.evaluator import Evaluator
+from backtests.tuning.search.space import CURRENT, Codes, space_of
 from brokers.prices.load import Prices, load_prices
 from config.settings import Settings, load
 from strategies.indicators import Ints
@@ -36,7 +39,8 @@ from tests.bench.process import ROOT, timed
 TUNE = ROOT / "config" / "tune.toml"
 SEGMENTS = 43  # as many as the real window is cut into
 VECTORBT_SETS, CHUNK = 1000, 100  # the chunk at which vectorbt is fastest
-# More combinations than the memory test takes; ranges so that a set of theirs is no slower than one of config/tune.toml.
+# More combinations than the memory test takes; ranges so that a set of theirs is no slower than one
+# of config/tune.toml.
 WIDE = """
 [tune]
 method = "random"
@@ -56,19 +60,21 @@ class Market(NamedTuple):
     settings: Settings
     prices: Prices
 
-    def field(self, threads: int = 0) -> Field:
-        """A field on which nothing has been worked out yet."""
-        return Field(prepare(self.settings, self.prices), space_of(self.settings), threads)
+    def evaluator(self, threads: int = 0) -> Evaluator:
+        """A evaluator on which nothing has been worked out yet."""
+        return Evaluator(
+            prepare_inputs(self.settings, self.prices), space_of(self.settings), threads
+        )
 
 
-def even_edges(field: Field) -> Ints:
+def even_edges(evaluator: Evaluator) -> Ints:
     """Segments of one length."""
-    return np.linspace(0, len(field.days), SEGMENTS + 1).astype(np.int64)
+    return np.linspace(0, len(evaluator.days), SEGMENTS + 1).astype(np.int64)
 
 
-def taken(field: Field, sets: int) -> Codes:
+def taken(evaluator: Evaluator, sets: int) -> Codes:
     """So many sets of the grid in its order, evenly spread."""
-    codes = np.concatenate([field.space.defaults(), field.space.grid()])
+    codes = np.concatenate([evaluator.space.defaults(), evaluator.space.grid()])
     return codes[np.linspace(0, len(codes) - 1, min(sets, len(codes))).astype(int)]
 
 
@@ -79,26 +85,29 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def a_set(field: Field, codes: Codes) -> float:
-    """Microseconds a set of one sweep: gate, trading and sums, and anew what their parameters change if the field has not seen these sets."""
-    edges = even_edges(field)
-    return seconds(lambda: field.sweep(codes, edges)) / len(codes) * 1e6
+def a_set(evaluator: Evaluator, codes: Codes) -> float:
+    """Microseconds a set of one sweep: gate, trading and sums, and anew what their parameters
+    change if the evaluator has not seen these sets.
+    """
+    edges = even_edges(evaluator)
+    return seconds(lambda: evaluator.sweep(codes, edges)) / len(codes) * 1e6
 
 
-def paired(fields: Sequence[Field], codes: Codes, runs: int) -> list[tuple[float, ...]]:
-    """`a_set` of each field, one after the other, so many times after one that does not count."""
-    return [tuple(a_set(field, codes) for field in fields) for _ in range(runs + 1)][1:]
+def paired(evaluators: Sequence[Evaluator], codes: Codes, runs: int) -> list[tuple[float, ...]]:
+    """`a_set` of each evaluator in turn, `runs` times after one that does not count."""
+    return [tuple(a_set(evaluator, codes) for evaluator in evaluators) for _ in range(runs + 1)][1:]
 
 
 def kernel(market: Market, sets: int, runs: int) -> None:
     """All sets in one thread and in all there are, and what they are prepared from."""
-    single, all_of_them = market.field(1), market.field()
+    single, all_of_them = market.evaluator(1), market.evaluator()
     codes, bars, coins = taken(single, sets), len(single.inputs.grid), len(single.inputs.coins)
     print(
         f"{len(codes):,} sets, {bars:,} bars, {coins} coins, {len(single.inputs.table):,} sessions"
     )
     print(
-        f"prepared in {seconds(lambda: market.field().plan(codes)):.2f} s, all that their parameters change"
+        f"prepared in {seconds(lambda: market.evaluator().plan(codes)):.2f} s, all that their "
+        "parameters change"
     )
     pairs = paired((single, all_of_them), codes, runs)
     for threads, times in zip((1, all_of_them.threads), zip(*pairs, strict=True), strict=True):
@@ -108,14 +117,14 @@ def kernel(market: Market, sets: int, runs: int) -> None:
             f"{threads} threads {one:8.1f} us a set, {each}, {one * len(codes) / 1e6:.2f} s in all"
         )
     print(
-        f"{all_of_them.threads} threads are {spread([alone / together for alone, together in pairs])} times as fast as one"
+        f"{all_of_them.threads} threads are "
+        f"{spread([alone / together for alone, together in pairs])} times as fast as one"
     )
-    targeted = codes[
-        codes[:, single.space.keys.index("allocation.target_volatility")] != AS_IT_STANDS
-    ]
+    targeted = codes[codes[:, single.space.keys.index("allocation.target_volatility")] != CURRENT]
     times = [one for (one,) in paired([single], targeted, runs)]
     print(
-        f"1 threads {statistics.median(times):8.1f} us a set of the {len(targeted):,} with a volatility target"
+        f"1 threads {statistics.median(times):8.1f} us a set of the {len(targeted):,} with a "
+        "volatility target"
     )
 
 
@@ -124,15 +133,18 @@ def growth(market: Market, sets: int, runs: int) -> None:
     coins = [Market(*with_coins(market.settings, market.prices, count)) for count in (2, 10)]
     bars = [market._replace(prices=longer(market.prices, times)) for times in (1, 10)]
     for what, two in (("coins", coins), ("bars", bars)):
-        fields = [one.field(1) for one in two]
+        evaluators = [one.evaluator(1) for one in two]
         sizes = [
-            len(field.inputs.coins) if what == "coins" else len(field.inputs.grid)
-            for field in fields
+            len(evaluator.inputs.coins) if what == "coins" else len(evaluator.inputs.grid)
+            for evaluator in evaluators
         ]
-        codes = taken(fields[0], sets)
-        pairs = paired(fields, codes, runs)
+        codes = taken(evaluators[0], sets)
+        pairs = paired(evaluators, codes, runs)
         small, large = (statistics.median(column) for column in zip(*pairs, strict=True))
-        slower = f"{spread([after / before for before, after in pairs])} times for {sizes[1] / sizes[0]:.1f} times the {what}"
+        slower = (
+            f"{spread([after / before for before, after in pairs])} times for "
+            f"{sizes[1] / sizes[0]:.1f} times the {what}"
+        )
         print(f"{sizes[0]:,} to {sizes[1]:,} {what}: {small:.1f} to {large:.1f} us a set, {slower}")
 
 
@@ -148,7 +160,7 @@ def yardsticks(market: Market, data: str, given: argparse.Namespace) -> None:
         swept_by_vectorbt(given.vectorbt, folder, data, 2 * CHUNK)  # compiles
     else:
         print("vectorbt: left out, --vectorbt names no python")
-    codes = taken(market.field(1), sets)
+    codes = taken(market.evaluator(1), sets)
     found = [
         {name: value for measure in measures for name, value in measure().items()}
         | ours(market, codes)
@@ -162,17 +174,21 @@ def yardsticks(market: Market, data: str, given: argparse.Namespace) -> None:
             if name not in own
         ]
         print(
-            f"{name:24} {statistics.median(one[name] for one in found):12,.1f} us a set{'; ' if beside else ''}{'; '.join(beside)}"
+            f"{name:24} {statistics.median(one[name] for one in found):12,.1f} us a "
+            f"set{'; ' if beside else ''}{'; '.join(beside)}"
         )
 
 
 def ours(market: Market, codes: Codes) -> dict[str, float]:
-    """Microseconds a set, medians of three: as `tune` runs, averages and all worked out anew; without that; in one thread."""
-    fields = [[market.field(threads) for _ in range(3)] for threads in (0, 1)]
-    for field in fields[1]:
-        field.plan(codes)
+    """Microseconds a set, medians of three: as `tune` runs, averages and all worked out anew;
+    without that; in one thread.
+    """
+    evaluators = [[market.evaluator(threads) for _ in range(3)] for threads in (0, 1)]
+    for evaluator in evaluators[1]:
+        evaluator.plan(codes)
     anew, prepared, single = (
-        statistics.median(a_set(field, codes) for field in some) for some in (fields[0], *fields)
+        statistics.median(a_set(evaluator, codes) for evaluator in some)
+        for some in (evaluators[0], *evaluators)
     )
     return {"ours": anew, "ours prepared": prepared, "ours prepared, one thread": single}
 
@@ -208,7 +224,9 @@ def process(market: Market, data: str, more: list[str], runs: int) -> None:
             found["read"].append(once())
     for name, times in found.items():
         print(
-            f"tune --no-report, all sets {name:8} {statistics.median(one for one, _ in times):6.2f} s, {max(memory for _, memory in times):.0f} MB"
+            f"tune --no-report, all sets {name:8} "
+            f"{statistics.median(one for one, _ in times):6.2f} s, "
+            f"{max(memory for _, memory in times):.0f} MB"
         )
 
 
@@ -270,7 +288,10 @@ def numbers(pattern: str, text: str) -> list[float]:
 def spread(ratios: list[float]) -> str:
     """Median and span."""
     digits = 0 if min(ratios) >= 100 else 2
-    return f"{statistics.median(ratios):,.{digits}f} ({min(ratios):,.{digits}f} to {max(ratios):,.{digits}f})"
+    return (
+        f"{statistics.median(ratios):,.{digits}f} ({min(ratios):,.{digits}f} to "
+        f"{max(ratios):,.{digits}f})"
+    )
 
 
 PARTS = ("kernel", "growth", "yardsticks", "process", "memory")

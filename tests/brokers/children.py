@@ -1,9 +1,12 @@
-"""The program's commands in processes of their own, at a time of the test's choosing: forked, in a second, from one that has everything imported.
+"""The program's commands in processes of their own, at a time of the test's choosing.
+
+Forked, in a second, from one that has everything imported.
 
     python -m tests.brokers.children
 
-reads a job a line from its input, forks a child for each, and answers with its process id, and when it has ended with its exit code (minus
-the signal that killed it). That process has one thread, as a fork wants it; the test exchange, which has many, stays where it is.
+reads a job a line from its input, forks a child for each, and answers with its process id, and when
+it has ended with its exit code (minus the signal that killed it). That process has one thread, as a
+fork wants it; the test exchange, which has many, stays where it is.
 """
 
 import json
@@ -30,7 +33,10 @@ BUG = 70
 
 
 class RealPace(SimulatedClock):
-    """Time that passes as it does, and by as much again as is waited for: nobody waits, and a child in between sees the same time."""
+    """Time that passes as it does, and by as much again as is waited for.
+
+    Nobody waits, and a child in between sees the same time.
+    """
 
     longest_sleep = float("inf")
 
@@ -43,7 +49,10 @@ class RealPace(SimulatedClock):
 
 
 class Children:
-    """The process that forks; one child at a time. `out` and `err` are what the last one has written there."""
+    """The process that forks; one child at a time.
+
+    `out` and `err` are what the last one has written there.
+    """
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.brokers.children"]
@@ -54,7 +63,9 @@ class Children:
         self._line()
 
     def start(self, w: World, *words: str, **environment: str) -> int:
-        """Begin `main.py WORDS` in the world of `w`, at its time, with its keys and `environment` ("": not set); the process id."""
+        """Begin `main.py WORDS` in the world of `w`, at its time, with its keys and `environment`
+        ("": not set); the process id.
+        """
         assert self._process.stdin is not None
         self._place = Path(w.settings.journal.folder).parent
         variables = (
@@ -114,7 +125,10 @@ def children() -> Iterator[Children]:
 
 
 def config(w: World, **changes: Any) -> Path:
-    """A file with the settings of `w`, for `--config`; `changes` by dotted key, with __ for the dot."""
+    """A file with the settings of `w`, for `--config`.
+
+    `changes` by dotted key, with __ for the dot.
+    """
     values = w.settings.model_dump(mode="json", exclude_none=True)
     for key, value in changes.items():
         section, _, name = key.partition("__")

@@ -1,4 +1,7 @@
-"""What the tests of the fault catalogue share: a world where nobody waits in real time, and what must hold after any misfortune."""
+"""What the tests of the fault catalogue share.
+
+A world where nobody waits in real time, and what must hold after any misfortune.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +14,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from brokers.commands import paper
-from brokers.journal.incident import Problem
+from brokers.journal.incident import Incident
 from brokers.journal.records import Intent
 from brokers.prices.load import Prices
 from tests.brokers.worlds import World, settings_for, world
@@ -31,12 +34,16 @@ def disturbed(
     cache: Path,
     place: Path,
     changes: Mapping[str, Any] | None = None,
+    *,
     start: str = START,
     downloads: bool = False,
 ) -> Iterator[World]:
-    """A world in which the price sources too wait for nothing: their pauses, unlike the session's, are real.
+    """A world in which the price sources too wait for nothing.
 
-    Prices come from memory, the ones at which orders are checked from the exchange; with `downloads` all come from the sites.
+    Their pauses, unlike the session's, are real.
+
+    Prices come from memory, the ones at which orders are checked from the exchange; with
+    `downloads` all come from the sites.
     """
     with (
         waiting_for_nothing(),
@@ -54,7 +61,9 @@ def disturbed(
 
 @lru_cache(maxsize=2)
 def undisturbed(folder: Path, cache: Path) -> Mapping[str, float]:
-    """What the account holds, beyond its grants, after the same cycle without a misfortune, all of it downloaded."""
+    """What the account holds, beyond its grants, after the same cycle without a misfortune, all of
+    it downloaded.
+    """
     with TemporaryDirectory() as place, disturbed(folder, cache, Path(place), downloads=True) as w:
         w.run()
         return w.owned()
@@ -72,7 +81,9 @@ def change(w: World, folder: Path, cache: Path, changes: Mapping[str, Any]) -> N
 
 
 def assert_as_undisturbed(w: World, expected: Mapping[str, float]) -> None:
-    """Holdings within one step of those of the undisturbed run, nothing lost, every intent done, the journal's sizes the exchange's."""
+    """Holdings within one step of those of the undisturbed run, nothing lost, every intent done,
+    the journal's sizes the exchange's.
+    """
     owned, now = w.owned(), w.clock.now()
     for coin, step in STEPS.items():
         assert owned[coin] == pytest.approx(expected[coin], abs=step), coin
@@ -86,7 +97,10 @@ def assert_as_undisturbed(w: World, expected: Mapping[str, float]) -> None:
 
 
 def assert_adopted(w: World, expected: Mapping[str, float]) -> None:
-    """As undisturbed: three orders were sent and three were taken; one without an answer was asked for by its id."""
+    """As undisturbed: three orders were sent and three were taken.
+
+    One without an answer was asked for by its id.
+    """
     assert_as_undisturbed(w, expected)
     assert bought(w) == ["BTC", "ETH", "SOL"] and len(posts(w)) == 3
     assert attempts(w) == [(coin, 1, "filled") for coin in STEPS]
@@ -94,7 +108,9 @@ def assert_adopted(w: World, expected: Mapping[str, float]) -> None:
 
 
 def assert_sound(w: World) -> None:
-    """Balances conserved, no id sent twice, nobody bothered who had asked for quiet, and journal and exchange agreeing on every fill."""
+    """Balances conserved, no id sent twice, nobody bothered who had asked for quiet, and journal
+    and exchange agreeing on every fill.
+    """
     assert w.venue.conserved()
     sent = [one["newClientOrderId"] for one in posts(w)]
     assert len(set(sent)) == len(sent)
@@ -140,9 +156,9 @@ def attempts(w: World) -> list[tuple[str, int, str]]:
         return [(row.symbol, row.attempt, row.status) for row in journal.orders()]
 
 
-def said(problems: list[Problem], kind: str) -> list[str]:
+def incident_texts(incidents: list[Incident], kind: str) -> list[str]:
     """What a person was told under one heading."""
-    return [problem.text for problem in problems if problem.kind == kind]
+    return [incident.text for incident in incidents if incident.kind == kind]
 
 
 def asked_for(w: World, path: str, host: str | None = None) -> list[Asked]:
@@ -157,7 +173,10 @@ def asked_for(w: World, path: str, host: str | None = None) -> list[Asked]:
 def outage(
     w: World, seconds: float, answer: Answer, begins: Any, hosts: tuple[str, ...] = (TESTNET,)
 ) -> list[Asked]:
-    """From the first request that `begins` on, for `seconds`, all `hosts` give `answer`; the requests that met it."""
+    """From the first request that `begins` on, for `seconds`, all `hosts` give `answer`.
+
+    The requests that met it.
+    """
     met: list[Asked] = []
     until: list[float] = []
 

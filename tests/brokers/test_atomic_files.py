@@ -1,10 +1,11 @@
-"""Files that are either whole or not there."""
+"""Files that are either complete or absent."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from brokers.atomic_files import replace_file
+from brokers.atomic_files import replace_file, replace_text
 
 
 def names(folder: Path) -> list[str]:
@@ -26,24 +27,35 @@ def test_an_old_file_is_replaced(tmp_path: Path):
     assert names(tmp_path) == ["file.txt"]
 
 
-@pytest.mark.parametrize("trouble", [ValueError, OSError, KeyboardInterrupt, SystemExit])
-def test_trouble_while_writing_leaves_the_old_file_and_no_litter(
-    tmp_path: Path, trouble: type[BaseException]
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_private_file_is_readable_by_this_user_only(tmp_path: Path):
+    private, shared, usual = (tmp_path / name for name in ("private", "shared", "usual"))
+    replace_file(private, lambda temporary: Path(temporary).write_text("new"))
+    replace_text(shared, "Größe")
+    usual.touch()
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert shared.stat().st_mode == usual.stat().st_mode
+    assert shared.read_text(encoding="utf-8") == "Größe"
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, SystemExit])
+def test_an_error_while_writing_leaves_the_old_file_and_no_leftovers(
+    tmp_path: Path, error: type[BaseException]
 ):
     target = tmp_path / "file.txt"
     target.write_text("old")
 
     def write(temporary: str) -> None:
         Path(temporary).write_text("half")
-        raise trouble
+        raise error
 
-    with pytest.raises(trouble):
+    with pytest.raises(error):
         replace_file(target, write)
     assert target.read_text() == "old"
     assert names(tmp_path) == ["file.txt"]
 
 
-def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path):
+def test_a_reader_sees_the_old_file_until_the_new_one_is_complete(tmp_path: Path):
     target = tmp_path / "file.txt"
     target.write_text("old")
     seen: list[str] = []
@@ -57,7 +69,7 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path):
     assert seen == ["old"]
 
 
-def test_trouble_with_the_last_step_leaves_no_litter(tmp_path: Path):
+def test_an_error_in_the_last_step_leaves_no_leftovers(tmp_path: Path):
     target = tmp_path / "a folder"
     target.mkdir()
     with pytest.raises(OSError):  # noqa: PT011  # its text is the system's

@@ -16,8 +16,8 @@ from tests.brokers.misfortunes import (
     bought,
     change,
     disturbed,
+    incident_texts,
     posts,
-    said,
     undisturbed,
 )
 from tests.brokers.worlds import DAY, epoch
@@ -32,8 +32,11 @@ def test_fault_31_the_testnet_is_reset(whole_folder: Path, cache: Path, tmp_path
         w.run()
         w.clock.sleep(DAY)
         w.venue.reset()
-        voice = w.run()
-        assert len(said(voice.problems, "reset")) == 1 and said(voice.problems, "moved") == []
+        observer = w.run()
+        assert (
+            len(incident_texts(observer.incidents, "reset")) == 1
+            and incident_texts(observer.incidents, "moved") == []
+        )
         assert bought(w) == ["BTC", "ETH", "SOL"] * 2  # what is not there any more is bought anew
         with w.journal() as journal:
             _, before, after = journal.equity()
@@ -41,8 +44,8 @@ def test_fault_31_the_testnet_is_reset(whole_folder: Path, cache: Path, tmp_path
         assert after.unit_value == pytest.approx(before.unit_value, rel=1e-12)
         assert after.flow == pytest.approx(5000.0 - before.value)
         w.clock.sleep(DAY)
-        voice = w.run()
-        assert voice.problems == [] and len(posts(w)) == 6
+        observer = w.run()
+        assert observer.incidents == [] and len(posts(w)) == 6
         with w.journal() as journal:
             last = journal.equity()[-1]
         assert (
@@ -60,24 +63,34 @@ def test_fault_31_a_reset_between_two_orders(
         w.venue.faults.add("reset", "POST", "order", nth=3)
         w.run()
         w.clock.sleep(DAY)
-        voice = w.run()
-        assert len(said(voice.problems, "reset")) + len(said(voice.problems, "moved")) == 1
+        observer = w.run()
+        assert (
+            len(incident_texts(observer.incidents, "reset"))
+            + len(incident_texts(observer.incidents, "moved"))
+            == 1
+        )
         with w.journal() as journal:
             first, second = journal.equity()
         assert abs(second.unit_value / first.unit_value - 1.0) < 0.05
         w.clock.sleep(DAY)
-        assert w.run().problems == []
+        assert w.run().incidents == []
         assert w.venue.conserved()
-        assert all(w.owned()[coin] * w.price(f"{coin}USDT", w.clock.now()) == pytest.approx(share * 5000, rel=0.2)
-                   for coin, share in (("BTC", 0.49), ("ETH", 0.294), ("SOL", 0.196)))  # fmt: skip
+        assert all(
+            w.owned()[coin] * w.price(f"{coin}USDT", w.clock.now())
+            == pytest.approx(share * 5000, rel=0.2)
+            for coin, share in (("BTC", 0.49), ("ETH", 0.294), ("SOL", 0.196))
+        )
 
 
 def test_fault_32_what_was_there_before_stays_and_does_not_count(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
-        voice = w.run()
-        assert "BNB, BTC, ETH, SOL, TRX: they are left alone" in said(voice.problems, "account")[0]
+        observer = w.run()
+        assert (
+            "BNB, BTC, ETH, SOL, TRX: left alone"
+            in incident_texts(observer.incidents, "account")[0]
+        )
         with w.journal() as journal:
             (equity,) = journal.equity()
         assert (equity.value, equity.cash) == (5000.0, 5000.0)
@@ -85,7 +98,7 @@ def test_fault_32_what_was_there_before_stays_and_does_not_count(
         w.venue.person.withdraw("BNB", "0.5")
         change(w, whole_folder, cache, OUT)
         w.clock.sleep(DAY)
-        assert said(w.run().problems, "moved") == []
+        assert incident_texts(w.run().incidents, "moved") == []
         for coin, step in STEPS.items():
             assert 0.0 <= w.owned()[coin] < step
         assert {one["symbol"] for one in posts(w)} == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
@@ -126,6 +139,7 @@ def test_fault_33_a_person_is_at_the_account(
     cache: Path,
     tmp_path: Path,
     by_hand: Callable[[BinanceVenue], None],
+    *,
     running: bool,
 ) -> None:
     """Between two bars, whether a session runs or not."""
@@ -141,14 +155,14 @@ def test_fault_33_a_person_is_at_the_account(
 
             held: dict[str, float] = {}
             w.venue.before_request = later
-            problems = w.run(once=False, until="2015-10-21 12:00").problems
+            incidents = w.run(once=False, until="2015-10-21 12:00").incidents
         else:
             w.run()
             held = w.owned()
             by_hand(w.venue)
             w.clock.sleep(DAY)
-            problems = w.run().problems
-        assert len(said(problems, "moved")) == 1
+            incidents = w.run().incidents
+        assert len(incident_texts(incidents, "moved")) == 1
         with w.journal() as journal:
             first, second = journal.equity()
             decision = journal.last_decision()
@@ -163,7 +177,7 @@ def test_fault_33_a_person_is_at_the_account(
                 target, rel=0.21
             )
         w.clock.sleep(DAY)
-        assert said(w.run().problems, "moved") == []
+        assert incident_texts(w.run().incidents, "moved") == []
         assert w.venue.conserved()
 
 
@@ -201,7 +215,7 @@ def test_fault_34_the_key_is_revoked(
         )
         with pytest.raises(
             CallAPersonError,
-            match=r"API key is of no use: it was revoked.*testnet\.binance\.vision",
+            match=r"API key does not work here: it was revoked.*testnet\.binance\.vision",
         ) as caught:
             w.run(once=False, until="2015-10-25")
         assert exit_code(caught.value) == EXCHANGE
@@ -241,7 +255,8 @@ def test_fault_35_the_key_may_withdraw(whole_folder: Path, cache: Path, tmp_path
         assert posts(w) == []
         change(w, whole_folder, cache, {})
         assert (
-            "never use such a key at a live exchange" in said(w.run().problems, "withdraw key")[0]
+            "never use such a key at a live exchange"
+            in incident_texts(w.run().incidents, "withdraw key")[0]
         )
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
@@ -261,7 +276,10 @@ def test_fault_36_futures_are_never_asked_for(
 def test_fault_37_an_own_order_in_no_journal_is_cancelled(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """As after an older copy of the journal was put back; with what it holds it would have been short of money."""
+    """As after an older copy of the journal was put back.
+
+    With what it holds it would have been short of money.
+    """
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.person.withdraw("USDT", "5000")  # the account is all there is
         with w.journal(locked=True) as journal:
@@ -270,9 +288,9 @@ def test_fault_37_an_own_order_in_no_journal_is_cancelled(
             "ETHUSDT", "120", type="LIMIT", price="30", timeInForce="GTC", newClientOrderId=id_
         )
         assert w.venue.matching.balances.free["USDT"] == 1400
-        voice = w.run()
+        observer = w.run()
         assert stray.status == "CANCELED"
-        assert any(id_ in text for text in said(voice.problems, "stray"))
+        assert any(id_ in text for text in incident_texts(observer.incidents, "stray"))
         assert [order.market.base for order in w.venue.orders[1:]] == ["BTC", "ETH", "SOL"]
         for coin, units in undisturbed(whole_folder, cache).items():
             assert w.owned()[coin] + (5000.0 if coin == "USDT" else 0.0) == pytest.approx(
@@ -304,14 +322,15 @@ def test_fault_37_an_open_order_of_somebody_else_is_left_alone(
     """What it holds still counts as there, and is not spent."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         theirs = w.venue.person.buy("ETHUSDT", "250", type="LIMIT", price="30", timeInForce="GTC")
-        voice = w.run()
-        assert theirs.status == "NEW" and said(voice.problems, "stray") == []
+        observer = w.run()
+        assert theirs.status == "NEW" and incident_texts(observer.incidents, "stray") == []
         with w.journal() as journal:
             (equity,) = journal.equity()
         assert equity.value == 5000.0
         # 2,500 USDT are free: BTC for 2,450, ETH for the rest, and no SOL.
         assert attempts(w) == [("BTC", 1, "filled"), ("ETH", 1, "filled")]
         assert any(
-            "SOL" in text and "smallest order" in text for text in said(voice.problems, "abandoned")
+            "SOL" in text and "smallest order" in text
+            for text in incident_texts(observer.incidents, "abandoned")
         )
         assert w.venue.conserved()

@@ -1,4 +1,8 @@
-"""The fault catalogue, rows 60 to 69: what a wrong configuration does, what people do wrong, and what is promised of secrets and of dry runs."""
+"""The fault catalogue, rows 60 to 69.
+
+What a wrong configuration does, what people do wrong, and what is promised of secrets and of dry
+runs.
+"""
 
 import json
 from collections.abc import Iterator
@@ -11,9 +15,9 @@ from typer.testing import CliRunner, Result
 
 import main
 from backtests.checks.parity import compare
-from backtests.engine.inputs import prepare
+from backtests.engine.inputs import prepare_inputs
 from backtests.engine.simulation import simulate
-from backtests.runs.replay import replayed_run
+from backtests.runs.replay import replay_run
 from backtests.runs.writer import order_list_hash
 from brokers.exchange.errors import CallAPersonError, TryLaterError
 from brokers.prices.load import load_prices
@@ -21,7 +25,7 @@ from config.secrets import Secrets
 from config.settings import load
 from tests.brokers import worlds
 from tests.brokers.children import config
-from tests.brokers.misfortunes import asked_for, bought, change, disturbed, intents, said
+from tests.brokers.misfortunes import asked_for, bought, change, disturbed, incident_texts, intents
 from tests.brokers.worlds import DAY, World
 from tests.exchange.account import KEY, SECRET
 from tests.exchange.proxy import Answer, Asked, internet
@@ -85,7 +89,9 @@ def test_fault_60_without_a_mode_it_is_a_dry_run() -> None:
     assert load().exchange.mode == "dry-run"
 
 
-SUPPORTED = "has no sandbox that is supported, so there is nowhere to send practice orders; choose one of binance"
+SUPPORTED = (
+    "has no supported sandbox, so there is nowhere to send test orders; choose one of binance"
+)
 
 
 @pytest.mark.parametrize(
@@ -118,14 +124,16 @@ def test_fault_60_on_the_testnet_nothing_signed_goes_anywhere_else(w: World) -> 
 
 
 @pytest.mark.parametrize("once", [True, False])
-def test_fault_61_keys_of_the_live_exchange_are_no_use_at_the_testnet(w: World, once: bool) -> None:
+def test_fault_61_keys_of_the_live_exchange_are_no_use_at_the_testnet(
+    w: World, *, once: bool
+) -> None:
     w.venue.keys.clear()
     began = w.clock.now()
     with pytest.raises(
         CallAPersonError,
-        match=r"-2015.*belongs to the live exchange in place of the sandbox.*make one that may trade",
+        match=r"-2015.*belongs to the live exchange in place of the sandbox.*one that may trade",
     ) as raised:
-        w.run(once)
+        w.run(once=once)
     assert main.exit_code(raised.value) == main.EXCHANGE
     assert KEY not in str(raised.value) and SECRET not in str(raised.value)
     assert w.clock.now() < began + 60.0
@@ -136,10 +144,10 @@ def test_fault_61_keys_of_the_live_exchange_are_no_use_at_the_testnet(w: World, 
 WRONG = {
     "unknown key": ("exchange.mod=testnet", "exchange.mod: unknown key", "did you mean 'mode'?"),
     "unknown section": ("exchanges.mode=testnet", "exchanges: unknown key"),
-    "secret": ("exchange.api_key=abc", "no secret belongs in a settings file"),
+    "secret": ("exchange.api_key=abc", "secrets are not allowed in settings files"),
     "weights": (
         coins(("BTC/USDT", 0.8), ("ETH/USDT", 0.3)),
-        "coins: the weights sum to 1.1; at most 1 is allowed",
+        "coins: the weights sum to 1.1; the maximum is 1",
     ),
     "negative weight": (
         coins(("BTC/USDT", -0.2), ("ETH/USDT", 0.3)),
@@ -156,7 +164,10 @@ WRONG = {
     "nan": ("exchange.amount=nan", "exchange.amount", "finite", "nan"),
     "infinite": ("guards.largest_turnover=inf", "guards.largest_turnover", "inf"),
     "word": ("guards.tick_gap=much", "guards.tick_gap", "'much'"),
-    "symbol": ("prices.sources.DOGE-USD=yahoo", "prices.sources.DOGE-USD: no such symbol is read"),
+    "symbol": (
+        "prices.sources.DOGE-USD=yahoo",
+        "prices.sources.DOGE-USD: no setting uses this symbol",
+    ),
 }
 
 
@@ -186,11 +197,11 @@ def test_fault_62_a_market_nobody_lists_is_refused_by_name(w: World, mode: str) 
     ids=["order", "turnover"],
 )
 def test_fault_63_an_order_or_a_day_too_large_is_not_traded(
-    w: World, whole_folder: Path, cache: Path, guard: dict[str, Any], kind: str, left: list[str]
+    w: World, *, whole_folder: Path, cache: Path, guard: dict[str, Any], kind: str, left: list[str]
 ) -> None:
     change(w, whole_folder, cache, guard)
-    problems = w.run().problems
-    (text,) = said(problems, kind)
+    incidents = w.run().incidents
+    (text,) = incident_texts(incidents, kind)
     assert f"{next(iter(guard))}" in text and "not ordered" in text
     assert bought(w) == left
     assert [one.symbol for one in intents(w)] == left
@@ -204,7 +215,7 @@ def test_fault_63_an_order_or_a_day_too_large_is_not_traded(
 def test_fault_63_a_price_a_hundred_times_off_is_not_traded_on(
     whole_folder: Path, cache: Path, tmp_path: Path, factor: float
 ) -> None:
-    """Candles in another unit, one agreeing with the next: only what is paid now gives them away."""
+    """Candles in another unit, one agreeing with the next: only the price paid now differs."""
 
     def other_unit(venue: Any, asked: Asked, execute: Any) -> Answer:
         rows = json.loads(execute().body)
@@ -226,14 +237,14 @@ def test_fault_63_a_price_a_hundred_times_off_is_not_traded_on(
             times=1000,
             where=lambda asked: asked.query["symbol"] == "BTCUSDT",
         )
-        problems = w.run().problems
+        incidents = w.run().incidents
         assert bought(w) == ["ETH", "SOL"]
         assert [(one.symbol, one.state) for one in intents(w)] == [
             ("BTC", "abandoned"),
             ("ETH", "done"),
             ("SOL", "done"),
         ]
-        (text,) = [problem.text for problem in problems if "off the close" in problem.text]
+        (text,) = [incident.text for incident in incidents if "off the close" in incident.text]
         assert text.startswith("buy ") and "BTC" in text and "guards.tick_gap allows 20%" in text
 
 
@@ -246,14 +257,20 @@ def everything_in(folder: Path) -> bytes:
 def test_fault_64_no_secret_is_left_in_output_logs_journal_or_run_folder(
     w: World, whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer that ends the session has key and signature in it; `tests/brokers/test_secrets_stay.py` tries every fault there is."""
+    """The answer that ends the session has key and signature in it.
+
+    `tests/brokers/test_secrets_stay.py` tries every fault there is.
+    """
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
 
     def echoed(asked: Asked, number: int) -> Answer | None:
         if not signed(asked):
             return None
-        text = f"-2015: {asked.headers['x-mbx-apikey']} {SECRET} may not ask https://{asked.host}{asked.path}?{asked.raw_query}"
+        text = (
+            f"-2015: {asked.headers['x-mbx-apikey']} {SECRET} may not ask "
+            f"https://{asked.host}{asked.path}?{asked.raw_query}"
+        )
         return Answer(401, json.dumps({"code": -2015, "msg": text}).encode())
 
     w.venue.before_request = echoed
@@ -294,7 +311,7 @@ def test_fault_65_a_dotenv_that_others_can_read_is_refused(
     dotenv.chmod(mode)
     result = paper(w, keys={})
     assert_refused(
-        result, main.USAGE, f"has mode {mode:o}, so that others can read it; run: chmod 600 .env"
+        result, main.USAGE, f"other users can read it (mode {mode:o}); run: chmod 600 .env"
     )
     assert KEY not in result.output and SECRET not in result.output
     assert w.network.hosts() == set()
@@ -348,8 +365,8 @@ def test_fault_67_a_dry_run_begun_without_a_network_waits_for_it(
             w.network.offline.clear()
 
     monkeypatch.setattr(w.clock, "sleep", until_it_is_back)
-    voice = w.run(once=False, until=f"{pd.Timestamp(back + 3600, unit='s')}")
-    assert "binance: markets" in said(voice.problems, "exchange")[0]
+    observer = w.run(once=False, until=f"{pd.Timestamp(back + 3600, unit='s')}")
+    assert "binance: markets" in incident_texts(observer.incidents, "exchange")[0]
     with w.journal() as journal:
         assert [row.symbol for row in journal.fills()] == ALL
 
@@ -373,7 +390,7 @@ def fills(w: World) -> list[tuple[str, float, float, float]]:
 
 
 def both_ways(
-    w: World, folder: Path, cache: Path, changes: dict[str, Any], thin: bool = False
+    w: World, folder: Path, cache: Path, changes: dict[str, Any], *, thin: bool = False
 ) -> tuple[Any, Any]:
     """What the same bar comes to on the testnet and in a dry run."""
     found = []
@@ -391,7 +408,7 @@ def both_ways(
 
 @pytest.mark.parametrize("thin", [False, True], ids=["deep", "thin"])
 def test_fault_68_a_dry_run_fills_no_better_than_the_testnet(
-    w: World, whole_folder: Path, cache: Path, thin: bool
+    w: World, whole_folder: Path, cache: Path, *, thin: bool
 ) -> None:
     testnet, dry = both_ways(w, whole_folder, cache, {}, thin)
     assert [coin for coin, *_ in dry] == ALL
@@ -436,8 +453,10 @@ def test_fault_69_a_replay_decides_and_orders_as_the_backtest_and_asks_nobody(
                 "backtest.end=2015-08-25",
             ],
         )
-        inputs = prepare(settings, load_prices(settings, pd.Timestamp("2017-01-01", tz="UTC")))
-        live, backtest = replayed_run(inputs, tmp_path / "journal.sqlite"), simulate(inputs)
+        inputs = prepare_inputs(
+            settings, load_prices(settings, pd.Timestamp("2017-01-01", tz="UTC"))
+        )
+        live, backtest = replay_run(inputs, tmp_path / "journal.sqlite"), simulate(inputs)
         assert network.hosts() == set()
     found = compare(live, backtest, list(inputs.coins))
     assert (found.differences, found.equity) == ((), 0.0)

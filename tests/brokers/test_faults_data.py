@@ -1,6 +1,7 @@
 """The fault catalogue, rows 38 to 49: what bad market data does to a session.
 
-In this world the first cycle buys BTC, ETH and SOL; a day later everything lies within its band, so that any order is one too many.
+In this world the first cycle buys BTC, ETH and SOL; a day later everything lies within its band, so
+that any order is one too many.
 """
 
 import json
@@ -16,12 +17,12 @@ import pytest
 from tenacity import stop_after_attempt
 
 from brokers.clock import SimulatedClock
-from brokers.journal.incident import Problem
+from brokers.journal.incident import Incident
 from brokers.journal.records import DecisionRow, GateRow
 from brokers.prices import calendar, yahoo
 from brokers.prices.series import DataError
 from main import MARKET_DATA, exit_code
-from tests.brokers.misfortunes import START, asked_for, bought, disturbed, said
+from tests.brokers.misfortunes import START, asked_for, bought, disturbed, incident_texts
 from tests.brokers.worlds import DAY, World, epoch
 from tests.exchange.proxy import DROPPED, Answer, Asked
 from tests.exchange.venue import LIVE, TESTNET, BinanceVenue
@@ -43,12 +44,15 @@ def downloading(
     cache: Path,
     place: Path,
     changes: dict[str, Any] | None = None,
+    *,
     start: str = START,
     cold: bool = False,
 ) -> Iterator[World]:
-    """A world whose prices are all downloaded, but for those up to START, which already are unless `cold`."""
+    """A world whose prices are all downloaded, but for those up to START, which already are unless
+    `cold`.
+    """
     with (
-        disturbed(folder, cache, place, FEWER | (changes or {}), start, downloads=True) as w,
+        disturbed(folder, cache, place, FEWER | (changes or {}), start=start, downloads=True) as w,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(yahoo, "STOP", stop_after_attempt(2))
@@ -71,7 +75,10 @@ def _downloaded(folder: Path, cache: Path) -> Mapping[Path, bytes]:
 
 
 def change_candles(w: World, symbol: str, change: Callable[[Rows], Rows]) -> None:
-    """From now on the exchange's candles of `symbol` ("": of all) are what `change` makes of them, until the faults are cleared."""
+    """From now on the exchange's candles of `symbol` ("".
+
+    Of all) are what `change` makes of them, until the faults are cleared.
+    """
 
     def changed(venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer]) -> Answer:
         return Answer(200, json.dumps(change(json.loads(execute().body))).encode())
@@ -171,7 +178,7 @@ def test_fault_39_on_candles_that_end_days_ago_nothing_is_decided(
         change_candles(w, "", until("2015-10-18"))
         with pytest.raises(
             DataError,
-            match="no coin has a bar that ended at 2015-10-20 00:00 UTC: nothing is decided on old prices",
+            match="no coin has a bar that ended at 2015-10-20 00:00 UTC: nothing is decided on",
         ) as raised:
             w.run()
         assert exit_code(raised.value) == MARKET_DATA
@@ -190,25 +197,28 @@ def test_fault_39_the_bar_is_decided_late_and_once_when_its_candles_come(
         change_candles(
             w, "", lambda rows: rows if w.clock.now() >= came else until("2015-10-18")(rows)
         )
-        voice = w.run(once=False, until="2015-10-20 00:30")
+        observer = w.run(once=False, until="2015-10-20 00:30")
         (row,) = decisions(w)
         assert row.time == FIRST
         assert came <= row.decided_at < came + 600
-        assert sum("no coin has a bar" in text for text in said(voice.problems, "data")) >= 3
         assert (
-            "BTC-USD: its newest bar ended 2 bars ago, at 2015-10-18 00:00 UTC: it is missing from then on"
-            in said(voice.problems, "data")
+            sum("no coin has a bar" in text for text in incident_texts(observer.incidents, "data"))
+            >= 3
+        )
+        assert (
+            "BTC-USD: its newest bar ended 2 bars ago, at 2015-10-18 00:00 UTC: "
+            "later bars are missing" in incident_texts(observer.incidents, "data")
         )
         assert bought(w) == ALL
 
 
-def test_fault_39_a_single_stale_coin_is_told_kept_and_after_three_bars_closed(
+def test_fault_39_a_single_stale_coin_is_reported_kept_and_after_three_bars_closed(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_candles(w, "BTC", until("2015-10-20"))
-        voice = w.run(once=False, until="2015-10-23 00:00:10")
+        observer = w.run(once=False, until="2015-10-23 00:00:10")
         rows = decisions(w)
         assert [row.missing[0] for row in rows] == [0.0, 1.0, 2.0, 3.0]
         assert [row.targets[0] == row.current[0] for row in rows[1:]] == [True, True, False]
@@ -217,10 +227,10 @@ def test_fault_39_a_single_stale_coin_is_told_kept_and_after_three_bars_closed(
             for row in rows[1:3]
             for target, present in zip(row.targets, row.current, strict=True)
         )
-        told = said(voice.problems, "data")
+        told = incident_texts(observer.incidents, "data")
         assert [
-            f"BTC-USD: its newest bar ended {n} bars ago" in text
-            for n, text in zip((1, 2, 3), told, strict=True)
+            f"BTC-USD: its newest bar ended {ago} ago" in text
+            for ago, text in zip(("1 bar", "2 bars", "3 bars"), told, strict=True)
         ] == [True] * 3
         assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [
             ("BTC", "SELL")
@@ -230,20 +240,20 @@ def test_fault_39_a_single_stale_coin_is_told_kept_and_after_three_bars_closed(
         assert [(order.market.base, order.side) for order in w.venue.orders[4:]] == [("BTC", "BUY")]
 
 
-def test_fault_40_a_bar_missing_inside_is_told_once_and_filled_in_later(
+def test_fault_40_a_bar_missing_inside_is_reported_once_and_filled_in_later(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
         change_candles(w, "BTC", without("2015-10-15", "2015-10-17"))
-        voice = w.run(once=False, until="2015-10-21 00:00:10")
+        observer = w.run(once=False, until="2015-10-21 00:00:10")
         assert [row.time for row in decisions(w)] == [FIRST, SECOND]
-        (told,) = said(voice.problems, "gap")
+        (told,) = incident_texts(observer.incidents, "gap")
         assert told.startswith(
             "binance BTC/USDT: 2 bars of the last year are missing, the newest that of 2015-10-18"
         )
         assert bars(w, SECOND)["BTC"] == (close(w, "BTC", "2015-10-20"), 0)
         w.venue.faults.clear()
-        assert next_day(w).problems == []
+        assert next_day(w).incidents == []
         kept = pd.read_parquet(next((tmp_path / "cache").glob("binance/BTC-USD*.parquet")))
         assert list(kept.index[-9:]) == list(pd.date_range("2015-10-14", "2015-10-22"))
 
@@ -254,7 +264,7 @@ def test_fault_40_a_bar_that_stands_twice_is_no_bar(
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_candles(w, "BTC", doubled("2015-10-20"))
-        _assert_held_on_the_last_good_close(w, "2015-10-20 stands twice", "BTC")
+        _assert_held_on_the_last_good_close(w, "2015-10-20 is a duplicate", "BTC")
 
 
 def test_fault_40_candles_out_of_order_are_put_in_order(
@@ -262,7 +272,7 @@ def test_fault_40_candles_out_of_order_are_put_in_order(
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         change_candles(w, "", lambda rows: rows[::-1])
-        assert said(w.run().problems, "data") == []
+        assert incident_texts(w.run().incidents, "data") == []
         assert bars(w, FIRST) == {coin: (close(w, coin, "2015-10-19"), 0) for coin in ALL}
         assert bought(w) == ALL
 
@@ -277,7 +287,7 @@ STOPS = {
     ("factors", "words"),
     [
         ({"BTC": 0.0, "ETH": -1.0}, "a price must be positive"),
-        ({"BTC": 10.0, "ETH": 0.1}, "not believed before another one agrees"),
+        ({"BTC": 10.0, "ETH": 0.1}, "not used before another candle confirms it"),
     ],
     ids=["no price", "spike"],
 )
@@ -290,19 +300,22 @@ def test_fault_41_a_bad_tick_is_not_believed(
             change_candles(w, coin, times(factor, "2015-10-20"))
         _assert_held_on_the_last_good_close(w, words, *factors)
         w.venue.faults.clear()
-        assert next_day(w).problems == []
+        assert next_day(w).incidents == []
         assert bars(w, SECOND + DAY) == {coin: (close(w, coin, "2015-10-21"), 0) for coin in ALL}
         assert bought(w) == ALL
 
 
 def _assert_held_on_the_last_good_close(w: World, words: str, *coins: str) -> None:
-    """A day later the newest bars of `coins` are refused, by `words`: they count as missing, and nothing is traded."""
-    problems = next_day(w).problems
-    assert {text.split(":")[0] for text in said(problems, "data")} == {
+    """A day later the newest bars of `coins` are refused, by `words`.
+
+    They count as missing, and nothing is traded.
+    """
+    incidents = next_day(w).incidents
+    assert {text.split(":")[0] for text in incident_texts(incidents, "data")} == {
         f"{coin}-USD" for coin in coins
     }
-    assert all(words in text for text in said(problems, "data"))
-    assert len(said(problems, "data")) == len(problems)
+    assert all(words in text for text in incident_texts(incidents, "data"))
+    assert len(incident_texts(incidents, "data")) == len(incidents)
     assert bars(w, SECOND) == {
         coin: (close(w, coin, "2015-10-19"), 1)
         if coin in coins
@@ -324,8 +337,8 @@ def test_fault_41_a_crash_that_the_next_bar_goes_on_from_is_believed(
         w.run()
         crash = times(0.4, "2015-10-20")
         change_candles(w, "BTC", lambda rows: times(0.4, "2015-10-21")(crash(rows)))
-        problems = next_day(w).problems
-        assert said(problems, "data") == []
+        incidents = next_day(w).incidents
+        assert incident_texts(incidents, "data") == []
         assert bars(w, SECOND)["BTC"] == (pytest.approx(0.4 * close(w, "BTC", "2015-10-20")), 0)
 
 
@@ -338,7 +351,9 @@ def test_fault_41_what_is_held_and_has_no_price_at_all_stops_the_decision(
             file.unlink()
         change_candles(w, "BTC", times(0.0, "2015-10-20"))
         w.clock.sleep(DAY)
-        with pytest.raises(DataError, match="no price of BTC can be had, which is held"):
+        with pytest.raises(
+            DataError, match="the account holds BTC, of which no price is available"
+        ):
             w.run()
         assert [row.time for row in decisions(w)] == [FIRST]
         w.venue.faults.clear()
@@ -379,9 +394,9 @@ def test_fault_41_a_bent_close_of_a_us_series_orders_nothing(
         w.run()
         usual = decisions(w)[0]
 
-        def after(session: pd.Timestamp) -> tuple[list[Problem], DecisionRow]:
+        def after(session: pd.Timestamp) -> tuple[list[Incident], DecisionRow]:
             w.clock.sleep((session + pd.Timedelta(days=1, seconds=2)).timestamp() - w.clock.now())
-            return w.run().problems, decisions(w)[-1]
+            return w.run().incidents, decisions(w)[-1]
 
         for kind, bad, good in zip(kinds, sessions[::2], sessions[1::2], strict=True):
             whole = change_rows(w, symbol, bent(BENT[kind], f"{bad:%Y-%m-%d}"))
@@ -392,7 +407,7 @@ def test_fault_41_a_bent_close_of_a_us_series_orders_nothing(
             held = (
                 kind in ("half", "twice", "ten times") and symbol != "IWM"
             )  # whose close only vouches for the index's
-            assert len(said(told, "held close")) == held, kind
+            assert len(incident_texts(told, "held close")) == held, kind
             assert row.gate_stale == (
                 held or kind == "zero" or (symbol, kind) == ("^RUT", "missing")
             ), kind  # of a zero the whole answer is refused
@@ -411,36 +426,36 @@ def test_fault_41_a_bent_close_that_stays_counts_as_missing_when_the_next_one_do
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_rows(w, "HYG", bent(0.5, "2015-10-20"))
-        (text,) = said(next_day(w).problems, "held close")
+        (text,) = incident_texts(next_day(w).incidents, "held close")
         assert text.startswith("the close of HYG of 2015-10-20 (-50.")
         assert (
-            "is held until the next one confirms it; of the gate its row of 2015-10-19 is kept: nothing may rise"
-            in text
+            "is held until the next one confirms it; the gate uses its row of 2015-10-19: "
+            "no position is increased" in text
         )
-        problems = next_day(w).problems
-        assert said(problems, "held close") == [
+        incidents = next_day(w).incidents
+        assert incident_texts(incidents, "held close") == [
             "the close of HYG of 2015-10-20 was held and is not confirmed: it counts as missing"
         ]
         assert [row.gate_stale for row in decisions(w)] == [0, 1, 0]
         assert [row.stale for row in gate_rows(w)] == [0, 1, 0]
-        assert said(next_day(w).problems, "held close") == []
+        assert incident_texts(next_day(w).incidents, "held close") == []
         assert bought(w) == ALL
 
 
-def test_fault_41_a_close_that_the_vendor_mends_is_used_within_the_session(
+def test_fault_41_a_close_that_the_vendor_corrects_is_used_within_the_session(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, cold=True) as w:
         whole = change_rows(w, "^RUT", bent(0.5, "2015-10-19"))
         in_time(w, "^RUT", ("2015-10-20 00:00:12", whole))
-        assert said(w.run().problems, "held close") == []
+        assert incident_texts(w.run().incidents, "held close") == []
         assert decisions(w)[0].decided_at >= epoch("2015-10-20 00:00:12")
         (row,) = gate_rows(w)
         assert (row.close, row.stale) == (whole["close"]["2015-10-19"], 0)
         assert bought(w) == ALL
 
 
-def test_fault_41_a_mended_close_replaces_the_held_row_in_the_journal(
+def test_fault_41_a_corrected_close_replaces_the_held_row_in_the_journal(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     """On a Saturday the newest row is still Friday's: the better one of the same session."""
@@ -457,7 +472,7 @@ def test_fault_41_at_a_first_start_a_held_close_buys_nothing(
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
         whole = change_rows(w, "IEF", bent(2.0, "2015-10-19"))
-        assert len(said(w.run().problems, "held close")) == 1
+        assert len(incident_texts(w.run().incidents, "held close")) == 1
         assert (decisions(w)[0].gate_stale, w.venue.orders) == (1, [])
         w.yahoo.frames["IEF"] = whole
         next_day(w)
@@ -467,7 +482,10 @@ def test_fault_41_at_a_first_start_a_held_close_buys_nothing(
 def test_fault_47_a_session_that_outlives_its_calendar_file_renews_it(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """The kept file ends on 2015-10-20: the process goes on, reads every later session, and sells when the index has fallen."""
+    """The kept file ends on 2015-10-20.
+
+    The process goes on, reads every later session, and sells when the index has fallen.
+    """
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         (file,) = (tmp_path / "cache").glob("XNYS*")
         closes = pd.read_parquet(file)
@@ -490,7 +508,9 @@ def test_fault_47_a_session_that_outlives_its_calendar_file_renews_it(
 
 
 def expected_instants() -> list[int]:
-    """Half past four in New York, 20:30 UTC until the clocks change on 2015-11-01, from Monday the 19th to Friday the 30th."""
+    """Half past four in New York, 20:30 UTC until the clocks change on 2015-11-01, from Monday the
+    19th to Friday the 30th.
+    """
     days = pd.bdate_range("2015-10-19", "2015-10-30", tz="UTC")
     return [int((day + pd.Timedelta(hours=20, minutes=30)).timestamp()) for day in days]
 
@@ -514,8 +534,9 @@ def test_fault_42_a_fresh_testnet_has_no_history_and_none_is_asked_of_it(
     ],
     ids=["own trend", "volatility"],
 )
-def test_fault_42_a_coin_with_too_short_a_history_is_told_and_not_bought(
+def test_fault_42_a_coin_with_too_short_a_history_is_reported_and_not_bought(
     whole_folder: Path,
+    *,
     cache: Path,
     tmp_path: Path,
     changes: dict[str, Any],
@@ -526,9 +547,9 @@ def test_fault_42_a_coin_with_too_short_a_history_is_told_and_not_bought(
         change_candles(
             w, "SOL", lambda rows: [row for row in rows if row[0] >= epoch("2015-10-01") * 1000]
         )
-        (told,) = said(w.run().problems, "short history")
+        (told,) = incident_texts(w.run().incidents, "short history")
         assert told.startswith(
-            f"binance SOL/USDT: has 19 daily closes, allocation asks for {needed}"
+            f"binance SOL/USDT: has 19 daily closes, [allocation] needs {needed}"
         )
         (row,) = decisions(w)
         assert row.targets[2] == 0.0
@@ -536,12 +557,12 @@ def test_fault_42_a_coin_with_too_short_a_history_is_told_and_not_bought(
         assert bought(w) == others
 
 
-def test_fault_42_an_index_history_that_begins_too_late_is_told_and_nothing_decided(
+def test_fault_42_an_index_history_that_begins_too_late_is_reported_and_nothing_decided(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
         whole = change_rows(w, "^RUT", lambda rows: rows["2014-01-02":])
-        with pytest.raises(DataError, match="the gate has never been read"):
+        with pytest.raises(DataError, match="the gate has never been computed"):
             w.run()
         assert (decisions(w), w.venue.orders) == ([], [])
         w.yahoo.frames["^RUT"] = whole
@@ -566,7 +587,7 @@ def test_fault_43_without_yahoo_the_last_gate_row_is_kept_and_nothing_may_rise(
         w.run()
         w.yahoo.always = DOWN[kind]
         w.venue.person.sell("ETHUSDT", "30")  # would be bought back
-        problems = next_day(w).problems
+        incidents = next_day(w).incidents
         first, second = decisions(w)
         assert [getattr(second, name) for name in GATE] == [getattr(first, name) for name in GATE]
         assert second.gate_stale == 1
@@ -574,9 +595,9 @@ def test_fault_43_without_yahoo_the_last_gate_row_is_kept_and_nothing_may_rise(
             target <= present
             for target, present in zip(second.targets, second.current, strict=True)
         )
-        (text,) = said(problems, "gate stale")
+        (text,) = incident_texts(incidents, "gate stale")
         assert text.startswith(
-            "the gate could not be read for 1 sessions; its row of 2015-10-19 is kept"
+            "the gate could not be computed for 1 session and uses its row of 2015-10-19"
         )
         assert bought(w)[:3] == ALL and len(w.venue.orders) == 4  # the fourth is the person's
 
@@ -611,7 +632,8 @@ def test_fault_43_a_first_start_without_yahoo_decides_nothing_and_sells_nothing(
         w.yahoo.always = DOWN["dropped"]
         with pytest.raises(
             DataError,
-            match="the gate has never been read: nothing is decided, and nothing sold, for want of data",
+            match="the gate has never been computed, because prices are missing: "
+            "nothing is decided and nothing sold",
         ):
             w.run()
         assert (decisions(w), w.venue.orders) == ([], [])
@@ -636,22 +658,25 @@ def test_fault_43_a_restart_without_yahoo_and_cache_goes_by_the_journal(
         assert bought(w) == ALL
 
 
-def test_fault_43_one_series_that_cannot_be_had_is_told_and_carried(
+def test_fault_43_one_series_that_cannot_be_had_is_reported_and_carried(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         w.yahoo.for_symbol["HYG"] = DOWN["500"]
-        problems = next_day(w).problems
-        assert said(problems, "data") == [
-            "HYG: no row of the newest session; the one before is used for prices.max_age_sessions"
+        incidents = next_day(w).incidents
+        assert incident_texts(incidents, "data") == [
+            (
+                "HYG: no row of the newest session; the one before is used, "
+                "for at most prices.max_age_sessions (5) sessions"
+            )
         ]
         assert (decisions(w)[-1].gate_stale, decisions(w)[-1].filled) == (0, 3)
         assert bought(w) == ALL
 
 
 def in_time(w: World, symbol: str, *changes: tuple[str, pd.DataFrame]) -> None:
-    """From each instant on (by the first wait that ends after it) Yahoo has these rows of `symbol`."""
+    """From each instant on (at the first wait that ends after it) these are Yahoo's rows."""
 
     class Changing(SimulatedClock):
         def sleep(self, seconds: float) -> None:
@@ -678,12 +703,15 @@ def test_fault_44_a_last_row_without_prices_is_dropped_and_the_close_before_it_u
         w.run()
         change_rows(w, "^RUT", only_volume("2015-10-20"))
         change_rows(w, "IWM", only_volume("2015-10-20"))
-        problems = next_day(w).problems
+        incidents = next_day(w).incidents
         row = gate_rows(w)[-1]
         assert (row.close, row.stale) == (gate_rows(w)[0].close, 1)
         assert decisions(w)[-1].gate_stale == 1
-        assert said(problems, "data") == [
-            "^RUT, IWM: no row of the newest session; the one before is used for prices.max_age_sessions"
+        assert incident_texts(incidents, "data") == [
+            (
+                "^RUT, IWM: no row of the newest session; the one before is used, "
+                "for at most prices.max_age_sessions (5) sessions"
+            )
         ]
         assert bought(w) == ALL
 
@@ -694,14 +722,14 @@ def test_fault_44_the_row_is_used_as_soon_as_it_has_its_prices(
     with downloading(whole_folder, cache, tmp_path) as w:
         whole = change_rows(w, "^RUT", only_volume("2015-10-19"))
         in_time(w, "^RUT", ("2015-10-20 00:00:12", whole))
-        assert said(w.run().problems, "gate stale") == []
+        assert incident_texts(w.run().incidents, "gate stale") == []
         (row,) = gate_rows(w)
         assert (row.close, row.stale) == (whole["close"]["2015-10-19"], 0)
         assert decisions(w)[0].decided_at < FIRST + 30
         assert bought(w) == ALL
 
 
-def test_fault_45_a_day_dropped_inside_is_told_and_changes_no_reading(
+def test_fault_45_a_day_dropped_inside_is_reported_and_changes_no_reading(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
@@ -710,14 +738,14 @@ def test_fault_45_a_day_dropped_inside_is_told_and_changes_no_reading(
             symbol: change_rows(w, symbol, lambda rows: rows.drop(pd.Timestamp("2015-10-14")))
             for symbol in ("^RUT", "IWM", "HYG")
         }
-        assert next_day(w).problems == []  # what was had before stays
+        assert next_day(w).incidents == []  # what was had before stays
         kept = pd.read_parquet(tmp_path / "cache" / "yahoo" / "%5ERUT_1d.parquet")
         assert kept["close"]["2015-10-14"] == whole["^RUT"]["close"]["2015-10-14"]
         for symbol in ("%5ERUT", "IWM", "HYG"):
             (tmp_path / "cache" / "yahoo" / f"{symbol}_1d.parquet").unlink()
-        told = said(next_day(w).problems, "gap")
+        told = incident_texts(next_day(w).incidents, "gap")
         assert [text.split("; ")[0] for text in told] == [
-            f"yahoo {symbol}: 1 bars of the last year are missing, the newest that of 2015-10-14"
+            f"yahoo {symbol}: 1 bar of the last year is missing, the newest that of 2015-10-14"
             for symbol in ("^RUT", "IWM", "HYG")
         ]
         assert len({tuple(getattr(row, name) for name in GATE) for row in decisions(w)}) == 1
@@ -747,7 +775,10 @@ def hourly(w: World) -> Callable[[str, str], list[tuple[float, ...]]]:
 def test_fault_46_a_session_in_progress_is_not_read_before_its_close(
     whole_folder: Path, cache: Path, tmp_path: Path, day: str, utc: int
 ) -> None:
-    """New York closes at 20:00 UTC in summer and at 21:00 in winter; half an hour later its close is known."""
+    """New York closes at 20:00 UTC in summer and at 21:00 in winter.
+
+    Half an hour later its close is known.
+    """
     with downloading(
         whole_folder,
         cache,
@@ -794,13 +825,17 @@ def test_fault_47_holidays_half_days_and_weekends_make_nothing_stale(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(whole_folder, cache, tmp_path, AT_ONCE, THANKSGIVING) as w:
-        voice = w.run(once=False, until="2015-11-30 00:00:10")
+        observer = w.run(once=False, until="2015-11-30 00:00:10")
         rows = decisions(w)
         assert [row.time for row in rows] == list(
             range(epoch("2015-11-26"), epoch("2015-11-30") + 1, DAY)
         )
         assert {row.gate_stale for row in rows} == {0}
-        assert said(voice.problems, "gate stale") == said(voice.problems, "data") == []
+        assert (
+            incident_texts(observer.incidents, "gate stale")
+            == incident_texts(observer.incidents, "data")
+            == []
+        )
         assert [row.known_at for row in gate_rows(w)] == [
             epoch("2015-11-25 21:30"),
             epoch("2015-11-27 18:30"),
@@ -842,7 +877,7 @@ def test_fault_48_after_a_split_the_whole_history_is_read_again(
         change_rows(
             w, "HYG", lambda rows: rows.assign(adj_close=rows["adj_close"] * 0.97)
         )  # a dividend
-        assert next_day(w).problems == []
+        assert next_day(w).incidents == []
         for symbol in ("IWM", "HYG"):
             kept, now = (
                 pd.read_parquet(tmp_path / "cache" / "yahoo" / f"{symbol}_1d.parquet"),
@@ -854,7 +889,7 @@ def test_fault_48_after_a_split_the_whole_history_is_read_again(
         assert bought(w) == ALL
 
 
-def test_fault_48_a_revised_history_is_told_and_not_acted_on_backwards(
+def test_fault_48_a_revised_history_is_reported_and_not_acted_on_backwards(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(whole_folder, cache, tmp_path) as w:
@@ -869,18 +904,18 @@ def test_fault_48_a_revised_history_is_told_and_not_acted_on_backwards(
         for symbol in ("^RUT", "IWM"):  # of the index alone they would be held
             change_rows(w, symbol, halved)
         change_rows(w, "HYG", only_volume("2015-10-20"))  # is waited for meanwhile, in vain
-        voice = next_day(w)
+        observer = next_day(w)
         assert decisions(w)[-1].decided_at >= SECOND + 30
-        (text,) = said(voice.problems, "revised")
+        (text,) = incident_texts(observer.incidents, "revised")
         assert text.startswith(
-            "1 earlier gate rows have changed since they were acted on, the first of 2015-10-19"
+            "1 earlier gate row has changed since it was acted on, the first of 2015-10-19"
         )
         assert gate_rows(w)[: len(before)] == before
         assert [row.state for row in decisions(w)] == [2, 0]
         assert [(order.market.base, order.side) for order in w.venue.orders[3:]] == [
             (coin, "SELL") for coin in ALL
         ]
-        assert said(w.run().problems, "revised") == []
+        assert incident_texts(w.run().incidents, "revised") == []
 
 
 def ahead(w: World) -> None:
@@ -894,8 +929,8 @@ def shifted(w: World) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (ahead, "lies in the future"),
-        (shifted, "is no New York session; have the dates been shifted"),
+        (ahead, "is in the future"),
+        (shifted, "is not a New York session; have the dates been shifted"),
     ],
 )
 def test_fault_49_rows_of_other_days_are_refused(
@@ -905,14 +940,14 @@ def test_fault_49_rows_of_other_days_are_refused(
         w.run()
         whole, now = dict(w.yahoo.frames), w.yahoo.now
         spoil(w)
-        problems = next_day(w).problems
+        incidents = next_day(w).incidents
         assert any(
             text.startswith("^RUT: yahoo ^RUT: 20") and words in text
-            for text in said(problems, "data")
+            for text in incident_texts(incidents, "data")
         )
         assert decisions(w)[-1].gate_stale == 1
         w.yahoo.frames, w.yahoo.now = whole, now
-        assert next_day(w).problems == []
+        assert next_day(w).incidents == []
         assert decisions(w)[-1].gate_stale == 0
         assert bought(w) == ALL
 
@@ -925,8 +960,8 @@ def test_fault_49_a_reading_that_failed_is_made_up_for_within_the_session(
         whole = w.yahoo.frames["^GSPC"]
         spoiled = whole.set_axis(whole.index - pd.Timedelta(days=1))
         in_time(w, "^GSPC", ("2015-10-20 12:00", spoiled), ("2015-10-21 00:00:10", whole))
-        voice = w.run(once=False, until="2015-10-21 00:00:30")
-        assert said(voice.problems, "gate stale") == []
+        observer = w.run(once=False, until="2015-10-21 00:00:30")
+        assert incident_texts(observer.incidents, "gate stale") == []
         assert [(row.time, row.gate_stale) for row in decisions(w)] == [(FIRST, 0), (SECOND, 0)]
         assert SECOND + 10 <= decisions(w)[1].decided_at <= SECOND + 30
         assert bought(w) == ALL
@@ -950,11 +985,11 @@ def test_fault_49_candles_of_other_days_are_dropped_or_refused(
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.run()
         change_candles(w, "BTC", change)
-        problems = next_day(w).problems
+        incidents = next_day(w).incidents
         if "ahead" in request.node.callspec.id:
-            assert problems == []
+            assert incidents == []
             assert bars(w, SECOND)["BTC"] == (close(w, "BTC", "2015-10-20"), 0)
         else:
-            assert all("is no plain date" in text for text in said(problems, "data"))
+            assert all("has a time" in text for text in incident_texts(incidents, "data"))
             assert bars(w, SECOND)["BTC"] == (close(w, "BTC", "2015-10-19"), 1)
         assert bought(w) == ALL

@@ -1,4 +1,7 @@
-"""The fault catalogue, rows 14 to 20 and 28 to 30: what an exchange does to single orders, and tells late."""
+"""The fault catalogue, rows 14 to 20 and 28 to 30.
+
+What an exchange does to single orders, and tells late.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +14,9 @@ from tests.brokers.misfortunes import (
     attempts,
     bought,
     disturbed,
+    incident_texts,
     intents,
     posts,
-    said,
     undisturbed,
 )
 from tests.brokers.worlds import DAY, World, epoch
@@ -41,7 +44,10 @@ def killed_while_waiting(w: World) -> None:
 
 
 def hidden_for(seconds: float, w: World) -> Callable[..., Answer]:
-    """A fault: the order is taken, no answer comes, and for `seconds` nobody who asks is told of it."""
+    """A fault.
+
+    The order is taken, no answer comes, and for `seconds` nobody who asks is told of it.
+    """
 
     def fault(venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer]) -> Answer:
         taken: list[Order] = []
@@ -111,7 +117,9 @@ def test_fault_15_duplicate_of_an_order_that_does_not(
 def test_fault_16_not_visible_for_seconds(
     whole_folder: Path, cache: Path, tmp_path: Path, seconds: float
 ) -> None:
-    """The session is started anew at once, so that its first question comes while the order is hidden."""
+    """The session is started anew at once, so that its first question comes while the order is
+    hidden.
+    """
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(hidden_for(seconds, w), "POST", "order", nth=2)
         killed_while_waiting(w)
@@ -229,13 +237,13 @@ def test_fault_20_the_answer_to_a_cancellation_is_lost(
             "partial_then_rest", "POST", "order", nth=2, fraction="0.4", queries=10_000
         )
         w.venue.faults.add(fault, "DELETE", "order")
-        voice = w.run()
+        observer = w.run()
         assert [order.status for order in w.venue.orders] == [
             "FILLED",
             "CANCELED",
             "FILLED",
         ] and len(posts(w)) == 3
-        assert len(said(voice.problems, "exchange")) == 1
+        assert len(incident_texts(observer.incidents, "exchange")) == 1
         assert_sound(w)
 
 
@@ -248,15 +256,15 @@ def test_fault_28_balances_lag_after_a_fill(
         w.run()
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
         w.clock.sleep(DAY)
-        voice = w.run()  # whose first questions still see the old balances
-        assert len(posts(w)) == 3 and voice.problems == []
+        observer = w.run()  # whose first questions still see the old balances
+        assert len(posts(w)) == 3 and observer.incidents == []
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
 
 def test_fault_28_nothing_is_decided_on_balances_without_the_last_trades(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """Bought half a minute before a bar ends, and not in the balances until four minutes after it."""
+    """Bought half a minute before a bar ends, in the balances four minutes after it."""
     with disturbed(
         whole_folder, cache, tmp_path, {"paper.max_decision_age": 1500}, start="2015-10-20 23:59:30"
     ) as w:
@@ -266,10 +274,10 @@ def test_fault_28_nothing_is_decided_on_balances_without_the_last_trades(
             return before if w.clock.now() < epoch("2015-10-21 00:04") else shown()
 
         w.venue.shown_balances = old  # type: ignore[method-assign]
-        voice = w.run(once=False, until="2015-10-21 12:00")
+        observer = w.run(once=False, until="2015-10-21 12:00")
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
-        assert len(posts(w)) == 3 and said(voice.problems, "moved") == []
-        told = said(voice.problems, "exchange")
+        assert len(posts(w)) == 3 and incident_texts(observer.incidents, "moved") == []
+        told = incident_texts(observer.incidents, "exchange")
         assert len(told) >= 3 and all("do not show our last trades yet" in text for text in told)
         with w.journal() as journal:
             assert [row.flow for row in journal.equity()] == [0.0, 0.0]
@@ -294,8 +302,8 @@ def test_fault_29_trades_lag_into_the_next_cycle(
             assert [row.status for row in journal.orders()] == ["filled"] * 3
         for _ in range(2):
             w.clock.sleep(DAY)
-            voice = w.run()
-            assert said(voice.problems, "moved") == []
+            observer = w.run()
+            assert incident_texts(observer.incidents, "moved") == []
         assert _fees(w) == pytest.approx([0.0456026, 0.0424979, 0.040556], rel=1e-4)
         with w.journal() as journal:
             assert [row.flow for row in journal.equity()] == [0.0] * 3
@@ -305,10 +313,13 @@ def test_fault_29_trades_lag_into_the_next_cycle(
 def test_fault_30_an_empty_book(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.books.set("ETHUSDT", [], [])
-        voice = w.run()
+        observer = w.run()
         assert bought(w) == ["BTC", "SOL"]
         assert [one.state for one in intents(w)] == ["done", "abandoned", "done"]
-        assert any("ETH" in text and "book" in text for text in said(voice.problems, "abandoned"))
+        assert any(
+            "ETH" in text and "book" in text
+            for text in incident_texts(observer.incidents, "abandoned")
+        )
         assert_sound(w)
 
 
@@ -341,9 +352,11 @@ def test_fault_30_a_book_that_has_gone_astray_is_no_market(
         w.venue.books.set(
             "ETHUSDT", [(round(price * 1.19, 2), 1000.0)], [(round(price * 1.2, 2), 1000.0)]
         )
-        voice = w.run()
+        observer = w.run()
         assert bought(w) == ["BTC", "SOL"]
-        assert any("guards.price_gap" in text for text in said(voice.problems, "abandoned"))
+        assert any(
+            "guards.price_gap" in text for text in incident_texts(observer.incidents, "abandoned")
+        )
 
 
 def _prices_run_away(venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer]) -> Answer:

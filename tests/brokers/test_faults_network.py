@@ -1,12 +1,15 @@
-"""The fault catalogue, rows 1 to 7: orders and answers that are lost on the way, and an exchange that wants to be left alone."""
+"""The fault catalogue, rows 1 to 7.
+
+Orders and answers that are lost on the way, and an exchange that wants to be left alone.
+"""
 
 from pathlib import Path
 
 import pytest
 
 from brokers.clock import SimulatedClock
-from brokers.exchange.rate_limits import Quiet
-from brokers.prices import candles as exchange
+from brokers.exchange.rate_limits import RateLimits
+from brokers.prices import public_exchange
 from tests.brokers.misfortunes import (
     START,
     assert_adopted,
@@ -15,9 +18,9 @@ from tests.brokers.misfortunes import (
     attempts,
     bought,
     disturbed,
+    incident_texts,
     intents,
     posts,
-    said,
     undisturbed,
 )
 from tests.brokers.worlds import World, epoch
@@ -34,7 +37,7 @@ def test_fault_01_dropped_before_the_order(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         rule = w.venue.faults.add("dropped_before", "POST", "order", nth=nth)
-        voice = w.run()
+        observer = w.run()
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
         assert bought(w) == ["BTC", "ETH", "SOL"]
         lost, again = posts(w)[nth - 1 : nth + 1]
@@ -44,7 +47,8 @@ def test_fault_01_dropped_before_the_order(
             (coin, 1, "absent"),
             (coin, 2, "filled"),
         ]
-        # Not before the exchange had said twice, when it was conclusive, that there is no such order.
+        # Not before the exchange had said twice, when it was conclusive, that there is no such
+        # order.
         assert int(again["timestamp"]) > int(lost["timestamp"]) + WINDOW * 1000
         asked = list(w.network.asked)
         between = asked[
@@ -55,7 +59,8 @@ def test_fault_01_dropped_before_the_order(
         ]
         assert len(looks) >= 2
         assert any(
-            "may have been executed or not" in text for text in said(voice.problems, "exchange")
+            "may have been executed or not" in text
+            for text in incident_texts(observer.incidents, "exchange")
         )
 
 
@@ -66,7 +71,7 @@ def test_fault_01_dropped_twice_is_given_up_and_left_to_the_next_bar(
         w.venue.faults.add(
             "dropped_before", "POST", "order", times=2, where=lambda asked: b"ETHUSDT" in asked.body
         )
-        voice = w.run()
+        observer = w.run()
         assert bought(w) == ["BTC", "SOL"]
         assert [(one.symbol, one.state) for one in intents(w)] == [
             ("BTC", "done"),
@@ -74,7 +79,8 @@ def test_fault_01_dropped_twice_is_given_up_and_left_to_the_next_bar(
             ("SOL", "done"),
         ]
         assert any(
-            "ETH" in text and "2 times" in text for text in said(voice.problems, "abandoned")
+            "ETH" in text and "2 attempts" in text
+            for text in incident_texts(observer.incidents, "abandoned")
         )
         w.clock.sleep(DAY)
         w.run()
@@ -88,9 +94,9 @@ def test_fault_02_accepted_and_the_answer_lost(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("answer_lost", "POST", "order", nth=nth)
-        voice = w.run()
+        observer = w.run()
         assert_adopted(w, undisturbed(whole_folder, cache))
-        assert len(said(voice.problems, "exchange")) == 1
+        assert len(incident_texts(observer.incidents, "exchange")) == 1
 
 
 def test_fault_02_every_answer_lost(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
@@ -106,9 +112,9 @@ def test_fault_03_timeout_after_acceptance(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(fault, "POST", "order", nth=2)
-        voice = w.run()
+        observer = w.run()
         assert_adopted(w, undisturbed(whole_folder, cache))
-        assert len(said(voice.problems, "exchange")) == 1
+        assert len(incident_texts(observer.incidents, "exchange")) == 1
 
 
 @pytest.mark.parametrize("status", ["500", "502", "503", "504"])
@@ -117,9 +123,11 @@ def test_fault_04_server_error_after_acceptance(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(f"{status}_after", "POST", "order", nth=2)
-        voice = w.run()
+        observer = w.run()
         assert_adopted(w, undisturbed(whole_folder, cache))
-        assert [f"HTTP {status}" in text for text in said(voice.problems, "exchange")] == [True]
+        assert [
+            f"HTTP {status}" in text for text in incident_texts(observer.incidents, "exchange")
+        ] == [True]
 
 
 def test_fault_04_server_error_before_acceptance(
@@ -144,9 +152,9 @@ def test_fault_05_execution_status_unknown(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add(f"{code}_after", "POST", "order", nth=1)
-        voice = w.run()
+        observer = w.run()
         assert_adopted(w, undisturbed(whole_folder, cache))
-        assert [code in text for text in said(voice.problems, "exchange")] == [True]
+        assert [code in text for text in incident_texts(observer.incidents, "exchange")] == [True]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +169,7 @@ def test_fault_05_execution_status_unknown(
     ],
 )
 def test_fault_06_too_many_requests(
-    whole_folder: Path, cache: Path, tmp_path: Path, method: str, path: str, retry_after: int
+    whole_folder: Path, *, cache: Path, tmp_path: Path, method: str, path: str, retry_after: int
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("429", method, path, nth=2, retry_after=retry_after)
@@ -176,17 +184,20 @@ def test_fault_06_an_order_turned_away_again_and_again_is_not_lost(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("429", "POST", "order", nth=2, times=4, retry_after=50)
-        voice = w.run(once=False, until="2015-10-20 12:00")
+        observer = w.run(once=False, until="2015-10-20 12:00")
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
         assert bought(w) == ["BTC", "ETH", "SOL"]
-        assert len(said(voice.problems, "exchange")) == 4
+        assert len(incident_texts(observer.incidents, "exchange")) == 4
 
 
 @pytest.mark.parametrize("path", ["klines", "ticker/24hr"])
 def test_fault_06_too_many_requests_for_public_prices(
     whole_folder: Path, cache: Path, tmp_path: Path, path: str
 ) -> None:
-    """Limits count per address: whoever asks for prices leaves the host alone when another part of the program was told to."""
+    """Limits count per address.
+
+    Whoever asks for prices leaves the host alone when another part of the program was told to.
+    """
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.venue.faults.add("429", "GET", path, nth=2, host=LIVE, retry_after=100)
         w.run(once=False, until="2015-10-20 12:00")
@@ -197,11 +208,11 @@ def test_fault_06_too_many_requests_for_public_prices(
 def test_fault_07_banned(whole_folder: Path, cache: Path, tmp_path: Path, ban: float) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("418", "GET", "account", nth=2, retry_after=int(ban))
-        voice = w.run(once=False, until="2015-10-23 12:00")
+        observer = w.run(once=False, until="2015-10-23 12:00")
         assert bought(w) == ["BTC", "ETH", "SOL"]
         assert all(int(one["timestamp"]) / 1000 >= epoch(START) + ban for one in posts(w))
         assert_sound(w)
-        assert "418" in said(voice.problems, "exchange")[0]
+        assert "418" in incident_texts(observer.incidents, "exchange")[0]
         if ban < 3 * HOUR:
             assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
@@ -220,7 +231,7 @@ def test_fault_07_a_restart_does_not_ask_within_a_ban(
         with pytest.raises(Crash):
             w.run()
         w.clock = SimulatedClock(epoch(START) + HOUR)
-        exchange.QUIET = Quiet(lambda: w.clock.now())  # of another process
+        public_exchange.RATE_LIMITS = RateLimits(lambda: w.clock.now())  # of another process
         w.run(once=False, until="2015-10-21 12:00")
         assert bought(w) == ["BTC", "ETH", "SOL"]
         assert_sound(w)  # nobody was asked who was to be left alone

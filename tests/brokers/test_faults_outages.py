@@ -18,10 +18,10 @@ from tests.brokers.misfortunes import (
     bought,
     change,
     disturbed,
+    incident_texts,
     intents,
     outage,
     posts,
-    said,
     undisturbed,
 )
 from tests.brokers.worlds import epoch
@@ -39,17 +39,18 @@ def test_fault_08_down_for_hours(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         met = outage(w, hours * HOUR, answer, lambda asked: asked.path.endswith("/depth"))
-        voice = w.run(once=False, until="2015-10-21 12:00")
+        observer = w.run(once=False, until="2015-10-21 12:00")
         assert_sound(w)
         assert bought(w) == ["BTC", "ETH", "SOL"]
-        # After 30, 60, 120, 240 and 480 s every quarter of an hour; four attempts each, five where the clock is read first.
+        # After 30, 60, 120, 240 and 480 s every quarter of an hour; four attempts each, five where
+        # the clock is read first.
         assert 30 <= len(met) <= (4 * hours + 7) * 5
-        assert len(said(voice.problems, "exchange")) >= 7
+        assert len(incident_texts(observer.incidents, "exchange")) >= 7
         if hours == 2:
             assert_as_undisturbed(w, undisturbed(whole_folder, cache))
         else:
             assert [one.state for one in intents(w)] == ["abandoned"] * 3 + ["done"] * 3
-            assert len(said(voice.problems, "abandoned")) == 3
+            assert len(incident_texts(observer.incidents, "abandoned")) == 3
 
 
 def test_fault_08_down_over_several_bars_is_one_decision_afterwards(
@@ -88,10 +89,10 @@ def test_fault_09_every_call_takes_five_seconds(
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.before_request = lambda asked, number: w.clock.sleep(2.4)
         w.venue.after_request = lambda asked, number: w.clock.sleep(2.4)
-        voice = w.run()
+        observer = w.run()
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
         assert len(posts(w)) == 3
-        assert said(voice.problems, "exchange") == []
+        assert incident_texts(observer.incidents, "exchange") == []
         assert w.clock.now() > epoch(START) + 60
 
 
@@ -99,7 +100,7 @@ def test_fault_09_slow_but_in_time(whole_folder: Path, cache: Path, tmp_path: Pa
     with disturbed(whole_folder, cache, tmp_path) as w:
         for method, path in (("GET", "account"), ("POST", "order"), ("GET", "depth")):
             w.venue.faults.add("slow", method, path, seconds=0.25)
-        assert said(w.run().problems, "exchange") == []
+        assert incident_texts(w.run().incidents, "exchange") == []
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
 
@@ -125,10 +126,10 @@ def test_fault_10_success_with_a_useless_body(
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         rules = [w.venue.faults.add(f"{body}_before", "GET", path) for path in QUESTIONS]
         rules.append(w.venue.faults.add(f"{body}_after", "POST", "order", nth=2))
-        voice = w.run()
+        observer = w.run()
         assert [rule for rule in rules if not rule.met] == []
         assert_adopted(w, undisturbed(whole_folder, cache))
-        assert len(said(voice.problems, "exchange")) == 1
+        assert len(incident_texts(observer.incidents, "exchange")) == 1
         with w.journal() as journal:
             assert [row.value for row in journal.equity()] == [5000.0]
 
@@ -141,7 +142,7 @@ def test_fault_10_an_account_that_cannot_be_read_is_no_empty_one(
         w.run()
         w.clock.sleep(DAY)
         w.venue.faults.add(f"{body}_before", "GET", "account", nth=2, times=100)
-        with pytest.raises(TryLaterError, match="no usable answer"):
+        with pytest.raises(TryLaterError, match="no usable response"):
             w.run()
         w.venue.faults.clear()
         with w.journal() as journal:
@@ -164,11 +165,12 @@ def test_fault_11_half_open_connections_and_bodies_that_drip(
             w.venue.faults.add("trickled", method, path, nth=2)
             for method, path in (("GET", "account"), ("POST", "order"))
         ]
-        voice = w.run()
+        observer = w.run()
         assert all(rule.met for rule in stalled + dripping)
         assert_adopted(w, undisturbed(whole_folder, cache))
         assert [
-            "no whole answer within 0.9 s" in text for text in said(voice.problems, "exchange")
+            "no complete response within 0.9 s" in text
+            for text in incident_texts(observer.incidents, "exchange")
         ] == [True]
 
 
@@ -178,29 +180,29 @@ def test_fault_12_no_name_no_trust_no_proxy(
     with disturbed(whole_folder, cache, tmp_path) as w:
         proxy = os.environ["HTTPS_PROXY"]
 
-        def unknown(off: bool) -> None:
+        def unknown(*, off: bool) -> None:
             w.network.sites.pop(TESTNET) if off else w.network.sites.update({TESTNET: w.venue})
 
-        def impostor(off: bool) -> None:
+        def impostor(*, off: bool) -> None:
             (w.network.impostors.add if off else w.network.impostors.discard)(TESTNET)
 
-        def no_proxy(off: bool) -> None:
+        def no_proxy(*, off: bool) -> None:
             os.environ["HTTPS_PROXY"] = os.environ["https_proxy"] = (
                 "http://127.0.0.1:9" if off else proxy
             )
 
-        cases: list[tuple[Callable[[bool], None], str]] = [
+        cases: list[tuple[Callable[..., None], str]] = [
             (unknown, "no connection to"),
             (impostor, "certificate"),
             (no_proxy, "refused"),
         ]
         for broken, words in cases:
-            broken(True)
+            broken(off=True)
             with pytest.raises(ExchangeError, match=words) as caught:
                 w.run()
             assert exit_code(caught.value) == EXCHANGE
             assert "binance" in str(caught.value) and "signature" not in str(caught.value)
-            broken(False)
+            broken(off=False)
         assert posts(w) == []
         w.network.refused.clear()
         w.run()
@@ -214,9 +216,11 @@ def test_fault_13_one_book_or_price_fails_for_a_while(
     """The order of buying is kept: what comes after the one that cannot be priced waits too."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("503_before", "GET", path, times=10, where=_about("ETHUSDT"))
-        voice = w.run(once=False, until="2015-10-20 12:00")
+        observer = w.run(once=False, until="2015-10-20 12:00")
         assert bought(w) == ["BTC", "ETH", "SOL"]
-        assert len(said(voice.problems, "exchange")) == 2  # ten failures, four attempts a question
+        assert (
+            len(incident_texts(observer.incidents, "exchange")) == 2
+        )  # ten failures, four attempts a question
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
 
 
@@ -228,14 +232,14 @@ def test_fault_13_a_coin_without_prices_is_neither_bought_nor_sold(
         held = w.owned()["ETH"]
         w.clock.sleep(DAY)
         w.venue.faults.add("503_before", "GET", "klines", times=1000, where=_about("ETHUSDT"))
-        voice = w.run()
+        observer = w.run()
         with w.journal() as journal:
             decision = journal.last_decision()
         assert decision is not None and decision.missing == (0.0, 1.0, 0.0)
         # Nothing rises while a held coin is not known, and the one not known stays as it is.
         assert [order.side for order in w.venue.orders[3:]] in ([], ["SELL"])
         assert "ETH" not in bought(w)[3:] and w.owned()["ETH"] == held
-        assert any("ETH-USD" in text for text in said(voice.problems, "data"))
+        assert any("ETH-USD" in text for text in incident_texts(observer.incidents, "data"))
         assert_sound(w)
 
 
@@ -261,14 +265,19 @@ def test_fault_13_a_coin_whose_history_cannot_be_had_is_not_bought(
 def test_fault_13_nothing_is_decided_while_a_held_coin_has_no_price_at_all(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """A session started anew, whose cache is gone: without that coin's worth nobody knows what the account is worth."""
+    """A session started anew, whose cache is gone.
+
+    Without that coin's worth nobody knows what the account is worth.
+    """
     with disturbed(whole_folder, cache, tmp_path, downloads=True) as w:
         w.run()
         for file in (tmp_path / "cache").glob("binance/ETH*"):
             file.unlink()
         w.clock.sleep(DAY)
         w.venue.faults.add("503_before", "GET", "klines", times=1000, where=_about("ETHUSDT"))
-        with pytest.raises(DataError, match="no price of ETH can be had, which is held"):
+        with pytest.raises(
+            DataError, match="the account holds ETH, of which no price is available"
+        ):
             w.run()
         w.venue.faults.clear()
         w.run()

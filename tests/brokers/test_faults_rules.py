@@ -15,9 +15,9 @@ from tests.brokers.misfortunes import (
     bought,
     change,
     disturbed,
+    incident_texts,
     intents,
     posts,
-    said,
 )
 from tests.brokers.worlds import DAY, GRANTS, World, epoch
 from tests.exchange.proxy import Answer, Asked
@@ -73,7 +73,7 @@ def test_fault_22_fees_are_paid_in_bnb(whole_folder: Path, cache: Path, tmp_path
         assert float(w.venue.units("BNB")) == pytest.approx(1.0 - sum(row.fee for row in fills))
         assert w.owned()["BTC"] == float(w.venue.orders[0].size)  # no fee came off the coin
         w.clock.sleep(DAY)
-        assert said(w.run().problems, "moved") == []
+        assert incident_texts(w.run().incidents, "moved") == []
         with w.journal() as journal:
             cash = [row.cash for row in journal.equity()]
         # Granted BNB is not ours, what it paid for is.
@@ -97,8 +97,8 @@ def test_fault_22_bnb_is_traded_itself(whole_folder: Path, cache: Path, tmp_path
         assert bought(w) == ["BTC", "BNB"]
         change(w, whole_folder, cache, BTC_AND_BNB | OUT)
         w.clock.sleep(DAY)
-        voice = w.run()
-        assert said(voice.problems, "moved") == []
+        observer = w.run()
+        assert incident_texts(observer.incidents, "moved") == []
         assert [order.status for order in w.venue.orders] == ["FILLED"] * 4 and len(posts(w)) == 4
         assert 0 <= w.venue.units("BNB") < 0.02 and w.venue.conserved()
 
@@ -116,8 +116,8 @@ def test_fault_23_dust_is_left_alone(
         all_sold(w, whole_folder, cache)
         sent = len(posts(w))
         w.clock.sleep(DAY)
-        voice = w.run(once=False, until="2015-10-25")
-        assert len(posts(w)) == sent == 6 and said(voice.problems, "abandoned") == []
+        observer = w.run(once=False, until="2015-10-25")
+        assert len(posts(w)) == sent == 6 and incident_texts(observer.incidents, "abandoned") == []
         with w.journal() as journal:
             assert all(not any(row.sizes) for row in journal.decisions(since=epoch("2015-10-22")))
             last = journal.last_equity()
@@ -145,10 +145,11 @@ def test_fault_24_too_small_at_the_price_of_the_book(
     with disturbed(whole_folder, cache, tmp_path, {"exchange.amount": 5.0 / 0.196 + 0.4}) as w:
         price = w.price("SOLUSDT", w.clock.now()) * 0.95
         w.venue.books.set("SOLUSDT", [(round(price - 0.02, 2), 100.0)], [(round(price, 2), 100.0)])
-        voice = w.run()
+        observer = w.run()
         assert [one["symbol"] for one in posts(w)] == ["BTCUSDT", "ETHUSDT"]
         assert any(
-            "SOL" in text and "smallest order" in text for text in said(voice.problems, "abandoned")
+            "SOL" in text and "smallest order" in text
+            for text in incident_texts(observer.incidents, "abandoned")
         )
 
 
@@ -179,17 +180,20 @@ def test_fault_25_a_filter_that_nobody_understands_is_no_loop(
         w.venue.faults.add(
             fault, "POST", "order", times=100, where=lambda asked: b"ETHUSDT" in asked.body
         )
-        voice = w.run(once=False, until="2015-10-20 18:00")
+        observer = w.run(once=False, until="2015-10-20 18:00")
         assert bought(w) == ["BTC", "SOL"] and len(posts(w)) == 4
         assert [one.state for one in intents(w)] == ["done", "abandoned", "done"]
-        assert len(said(voice.problems, "abandoned")) == 1
+        assert len(incident_texts(observer.incidents, "abandoned")) == 1
         assert_sound(w)
 
 
 def test_fault_26_a_market_halts_and_goes_on(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """Between the look at the rules and the order; on the next day it is known before; on the third it trades again, in the same session."""
+    """Between the look at the rules and the order; on the next day it is known before.
+
+    On the third it trades again, in the same session.
+    """
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("halted", "POST", "order", nth=2)
 
@@ -198,13 +202,22 @@ def test_fault_26_a_market_halts_and_goes_on(
                 w.venue.markets["ETHUSDT"].status = "TRADING"
 
         w.venue.before_request = reopened
-        voice = w.run(once=False, until="2015-10-22 12:00")
+        observer = w.run(once=False, until="2015-10-22 12:00")
         assert bought(w) == ["BTC", "SOL", "ETH"]
         assert [(one.symbol, one.state) for one in intents(w)] == [
-            ("BTC", "done"), ("ETH", "refused"), ("SOL", "done"), ("ETH", "abandoned"), ("ETH", "done"),
-        ]  # fmt: skip
-        assert any("Market is closed" in text for text in said(voice.problems, "refused"))
-        assert any("ETH/USDT is not traded" in text for text in said(voice.problems, "abandoned"))
+            ("BTC", "done"),
+            ("ETH", "refused"),
+            ("SOL", "done"),
+            ("ETH", "abandoned"),
+            ("ETH", "done"),
+        ]
+        assert any(
+            "Market is closed" in text for text in incident_texts(observer.incidents, "refused")
+        )
+        assert any(
+            "ETH/USDT is not traded" in text
+            for text in incident_texts(observer.incidents, "abandoned")
+        )
         assert len(posts(w)) == 4
         assert_sound(w)
 
@@ -225,14 +238,14 @@ def test_fault_26_a_position_in_a_market_that_is_gone_is_held(
             w.venue.markets["ETHUSDT"].status = gone
         change(w, whole_folder, cache, OUT)
         w.clock.sleep(DAY)
-        voice = w.run()
+        observer = w.run()
         assert w.owned()["ETH"] == held
         assert [order.market.base for order in w.venue.orders[3:]] == ["BTC", "SOL"] and len(
             posts(w)
         ) == 5
         assert any(
             "ETH/USDT is not traded" in text and "kept" in text
-            for text in said(voice.problems, "abandoned")
+            for text in incident_texts(observer.incidents, "abandoned")
         )
         assert_sound(w)
 
@@ -251,11 +264,12 @@ def test_fault_26_an_order_without_an_answer_whose_market_goes_ends_no_session(
             _still_live, "GET", times=100_000, where=_at_the_live_host, market=market
         )
         w.clock.sleep(DAY)
-        voice = w.run()
+        observer = w.run()
         assert bought(w) == ["BTC", "ETH", "SOL"] and len(posts(w)) == 3
         assert {one.state for one in intents(w) if one.symbol == "ETH"} == {"abandoned"}
         assert any(
-            "lists no spot market 'ETH/USDT'" in text for text in said(voice.problems, "abandoned")
+            "lists no spot market 'ETH/USDT'" in text
+            for text in incident_texts(observer.incidents, "abandoned")
         )
 
 
@@ -264,7 +278,7 @@ def test_fault_26_a_coin_that_was_never_listed_is_a_mistake(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         del w.venue.markets["ETHUSDT"]
-        with pytest.raises(CallAPersonError, match="does not list ETH/USDT; take those coins out"):
+        with pytest.raises(CallAPersonError, match="does not list ETH/USDT; remove those coins"):
             w.run()
         assert posts(w) == []
 
@@ -295,12 +309,12 @@ def test_fault_27_insufficient_again_and_again_is_no_loop(
         w.venue.faults.add(
             "insufficient", "POST", "order", times=100, where=lambda asked: b"ETHUSDT" in asked.body
         )
-        voice = w.run(once=False, until="2015-10-20 18:00")
+        observer = w.run(once=False, until="2015-10-20 18:00")
         assert bought(w) == ["BTC", "SOL"] and len(posts(w)) == 4
         assert (
             posts(w)[1]["quantity"] == posts(w)[2]["quantity"]
         )  # there is money enough: nothing is shrunk
-        assert len(said(voice.problems, "abandoned")) == 1
+        assert len(incident_texts(observer.incidents, "abandoned")) == 1
 
 
 def _somebody_withdraws(

@@ -1,4 +1,7 @@
-"""Frames as backtrader feeds: every value on its bar, every bar at its instant, nothing before it is time."""
+"""Frames as backtrader feeds.
+
+Every value on its bar, every bar at its instant, nothing before it is time.
+"""
 
 from typing import Any
 
@@ -25,7 +28,7 @@ def gate(index: pd.DatetimeIndex) -> pd.DataFrame:
 
 
 def watch(
-    feeds: dict[str, FrameFeed], runonce: bool = True
+    feeds: dict[str, FrameFeed], *, runonce: bool = True
 ) -> list[tuple[pd.Timestamp, dict[str, tuple[int, list[float]]]]]:
     """At each step: the instant and, for feeds that have a bar, their length and newest values."""
     seen: list[Any] = []

@@ -1,4 +1,7 @@
-"""A session killed at the worst moments and started again: each order comes to be once. `tests.proofs.kills` tries every moment."""
+"""A session killed at the worst moments and started again: each order comes to be once.
+
+`tests.proofs.kills` tries every moment.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

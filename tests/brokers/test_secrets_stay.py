@@ -1,4 +1,7 @@
-"""Whatever goes wrong at an exchange, no key, no secret and no signature is left anywhere: not in a log, the journal, an error, a process list."""
+"""Whatever goes wrong at an exchange, no key, no secret and no signature is left anywhere.
+
+Not in a log, the journal, an error, a process list.
+"""
 
 import os
 import re
@@ -14,7 +17,7 @@ import pytest
 
 from backtests.engine.live import live_strategy
 from brokers.commands import paper
-from brokers.commands.paper import put_together, voices
+from brokers.commands.paper import build_session, observe_session
 from brokers.errors import SafetyError
 from brokers.exchange.errors import ExchangeError
 from brokers.journal.opening import journal_path, open_journal
@@ -64,7 +67,9 @@ def files(place: Path) -> Iterator[bytes]:
 
 
 def disturb(scene: World, names: list[str], day: int) -> list[Rule]:
-    """Let one order each meet these faults, and questions too where they can, that for the account so often that it is given up."""
+    """Let one order each meet these faults, and questions too where they can, that for the account
+    so often that it is given up.
+    """
     if names == ["filled_before_cancel"]:
         scene.venue.faults.add("partial_then_rest", "POST", "order", queries=1000)
         return [scene.venue.faults.add(names[0], "DELETE", "order")]
@@ -90,13 +95,21 @@ def recovered(scene: World) -> None:
 
 
 def cycle(scene: World) -> str:
-    """A `--once` cycle that logs to files and console; its error as Python would print it, with all that came before it."""
+    """A `--once` cycle that logs to files and console.
+
+    Its error as Python would print it, with all that came before it.
+    """
     with (
         open_journal(journal_path(scene.settings), scene.clock.now) as journal,
-        voices(scene.settings, SECRETS, journal, STATES, console=True) as voice,
+        observe_session(scene.settings, SECRETS, journal, STATES, console=True) as observer,
     ):
-        session = put_together(
-            scene.settings, SECRETS, live_strategy(scene.settings), journal, scene.clock, voice
+        session = build_session(
+            scene.settings,
+            SECRETS,
+            live_strategy(scene.settings),
+            journal=journal,
+            clock=scene.clock,
+            observer=observer,
         )
         outcome = "done"
         try:
@@ -151,7 +164,10 @@ def test_no_fault_leaves_a_secret_anywhere(
 def test_a_real_process_shows_none_to_others(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """The process is real, and so is its clock, by which there are no prices: it asks for its account, and is killed when it has."""
+    """The process is real, and so is its clock, by which there are no prices.
+
+    It asks for its account, and is killed when it has.
+    """
     with world(whole_folder, cache, tmp_path, "2015-10-20") as scene:
         scene.venue.now = time.time
         scene.venue.faults.add("503_before", "GET", "account")

@@ -1,4 +1,6 @@
-"""The systemd units are accepted by systemd itself, say what the program means, and keys have a file that is never committed."""
+"""The systemd units are accepted by systemd itself, say what the program means, and keys have a
+file that is never committed.
+"""
 
 import re
 import shutil
@@ -18,7 +20,9 @@ ANALYZE = shutil.which("systemd-analyze")
 with_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
 # Where a session that runs on and one decision a day differ.
 OWN = {"Type", "ExecStart", "TimeoutStartSec"}
-MOST_EXPOSED = 20  # tenths, of 100; what `systemd-analyze security` counts, the network a trading program needs included
+# Tenths, of 100; what `systemd-analyze security` counts, the network a trading program needs
+# included
+MOST_EXPOSED = 20
 
 
 def lines(unit: str, section: str) -> list[tuple[str, str]]:
@@ -141,8 +145,8 @@ def test_both_services_are_the_same_but_for_how_long_they_run():
     assert session == once
     command, once_command = (values(unit, "Service")["ExecStart"] for unit in SERVICES)
     assert (
-        command
-        == "/opt/russell-gate/.venv/bin/python /opt/russell-gate/main.py paper --config /opt/russell-gate/config/testnet.toml"
+        command == "/opt/russell-gate/.venv/bin/python /opt/russell-gate/main.py paper"
+        " --config /opt/russell-gate/config/testnet.toml"
     )
     assert once_command == f"{command} --once"
     assert values(SERVICES[1], "Service")["Type"] == "oneshot"

@@ -1,4 +1,8 @@
-"""Through the wire: bars against the exchange's protocol decide as the backtest does, in sizes that differ by a step at most."""
+"""Through the wire.
+
+Bars against the exchange's protocol decide as the backtest does, in sizes that differ by a step at
+most.
+"""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -8,7 +12,7 @@ import pandas as pd
 import pytest
 
 from backtests.checks.parity import compare
-from backtests.engine.inputs import prepare
+from backtests.engine.inputs import prepare_inputs
 from backtests.engine.journal_run import run_of
 from backtests.engine.simulation import Run, simulate
 from brokers.prices.load import load_prices
@@ -27,7 +31,10 @@ FREE = {
 
 
 def lived(w: World, bars: int) -> Run:
-    """So many bars, the venue charging no fee and quoting fine prices: the fee taken in coins is the one thing a backtest has otherwise."""
+    """So many bars, the venue charging no fee and quoting fine prices.
+
+    The fee taken in coins is the one thing a backtest has otherwise.
+    """
     w.venue.matching.fee = Decimal(0)
     for symbol, market in w.venue.markets.items():
         w.venue.markets[symbol] = replace(market, tick=Decimal("0.00000001"))
@@ -53,7 +60,7 @@ def both(folder: Path, cache: Path, place: Path, bars: int) -> tuple[Run, Run, l
     settings = load(
         None, [*overrides(folder, cache), *(f"{key}={value}" for key, value in changes.items())]
     )
-    inputs = prepare(settings, load_prices(settings, pd.Timestamp("2017-01-01", tz="UTC")))
+    inputs = prepare_inputs(settings, load_prices(settings, pd.Timestamp("2017-01-01", tz="UTC")))
     return live, simulate(inputs), list(inputs.coins)
 
 

@@ -1,7 +1,10 @@
-"""A small world for a live session: made-up prices, an exchange on 127.0.0.1 that the real clients are led to, and a clock to turn.
+"""A small world for a live session.
 
-All prices are those of the made-up folder (`tests.price_folder`), whose index breaks out in the summer of 2015 and stays above: sessions
-come by way of Yahoo's charts, coins by the exchange's candles and books.
+Made-up prices, an exchange on 127.0.0.1 that the real clients are led to, and a clock to turn.
+
+All prices are those of the made-up folder (`tests.price_folder`), whose index breaks out in the
+summer of 2015 and stays above: sessions come by way of Yahoo's charts, coins by the exchange's
+candles and books.
 """
 
 import os
@@ -15,13 +18,13 @@ import pandas as pd
 from pydantic import SecretStr
 
 from backtests.engine.live import live_strategy
-from backtests.runs.replay import Counted
+from backtests.runs.replay import ReplayObserver
 from brokers.clock import SimulatedClock
-from brokers.commands.paper import put_together
-from brokers.exchange.rate_limits import Quiet
+from brokers.commands.paper import build_session
+from brokers.exchange.rate_limits import RateLimits
 from brokers.journal.journal import Journal
 from brokers.journal.opening import journal_path, open_journal
-from brokers.prices import candles as exchange
+from brokers.prices import public_exchange
 from config.secrets import Secrets
 from config.settings import Settings, load
 from tests.exchange.account import KEY, SECRET
@@ -85,26 +88,31 @@ class World:
         columns = [rows[name] for name in ("Open", "High", "Low", "Close", "Volume")]
         return list(zip(rows.index.as_unit("ms").asi8, *columns, strict=True))
 
-    def journal(self, locked: bool = False) -> Journal:
+    def journal(self, *, locked: bool = False) -> Journal:
         return open_journal(journal_path(self.settings), lambda: self.clock.now(), locked=locked)
 
-    def run(self, once: bool = True, until: str | None = None, **changes: Any) -> Counted:
+    def run(self, *, once: bool = True, until: str | None = None, **changes: Any) -> ReplayObserver:
         """One session in this process, from its start to its end; what it had to say."""
-        voice = Counted(0, None)
+        observer = ReplayObserver(0, None)
         with self.journal(locked=True) as journal:
-            session = put_together(
-                self.settings, SECRETS, live_strategy(self.settings), journal, self.clock, voice
+            session = build_session(
+                self.settings,
+                SECRETS,
+                live_strategy(self.settings),
+                journal=journal,
+                clock=self.clock,
+                observer=observer,
             )
             outcome = "bug"
             try:
-                session.run(once, epoch(until) if until else float("inf"))
+                session.run(once=once, until=epoch(until) if until else float("inf"))
                 outcome = "done"
             except Exception as error:
                 outcome = type(error).__name__
                 raise
             finally:
                 session.end(outcome)
-        return voice
+        return observer
 
     def owned(self) -> dict[str, float]:
         """Units at the exchange beyond what it granted."""
@@ -132,10 +140,16 @@ def settings_for(
 ) -> Settings:
     """The testnet's settings, everything written under `place`."""
     usual: dict[str, Any] = {
-        "exchange.mode": "testnet", "exchange.amount": 5000.0, "exchange.timeout": 0.5, "paper.grace": 0.0, "paper.patience": 30.0,
-        "journal.folder": place / "state", "log.folder": place / "logs", "prices.cache": place / "cache",
+        "exchange.mode": "testnet",
+        "exchange.amount": 5000.0,
+        "exchange.timeout": 0.5,
+        "paper.grace": 0.0,
+        "paper.patience": 30.0,
+        "journal.folder": place / "state",
+        "log.folder": place / "logs",
+        "prices.cache": place / "cache",
         "prices.source": "auto",
-    }  # fmt: skip
+    }
     return load(
         None,
         [
@@ -150,7 +164,7 @@ def world(
     folder: Path, cache: Path, place: Path, start: str, changes: Mapping[str, Any] | None = None
 ) -> Iterator[World]:
     """A world whose clock stands at `start`."""
-    before, quiet = dict(os.environ), exchange.QUIET
+    before, quiet = dict(os.environ), public_exchange.RATE_LIMITS
     with internet() as network:
         os.environ.update(network.environment())
         try:
@@ -158,9 +172,9 @@ def world(
             for calendar in cache.glob("XNYS*"):
                 (place / "cache" / calendar.name).write_bytes(calendar.read_bytes())
             scene = World(network, settings_for(folder, cache, place, changes), start, folder)
-            exchange.QUIET = Quiet(lambda: scene.clock.now())
+            public_exchange.RATE_LIMITS = RateLimits(lambda: scene.clock.now())
             yield scene
         finally:
-            exchange.QUIET = quiet
+            public_exchange.RATE_LIMITS = quiet
             os.environ.clear()
             os.environ.update(before)

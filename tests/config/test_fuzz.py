@@ -1,4 +1,4 @@
-"""Whatever a configuration holds, a command ends with a documented exit code and one message, never a traceback."""
+"""Any configuration ends with a documented exit code and one message, never a traceback."""
 
 import json
 import math
@@ -70,7 +70,7 @@ def usual(path: tuple[str, ...]) -> Any:
 
 
 def near(path: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    """Values not far from the one that is there: most pass the model, and a command runs on them."""
+    """Values close to the default: most are valid, and a command runs with them."""
     value = usual(path)
     if isinstance(value, bool):
         return st.booleans()
@@ -83,7 +83,10 @@ def near(path: tuple[str, ...]) -> st.SearchStrategy[Any]:
 
 @st.composite
 def overlays(draw: Callable[..., Any]) -> dict[str, Any]:
-    """A file of one to five keys: half of them tame, the others with any value, misspelt keys, tables where values belong."""
+    """A file of one to five keys.
+
+    Half of the files are plausible; the others have any value, misspelt keys, or tables for values.
+    """
     content: dict[str, Any] = {}
     wild = draw(st.booleans())
     for path in draw(st.lists(st.sampled_from(KEYS), min_size=1, max_size=5, unique=True)):
@@ -100,7 +103,7 @@ def overlays(draw: Callable[..., Any]) -> dict[str, Any]:
     return content
 
 
-# A cache in a drawn place would litter the machine; a source other than the sample would wait for a network.
+# A random cache folder would litter the machine; a source other than the sample needs a network.
 KEYS = [
     path
     for path in keys()

@@ -1,4 +1,4 @@
-"""The ready-made configurations: each says when to use it, changes what it names, and runs on the sample."""
+"""The ready-made configurations: each says when to use it, and each runs on the sample."""
 
 import json
 import tomllib
@@ -38,7 +38,7 @@ def test_each_begins_with_when_to_use_it_and_changes_something(path: Path) -> No
     usual = leaves(load().model_dump(mode="json"))
     changed = leaves(load([path]).model_dump(mode="json"))
     named = leaves(tomllib.loads(text))
-    # A searched parameter is written as a list, or as a range of a few words, and read as a table of all of them.
+    # A searched parameter is written as a list or a short table, and read as a full table.
     tables = tuple(key.removesuffix(".low") for key in named)
     assert [
         key for key in changed if changed[key] != usual.get(key) and not key.startswith(tables)

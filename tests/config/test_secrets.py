@@ -1,4 +1,4 @@
-"""Keys come from the environment, a .env file or a secrets folder, and from nowhere else."""
+"""API keys come from the environment, .env or a secrets folder, and from nowhere else."""
 
 from pathlib import Path
 
@@ -39,7 +39,9 @@ def test_the_environment_wins_over_a_folder_and_that_over_dotenv(
 ) -> None:
     private(
         tmp_path / ".env",
-        "RUSSELL_GATE_API_KEY=file\nRUSSELL_GATE_API_SECRET=file\nRUSSELL_GATE_NOTIFY_URLS=json://file\n",
+        "RUSSELL_GATE_API_KEY=file\n"
+        "RUSSELL_GATE_API_SECRET=file\n"
+        "RUSSELL_GATE_NOTIFY_URLS=json://file\n",
     )
     private(tmp_path / "kept" / "russell_gate_api_key", "folder\n")
     private(tmp_path / "kept" / "russell_gate_api_secret", "folder\n")
@@ -78,7 +80,7 @@ def test_what_others_can_read_is_refused(
 
 def test_a_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUSSELL_GATE_SECRETS", "nowhere")
-    with pytest.raises(ConfigError, match="nowhere: is no folder"):
+    with pytest.raises(ConfigError, match="nowhere: not a folder"):
         load_secrets()
 
 
@@ -115,7 +117,7 @@ def test_a_secret_in_a_settings_file_is_refused_without_being_shown(
     line: str, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.toml").write_text(f"[exchange]\n{line}\n")
-    with pytest.raises(ConfigError, match="no secret belongs in a settings file") as refused:
+    with pytest.raises(ConfigError, match="secrets are not allowed in settings files") as refused:
         load([tmp_path / "mine.toml"])
     assert "abc" not in str(refused.value)
     assert "RUSSELL_GATE_API_KEY" in str(refused.value)

@@ -1,5 +1,6 @@
-"""Settings out of files, environment and command line; whatever is wrong with them is one clear message."""
+"""Settings from files, environment and command line; every mistake is one clear message."""
 
+import itertools
 import json
 import re
 import tomllib
@@ -60,18 +61,27 @@ def test_the_defaults_load():
     assert [coin.name for coin in load().coins] == ["BTC", "ETH", "SOL"]
 
 
-# Without a comment so far. Nothing may join them.
-
-
 def test_every_default_has_its_reason():
-    """A comment on the key's own line, or one on its table's header that speaks for all of them."""
+    """A comment on the line of the key, on the line above, or on the header of its table."""
     table, table_is_explained, unexplained = "", False, set()
-    for line in TEXT.splitlines():
+    lines = TEXT.splitlines()
+    for above, line in itertools.pairwise(lines):
+        explained = "#" in line or above.startswith("#")
         if header := re.match(r"\[+([\w.]+)\]+", line):
-            table, table_is_explained = header[1], "#" in line
-        elif (key := re.match(r"(\w+) = ", line)) and "#" not in line and not table_is_explained:
+            table, table_is_explained = header[1], explained
+        elif (key := re.match(r"(\w+) = ", line)) and not explained and not table_is_explained:
             unexplained.add(f"{table}.{key[1]}")
     assert unexplained == set()
+
+
+def test_the_files_have_at_most_100_columns():
+    wide = {
+        f"{path.name}, line {number}"
+        for path in DEFAULT.parent.glob("*.toml")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > 100
+    }
+    assert wide == set()
 
 
 def test_the_defaults_leave_nothing_out():
@@ -92,7 +102,7 @@ def test_the_defaults_leave_nothing_out():
 
 
 def test_no_section_has_a_default_of_its_own():
-    """One place for defaults: what may be left out is None. An axis has no place in default.toml."""
+    """Defaults are in default.toml only: an optional field is None. An axis is not in that file."""
     of_an_axis = {"tune.space.steps", "tune.space.log", "tune.space.when"}
     assert {
         name
@@ -144,7 +154,8 @@ def test_later_layers_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """default < files in order < environment < --set."""
     first = written(
         tmp_path,
-        "[gate]\nbase_sessions = 101\nconfirm_within = 51\nfail_sessions = 11\ntrend_sessions = 21\n",
+        "[gate]\nbase_sessions = 101\nconfirm_within = 51\n"
+        "fail_sessions = 11\ntrend_sessions = 21\n",
         "first.toml",
     )
     second = written(
@@ -168,7 +179,8 @@ def test_later_layers_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_tables_are_merged_and_lists_replaced(tmp_path: Path):
     mine = written(
         tmp_path,
-        '[confirmations.breadth]\nsymbols = ["KRE"]\n[prices.sources]\n"IWM" = "folder"\n[prices]\nfolder = "x"\n',
+        '[confirmations.breadth]\nsymbols = ["KRE"]\n'
+        '[prices.sources]\n"IWM" = "folder"\n[prices]\nfolder = "x"\n',
     )
     merged = load([mine])
     assert merged.confirmations.breadth.symbols == ("KRE",)
@@ -176,7 +188,8 @@ def test_tables_are_merged_and_lists_replaced(tmp_path: Path):
     assert (merged.prices.sources, merged.prices.source) == ({"IWM": "folder"}, "auto")
     coins = written(
         tmp_path,
-        '[[coins]]\nname = "LTC"\nhistory = "LTC-USD"\nmarket = "LTC/USDT"\nweight = 1\nlag_days = 0\n',
+        '[[coins]]\nname = "LTC"\nhistory = "LTC-USD"\n'
+        'market = "LTC/USDT"\nweight = 1\nlag_days = 0\n',
         "coins.toml",
     )
     assert [coin.name for coin in load([coins]).coins] == ["LTC"]
@@ -228,7 +241,7 @@ def test_a_file_that_changes_nothing_changes_nothing(tmp_path: Path):
     assert load([written(tmp_path, "[gate]\n")]) == load()
 
 
-# What is wrong is said
+# Mistakes are reported
 
 
 @pytest.mark.parametrize(
@@ -258,7 +271,8 @@ def test_an_unknown_key_without_a_neighbour_lists_what_is_allowed():
 def test_an_unknown_key_of_a_coin_names_its_neighbour(tmp_path: Path):
     mine = written(
         tmp_path,
-        '[[coins]]\nname = "LTC"\nhistory = "LTC-USD"\nmarket = "LTC/USDT"\nweights = 1\nlag_days = 0\n',
+        '[[coins]]\nname = "LTC"\nhistory = "LTC-USD"\n'
+        'market = "LTC/USDT"\nweights = 1\nlag_days = 0\n',
     )
     message = refused(files=[mine])
     assert f"coins.0.weights: unknown key (in {mine}); did you mean 'weight'?" in message
@@ -278,7 +292,7 @@ def test_the_layer_named_is_the_last_that_holds_the_key(
     assert "got 10 (in --set gate.buffer=10)" in refused("gate.buffer=10", files=[first, second])
 
 
-def test_every_mistake_is_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     message = refused("gate.buffer=7", "costs.fee=-1", "costs.fees=1")
     assert [line.partition(":")[0] for line in message.splitlines()] == [
         "gate.buffer",
@@ -332,11 +346,11 @@ IMPOSSIBLE = [
     (["prices.sources.BTC-USD=folder"], "prices.folder"),
     (
         ["prices.source=sample", "prices.sources.BTC-USD=yahoo"],
-        'source is "sample", but sources.BTC-USD is "yahoo"; set both to "sample", or neither',
+        'source is "sample", but sources.BTC-USD is "yahoo"; set both to "sample" or neither',
     ),
     (
         ["prices.sources.BTC-USD=sample"],
-        'simulated and real prices are never mixed in one run: source is "auto", but sources.BTC-USD is "sample"',
+        'simulated and real prices cannot be mixed in one run: source is "auto"',
     ),
     (
         ["prices.source=sample", "haircuts.flows.enabled=true", "haircuts.flows.file=a.csv"],
@@ -344,7 +358,7 @@ IMPOSSIBLE = [
     ),
     (
         ["prices.source=sample", "haircuts.losses.enabled=true", "haircuts.losses.file=a.csv"],
-        "set haircuts.losses.enabled = false, or prices.source",
+        "set haircuts.losses.enabled = false or choose another prices.source",
     ),
     (["gate.rearm_sessions=300"], "rearm_sessions (300) must not exceed base_sessions (252)"),
     (
@@ -353,40 +367,40 @@ IMPOSSIBLE = [
     ),
     (
         ["risk_curve.channels=['credit', 'credit', 'broad']"],
-        "names one twice: credit, credit, broad",
+        "channels: duplicate name in credit, credit, broad",
     ),
-    (["risk_curve.ceilings=[0, 1]"], "ceilings has 2 values, 3 channels need 4"),
-    (["risk_curve.dormant_ceilings=[0]"], "dormant_ceilings has 1 values, 3 channels need 4"),
-    (["risk_curve.channels=['credit']"], "1 channels need 2"),
-    (["haircuts.flows.enabled=true"], "an enabled haircut needs its file"),
-    (["haircuts.losses.enabled=true"], "an enabled haircut needs its file"),
+    (["risk_curve.ceilings=[0, 1]"], "ceilings needs 4 values for 3 channels, got 2"),
+    (["risk_curve.dormant_ceilings=[0]"], "dormant_ceilings needs 4 values for 3 channels, got 1"),
+    (["risk_curve.channels=['credit']"], "ceilings needs 2 values for 1 channel, got 4"),
+    (["haircuts.flows.enabled=true"], "an enabled haircut needs a CSV file"),
+    (["haircuts.losses.enabled=true"], "an enabled haircut needs a CSV file"),
     (
         ["backtest.start=2020-01-01", "backtest.end=2020-01-01"],
-        "start (2020-01-01) must lie before end (2020-01-01)",
+        "start (2020-01-01) must be before end (2020-01-01)",
     ),
-    (["gate.min_confirmations=5"], "gate.min_confirmations is 5, but 4 confirmations are enabled"),
+    (["gate.min_confirmations=5"], "gate.min_confirmations is 5, but only 4 are enabled"),
     (
         [
             f"confirmations.{name}.enabled=false"
             for name in ("volume", "breadth", "leadership", "credit")
         ],
-        "(none): no breakout could confirm",
+        "(none): no breakout could be confirmed",
     ),
 ]
 COIN = "{{name='{0}',history='{0}-USD',market='{0}/USDT',weight={1},lag_days=0}}"
 IMPOSSIBLE += [
     (
         [f"coins=[{COIN.format('A', 0.6)},{COIN.format('B', 0.6)}]"],
-        "the weights sum to 1.2; at most 1 is allowed",
+        "the weights sum to 1.2; the maximum is 1",
     ),
-    ([f"coins=[{COIN.format('A', 0.1)},{COIN.format('A', 0.1)}]"], "name A stands twice"),
+    ([f"coins=[{COIN.format('A', 0.1)},{COIN.format('A', 0.1)}]"], "duplicate name A"),
     (
         [f"coins=[{COIN.format('A', 0.1)},{COIN.format('B', 0.1).replace('B-USD', 'A-USD')}]"],
-        "history A-USD stands twice",
+        "duplicate history A-USD",
     ),
     (
         [f"coins=[{COIN.format('A', 0.1)},{COIN.format('B', 0.1).replace('B/USDT', 'A/USDT')}]"],
-        "market A/USDT stands twice",
+        "duplicate market A/USDT",
     ),
 ]
 
@@ -408,7 +422,7 @@ def test_what_belongs_together_may_be_changed_together():
     "text", ["gate.buffer", "=3", "gate.=3", ".buffer=3", "gate..buffer=3", ""]
 )
 def test_a_set_of_another_form_says_which_form(text: str):
-    assert refused(text) == f"--set {text}: is not of the form section.key=value"
+    assert refused(text) == f"--set {text}: expected section.key=value"
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
@@ -427,14 +441,14 @@ def test_a_folder_is_no_file(tmp_path: Path):
 )
 def test_a_file_that_is_no_toml_is_named_with_the_line(tmp_path: Path, text: str):
     message = refused(files=[written(tmp_path, text)])
-    assert "mine.toml: is not TOML" in message
+    assert "mine.toml: not valid TOML" in message
     assert "line" in message
 
 
 def test_a_file_in_another_encoding_is_named(tmp_path: Path):
     path = tmp_path / "latin.toml"
     path.write_bytes('[prices]\nfolder = "Kurse für später"\n'.encode("latin-1"))
-    assert "latin.toml: is not TOML" in refused(files=[path])
+    assert "latin.toml: not valid TOML" in refused(files=[path])
 
 
 @pytest.mark.parametrize(

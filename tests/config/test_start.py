@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from config.settings import ConfigError, load
-from config.start import KNOWN_COINS, STYLES, TIMEFRAMES, Answers, text, written
+from config.start import KNOWN_COINS, STYLES, TIMEFRAMES, Answers, config_text, write_config
 
 USUAL = Answers(("BTC", "ETH", "SOL"), "gate", "1d", "")
 
 
 def made(tmp_path: Path, answers: Answers) -> Path:
     path = tmp_path / "my.toml"
-    written(answers, path)
+    write_config(answers, path)
     return path
 
 
@@ -37,9 +37,9 @@ def test_every_answer_gives_a_file_that_loads(style: str, timeframe: str, tmp_pa
 
 
 def test_only_what_differs_is_written() -> None:
-    assert "[prices]" not in text(USUAL)
-    assert "[exchange]" not in text(USUAL)
-    assert "[allocation]" not in text(USUAL)
+    assert "[prices]" not in config_text(USUAL)
+    assert "[exchange]" not in config_text(USUAL)
+    assert "[allocation]" not in config_text(USUAL)
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written"):
-        written(USUAL, tmp_path / "none" / "my.toml")
+        write_config(USUAL, tmp_path / "none" / "my.toml")

@@ -1,4 +1,4 @@
-"""The sections of the search: what is a parameter's list or range, what is searched for, and what is refused, each in one sentence."""
+"""The sections of the search: axes, objective, and one sentence for each mistake."""
 
 import tomllib
 from pathlib import Path
@@ -33,7 +33,8 @@ def axis(**content: Any) -> Axis:
 
 def test_a_list_is_an_axis_of_values_a_table_one_with_more() -> None:
     found = space(
-        '{"gate.base_sessions" = [126, 252], "allocation.band" = {low = 0.1, high = 0.3, steps = 3, log = true}}'
+        '{"gate.base_sessions" = [126, 252], '
+        '"allocation.band" = {low = 0.1, high = 0.3, steps = 3, log = true}}'
     )
     assert found == {
         "gate.base_sessions": axis(values=(126, 252)),
@@ -92,7 +93,7 @@ BOTH = {"values": [1], "low": 0, "high": 2}
 )
 def test_an_axis_is_a_list_or_a_range_and_not_both(content: dict[str, Any]) -> None:
     with pytest.raises(
-        ValidationError, match="is either a list of values, or a range with low and high"
+        ValidationError, match="must be a list of values, or a range with low and high"
     ):
         axis(**content)
 
@@ -103,7 +104,10 @@ def test_an_axis_is_a_list_or_a_range_and_not_both(content: dict[str, Any]) -> N
         ("[]", "tune.space.gate.base_sessions.values: tuple should have at least 1 item"),
         (
             "{}",
-            "tune.space.gate.base_sessions: is either a list of values, or a range with low and high",
+            (
+                "tune.space.gate.base_sessions: "
+                "must be a list of values, or a range with low and high"
+            ),
         ),
         ("5", "tune.space.gate.base_sessions: input should be a valid dictionary"),
         (
@@ -112,19 +116,25 @@ def test_an_axis_is_a_list_or_a_range_and_not_both(content: dict[str, Any]) -> N
         ),
         (
             "{low = 0, high = 1, log = true}",
-            "tune.space.gate.base_sessions: a range in the logarithm must begin above 0, low is 0",
+            "tune.space.gate.base_sessions: a logarithmic range must begin above 0, low is 0",
         ),
         (
             "{low = -1, high = 1, log = true}",
-            "a range in the logarithm must begin above 0, low is -1",
+            "a logarithmic range must begin above 0, low is -1",
         ),
         (
             "{low = 0, high = 1, steps = 0}",
-            "tune.space.gate.base_sessions.steps: input should be greater than or equal to 1: got 0",
+            (
+                "tune.space.gate.base_sessions.steps: "
+                "input should be greater than or equal to 1: got 0"
+            ),
         ),
         (
             "{low = 0, high = 1, steps = 1001}",
-            "tune.space.gate.base_sessions.steps: input should be less than or equal to 1000: got 1001",
+            (
+                "tune.space.gate.base_sessions.steps: "
+                "input should be less than or equal to 1000: got 1001"
+            ),
         ),
         (
             "{low = 0, high = inf}",
@@ -189,7 +199,7 @@ def test_an_objective_is_a_figure_or_a_mix(text: str, weights: dict[str, float])
         ("luck", "tune.objective"),
         ("{luck = 1}", "tune.objective"),
         ("{}", "all weights are 0"),
-        ("{sharpe = 0, calmar = 0.0}", "all weights are 0; nothing would be searched for"),
+        ("{sharpe = 0, calmar = 0.0}", "all weights are 0; nothing would be maximised"),
         ("{sharpe = nan}", "tune.objective"),
         ("{sharpe = inf}", "tune.objective"),
     ],
@@ -226,7 +236,10 @@ def test_nothing_else_is_searched_for(text: str, said: str) -> None:
         ("wlak_forward=1", "tune.wlak_forward: unknown key"),
         (
             "verdict.max_pbx=1",
-            "tune.verdict.max_pbx: unknown key (in --set tune.verdict.max_pbx=1); did you mean 'max_pbo'?",
+            (
+                "tune.verdict.max_pbx: unknown key (in --set tune.verdict.max_pbx=1); "
+                "did you mean 'max_pbo'?"
+            ),
         ),
     ],
 )
@@ -252,7 +265,10 @@ def test_settings_with_a_space_are_written_and_read_again() -> None:
     first = load(
         [TUNE_FILE],
         [
-            'tune.space={"allocation.own_trend_days" = {values = [50], when = {"allocation.own_trend" = ["and", "or"]}}}'
+            (
+                'tune.space={"allocation.own_trend_days" = '
+                '{values = [50], when = {"allocation.own_trend" = ["and", "or"]}}}'
+            )
         ],
     )
     again = Settings.model_validate(first.model_dump(exclude_none=True))

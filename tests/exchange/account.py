@@ -41,7 +41,9 @@ class Key:
 def check_signed(
     keys: Mapping[str, Key], name: str, text: str, params: Mapping[str, str], server_time: int
 ) -> Key:
-    """The key that signed `text` (query and body as sent), if Binance would take it at `server_time` (milliseconds)."""
+    """The key that signed `text` (query and body as sent), if Binance would take it at
+    `server_time` (milliseconds).
+    """
     if len(name) != 64 or not name.isalnum():
         raise RefusalError(-2014, "API-key format invalid.", 401)
     key = keys.get(name)
@@ -79,7 +81,9 @@ def _check_time(params: Mapping[str, str], server_time: int) -> None:
 
 
 class Balances:
-    """Units of every coin, free and locked by open orders; `moved` is what came in (grants, deposits) less what went out by hand."""
+    """Units of every coin, free and locked by open orders; `moved` is what came in (grants,
+    deposits) less what went out by hand.
+    """
 
     def __init__(self, grants: Mapping[str, str]) -> None:
         self.free = {coin: Decimal(units) for coin, units in grants.items()}

@@ -19,8 +19,9 @@ class Taken(NamedTuple):
 class Books:
     """Every market's two sides.
 
-    A book made from `price(symbol, now)` lies `half_spread` (a fraction) to both sides of it, has `depth` quote units at each of five
-    levels, and is whole again at every look. A book that was set is used up by what trades with it.
+    A book made from `price(symbol, now)` lies `half_spread` (a fraction) to both sides of it, has
+    `depth` quote units at each of five levels, and is whole again at every look. A book that was
+    set is used up by what trades with it.
     """
 
     def __init__(self, price: Callable[[str, float], float], now: Callable[[], float]) -> None:

@@ -28,7 +28,10 @@ def prices() -> dict[str, float]:
 
 @pytest.fixture
 def venue(network: Internet, prices: dict[str, float]) -> Iterator[BinanceVenue]:
-    """The testnet and the live host; best offers 0.05 % from the price. Whatever a test does, no unit is made or lost."""
+    """The testnet and the live host; best offers 0.05 % from the price.
+
+    Whatever a test does, no unit is made or lost.
+    """
     venue = BinanceVenue(lambda symbol, now: prices.get(symbol, 100.0))
     network.sites |= {TESTNET: venue, LIVE: venue}
     yield venue

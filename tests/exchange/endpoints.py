@@ -21,7 +21,9 @@ LEGAL_ID = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 
 
 class Call(NamedTuple):
-    """One request to an endpoint; `shape` and `portion` are what a fault does to the order it places."""
+    """One request to an endpoint; `shape` and `portion` are what a fault does to the order it
+    places.
+    """
 
     params: Mapping[str, str]
     key: Key | None = None
@@ -49,7 +51,8 @@ def number(params: Mapping[str, str], name: str) -> Decimal:
     except InvalidOperation:
         raise RefusalError(
             -1100,
-            f"Illegal characters found in parameter '{name}'; legal range is '^([0-9]{{1,20}})(\\.[0-9]{{1,20}})?$'.",
+            f"Illegal characters found in parameter '{name}'; legal range is "
+            "'^([0-9]{1,20})(\\.[0-9]{1,20})?$'.",
         ) from None
     if value != value.quantize(Decimal("1e-8")):
         raise RefusalError(-1111, f"Parameter '{name}' has too much precision.")
@@ -223,7 +226,8 @@ class PrivateEndpoints:
         self.venue.matching.place(order, call.portion)
         if call.shape is not None:
             call.shape(order)
-        answer = wire.order_placed(order, call.params.get("newOrderRespType", "FULL") == "FULL")
+        full = call.params.get("newOrderRespType", "FULL") == "FULL"
+        answer = wire.order_placed(order, fills=full)
         if call.params.get("newOrderRespType") == "ACK":
             return {
                 name: answer[name]
@@ -343,7 +347,8 @@ class PrivateEndpoints:
             legal = "'^[\\.A-Z\\:/a-z0-9_-]{1,36}$'"
             raise RefusalError(
                 -1100,
-                f"Illegal characters found in parameter 'newClientOrderId'; legal range is {legal}.",
+                "Illegal characters found in parameter 'newClientOrderId'; legal range is "
+                f"{legal}.",
             )
         price, size, quote_size = _amounts(params, kind)
         time_in_force = required(params, "timeInForce") if kind == "LIMIT" else "GTC"
@@ -371,7 +376,9 @@ def _amounts(params: Mapping[str, str], kind: str) -> tuple[Decimal, Decimal, De
 
 
 def _window(params: Mapping[str, str], found: list[Any], first_id: str | None) -> list[Any]:
-    """The part of `found` that startTime, endTime, limit and a first id ask for: the oldest from a beginning on, or else the newest."""
+    """The part of `found` that startTime, endTime, limit and a first id ask for: the oldest from a
+    beginning on, or else the newest.
+    """
     limit = min(int(params.get("limit", 500)), 1000)
     start, end = int(params.get("startTime", 0)), int(params.get("endTime", 2**53))
     if "startTime" in params and "endTime" in params and end - start > DAY:

@@ -1,7 +1,9 @@
-"""What goes wrong between a client and an exchange, by name: which request it happens to, and what happens then.
+"""What goes wrong between a client and an exchange, by name: which request it happens to, and what
+happens then.
 
-`UNEXECUTED` faults keep the request from having an effect, `EXECUTED` ones come after it had one and spoil the answer, `REFUSALS` are
-errors of Binance itself, `ODD_ORDERS` give an order a life of its own, `CHANGES` alter the exchange before it handles the request.
+`UNEXECUTED` faults keep the request from having an effect, `EXECUTED` ones come after it had one
+and spoil the answer, `REFUSALS` are errors of Binance itself, `ODD_ORDERS` give an order a life of
+its own, `CHANGES` alter the exchange before it handles the request.
 """
 
 import json
@@ -41,7 +43,8 @@ UNUSABLE = {
     ),
     "-1007": refusal(
         -1007,
-        "Timeout waiting for response from backend server. Send status unknown; execution status unknown.",
+        "Timeout waiting for response from backend server. Send status unknown; execution status "
+        "unknown.",
         504,
     ),
     "html200": Answer(200, PORTAL),
@@ -249,7 +252,10 @@ class Rule:
 
 
 class Faults:
-    """The rules in force. Of several for one request the first holds; every one that matches counts it."""
+    """The rules in force.
+
+    Of several for one request the first holds; every one that matches counts it.
+    """
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
@@ -266,7 +272,9 @@ class Faults:
         where: Callable[[Asked], bool] | None = None,
         **detail: Any,
     ) -> Rule:
-        """Let the `nth` request of `method` and `path` ("order", "ticker/price"; None: any) meet `fault`, and the next `times` - 1 too."""
+        """Let the `nth` request of `method` and `path` ("order", "ticker/price"; None: any) meet
+        `fault`, and the next `times` - 1 too.
+        """
         chosen = FAULTS[fault] if isinstance(fault, str) else fault
         rule = Rule(
             chosen,

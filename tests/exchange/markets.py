@@ -29,7 +29,10 @@ def filter_failure(name: str) -> RefusalError:
 
 @dataclass
 class Market:
-    """One market: `step` and sizes in units of `base`, `tick` and notional in units of `quote`. Status TRADING, HALT or BREAK."""
+    """One market: `step` and sizes in units of `base`, `tick` and notional in units of `quote`.
+
+    Status TRADING, HALT or BREAK.
+    """
 
     base: str
     step: Decimal
@@ -50,7 +53,7 @@ class Market:
         if self.status != "TRADING":
             raise RefusalError(-1013, "Market is closed.")
 
-    def check_size(self, size: Decimal, market_order: bool) -> None:
+    def check_size(self, size: Decimal, *, market_order: bool) -> None:
         if not self.step <= size <= self.max_size or size % self.step:
             raise filter_failure("LOT_SIZE")
         if market_order and size > self.max_market_size:

@@ -1,4 +1,7 @@
-"""What becomes of orders: matching against the books, commissions, balances. No unit is ever made or lost."""
+"""What becomes of orders: matching against the books, commissions, balances.
+
+No unit is ever made or lost.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,7 +34,9 @@ class Trade(NamedTuple):
 
 
 class Portion(NamedTuple):
-    """An order that fills only by `fraction` at first: the rest after it was asked for `queries` times, or never (None: it expires)."""
+    """An order that fills only by `fraction` at first: the rest after it was asked for `queries`
+    times, or never (None: it expires).
+    """
 
     fraction: Decimal
     queries: int | None
@@ -39,7 +44,9 @@ class Portion(NamedTuple):
 
 @dataclass
 class Order:
-    """One order; `size` in coins, `quote_size` as sent with quoteOrderQty, `locked` in units of what it gives, times in milliseconds."""
+    """One order; `size` in coins, `quote_size` as sent with quoteOrderQty, `locked` in units of
+    what it gives, times in milliseconds.
+    """
 
     client_id: str
     market: Market
@@ -94,14 +101,14 @@ class Matching:
         Raises
         ------
         RefusalError
-            Closed market, filters, balance or a client id among the open orders; then nothing has changed.
-
+            Closed market, filters, balance or a client id among the open orders; nothing has
+            changed then.
         """
         market, market_order = order.market, order.kind == "MARKET"
         market.check_tradable()
         enough = self._sized(order)
         if order.size or enough:
-            market.check_size(order.size, market_order)
+            market.check_size(order.size, market_order=market_order)
             last = self.books.last(market.symbol)
             if not market_order:
                 market.check_price(order.price, last)
@@ -115,7 +122,7 @@ class Matching:
         self._reserve(order)
         order.id = next(self.order_ids)
         self.orders[order.id] = order
-        self._fill_first(order, portion, enough)
+        self._fill_first(order, portion, enough=enough)
 
     def touch(self) -> None:
         """Fill resting limit orders that the books have come to."""
@@ -128,7 +135,9 @@ class Matching:
                 self._take(order, order.rest, maker=True)
 
     def asked_for(self, order: Order) -> None:
-        """Count a query for an order whose rest comes later; when its time has come, the rest fills."""
+        """Count a query for an order whose rest comes later; when its time has come, the rest
+        fills.
+        """
         if order.rest_after is None or not order.open:
             return
         if order.rest_after > 0:
@@ -160,7 +169,9 @@ class Matching:
         order.status, order.updated = status, self.stamp()
 
     def differences(self) -> dict[str, Decimal]:
-        """Units by coin that the balances have too many, against deposits, trades and commissions counted again; empty when all is well."""
+        """Units by coin that the balances have too many, against deposits, trades and commissions
+        counted again; empty when all is well.
+        """
         expected = dict(self.balances.moved)
         for trade in self.trades:
             sign, quote = (1 if trade.side == "BUY" else -1), trade.price * trade.size
@@ -185,7 +196,7 @@ class Matching:
         return {name: units for name, units in found.items() if units}
 
     def _sized(self, order: Order) -> bool:
-        """Give an order of quote units its size; whether the book has enough for the whole of it."""
+        """Give an order of quote units its size; whether the book has enough for all of it."""
         if order.quote_size:
             order.size, enough = self.books.worth(order.market, order.side, order.quote_size)
             return enough
@@ -205,7 +216,7 @@ class Matching:
         self.balances.take(order.gives, needed)
         self.balances.add(order.gives, needed)
 
-    def _fill_first(self, order: Order, portion: Portion | None, enough: bool) -> None:
+    def _fill_first(self, order: Order, portion: Portion | None, *, enough: bool) -> None:
         if (
             order.time_in_force == "FOK"
             and self.books.offered(order.market, order.side, order.price) < order.size
@@ -236,12 +247,12 @@ class Matching:
             order.locked = min(needed, self.balances.free[order.gives])
             self.balances.lock(order.gives, order.locked)
 
-    def _take(self, order: Order, size: Decimal, maker: bool = False) -> None:
+    def _take(self, order: Order, size: Decimal, *, maker: bool = False) -> None:
         limit = None if order.kind == "MARKET" else order.price
         for taken in self.books.taken(order.market, order.side, size, limit):
-            self._trade(order, order.price if maker else taken.price, taken.size, maker)
+            self._trade(order, order.price if maker else taken.price, taken.size, maker=maker)
 
-    def _trade(self, order: Order, price: Decimal, size: Decimal, maker: bool) -> None:
+    def _trade(self, order: Order, price: Decimal, size: Decimal, *, maker: bool) -> None:
         market, quote, buys = order.market, price * size, order.side == "BUY"
         released = min(size * (order.price or price) if buys else size, order.locked)
         self.balances.unlock(order.gives, released)

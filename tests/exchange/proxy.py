@@ -1,6 +1,8 @@
-"""The internet as tests see it: a proxy on 127.0.0.1 that is every host it is asked for, and keeps a list of them.
+"""The internet as tests see it: a proxy on 127.0.0.1 that is every host it is asked for, and keeps
+a list of them.
 
-The real clients (ccxt, requests, yfinance's curl) are led here by environment alone, so the hosts our code names stay what they are.
+The real clients (ccxt, requests, yfinance's curl) are led here by environment alone, so the hosts
+our code names stay what they are.
 """
 
 import atexit
@@ -30,7 +32,10 @@ IN_ONE_SEGMENT = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Asked(NamedTuple):
-    """One request as it arrived. `headers` have lower-case names; `query` is decoded, the last of equal names holding."""
+    """One request as it arrived.
+
+    `headers` have lower-case names; `query` is decoded, the last of equal names holding.
+    """
 
     host: str
     method: str
@@ -44,8 +49,9 @@ class Asked(NamedTuple):
 class Answer(NamedTuple):
     """What is sent back.
 
-    `missing` bytes are announced and never come. `drop` closes the connection without a byte; `stall` sends none until the client
-    gives up. `delay` is seconds before the first byte, `pace` seconds before each byte of the body.
+    `missing` bytes are announced and never come. `drop` closes the connection without a byte;
+    `stall` sends none until the client gives up. `delay` is seconds before the first byte, `pace`
+    seconds before each byte of the body.
     """
 
     status: int = 200
@@ -71,9 +77,10 @@ class Site(Protocol):
 class Internet:
     """Sites by host name, and what was asked of whom.
 
-    `asked` holds the newest `remembered` requests that reached a site and `counts` all of them by (host, method, path); `refused` are the
-    hosts without a site that somebody tried to reach. A host in `offline` has a site that cannot be reached now; one in `impostors` shows
-    a certificate of an authority that nobody trusts.
+    `asked` holds the newest `remembered` requests that reached a site and `counts` all of them by
+    (host, method, path); `refused` are the hosts without a site that somebody tried to reach. A
+    host in `offline` has a site that cannot be reached now; one in `impostors` shows a certificate
+    of an authority that nobody trusts.
     """
 
     def __init__(self, remembered: int = 10_000) -> None:
@@ -91,7 +98,9 @@ class Internet:
         self._open: set[socket.socket] = set()
 
     def environment(self) -> dict[str, str]:
-        """Variables that lead a client, here or in a child process, to this internet and make it trust the certificates."""
+        """Variables that lead a client, here or in a child process, to this internet and make it
+        trust the certificates.
+        """
         proxy = f"http://127.0.0.1:{self.port}"
         trusted = dict.fromkeys(
             ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), self.authority_file
@@ -124,17 +133,23 @@ class Internet:
                 self.refused.append(host)
         return host in self.sites and host not in self.offline
 
-    def watch(self, connection: socket.socket, watched: bool = True) -> None:
+    def watch(self, connection: socket.socket, *, watched: bool = True) -> None:
         """Whether `hang_up` shall end `connection`."""
         with self._lock:
             (self._open.add if watched else self._open.discard)(connection)
+
+    def connections(self) -> list[socket.socket]:
+        """Those that are open now, beyond the handshake with the proxy."""
+        with self._lock:
+            return [connection for connection in self._open if connection.fileno() >= 0]
 
     def hang_up(self) -> None:
         """End all connections that are open now."""
         with self._lock:
             for connection in self._open:
                 with suppress(OSError):
-                    # Not the TLS socket's own method, which takes the session away from under a reading thread.
+                    # Not the TLS socket's own method, which takes the session away from under a
+                    # reading thread.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
@@ -153,11 +168,13 @@ class _Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        self.internet.watch(request, False)
+        self.internet.watch(request, watched=False)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients leave when they like; anything else is a fault of a site, raised when the internet is switched off."""
+        """Clients leave when they like; anything else is a fault of a site, raised when the
+        internet is switched off.
+        """
         error = sys.exc_info()[1]
         if error is not None and not isinstance(error, OSError):
             self.internet.crashed.append(error)
@@ -173,7 +190,9 @@ class _Quiet(BaseHTTPRequestHandler):
 
 
 class _Connect(_Quiet):
-    """The client's first words to the proxy; after a good CONNECT the same bytes are the host's TLS."""
+    """The client's first words to the proxy; after a good CONNECT the same bytes are the host's
+    TLS.
+    """
 
     def setup(self) -> None:
         self.request.setsockopt(*IN_ONE_SEGMENT)
@@ -199,7 +218,7 @@ class _Connect(_Quiet):
                     tunnel.do_handshake()
                     _Tunnelled(tunnel, host, self.client_address, self.server)
             finally:
-                internet.watch(tunnel, False)
+                internet.watch(tunnel, watched=False)
 
 
 class _Tunnelled(_Quiet):
@@ -216,7 +235,8 @@ class _Tunnelled(_Quiet):
 
     def do_GET(self) -> None:
         if hasattr(socket, "TCP_QUICKACK"):
-            # Behind a proxy urllib3 sends a body only when the head is acknowledged, which would be 40 ms later.
+            # Behind a proxy urllib3 sends a body only when the head is acknowledged, which would be
+            # 40 ms later.
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
@@ -271,7 +291,9 @@ def authority(name: str) -> trustme.CA:
 
 @cache
 def authority_file() -> str:
-    """Where this process keeps its authority's certificate to its end, for curl remembers the path from one internet to the next."""
+    """Where this process keeps its authority's certificate to its end, for curl remembers the path
+    from one internet to the next.
+    """
     folder = Path(tempfile.mkdtemp(prefix="authority-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     authority(TRUSTED).cert_pem.write_to_path(str(folder / "authority.pem"))
@@ -289,7 +311,9 @@ def certified(host: str, signer: str) -> ssl.SSLContext:
 
 @contextmanager
 def internet(remembered: int = 10_000) -> Iterator[Internet]:
-    """An internet without a site, until the end of the block; an error inside a site is raised there."""
+    """An internet without a site, until the end of the block; an error inside a site is raised
+    there.
+    """
     network = Internet(remembered)
     with _Server(network) as server:
         network.port = server.server_address[1]

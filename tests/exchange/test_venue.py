@@ -1,4 +1,6 @@
-"""The test exchange, spoken to by the real ccxt client: it must be as strict, and as honest with units, as Binance."""
+"""The test exchange, spoken to by the real ccxt client: it must be as strict, and as honest with
+units, as Binance.
+"""
 
 import time
 from collections.abc import Callable
@@ -30,7 +32,7 @@ def test_markets_have_binances_rules(client: Any, venue: BinanceVenue) -> None:
     assert (market["limits"]["amount"]["min"], market["limits"]["cost"]["min"]) == (0.00001, 5.0)
     assert market["active"]
     venue.markets["BTCUSDT"].status = "BREAK"
-    client.load_markets(True)
+    client.load_markets(reload=True)
     assert not client.market(BTC)["active"]
 
 
@@ -231,7 +233,7 @@ def test_only_the_right_key_and_secret_open_the_account(
     ("offset", "accepted"), [(-0.9, True), (-1.2, False), (9.0, True), (11.0, False)]
 )
 def test_a_request_is_valid_from_a_second_before_to_its_window_after(
-    client: Any, venue: BinanceVenue, offset: float, accepted: bool
+    client: Any, venue: BinanceVenue, *, offset: float, accepted: bool
 ) -> None:
     venue.clock_offset = offset  # ccxt's window is 10 s
     if accepted:

@@ -23,11 +23,12 @@ from tests.exchange.faults import (
     TURNED_AWAY,
     UNEXECUTED,
 )
-from tests.exchange.proxy import DROPPED, Answer, Asked
+from tests.exchange.proxy import DROPPED, Answer, Asked, Internet
 from tests.exchange.venue import TESTNET, BinanceVenue
 
 BTC = "BTC/USDT"
-# Statuses and connections that ccxt raises an error for; any other spoilt answer looks like an order without an id.
+# Statuses and connections that ccxt raises an error for; any other spoilt answer looks like an
+# order without an id.
 NOTICED = ("dropped", "answer_lost", "timeout", "500", "502", "503", "504", "-100", "cut_off")
 
 
@@ -36,7 +37,7 @@ def buy(client: Any, size: float = 0.01, client_id: str = "first") -> Any:
 
 
 def outcome(client: Any) -> str | None:
-    """The id of a market order as ccxt tells it, None where it lost it, or the name of its error."""
+    """The id of a market order as ccxt returns it, None where it lost it, or its error's name."""
     try:
         return buy(client)["id"]
     except ccxt.OperationFailed as error:
@@ -93,15 +94,17 @@ def test_whoever_goes_on_asking_when_told_to_wait_is_put_on_record(
     assert buy(client)["filled"] == 0.01
 
 
-def test_an_answer_can_be_slow(client: Any, venue: BinanceVenue) -> None:
+def test_an_answer_can_be_slow(
+    client: Any, venue: BinanceVenue, network: Internet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(network.stopped, "wait", waits.append)
     venue.faults.add("slow", "POST", "order", seconds=0.3)
-    began = time.perf_counter()
     assert buy(client)["filled"] == 0.01
-    assert time.perf_counter() - began >= 0.3
+    assert waits == [0.3]
     venue.faults.add("trickled", "GET", "time", seconds=0.02)
-    began = time.perf_counter()
     client.fetch_time()
-    assert time.perf_counter() - began >= 0.02 * len('{"serverTime":1700000000000}')
+    assert waits[1:] == [0.02] * len('{"serverTime":1700000000000}')
 
 
 def test_an_order_can_be_invisible_at_first(client: Any, venue: BinanceVenue) -> None:
@@ -163,7 +166,7 @@ def test_filters_can_change_and_are_listed_anew(client: Any, venue: BinanceVenue
     venue.faults.add("filters_changed", "POST", "order", step="0.01")
     with pytest.raises(ccxt.InvalidOrder, match="LOT_SIZE"):
         buy(client, 0.015)
-    client.load_markets(True)
+    client.load_markets(reload=True)
     assert client.market(BTC)["precision"]["amount"] == 0.01
     venue.faults.add("filters_changed", "POST", "order", min_notional="1000")
     with pytest.raises(ccxt.BadRequest, match="NOTIONAL"):
@@ -178,7 +181,7 @@ def test_a_market_can_halt_and_a_book_run_dry(client: Any, venue: BinanceVenue) 
     venue.faults.add("halted", "POST", "order")
     with pytest.raises(ccxt.MarketClosed, match=r"Market is closed\."):
         buy(client)
-    client.load_markets(True)
+    client.load_markets(reload=True)
     assert not client.market(BTC)["active"]
     assert client.create_order("ETH/USDT", "market", "buy", 0.01)["filled"] == 0.01
 
@@ -263,7 +266,11 @@ def test_hooks_run_around_every_request(client: Any, venue: BinanceVenue) -> Non
 
 CHILD = """
 import ccxt, sys
-client = ccxt.binance({"apiKey": sys.argv[1], "secret": sys.argv[2], "requests_trust_env": True, "options": {"fetchMarkets": {"types": ["spot"]}}})
+options = {"fetchMarkets": {"types": ["spot"]}}
+key, secret = sys.argv[1:]
+client = ccxt.binance(
+    {"apiKey": key, "secret": secret, "requests_trust_env": True, "options": options}
+)
 client.set_sandbox_mode(True)
 client.create_order("BTC/USDT", "market", "buy", 0.01, None, {"newClientOrderId": "child"})
 """
@@ -283,8 +290,8 @@ def test_a_process_can_be_killed_while_its_order_is_on_the_way(
         return instead
 
     venue.before_request = kill
-    assert child.wait(30) == -signal.SIGKILL
-    deadline = time.monotonic() + 5
+    assert child.wait(120) == -signal.SIGKILL
+    deadline = time.monotonic() + 60  # the site may still be executing the order
     while len(venue.orders) < orders and time.monotonic() < deadline:
         time.sleep(0.01)
     assert [order.client_id for order in venue.orders] == ["child"] * orders

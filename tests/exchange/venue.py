@@ -1,4 +1,6 @@
-"""Binance's spot exchange as a site of the test internet: its REST API for the real ccxt client, its account, its misfortunes."""
+"""Binance's spot exchange as a site of the test internet: its REST API for the real ccxt client,
+its account, its misfortunes.
+"""
 
 import json
 import math
@@ -22,8 +24,10 @@ from tests.exchange.wire import Candle
 TESTNET, LIVE = "testnet.binance.vision", "api.binance.com"
 Hook = Callable[[Asked, int], Answer | None]
 TURNED_AWAY = {
-    429: "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. Please use WebSocket Streams for live updates.",
-    418: "Way too much request weight used; IP banned until {until}. Please use WebSocket Streams for live updates to avoid bans.",
+    429: "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. "
+    "Please use WebSocket Streams for live updates.",
+    418: "Way too much request weight used; IP banned until {until}. "
+    "Please use WebSocket Streams for live updates to avoid bans.",
 }
 
 
@@ -34,11 +38,13 @@ def no_candles(symbol: str, interval: str) -> Sequence[Candle]:
 class BinanceVenue:
     """One exchange with one account.
 
-    At the `hosts` (the testnet) it serves market data and the account; at any other host it is registered for, market data only: a
-    request there with a key or a signature is put into `signed_live`. `price(symbol, now)` makes prices and books,
-    `candles(symbol, interval)` the candles, sorted, of which those opened by `now()` are shown. `now` is the time in epoch seconds;
-    server time is `clock_offset` seconds ahead of it. `before_request` and `after_request` are called around each request with it and its
-    number, from 1; an Answer from them is sent instead (before: nothing is executed).
+    At the `hosts` (the testnet) it serves market data and the account; at any other host it is
+    registered for, market data only: a request there with a key or a signature is put into
+    `signed_live`. `price(symbol, now)` makes prices and books, `candles(symbol, interval)` the
+    candles, sorted, of which those opened by `now()` are shown. `now` is the time in epoch seconds;
+    server time is `clock_offset` seconds ahead of it. `before_request` and `after_request` are
+    called around each request with it and its number, from 1; an Answer from them is sent instead
+    (before: nothing is executed).
     """
 
     def __init__(
@@ -115,12 +121,16 @@ class BinanceVenue:
         return balances.free.get(coin, Decimal(0)) + balances.locked.get(coin, Decimal(0))
 
     def conserved(self) -> bool:
-        """Whether the balances are what deposits, trades and commissions make them, to the last decimal, and none is negative."""
+        """Whether the balances are what deposits, trades and commissions make them, to the last
+        decimal, and none is negative.
+        """
         with self.turn:
             return not self.matching.differences()
 
     def reset(self) -> None:
-        """The testnet's monthly reset: orders, trades, balances and history gone, ids from 1 again; keys and markets stay."""
+        """The testnet's monthly reset: orders, trades, balances and history gone, ids from 1 again;
+        keys and markets stay.
+        """
         with self.turn:
             old = self.matching
             self.wiped += old.orders.values()
@@ -129,7 +139,9 @@ class BinanceVenue:
             self.history_starts = self.stamp()
 
     def turn_away(self, host: str, status: int, retry_after: int) -> Answer:
-        """Answer 429 or 418, and for `retry_after` seconds to everybody at `host`; whoever asks meanwhile is `impatient`."""
+        """Answer 429 or 418, and for `retry_after` seconds to everybody at `host`; whoever asks
+        meanwhile is `impatient`.
+        """
         self._away[host] = (self.now() + retry_after, status)
         return self._turned_away(host)
 

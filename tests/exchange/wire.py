@@ -19,7 +19,7 @@ def units(value: Decimal | float) -> str:
     return f"{value:.8f}"
 
 
-def order_placed(order: Order, fills: bool) -> dict[str, Any]:
+def order_placed(order: Order, *, fills: bool) -> dict[str, Any]:
     """The answer to a new order, with its `fills` (newOrderRespType FULL) or without (RESULT)."""
     answer = _order(order) | {"transactTime": order.updated, "workingTime": order.time}
     if fills:

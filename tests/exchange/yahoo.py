@@ -1,4 +1,7 @@
-"""Yahoo's chart service as a site of the test internet, for the real yfinance client. All prices are made up."""
+"""Yahoo's chart service as a site of the test internet, for the real yfinance client.
+
+All prices are made up.
+"""
 
 import json
 import time
@@ -21,10 +24,11 @@ CHART = "/v8/finance/chart/"
 class YahooSite:
     """Charts by symbol.
 
-    `frames` have one row a date (naive midnight) and the columns open, high, low, close, adj_close, volume; a symbol of the form
-    COIN-USD has UTC days, any other has sessions of New York. Rows whose session or day has begun by `now()` are shown; one in progress
-    is stamped now, as Yahoo does. `faults` are answered to the next charts asked for, `always` to every one, `for_symbol` to those of
-    a symbol.
+    `frames` have one row a date (naive midnight) and the columns open, high, low, close, adj_close,
+    volume; a symbol of the form COIN-USD has UTC days, any other has sessions of New York. Rows
+    whose session or day has begun by `now()` are shown; one in progress is stamped now, as Yahoo
+    does. `faults` are answered to the next charts asked for, `always` to every one, `for_symbol` to
+    those of a symbol.
     """
 
     def __init__(

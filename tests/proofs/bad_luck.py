@@ -1,4 +1,6 @@
-"""What can happen to a session at the test exchange, drawn by chance, and a scene in which it takes no real time."""
+"""What can happen to a session at the test exchange, drawn by chance, and a scene in which it takes
+no real time.
+"""
 
 import random
 from collections import Counter
@@ -13,8 +15,7 @@ import pandas as pd
 from tenacity import wait_none
 
 from brokers.exchange.transport import Transport
-from brokers.prices import candles as exchange
-from brokers.prices import yahoo
+from brokers.prices import public_exchange, yahoo
 from brokers.prices.live import LivePrices
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError
@@ -143,7 +144,10 @@ class Misfortunes:
     def _hold_back(
         self, venue: BinanceVenue, asked: Asked, execute: Callable[..., Answer]
     ) -> Answer:
-        """No answer, and an order that is executed as late as an exchange may: within its window and ten seconds."""
+        """No answer, and an order that is executed as late as an exchange may.
+
+        Within its window and ten seconds.
+        """
         params = parameters(asked)
         try:
             check_signed(
@@ -192,7 +196,7 @@ class Misfortunes:
             venue.reset()
             self._held_back.clear()
         with self._scene.journal() as journal:
-            if journal.halted():
+            if journal.halt_reason():
                 journal.resume()
             elif self.happens("halt", 0.03):
                 journal.halt("somebody wants to look")
@@ -230,8 +234,8 @@ def waiting_for_nothing() -> Iterator[None]:
     """The pauses of the price sources, which are real, take no time."""
     with ExitStack() as stack:
         for place, name, value in (
-            (exchange, "WAIT", wait_none()),
-            (exchange, "TIMEOUT", 0.3),
+            (public_exchange, "WAIT", wait_none()),
+            (public_exchange, "TIMEOUT", 0.3),
             (yahoo, "WAIT", wait_none()),
             (ccxt.Exchange, "throttle", lambda *_: None),
         ):

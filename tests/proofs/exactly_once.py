@@ -17,7 +17,10 @@ def ours(venue: BinanceVenue, journal: Journal) -> list[Order]:
 
 
 def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
-    """Orders there are too many of: a second one of an id, one that no intent asked for, or more filled than an intent asked for."""
+    """Orders there are too many of.
+
+    A second one of an id, one that no intent asked for, or more filled than an intent asked for.
+    """
     orders = ours(venue, journal)
     intents = {order.client_id: order.intent for order in journal.orders()}
     found = [
@@ -39,13 +42,16 @@ def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
         total = float(sum(order.executed for order in filled))
         if len(filled) > 1 or total > abs(intent.size) + SLIVER:
             found.append(
-                f"intent {intent.id} of {intent.size:g} {intent.symbol} was filled {len(filled)} times, {total:g} in all"
+                f"intent {intent.id} of {intent.size:g} {intent.symbol} "
+                f"was filled {len(filled)} times, {total:g} in all"
             )
     return found
 
 
 def lost(venue: BinanceVenue, journal: Journal) -> list[str]:
-    """Executions since the last reset that the journal does not know, and such that it knows and that never were."""
+    """Executions since the last reset that the journal does not know, and such that it knows and
+    that never were.
+    """
     known = {(row.client_id, row.trade_id): abs(row.size) for row in journal.fills()}
     orders = {order.client_id: abs(order.filled) for order in journal.orders()}
     found = []
@@ -53,13 +59,15 @@ def lost(venue: BinanceVenue, journal: Journal) -> list[str]:
         if not is_ours(order.client_id, journal.account_id):
             continue
         found += [
-            f"trade {trade.id} of {order.client_id}, {trade.size} {order.market.base}, is not in the journal"
+            f"trade {trade.id} of {order.client_id}, {trade.size} {order.market.base}, "
+            "is not in the journal"
             for trade in order.trades
             if abs(known.get((order.client_id, str(trade.id)), 0.0) - float(trade.size)) > SLIVER
         ]
         if abs(orders.get(order.client_id, 0.0) - float(order.executed)) > SLIVER:
             found.append(
-                f"order {order.client_id} has filled {order.executed}, the journal says {orders.get(order.client_id)}"
+                f"order {order.client_id} has filled {order.executed}, "
+                f"the journal says {orders.get(order.client_id)}"
             )
     real = {(order.client_id, str(trade.id)) for order in venue.orders for trade in order.trades}
     return found + [
@@ -68,7 +76,10 @@ def lost(venue: BinanceVenue, journal: Journal) -> list[str]:
 
 
 def unlike(venue: BinanceVenue, expected: dict[str, Decimal]) -> list[str]:
-    """Coins of which there is another amount than expected, by more than one step (the quote coin: one step of each coin)."""
+    """Coins of which there is another amount than expected, by more than one step (the quote coin.
+
+    One step of each coin).
+    """
     steps = {market.base: market.step for market in venue.markets.values()}
     quote = sum(
         (

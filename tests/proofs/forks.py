@@ -1,9 +1,12 @@
-"""Sessions in processes of their own that can be killed at any moment: forked from one that has everything imported, in milliseconds.
+"""Sessions in processes of their own that can be killed at any moment.
+
+Forked from one that has everything imported, in milliseconds.
 
     python -m tests.proofs.forks FOLDER CACHE
 
-reads a job a line from its input, forks a child for each, and answers with the child's process id and, when it has ended, its status.
-That process has one thread, as a fork wants it; the test exchange, which has many, stays where it is.
+reads a job a line from its input, forks a child for each, and answers with the child's process id
+and, when it has ended, its status. That process has one thread, as a fork wants it; the test
+exchange, which has many, stays where it is.
 """
 
 import json
@@ -23,9 +26,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from backtests.engine.live import live_strategy
-from backtests.runs.replay import Counted
+from backtests.runs.replay import ReplayObserver
 from brokers.clock import Clock
-from brokers.commands.paper import put_together
+from brokers.commands.paper import build_session
 from brokers.errors import SafetyError
 from brokers.exchange.errors import ExchangeError
 from brokers.journal.database import Database
@@ -39,7 +42,9 @@ LONG = 60.0  # seconds
 
 
 class SharedClock(Clock):
-    """Time that passes only by waiting, kept in a file, so that it goes on from one process to the next and the exchange sees it too."""
+    """Time that passes only by waiting, kept in a file, so that it goes on from one process to the
+    next and the exchange sees it too.
+    """
 
     longest_sleep = float("inf")
 
@@ -67,7 +72,10 @@ class SharedClock(Clock):
 
 
 class HurriedClock(SharedClock):
-    """The machine's time, ahead by what the file says; only the long waits, for the next bar, are skipped."""
+    """The machine's time, ahead by what the file says.
+
+    Only the long waits, for the next bar, are skipped.
+    """
 
     def now(self) -> float:
         return time.time() + super().now()
@@ -94,7 +102,8 @@ class Forks:
     ) -> int:
         """Begin a session; its process id.
 
-        `write` and `moment` ("before", "after"): where in its journal it dies by itself. `until` (epoch seconds): cycle after cycle.
+        `write` and `moment` ("before", "after"): where in its journal it dies by itself. `until`
+        (epoch seconds): cycle after cycle.
         """
         assert self._process.stdin is not None
         job |= {
@@ -143,10 +152,18 @@ def forks(folder: Path, cache: Path) -> Iterator[Forks]:
 
 
 def session(settings: Settings, clock: Clock, until: float | None) -> int:
-    """One `--once` cycle in this process, or all `until` then; the exit code the command would have."""
+    """One `--once` cycle in this process, or all `until` then.
+
+    The exit code the command would have.
+    """
     with open_journal(journal_path(settings), clock.now) as journal:
-        made = put_together(
-            settings, SECRETS, live_strategy(settings), journal, clock, Counted(0, None)
+        made = build_session(
+            settings,
+            SECRETS,
+            live_strategy(settings),
+            journal=journal,
+            clock=clock,
+            observer=ReplayObserver(0, None),
         )
         outcome = "bug"
         try:
@@ -161,7 +178,10 @@ def session(settings: Settings, clock: Clock, until: float | None) -> int:
 
 
 def dying(database: type[Database], number: int, moment: str) -> None:
-    """Let this process be killed at the `number`th write of its journal: before it is on the disk, or after."""
+    """Let this process be killed at the `number`th write of its journal.
+
+    Before it is on the disk, or after.
+    """
     written, left = database.writing, [number]
 
     @contextmanager
@@ -187,12 +207,14 @@ def child(job: dict[str, Any]) -> int:
 
 
 def warm_up(folder: Path, cache: Path) -> None:
-    """Import everything and run a few days, so that nothing is left to be compiled or read in a child."""
+    """Import everything and run a few days, so that nothing is left to be compiled or read in a
+    child.
+    """
     import ccxt
     import pandas as pd
     import yfinance  # noqa: F401  # for the children
 
-    from backtests.engine.inputs import prepare
+    from backtests.engine.inputs import prepare_inputs
     from backtests.runs.replay import replay
     from brokers.prices.load import load_prices
     from config.settings import load
@@ -204,7 +226,7 @@ def warm_up(folder: Path, cache: Path) -> None:
     )
     with tempfile.TemporaryDirectory() as place:
         replay(
-            prepare(settings, load_prices(settings, pd.Timestamp("2016-12-31", tz="UTC"))),
+            prepare_inputs(settings, load_prices(settings, pd.Timestamp("2016-12-31", tz="UTC"))),
             Path(place) / "replay.sqlite",
         )
 

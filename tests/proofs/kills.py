@@ -1,12 +1,14 @@
-"""Kill a rebalance at every request and at every write of its journal, start it again, and see whether each order came to be once.
+"""Kill a rebalance at every request and at every write of its journal, start it again, and see
+whether each order came to be once.
 
     python -m tests.proofs.kills [--only TEXT]
 
-Cycles of three coins at the test exchange: one that buys all three, one that sells and buys, one on paper. The session runs in a process of its
-own and is ended by SIGKILL: before a request is executed (which is then lost on the way, or executed although nobody waits), after it
-is executed and before it is answered, while an order is held back on its way for as long as an exchange may take, and around each
-write of the journal. Then sessions are started until the bar is settled. Prints how many cases end as the cycle that nobody disturbed;
-exit 1 if one does not.
+Cycles of three coins at the test exchange: one that buys all three, one that sells and buys, one on
+paper. The session runs in a process of its own and is ended by SIGKILL: before a request is
+executed (which is then lost on the way, or executed although nobody waits), after it is executed
+and before it is answered, while an order is held back on its way for as long as an exchange may
+take, and around each write of the journal. Then sessions are started until the bar is settled.
+Prints how many cases end as the cycle that nobody disturbed; exit 1 if one does not.
 """
 
 import argparse
@@ -54,7 +56,8 @@ BEFORE, AFTER = "before", "after"  # a write of the journal
 USUAL = {"exchange.timeout": 10.0, "allocation.band": 0.0}
 COIN = '{{name="{0}",history="{0}-USD",market="{0}/USDT",weight={1},lag_days=0,step={2}}}'
 WEIGHTS = {
-    "coins": f"[{COIN.format('BTC', 0.2, 0.00001)},{COIN.format('ETH', 0.35, 0.0001)},{COIN.format('SOL', 0.45, 0.001)}]"
+    "coins": f"[{COIN.format('BTC', 0.2, 0.00001)},{COIN.format('ETH', 0.35, 0.0001)},"
+    f"{COIN.format('SOL', 0.45, 0.001)}]"
 }
 
 
@@ -81,7 +84,8 @@ class Beginning(NamedTuple):
 class Rebalance:
     """One cycle, which can be run again and again from the same beginning.
 
-    `requests` and `orders` are those of the cycle that nobody disturbs, by number; `holdings` what it ends with.
+    `requests` and `orders` are those of the cycle that nobody disturbs, by number; `holdings` what
+    it ends with.
     """
 
     def __init__(self, scene: World, forking: Forks, base: Path, beginning: Beginning) -> None:
@@ -188,7 +192,9 @@ class Rebalance:
         return found if bars == 1 else [*found, f"{bars} decisions for one bar"]
 
     def _unsound(self, journal: Journal) -> list[str]:
-        """What exchange and journal do not agree about, and what is held otherwise than without the kill."""
+        """What exchange and journal do not agree about, and what is held otherwise than without the
+        kill.
+        """
         found = (
             doubled(self.venue, journal)
             + lost(self.venue, journal)
@@ -289,7 +295,9 @@ def rebalances(folder: Path, cache: Path, base: Path) -> Iterator[dict[str, Reba
 
 
 def cases(cycle: Rebalance) -> Iterator[Case]:
-    """Every request at every moment, every order held back, and write after write, for as long as somebody asks."""
+    """Every request at every moment, every order held back, and write after write, for as long as
+    somebody asks.
+    """
     for moment in (LOST, EXECUTED, UNANSWERED):
         yield from (Case(moment, number) for number in range(1, cycle.requests + 1))
     yield from (Case(LATE, number) for number in cycle.orders)
@@ -337,7 +345,8 @@ def main() -> None:
                     print(f"  {moment:20} {sum(right)} of {len(right)}", flush=True)
                     good, total = good + sum(right), total + len(right)
     print(
-        f"{good} of {total} kills end as the cycle that nobody disturbed, {time.perf_counter() - began:.0f} s"
+        f"{good} of {total} kills end as the cycle that nobody disturbed, "
+        f"{time.perf_counter() - began:.0f} s"
     )
     sys.exit(good != total)
 

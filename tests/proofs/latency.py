@@ -1,9 +1,11 @@
-"""How long it takes from the last bar's arrival to the first order's, beside what the exchange itself takes.
+"""How long it takes from the last bar's arrival to the first order's, beside what the exchange
+itself takes.
 
     python -m tests.proofs.latency [--cycles 20]
 
-A daily session of three coins in a process of its own, against the test exchange on this machine; time is real but for the wait
-from one bar to the next. The exchange's part is the time in which it works out its answers. Exit 1 above the bound.
+A daily session of three coins in a process of its own, against the test exchange on this machine;
+time is real but for the wait from one bar to the next. The exchange's part is the time in which it
+works out its answers. Exit 1 above the bound.
 """
 
 import argparse
@@ -29,7 +31,11 @@ CANDLES = "/api/v3/klines"
 
 
 class Cycle(NamedTuple):
-    """One cycle: seconds from the last candle's answer to the first order, those of them the exchange worked, requests between."""
+    """One cycle.
+
+    Seconds from the last candle's answer to the first order, those of them the exchange worked,
+    requests between.
+    """
 
     whole: float
     exchange: float
@@ -96,7 +102,8 @@ def main() -> None:
     median, requests = statistics.median(ours), statistics.median(cycle.requests for cycle in found)
     exchange = statistics.median(cycle.exchange for cycle in found)
     print(
-        f"{len(found)} cycles: median {median * 1000:.0f} ms, {ours[0] * 1000:.0f} to {ours[-1] * 1000:.0f} ms from the last bar to the first order"
+        f"{len(found)} cycles: median {median * 1000:.0f} ms, "
+        f"{ours[0] * 1000:.0f} to {ours[-1] * 1000:.0f} ms from the last bar to the first order"
     )
     print(
         f"without the exchange's {exchange * 1000:.0f} ms for the {requests:.0f} requests between"

@@ -2,7 +2,8 @@
 
     python -m tests.proofs.mutants [--only NAME]
 
-Each mutant runs the tests of that package in a copy of the tree. Prints every survivor; exit 1 if one is not in `HARMLESS`.
+Each mutant runs the tests of that package in a copy of the tree. Prints every survivor; exit 1 if
+one is not in `HARMLESS`.
 """
 
 import argparse
@@ -44,14 +45,20 @@ HARMLESS = {
     "decision.py: total > largest  [> to >=]": "at equality the factor is one",
     "decision.py: units <= 0.0  [<= to <]": "an order of nothing is nothing",
     "decision.py: wanted > 0.0  [> to >=]": "an order of nothing has no side",
-    "decision.py: fabs(steps * step - units) > 1e-06 * step  [> to >=]": "a rest of exactly a millionth of a step",
-    "decision.py: ceiling <= 0.0  [<= to <]": "skips a shortcut: a ceiling of zero leaves every target at zero",
+    "decision.py: fabs(steps * step - units) > 1e-06 * step  [> to >=]": (
+        "a rest of exactly a millionth of a step"
+    ),
+    "decision.py: ceiling <= 0.0  [<= to <]": (
+        "skips a shortcut: a ceiling of zero leaves every target at zero"
+    ),
     "russell_gate.py: size < 0  [< to <=]": "an order of nothing is not sent",
-    "sentences.py: size > 0  [> to >=]": "an order of nothing is not told",
+    "sentences.py: size > 0  [> to >=]": "an order of nothing is not listed",
     "gate.py: table['stale'] > 0  [> to <=]": "skips a shortcut, the table is the same",
     "gate.py: states.confirmed_row >= 0  [>= to >]": "nothing is confirmed on the first session",
     "gate.py: table['stale'] > 0  [> to >=]": "skips a shortcut, the table is the same",
-    "indicators.py: np.abs(distance) < ROUNDING  [< to <=]": "a distance of exactly the rounding bound",
+    "indicators.py: np.abs(distance) < ROUNDING  [< to <=]": (
+        "a distance of exactly the rounding bound"
+    ),
 }
 # Tried first, since most mutants fall there; then all of them.
 CLOSEST = {"russell_gate.py": "tests/backtests/engine/test_simulation.py"}
@@ -158,9 +165,8 @@ def main() -> None:
         list(pool.map(attempt, jobs))
     for name in sorted(found):
         print(f"survived: {name}: {HARMLESS.get(name, 'NO REASON KNOWN')}")
-    print(
-        f"{len(jobs)} mutants, {len(found)} survived, {sum(name not in HARMLESS for name in found)} of them without a known reason"
-    )
+    unknown = sum(name not in HARMLESS for name in found)
+    print(f"{len(jobs)} mutants, {len(found)} survived, {unknown} of them without a known reason")
     sys.exit(any(name not in HARMLESS for name in found))
 
 

@@ -1,12 +1,15 @@
 """Weeks of paper trading with random misfortunes at random moments, and what must hold after them.
 
-    python -m tests.proofs.random_faults [--sequences 1000] [--bars 30] [--seed 20160707] [--processes 2]
+    python -m tests.proofs.random_faults [--sequences 1000] [--bars 30] [--seed 20160707]
+        [--processes 2]
 
-A sequence is a daily session on simulated time at the test exchange, restarted whenever it ends. It meets lost, late, spoilt and
-refused answers of every kind, bans, outages, clocks that jump, thin books, closed markets, resets, persons who trade, vendors without
-prices, crashes and restarts. At its end everything is repaired and two more days pass: no order may have come to be twice, no execution
-be missing in the journal, no unit be made or lost; and the holdings are those last decided, or the session has ended with a reason.
-One sequence in 25 has its prices from Yahoo's and the exchange's sites by way of the cache, the others from memory. Exit 1 if one went wrong.
+A sequence is a daily session on simulated time at the test exchange, restarted whenever it ends. It
+meets lost, late, spoilt and refused answers of every kind, bans, outages, clocks that jump, thin
+books, closed markets, resets, persons who trade, vendors without prices, crashes and restarts. At
+its end everything is repaired and two more days pass: no order may have come to be twice, no
+execution be missing in the journal, no unit be made or lost; and the holdings are those last
+decided, or the session has ended with a reason. One sequence in 25 has its prices from Yahoo's and
+the exchange's sites by way of the cache, the others from memory. Exit 1 if one went wrong.
 """
 
 import argparse
@@ -57,7 +60,10 @@ FIRST_START, LAST_START = epoch("2014-02-01"), epoch("2016-11-01")
 
 
 class Outcome(NamedTuple):
-    """How a sequence went. `ended`: "on target", "stopped", or what was wrong; `met` are its misfortunes by name."""
+    """How a sequence went. `ended`: "on target", "stopped", or what was wrong.
+
+    `met` are its misfortunes by name.
+    """
 
     seed: int
     ended: str
@@ -153,7 +159,7 @@ def played(seed: int, bars: int, place: Path) -> Outcome:
 
 @cache
 def stage() -> tuple[Path, Path, Prices]:
-    """Folder and calendar of the made-up prices, and the prices, for all sequences of this process."""
+    """Folder, calendar and prices of the made-up world, for all sequences of this process."""
     base = Path(tempfile.mkdtemp(prefix="random-faults-"))
     atexit.register(shutil.rmtree, base, ignore_errors=True)
     calendar = base / "calendar"
@@ -199,7 +205,8 @@ def said(outcomes: list[Outcome], seconds: float) -> None:
     for outcome in outcomes:
         met.update(outcome.met)
     print(
-        f"{sum(met.values())} misfortunes: {', '.join(f'{name} {times}' for name, times in met.most_common())}"
+        f"{sum(met.values())} misfortunes: "
+        + ", ".join(f"{name} {times}" for name, times in met.most_common())
     )
     reasons = Counter(outcome.why.split(":")[0] for outcome in outcomes if outcome.why)
     wrong = [outcome for outcome in outcomes if outcome.ended not in ("on target", "stopped")]
@@ -207,13 +214,16 @@ def said(outcomes: list[Outcome], seconds: float) -> None:
     right = sum(outcome.ended == "on target" for outcome in recoverable)
     traded = sum(outcome.orders > 0 for outcome in outcomes)
     print(
-        f"{len(outcomes)} sequences, {traded} of them with orders, {sum(outcome.orders for outcome in outcomes)} in all"
+        f"{len(outcomes)} sequences, {traded} of them with orders, "
+        f"{sum(outcome.orders for outcome in outcomes)} in all"
     )
     print(
-        f"{right} of {len(recoverable)} recoverable ones end on target; stopped by {dict(reasons)}; {len(wrong)} went wrong"
+        f"{right} of {len(recoverable)} recoverable ones end on target; "
+        f"stopped by {dict(reasons)}; {len(wrong)} went wrong"
     )
     print(
-        f"{seconds:.0f} s, {sum(outcome.seconds for outcome in outcomes) / len(outcomes):.2f} s a sequence"
+        f"{seconds:.0f} s, "
+        f"{sum(outcome.seconds for outcome in outcomes) / len(outcomes):.2f} s a sequence"
     )
     sys.exit(bool(wrong) or right < 0.95 * len(recoverable))
 

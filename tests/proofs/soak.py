@@ -2,8 +2,9 @@
 
     python -m tests.proofs.soak [--bars 43200]
 
-Three coins at made-up minute prices, an account on paper, the real session, journal and log; time passes as fast as it goes. Memory
-counts from the 2,000th bar on, when everything is imported and every cache has its size. Exit 1 if a bound is passed.
+Three coins at made-up minute prices, an account on paper, the real session, journal and log; time
+passes as fast as it goes. Memory counts from the 2,000th bar on, when everything is imported and
+every cache has its size. Exit 1 if a bound is passed.
 """
 
 import argparse
@@ -20,13 +21,14 @@ import pandas as pd
 
 from backtests.engine.live import live_strategy
 from brokers.clock import SimulatedClock
-from brokers.commands.paper import voices
+from brokers.commands.paper import observe_session
 from brokers.exchange.types import Book
-from brokers.journal.incident import Problem
+from brokers.journal.incident import Incident
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
-from brokers.live.data_provider import Pump, remembered
-from brokers.live.session import Session, Voice
+from brokers.live.data_provider import DataProvider, load_gate_rows
+from brokers.live.observer import SessionObserver
+from brokers.live.session import PaperSession
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.prices.calendar import session_closes
 from brokers.prices.load import LEAD, Prices, load_prices
@@ -48,7 +50,11 @@ MEMORY, JOURNAL, LOGS = (
 
 
 class Found(NamedTuple):
-    """What a run took: bars, fills, seconds, MB of memory at the settled bar and at most after it, MB of the journal and of each log."""
+    """What a run took.
+
+    Bars, fills, seconds, MB of memory at the settled bar and at most after it, MB of the journal
+    and of each log.
+    """
 
     bars: int
     fills: int
@@ -65,7 +71,10 @@ class Found(NamedTuple):
 
 
 class Minutes:
-    """Minute bars that were made beforehand, and the books between them: a source of prices that is asked bar by bar."""
+    """Minute bars that were made beforehand, and the books between them.
+
+    A source of prices that is asked bar by bar.
+    """
 
     final = False
 
@@ -92,29 +101,31 @@ class Minutes:
         return Book(((price * 0.9995, 1e9),), ((price * 1.0005, 1e9),))
 
 
-class Watched:
-    """A voice that looks at this process's memory while it listens."""
+class MemoryObserver:
+    """Measures this process's memory at decisions, and passes everything on."""
 
-    def __init__(self, voice: Voice, settled: int) -> None:
-        self._voice, self._settled = voice, settled
+    def __init__(self, observer: SessionObserver, settled: int) -> None:
+        self._observer, self._settled = observer, settled
         self.bars, self.least, self.most = 0, 0.0, 0.0
 
-    def problem(self, problem: Problem) -> None:
-        self._voice.problem(problem)
+    def on_incident(self, incident: Incident) -> None:
+        self._observer.on_incident(incident)
 
-    def decided(self, row: DecisionRow, before: DecisionRow | None, intents: list[Intent]) -> None:
+    def on_decision(
+        self, row: DecisionRow, previous: DecisionRow | None, intents: list[Intent]
+    ) -> None:
         self.bars += 1
         if self.bars == self._settled:
             self.least = self.most = resident()
         elif self.bars > self._settled and self.bars % 50 == 0:
             self.most = max(self.most, resident())
-        self._voice.decided(row, before, intents)
+        self._observer.on_decision(row, previous, intents)
 
-    def settled(self, intents: list[Intent]) -> None:
-        self._voice.settled(intents)
+    def on_orders(self, intents: list[Intent]) -> None:
+        self._observer.on_orders(intents)
 
-    def waiting(self, until: float) -> None:
-        self._voice.waiting(until)
+    def on_wait(self, until: float) -> None:
+        self._observer.on_wait(until)
 
 
 def resident() -> float:
@@ -165,9 +176,9 @@ def soaked(settings: Settings, daily: Prices, count: int, settled: int = SETTLED
     strategy = live_strategy(settings)
     with (
         open_journal(path, clock.now) as journal,
-        voices(settings, Secrets(), journal, STATES, console=False) as voice,
+        observe_session(settings, Secrets(), journal, STATES, console=False) as observer,
     ):
-        watched = Watched(voice, settled)
+        watching = MemoryObserver(observer, settled)
         terms = Terms(
             settings.exchange.amount,
             settings.costs.fee,
@@ -178,12 +189,22 @@ def soaked(settings: Settings, daily: Prices, count: int, settled: int = SETTLED
             journal,
             terms,
             rules,
-            lambda: rules,
-            lambda coin: source.book(histories[coin], clock.now()),
-            clock.now,
+            rules=lambda: rules,
+            books=lambda coin: source.book(histories[coin], clock.now()),
+            now=clock.now,
         )
-        pump = Pump(source, strategy.functions, settings, clock, remembered(journal))
-        session = Session(settings, strategy, pump, account, journal, clock, watched)
+        provider = DataProvider(
+            source, strategy.functions, settings, clock, gate_rows=load_gate_rows(journal)
+        )
+        session = PaperSession(
+            settings,
+            strategy,
+            provider=provider,
+            account=account,
+            journal=journal,
+            clock=clock,
+            observer=watching,
+        )
         session.run(until=clock.now() + 60.0 * (count - 1) + 1.0)
         session.end("soaked")
         fills = len(journal.fills())
@@ -192,16 +213,22 @@ def soaked(settings: Settings, daily: Prices, count: int, settled: int = SETTLED
     )
     size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*")) / MEGABYTE
     return Found(
-        watched.bars, fills, time.perf_counter() - began, watched.least, watched.most, size, logs
+        watching.bars, fills, time.perf_counter() - began, watching.least, watching.most, size, logs
     )
 
 
 def settings_for(folder: Path, calendar: Path, place: Path, rotation: float = 1.0) -> Settings:
     """A dry run of minute bars; a log file of `rotation` MB is put aside."""
     changes = {
-        "exchange.timeframe": "1m", "exchange.amount": 5000.0, "allocation.band": 0.02, "log.rotation": rotation, "log.keep": 5,
-        "log.folder": place / "logs", "journal.folder": place / "state", "guards.largest_turnover": 100.0,
-    }  # fmt: skip
+        "exchange.timeframe": "1m",
+        "exchange.amount": 5000.0,
+        "allocation.band": 0.02,
+        "log.rotation": rotation,
+        "log.keep": 5,
+        "log.folder": place / "logs",
+        "journal.folder": place / "state",
+        "guards.largest_turnover": 100.0,
+    }
     return load(
         None, [*overrides(folder, calendar), *(f"{key}={value}" for key, value in changes.items())]
     )
@@ -227,13 +254,16 @@ def main() -> None:
         folder = write_folder(place / "prices", calendar)
         found = soaked(settings_for(folder, calendar, place), daily_prices(folder, calendar), count)
     print(
-        f"{found.bars} bars, {found.fills} fills, {found.seconds:.0f} s, {found.bars / found.seconds:.0f} bars a second"
+        f"{found.bars} bars, {found.fills} fills, {found.seconds:.0f} s, "
+        f"{found.bars / found.seconds:.0f} bars a second"
     )
     print(
-        f"memory {found.settled:.1f} MB at bar {SETTLED}, at most {found.most:.1f} MB after it: {found.growth:+.1f} MB"
+        f"memory {found.settled:.1f} MB at bar {SETTLED}, at most {found.most:.1f} MB after it: "
+        f"{found.growth:+.1f} MB"
     )
     print(
-        f"journal {found.journal:.1f} MB; {len(found.logs)} log files, {sum(found.logs):.1f} MB in all"
+        f"journal {found.journal:.1f} MB; {len(found.logs)} log files, "
+        f"{sum(found.logs):.1f} MB in all"
     )
     sys.exit(
         found.growth > MEMORY

@@ -2,9 +2,10 @@
 
     python -m tests.proofs.start_up [--data FOLDER] [--runs 5]
 
-A real `main.py paper --once` on the test exchange's testnet, with Yahoo's site serving the whole history and the cache filled: first on a
-new day, whose rows are downloaded, then with nothing to download. FOLDER has daily/ as the price folders do (RUSSELL_GATE_TEST_DATA, else
-made-up prices); rows from its end to today are made up. Exit 1 above the bound.
+A real `main.py paper --once` on the test exchange's testnet, with Yahoo's site serving the whole
+history and the cache filled: first on a new day, whose rows are downloaded, then with nothing to
+download. FOLDER has daily/ as the price folders do (RUSSELL_GATE_TEST_DATA, else made-up prices);
+rows from its end to today are made up. Exit 1 above the bound.
 """
 
 import argparse
@@ -41,7 +42,10 @@ COINS = ("BTC-USD", "ETH-USD", "SOL-USD")
 
 
 def write_prices(folder: Path, calendar: Path, data: Path | None, today: pd.Timestamp) -> Path:
-    """Daily files of everything the default settings read, up to and with `today`: those of `data`, and made-up rows after their end."""
+    """Daily files of everything the default settings read, up to and with `today`.
+
+    Those of `data`, and made-up rows after their end.
+    """
     (folder / "daily").mkdir(parents=True)
     sessions = pd.DatetimeIndex(
         session_closes(FIRST.date() - LEAD, calendar).loc[FIRST:today].index
@@ -76,7 +80,10 @@ def made_up(days: pd.DatetimeIndex, level: float = 100.0) -> pd.DataFrame:
 
 @contextmanager
 def yesterdays(folder: Path, calendar: Path, base: Path) -> Iterator[World]:
-    """A world of real time in which a session has run yesterday: its journal and its cache are those of then."""
+    """A world of real time in which a session has run yesterday.
+
+    Its journal and its cache are those of then.
+    """
     changes = {"signal.history_from": FIRST.date(), "exchange.timeout": 10.0, "paper.patience": 0.0}
     with world(folder, calendar, base, "2015-10-20", changes) as scene:
         now = time.time()
@@ -97,7 +104,9 @@ def options(settings: Settings) -> list[str]:
 
 
 class Start(NamedTuple):
-    """Seconds from the start of a process to its first decision, and seconds of the processor for all of it."""
+    """Seconds from the start of a process to its first decision, and seconds of the processor for
+    all of it.
+    """
 
     decided: float
     processor: float
@@ -178,7 +187,8 @@ def main() -> None:
             statistics.median(start.processor for start in starts),
         )
         print(
-            f"restart to first decision {what}: median {medians[-1]:.2f} s of {len(starts)}, at most {most:.2f} s; processor {worked:.2f} s"
+            f"restart to first decision {what}: median {medians[-1]:.2f} s of {len(starts)}, "
+            f"at most {most:.2f} s; processor {worked:.2f} s"
         )
     sys.exit(max(medians) > BOUND)
 

@@ -1,13 +1,17 @@
-"""Does the verdict of `tune` deserve its words? Searches in worlds where it is known what there is to find.
+"""Does the verdict of `tune` deserve its words? Searches in worlds where it is known what there is
+to find.
 
-    python -m tests.proofs.tune_calibration --data FOLDER [--world null|truth|twice|TIMES] [--runs 200] [--first 1996-01-01] [--processes 2]
+    python -m tests.proofs.tune_calibration --data FOLDER [--world null|truth|twice|TIMES] [--runs
+    200] [--first 1996-01-01] [--processes 2]
 
-The gate and its prices are real, the coins drawn (`tests.backtests.tuning.planted`): in the null world the gate says nothing about
-them; in the others it does, by as much as was measured on BTC, by twice that, or by TIMES that. Each run draws coins and goes
-through a random search and all that `tune` asks of it, without files. With --first coins are listed earlier, for more breakouts than real
-coins have lived through. Counted are the words, the same if the breakouts were enough however few they are, which tests were passed,
-and how often one that alone was not passed stood in the way. Beside them: a single test of the gate that was planted, which knows more
-than any search does. Exit 1 if in the null world more than 5 % are recommended, whether the breakouts count or not.
+The gate and its prices are real, the coins drawn (`tests.backtests.tuning.planted`): in the null
+world the gate says nothing about them; in the others it does, by as much as was measured on BTC, by
+twice that, or by TIMES that. Each run draws coins and goes through a random search and all that
+`tune` asks of it, without files. With --first coins are listed earlier, for more breakouts than
+real coins have lived through. Counted are the words, the same if the breakouts were enough however
+few they are, which tests were passed, and how often one that alone was not passed stood in the way.
+Beside them: a single test of the gate that was planted, which knows more than any search does. Exit
+1 if in the null world more than 5 % are recommended, whether the breakouts count or not.
 """
 
 import argparse
@@ -28,15 +32,16 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 
-from backtests.engine.inputs import prepare
-from backtests.tuning.search.evaluator import Field
+from backtests.engine.inputs import prepare_inputs
+from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.space import Space, space_of
-from backtests.tuning.search.study import DEFAULT, judged, partition_of, rule_of
+from backtests.tuning.search.study import DEFAULT, evaluate_study, partition_of, rule_of
 from backtests.tuning.validation import findings
+from backtests.tuning.validation.checks import Check
 from backtests.tuning.validation.engine_check import Agreement
 from backtests.tuning.validation.findings import facts, find
-from backtests.tuning.validation.searched_gates import searched_gates
-from backtests.tuning.validation.verdict import Check, judge
+from backtests.tuning.validation.searched_gates import search_shifted_gates
+from backtests.tuning.validation.verdict import judge
 from brokers.prices.load import Prices, load_prices
 from config.settings import Settings, load
 from tests.backtests.tuning.planted import LEVEL, Effect, Source, effect, known_gate, source, world
@@ -46,11 +51,13 @@ TIMES = {"truth": 1.0, "twice": 2.0}
 NORMAL_95 = 1.959964
 DRAWS = 2000
 # What the verdict does not read takes half of the time.
-UNREAD = ("stressed", "headline_intervals", "superior_ability", "importance", "_maps")
+UNREAD = ("run_stress_tests", "headline_intervals", "superior_ability", "importance", "_maps")
 
 
 class Scene(NamedTuple):
-    """What all runs of a process share: the settings a search starts from, the real market, the coins drawn from with the gate to plant."""
+    """What all runs of a process share: the settings a search starts from, the real market, the
+    coins drawn from with the gate to plant.
+    """
 
     settings: Settings
     space: Space
@@ -59,7 +66,9 @@ class Scene(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """One run: the verdict, the verdict if the breakouts were enough, the tests, whether the best set is the planted one."""
+    """One run: the verdict, the verdict if the breakouts were enough, the tests, whether the best
+    set is the planted one.
+    """
 
     seed: int
     word: str
@@ -89,7 +98,7 @@ class Job(NamedTuple):
 def scene(planted: Settings, start: Settings, prices: Prices, first: str | None = None) -> Scene:
     """The gate of `planted` beside the real coins, and the settings that a search starts from."""
     real = source(
-        prepare(planted, prices), None if first is None else pd.Timestamp(first, tz="UTC")
+        prepare_inputs(planted, prices), None if first is None else pd.Timestamp(first, tz="UTC")
     )
     return Scene(start, space_of(start), prices, real)
 
@@ -110,7 +119,9 @@ def run(job: Job) -> Outcome:
 
 
 def searched(place: Scene, job: Job) -> Outcome:
-    """Draw a world, search it, judge the best set: what `tune` does, but for files and for what no test of the verdict reads."""
+    """Draw a world, search it, judge the best set: what `tune` does, but for files and for what no
+    test of the verdict reads.
+    """
     began = time.perf_counter()
     drawn = world(place.prices, place.real, job.seed, job.planted)
     update = {
@@ -123,15 +134,26 @@ def searched(place: Scene, job: Job) -> Outcome:
     settings = place.settings.model_copy(
         update={"tune": place.settings.tune.model_copy(update=update)}
     )
-    field = Field(prepare(settings, drawn.prices), place.space, settings.tune.threads)
-    cut = partition_of(field, settings)
-    codes = np.concatenate([field.space.defaults(), field.space.drawn(job.sets, job.seed)])
-    study = judged(field.space, codes, field.sweep(codes, cut.edges), cut, rule_of(settings.tune))
+    evaluator = Evaluator(
+        prepare_inputs(settings, drawn.prices), place.space, settings.tune.threads
+    )
+    cut = partition_of(evaluator, settings)
+    codes = np.concatenate([evaluator.space.defaults(), evaluator.space.draw(job.sets, job.seed)])
+    study = evaluate_study(
+        evaluator.space, codes, evaluator.sweep(codes, cut.edges), cut, rule_of(settings.tune)
+    )
     with only_what_is_judged():
-        found = find(field, study, settings, lambda *_: None)
+        found = find(evaluator, study, settings, lambda *_: None)
     assert found.verdict is not None
     uncounted = judge(facts(found), settings.tune.verdict.model_copy(update={"min_events": 0}))
-    alone = searched_gates(field, codes[:1], study.rule, job.gates, job.seed, lambda *_: None)
+    alone = search_shifted_gates(
+        evaluator,
+        codes[:1],
+        study.rule,
+        count=job.gates,
+        seed=job.seed,
+        progress=lambda *_: None,
+    )
     taken = time.perf_counter() - began
     return Outcome(
         job.seed,
@@ -148,7 +170,7 @@ def searched(place: Scene, job: Job) -> Outcome:
 def only_what_is_judged() -> Iterator[None]:
     """Let `find` leave out what the verdict does not read."""
     nothing: Any = {name: lambda *_: [] for name in UNREAD} | {
-        "agreement": lambda *_: Agreement(None, 0.0, 0)
+        "check_engines": lambda *_: Agreement(None, 0.0, 0)
     }
     with patch.multiple(findings, **nothing):
         yield
@@ -191,7 +213,7 @@ def alone_in_the_way(found: Sequence[Outcome]) -> Counter[str]:
 
 def said(found: Sequence[Outcome], what: str) -> None:
     """Print what a world's runs came to."""
-    of, words = len(found), ("recommend", "do not recommend", "cannot be told")
+    of, words = len(found), ("recommended", "not recommended", "inconclusive")
     print(f"{what}; {sum(one.seconds for one in found) / of:.1f} s a run")
     for name, told in (
         ("as judged", [one.word for one in found]),
@@ -203,7 +225,8 @@ def said(found: Sequence[Outcome], what: str) -> None:
         )
     alone = alone_in_the_way(found)
     print(
-        f"{'test':16} {'passed':>23} {'condemns':>9} {'not possible':>13} {'alone in the way':>17} {'median':>8}"
+        f"{'test':16} {'passed':>23} {'condemns':>9} {'not possible':>13} "
+        f"{'alone in the way':>17} {'median':>8}"
     )
     for tests in zip(*(one.tests for one in found), strict=True):
         passed, condemns, absent = (
@@ -216,19 +239,23 @@ def said(found: Sequence[Outcome], what: str) -> None:
         median = f"{np.median(values):8.2f}" if values else "       -"
         name = tests[0].name
         print(
-            f"{name:16} {share(passed, of):>23} {condemns / of:9.1%} {absent / of:13.1%} {alone[name] / of:17.1%} {median}"
+            f"{name:16} {share(passed, of):>23} {condemns / of:9.1%} {absent / of:13.1%} "
+            f"{alone[name] / of:17.1%} {median}"
         )
     print(
         f"the settings as they stand were best in {sum(one.is_default for one in found) / of:.1%}"
     )
     shifted = sum(one.shifted_p is not None and one.shifted_p <= LEVEL for one in found)
     print(
-        f"the settings as they stand, without a search, do better than with their gate at other times in {share(shifted, of).strip()}"
+        "the settings as they stand, without a search, do better than with their gate at other "
+        f"times in {share(shifted, of).strip()}"
     )
 
 
 def planted_in(name: str) -> Effect | None:
-    """What the gate says about the coins in a world by its name, or by how many times what was measured."""
+    """What the gate says about the coins in a world by its name, or by how many times what was
+    measured.
+    """
     return None if name == "null" else effect(TIMES[name] if name in TIMES else float(name))
 
 
@@ -278,7 +305,8 @@ def main() -> None:
         found.append(one)
         if len(found) % 20 == 0:
             print(
-                f"{len(found)} runs, {sum(outcome.word == 'recommend' for outcome in found)} recommended",
+                f"{len(found)} runs, {sum(outcome.word == 'recommend' for outcome in found)} "
+                "recommended",
                 file=sys.stderr,
                 flush=True,
             )
@@ -287,13 +315,15 @@ def main() -> None:
     )
     said(
         found,
-        f"{given.world}: {given.runs} runs, each the best of {given.sets} sets, {given.first or 'coins listed as they were'}",
+        f"{given.world}: {given.runs} runs, each the best of {given.sets} sets, "
+        f"{given.first or 'coins listed as they were'}",
     )
     print(
-        f"one test, at {LEVEL:.0%}, of the planted gate known beforehand finds it in {known.power:.1%} of {DRAWS:,} worlds"
+        f"one test, at {LEVEL:.0%}, of the planted gate known beforehand finds it in "
+        f"{known.power:.1%} of {DRAWS:,} worlds"
     )
     most = max(
-        sum(getattr(one, name) == "recommend" for one in found)
+        sum(getattr(one, name) == "recommended" for one in found)
         for name in ("word", "without_count")
     )
     sys.exit(planted is None and most > LEVEL * len(found))

@@ -18,7 +18,11 @@ from typing import Any, NamedTuple
 from tests.stored.program import Answer, PaperWorld, command, made_up_prices, paper_world, seconds
 
 Facts = dict[str, Any]
-SPELLINGS: dict[str, str] = {}  # a word as this version spells it -> as 0.1 spelled it
+SPELLINGS: dict[str, str] = {
+    "inconclusive": "cannot be told",
+    "recommended": "recommend",
+    "not recommended": "do not recommend",
+}  # a word as this version spells it -> as 0.1 spelled it
 
 METRICS = [
     "total_return",
@@ -247,7 +251,7 @@ def _best_backtest(place: Place, output: str, *config: object) -> Facts:
         "order_list_hash": answer.json["order_list_hash"],
         "orders": _orders(place.work / output / "orders.csv"),
         "warnings of the search": len(told),
-        "says it is not the set": ["not the set" in one["text"] for one in told],
+        "says it is not the set": ["not the parameter set" in one["text"] for one in told],
     }
 
 

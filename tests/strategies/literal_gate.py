@@ -1,8 +1,9 @@
-"""The gate as DESIGN section 4 tells it: plain loops over lists, every number recomputed from the start in every session.
+"""The gate as plain loops over lists, every number recomputed from the start in every session.
 
-Slow and obvious on purpose, written from the text alone. A session without a value holds None. Where the text is silent:
-the confirming session is not yet judged as bad; a session that leaves a state enters no other; the last session of
-`confirm_within` may still confirm; windows of the index count the sessions that have a close.
+Slow and obvious on purpose, written from the text alone. A session without a value holds None.
+Where the text is silent: the confirming session is not yet judged as bad; a session that leaves a
+state enters no other; the last session of `confirm_within` may still confirm; windows of the index
+count the sessions that have a close.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ Answers = list[bool | None]
 
 
 class Numbers(NamedTuple):
-    """The numbers of DESIGN section 4, by its names."""
+    """The rules of the gate, by name."""
 
     base_sessions: int
     rearm_sessions: int
@@ -49,7 +50,9 @@ class Row(NamedTuple):
 def literal_gate(  # noqa: C901  # one loop, as the text tells it
     closes: Values, confirmations: Sequence[Answers], channels: Sequence[Answers], numbers: Numbers
 ) -> list[Row]:
-    """One row a session from the index's closes and the answers of the enabled confirmations and of the channels in order."""
+    """One row a session from the index's closes and the answers of the enabled confirmations and of
+    the channels in order.
+    """
     rows: list[Row] = []
     state, reason, level, after_base = "dormant", "", None, False
     broke_out = confirmed = left = None
@@ -57,7 +60,9 @@ def literal_gate(  # noqa: C901  # one loop, as the text tells it
     bad: list[bool] = []
     for i, close in enumerate(closes):
         if close is None:
-            before = rows[-1] if rows else Row("dormant", "", None, None, 0, None, False, 0, 0.0, 0)
+            before = (
+                rows[-1] if rows else Row(*("dormant", "", None, None, 0, None, False, 0, 0.0, 0))
+            )
             rows.append(before._replace(stale=before.stale + 1))
             continue
         record = max(earlier, default=None)
@@ -117,7 +122,9 @@ def consecutive(answers: Answers) -> int:
 
 
 def is_held(since_breakout: Values, level: float, numbers: Numbers) -> bool:
-    """Whether the last closes, the breakout's the earliest that counts, are all above the buffered level."""
+    """Whether the last closes, the breakout's the earliest that counts, are all above the buffered
+    level.
+    """
     tested = [close for close in since_breakout if close is not None][-numbers.confirm_sessions :]
     return len(tested) == numbers.confirm_sessions and all(
         close > level * (1 + numbers.buffer) for close in tested
@@ -125,7 +132,9 @@ def is_held(since_breakout: Values, level: float, numbers: Numbers) -> bool:
 
 
 def is_bad(closes: Sequence[float], level: float, numbers: Numbers) -> bool:
-    """Whether the last close is below the level less the tolerance, or below the average of the last ones; unknown is not bad."""
+    """Whether the last close is below the level less the tolerance, or below the average of the
+    last ones; unknown is not bad.
+    """
     window = closes[-numbers.trend_sessions :]
     below_average = len(window) == numbers.trend_sessions and closes[-1] * len(window) < fsum(
         window
@@ -169,7 +178,9 @@ def volume_rises(volume: Values, fast: int, slow: int, share: float) -> Answers:
 
 
 def broad_enough(funds: Sequence[Values], sessions: int, share: float) -> Answers:
-    """Whether at least `share` of the funds stand above their own average; unknown where one of them is."""
+    """Whether at least `share` of the funds stand above their own average; unknown where one of
+    them is.
+    """
     out: Answers = []
     for together in zip(*(above_average(fund, sessions) for fund in funds), strict=True):
         out.append(None if None in together else together.count(True) / len(together) >= share)

@@ -1,7 +1,8 @@
-"""Markets of a few dozen sessions and rules with windows of a few sessions, so that gates really open.
+"""Markets of a few dozen sessions and rules with windows of a few sessions, so that gates really
+open.
 
-Random prices are whole numbers and divisors powers of two: every ratio, sum and difference is exact in floating point, so a
-tie is a tie for the code and for the literal loop alike.
+Random prices are whole numbers and divisors powers of two: every ratio, sum and difference is exact
+in floating point, so a tie is a tie for the code and for the literal loop alike.
 """
 
 from collections.abc import Sequence
@@ -114,7 +115,10 @@ def dated(values: Sequence[float | None], known_at: pd.DatetimeIndex | None = No
 
 
 def small_market(index: Sequence[float | None], **others: Any) -> Market:
-    """A market around the closes of an index; series not given are flat and always known. None is a missing value."""
+    """A market around the closes of an index; series not given are flat and always known.
+
+    None is a missing value.
+    """
     known_at = session_instants(len(index))
     flat = [1.0] * len(index)
     given = {
@@ -183,7 +187,9 @@ def held(name: str, market: Market, **changes: Any) -> list[bool | None]:
 
 
 def examples(count: int) -> settings:
-    """So many examples, the same ones every time (their share of open gates is asserted), in their own time, leaving nothing on the disk."""
+    """So many examples, the same ones every time (their share of open gates is asserted), in their
+    own time, leaving nothing on the disk.
+    """
     return settings(
         max_examples=count,
         derandomize=True,

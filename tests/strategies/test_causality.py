@@ -1,4 +1,6 @@
-"""Nothing from the future: cutting the inputs at any instant, or rescaling an adjusted one, changes no earlier answer."""
+"""Nothing from the future: cutting the inputs at any instant, or rescaling an adjusted one, changes
+no earlier answer.
+"""
 
 from typing import Any
 
@@ -27,7 +29,10 @@ from strategies.market import Market
 
 
 def full_market(seed: int, sessions: int = 45) -> Market:
-    """Everything the gate can look at, with gaps; macro and coin are published between sessions. Prices are no round numbers."""
+    """Everything the gate can look at, with gaps; macro and coin are published between sessions.
+
+    Prices are no round numbers.
+    """
     random = np.random.default_rng(seed)
     inputs = random_inputs(random, sessions, 0.05)
     days = session_instants(sessions)

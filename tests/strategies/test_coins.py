@@ -13,7 +13,10 @@ DAYS = pd.date_range("2024-01-01", periods=12, freq="D", tz="UTC")
 
 
 def bars(closes: list[float | None], ends: pd.DatetimeIndex = DAYS) -> pd.DataFrame:
-    """Bars around the closes: open a half below, high one above, low one below, volume 10. None is a bar that is not there."""
+    """Bars around the closes: open a half below, high one above, low one below, volume 10.
+
+    None is a bar that is not there.
+    """
     close = pd.Series(closes, ends[: len(closes)], dtype=float).dropna()
     return pd.DataFrame(
         {"open": close - 0.5, "high": close + 1, "low": close - 1, "close": close, "volume": 10.0}
@@ -129,7 +132,8 @@ def test_a_first_bar_off_the_grid_lists_nothing_before_the_next_bar_on_it() -> N
 
 
 def test_an_average_that_is_unknown_is_not_replaced_by_one_from_before() -> None:
-    # Averages of three days, the close of day 3 unknown: those of days 3, 4 and 5 are unknown, not day 2's.
+    # Averages of three days, the close of day 3 unknown: those of days 3, 4 and 5 are unknown, not
+    # day 2's.
     got = lines(
         [10.0] * 7,
         daily=[1.0, 2.0, 3.0, math.nan, 100.0, 100.0, 100.0],

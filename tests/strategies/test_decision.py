@@ -1,7 +1,7 @@
-"""Targets and order sizes, one rule of DESIGN section 5 at a time, and what must hold whatever the numbers.
+"""Targets and order sizes, one rule at a time, and what must hold whatever the numbers.
 
-Unless a test says otherwise: two coins of weights 0.5 and 0.3 without lag, a confirmed gate with ceiling 1, no cash reserve,
-both coins listed with fresh bars above their averages, nothing held.
+Unless a test says otherwise: two coins of weights 0.5 and 0.3 without lag, a confirmed gate with
+ceiling 1, no cash reserve, both coins listed with fresh bars above their averages, nothing held.
 """
 
 import math
@@ -79,7 +79,7 @@ def targets(**changes: Any) -> list[float]:
     return decided(**changes)[0]
 
 
-# --- readiness -----------------------------------------------------------------------------------------------------------
+# --- readiness ------------------------------------------------------------------------------------
 
 
 def test_ready_coins_get_their_weights() -> None:
@@ -116,7 +116,7 @@ def test_a_coin_that_missed_max_missing_bars_is_closed() -> None:
     assert targets(missing=(0.0, 2.0), current=(0.5, 0.3)) == [0.5, 0.3]
 
 
-# --- gross ---------------------------------------------------------------------------------------------------------------
+# --- gross ----------------------------------------------------------------------------------------
 
 
 def test_an_unready_coin_s_share_waits_in_cash() -> None:
@@ -177,7 +177,7 @@ def test_a_coin_that_never_moved_has_no_volatility_to_aim_at() -> None:
     assert targets(volatility=(0.0, 0.0), target_volatility=0.5) == [0.0, 0.0]
 
 
-# --- the coin's own trend ------------------------------------------------------------------------------------------------
+# --- the coin's own trend -------------------------------------------------------------------------
 
 
 def test_own_trend_codes_are_those_of_the_configuration() -> None:
@@ -227,12 +227,13 @@ def test_own_trend_or_needs_a_bar() -> None:
 
 
 def test_own_trend_or_stays_within_the_cash_reserve() -> None:
-    # ETH waits, BTC gets the gate's 0.8 (spread), ETH its own 0.3: 1.1 in all, cut in proportion to 0.99.
+    # ETH waits, BTC gets the gate's 0.8 (spread), ETH its own 0.3: 1.1 in all, cut in proportion to
+    # 0.99.
     waits = {"own_trend": TREND_OR, "spread": True, "lags": (0.0, 30.0 * DAY), "cash_reserve": 0.01}
     assert targets(**waits) == pytest.approx([0.8 * 0.99 / 1.1, 0.3 * 0.99 / 1.1])
 
 
-# --- stops ---------------------------------------------------------------------------------------------------------------
+# --- stops ----------------------------------------------------------------------------------------
 
 
 def test_the_drawdown_stop_sells_all_once_it_is_reached() -> None:
@@ -266,7 +267,7 @@ def test_max_gate_age_of_zero_closes_on_the_first_stale_session() -> None:
     assert targets(max_gate_age=0, stale=1.0, current=(0.5, 0.3)) == [0.0, 0.0]
 
 
-# --- missing bars --------------------------------------------------------------------------------------------------------
+# --- missing bars ---------------------------------------------------------------------------------
 
 
 def test_a_held_coin_without_a_fresh_bar_keeps_its_share_and_nothing_else_rises() -> None:
@@ -293,26 +294,28 @@ def test_stops_close_a_coin_without_a_fresh_bar_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "ceiling", "own_trend", "said"),
+    ("held", "ceiling", "own_trend", "expected"),
     [
         (False, 0.0, TREND_OFF, True),
         (False, 0.0, TREND_AND, True),
-        (False, 0.0, TREND_OR, False),  # a coin's own trend may hold it behind a shut gate
+        (False, 0.0, TREND_OR, False),  # a coin's own trend may hold it behind a closed gate
         (True, 0.0, TREND_OFF, False),
         (False, 0.25, TREND_OFF, False),
     ],
 )
-def test_nothing_to_decide_needs_a_shut_gate_and_empty_hands(
-    held: bool, ceiling: float, own_trend: int, said: bool
+def test_nothing_to_decide_needs_a_closed_gate_and_no_position(
+    *, held: bool, ceiling: float, own_trend: int, expected: bool
 ) -> None:
-    assert nothing_to_decide(held, ceiling, own_trend) is said
+    assert nothing_to_decide(held, ceiling, own_trend) is expected
 
 
-# --- order sizes ---------------------------------------------------------------------------------------------------------
+# --- order sizes ----------------------------------------------------------------------------------
 
 
 def size(target: float, **changes: float) -> float:
-    """Units for a target share of 1,000 at a price of 10 (0.5 is 50 units), nothing held, no band, no limits."""
+    """Units for a target share of 1,000 at a price of 10 (0.5 is 50 units), nothing held, no band,
+    no limits.
+    """
     usual = {
         "equity": 1000.0,
         "price": 10.0,
@@ -326,6 +329,7 @@ def size(target: float, **changes: float) -> float:
 
 def ordered(
     target: float,
+    *,
     equity: float,
     price: float,
     position: float,
@@ -401,13 +405,15 @@ def test_a_target_of_zero_keeps_a_rest_below_one_step() -> None:
     assert size(0.0, position=0.345, step=0.5) == 0.0
 
 
-# --- whatever the numbers ------------------------------------------------------------------------------------------------
+# --- whatever the numbers -------------------------------------------------------------------------
 
 SHARE = st.floats(0, 1)
 
 
-def situation(seed: int, trends: tuple[int, ...], never_frozen: bool) -> dict[str, Any]:
-    """Arguments of `decided` for one to four coins, any of them late, missing or unknown; bounds and ties are likely."""
+def situation(seed: int, trends: tuple[int, ...], *, never_frozen: bool) -> dict[str, Any]:
+    """Arguments of `decided` for one to four coins, any of them late, missing or unknown; bounds
+    and ties are likely.
+    """
     random = Random(seed)
     coins = random.randint(1, 4)
 
@@ -451,10 +457,14 @@ def situation(seed: int, trends: tuple[int, ...], never_frozen: bool) -> dict[st
 
 
 def situations(
-    trends: tuple[int, ...] = (TREND_OFF, TREND_AND, TREND_OR), never_frozen: bool = False
+    trends: tuple[int, ...] = (TREND_OFF, TREND_AND, TREND_OR), *, never_frozen: bool = False
 ) -> st.SearchStrategy[dict[str, Any]]:
-    """`situation` from a seed: drawing every number by itself takes hypothesis a hundred times as long."""
-    return st.integers(0, 2**32 - 1).map(lambda seed: situation(seed, trends, never_frozen))
+    """`situation` from a seed: drawing every number by itself takes hypothesis a hundred times as
+    long.
+    """
+    return st.integers(0, 2**32 - 1).map(
+        lambda seed: situation(seed, trends, never_frozen=never_frozen)
+    )
 
 
 @MANY
@@ -510,12 +520,18 @@ def test_nothing_to_decide_is_said_only_where_every_target_is_zero(
 
 
 def cash_after(case: dict[str, Any], band: float, step: float, min_notional: float) -> float:
-    """Cash left of an equity of 1,000 when every order fills at the price of the decision, free of charge."""
+    """Cash left of an equity of 1,000 when every order fills at its price, without fees."""
     cash = 1000.0 * (1 - sum(case["current"]))
     for target, held, price in zip(targets(**case), case["current"], case["close"], strict=True):
         if target != held:  # as the strategy asks
             cash -= price * ordered(
-                target, 1000.0, price, held * 1000.0 / price, band, step, min_notional
+                target,
+                equity=1000.0,
+                price=price,
+                position=held * 1000.0 / price,
+                band=band,
+                step=step,
+                min_notional=min_notional,
             )
     return cash
 
@@ -531,11 +547,13 @@ def test_without_a_band_trades_never_need_more_than_the_cash(case: dict[str, Any
 def test_a_reserve_above_steps_and_minimums_pays_for_what_they_leave_unsold(
     case: dict[str, Any], step: float
 ) -> None:
-    # At most four sells are short of 0.001 units of at most 1,000 each, or of 1 in value: 4 of the 20 in reserve.
+    # At most four sells are short of 0.001 units of at most 1,000 each, or of 1 in value: 4 of the
+    # 20 in reserve.
     assert cash_after(case | {"cash_reserve": 0.02}, 0.0, step, 1.0) >= -1e-9
 
 
-# 0.59 is within a fifth of 0.5 and is kept, 0.29 of 0.3 too: 0.12 of cash is left, the third coin asks for 0.2.
+# 0.59 is within a fifth of 0.5 and is kept, 0.29 of 0.3 too: 0.12 of cash is left, the third coin
+# asks for 0.2.
 DRIFTED = {
     "weights": (0.5, 0.3, 0.2),
     "lags": (0.0,) * 3,
@@ -563,10 +581,18 @@ def test_with_a_band_buys_may_ask_for_more_than_the_cash_so_brokers_cut_them() -
 )
 @example(target=0.0, held=1e-7, price=1e5, band=0.0, step=0.0, least=0.0)
 def test_orders_go_towards_the_target_never_beyond_and_never_below_nothing(
-    target: float, held: float, price: float, band: float, step: float, least: float
+    *, target: float, held: float, price: float, band: float, step: float, least: float
 ) -> None:
     position = held * 1000.0 / price
-    units = ordered(target, 1000.0, price, position, band, step, least)
+    units = ordered(
+        target,
+        equity=1000.0,
+        price=price,
+        position=position,
+        band=band,
+        step=step,
+        min_notional=least,
+    )
     wanted = target * 1000.0 / price - position
     assert abs(units) <= abs(wanted) * (1 + 1e-12)
     assert units * wanted >= 0
@@ -583,9 +609,10 @@ def test_orders_go_towards_the_target_never_beyond_and_never_below_nothing(
     target=st.floats(0.01, 1), price=st.floats(0.01, 1000), step=st.sampled_from([0.0, 0.001, 0.1])
 )
 def test_after_a_fill_nothing_more_is_sent(target: float, price: float, step: float) -> None:
-    units = ordered(target, 1000.0, price, 0.0, 0.2, step, 5.0)
+    account = {"equity": 1000.0, "price": price, "band": 0.2, "step": step, "min_notional": 5.0}
+    units = ordered(target, position=0.0, **account)
     assume(units > 5 * step)  # the rest is less than a step, so less than a fifth
-    assert ordered(target, 1000.0, price, units, 0.2, step, 5.0) == 0.0
+    assert ordered(target, position=units, **account) == 0.0
 
 
 def test_numbers_may_be_arrays() -> None:

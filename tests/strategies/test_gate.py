@@ -1,4 +1,4 @@
-"""The gate against a literal loop written from DESIGN section 4, and its rules one by one."""
+"""The gate against a literal loop, and its rules one by one."""
 
 import os
 from pathlib import Path
@@ -37,7 +37,7 @@ from strategies.breakout import (
 )
 from strategies.confirmations import MeasureRules, measure
 from strategies.gate import GATE_LINES, GateRules, gate_lines, gate_table
-from strategies.market import Market, carried, in_session, latest
+from strategies.market import Market, carry_forward, in_session, latest
 from strategies.risk_curve import CurveRules, HaircutRules, filled_channels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,10 @@ def walk(
     confirmations: list[int] | None = None,
     **changes: Any,
 ) -> BreakoutTable:
-    """`breakout_table` on small rules, columns as lists. Without averages the trend is unknown, without confirmations none holds. None: no close."""
+    """`breakout_table` on small rules, columns as lists.
+
+    Without averages the trend is unknown, without confirmations none holds. None: no close.
+    """
     size = len(closes)
     rules = small_rules(**changes).breakout
     known = np.array([np.nan if close is None else float(close) for close in closes])
@@ -70,7 +73,7 @@ def nothing(value: Any) -> Any:
     return None if pd.isna(value) else value
 
 
-# --- the whole state machine ---------------------------------------------------------------------------------------------
+# --- the whole state machine ----------------------------------------------------------------------
 
 
 def test_breakouts_are_those_of_the_literal_loop() -> None:
@@ -146,6 +149,7 @@ def test_gate_table_is_that_of_the_literal_loop() -> None:
         windows=st.tuples(*[st.integers(2, 5)] * 5),
     )
     def compare(
+        *,
         seed: int,
         numbers: dict[str, Any],
         sessions: int,
@@ -244,7 +248,7 @@ def compare_table(
     return expected
 
 
-# --- real prices ---------------------------------------------------------------------------------------------------------
+# --- real prices ----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -365,7 +369,7 @@ def test_real_spells_since_2011_are_those_of_the_literal_loop(real_rules: GateRu
     assert openings >= {"2016-11-16", "2020-11-17", "2025-09-22"}
 
 
-# --- the breakout, rule by rule (base 3, confirm 2 within 5, fail 2 at 10 %, re-arm 2 within 4) ---------------------------
+# --- the breakout, rule by rule (base 3, confirm 2 within 5, fail 2 at 10 %, re-arm 2 within 4) ---
 
 
 def test_a_record_must_have_stood_for_base_sessions() -> None:
@@ -575,7 +579,7 @@ def test_a_history_that_starts_with_missing_closes_has_no_record_there() -> None
     assert (table.base_age[4], table.state[4]) == (3, TESTING)
 
 
-# --- the gate table ------------------------------------------------------------------------------------------------------
+# --- the gate table -------------------------------------------------------------------------------
 
 OPEN = [10.0, 9.0, 9.0, 11.0, 11.0]  # testing in row 3, confirmed in row 4
 
@@ -613,7 +617,8 @@ def test_confirmed_at_is_the_instant_the_confirming_session_was_known() -> None:
 
 
 def test_confirmations_hold_unknown_ones_are_missing_and_not_counted() -> None:
-    # broad's average of 4 is unknown in rows 0 to 2; volume's of 2 over 4 too; credit is flat: known to fail from row 2 on.
+    # broad's average of 4 is unknown in rows 0 to 2; volume's of 2 over 4 too; credit is flat:
+    # known to fail from row 2 on.
     market = small_market(
         [10.0, 9.0, 9.0, 11.0, 11.0], broad=[1.0, 1, 1, 1, 2], volume=[1.0, 1, 1, 1, 2]
     )
@@ -680,12 +685,12 @@ def test_gate_lines_are_the_table_as_numbers() -> None:
     assert set(lines.dtypes) == {np.dtype(float)}
 
 
-# --- what is known -------------------------------------------------------------------------------------------------------
+# --- what is known --------------------------------------------------------------------------------
 
 
 def test_a_value_is_carried_for_max_age_sessions_and_then_unknown() -> None:
     values = np.array([np.nan, 3.0, np.nan, np.nan, np.nan, 4.0])
-    np.testing.assert_array_equal(carried(values, 2), [np.nan, 3.0, 3.0, 3.0, np.nan, 4.0])
+    np.testing.assert_array_equal(carry_forward(values, 2), [np.nan, 3.0, 3.0, 3.0, np.nan, 4.0])
 
 
 def test_an_input_older_than_max_age_sessions_makes_its_channel_unknown() -> None:
@@ -750,7 +755,7 @@ def test_until_keeps_what_was_known_at_that_instant_included() -> None:
     assert len(market.until(session_instants(5)[2] - pd.Timedelta(seconds=1)).small_caps) == 2
 
 
-# --- the measures --------------------------------------------------------------------------------------------------------
+# --- the measures ---------------------------------------------------------------------------------
 
 
 def test_volume_compares_two_means_that_include_the_session() -> None:
@@ -819,7 +824,9 @@ def test_a_value_at_its_average_is_not_above_it() -> None:
 def liquidity_market(
     reverse_repos: list[float], known_at: pd.DatetimeIndex, sessions: int = 8
 ) -> Market:
-    """Assets of 900 and then 1,000 millions, an empty Treasury account, and the reverse repos, in billions, of the same two days."""
+    """Assets of 900 and then 1,000 millions, an empty Treasury account, and the reverse repos, in
+    billions, of the same two days.
+    """
     parts = {"assets": [900.0, 1000.0], "treasury": [0.0, 0.0], "reverse_repos": reverse_repos}
     return small_market(
         [10.0] * sessions,
@@ -831,7 +838,8 @@ FIRST_AND_LAST = session_instants(8)[[0, 7]]  # a week apart
 
 
 def test_liquidity_takes_reverse_repos_in_billions() -> None:
-    # (1000 - 1000 * 0.2) - (900 - 1000 * 0.1) = 0 millions: not higher; with 0.199 billions it is one million more.
+    # (1000 - 1000 * 0.2) - (900 - 1000 * 0.1) = 0 millions: not higher; with 0.199 billions it is
+    # one million more.
     assert held("liquidity", liquidity_market([0.1, 0.2], FIRST_AND_LAST))[7] is False
     market = liquidity_market([0.1, 0.199], FIRST_AND_LAST)
     assert held("liquidity", market)[7] is True
@@ -893,7 +901,9 @@ def test_exhaustion_without_a_coin_is_an_error() -> None:
         measure("exhaustion", small_market([10.0]), small_rules().measures)
 
 
-# --- haircuts (flows: half, over 3 days, at most 2 sessions after a record; losses: a quarter from 40 %, known for 10 days) ---
+# --- haircuts -------------------------------------------------------------------------------------
+# Flows: half, over 3 days, at most 2 sessions after a record; losses: a quarter from 40 %, known
+# for 10 days.
 
 
 def cut(market: Market) -> list[float]:

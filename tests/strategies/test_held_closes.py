@@ -1,4 +1,4 @@
-"""A close too far off is held until the next session: which, for how long, and what becomes of it."""
+"""A close too far off is held until the next session: which, for how long, what happens to it."""
 
 from itertools import pairwise
 from math import exp, log, sqrt
@@ -23,7 +23,9 @@ DEVIATION = 0.01 * sqrt(
 
 
 def closes(*later: float, quiet: int = QUIET, size: float = 0.01) -> Floats:
-    """Closes whose log returns alternate between +`size` and -`size`, ending at 100, then what follows."""
+    """Closes whose log returns alternate between +`size` and -`size`, ending at 100, then what
+    follows.
+    """
     returns = [size if k % 2 else -size for k in range(quiet)]
     before = 100.0 * np.exp(np.cumsum(returns) - sum(returns))
     return np.array([*before, *later])
@@ -52,7 +54,7 @@ def test_a_close_that_comes_back_is_missing_for_good_and_the_next_one_counts(fac
     ("next_close", "confirmed"),
     [(100 * exp(-0.101), True), (100 * exp(-0.099), False), (75.0, True), (130.0, False)],
 )
-def test_more_than_half_of_the_move_confirms_it(next_close: float, confirmed: bool) -> None:
+def test_more_than_half_of_the_move_confirms_it(next_close: float, *, confirmed: bool) -> None:
     assert rows(held_closes(closes(100 * exp(-0.2), next_close)))[0] == (0, 1, confirmed)
 
 
@@ -92,12 +94,12 @@ def test_a_held_close_waits_for_the_next_close_five_sessions_at_most() -> None:
 @pytest.mark.parametrize(
     ("close", "held"), [(95.2, False), (95.1, True), (105.1, False), (105.2, True)]
 )
-def test_a_close_that_departs_from_its_sibling_is_held(close: float, held: bool) -> None:
+def test_a_close_that_departs_from_its_sibling_is_held(close: float, *, held: bool) -> None:
     assert (abs(log(close / 100)) > 0.05) == held
     assert bool(held_closes(closes(close), closes(100.0))) == held
 
 
-def test_a_departure_is_laid_to_the_one_that_came_back() -> None:
+def test_a_departure_counts_against_the_series_that_came_back() -> None:
     sibling, own = closes(100.0, 100.5), closes(94.0, 100.5)
     assert rows(held_closes(own, sibling)) == [(0, 1, False)]
     assert rows(held_closes(sibling, own)) == [(0, 1, True)]
@@ -154,13 +156,14 @@ def market(**others: Floats) -> Market:
     )
 
 
-def test_a_person_is_told_what_is_held_and_what_became_of_it() -> None:
+def test_notes_say_what_is_held_and_whether_it_was_confirmed() -> None:
     checked = check_market(market(risky_credit=closes(50.0, 100.0), fund=closes(300.0, 310.0)))
     first, second = f"{SESSIONS[QUIET]:%Y-%m-%d}", f"{SESSIONS[QUIET + 1]:%Y-%m-%d}"
     assert list(checked.held[QUIET - 1 :]) == ["", "HYG, XLI", ""]
+    waits = "is held until the next one confirms it"
     assert checked.notes[QUIET] == (
-        f"the close of HYG of {first} (-50.0% from the one before) is held until the next one confirms it; "
-        f"the close of XLI of {first} (+200.0% from the one before) is held until the next one confirms it"
+        f"the close of HYG of {first} (-50.0% from the one before) {waits}; "
+        f"the close of XLI of {first} (+200.0% from the one before) {waits}"
     )
     assert checked.notes[QUIET + 1] == (
         f"the close of HYG of {first} was held and is not confirmed: it counts as missing; "
@@ -186,7 +189,7 @@ def test_a_close_before_the_first_session_is_checked_too() -> None:
 
 
 class Walk:
-    """The rule told session by session: what is decided in one session is from it and those before it."""
+    """The rule session by session: a decision uses its session and those before it."""
 
     def __init__(self, vouch: list[float]) -> None:
         self.vouch = list(vouch)  # NaN: no word
@@ -199,18 +202,18 @@ class Walk:
     def step(self, row: int, close: float) -> None:
         open_ = bool(self.found) and self.found[-1][1] is None
         if open_ and row - self.found[-1][0] > module.LONGEST_WAIT:
-            self.close(False)
+            self.close(confirmed=False)
             open_ = False
         if close != close:
             return
         if open_:
-            self.close(self.confirms(self.found[-1][0], row, close))
+            self.close(confirmed=self.confirms(self.found[-1][0], row, close))
         self.counted[row] = close
         if self.jumped(row) or self.departed(row):
             self.before = max(k for k in self.counted if k < row)
             self.found.append((row, None))
 
-    def close(self, confirmed: bool) -> None:
+    def close(self, *, confirmed: bool) -> None:
         row = self.found[-1][0]
         if not confirmed:
             del self.counted[row]
@@ -272,10 +275,12 @@ def literal(own: list[float], sibling: list[float] | None) -> list[tuple[int, bo
     return walk.found
 
 
-def test_whatever_comes_later_the_rule_is_the_one_told_session_by_session(
+def test_whatever_comes_later_the_rule_is_that_of_a_session_by_session_walk(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Small windows, so that much is held; every session's knowledge is compared with the walk over all of it."""
+    """Small windows, so that much is held; every session's knowledge is compared with the walk over
+    all of it.
+    """
     for name, value in {"WINDOW": 4, "DEVIATIONS": 3.0, "LONGEST_WAIT": 2, "NEW_LEVEL": 3}.items():
         monkeypatch.setattr(module, name, value)
     kinds = {True: 0, False: 0}
@@ -284,7 +289,7 @@ def test_whatever_comes_later_the_rule_is_the_one_told_session_by_session(
     @given(
         seed=st.integers(0, 2**32 - 1), gaps=st.sampled_from([0.0, 0.1, 0.4]), beside=st.booleans()
     )
-    def compare(seed: int, gaps: float, beside: bool) -> None:
+    def compare(*, seed: int, gaps: float, beside: bool) -> None:
         random = np.random.default_rng(seed)
         moves = random.normal(0.0, 0.01, 40)
         sibling = 100 * np.exp(np.cumsum(moves + random.normal(0.0, 0.005, 40)))
@@ -295,14 +300,16 @@ def test_whatever_comes_later_the_rule_is_the_one_told_session_by_session(
             values[1:][random.random(39) < gaps] = np.nan
         for now in [*random.permutation(39)[:5], 39]:
             vouch = (
-                module._testimony(pd.Series(sibling[: now + 1]), pd.RangeIndex(now + 1))
+                module._reliable_closes(pd.Series(sibling[: now + 1]), pd.RangeIndex(now + 1))
                 if beside
                 else None
             )
             found = held_closes(own[: now + 1], vouch)
-            told = literal(own[: now + 1].tolist(), sibling[: now + 1].tolist() if beside else None)
-            assert [close.row for close in found] == [row for row, _ in told]
-            for close, (_, confirmed) in zip(found, told, strict=True):
+            expected = literal(
+                own[: now + 1].tolist(), sibling[: now + 1].tolist() if beside else None
+            )
+            assert [close.row for close in found] == [row for row, _ in expected]
+            for close, (_, confirmed) in zip(found, expected, strict=True):
                 assert close.confirmed == bool(confirmed)
                 assert (close.until > now) == (confirmed is None)
                 kinds[close.confirmed] += 1

@@ -29,7 +29,8 @@ def test_excess_is_the_value_over_its_mean_minus_one() -> None:
 
 
 def test_volatility_is_the_sample_deviation_of_log_returns_a_year() -> None:
-    # Returns ln 2, ln 2, -ln 2: mean ln 2 / 3, squared deviations (4/9 + 4/9 + 16/9) ln² 2, over 3 - 1, times 365.
+    # Returns ln 2, ln 2, -ln 2: mean ln 2 / 3, squared deviations (4/9 + 4/9 + 16/9) ln² 2, over 3
+    # - 1, times 365.
     expected = math.sqrt((4 + 4 + 16) / 9 * math.log(2) ** 2 / 2 * 365)
     np.testing.assert_allclose(
         annualised_volatility(np.array([1.0, 2.0, 4.0, 2.0]), 3), [NAN, NAN, NAN, expected]

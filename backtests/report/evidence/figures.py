@@ -1,15 +1,24 @@
-"""The pictures of the evidence as Plotly figures; colours as in `figures`."""
+"""The figures of the evidence for Plotly; colours as in `report.figures`."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from backtests.evidence.breakouts import FORMED
+from backtests.evidence.document import (
+    CrossRecord,
+    CycleRecord,
+    DefinitionRecord,
+    EvidenceDocument,
+    LagRecord,
+    PathRecord,
+    RequiredEventsRecord,
+    TurnRecord,
+)
 from backtests.evidence.events import LEVEL, SEEN
 from backtests.evidence.history import INDEX
-from backtests.evidence.lag_scan import SAID
+from backtests.evidence.lag_scan import CLAIMED
 from backtests.report.figures import Figure
+from brokers.plurals import count
 
-Found = Mapping[str, Any]
 COLOURS = ("--line-1", "--line-2", "--line-3", "--line-4", "--strategy")
 START: Figure = {
     "type": "line",
@@ -23,191 +32,205 @@ START: Figure = {
 MARKS = ("circle", "square", "diamond", "star")
 
 
-def pictures(found: Found) -> dict[str, Figure]:
-    """Every figure by the id of its place on the page; what is missing in `found` is left out."""
-    drawn: dict[str, Figure] = {}
-    if found["paths"]:
-        drawn["paths"] = paths(found["paths"])
-    if any("p" in one for one in found["definitions"]):
-        drawn["definitions"] = definitions(found["definitions"])
-    if found["gate_test"]:
-        drawn["lags"] = lags(found["gate_test"])
-    if crosses := [one for one in found["crosses"] if one["first"] == INDEX]:
-        drawn["crosses"] = correlations(crosses)
-    if found["turns"]:
-        drawn["turns"] = turns(found["turns"])
-    if found["until"]:
-        drawn["power"] = power(found["until"])
-    if found["cycles"]:
-        drawn["cycles"] = cycles(found["cycles"])
-    return drawn
+def all_figures(document: EvidenceDocument) -> dict[str, Figure]:
+    """Every figure by the id of its place on the page; those without data are left out."""
+    figures: dict[str, Figure] = {}
+    if document.paths:
+        figures["paths"] = breakout_paths(document.paths)
+    if any(definition.p is not None for definition in document.definitions):
+        figures["definitions"] = p_by_definition(document.definitions)
+    if document.gate_test:
+        figures["lags"] = returns_by_lag(document.gate_test)
+    if crosses := [cross for cross in document.crosses if cross.first == INDEX]:
+        figures["crosses"] = correlations(crosses)
+    if document.turns:
+        figures["turns"] = turning_points(document.turns)
+    if document.until:
+        figures["power"] = power_curves(document.until)
+    if document.cycles:
+        figures["cycles"] = halving_cycles(document.cycles)
+    return figures
 
 
-def paths(lines: Sequence[Mapping[str, Any]]) -> Figure:
+def breakout_paths(paths: Sequence[PathRecord]) -> Figure:
     """Bitcoin around each breakout; those that formed the thesis are dashed."""
     traces = [
         _line(
-            one,
-            one["opened"][:10],
-            COLOURS[number % len(COLOURS)],
-            "dash" if int(one["opened"][:4]) in FORMED else "solid",
+            path.days,
+            path.values,
+            name=path.opened[:10],
+            colour=_colour(number),
+            dash="dash" if int(path.opened[:4]) in FORMED else "solid",
         )
-        for number, one in enumerate(lines)
+        for number, path in enumerate(paths)
     ]
-    return {"data": traces, "layout": _axes("days from the breakout") | {"shapes": [START]}}
+    return {"data": traces, "layout": _price_axes("days from the breakout") | {"shapes": [START]}}
 
 
-def cycles(lines: Sequence[Mapping[str, Any]]) -> Figure:
+def halving_cycles(cycles: Sequence[CycleRecord]) -> Figure:
     """Bitcoin from each halving on."""
     traces = [
-        _line(one, f"from {one['halving']}", COLOURS[number % len(COLOURS)], "solid")
-        for number, one in enumerate(lines)
+        _line(cycle.days, cycle.values, name=f"from {cycle.halving}", colour=_colour(number))
+        for number, cycle in enumerate(cycles)
     ]
-    return {"data": traces, "layout": _axes("days from the halving")}
+    return {"data": traces, "layout": _price_axes("days from the halving")}
 
 
-def definitions(found: Sequence[Mapping[str, Any]]) -> Figure:
+def p_by_definition(definitions: Sequence[DefinitionRecord]) -> Figure:
     """The p of each definition of a breakout, by how long a record had to stand."""
-    traces = []
-    for number, confirm in enumerate(sorted({one["confirm_sessions"] for one in found})):
-        some = [one for one in found if one["confirm_sessions"] == confirm and "p" in one]
-        text = [
-            f"{one['n']} of {one['breakouts']} breakouts with a price of BTC, p {one['p']:.3f}"
-            for one in some
-        ]
-        name = f"{confirm} close{'s' if confirm > 1 else ''} above"
-        look = {"size": 9, "color": COLOURS[number % len(COLOURS)]}
-        where = {
-            "x": [one["base_sessions"] for one in some],
-            "y": [round(one["p"], 4) for one in some],
-            "name": name,
-        }
-        traces.append(
-            where
-            | {
-                "mode": "lines+markers",
-                "marker": look,
-                "text": text,
-                "hovertemplate": "%{text}<extra></extra>",
-            }
+    confirms = sorted({definition.confirm_sessions for definition in definitions})
+    traces = [
+        _definition_trace(
+            [
+                definition
+                for definition in definitions
+                if definition.confirm_sessions == confirm and definition.p is not None
+            ],
+            confirm,
+            _colour(number),
         )
-    axes = {
-        "xaxis": {"title": {"text": "sessions a record must have stood"}},
-        "yaxis": {"title": {"text": "p"}, "rangemode": "tozero"},
+        for number, confirm in enumerate(confirms)
+    ]
+    layout = {
+        "xaxis": _axis("base: sessions a record must have stood"),
+        "yaxis": _axis("p") | {"rangemode": "tozero"},
+        "shapes": [_level_line(LEVEL, "--soft")],
+        "hovermode": "closest",
     }
+    return {"data": traces, "layout": layout}
+
+
+def _definition_trace(definitions: Sequence[DefinitionRecord], confirm: int, colour: str) -> Figure:
+    text = [
+        f"{definition.n} of {count(definition.breakouts, 'breakout')} with a price of BTC,"
+        f" p {definition.p:.3f}"
+        for definition in definitions
+    ]
     return {
-        "data": traces,
-        "layout": axes | {"shapes": [_across(LEVEL, "--soft")], "hovermode": "closest"},
+        "x": [definition.base_sessions for definition in definitions],
+        "y": [round(definition.p or 0.0, 4) for definition in definitions],
+        "name": f"{count(confirm, 'close')} above",
+        "mode": "lines+markers",
+        "marker": {"size": 9, "color": colour},
+        "text": text,
+        "hovertemplate": "%{text}<extra></extra>",
     }
 
 
-def lags(scans: Sequence[Mapping[str, Any]]) -> Figure:
-    """What each coin earned beside other days, by days since the gate was open; dotted what the best lag reaches by chance."""
-    traces, bands = [], []
-    for number, one in enumerate(scans):
-        colour = COLOURS[number % len(COLOURS)]
-        where = {
-            "days": list(range(len(one["apart"]))),
-            "values": [round(value, 4) for value in one["apart"]],
-        }
-        traces.append(_line(where, one["asset"], colour, "solid", "%{y:+.2f} a year in logs"))
-        bands.append(_across(one["band"], colour))
-    said: Figure = {
+def returns_by_lag(scans: Sequence[LagRecord]) -> Figure:
+    """Each coin's return by lag; dotted what the best lag reaches by chance."""
+    traces = [
+        _line(
+            range(len(scan.apart)),
+            [round(value, 4) for value in scan.apart],
+            name=scan.asset,
+            colour=_colour(number),
+            hover="annualised log return %{y:+.2f}",
+        )
+        for number, scan in enumerate(scans)
+    ]
+    bands = [_level_line(scan.band, _colour(number)) for number, scan in enumerate(scans)]
+    claimed: Figure = {
         "type": "rect",
         "yref": "y domain",
         "y0": 0,
         "y1": 1,
-        "x0": SAID[0],
-        "x1": SAID[1],
+        "x0": CLAIMED[0],
+        "x1": CLAIMED[1],
         "fillcolor": "--shade",
         "line": {"width": 0},
     }
-    axes = {
-        "xaxis": {"title": {"text": "days since the gate was open"}},
-        "yaxis": {"title": {"text": "log return a year, beside other days"}},
+    layout = {
+        "xaxis": _axis("days since the gate was open"),
+        "yaxis": _axis("log return against other days"),
+        "shapes": [claimed, *bands],
+        "hovermode": "closest",
     }
-    return {"data": traces, "layout": axes | {"shapes": [said, *bands], "hovermode": "closest"}}
+    return {"data": traces, "layout": layout}
 
 
-def correlations(crosses: Sequence[Mapping[str, Any]]) -> Figure:
-    """Weekly returns of each coin so many weeks after the index's; dotted what unrelated ones reach."""
+def correlations(crosses: Sequence[CrossRecord]) -> Figure:
+    """Weekly returns of each coin by weeks after the index's; dotted what unrelated ones reach."""
     traces, bands = [], []
-    for number, one in enumerate(crosses):
-        colour = COLOURS[number % len(COLOURS)]
-        traces.append(
-            _line(
-                {"days": one["lags"], "values": one["correlation"]},
-                one["second"],
-                colour,
-                "solid",
-                "correlation %{y:+.2f}",
-            )
+    for number, cross in enumerate(crosses):
+        colour = _colour(number)
+        trace = _line(
+            cross.lags,
+            cross.correlation,
+            name=cross.second,
+            colour=colour,
+            hover="correlation %{y:+.2f}",
         )
-        bands += [_across(sign * one["band"], colour) for sign in (1.0, -1.0)]
-    axes = {
-        "xaxis": {"title": {"text": f"weeks after the {INDEX}"}},
-        "yaxis": {"title": {"text": "correlation"}},
+        traces.append(trace)
+        bands += [_level_line(sign * cross.band, colour) for sign in (1.0, -1.0)]
+    layout = {
+        "xaxis": _axis(f"weeks after the {INDEX}"),
+        "yaxis": _axis("correlation"),
+        "shapes": [START, *bands],
+        "hovermode": "closest",
     }
-    return {"data": traces, "layout": axes | {"shapes": [START, *bands], "hovermode": "closest"}}
+    return {"data": traces, "layout": layout}
 
 
-def turns(found: Sequence[Mapping[str, Any]]) -> Figure:
-    """Days from each of Bitcoin's turns at which the layers had their own."""
-    names = [f"{one['kind']} of {one['day'][:7]}" for one in found]
-    traces = []
-    for number, layer in enumerate(found[0]["layers"]):
-        look = {
-            "size": 11,
-            "color": COLOURS[number % len(COLOURS)],
-            "symbol": MARKS[number % len(MARKS)],
+def turning_points(turns: Sequence[TurnRecord]) -> Figure:
+    """Days from each of Bitcoin's turning points at which the layers had their own."""
+    names = [f"{turn.kind} of {turn.day[:7]}" for turn in turns]
+    traces = [
+        {
+            "x": [turn.layers[layer] for turn in turns],
+            "y": names,
+            "name": layer,
+            "mode": "markers",
+            "marker": {
+                "size": 11,
+                "color": _colour(number),
+                "symbol": MARKS[number % len(MARKS)],
+            },
+            "hovertemplate": f"{layer}: day %{{x:+}}<extra>%{{y}}</extra>",
         }
-        hover = f"{layer}: day %{{x:+}}<extra>%{{y}}</extra>"
-        days = [one["layers"][layer] for one in found]
-        traces.append(
-            {
-                "x": days,
-                "y": names,
-                "name": layer,
-                "mode": "markers",
-                "marker": look,
-                "hovertemplate": hover,
-            }
-        )
-    axes = {
-        "xaxis": {"title": {"text": "days from Bitcoin's turn"}},
+        for number, layer in enumerate(turns[0].layers)
+    ]
+    layout = {
+        "xaxis": _axis("days from Bitcoin's turning point"),
         "yaxis": {"type": "category", "autorange": "reversed"},
+        "shapes": [START],
+        "hovermode": "closest",
     }
-    return {"data": traces, "layout": axes | {"shapes": [START], "hovermode": "closest"}}
+    return {"data": traces, "layout": layout}
 
 
-def power(until: Sequence[Mapping[str, Any]]) -> Figure:
-    """How often so many breakouts would show the difference that was measured, were it the truth."""
-    traces = []
-    for number, one in enumerate(until):
-        where = {"days": list(range(1, len(one["power"]) + 1)), "values": one["power"]}
-        traces.append(
-            _line(
-                where,
-                f"BTC over {one['horizon']}",
-                COLOURS[number % len(COLOURS)],
-                "solid",
-                "seen in %{y:.0%}",
-            )
+def power_curves(required: Sequence[RequiredEventsRecord]) -> Figure:
+    """Power to detect the measured difference, by number of breakouts."""
+    traces = [
+        _line(
+            range(1, len(record.power) + 1),
+            record.power,
+            name=f"BTC over {record.horizon}",
+            colour=_colour(number),
+            hover="power %{y:.0%}",
         )
-    had: Figure = START | {"x0": until[0]["had"], "x1": until[0]["had"]}
-    axes = {
-        "xaxis": {"title": {"text": "breakouts that did not form the thesis"}},
-        "yaxis": {"tickformat": ".0%", "range": [0, 1.02]},
+        for number, record in enumerate(required)
+    ]
+    so_far: Figure = START | {"x0": required[0].had, "x1": required[0].had}
+    layout = {
+        "xaxis": _axis("breakouts that did not form the thesis"),
+        "yaxis": _axis("power") | {"tickformat": ".0%", "range": [0, 1.02]},
+        "shapes": [so_far, _level_line(SEEN, "--soft")],
+        "hovermode": "closest",
     }
-    return {
-        "data": traces,
-        "layout": axes | {"shapes": [had, _across(SEEN, "--soft")], "hovermode": "closest"},
-    }
+    return {"data": traces, "layout": layout}
 
 
-def _across(height: float, colour: str) -> Figure:
+def _colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def _axis(title: str) -> Figure:
+    return {"title": {"text": title}}
+
+
+def _level_line(height: float, colour: str) -> Figure:
     """A dotted line all across."""
-    line = {"color": colour, "width": 1, "dash": "dot"}
     return {
         "type": "line",
         "xref": "paper",
@@ -215,27 +238,32 @@ def _across(height: float, colour: str) -> Figure:
         "x1": 1,
         "y0": height,
         "y1": height,
-        "line": line,
+        "line": {"color": colour, "width": 1, "dash": "dot"},
     }
 
 
 def _line(
-    one: Mapping[str, Any], name: str, colour: str, dash: str, told: str = "%{y:.3~g} times"
+    x: Sequence[int],
+    y: Sequence[float | None],
+    *,
+    name: str,
+    colour: str,
+    dash: str = "solid",
+    hover: str = "%{y:.3~g} times",
 ) -> Figure:
-    look = {"width": 2, "color": colour, "dash": dash}
     return {
-        "x": one["days"],
-        "y": one["values"],
+        "x": list(x),
+        "y": list(y),
         "name": name,
         "mode": "lines",
-        "line": look,
-        "hovertemplate": f"{name}: %{{x}}, {told}<extra></extra>",
+        "line": {"width": 2, "color": colour, "dash": dash},
+        "hovertemplate": f"{name}: %{{x}}, {hover}<extra></extra>",
     }
 
 
-def _axes(across: str) -> Figure:
+def _price_axes(across: str) -> Figure:
     return {
-        "xaxis": {"title": {"text": across}},
+        "xaxis": _axis(across),
         "yaxis": {
             "type": "log",
             "title": {"text": "BTC, start = 1"},

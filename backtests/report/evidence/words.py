@@ -1,75 +1,77 @@
 """The evidence in sentences, for terminal and page."""
 
-from collections.abc import Mapping
-from typing import Any
+from math import ceil
 
+from backtests.evidence.document import EvidenceDocument, RequiredEventsRecord
 from backtests.evidence.events import LEVEL
+from brokers.plurals import count
 
-Found = Mapping[str, Any]
-NAMES = ("BTC", "ETH")
+# What a trader would ask first, by number and reading of the claim.
+KEY_CLAIMS = {
+    ("A2", ""): "Out of sample, breakouts other than 2016 and 2020",
+    ("A15", ""): "Gate open against closed",
+    ("A11", "the gate, controlling for the halving cycle"): "Halving cycle",
+    ("B11", ""): "Bitcoin's own trend",
+}
 
 
-def headline(found: Found) -> str:
-    """What came of it all, in a sentence."""
-    return str(found["line"]).partition(". ")[0].rstrip(".") + "."
+def headline(document: EvidenceDocument) -> str:
+    """The number of claims by verdict, in a sentence."""
+    return document.line.partition(". ")[0].rstrip(".") + "."
 
 
-def corrected(found: Found) -> str:
-    """What is left once it is remembered how many were looked at; empty without any p."""
-    tested = [one for one in found["claims"] if one["p"] is not None]
-    small, kept = (
-        sorted({one["id"] for one in tested if one[name] <= LEVEL}) for name in ("p", "p_holm")
-    )
+def significance(document: EvidenceDocument) -> str:
+    """Which p are small, before and after the correction for all tests; empty without any p."""
+    tested = [claim for claim in document.claims if claim.p is not None]
     if not tested:
         return ""
-    left = f"still so: {', '.join(kept)}" if kept else "none"
-    low = f"p is {LEVEL:.0%} or less in {', '.join(small) or 'none'}"
-    return f"Of {len(tested)} tests with a p, {low}; corrected for all in the table (Holm), {left}."
+    small = [claim.id for claim in tested if claim.p is not None and claim.p <= LEVEL]
+    corrected = [claim.id for claim in tested if claim.p_holm is not None and claim.p_holm <= LEVEL]
+    return (
+        f"Significance: of {count(len(tested), 'test')} with a p, p is {LEVEL:.0%} or less in"
+        f" {_list(small)}; after Holm's correction for all tests: {_list(corrected)}."
+    )
 
 
-def leads(found: Found) -> list[str]:
-    """At which lag the gate is followed by most, coin by coin."""
+def _list(ids: list[str]) -> str:
+    """The claims in their order, each once."""
+    return ", ".join(dict.fromkeys(ids)) or "none"
+
+
+def best_lags(document: EvidenceDocument) -> list[str]:
+    """The best lag of each coin, and what the best lag reaches by chance."""
     return [
-        f"{one['asset']}: most {one['best_lag']} days after the gate was open, {max(one['apart']):+.2f} a year in logs beside other days; "
-        f"by chance the best of all lags reaches {one['band']:.2f} in 5% of draws (p {one['p']:.2f})."
-        for one in found["gate_test"]
-    ]  # fmt: skip
-
-
-def in_short(found: Found) -> list[str]:
-    """What a trader would ask first: does it hold beyond what it was made of, does the gate pay, does it add to the clock, is it early?"""
-    asked = {
-        ("A2", ""): "Beyond 2016 and 2020",
-        ("A15", ""): "The gate as a whole",
-        ("A11", "the gate, the clock known"): "Beside the halving clock",
-    }
-    asked |= {("B11", ""): "Ahead of Bitcoin's own chart"}
-    told = {(one["id"], one["reading"]): one["why"] for one in found["claims"]}
-    texts = [
-        f"{name}: {told[key][0].lower() if told[key][:3] not in NAMES else told[key][0]}{told[key][1:]}"
-        for key, name in asked.items()
-        if key in told
+        f"{scan.asset}: the best lag is {count(scan.best_lag, 'day')}, with an annualised log"
+        f" return {max(scan.apart):.2f} higher than on other days. By chance the best lag exceeds"
+        f" {scan.band:.2f} in 5% of draws (p {scan.p:.2f})."
+        for scan in document.gate_test
     ]
-    return [*texts, *(text for text in (corrected(found),) if text)]
 
 
-def until(found: Found) -> list[str]:
-    """How long until the breakouts could show what they seem to."""
-    texts = []
-    for one in found["until"]:
-        what = f"Bitcoin over {one['horizon']}"
-        if one["events"] is None:
-            texts.append(
-                f"{what}: breakouts that did not form the thesis gained no more than other days; no number would show it."
-            )
-            continue
-        wait = (
-            f", {one['years']:,.0f} years from now at the rate since the index began"
-            if one["years"]
-            else ""
+def key_results(document: EvidenceDocument) -> list[str]:
+    """The claims a trader would ask about first, and what multiple testing leaves of all."""
+    by_key = {(claim.id, claim.reading): claim.why for claim in document.claims}
+    texts = [f"{name}: {by_key[key]}" for key, name in KEY_CLAIMS.items() if key in by_key]
+    return [*texts, *(text for text in (significance(document),) if text)]
+
+
+def required_events(document: EvidenceDocument) -> list[str]:
+    """How many breakouts it takes to detect the measured difference."""
+    return [_required_events(required) for required in document.until]
+
+
+def _required_events(required: RequiredEventsRecord) -> str:
+    what = f"Bitcoin over {required.horizon}"
+    so_far = f"{count(required.had, 'breakout')} did not form the thesis"
+    if required.events is None:
+        return (
+            f"{what}: {so_far} and gained no more than random dates; no number of breakouts"
+            " suffices."
         )
-        shown = f"were the difference truly what the {one['had']} breakouts that did not form the thesis show"
-        texts.append(
-            f"{what}: {shown}, it would take {one['events']:,.0f} of them to see it in 80%{wait}."
-        )
-    return texts
+    more = max(ceil(required.events - required.had), 0)
+    if not more or not required.years:
+        return f"{what}: {so_far}, enough for 80 % power to detect the measured difference."
+    return (
+        f"{what}: {so_far}. About {count(more, 'more breakout')} needed for 80 % power to detect"
+        f" the measured difference: {required.years:,.0f} years at the rate since the index began."
+    )

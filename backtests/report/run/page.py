@@ -11,32 +11,23 @@ import pandas as pd
 from backtests.performance.attribution import monthly_returns
 from backtests.report import figures, shell
 from backtests.report.run import tables
-from backtests.runs import folder as runs
+from backtests.runs.document import MetricsDocument
+from backtests.runs.folder import RunError, read_run
 
 NAME = "report.html"
 HEADLINES = {
     "better": "Better than holding Bitcoin.",
     "worse": "Worse than holding Bitcoin.",
-    "cannot be told": "Whether it pays cannot be told.",
+    "inconclusive": "Inconclusive.",
 }
-NEEDED = {
-    *("benchmarks", "intervals", "random_gates", "without", "profit", "events"),
-    *("verdict", "warnings", "sample", "fallback", "order_list_hash", "versions"),
-}  # of metrics.json, besides what every run has
-SETTINGS = {
-    "signal",
-    "costs",
-    "prices",
-    "coins",
-    "backtest",
-}  # tables of settings.toml the page tells of
+SETTINGS = {"signal", "costs", "prices", "coins", "backtest"}  # tables of settings.toml on the page
 
 
-class Recorded(NamedTuple):
-    """A run as its folder holds it. Frames have the columns of the files, instants as UTC timestamps."""
+class StoredRun(NamedTuple):
+    """A run as its folder holds it. Frames have the columns of the files, instants as UTC."""
 
     name: str
-    summary: Mapping[str, Any]
+    document: MetricsDocument
     settings: Mapping[str, Any]
     equity: pd.DataFrame
     curves: pd.DataFrame
@@ -46,7 +37,7 @@ class Recorded(NamedTuple):
 
 
 def write(folder: Path, name: str | None = None) -> Path:
-    """Write the page of the run in `folder` into it; `name` is what to call the run, the folder's own name if None.
+    """Write the page of the run in `folder` into it; `name` replaces the folder's own name.
 
     Raises
     ------
@@ -54,21 +45,19 @@ def write(folder: Path, name: str | None = None) -> Path:
         `folder` is no run folder, a file of it is missing, or the page cannot be written.
 
     """
-    return shell.written(folder / NAME, html(recorded(folder, name)))
+    return shell.save_page(folder / NAME, html(load_run(folder, name)))
 
 
-def recorded(folder: Path, name: str | None = None) -> Recorded:
+def load_run(folder: Path, name: str | None = None) -> StoredRun:
     """Read a run folder.
 
     Raises
     ------
     RunError
-        A file of it is missing, cut short, or lacks what the page tells.
+        A file of it is missing, cut short, or lacks what the page shows.
 
     """
-    summary = runs.read(folder)
-    if missing := NEEDED - summary.keys():
-        raise _damaged(folder / "metrics.json", f"has no {', '.join(sorted(missing))}")
+    document = read_run(folder)
     settings = folder / "settings.toml"
     try:
         content = tomllib.loads(settings.read_text(encoding="utf-8"))
@@ -77,7 +66,7 @@ def recorded(folder: Path, name: str | None = None) -> Recorded:
     except (OSError, ValueError) as error:
         raise _damaged(settings, _reason(error)) from None
     frames = [_frame(folder / f"{file}.csv", columns) for file, columns in tables.FILES.items()]
-    return Recorded(name or folder.resolve().name, summary, content, *frames)
+    return StoredRun(name or folder.resolve().name, document, content, *frames)
 
 
 def _frame(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -101,8 +90,8 @@ def _frame(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return frame.assign(**instants, **numbers)
 
 
-def _damaged(path: Path, why: str) -> runs.RunError:
-    return runs.RunError(
+def _damaged(path: Path, why: str) -> RunError:
+    return RunError(
         f"{path}: a file of the run is missing or damaged ({why}); run the backtest again"
     )
 
@@ -111,41 +100,42 @@ def _reason(error: Exception) -> str:
     return str(error.strerror) if isinstance(error, OSError) else str(error).partition("\n")[0]
 
 
-def html(run: Recorded) -> str:
+def html(run: StoredRun) -> str:
     """The page; everything it needs is inside."""
-    summary = run.summary
+    document = run.document
     return shell.html(
         "page.html",
         pictures(run),
         run=run,
-        summary=summary,
-        sample=summary["sample"],
+        document=document,
+        sample=document.sample,
         numbers_stand="in the run's CSV files",
         headlines=HEADLINES,
-        tiles=tables.tiles(summary),
-        benchmarks=tables.benchmarks(summary),
-        spells=tables.spells(summary),
-        profit=tables.profit(summary),
-        without=tables.without(summary),
+        tiles=tables.tiles(document),
+        benchmarks=tables.benchmarks(document),
+        gate_periods=tables.gate_periods(document),
+        profit=tables.profit(document.profit),
+        ablation=tables.ablation(document),
         months=tables.months(monthly_returns(run.equity.set_index("time")["value"])),
         orders=tables.orders(run.orders),
         decisions=tables.decisions(run.decisions),
         assumptions=tables.assumptions(run.settings),
-        data=tables.data(summary),
+        data=tables.data(document),
     )
 
 
-def pictures(run: Recorded) -> dict[str, figures.Figure]:
+def pictures(run: StoredRun) -> dict[str, figures.Figure]:
     """Every figure by the id of its place on the page."""
-    summary, spells = run.summary, run.summary["events"]["spells"]
-    found = {
-        "equity": figures.equity(run.curves, spells),
-        "drawdown": figures.drawdown(run.curves, spells),
-        "index": figures.index(run.gate, run.settings["signal"]["index"], spells),
+    document, periods = run.document, run.document.events.gate_periods
+    drawn = {
+        "equity": figures.equity(run.curves, periods),
+        "drawdown": figures.drawdown(run.curves, periods),
+        "index": figures.index(run.gate, run.settings["signal"]["index"], periods),
         "exposure": figures.exposure(run.curves, run.gate),
     }
-    if len(spells) and summary["profit"]["coins"]:
-        found["profit"] = figures.profit(summary["profit"])
-    if summary["random_gates"] and summary["random_gates"]["own_sharpe"] is not None:
-        found["random-gates"] = figures.random_gates(summary["random_gates"])
-    return found
+    if periods and document.profit.coins:
+        drawn["profit"] = figures.profit(document.profit)
+    gates = document.random_gates
+    if gates is not None and gates.own_sharpe is not None:
+        drawn["random-gates"] = figures.random_gates(gates)
+    return drawn

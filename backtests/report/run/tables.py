@@ -1,4 +1,4 @@
-"""The tables of a run as text: what stands in each cell, by what it sorts, how it is coloured."""
+"""The tables of a run: the text of each cell, by what it sorts, how it is coloured."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,24 +19,21 @@ from backtests.report.cells import (
     number,
     side_by_side,
 )
+from backtests.runs.document import (
+    AblationRecord,
+    GatePeriodRecord,
+    MetricsDocument,
+    ProfitRecord,
+)
+from brokers.plurals import count
 from strategies.sentences import UNCHANGED
 
-FILES = {
+ORDERS = "decided filled symbol side size price value fee status reason"
+FILES: dict[str, tuple[str, ...]] = {
     "equity": ("time", "value"),
     "curves": ("time", "strategy"),
     "gate": ("session_close", "close", "level", "state", "reason", "ceiling"),
-    "orders": (
-        "decided",
-        "filled",
-        "symbol",
-        "side",
-        "size",
-        "price",
-        "value",
-        "fee",
-        "status",
-        "reason",
-    ),
+    "orders": tuple(ORDERS.split()),
     "decisions": ("time", "state", "ceiling", "reason"),
 }  # a run's tables with the columns read here
 INSTANTS = {"time", "session_close", "decided", "filled"}
@@ -45,139 +42,122 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 DEEP_SHADE = 0.25  # a month's return that gets the full colour
 
 
-def tiles(summary: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """The headline: what, the figure, what stands beside it."""
-    own, events, beside = (
-        summary["strategy"],
-        summary["events"],
-        summary["intervals"].get("strategy", {}),
-    )
-    bitcoin = summary["benchmarks"].get("hold_bitcoin")
+def tiles(document: MetricsDocument) -> list[tuple[str, str, str]]:
+    """The headline figures: what, the figure, a line below it."""
+    strategy, events = document.strategy, document.events
+    bounds = document.intervals.get("strategy", {})
+    bitcoin = document.benchmarks.get("hold_bitcoin")
 
-    def rival(key: str, form: str) -> str:
-        return f"hold Bitcoin {number(bitcoin[key], form).text}" if bitcoin else ""
+    def rival(figure: float | None, form: str) -> str:
+        return f"hold BTC {number(figure, form).text}" if bitcoin else ""
 
+    sharpe, cagr, drawdown = "{:.2f}", "{:+.1%}", "{:.0%}"
     return [
-        ("per year", number(own["cagr"], "{:+.1%}").text, rival("cagr", "{:+.1%}")),
+        (
+            "CAGR",
+            number(strategy.cagr, cagr).text,
+            rival(bitcoin.cagr if bitcoin else None, cagr),
+        ),
         (
             "Sharpe ratio",
-            number(own["sharpe"], "{:.2f}").text,
-            interval(beside.get("sharpe"), "{:.2f}") or rival("sharpe", "{:.2f}"),
+            number(strategy.sharpe, sharpe).text,
+            interval(bounds.get("sharpe"), sharpe)
+            or rival(bitcoin.sharpe if bitcoin else None, sharpe),
         ),
         (
-            "largest drawdown",
-            number(own["max_drawdown"], "{:.0%}").text,
-            rival("max_drawdown", "{:.0%}"),
+            "maximum drawdown",
+            number(strategy.max_drawdown, drawdown).text,
+            rival(bitcoin.max_drawdown if bitcoin else None, drawdown),
         ),
         (
-            "in coins, on average",
-            number(own["exposure"], "{:.0%}").text,
-            f"{own['orders']:,} orders",
+            "average exposure",
+            number(strategy.exposure, "{:.0%}").text,
+            count(strategy.orders, "order"),
         ),
         (
             "independent events",
-            str(events["independent_events"]),
-            f"{events['closed_events']} of them over",
+            str(events.independent_events),
+            f"{events.closed_events:,} of them closed",
         ),
     ]
 
 
-def benchmarks(summary: Mapping[str, Any]) -> Table:
-    """The strategy and what could embarrass it; bootstrap intervals in a second line of the cell."""
-    return side_by_side(
-        {"strategy": summary["strategy"], **summary["benchmarks"]},
-        summary["intervals"],
-        BENCHMARK_COLUMNS,
-        "strategy",
-    )
+def benchmarks(document: MetricsDocument) -> Table:
+    """The strategy and its benchmarks; bootstrap intervals in a second line of the cell."""
+    figures = {"strategy": document.strategy, **document.benchmarks}
+    rows = {name: record.model_dump() for name, record in figures.items()}
+    return side_by_side(rows, document.intervals, BENCHMARK_COLUMNS, "strategy")
 
 
-def spells(summary: Mapping[str, Any]) -> Table:
-    """Each opening of the gate."""
-    headings = (
-        ("opened", False),
-        ("closed", False),
-        ("why", False),
-        ("level", True),
-        ("base, sessions", True),
-        ("event", False),
-    )
-    rows = [
-        [
-            Cell(one["opened"][:10]),
-            Cell(one["closed"][:10] if one["closed"] else "open", one["closed"] or "9999"),
-            Cell(one["reason"] or NONE),
-            number(one["level"], "{:,.2f}"),
-            number(one["base_age"], "{:,}"),
-            Cell(f"{one['family']}{', re-armed' if one['rearmed'] else ''}"),
-            gain(one["strategy_return"], "{:+.0%}"),
-            gain(one["bitcoin_return"], "{:+.0%}"),
-        ]
-        for one in summary["events"]["spells"]
+def gate_periods(document: MetricsDocument) -> Table:
+    """Each gate period of the window."""
+    headings = [
+        *(("opened", False), ("closed", False), ("reason", False), ("level", True)),
+        *(("base (sessions)", True), ("event", False), ("strategy", True), ("BTC", True)),
     ]
-    return Table([*headings, ("strategy", True), ("Bitcoin", True)], rows)
+    return Table(headings, [_gate_period(period) for period in document.events.gate_periods])
 
 
-def profit(summary: Mapping[str, Any]) -> Table:
-    """Quote units by spell and coin, with sums; interest on cash has a row where there was any."""
-    found = summary["profit"]
-    coins, lines = list(found["coins"]), {**found["spells"]}
-    if not any(lines.get(OUTSIDE, ())):
-        lines.pop(OUTSIDE, None)
-    total = [sum(line[column] for line in found["spells"].values()) for column in range(len(coins))]
-    rows = [
-        [Cell(name), *(gain(value, "{:+,.0f}") for value in (*line, sum(line)))]
-        for name, line in lines.items()
+def _gate_period(period: GatePeriodRecord) -> list[Cell]:
+    closed = f"{period.closed:%Y-%m-%d}" if period.closed else "open"
+    return [
+        Cell(f"{period.opened:%Y-%m-%d}"),
+        Cell(closed, closed if period.closed else "9999"),
+        Cell(period.reason or NONE),
+        number(period.level, "{:,.2f}"),
+        number(period.base_age, "{:,}"),
+        Cell(f"{period.event_id}{', re-armed' if period.rearmed else ''}"),
+        gain(period.strategy_return, "{:+.0%}"),
+        gain(period.bitcoin_return, "{:+.0%}"),
     ]
-    if found["interest"]:
-        rows.append(
-            [
-                Cell("interest on cash"),
-                *(Cell("", 0.0, "number") for _ in coins),
-                gain(found["interest"], "{:+,.0f}"),
-            ]
-        )
-    rows.append(
-        [
-            Cell("all", LAST, "own"),
-            *(gain(value, "{:+,.0f}") for value in (*total, sum(total) + found["interest"])),
-        ]
-    )
-    return Table(
-        [("spell opened", False), *((coin, True) for coin in coins), ("together", True)], rows
-    )
 
 
-def without(summary: Mapping[str, Any]) -> Table:
-    """The strategy without one rule at a time; what the rule earned is the strategy's Sharpe ratio less that one."""
-    headings = (
-        ("without", False),
-        ("then", False),
-        ("Sharpe", True),
-        ("the rule earned", True),
-        ("per year", True),
-        ("max drawdown", True),
-    )
-    whole = summary["without"][0]["sharpe"] if summary["without"] else None
-    rows = []
-    for one in summary["without"]:
-        earned = (
-            whole - one["sharpe"]
-            if one["rule"] and whole is not None and one["sharpe"] is not None
-            else None
-        )
-        cells = [
-            Cell(one["rule"] or "nothing", None, "" if one["rule"] else "own"),
-            Cell(one["text"]),
-            number(one["sharpe"], "{:.2f}"),
-        ]
-        cells += [
-            gain(earned, "{:+.2f}"),
-            number(one["cagr"], "{:+.1%}"),
-            number(one["max_drawdown"], "{:.0%}"),
-        ]
-        rows.append([*cells, number(one["exposure"], "{:.0%}"), number(one["orders"], "{:,}")])
-    return Table([*headings, ("exposure", True), ("orders", True)], rows)
+def profit(profits: ProfitRecord) -> Table:
+    """Quote units by gate period and coin, with sums; interest on cash, if any, has a row."""
+    form = "{:+,.0f}"
+    rows = [
+        [Cell(name), *(gain(amount, form) for amount in (*amounts, sum(amounts)))]
+        for name, amounts in profits.by_gate_period.items()
+        if name != OUTSIDE or any(amounts)
+    ]
+    if profits.interest:
+        empty = (Cell("", 0.0, "number") for _ in profits.coins)
+        rows.append([Cell("interest on cash"), *empty, gain(profits.interest, form)])
+    by_coin = [
+        sum(amounts[column] for amounts in profits.by_gate_period.values())
+        for column in range(len(profits.coins))
+    ]
+    total = sum(by_coin) + profits.interest
+    rows.append([Cell("total", LAST, "own"), *(gain(value, form) for value in (*by_coin, total))])
+    headings = [("period opened", False), *((coin, True) for coin in profits.coins)]
+    return Table([*headings, ("total", True)], rows)
+
+
+def ablation(document: MetricsDocument) -> Table:
+    """The strategy with each rule switched off, and the Sharpe ratio that the rule adds."""
+    headings = [
+        *(("rule switched off", False), ("effect", False), ("Sharpe ratio", True)),
+        *(("Sharpe contribution", True), ("CAGR", True), ("max drawdown", True)),
+        *(("average exposure", True), ("orders", True)),
+    ]
+    whole = document.ablation[0].sharpe if document.ablation else None
+    return Table(headings, [_ablation(record, whole) for record in document.ablation])
+
+
+def _ablation(record: AblationRecord, whole: float | None) -> list[Cell]:
+    contribution = None
+    if record.rule and whole is not None and record.sharpe is not None:
+        contribution = whole - record.sharpe
+    return [
+        Cell(record.rule or "none", None, "" if record.rule else "own"),
+        Cell(record.text),
+        number(record.sharpe, "{:.2f}"),
+        gain(contribution, "{:+.2f}"),
+        number(record.cagr, "{:+.1%}"),
+        number(record.max_drawdown, "{:.0%}"),
+        number(record.exposure, "{:.0%}"),
+        number(record.orders, "{:,}"),
+    ]
 
 
 def months(returns: pd.Series) -> Table:
@@ -200,31 +180,26 @@ def months(returns: pd.Series) -> Table:
 
 
 def orders(frame: pd.DataFrame) -> Table:
-    """Every order as it ended."""
-    headings = (
-        ("decided", False),
-        ("coin", False),
-        ("side", False),
-        ("size", True),
-        ("price", True),
-        ("value", True),
-        ("fee", True),
-    )
-    rows = [
-        [
-            Cell(f"{one['decided']:%Y-%m-%d %H:%M}"),
-            Cell(str(one["symbol"])),
-            Cell(str(one["side"]), None, "good" if one["side"] == "buy" else "bad"),
-            number(one["size"], "{:,.6g}"),
-            number(one["price"], "{:,.6g}"),
-            number(one["value"], "{:,.0f}"),
-            number(one["fee"], "{:,.2f}"),
-            Cell(str(one["status"])),
-            Cell(str(one["reason"]).removeprefix(UNCHANGED), None, "sentence"),
-        ]
-        for one in frame.to_dict("records")
+    """Every order in its final state."""
+    headings = [
+        *(("decided", False), ("coin", False), ("side", False), ("size", True), ("price", True)),
+        *(("value", True), ("fee", True), ("status", False), ("reason", False)),
     ]
-    return Table([*headings, ("status", False), ("why", False)], rows)
+    return Table(headings, [_order(row) for row in frame.to_dict("records")])
+
+
+def _order(row: Mapping[Any, Any]) -> list[Cell]:
+    return [
+        Cell(f"{row['decided']:%Y-%m-%d %H:%M}"),
+        Cell(str(row["symbol"])),
+        Cell(str(row["side"]), None, "good" if row["side"] == "buy" else "bad"),
+        number(row["size"], "{:,.6g}"),
+        number(row["price"], "{:,.6g}"),
+        number(row["value"], "{:,.0f}"),
+        number(row["fee"], "{:,.2f}"),
+        Cell(str(row["status"])),
+        Cell(str(row["reason"]).removeprefix(UNCHANGED), None, "sentence"),
+    ]
 
 
 def decisions(frame: pd.DataFrame) -> Table:
@@ -233,63 +208,62 @@ def decisions(frame: pd.DataFrame) -> Table:
     reason = frame["reason"].astype(str)
     changed = frame[~reason.str.startswith(UNCHANGED) | reason.str.contains(" Now ")]
     headings = [
-        ("time", False),
-        ("state", False),
-        ("ceiling", True),
+        *(("time", False), ("state", False), ("ceiling", True)),
         *((name.removeprefix("target_"), True) for name in targets),
-        ("why", False),
+        ("reason", False),
     ]
     rows = [
         [
-            Cell(f"{one['time']:%Y-%m-%d %H:%M}"),
-            Cell(str(one["state"])),
-            number(one["ceiling"], "{:.0%}"),
-            *(number(one[name], "{:.1%}") for name in targets),
-            Cell(str(one["reason"]).removeprefix(UNCHANGED), None, "sentence"),
+            Cell(f"{row['time']:%Y-%m-%d %H:%M}"),
+            Cell(str(row["state"])),
+            number(row["ceiling"], "{:.0%}"),
+            *(number(row[name], "{:.1%}") for name in targets),
+            Cell(str(row["reason"]).removeprefix(UNCHANGED), None, "sentence"),
         ]
-        for one in changed.to_dict("records")
+        for row in changed.to_dict("records")
     ]
     return Table(headings, rows)
 
 
 def assumptions(settings: Mapping[str, Any]) -> list[str]:
-    """What the figures take for granted, one sentence each."""
+    """What the simulation assumes, one sentence each."""
     costs, prices, coins = settings["costs"], settings["prices"], settings["coins"]
-    listed = ", ".join(
-        f"{coin['name']} {coin['weight']:.0%} after {coin['lag_days']} days" for coin in coins
+    weights = ", ".join(
+        f"{coin['name']} {coin['weight']:.0%} from"
+        f" {count(coin['lag_days'], 'day')} after the confirmation"
+        for coin in coins
     )
+    slippage, fee = f"{costs['slippage']:.2%}", f"{costs['fee']:.2%}"
+    delay = count(prices["publication_delay"], "minute")
     return [
-        f"Start with {settings['backtest']['cash']:,.0f}; {listed}.",
-        f"Orders fill at the next bar's open, moved {costs['slippage']:.2%} against them, at a fee of {costs['fee']:.2%} of the value traded.",
-        f"Sizes are rounded down to the exchange's steps; orders below {costs['min_notional']:g} are not sent.",
+        f"Starting cash {settings['backtest']['cash']:,.0f}; weights: {weights}.",
+        f"Orders fill at the next bar's open, with {slippage} slippage and a fee of {fee}.",
+        "Order sizes are rounded down to the exchange's step.",
+        f"Orders below {costs['min_notional']:g} are not sent.",
         f"Cash earns {costs['cash_yield']:.1%} a year.",
-        f"A US close counts as known {prices['publication_delay']} minutes after the session, a coin's day at 24:00 UTC.",
-        "No taxes, no borrowing, no short positions; size never moves the market. Ratios take 365 days a year and no risk-free rate.",
+        f"A US close is known {delay} after the session, a coin's daily close at 24:00 UTC.",
+        "No taxes, no borrowing, no short positions, no market impact.",
+        "Ratios use 365 days a year and no risk-free rate.",
     ]
 
 
-def data(summary: Mapping[str, Any]) -> Table:
+def data(document: MetricsDocument) -> Table:
     """Each series with its source, span and vintage."""
-    headings = (
-        ("series", False),
-        ("source", False),
-        ("first", False),
-        ("last", False),
-        ("rows", True),
-        ("vintage", False),
-        ("from", False),
-    )
+    headings = [
+        *(("series", False), ("source", False), ("first", False), ("last", False)),
+        *(("rows", True), ("vintage", False), ("origin", False)),
+    ]
     rows = [
         [
             Cell(name),
-            Cell(one["source"]),
-            Cell(one["first"][:10]),
-            Cell(one["last"][:10]),
-            number(one["rows"], "{:,}"),
-            Cell(one["vintage"][:12]),
-            Cell(one["origin"]),
+            Cell(series.source),
+            Cell(f"{series.first:%Y-%m-%d}"),
+            Cell(f"{series.last:%Y-%m-%d}"),
+            number(series.rows, "{:,}"),
+            Cell(series.vintage[:12]),
+            Cell(series.origin),
         ]
-        for name, one in summary["data"].items()
+        for name, series in document.data.items()
     ]
     return Table(headings, rows)
 

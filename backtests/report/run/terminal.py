@@ -1,72 +1,70 @@
 """A backtest in the terminal."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from backtests.report.terminal import COLOURS, metrics_table, show_evidence, show_sample
+from backtests.runs.document import GatePeriodRecord, MetricsDocument, RandomGatesRecord
+from brokers.plurals import count
 
 
-def show_backtest(out: Console, summary: Mapping[str, Any], folder: object) -> None:
-    """The verdict first, then the table, events and caveats."""
-    verdict, events, window = summary["verdict"], summary["events"], summary["window"]
-    if summary["sample"]:
-        show_sample(out, summary["fallback"])
+def show_backtest(out: Console, document: MetricsDocument, folder: Path) -> None:
+    """The verdict first, then figures, gate periods and caveats."""
+    verdict, events, window = document.verdict, document.events, document.window
+    if document.sample:
+        show_sample(out, document.fallback)
     if verdict:
-        out.print(f"[bold]Verdict: {verdict['word']}.[/] {verdict['why']}\n")
-    rows = {"strategy": summary["strategy"]} | summary["benchmarks"]
+        out.print(f"[bold]Verdict: {verdict.word}.[/] {verdict.why}\n")
+    figures = {"strategy": document.strategy, **document.benchmarks}
+    rows = {name: record.model_dump() for name, record in figures.items()}
+    span = f"{window.first:%Y-%m-%d} to {window.last:%Y-%m-%d}, {window.timeframe} bars"
+    out.print(metrics_table(rows, span, out.width))
+    if document.random_gates:
+        out.print(_permutation_test(document.random_gates))
     out.print(
-        metrics_table(
-            rows,
-            f"{window['first'][:10]} to {window['last'][:10]}, bars of {window['timeframe']}",
-            out.width,
-        )
+        f"Events: {events.independent_events} independent"
+        f" ({count(events.breakouts, 'confirmed breakout')}, {events.rearmed} re-armed),"
+        f" {events.closed_events} closed"
     )
-    if gates := summary["random_gates"]:
-        shown = {
-            name: "-" if gates[name] is None else f"{gates[name]:.3f}"
-            for name in ("p_sharpe", "p_return")
-        }
-        out.print(
-            f"Random gates: {gates['n']} shifts of the own gate ({gates['effective_n']:.0f} independent); "
-            f"p = {shown['p_sharpe']} by Sharpe ratio, {shown['p_return']} by return"
-        )
-    out.print(
-        f"Events: {events['independent_events']} independent, {events['breakouts']} breakouts confirmed, {events['rearmed']} re-armed, "
-        f"{events['closed_events']} over"
-    )
-    out.print(spells_table(events["spells"]))
-    if quoted := summary.get("evidence"):
-        show_evidence(out, quoted)
-    for caveat in summary["warnings"]:
-        colour = COLOURS[caveat["severity"]]
-        out.print(
-            f"[{colour}]{caveat['severity']}: {caveat['about']}[/]: {caveat['text']}; {caveat['remedy']}"
-        )
+    out.print(gate_periods_table(events.gate_periods))
+    if document.evidence:
+        show_evidence(out, document.evidence.line, document.evidence.folder)
+    for caveat in document.caveats:
+        colour = COLOURS[caveat.severity]
+        out.print(f"[{colour}]{caveat.severity}: {caveat.about}[/]: {caveat.text}; {caveat.remedy}")
     out.print(f"\nWritten to {folder}")
 
 
-def spells_table(spells: Sequence[Mapping[str, Any]]) -> Table:
-    """The gate's openings in the window."""
+def _permutation_test(gates: RandomGatesRecord) -> str:
+    p_sharpe, p_return = (
+        "-" if p is None else f"{p:.3f}" for p in (gates.p_sharpe, gates.p_return)
+    )
+    shifts = count(gates.n, "circular shift")
+    return (
+        f"Permutation test: {shifts} of the gate ({gates.effective_n:.0f} independent);"
+        f" p = {p_sharpe} by Sharpe ratio, {p_return} by return"
+    )
+
+
+def gate_periods_table(periods: Sequence[GatePeriodRecord]) -> Table:
+    """The gate periods of the window."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("opened", "closed", "why", "level", "base", "event", "strategy", "Bitcoin"):
-        words = heading in ("opened", "closed", "why")
-        table.add_column(heading, justify="left" if words else "right", no_wrap=words)
-    for spell in spells:
-        closed = spell["closed"][:10] if spell["closed"] else "open"
+    for heading in ("opened", "closed", "reason", "level", "base", "event", "strategy", "BTC"):
+        is_text = heading in ("opened", "closed", "reason")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=is_text)
+    for period in periods:
+        gains = (period.strategy_return, period.bitcoin_return)
         table.add_row(
-            spell["opened"][:10],
-            closed,
-            spell["reason"],
-            f"{spell['level']:,.2f}",
-            f"{spell['base_age']:,}",
-            f"{spell['family']}{'r' if spell['rearmed'] else ''}",
-            *(
-                "-" if spell[key] is None else f"{spell[key]:+.0%}"
-                for key in ("strategy_return", "bitcoin_return")
-            ),
+            f"{period.opened:%Y-%m-%d}",
+            f"{period.closed:%Y-%m-%d}" if period.closed else "open",
+            period.reason,
+            f"{period.level:,.2f}",
+            f"{period.base_age:,}",
+            f"{period.event_id}{'r' if period.rearmed else ''}",
+            *("-" if gain is None else f"{gain:+.0%}" for gain in gains),
         )
     return table

@@ -1,1 +1,1 @@
-"""The page of a paper session."""
+"""The report of a paper session: page, tables, figures, terminal."""

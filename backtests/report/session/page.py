@@ -1,16 +1,39 @@
 """A paper session as one self-contained HTML page."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from backtests.paper_sessions.summary import SessionReport, attention, headline, sentence, utc
+from backtests.paper_sessions.attention import attention
+from backtests.paper_sessions.sentences import headline, sentence
+from backtests.paper_sessions.summary import SessionReport
 from backtests.report import shell
-from backtests.report.session import figures as session_figures
-from backtests.report.session import tables as session_tables
+from backtests.report.cells import Table
+from backtests.report.session import (
+    comparison_tables,
+    figures,
+    rows,
+    trading_tables,
+    uptime_tables,
+)
+from backtests.report.session.assumptions import assumptions
+from backtests.report.session.tiles import tiles
+from brokers.clock import utc_text
 
-TABLES = (
-    *("against_backtest", "causes", "differences", "costs", "fills", "fees", "nothing"),
-    *("missed", "late", "incidents", "sessions", "decisions", "data"),
-)  # functions of `session_tables`
+TABLES: Mapping[str, Callable[[SessionReport], Table]] = {
+    "metrics": comparison_tables.metrics,
+    "causes": comparison_tables.causes,
+    "differences": comparison_tables.differences,
+    "slippage": trading_tables.slippage_by_coin,
+    "fills": trading_tables.fills,
+    "fees": trading_tables.fees,
+    "unfilled": trading_tables.unfilled,
+    "missed": uptime_tables.missed,
+    "late": uptime_tables.late,
+    "incidents": uptime_tables.incidents,
+    "sessions": uptime_tables.sessions,
+    "decisions": uptime_tables.decisions,
+    "data": comparison_tables.data,
+}
 
 
 def page_path(journal: Path) -> Path:
@@ -27,24 +50,24 @@ def write(report: SessionReport) -> Path:
         It cannot be written.
 
     """
-    return shell.written(page_path(report.kept.path), html(report))
+    return shell.save_page(page_path(report.journal.path), html(report))
 
 
 def html(report: SessionReport) -> str:
     """The page; everything it needs is inside."""
     return shell.html(
         "session.html",
-        session_figures.pictures(report),
+        figures.pictures(report),
         report=report,
-        sample=report.beside is not None and report.beside.prices.sample,
-        numbers_stand="in the tables, and in what `report --json` prints",
+        sample=report.comparison is not None and report.comparison.prices.sample,
+        numbers_stand="in the tables and in the output of report --json",
         headline=headline(report),
         sentence=sentence(report),
         attention=attention(report),
-        tiles=session_tables.tiles(report),
-        tables={name: getattr(session_tables, name)(report) for name in TABLES},
-        assumptions=session_tables.assumptions(report),
-        changed=len(session_tables.changed(report)),
-        longest=session_tables.LONGEST,
-        resumed=utc(report.kept.resumed or 0.0),
+        tiles=tiles(report),
+        tables={name: table(report) for name, table in TABLES.items()},
+        assumptions=assumptions(report),
+        changed=len(uptime_tables.changed_decisions(report)),
+        longest=rows.LONGEST,
+        resumed=utc_text(report.journal.resumed or 0.0),
     )

@@ -4,44 +4,23 @@ import json
 from ast import literal_eval
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import pandas as pd
 
 from backtests.report import shell
 from backtests.report.cells import Table
 from backtests.report.tune import figures as tune_figures
-from backtests.report.tune import parallel_sets as tune_sets
-from backtests.report.tune import tables as tune_tables
-from backtests.report.tune import words as tune_words
-from backtests.report.tune.words import Found
+from backtests.report.tune import parallel_sets, tables, words
+from backtests.report.tune.tables import Mode
+from backtests.runs.document import DocumentError
 from backtests.runs.folder import RunError
+from backtests.tuning import document
+from backtests.tuning.document import TuneDocument
 
 NAME = "report.html"
-NEEDED = {
-    *(
-        "best",
-        "defaults",
-        "verdict",
-        "search",
-        "trials",
-        "pbo",
-        "deflated_sharpe",
-        "superior_ability",
-        "searched_gates",
-    ),
-    *(
-        "walk_forward",
-        "leave_one_breakout_out",
-        "robustness",
-        "kernel",
-        "sample",
-        "window",
-        "events",
-        "warnings",
-        "versions",
-    ),
-}  # of tune.json
+TRIALS = "trials.parquet"
+# Columns of trials.parquet besides the settings.
 FIGURES = (
     "objective",
     "sharpe",
@@ -50,36 +29,35 @@ FIGURES = (
     "max_drawdown",
     "days_held",
     "orders",
-)  # columns of trials.parquet, besides the settings
-TABLES = (
-    "tests",
-    "changed",
-    "compared",
-    "folds",
-    "stress",
-    "intervals",
-    "space",
-)  # functions of `tune_tables`
-LUCK = {
-    "overfitting": "Does choosing help?",
-    "deflated": "Is it the luck of many tries?",
-    "superior": "Is any set better than the settings as they stand?",
-    "searched_gates": "Could any gate be tuned as well?",
-}  # functions of `tune_words` with their headings
-TOP = 10  # sets listed
+)
+# Functions of `tables`.
+TABLES = ("tests", "changed", "compared", "folds", "stress", "intervals", "space")
+# Functions of `words` with their headings.
+OVERFITTING = {
+    "overfitting": "Probability of backtest overfitting",
+    "deflated_sharpe": "Deflated Sharpe ratio",
+    "superior_ability": "SPA test against the current settings",
+    "time_shift_test": "Time-shift test",
+}
+TOP = 10  # parameter sets listed
 TALL_ROWS = 6  # settings whose lines need a taller picture
 
 
-class Recorded(NamedTuple):
-    """A search as its folder holds it; `trials` has one row a set, the settings as they stand first."""
+class RecordedSearch(NamedTuple):
+    """A search as its folder holds it.
+
+    `trials` has one row for each parameter set, the current settings first.
+    """
 
     name: str
-    found: Found
+    result: TuneDocument
     trials: pd.DataFrame
 
 
 def write(folder: Path, name: str | None = None) -> Path:
-    """Write the page of the search in `folder` into it; `name` is what to call it, the folder's own name if None.
+    """Write the page of the search in `folder` into it.
+
+    `name` is what to call it; None: the folder's own name.
 
     Raises
     ------
@@ -87,69 +65,62 @@ def write(folder: Path, name: str | None = None) -> Path:
         `folder` holds no search, a file of it is missing or damaged, or the page cannot be written.
 
     """
-    return shell.written(folder / NAME, html(recorded(folder, name)))
+    return shell.save_page(folder / NAME, html(read_search(folder, name)))
 
 
-def recorded(folder: Path, name: str | None = None) -> Recorded:
+def read_search(folder: Path, name: str | None = None) -> RecordedSearch:
     """Read the folder of a search.
 
     Raises
     ------
     RunError
-        A file of it is missing, cut short, or lacks what the page tells.
+        A file of it is missing, damaged or of a newer version.
 
     """
-    found = read(folder)
-    path = folder / "trials.parquet"
+    result = read_document(folder)
+    path = folder / TRIALS
     try:
         trials = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # of pyarrow's errors too
         raise _damaged(path, str(error).partition("\n")[0]) from None
-    columns = [*(axis["key"] for axis in found["search"]["space"]), *FIGURES]
+    axes = result.search.space
+    columns = [*(axis.key for axis in axes), *FIGURES]
     if missing := [column for column in columns if column not in trials]:
         raise _damaged(path, f"has no column {', '.join(missing)}")
-    lists = {
-        axis["key"]
-        for axis in found["search"]["space"]
-        if any(isinstance(value, list) for value in axis["values"])
-    }
-    trials = trials.assign(**{key: trials[key].astype(str).map(_listed) for key in lists})
-    return Recorded(name or folder.resolve().name, found, trials.reset_index(drop=True))
+    lists = [axis.key for axis in axes if any(isinstance(value, tuple) for value in axis.values)]
+    trials = trials.assign(**{key: trials[key].astype(str).map(_parse_list) for key in lists})
+    return RecordedSearch(name or folder.resolve().name, result, trials.reset_index(drop=True))
 
 
 @cache
-def _listed(text: str) -> object:
-    """A list that stands in the table as Python writes it."""
+def _parse_list(text: str) -> object:
+    """A list that the table holds as Python writes it."""
     try:
         return literal_eval(text) if text.startswith("[") else text
     except (SyntaxError, ValueError):
         return text
 
 
-def read(folder: Path) -> Found:
+def read_document(folder: Path) -> TuneDocument:
     """The tune.json of a search.
 
     Raises
     ------
     RunError
-        There is none, or it lacks what the page tells.
+        There is none, or it is damaged or of a newer version.
 
     """
-    path = folder / "tune.json"
+    path = folder / document.NAME
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise RunError(
             f"{folder}: is no folder of a search (no tune.json); `tune` makes one"
         ) from None
-    if not isinstance(found, dict) or (missing := NEEDED - found.keys()):
-        raise _damaged(
-            path,
-            "is no search"
-            if not isinstance(found, dict)
-            else f"has no {', '.join(sorted(missing))}",
-        )
-    return found
+    try:
+        return document.parse(content)
+    except DocumentError as error:
+        raise _damaged(path, str(error)) from None
 
 
 def _damaged(path: Path, reason: str) -> RunError:
@@ -158,40 +129,43 @@ def _damaged(path: Path, reason: str) -> RunError:
     )
 
 
-def html(run: Recorded) -> str:
+def html(search: RecordedSearch) -> str:
     """The page; everything it needs is inside."""
-    found = run.found
+    result = search.result
+    modes: tuple[Mode, ...] = get_args(Mode)
     return shell.html(
         "tune.html",
-        tune_figures.pictures(found, run.trials),
-        run=run,
-        found=found,
-        sample=found["sample"],
+        tune_figures.pictures(result, search.trials),
+        name=search.name,
+        result=result,
+        sample=result.sample,
         numbers_stand="in tune.json and trials.parquet",
-        words=tune_words,
-        tiles=tune_tables.tiles(found),
-        tables={name: getattr(tune_tables, name)(found) for name in TABLES},
-        modes=tune_words.MODES,
-        ways={
+        words=words,
+        tiles=tables.tiles(result),
+        tables={name: getattr(tables, name)(result) for name in TABLES},
+        modes=words.MODES,
+        walks={
             mode: (
-                tune_tables.unseen(found, mode),
-                tune_tables.steps(found, mode),
-                tune_tables.drift(found, mode),
+                tables.out_of_sample_table(result, mode),
+                tables.steps(result, mode),
+                tables.drift(result, mode),
             )
-            for mode in tune_words.MODES
+            for mode in modes
         },
-        luck=[(name, title, getattr(tune_words, name)(found)) for name, title in LUCK.items()],
-        heat_maps=tune_words.at(found, "robustness", "heat_maps") or [],
-        top=top(run),
-        tall=len(found["search"]["space"]) > TALL_ROWS,
+        overfitting=[
+            (name, title, getattr(words, name)(result)) for name, title in OVERFITTING.items()
+        ],
+        heat_maps=result.robustness.heat_maps,
+        best_sets=best_sets(search),
+        tall=len(result.search.space) > TALL_ROWS,
     )
 
 
-def top(run: Recorded) -> Table:
-    """The best sets that were tried."""
-    best = tune_sets.ranked(run.trials).head(TOP)
+def best_sets(search: RecordedSearch) -> Table:
+    """The best parameter sets that were tried."""
+    best = parallel_sets.rank_trials(search.trials).head(TOP)
     rows = [
         {**row, "set": number}
         for number, row in zip(best.index, best.to_dict("records"), strict=True)
     ]
-    return tune_tables.top(rows, run.found)
+    return tables.best_sets(rows, search.result)

@@ -1,7 +1,7 @@
 """The tables of a parameter search as text."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from backtests.report.cells import (
     BENCHMARK_COLUMNS,
@@ -13,14 +13,26 @@ from backtests.report.cells import (
     number,
     side_by_side,
 )
-from backtests.report.tune.words import Found, at, measure, short, shown, standing
+from backtests.report.tune.words import current_point, measure, short_key, value_text
+from backtests.tuning.document import TuneDocument
+from backtests.tuning.document_parts import (
+    CheckRecord,
+    FoldRecord,
+    PathFigures,
+    Point,
+    StepRecord,
+    StressRecord,
+    WalkRecord,
+)
 
+Mode = Literal["rolling", "anchored"]
 Tile = tuple[str, str, str]
-BEST, DEFAULTS, ANEW = "this set", "as it stands", "chosen at each step"
+Rows = Mapping[str, Mapping[str, float | None]]  # figures by name
+BEST, CURRENT, CHOSEN = "best set", "current settings", "chosen at each step"
 EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
-AS_IT_IS = "as it is"  # the stress that is none
-AFTERWARDS = (("then", True), (DEFAULTS, True), ("ahead", True))
-TOLD = (
+DIFFERENCES = "chosen (differences from the current settings)"
+OUT_OF_SAMPLE = (("out-of-sample", True), (CURRENT, True), ("difference", True))
+SHOWN = (
     "total_return",
     "cagr",
     "sharpe",
@@ -30,314 +42,297 @@ TOLD = (
     "calmar",
     "days_held",
     "orders",
-)  # figures of a set
-DAYS_IN_COINS = "days in coins"  # of a search: how many of the days; a backtest's exposure is how much of the account
-OWN_COLUMNS: tuple[Column, ...] = tuple(
+)
+# Of a search: a share of days. The exposure of a backtest is a share of equity.
+DAYS_IN_COINS = "days in coins"
+SEARCH_COLUMNS: tuple[Column, ...] = tuple(
     (DAYS_IN_COINS, "days_held", form) if key == "exposure" else (name, key, form)
     for name, key, form in BENCHMARK_COLUMNS
 )
-COLUMNS: tuple[Column, ...] = tuple(column for column in OWN_COLUMNS if column[1] in TOLD)
-FORMS = {key: form for _, key, form in OWN_COLUMNS} | {
-    "max_drawdown_days": "{:,.0f}"
-}  # of an interval, no whole number
-NAMES = {key: heading for heading, key, _ in OWN_COLUMNS}
+COLUMNS: tuple[Column, ...] = tuple(column for column in SEARCH_COLUMNS if column[1] in SHOWN)
+# In an interval days are no whole number.
+FORMS = {key: form for _, key, form in SEARCH_COLUMNS} | {"max_drawdown_days": "{:,.0f}"}
+NAMES = {key: heading for heading, key, _ in SEARCH_COLUMNS}
 
 
-def tiles(found: Found) -> list[Tile]:
-    """The headline: what, the figure, what stands beside it."""
-    own, plain = (at(found, name, "in_sample", "sharpe") for name in ("best", "defaults"))
-    mode = "rolling" if at(found, "walk_forward", "rolling", "figures") else "anchored"
-    unseen, beside = (
-        at(found, "walk_forward", mode, name, "sharpe") for name in ("figures", "defaults")
-    )
-    pbo, luck, folds = (
-        at(found, "pbo", "pbo"),
-        at(found, "deflated_sharpe", "value"),
-        found["leave_one_breakout_out"],
-    )
-    effective = at(found, "trials", "effective")
+def walk_of(result: TuneDocument, mode: Mode) -> WalkRecord:
+    """The walk-forward of one mode."""
+    walks = result.walk_forward
+    return walks.rolling if mode == "rolling" else walks.anchored
+
+
+def tiles(result: TuneDocument) -> list[Tile]:
+    """The headline: what, the figure, what it is compared with."""
+    walks = result.walk_forward
+    walk = walks.rolling if walks.rolling.figures else walks.anchored
+    deflated, folds = result.deflated_sharpe, result.leave_one_breakout_out
+    effective = result.trials.effective
     return [
         (
-            "Sharpe ratio, days tuned on",
-            number(own, "{:.2f}").text,
-            "" if plain is None else f"{DEFAULTS} {plain:.2f}",
+            "Sharpe ratio, in-sample",
+            number(result.best.in_sample.sharpe, "{:.2f}").text,
+            _beside(result.defaults.in_sample.sharpe),
         ),
         (
-            "Sharpe ratio, days not seen",
-            number(unseen, "{:.2f}").text,
-            "" if beside is None else f"{DEFAULTS} {beside:.2f}",
+            "Sharpe ratio, out-of-sample",
+            number(walk.figures.sharpe if walk.figures else None, "{:.2f}").text,
+            _beside(walk.defaults.sharpe if walk.defaults else None),
         ),
-        ("overfitting", number(pbo, "{:.0%}").text, "of choices did not last; half is chance"),
-        ("more than luck", number(luck, "{:.0%}").text, "probability, many tries allowed for"),
+        ("PBO", number(result.pbo.pbo, "{:.0%}").text, "50% is chance, less is better"),
+        (
+            "deflated Sharpe ratio",
+            number(deflated.value if deflated else None, "{:.0%}").text,
+            "probability of more than chance",
+        ),
         (
             "breakouts left out",
-            f"{folds['won']} of {folds['of']}" if at(folds, "of") else NONE,
-            "made money without being seen",
+            f"{folds.won} of {folds.of}" if folds.of else NONE,
+            "made money out-of-sample",
         ),
         (
-            "sets tried",
-            number(at(found, "trials", "n"), "{:,}").text,
-            "" if effective is None else f"worth {effective:,.0f} independent ones",
+            "parameter sets tried",
+            number(result.trials.n, "{:,}").text,
+            "" if effective is None else f"about {effective:,.0f} independent",
         ),
     ]
 
 
-def tests(found: Found) -> Table:
-    """What a set must pass to be recommended; a text such as "Luck: ..." names its test."""
-    rows = []
-    for one in at(found, "verdict", "tests") or ():
-        name, named, text = (
-            one["text"].partition(": ")
-            if one["text"].partition(": ")[0].count(" ") < 3
-            else ("", "", one["text"])
-        )
-        passed = (
-            Cell("not possible")
-            if one["passed"] is None
-            else Cell("yes", None, "good")
-            if one["passed"]
-            else Cell("no", None, "bad")
-        )
-        cells = [
-            Cell(name if named else one["name"].replace("_", " ")),
-            passed,
-            number(one["value"], "{:.3g}"),
-            number(one["limit"], "{:.3g}"),
-        ]
-        rows.append(
-            [
-                *cells,
-                Cell(f"{text[:1].upper()}{text[1:]}" if named else one["text"], None, "sentence"),
-            ]
-        )
-    return Table(
-        [("test", False), ("passed", False), ("found", True), ("limit", True), ("in words", False)],
-        rows,
-    )
+def _beside(sharpe: float | None) -> str:
+    return "" if sharpe is None else f"{CURRENT} {sharpe:.2f}"
 
 
-def changed(found: Found) -> Table:
-    """The keys the best set changes."""
-    pairs: Mapping[str, Any] = at(found, "best", "changed") or {}
-    rows = [
-        [Cell(key), Cell(shown(was)), Cell(shown(now), None, "own")]
-        for key, (was, now) in pairs.items()
+def tests(result: TuneDocument) -> Table:
+    """What a parameter set must pass to be recommended."""
+    headings = [
+        ("test", False),
+        ("passed", False),
+        ("value", True),
+        ("limit", True),
+        ("explanation", False),
     ]
-    return Table([("setting", False), ("was", False), ("is", False)], rows)
+    checks = result.verdict.tests if result.verdict else ()
+    return Table(headings, [_test_row(test) for test in checks])
 
 
-def compared(found: Found) -> Table:
-    """The best set beside the settings as they stand, both on the days that were tuned on."""
-    bounds = at(found, "best", "intervals") or {}
-    spans = {
-        key: (one["low"], one["high"])
-        for key, one in bounds.items()
-        if at(one, "low") is not None and at(one, "high") is not None
+def _test_row(test: CheckRecord) -> list[Cell]:
+    """One test; a text such as "Breakouts: ..." names it."""
+    name, colon, text = test.text.partition(": ")
+    if not colon or name.count(" ") > 2:
+        name, text = test.name.replace("_", " "), test.text
+    passed = {
+        True: Cell("yes", None, "good"),
+        False: Cell("no", None, "bad"),
+        None: Cell("not possible"),
     }
-    rows = tuned_on(found)
-    return side_by_side(rows, {BEST: spans}, known(rows), BEST)
+    return [
+        Cell(name),
+        passed[test.passed],
+        number(test.value, "{:.3g}"),
+        number(test.limit, "{:.3g}"),
+        Cell(f"{text[:1].upper()}{text[1:]}", None, "sentence"),
+    ]
 
 
-def unseen(found: Found, mode: str) -> Table:
-    """The steps of a walk-forward joined together, beside the settings as they stand."""
-    rows = not_seen(found, mode)
-    return side_by_side(rows, {}, known(rows), ANEW)
+def changed(result: TuneDocument) -> Table:
+    """The settings in which the best parameter set differs from the current ones."""
+    rows = [
+        [Cell(key), Cell(value_text(old)), Cell(value_text(new), None, "own")]
+        for key, (old, new) in result.best.changed.items()
+    ]
+    return Table([("setting", False), ("current", False), (BEST, False)], rows)
 
 
-def tuned_on(found: Found) -> dict[str, Mapping[str, Any]]:
-    """Figures on the days tuned on, by the name of what has them."""
-    again = at(found, "best", "backtrader")
-    own = {BEST: at(found, "best", "in_sample"), f"{BEST}, in backtrader": again}
-    return _whole(own | {DEFAULTS: at(found, "defaults", "in_sample")})
+def compared(result: TuneDocument) -> Table:
+    """The best parameter set and the current settings, both in-sample."""
+    bounds = {
+        key: (interval.low, interval.high)
+        for key, interval in result.best.intervals.items()
+        if interval.low is not None and interval.high is not None
+    }
+    rows = in_sample(result)
+    return side_by_side(rows, {BEST: bounds}, known_columns(rows), BEST)
 
 
-def not_seen(found: Found, mode: str) -> dict[str, Mapping[str, Any]]:
-    """Figures on days not seen, by the name of what has them."""
-    return _whole(
+def out_of_sample_table(result: TuneDocument, mode: Mode) -> Table:
+    """The steps of a walk-forward joined, and the current settings on the same days."""
+    rows = out_of_sample(result, mode)
+    return side_by_side(rows, {}, known_columns(rows), CHOSEN)
+
+
+def in_sample(result: TuneDocument) -> Rows:
+    """In-sample figures by the name of the row."""
+    return _same_keys(
         {
-            ANEW: at(found, "walk_forward", mode, "figures"),
-            DEFAULTS: at(found, "walk_forward", mode, "defaults"),
+            BEST: result.best.in_sample.model_dump(),
+            f"{BEST}, in backtrader": result.best.backtrader.model_dump(),
+            CURRENT: result.defaults.in_sample.model_dump(),
         }
     )
 
 
-def known(rows: Mapping[str, Mapping[str, Any]]) -> list[Column]:
-    """The columns of figures that are written down for any of `rows`."""
+def out_of_sample(result: TuneDocument, mode: Mode) -> Rows:
+    """Out-of-sample figures of a walk-forward by the name of the row."""
+    walk = walk_of(result, mode)
+    figures: dict[str, PathFigures | None] = {CHOSEN: walk.figures, CURRENT: walk.defaults}
+    return _same_keys({name: row.model_dump() for name, row in figures.items() if row})
+
+
+def known_columns(rows: Rows) -> list[Column]:
+    """The columns of figures that any of `rows` has."""
     return [column for column in COLUMNS if any(column[1] in figures for figures in rows.values())]
 
 
-def _whole(rows: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Mapping[str, Any]]:
-    """Without the rows that do not exist; what one row has and another lacks is None there."""
-    there = {name: figures for name, figures in rows.items() if figures}
-    keys = {key for figures in there.values() for key in figures}
-    return {name: {key: figures.get(key) for key in keys} for name, figures in there.items()}
+def _same_keys(rows: Rows) -> Rows:
+    """What one row has and another lacks is None there."""
+    keys = {key for figures in rows.values() for key in figures}
+    return {name: {key: figures.get(key) for key in keys} for name, figures in rows.items()}
 
 
-def steps(found: Found, mode: str) -> Table:
-    """Each step with what was chosen for it."""
-    name = measure(found)
-    headings = (
-        ("from", False),
-        ("chosen, where it is not as it stands", False),
-        (f"{name}, learned on", True),
-    )
+def steps(result: TuneDocument, mode: Mode) -> Table:
+    """Each step of a walk-forward with the parameter set chosen for it."""
+    headings = [("from", False), (DIFFERENCES, False), (f"{measure(result)}, in-sample", True)]
     rows = [
         [
-            Cell(one["first"][:10]),
-            _chosen(one["chosen"], one["kept_defaults"], found),
-            *_promise(one),
+            Cell(step.first[:10]),
+            _chosen(step.chosen, result, kept=step.kept_defaults),
+            *_results(step),
         ]
-        for one in at(found, "walk_forward", mode, "steps") or ()
+        for step in walk_of(result, mode).steps
     ]
-    return Table([*headings, *AFTERWARDS], rows)
+    return Table([*headings, *OUT_OF_SAMPLE], rows)
 
 
-def folds(found: Found) -> Table:
-    """Each breakout with what was chosen without it."""
-    name = measure(found)
-    headings = (
+def folds(result: TuneDocument) -> Table:
+    """Each breakout with the parameter set chosen without it."""
+    headings = [
         ("breakout", False),
         ("days left out", False),
-        ("chosen, where it is not as it stands", False),
-        (f"{name}, learned on", True),
-    )
+        (DIFFERENCES, False),
+        (f"{measure(result)}, in-sample", True),
+    ]
     rows = [
         [
-            Cell(one["event"][:10]),
-            Cell(f"{one['first'][:10]} to {one['last'][:10]}"),
-            _chosen(one["chosen"], False, found),
-            *_promise(one),
-            number(one["rank"], "{:.0%}"),
+            Cell(fold.event[:10]),
+            Cell(f"{fold.first[:10]} to {fold.last[:10]}"),
+            _chosen(fold.chosen, result, kept=False),
+            *_results(fold),
+            number(fold.rank, "{:.0%}"),
         ]
-        for one in at(found, "leave_one_breakout_out", "folds") or ()
+        for fold in result.leave_one_breakout_out.folds
     ]
-    return Table([*headings, *AFTERWARDS, ("rank", True)], rows)
+    return Table([*headings, *OUT_OF_SAMPLE, ("rank", True)], rows)
 
 
-def _promise(one: Mapping[str, Any]) -> list[Cell]:
-    """What the chosen set had where it was chosen, what it had then, the defaults', and the difference."""
-    own, plain = one["out_of_sample"], one["defaults"]
+def _results(part: StepRecord | FoldRecord) -> list[Cell]:
+    """In-sample, out-of-sample, current settings, and the difference of the last two."""
+    scores = (part.in_sample, part.out_of_sample, part.defaults)
     return [
-        *(number(value, "{:.2f}") for value in (one["in_sample"], own, plain)),
-        gain(_less(own, plain), "{:+.2f}"),
+        *(number(score, "{:.2f}") for score in scores),
+        gain(_difference(part.out_of_sample, part.defaults), "{:+.2f}"),
     ]
 
 
-def _less(value: float | None, other: float | None) -> float | None:
+def _difference(value: float | None, other: float | None) -> float | None:
     return None if value is None or other is None else value - other
 
 
-def _chosen(point: Mapping[str, Any] | None, kept: bool, found: Found) -> Cell:
-    """The values that are not the settings' own; all that are known where these are not."""
-    own = {key: shown(value) for key, value in standing(found).items()}
+def _chosen(point: Point, result: TuneDocument, *, kept: bool) -> Cell:
+    """The values that differ from the current ones."""
+    current = {key: value_text(value) for key, value in current_point(result).items()}
     texts = [
-        f"{short(key, found)}{EQUALS}{shown(value)}"
-        for key, value in (point or {}).items()
-        if own.get(key) != shown(value)
+        f"{short_key(key, result)}{EQUALS}{value_text(value)}"
+        for key, value in point.items()
+        if current.get(key) != value_text(value)
     ]
-    return Cell(
-        "nothing could be chosen: as it stands"
-        if kept or point is None
-        else ", ".join(texts) or DEFAULTS,
-        None,
-        "sentence",
-    )
+    text = f"nothing could be chosen: {CURRENT}" if kept else ", ".join(texts) or CURRENT
+    return Cell(text, None, "sentence")
 
 
-def drift(found: Found, mode: str) -> Table:
-    """How often the choice of each setting changed from one step to the next, the most restless first."""
-    counts: Mapping[str, int] = at(found, "walk_forward", mode, "drift") or {}
-    chances = max(len(at(found, "walk_forward", mode, "steps") or ()) - 1, 0)
+def drift(result: TuneDocument, mode: Mode) -> Table:
+    """How often the choice of each setting changed between steps, the most frequent first."""
+    walk = walk_of(result, mode)
+    chances = max(len(walk.steps) - 1, 0)
     rows = [
         [Cell(key), number(times, "{:,}"), number(chances, "{:,}")]
-        for key, times in sorted(counts.items(), key=lambda item: -item[1])
+        for key, times in sorted(walk.drift.items(), key=lambda item: -item[1])
     ]
     return Table([("setting", False), ("times changed", True), ("of", True)], rows)
 
 
-def stress(found: Found) -> Table:
-    """The best set under harder conditions, and as it is."""
+def stress(result: TuneDocument) -> Table:
+    """The best parameter set under harder conditions, and as it is."""
     keys = ("sharpe", "cagr", "max_drawdown", "total_return")
-    harder: Sequence[Mapping[str, Any]] = at(found, "robustness", "stress") or ()
-    plain = next((one for one in harder if one["name"] == AS_IT_IS), at(found, "best", "in_sample"))
-    rows = []
-    for one in harder:
-        first = one is plain
-        less = None if first else _less(one["sharpe"], at(plain, "sharpe"))
-        name = f"{one['name']}\n{one['why']}" if one.get("why") else one["name"]
-        rows.append(
-            [
-                Cell(name, None, "own" if first else ""),
-                *(number(one[key], FORMS[key]) for key in keys),
-                gain(less, "{:+.2f}"),
-            ]
-        )
-    return Table(
-        [("made harder", False), *((NAMES[key], True) for key in keys), ("Sharpe, change", True)],
-        rows,
-    )
+    tests = result.robustness.stress
+    headings = [
+        ("condition", False),
+        *((NAMES[key], True) for key in keys),
+        ("Sharpe ratio, change", True),
+    ]
+    return Table(headings, [_stress_row(test, keys, tests[0]) for test in tests])
 
 
-def intervals(found: Found) -> Table:
-    """Between what each figure of the best set lies, with 95 % confidence."""
-    spans: Mapping[str, Any] = at(found, "best", "intervals") or {}
+def _stress_row(test: StressRecord, keys: Sequence[str], as_it_is: StressRecord) -> list[Cell]:
+    unchanged = test is as_it_is
+    name = f"{test.name}\n{test.why}" if test.why else test.name
+    return [
+        Cell(name, None, "own" if unchanged else ""),
+        *(number(getattr(test, key), FORMS[key]) for key in keys),
+        gain(None if unchanged else _difference(test.sharpe, as_it_is.sharpe), "{:+.2f}"),
+    ]
+
+
+def intervals(result: TuneDocument) -> Table:
+    """The 95 % interval of each figure of the best parameter set."""
     rows = [
         [
             Cell(NAMES.get(key, key.replace("_", " "))),
-            *(number(one[end], FORMS.get(key, "{:.2f}")) for end in ("estimate", "low", "high")),
-        ]
-        for key, one in spans.items()
-        if one
-    ]
-    return Table([("figure", False), ("found", True), ("from", True), ("to", True)], rows)
-
-
-def space(found: Found) -> Table:
-    """What was searched."""
-    own, best = (
-        {key: shown(value) for key, value in point.items()}
-        for point in (standing(found), at(found, "best", "point") or {})
-    )
-    rows = [
-        [
-            Cell(axis["key"]),
-            Cell(", ".join(shown(value) for value in axis["values"]), None, "sentence"),
-            Cell(
-                "; ".join(
-                    f"{key} is {' or '.join(map(shown, values))}"
-                    for key, values in (axis["when"] or {}).items()
-                )
-                or NONE
+            *(
+                number(value, FORMS.get(key, "{:.2f}"))
+                for value in (interval.estimate, interval.low, interval.high)
             ),
-            Cell(own.get(axis["key"], NONE)),
-            Cell(best.get(axis["key"], NONE)),
         ]
-        for axis in found["search"]["space"]
+        for key, interval in result.best.intervals.items()
     ]
-    return Table(
-        [
-            ("setting", False),
-            ("values tried", False),
-            ("only where", False),
-            (DEFAULTS, False),
-            (BEST, False),
-        ],
-        rows,
+    return Table([("figure", False), ("estimate", True), ("low", True), ("high", True)], rows)
+
+
+def space(result: TuneDocument) -> Table:
+    """What was searched."""
+    current, best = (
+        {key: value_text(value) for key, value in point.items()}
+        for point in (current_point(result), result.best.point)
     )
+    rows = []
+    for axis in result.search.space:
+        conditions = [
+            f"{key} is {' or '.join(map(value_text, values))}" for key, values in axis.when.items()
+        ]
+        rows.append(
+            [
+                Cell(axis.key),
+                Cell(", ".join(value_text(value) for value in axis.values), None, "sentence"),
+                Cell("; ".join(conditions) or NONE),
+                Cell(current.get(axis.key, NONE)),
+                Cell(best.get(axis.key, NONE)),
+            ]
+        )
+    names = ("setting", "values tried", "only where", "current", BEST)
+    return Table([(name, False) for name in names], rows)
 
 
-def top(rows: Sequence[Mapping[Any, Any]], found: Found) -> Table:
-    """Sets as `rows` of the trials, each with its number, their settings and figures."""
+def best_sets(rows: Sequence[Mapping[Any, Any]], result: TuneDocument) -> Table:
+    """Parameter sets as `rows` of the trials, each with its number, settings and figures."""
     figures = ("sharpe", "cagr", "max_drawdown", "days_held", "orders")
-    keys = [axis["key"] for axis in found["search"]["space"]]
+    keys = [axis.key for axis in result.search.space]
     table = [
         [
             Cell(f"{row['set']:,}", row["set"], "number"),
             number(row["objective"], "{:.3f}"),
-            *(Cell(shown(row[key])) for key in keys),
+            *(Cell(value_text(row[key])) for key in keys),
             *(number(row[key], FORMS[key]) for key in figures),
         ]
         for row in rows
     ]
-    names = [("set", True), (measure(found), True), *((short(key, found), False) for key in keys)]
-    return Table([*names, *((NAMES[key], True) for key in figures)], table)
+    headings = [("set", True), (f"objective ({measure(result)})", True)]
+    headings += [(short_key(key, result), False) for key in keys]
+    return Table([*headings, *((NAMES[key], True) for key in figures)], table)

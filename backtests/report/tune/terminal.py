@@ -1,77 +1,89 @@
 """A parameter search on the terminal."""
 
+from typing import get_args
+
 from rich.console import Console
 from rich.markup import escape
 
 from backtests.report import terminal
 from backtests.report.cells import Table
-from backtests.report.terminal import plain_table
+from backtests.report.terminal import terminal_table
 from backtests.report.tune import tables as tune_tables
 from backtests.report.tune import words as tune_words
-from backtests.report.tune.words import Found, at
+from backtests.report.tune.tables import Mode
+from backtests.tuning.document import TuneDocument
 
-COLOURS = {"recommend": "green", "do not recommend": "red"}
-ALL = 100  # rows; of the settings searched and the tests there are never many
+COLOURS = {"recommended": "green", "not recommended": "red"}
+ALL = 100  # rows; there are never many searched settings or tests
 
 
-def show(out: Console, found: Found, folder: object) -> None:
-    """The verdict and what it had to pass, the best set, how it did where it was tuned and where not, and how it was searched for."""
-    if found["sample"]:
-        terminal.show_sample(out, at(found, "fallback") or "")
-    colour = COLOURS.get(at(found, "verdict", "word"), "")
-    out.print(
-        f"[bold {colour}]{escape(tune_words.headline(found))}[/] {escape(tune_words.why(found))}\n"
-    )
-    if (tests := tune_tables.tests(found)).rows:
-        out.print(plain_table(tests, "What it had to pass", ALL))
-    if tune_words.nothing(found):
-        out.print(f"No set kept the conditions: {tune_words.conditions(found)}.\n")
-    elif (changed := tune_tables.changed(found)).rows:
-        out.print(plain_table(changed, f"The best set, by {tune_words.objective(found)}", ALL))
-    else:
-        out.print("The best set is the settings as they stand.\n")
-    _figures(out, found)
-    for text in _sentences(found):
+def show(out: Console, result: TuneDocument, folder: object) -> None:
+    """Print the verdict, its tests, the best parameter set, its figures and the method."""
+    if result.sample:
+        terminal.show_sample(out, result.fallback)
+    colour = COLOURS.get(result.verdict.word, "") if result.verdict else ""
+    headline, why = tune_words.headline(result), tune_words.why(result)
+    out.print(f"[bold {colour}]{escape(headline)}[/] {escape(why)}\n")
+    if (tests := tune_tables.tests(result)).rows:
+        out.print(terminal_table(tests, "Tests of the verdict", ALL))
+    _show_best(out, result)
+    _show_figures(out, result)
+    for text in _sentences(result):
         out.print(escape(text))
-    for warning in found["warnings"]:
+    for warning in result.warnings:
         out.print(f"[yellow]warning[/]: {escape(warning)}")
     out.print(f"\nWritten to {folder}")
 
 
-def _figures(out: Console, found: Found) -> None:
-    """Figures on the days tuned on and on those not seen, fewer of them on a narrow terminal."""
-    ways = {
-        f"On days not seen, {title[0].lower()}{title[1:]}": tune_tables.not_seen(found, mode)
-        for mode, title in tune_words.MODES.items()
+def _show_best(out: Console, result: TuneDocument) -> None:
+    if tune_words.nothing_chosen(result):
+        constraints = tune_words.constraints(result)
+        out.print(f"No parameter set meets the constraints: {constraints}.\n")
+    elif (changed := tune_tables.changed(result)).rows:
+        title = f"Best parameter set by {tune_words.objective(result)}"
+        out.print(terminal_table(changed, title, ALL))
+    else:
+        out.print("The best parameter set is the current settings.\n")
+
+
+def _show_figures(out: Console, result: TuneDocument) -> None:
+    """In-sample and out-of-sample figures, fewer of them on a narrow terminal."""
+    modes: tuple[Mode, ...] = get_args(Mode)
+    parts = {"In-sample": tune_tables.in_sample(result)} | {
+        f"Out-of-sample ({mode} walk-forward)": tune_tables.out_of_sample(result, mode)
+        for mode in modes
     }
-    for title, rows in ({"On the days tuned on": tune_tables.tuned_on(found)} | ways).items():
+    for title, rows in parts.items():
         if rows:
-            out.print(terminal.metrics_table(rows, title, out.width, tune_tables.known(rows)))
-    folds = tune_tables.folds(found)
-    told = [
-        column for column, (_, is_number) in enumerate(folds.headings) if is_number or not column
-    ]  # what was chosen is on the page
+            columns = tune_tables.known_columns(rows)
+            out.print(terminal.metrics_table(rows, title, out.width, columns))
+    folds = tune_tables.folds(result)
     if folds.rows:
-        headings, rows_told = (
-            [folds.headings[column] for column in told],
-            [[row[column] for column in told] for row in folds.rows],
-        )
-        out.print(plain_table(Table(headings, rows_told), "Without one breakout", ALL))
+        out.print(terminal_table(_without_choices(folds), "One breakout left out", ALL))
 
 
-def _sentences(found: Found) -> list[str]:
-    """What the tests of the verdict do not tell; all of it where there are none."""
-    told = [
-        tune_words.superior(found),
-        tune_words.agreement(found)[0] if found["best"] else "",
-        tune_words.method(found),
+def _without_choices(folds: Table) -> Table:
+    """Only the first column and the numbers; what was chosen is on the page."""
+    columns = [
+        column for column, (_, is_number) in enumerate(folds.headings) if is_number or not column
     ]
-    if not at(found, "verdict", "tests"):
-        told = [
-            tune_words.left_out(found),
-            tune_words.overfitting(found),
-            tune_words.deflated(found),
-            tune_words.neighbours(found),
-            *told,
+    rows = [[row[column] for column in columns] for row in folds.rows]
+    return Table([folds.headings[column] for column in columns], rows)
+
+
+def _sentences(result: TuneDocument) -> list[str]:
+    """What the tests of the verdict do not say; all of it where there are none."""
+    texts = [
+        tune_words.superior_ability(result),
+        tune_words.engine_agreement(result),
+        tune_words.method(result),
+    ]
+    if not result.verdict:
+        texts = [
+            tune_words.left_out(result),
+            tune_words.overfitting(result),
+            tune_words.deflated_sharpe(result),
+            tune_words.neighbours(result),
+            *texts,
         ]
-    return [text for text in told if text]
+    return [text for text in texts if text]

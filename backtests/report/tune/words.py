@@ -1,273 +1,263 @@
-"""What a parameter search found, in sentences: for a person who tunes for the first time. Any figure may be missing."""
-
-from collections.abc import Mapping
-from typing import Any
+"""What a parameter search found, in sentences, for readers who tune for the first time."""
 
 from backtests.report.cells import NONE, number
 from backtests.statistics.cscv import BLOCKS
+from backtests.tuning.document import TuneDocument
+from backtests.tuning.document_parts import Value
+from brokers.plurals import count
 
-Found = Mapping[str, Any]  # the content of tune.json
 HEADLINES = {
-    "recommend": "Recommended.",
-    "do not recommend": "Not recommended.",
-    "cannot be told": "Whether it helps cannot be told.",
+    "recommended": "Recommended.",
+    "not recommended": "Not recommended.",
+    "inconclusive": "Inconclusive.",
 }
 FIGURES = {
     "sharpe": "Sharpe ratio",
     "sortino": "Sortino ratio",
     "calmar": "Calmar ratio",
-    "cagr": "return a year",
+    "cagr": "CAGR",
 }
 METHODS = {
-    "grid": "every combination of their values",
+    "grid": "all combinations of their values",
     "random": "combinations of their values, drawn at random",
-    "tpe": "combinations of their values, led by what was found so far",
+    "tpe": "combinations of their values, chosen by Optuna's TPE sampler",
 }
 MODES = {
-    "rolling": "Learning from the last years only",
-    "anchored": "Learning from all days before",
+    "rolling": "Trained on the last years before each step",
+    "anchored": "Trained on all days before each step",
 }
 
 
-def at(found: Any, *keys: str) -> Any:
-    """What stands under nested keys; None where one of them is missing or null."""
-    for key in keys:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found
-
-
-def plain(value: Any) -> Any:
-    """A value out of a table as one of Python's own kinds."""
+def python_value(value: object) -> object:
+    """A value of a table as one of Python's own types."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def shown(value: Any) -> str:
-    """A setting's value as a settings file has it, without quotes."""
-    own = plain(value)
-    if own is None or own != own:
+def value_text(value: object) -> str:
+    """The value of a setting as in a settings file, without quotes."""
+    plain = python_value(value)
+    if plain is None or plain != plain:
         return NONE
-    if isinstance(own, bool):
-        return str(own).lower()
-    if isinstance(own, list | tuple):
-        return f"[{', '.join(shown(one) for one in own)}]"
-    return f"{own:.6g}" if isinstance(own, int | float) else str(own)
+    if isinstance(plain, bool):
+        return str(plain).lower()
+    if isinstance(plain, list | tuple):
+        return f"[{', '.join(value_text(part) for part in plain)}]"
+    return f"{plain:.6g}" if isinstance(plain, int | float) else str(plain)
 
 
-def short(key: str, found: Found) -> str:
+def short_key(key: str, result: TuneDocument) -> str:
     """A searched key without its section, where no other is called so."""
-    names = [axis["key"].partition(".")[2] for axis in found["search"]["space"]]
+    names = [axis.key.partition(".")[2] for axis in result.search.space]
     name = key.partition(".")[2]
     return name if names.count(name) == 1 else key
 
 
-def figure(value: float | None, form: str = "{:.2f}") -> str:
+def number_text(value: float | None, form: str = "{:.2f}") -> str:
     """A number in a sentence."""
     return number(value, form).text
 
 
-def headline(found: Found) -> str:
+def headline(result: TuneDocument) -> str:
     """The verdict as a heading."""
-    word = at(found, "verdict", "word")
-    return "No verdict." if word is None else HEADLINES.get(word, f"{word[:1].upper()}{word[1:]}.")
+    return HEADLINES[result.verdict.word] if result.verdict else "No verdict."
 
 
-def why(found: Found) -> str:
+def why(result: TuneDocument) -> str:
     """What the verdict rests on, or why there is none."""
-    if found["verdict"]:
-        texts = {one["text"] for one in found["verdict"]["tests"]}
-        said = found["verdict"]["why"]
-        decided = [text for text in said if text in texts]  # the table of tests has all of them
-        return " ".join([*(text for text in said if text not in texts), *decided[:1]])
-    if found["sample"]:
-        return (
-            "These prices are a simulation pinned to a few dozen published closes. The search shows how it works and what this page looks like; "
-            "which settings pay it cannot show. Run it on real prices for a verdict."
-        )
+    if result.verdict:
+        tested = {test.text for test in result.verdict.tests}
+        sentences = result.verdict.why
+        decided = [text for text in sentences if text in tested]  # the table of tests has all
+        return " ".join([*(text for text in sentences if text not in tested), *decided[:1]])
     return (
-        f"No set kept the conditions: {conditions(found)}."
-        if nothing(found)
-        else "It was not judged."
+        "Sample prices are a simulation fixed to a few dozen published closes. The search shows how"
+        " tuning works and what this page looks like; it cannot show which settings are good. Run"
+        " it on real prices for a verdict."
     )
 
 
-def nothing(found: Found) -> bool:
-    """Whether no set could be chosen."""
-    return not found["best"] or at(found, "best", "keeps_the_rule") is False
+def nothing_chosen(result: TuneDocument) -> bool:
+    """Whether no parameter set meets the constraints."""
+    return not result.best.keeps_the_rule
 
 
-def conditions(found: Found) -> str:
-    """What a set must keep to be chosen."""
-    search = found["search"]
-    least, most = search["min_orders"], search["max_drawdown"]
-    drawdown = f" and a drawdown of {most:.0%} at most" if most is not None and most < 1 else ""
-    return f"at least {least:,} orders{drawdown}"
+def constraints(result: TuneDocument) -> str:
+    """What a parameter set must meet to be chosen."""
+    least, most = result.search.min_orders, result.search.max_drawdown
+    drawdown = f" and a drawdown of at most {most:.0%}" if most < 1 else ""
+    return f"at least {count(least, 'order')}{drawdown}"
 
 
-def objective(found: Found) -> str:
-    """What was searched for: one figure's name, or the mix."""
-    weights = found["search"]["objective"]
+def objective(result: TuneDocument) -> str:
+    """What was maximised: the name of one figure, or the weighted sum."""
+    weights = result.search.objective
     if list(weights.values()) == [1.0]:
         name = next(iter(weights))
         return FIGURES.get(name, str(name))
     return " + ".join(f"{weight:g} x {FIGURES.get(name, name)}" for name, weight in weights.items())
 
 
-def measure(found: Found) -> str:
-    """The name of a column with what was searched for."""
-    name = objective(found)
+def measure(result: TuneDocument) -> str:
+    """The name of a column with the objective."""
+    name = objective(result)
     return name if "x" not in name.split() else "objective"
 
 
-def standing(found: Found) -> dict[str, Any]:
-    """The settings' own value of every key that is known: the best set's where it changes nothing."""
-    return dict(at(found, "best", "point") or {}) | {
-        key: was for key, (was, _) in (at(found, "best", "changed") or {}).items()
-    }
+def current_point(result: TuneDocument) -> dict[str, Value]:
+    """The current value of every searched setting."""
+    return dict(result.best.point) | {key: old for key, (old, _) in result.best.changed.items()}
 
 
-def agreement(found: Found) -> tuple[str, bool]:
-    """Whether backtrader found the same for the best set, and whether that is as it should be."""
-    best = found["best"]
-    if at(best, "agrees") is None:
-        return "The set was not run again in backtrader.", True
-    apart, orders = best["equity_difference"], best["orders_differ"]
+def engine_agreement(result: TuneDocument) -> str:
+    """Whether backtrader had the same result for the best parameter set."""
+    best = result.best
     account = (
         "the account is the same at every bar"
-        if apart == 0
-        else f"the account differs by {figure(apart, '{:.2g}')} of its value at most"
+        if best.equity_difference == 0
+        else "the account differs by at most"
+        f" {number_text(best.equity_difference, '{:.2g}')} of its value"
     )
-    differ = (
+    orders = (
         "no order differs"
-        if orders == 0
-        else f"{'an unknown number of' if orders is None else f'{orders:,}'} orders differ"
+        if best.orders_differ == 0
+        else f"the numbers of orders differ by {best.orders_differ:,}"
     )
-    told = f"{account}, {differ}"
-    again = "Run again in backtrader, as the command backtest does, this set does"
-    if best["agrees"]:
-        return f"{again} the same: {told}.", True
-    return f"{again} something else: {told}. Trust nothing here before you know why.", False
+    if best.agrees:
+        return f"A run in backtrader has the same result: {account}, {orders}."
+    return (
+        f"A run in backtrader has another result: {account}, {orders}."
+        " Do not use any figure here before the cause is known."
+    )
 
 
-def overfitting(found: Found) -> str:
-    """What choosing on one half of the days was worth on the other half."""
-    pbo = found["pbo"]
-    if at(pbo, "pbo") is None:
+def overfitting(result: TuneDocument) -> str:
+    """How the best parameter sets of one half of the days did on the other half."""
+    pbo = result.pbo
+    if pbo.pbo is None:
         return ""
-    told = (
-        f"The window was cut into {BLOCKS} blocks. The set that was best on half of them was looked up on the other half, for all "
-        f"{pbo['splits']:,} ways to halve them. In {pbo['pbo']:.0%} of these it ranked there in the worse half of all sets: that is the "
-        "probability of backtest overfitting. Half is a coin's toss: then choosing has taught nothing."
+    text = (
+        f"The window is split into {BLOCKS} blocks. For each of {pbo.splits:,} ways to choose half"
+        " of the blocks, the best set of that half is looked up in the other half. In"
+        f" {pbo.pbo:.0%} of them it ranks there at or below the median of all sets: this is the"
+        " probability of backtest overfitting (PBO). At 50% choosing is no better than chance."
     )
-    if pbo["dropped"]:
-        told += (
-            f" {pbo['dropped']:,} ways more were left out: nothing was held in one of the halves."
+    if pbo.dropped:
+        text += (
+            f" {count(pbo.dropped, 'more split')} {'is' if pbo.dropped == 1 else 'are'} left out:"
+            " nothing was held in one of the halves."
         )
-    if pbo["probability_of_loss"] is not None:
-        told += f" In {pbo['probability_of_loss']:.0%} the chosen set lost on the other half (a Sharpe ratio below 0)."
-    if pbo["slope"] is not None:
-        fades = (
-            "what looked better did worse afterwards"
-            if pbo["slope"] < 0
-            else "what looked better did better afterwards, too"
+    if pbo.probability_of_loss is not None:
+        text += (
+            f" In {pbo.probability_of_loss:.0%} the chosen set lost money on the other half"
+            " (a Sharpe ratio below 0)."
         )
-        told += f" Each 1.00 of Sharpe ratio more on the half it was chosen on went with {pbo['slope']:+.2f} on the other: {fades}."
-    return told
+    if pbo.slope is not None:
+        meaning = "worse" if pbo.slope < 0 else "better"
+        text += (
+            f" A Sharpe ratio higher by 1 in-sample goes with {pbo.slope:+.2f} out-of-sample:"
+            f" sets that were better did {meaning} afterwards."
+        )
+    return text
 
 
-def deflated(found: Found) -> str:
-    """Whether the best Sharpe ratio is above what the best of so many tries shows without skill."""
-    luck = found["deflated_sharpe"]
-    if at(luck, "value") is None:
+def deflated_sharpe(result: TuneDocument) -> str:
+    """Whether the best Sharpe ratio exceeds what the best of as many trials shows by chance."""
+    deflated = result.deflated_sharpe
+    if deflated is None or deflated.value is None:
         return ""
-    tries, mark, own = (
-        figure(luck["effective_trials"], "{:,.0f}"),
-        figure(luck["expected_maximum_yearly"]),
-        figure(luck["sharpe_yearly"]),
-    )
-    days = f"the window has {figure(luck['days'], '{:,.0f}')}"
-    needed = f"At this ratio no number of days would make it 95%; {days}."
-    if luck["minimum_days"] is not None:
-        needed = f"To be 95% sure at this ratio it takes {luck['minimum_days']:,.0f} days ({luck['minimum_days'] / 365:,.0f} years); {days}."
+    trials = number_text(deflated.effective_trials, "{:,.0f}")
+    window = f"the window has {deflated.days:,}"
+    if deflated.minimum_days is None:
+        needed = f"At this ratio no number of days would be enough for 95 % confidence; {window}."
+    else:
+        years = count(round(deflated.minimum_days / 365), "year")
+        needed = (
+            f"95 % confidence at this ratio needs {deflated.minimum_days:,.0f} days ({years});"
+            f" {window}."
+        )
     return (
-        f"The best of many tries looks good even where none is. The {found['trials']['n']:,} sets tried are much alike and worth about {tries} "
-        f"independent tries; the best of so many without any skill would show a Sharpe ratio of about {mark}. This set shows {own}. The "
-        f"probability that it is truly above that mark is {luck['value']:.0%} (the deflated Sharpe ratio). {needed}"
+        f"The best of many trials looks good even without skill. The {result.trials.n:,} parameter"
+        f" sets tried are similar and count as about {trials} independent trials; the best of so"
+        " many without skill is expected to have a Sharpe ratio of"
+        f" {number_text(deflated.expected_maximum_yearly)}. The best set has"
+        f" {number_text(deflated.sharpe_yearly)}. The probability that its true ratio is above that"
+        f" threshold is {deflated.value:.0%} (the deflated Sharpe ratio). {needed}"
     )
 
 
-def superior(found: Found) -> str:
-    """Whether any set beats the defaults."""
-    test = found["superior_ability"]
-    if at(test, "p_consistent") is None:
+def superior_ability(result: TuneDocument) -> str:
+    """Whether any parameter set beats the current settings."""
+    test = result.superior_ability
+    if test is None or test.p_consistent is None:
         return ""
-    against = (
-        "the settings as they stand" if test["benchmark"] == "defaults" else str(test["benchmark"])
-    )
-    lower, upper = (figure(test[name], "{:.3f}") for name in ("p_lower", "p_upper"))
+    lower, upper = (number_text(p, "{:.3f}") for p in (test.p_lower, test.p_upper))
     return (
-        f"Is any of the sets truly better than {against}? If none were, the best of them would look as much better as it does in "
-        f"{test['p_consistent']:.0%} of all histories (p = {test['p_consistent']:.3f}; {lower} to {upper}, by how poor sets are counted). "
-        f"Hansen's test of superior predictive ability, {test['sets']:,} sets."
+        f"Is any parameter set truly better than {test.benchmark}? If none were, the best of them"
+        f" would have at least this lead in {test.p_consistent:.0%} of all histories (p ="
+        f" {test.p_consistent:.3f}; {lower} to {upper}, depending on how poor sets are counted)."
+        f" Hansen's test for superior predictive ability (SPA test) on {test.sets:,} sets."
     )
 
 
-def searched_gates(found: Found) -> str:
-    """Whether gates at the wrong time can be tuned as well."""
-    gates = found["searched_gates"]
-    if at(gates, "p") is None:
+def time_shift_test(result: TuneDocument) -> str:
+    """Whether searches on gates shifted in time find as good a parameter set."""
+    gates = result.searched_gates
+    if gates is None or gates.p is None:
         return ""
     return (
-        f"{gates['n']:,} gates with this gate's own spells, moved to the wrong time, were each searched with {gates['sets']:,} sets. The best set "
-        f"of this gate reached {figure(gates['own_best'])}; {gates['p']:.0%} of the others did as well (p = {gates['p']:.3f}). Where many do, a "
-        "search finds something good in anything."
+        f"The gate was shifted in time {gates.n:,} times, and {gates.sets:,} parameter sets were"
+        f" searched on each shifted gate. The best {measure(result)} on the real gate is"
+        f" {number_text(gates.own_best)}; {gates.p:.0%} of all searches match or beat it (p ="
+        f" {gates.p:.3f}). If many do, the search would find something good in any data."
     )
 
 
-def neighbours(found: Found) -> str:
-    """How the sets one step away do."""
-    near = at(found, "robustness", "neighbours")
-    if not near or not near["n"]:
+def neighbours(result: TuneDocument) -> str:
+    """How the parameter sets one step away do."""
+    near = result.robustness.neighbours
+    if not near.n:
         return ""
-    kept, broken = near["share_of_best"], near["median"] is None
-    share = (
-        f" The middle one keeps {kept:.0%} of what the best set has." if kept is not None else ""
-    )
-    share += " Half of them or more do not keep the conditions." if broken else ""
-    return f"{near['n']:,} sets differ from it by one step of one setting.{share} A plateau can be trusted further than a peak."
+    verb = "differs" if near.n == 1 else "differ"
+    text = f"{count(near.n, 'parameter set')} {verb} from the best by one step of one setting."
+    if near.share_of_best is not None:
+        text += f" Their median is {near.share_of_best:.0%} of the best."
+    if near.median is None:
+        text += " Half of them or more break the constraints."
+    return f"{text} A plateau is more reliable than a peak."
 
 
-def left_out(found: Found) -> str:
-    """How often a choice made without a breakout did well on it."""
-    folds = found["leave_one_breakout_out"]
-    if not at(folds, "of"):
+def left_out(result: TuneDocument) -> str:
+    """How often the set chosen without a breakout did well on it."""
+    folds = result.leave_one_breakout_out
+    if not folds.of:
         return ""
-    rank = folds["median_rank"]
-    ranked = (
-        f" Its middle rank among all sets there is {rank:.0%} (0% the worst, 50% the middle, 100% the best)."
-        if rank is not None
-        else ""
+    rank = (
+        ""
+        if folds.median_rank is None
+        else f" Its median rank among all sets there is {folds.median_rank:.0%} (0% is the worst,"
+        " 100% the best)."
     )
     return (
-        f"On {folds['won']} of {folds['of']} breakouts the set chosen without them made money, on {folds['ahead']} it did at least as well as the "
-        f"settings as they stand.{ranked}"
+        f"On {folds.won} of {count(folds.of, 'breakout')} the set chosen without it made money; on"
+        f" {folds.ahead} it did at least as well as the current settings.{rank}"
     )
 
 
-def method(found: Found) -> str:
-    """How the sets were found."""
-    search, kernel = found["search"], found["kernel"]
-    settings = f"{len(search['space']):,} setting{'s' if len(search['space']) > 1 else ''}"
-    some = search["method"] != "grid" and search["possible"]
-    possible = f", of {search['possible']:,} possible," if some else ""
-    feasible = (
-        f" {search['feasible']:,} of them keep the conditions: {conditions(found)}."
-        if search["feasible"] is not None
-        else ""
+def method(result: TuneDocument) -> str:
+    """How the parameter sets were found."""
+    search, kernel = result.search, result.kernel
+    some = search.method != "grid"
+    possible = f" of {search.possible:,} possible" if some else ""
+    text = (
+        f"{count(search.sets, 'parameter set')}{possible} of {count(len(search.space), 'setting')}"
+        f" were run: {METHODS.get(search.method, search.method)}."
+        f" {search.feasible:,} of them meet the constraints: {constraints(result)}."
+        f" Objective: {objective(result)}."
     )
-    text = f"{search['sets']:,} sets of {settings}{possible} were run: {METHODS.get(search['method'], search['method'])}.{feasible}"
-    text += f" Searched for: {objective(found)}."
-    if at(kernel, "seconds"):
-        threads = f"{kernel['threads']} thread{'s' if kernel['threads'] != 1 else ''}"
-        each = figure(kernel["microseconds_a_set"], "{:,.0f}")
-        text += f" {kernel['sets']:,} backtests took {kernel['seconds']:.2g} s on {threads}, {each} microseconds each."
+    if kernel.seconds:
+        each = number_text(kernel.microseconds_a_set, "{:,.0f}")
+        text += (
+            f" {count(kernel.sets, 'backtest')} took {kernel.seconds:.2g} s on"
+            f" {count(kernel.threads, 'thread')}, {each} microseconds each."
+        )
     return text

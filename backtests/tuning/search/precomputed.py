@@ -1,4 +1,7 @@
-"""What the sets of a search run on: each array that some parameters change, worked out once for each of their distinct values."""
+"""The arrays that the parameter sets of a search run on.
+
+Each array that some parameters change is computed once for each of their distinct values.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,8 +13,8 @@ from pydantic import ValidationError
 
 from backtests.engine.inputs import Inputs, market, traded_lines
 from backtests.engine.rules import breakout_rules, decision_rules, gate_rules
-from backtests.tuning.search.space import AS_IT_STANDS, Codes, Space
-from config.settings import ConfigError, Settings, changed
+from backtests.tuning.search.space import CURRENT, Codes, Space
+from config.settings import ConfigError, Settings, with_changes
 from strategies.confirmations import Measure, measure
 from strategies.decision import DecisionRules
 from strategies.gate import GateRules, index_average
@@ -29,16 +32,16 @@ LEAST, TREND, CONFIRMATIONS, CURVE, HAIRCUTS = (
 )
 CEILINGS = ("risk_curve.ceilings", "risk_curve.dormant_ceilings")
 OWN_AVERAGE, VOLATILITY = "allocation.own_trend_days", "allocation.volatility_days"
-MOST_KEPT = 1000  # of each sort of what was worked out; a line of sessions is a tenth of a megabyte
+MOST_KEPT = 1000  # arrays of each kind; one value a session is a tenth of a megabyte
 CHANNELS = 6  # room for the ceilings of five channels
 
-Places = NDArray[np.int32]
+Indices = NDArray[np.int32]  # parameter sets x groups: rows of the feature arrays
 
 
-class Stacks(NamedTuple):
-    """One entry of the first axis a distinct value: sessions, bars x coins, or numbers under the strategy's names."""
+class FeatureArrays(NamedTuple):
+    """One row (first axis) for each distinct value of the parameters the array depends on."""
 
-    breakout: Floats  # fields of BreakoutRules
+    breakout: Floats  # x fields of BreakoutRules
     average: Floats  # x sessions
     confirming: Ints  # x sessions
     filled: Ints  # x sessions
@@ -48,26 +51,30 @@ class Stacks(NamedTuple):
     volatility: Floats  # x bars x coins
     weights: Floats  # x coins
     lags: Floats  # x coins
-    decision: Floats  # the other fields of DecisionRules, in their order
+    decision: Floats  # x the other fields of DecisionRules, in their order
 
 
 class Plan(NamedTuple):
-    """`places`, sets x groups: which entry of each stack a set runs on, in the order of `GROUPS`. `order` has sets of one gate side by side."""
+    """What parameter sets run on.
 
-    stacks: Stacks
-    places: Places
+    `indices` says which row of each feature array a set uses, its columns in the order of
+    `GROUPS`. `order` lists the sets so that those with equal gates are neighbours.
+    """
+
+    features: FeatureArrays
+    indices: Indices
     order: Ints
 
 
 class _Group(NamedTuple):
-    """What hangs on the keys that begin with one of `keys`, but with none of `but`."""
+    """An array that depends on the keys that begin with one of `keys`, but with none of `but`."""
 
     name: str
     keys: tuple[str, ...]
     but: tuple[str, ...]
 
-    def asks(self, key: str) -> bool:
-        """Whether it hangs on `key`."""
+    def depends_on(self, key: str) -> bool:
+        """Whether the array depends on `key`."""
         return key.startswith(self.keys) and not key.startswith(self.but)
 
 
@@ -84,67 +91,68 @@ GROUPS = (
 )
 
 
-class Features:
-    """Builds plans for one set of prices, and remembers what it has worked out."""
+class FeatureCache:
+    """Builds plans on one set of prices and keeps the arrays it has computed."""
 
     def __init__(self, inputs: Inputs, space: Space) -> None:
         self._inputs, self._space = inputs, space
         self._market: Market = check_market(market(inputs.settings, inputs.prices)).market
         self._close = inputs.rows["close"].to_numpy()
-        self._made: dict[tuple[str, tuple[int, ...]], Any] = {}
+        self._features: dict[tuple[str, tuple[int, ...]], Any] = {}
         self._measures: dict[tuple[str, str], Measure] = {}
         self._sections: dict[tuple[str, tuple[int, ...]], Any] = {}
 
     def plan(self, codes: Codes) -> Plan:
-        """The stacks of these sets, without entries that none of them needs.
+        """The feature arrays of these parameter sets, without rows that none of them needs.
 
         Raises
         ------
         ConfigError
-            The settings refuse a set.
+            The settings refuse a parameter set.
 
         """
         self._check_across(codes)
-        places = np.empty((len(codes), len(GROUPS)), dtype=np.int32)
-        found: dict[str, list[Any]] = {}
+        indices = np.empty((len(codes), len(GROUPS)), dtype=np.int32)
+        rows: dict[str, list[Any]] = {}
         for column, group in enumerate(GROUPS):
-            axes = [place for place, key in enumerate(self._space.keys) if group.asks(key)]
-            distinct, first, places[:, column] = np.unique(
+            axes = [axis for axis, key in enumerate(self._space.keys) if group.depends_on(key)]
+            _, first, indices[:, column] = np.unique(
                 codes[:, axes], axis=0, return_index=True, return_inverse=True
             )
-            found[group.name] = [self._entry(group, axes, codes[row]) for row in first]
-            assert len(distinct) == len(found[group.name])
-        weights, lags, numbers = zip(*found.pop("decision"), strict=True)
-        stacked = {name: np.stack(entries) for name, entries in found.items()}
-        stacks = Stacks(
+            rows[group.name] = [self._feature(group, axes, codes[row]) for row in first]
+        weights, lags, numbers = zip(*rows.pop("decision"), strict=True)
+        stacked = {name: np.stack(features) for name, features in rows.items()}
+        features = FeatureArrays(
             **stacked, weights=np.stack(weights), lags=np.stack(lags), decision=np.stack(numbers)
         )
-        return Plan(stacks, places, np.lexsort(places.T[::-1]).astype(np.int64))
+        return Plan(features, indices, np.lexsort(indices.T[::-1]).astype(np.int64))
 
-    def _entry(self, group: _Group, axes: Sequence[int], codes: Codes) -> Any:
+    def _feature(self, group: _Group, axes: Sequence[int], codes: Codes) -> Any:
         key = (group.name, tuple(int(codes[axis]) for axis in axes))
         build: Callable[[Settings], Any] = getattr(self, f"_{group.name}")
-        return _remembered(self._made, key, lambda: build(self._settings(axes, codes)))
+        return _cached(self._features, key, lambda: build(self._settings(axes, codes)))
 
     def _settings(self, axes: Sequence[int], codes: Codes) -> Settings:
-        """The settings with the values these axes have; every changed section checked as a whole."""
+        """The settings with the values of these axes; every changed section checked as a whole."""
         keys = self._space.keys
         point = self._space.point(codes)
-        # All axes of a touched section, so that what excludes each other is found whatever group asks.
+        # All axes of a touched section: values that exclude each other are found by every group.
         sections = dict.fromkeys(keys[axis].partition(".")[0] for axis in axes)
-        made = {}
+        updated = {}
         for section in sections:
-            own = [place for place, key in enumerate(keys) if key.startswith(f"{section}.")]
-            place = (section, tuple(int(codes[axis]) for axis in own))
-            changes = {keys[axis]: point[keys[axis]] for axis in own if codes[axis] != AS_IT_STANDS}
-            made[section] = _remembered(
-                self._sections, place, partial(self._section, section, changes)
+            of_section = [axis for axis, key in enumerate(keys) if key.startswith(f"{section}.")]
+            key = (section, tuple(int(codes[axis]) for axis in of_section))
+            changes = {
+                keys[axis]: point[keys[axis]] for axis in of_section if codes[axis] != CURRENT
+            }
+            updated[section] = _cached(
+                self._sections, key, partial(self._section, section, changes)
             )
-        return self._inputs.settings.model_copy(update=made)
+        return self._inputs.settings.model_copy(update=updated)
 
     def _section(self, name: str, changes: dict[str, Any]) -> Any:
-        standing = getattr(self._inputs.settings, name)
-        values = standing.model_dump()
+        current = getattr(self._inputs.settings, name)
+        values = current.model_dump()
         for key, value in changes.items():
             *above, last = key.split(".")[1:]
             table = values
@@ -152,36 +160,34 @@ class Features:
                 table = table[part]
             table[last] = value
         try:
-            return type(standing).model_validate(values)
+            return type(current).model_validate(values)
         except ValidationError as error:
-            raise _refused(
-                f"{name} refuses", changes, error.errors()[0]["msg"].removeprefix("Value error, ")
-            ) from None
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise _refusal(f"{name} refuses", changes, reason) from None
 
     def _check_across(self, codes: Codes) -> None:
-        """The rule that binds two sections: as many confirmations must be enabled as have to hold."""
+        """The rule on two sections: as many confirmations must be enabled as are required."""
         keys = self._space.keys
         axes = [
-            place
-            for place, key in enumerate(keys)
+            axis
+            for axis, key in enumerate(keys)
             if key == LEAST or (key.startswith(CONFIRMATIONS) and key.endswith(".enabled"))
         ]
-        for of_these in np.unique(codes[:, axes], axis=0).tolist():
-            tried = [
+        for combination in np.unique(codes[:, axes], axis=0).tolist():
+            changed = [
                 (self._space.axes[axis], code)
-                for axis, code in zip(axes, of_these, strict=True)
-                if code != AS_IT_STANDS
+                for axis, code in zip(axes, combination, strict=True)
+                if code != CURRENT
             ]
-            changes = {axis.key: axis.values[code] for axis, code in tried}
-            _remembered(
-                self._sections, ("", tuple(of_these)), partial(self._check_together, changes)
-            )
+            changes = {axis.key: axis.values[code] for axis, code in changed}
+            check = partial(self._check_together, changes)
+            _cached(self._sections, ("", tuple(combination)), check)
 
     def _check_together(self, changes: Mapping[str, Any]) -> None:
         try:
-            changed(self._inputs.settings, changes, "tune.space")
+            with_changes(self._inputs.settings, changes, "tune.space")
         except ConfigError as error:
-            raise _refused("the settings refuse", changes, str(error)) from None
+            raise _refusal("the settings refuse", changes, str(error)) from None
 
     def _breakout(self, settings: Settings) -> Floats:
         return np.array([float(value) for value in breakout_rules(settings)])
@@ -204,12 +210,12 @@ class Features:
         )
 
     def _ceilings(self, settings: Settings) -> Floats:
-        room = np.zeros((2, CHANNELS))
+        padded = np.zeros((2, CHANNELS))
         for row, ceilings in enumerate(
             (settings.risk_curve.ceilings, settings.risk_curve.dormant_ceilings)
         ):
-            room[row, : len(ceilings)] = ceilings
-        return room
+            padded[row, : len(ceilings)] = ceilings
+        return padded
 
     def _haircut(self, settings: Settings) -> Floats:
         rows = self._inputs.rows
@@ -227,7 +233,10 @@ class Features:
     def _coin_lines(self, settings: Settings, column: str) -> Floats:
         lines = traded_lines(settings, self._inputs.prices, self._inputs.grid)
         matrix: Floats = np.column_stack(
-            [one[column].reindex(self._inputs.grid).to_numpy(dtype=float) for one in lines.values()]
+            [
+                line[column].reindex(self._inputs.grid).to_numpy(dtype=float)
+                for line in lines.values()
+            ]
         )
         return matrix
 
@@ -245,19 +254,20 @@ class Features:
         )
 
     def _measure(self, name: str, rules: GateRules) -> Measure:
-        asked = {
+        relevant = {
             field: value
             for field, value in rules.measures._asdict().items()
             if field.startswith((name, "max_age"))
         }
-        found: Measure = _remembered(
-            self._measures, (name, repr(asked)), lambda: measure(name, self._market, rules.measures)
+        key = (name, repr(relevant))
+        result: Measure = _cached(
+            self._measures, key, lambda: measure(name, self._market, rules.measures)
         )
-        return found
+        return result
 
 
-def _remembered(store: dict[Any, Any], key: Any, build: Callable[[], Any]) -> Any:
-    """What `build` makes, kept for whoever asks again. The oldest is forgotten: a long search has more of them than memory holds."""
+def _cached(store: dict[Any, Any], key: Any, build: Callable[[], Any]) -> Any:
+    """The result of `build`, stored under `key`; the oldest is dropped beyond `MOST_KEPT`."""
     if key not in store:
         store[key] = build()
         if len(store) > MOST_KEPT:
@@ -265,10 +275,11 @@ def _remembered(store: dict[Any, Any], key: Any, build: Callable[[], Any]) -> An
     return store[key]
 
 
-def _refused(who: str, changes: Mapping[str, Any], what: str) -> ConfigError:
-    set_ = ", ".join(f"{key} = {value}" for key, value in changes.items())
+def _refusal(who: str, changes: Mapping[str, Any], reason: str) -> ConfigError:
+    parameter_set = ", ".join(f"{key} = {value}" for key, value in changes.items())
     return ConfigError(
-        f"tune.space: {who} the set {set_}: {what}; change the values, or tie one to another with `when`"
+        f"tune.space: {who} the parameter set {parameter_set}: {reason};"
+        " change the values, or make one depend on another with `when`"
     )
 
 

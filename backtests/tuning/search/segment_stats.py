@@ -1,7 +1,8 @@
-"""What is kept of a set's run, and the figures of any union of its segments.
+"""What is kept of a parameter set's run, and the figures of any union of its segments.
 
-A search tries more sets than there is room for return series. Sums over segments give Sharpe and Sortino ratios of any union of
-them exactly; a path's growth, highest and lowest point and deepest fall compose too, so its drawdown does as well.
+A search tries more parameter sets than there is memory for return series. Sums over segments give
+the Sharpe and Sortino ratios of any union of segments exactly. A path's growth, highest and lowest
+point and deepest fall can be joined too, which gives the drawdown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +20,14 @@ Singles = NDArray[np.float32]
 Counted = NDArray[np.int32]
 CountedDays = NDArray[np.uint16]  # up to 179 years
 OBJECTIVES = ("sharpe", "sortino", "calmar", "cagr")
-SETS_AT_ONCE = 2048  # their lines of 50 segments fit into a processor's cache
+SETS_AT_ONCE = 2048  # with 50 segments each they fit into a processor's cache
 
 
 class Segments(NamedTuple):
-    """Sets x segments, everything that is needed of a union of segments. Returns are simple and daily, "log" is of value."""
+    """Parameter sets x segments: all that is needed of a union of segments.
+
+    Returns are simple and daily; a "log" is the logarithm of account value.
+    """
 
     total: Floats  # sum of returns
     squares: Floats  # sum of squared returns
@@ -31,15 +35,17 @@ class Segments(NamedTuple):
     growth: Singles  # log of value at the end over value at the start
     highest: Singles  # highest log inside, relative to the start, >= 0
     lowest: Singles  # lowest, <= 0
-    fall: Singles  # deepest fall inside from an earlier value inside, the start included, as a positive log
+    fall: Singles  # deepest fall inside from an earlier value (or the start), as a positive log
     exposed: CountedDays  # days on which coins were held
     orders: Counted
 
 
 class Figures(NamedTuple):
-    """Figures of a path as in `backtests.performance.metrics`, one entry a set; fractions, yearly where the name says so.
+    """Figures of a path as in `performance.metrics`, one entry for each parameter set.
 
-    `days` is their number, one for all sets (one entry a path where paths of different lengths are listed).
+    `days` is the number of days: one for all, or one for each path where lengths differ.
+    `days_held` is the share of days on which coins were held; the exposure of a backtest is
+    another figure, a share of equity.
     """
 
     days: int | Ints
@@ -50,14 +56,15 @@ class Figures(NamedTuple):
     sortino: Floats
     calmar: Floats
     max_drawdown: Floats
-    days_held: (
-        Floats  # share of days on which coins were held; a backtest's exposure is a share of equity
-    )
+    days_held: Floats
     orders: Ints
 
 
 class Rule(NamedTuple):
-    """What makes a set the best: a weighted sum of figures named in `OBJECTIVES`, with few enough falls and orders enough."""
+    """What makes a parameter set the best: the largest weighted sum of figures of `OBJECTIVES`.
+
+    Only sets with enough orders and a small enough drawdown count.
+    """
 
     weights: Mapping[str, float]
     min_orders: int
@@ -67,18 +74,25 @@ class Rule(NamedTuple):
 def from_returns(
     daily_returns: Floats, exposed: NDArray[np.bool_], orders: Ints, edges: Ints
 ) -> Segments:
-    """Segments of return series; for few sets, as the series are days x sets, and so are the days exposed and the orders of each day.
+    """Segments of return series; only for few parameter sets.
+
+    Parameters
+    ----------
+    daily_returns, exposed, orders : days x sets: returns, whether coins were held, orders filled.
+    edges : of the segments, as in `Partition`.
 
     Raises
     ------
-    ValueError : a return that is not a finite number above -1: there is no log of a value of nothing.
+    ValueError
+        A return that is not a finite number above -1: a value of 0 has no logarithm.
 
     """
     unusable = np.argwhere(~(np.isfinite(daily_returns) & (daily_returns > -1.0)))
     if len(unusable):
-        day, one = unusable[0]
+        day, column = unusable[0]
         raise ValueError(
-            f"return of set {one} on day {day}: {daily_returns[day, one]}, must be a finite number above -1"
+            f"return of set {column} on day {day}: {daily_returns[day, column]},"
+            " must be a finite number above -1"
         )
     first = np.asarray(edges)[:-1]
     logs = np.log1p(daily_returns)
@@ -87,25 +101,34 @@ def from_returns(
         np.stack(line, axis=1).astype(np.float32) for line in zip(*paths, strict=True)
     )
 
-    def added(values: NDArray[Any]) -> NDArray[Any]:
+    def total_by_segment(values: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(np.add.reduceat(values, first, axis=0).T)
 
-    downside = added(np.minimum(daily_returns, 0.0) ** 2).astype(np.float32)
-    days_held, ordered = (added(np.asarray(values, dtype=np.int64)) for values in (exposed, orders))
-    sums = added(daily_returns), added(daily_returns**2), downside
+    downside = total_by_segment(np.minimum(daily_returns, 0.0) ** 2).astype(np.float32)
+    days_held, ordered = (
+        total_by_segment(np.asarray(values, dtype=np.int64)) for values in (exposed, orders)
+    )
     return Segments(
-        *sums, growth, highest, lowest, fall, days_held.astype(np.uint16), ordered.astype(np.int32)
+        total=total_by_segment(daily_returns),
+        squares=total_by_segment(daily_returns**2),
+        downside=downside,
+        growth=growth,
+        highest=highest,
+        lowest=lowest,
+        fall=fall,
+        exposed=days_held.astype(np.uint16),
+        orders=ordered.astype(np.int32),
     )
 
 
-def of_sets(segments: Segments, rows: Ints | slice) -> Segments:
-    """The segments of some sets only."""
+def select_sets(segments: Segments, rows: Ints | slice) -> Segments:
+    """The segments of some parameter sets."""
     lines: Any = (line[rows] for line in segments)
     return Segments(*lines)
 
 
 def block_sums(segments: Segments, partition: Partition) -> BlockSums:
-    """What `luck.cscv.overfitting` reads: the segments of a block added up."""
+    """The input of `statistics.cscv.overfitting`: the segments of each block added up."""
     first = np.flatnonzero(np.diff(partition.block, prepend=-1))
     lines = (
         np.broadcast_to(partition.lengths, segments.total.shape),
@@ -118,23 +141,25 @@ def block_sums(segments: Segments, partition: Partition) -> BlockSums:
 
 
 def figures(segments: Segments, lengths: Ints, chosen: NDArray[np.bool_] | Ints) -> Figures:
-    """Figures of each set's path made of the chosen segments one after the other.
+    """Figures of each parameter set on the path of the chosen segments, joined in order.
 
     Parameters
     ----------
-    segments : of the sets.
+    segments : of the parameter sets.
     lengths : days of each segment (`Partition.lengths`).
     chosen : which segments, one truth value a segment, or their numbers in order.
 
     Returns
     -------
-    Definitions of `backtests.performance.metrics`: 365 days a year, standard deviation with ddof = 1. A ratio is 0 where it does not exist:
-    no variation, no downside, no drawdown. It is 0 as well where coins were never held, as in `luck.cscv`: interest that is
-    paid for two days at once after a gap would make a ratio of a thousand.
+    Definitions of `performance.metrics`: 365 days a year, standard deviation with ddof = 1. A ratio
+    is 0 where it does not exist: no variation, no downside, no drawdown. It is 0 as well where
+    coins were never held, as in `statistics.cscv`: interest paid for two days at once after a gap
+    would make a ratio of a thousand.
 
     Raises
     ------
-    ValueError : no day was chosen.
+    ValueError
+        No day was chosen.
 
     """
     order: Ints = (
@@ -145,24 +170,29 @@ def figures(segments: Segments, lengths: Ints, chosen: NDArray[np.bool_] | Ints)
         raise ValueError("chosen: no segment, must be one day or more")
     parts = range(0, max(len(segments.total), 1), SETS_AT_ONCE)
     sums = np.concatenate(
-        [_joined(of_sets(segments, slice(first, first + SETS_AT_ONCE)), order) for first in parts],
+        [
+            _join(select_sets(segments, slice(first, first + SETS_AT_ONCE)), order)
+            for first in parts
+        ],
         axis=1,
     )
-    return _figures(days, *sums)
+    return _figures(days, sums)
 
 
-def objective(found: Figures, rule: Rule) -> Floats:
-    """What the search maximises: `merit`, and -inf where a set has fewer orders or a deeper drawdown than the rule allows."""
-    allowed = (found.orders >= rule.min_orders) & (found.max_drawdown <= rule.max_drawdown)
-    return np.where(allowed, merit(found, rule), -np.inf)
+def objective(measured: Figures, rule: Rule) -> Floats:
+    """What the search maximises: `merit`, or -inf where a set breaks a constraint of the rule."""
+    orders, drawdown = measured.orders, measured.max_drawdown
+    allowed = (orders >= rule.min_orders) & (drawdown <= rule.max_drawdown)
+    return np.where(allowed, merit(measured, rule), -np.inf)
 
 
-def merit(found: Figures, rule: Rule) -> Floats:
-    """The rule's weighted sum of figures, whatever else it demands: for days on which the set was not chosen.
+def merit(measured: Figures, rule: Rule) -> Floats:
+    """The rule's weighted sum of figures without its constraints: for out-of-sample days.
 
     Raises
     ------
-    ValueError : a weight for something that is no objective.
+    ValueError
+        A weight for a figure that is not one of `OBJECTIVES`.
 
     """
     unknown = sorted(set(rule.weights) - set(OBJECTIVES))
@@ -170,14 +200,14 @@ def merit(found: Figures, rule: Rule) -> Floats:
         raise ValueError(f"objective: {unknown[0]}, must be of {', '.join(OBJECTIVES)}")
     return np.asarray(
         sum(
-            (weight * getattr(found, name) for name, weight in rule.weights.items()),
-            start=np.zeros(len(found.sharpe)),
+            (weight * getattr(measured, name) for name, weight in rule.weights.items()),
+            start=np.zeros(len(measured.sharpe)),
         )
     )
 
 
 def best(scores: Floats, default: int) -> int:
-    """Row of the highest score; of equals the default's, or the first."""
+    """Row of the highest score; among equals the default's, or the first."""
     highest = int(scores.argmax())
     return default if scores[default] == scores[highest] else highest
 
@@ -185,7 +215,10 @@ def best(scores: Floats, default: int) -> int:
 def choose(
     segments: Segments, lengths: Ints, rule: Rule, part: NDArray[np.bool_], default: int
 ) -> tuple[int, float]:
-    """The best set on a part of the segments and its objective; the default set and NaN where no set held coins or none kept the rule."""
+    """The best parameter set on a part of the segments, and its objective.
+
+    The default set and NaN where no set held coins or none meets the constraints.
+    """
     if not segments.exposed[:, part].any():
         return default, np.nan
     scores = objective(figures(segments, lengths, part), rule)
@@ -196,14 +229,14 @@ def choose(
 def figures_by_part(
     segments: Segments, lengths: Ints, rows: Ints, parts: Sequence[NDArray[np.bool_]]
 ) -> Figures:
-    """Figures of set rows[i] on the segments parts[i], one entry a part; so are the `days`."""
-    found = [
-        figures(of_sets(segments, slice(row, row + 1)), lengths, part)
+    """Figures of set rows[i] on the segments parts[i], one entry for each part."""
+    measured = [
+        figures(select_sets(segments, slice(row, row + 1)), lengths, part)
         for row, part in zip(rows, parts, strict=True)
     ]
     return Figures(
         *(
-            np.array([getattr(one, name) for one in found]).reshape(len(found))
+            np.array([getattr(part, name) for part in measured]).reshape(len(measured))
             for name in Figures._fields
         )
     )
@@ -220,8 +253,8 @@ def _path(logs: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     )
 
 
-def _joined(part: Segments, order: Ints) -> Floats:
-    """Total, squares, downside, growth, fall, exposed and orders of the path along `order`, 7 x sets."""
+def _join(part: Segments, order: Ints) -> Floats:
+    """Total, squares, downside, growth, fall, exposed, orders along `order`, 7 x sets."""
     lines: Any = (np.ascontiguousarray(line[:, order].T, dtype=np.float64) for line in part)
     path = Segments(*lines)
     growth, highest, fall = np.zeros((3, len(part.total)))
@@ -236,16 +269,9 @@ def _joined(part: Segments, order: Ints) -> Floats:
     return np.stack((total, squares, downside, growth, fall, exposed, orders))
 
 
-def _figures(
-    days: int,
-    total: Floats,
-    squares: Floats,
-    downside: Floats,
-    growth: Floats,
-    fall: Floats,
-    exposed: Floats,
-    orders: Floats,
-) -> Figures:
+def _figures(days: int, sums: Floats) -> Figures:
+    """Figures from what `_join` returns."""
+    total, squares, downside, growth, fall, exposed, orders = sums
     spread = days * squares - total * total  # days * (days - 1) * variance
     pairs = days * (days - 1.0)
     varies = spread > NO_SPREAD * days * squares

@@ -1,4 +1,4 @@
-"""The sets of a search: values of parameters by place in their lists, and the settings they make."""
+"""The parameter sets of a search, as codes: indices into the lists of values."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from config.settings import ConfigError, Settings, changed
+from config.settings import ConfigError, Settings, with_changes
 from config.tuned import TUNABLE
 from config.tuning import Axis as GivenAxis
 
-AS_IT_STANDS = -1  # the code of a parameter that is not tried: the settings' own value
+CURRENT = -1  # the code of a parameter that keeps the value of the current settings
 OF_PRICES = (
     "symbols",
     "symbol",
@@ -29,7 +29,10 @@ Codes = NDArray[np.int16]  # sets x axes
 
 
 class Axis(NamedTuple):
-    """One parameter by its dotted key, its values in order, and the values of others with which alone it is tried."""
+    """One parameter: its dotted key and its values in order.
+
+    `when` names the values of other parameters with which alone it is tried.
+    """
 
     key: str
     values: tuple[Any, ...]
@@ -37,10 +40,10 @@ class Axis(NamedTuple):
 
 
 class Space(NamedTuple):
-    """What is searched. `standing` has the settings' own value of each axis."""
+    """What is searched. `current` has the value of the current settings on each axis."""
 
     axes: tuple[Axis, ...]
-    standing: tuple[Any, ...]
+    current: tuple[Any, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -48,56 +51,59 @@ class Space(NamedTuple):
         return tuple(axis.key for axis in self.axes)
 
     def point(self, codes: Sequence[int] | Codes) -> dict[str, Any]:
-        """The values of one set by key; of a parameter that is not tried there, the settings' own."""
-        pairs = zip(self.axes, self.standing, codes, strict=True)
+        """The values of one parameter set by key; the current value where none is tried."""
+        pairs = zip(self.axes, self.current, codes, strict=True)
         return {
-            axis.key: standing if code == AS_IT_STANDS else axis.values[code]
-            for axis, standing, code in pairs
+            axis.key: current if code == CURRENT else axis.values[code]
+            for axis, current, code in pairs
         }
 
     def defaults(self) -> Codes:
-        """The settings as they stand, one row."""
-        return np.full((1, len(self.axes)), AS_IT_STANDS, dtype=np.int16)
+        """The current settings, one row."""
+        return np.full((1, len(self.axes)), CURRENT, dtype=np.int16)
 
     def combinations(self) -> int:
-        """How many sets a grid has before conditions make some of them alike."""
+        """Number of parameter sets of a grid before conditions make some of them equal."""
         return prod(len(axis.values) for axis in self.axes)
 
     def grid(self) -> Codes:
-        """Every set once, the last axis changing fastest."""
+        """Every parameter set once, the last axis changing fastest."""
         every = np.array(
             list(product(*(range(len(axis.values)) for axis in self.axes))), dtype=np.int16
         )
         return self.distinct(every)
 
-    def drawn(self, count: int, seed: int) -> Codes:
-        """`count` different sets, each value as likely as the next; fewer where the space has no more."""
+    def draw(self, count: int, seed: int) -> Codes:
+        """`count` different parameter sets, each value equally likely; fewer in a small space."""
         random = np.random.default_rng(seed)
-        found, idle = self.distinct(self.defaults())[:0], 0
-        while len(found) < count and idle < PATIENCE:
-            size = max(
-                DRAWS_AT_ONCE, len(found)
-            )  # as many again: few rounds, each of which sorts all there are
+        codes, idle = self.distinct(self.defaults())[:0], 0
+        while len(codes) < count and idle < PATIENCE:
+            # As many again as there are: each round sorts all of them, so rounds must be few.
+            size = max(DRAWS_AT_ONCE, len(codes))
             draws = [
                 random.integers(len(axis.values), size=size, dtype=np.int16) for axis in self.axes
             ]
-            more = self.distinct(np.concatenate([found, np.column_stack(draws)]))
-            idle = idle + 1 if len(more) == len(found) else 0
-            found = more
-        return found[:count]
+            more = self.distinct(np.concatenate([codes, np.column_stack(draws)]))
+            idle = idle + 1 if len(more) == len(codes) else 0
+            codes = more
+        return codes[:count]
 
     def distinct(self, codes: Codes) -> Codes:
-        """`codes` with the axes that are not tried taken out, each set once, in order of first appearance, without the settings as they stand."""
-        tried = codes.copy()
+        """Each parameter set once, in order of first appearance, without the current settings.
+
+        Axes that are not tried in a set, and values equal to the current ones, become `CURRENT`.
+        """
+        reduced = codes.copy()
         for axis in self.in_order():
-            tried[~self.tried(axis, tried), self.keys.index(axis.key)] = AS_IT_STANDS
-        for place, (axis, standing) in enumerate(zip(self.axes, self.standing, strict=True)):
-            if standing in axis.values:
-                tried[tried[:, place] == axis.values.index(standing), place] = AS_IT_STANDS
-        _, first = np.unique(tried, axis=0, return_index=True)
-        kept: Codes = tried[np.sort(first)]
-        some: Codes = kept[(kept != AS_IT_STANDS).any(axis=1)]
-        return some
+            reduced[~self.applies(axis, reduced), self.keys.index(axis.key)] = CURRENT
+        for column, (axis, current) in enumerate(zip(self.axes, self.current, strict=True)):
+            if current in axis.values:
+                same = reduced[:, column] == axis.values.index(current)
+                reduced[same, column] = CURRENT
+        _, first = np.unique(reduced, axis=0, return_index=True)
+        unique: Codes = reduced[np.sort(first)]
+        changing: Codes = unique[(unique != CURRENT).any(axis=1)]
+        return changing
 
     def in_order(self) -> list[Axis]:
         """Each axis after those its conditions name.
@@ -105,7 +111,7 @@ class Space(NamedTuple):
         Raises
         ------
         ConfigError
-            Conditions wait for one another.
+            Conditions depend on one another in a circle.
 
         """
         ordered: list[Axis] = []
@@ -114,22 +120,22 @@ class Space(NamedTuple):
             placed = {axis.key for axis in ordered}
             ready = [axis for axis in left if axis.when.keys() <= placed]
             if not ready:
+                waiting = ", ".join(axis.key for axis in left)
                 raise ConfigError(
-                    f"tune.space: the conditions of {', '.join(axis.key for axis in left)} wait for one another"
+                    f"tune.space: the conditions of {waiting} depend on one another in a circle"
                 )
             ordered += ready
             left = [axis for axis in left if axis not in ready]
         return ordered
 
-    def tried(self, axis: Axis, codes: Codes) -> NDArray[np.bool_]:
-        """In which sets the conditions of `axis` hold."""
+    def applies(self, axis: Axis, codes: Codes) -> NDArray[np.bool_]:
+        """In which parameter sets the conditions of `axis` hold."""
         holds = np.ones(len(codes), dtype=bool)
         for key, allowed in axis.when.items():
-            other = self.keys.index(key)
-            of_code = [
-                value in allowed for value in (*self.axes[other].values, self.standing[other])
-            ]  # the last is reached by -1
-            holds &= np.array(of_code)[codes[:, other]]
+            column = self.keys.index(key)
+            values = (*self.axes[column].values, self.current[column])  # code -1 is the last
+            of_code = [value in allowed for value in values]
+            holds &= np.array(of_code)[codes[:, column]]
         return holds
 
 
@@ -139,96 +145,103 @@ def space_of(settings: Settings) -> Space:
     Raises
     ------
     ConfigError
-        Nothing is searched; a key that is no parameter, a value the settings refuse, a condition that can never hold.
+        Nothing is searched; a key is no parameter; the settings refuse a value; a condition can
+        never hold.
 
     """
     given = settings.tune.space
     if not given:
         raise ConfigError(
-            "tune.space: names no parameter; search those of config/tune.toml with --config config/tune.toml, or name your own"
+            "tune.space: names no parameter; search those of config/tune.toml with"
+            " --config config/tune.toml, or name your own"
         )
-    axes = tuple(_axis(key, one, settings) for key, one in given.items())
+    axes = tuple(_axis(key, axis, settings) for key, axis in given.items())
     space = Space(axes, tuple(_value(settings, axis.key) for axis in axes))
-    found = space._replace(
+    checked = space._replace(
         axes=tuple(axis._replace(when=_when(axis, space, settings)) for axis in axes)
     )
-    found.in_order()
-    return found
+    checked.in_order()
+    return checked
 
 
 def _when(axis: Axis, space: Space, settings: Settings) -> dict[str, tuple[Any, ...]]:
     """An axis's conditions, their values as the settings have them."""
-    found = {}
-    for other, allowed in axis.when.items():
+    conditions = {}
+    for key, allowed in axis.when.items():
         name = f"tune.space.{axis.key}.when"
-        if other not in space.keys or other == axis.key:
+        if key not in space.keys or key == axis.key:
             raise ConfigError(
-                f"{name}: {other} is no other parameter that is searched; searched are {', '.join(space.keys)}"
+                f"{name}: {key} is not another parameter of this search;"
+                f" searched are {', '.join(space.keys)}"
             )
-        place = space.keys.index(other)
-        values, standing = space.axes[place].values, space.standing[place]
-        found[other] = tuple(
-            _value(changed(settings, {other: value}, name), other) for value in allowed
+        column = space.keys.index(key)
+        values, current = space.axes[column].values, space.current[column]
+        conditions[key] = tuple(
+            _value(with_changes(settings, {key: value}, name), key) for value in allowed
         )
-        for value in found[other]:
-            if value not in (*values, standing):
+        for value in conditions[key]:
+            if value not in (*values, current):
                 raise ConfigError(
-                    f"{name}: {other} is never {value}; its values are {', '.join(map(str, values))} and, as it stands, {standing}"
+                    f"{name}: {key} is never {value}; its values are"
+                    f" {', '.join(map(str, values))} and, in the current settings, {current}"
                 )
-    return found
+    return conditions
 
 
 def variants(settings: Settings, space: Space) -> list[Settings]:
-    """Settings that between them read all prices that any set may read."""
+    """Settings that between them read all prices that any parameter set may read."""
     switches = [axis for axis in space.axes if not axis.key.startswith(("gate.", "allocation."))]
     return [
-        changed(settings, {axis.key: value}, f"tune.space.{axis.key}")
+        with_changes(settings, {axis.key: value}, f"tune.space.{axis.key}")
         for axis in switches
         for value in axis.values
     ]
 
 
 def _axis(key: str, given: GivenAxis, settings: Settings) -> Axis:
+    name = f"tune.space.{key}"
     if key.partition(".")[0] not in TUNABLE or key.rpartition(".")[2] in OF_PRICES:
         raise ConfigError(
-            f"tune.space.{key}: is no parameter of the strategy; searched are keys of {', '.join(TUNABLE)}"
+            f"{name}: is not a parameter of the strategy;"
+            f" only keys of {', '.join(TUNABLE)} can be searched"
         )
     if key.startswith("haircuts.") and key.endswith(".enabled"):
         raise ConfigError(
-            f"tune.space.{key}: its file is read for all sets or for none; enable it and search its factor, of which 1.0 cuts nothing"
+            f"{name}: its file is read for all parameter sets or for none;"
+            " enable it and search its factor (1.0 has no effect)"
         )
-    listed = _listed(given, isinstance(_value(settings, key), int))
-    values = [_value(changed(settings, {key: value}, f"tune.space.{key}"), key) for value in listed]
-    if twice := [value for place, value in enumerate(values) if value in values[:place]]:
-        raise ConfigError(f"tune.space.{key}: {twice[0]!r} stands twice")
+    listed = _values(given, whole=isinstance(_value(settings, key), int))
+    values = [_value(with_changes(settings, {key: value}, name), key) for value in listed]
+    if repeated := [value for number, value in enumerate(values) if value in values[:number]]:
+        raise ConfigError(f"{name}: {repeated[0]!r} is listed twice")
     return Axis(
         key, tuple(values), {other: tuple(allowed) for other, allowed in given.when.items()}
     )
 
 
-def _listed(given: GivenAxis, whole: bool) -> list[Any]:
+def _values(given: GivenAxis, *, whole: bool) -> list[Any]:
     """The values of an axis; those of a range of whole numbers are rounded, each once."""
     if given.values is not None:
         return list(given.values)
     spaced: Any = np.geomspace if given.log else np.linspace
     steps = 1 if given.low == given.high else given.steps
-    found = [float(f"{value:.{DIGITS}g}") for value in spaced(given.low, given.high, steps)]
-    return list(dict.fromkeys(round(value) for value in found)) if whole else found
+    values = [float(f"{value:.{DIGITS}g}") for value in spaced(given.low, given.high, steps)]
+    return list(dict.fromkeys(round(value) for value in values)) if whole else values
 
 
 def _value(settings: Settings, key: str) -> Any:
-    """What the settings have under a dotted key.
+    """The value under a dotted key of the settings.
 
     Raises
     ------
     ConfigError
-        There is no such key, with its nearest neighbour.
+        There is no such key; the message names the nearest one.
 
     """
-    found: Any = settings
+    value: Any = settings
     for part in key.split("."):
-        if part not in getattr(type(found), "model_fields", ()):
-            changed(settings, {key: 0}, f"tune.space.{key}")  # names what is wrong with the key
+        if part not in getattr(type(value), "model_fields", ()):
+            with_changes(settings, {key: 0}, f"tune.space.{key}")  # names the nearest key
             raise ConfigError(f"tune.space.{key}: is no parameter")
-        found = getattr(found, part)
-    return found
+        value = getattr(value, part)
+    return value

@@ -1,4 +1,4 @@
-"""Many parameter sets, each a whole backtest of the kernel, and what is kept of each: sums by segment."""
+"""Many parameter sets, each a whole backtest of the kernel, of which sums by segment are kept."""
 
 from typing import NamedTuple
 
@@ -8,77 +8,92 @@ from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Account, Bars, Gate, Orders, Sessions
 from backtests.engine.compiled import compiled
 from backtests.engine.kernel import gate_of, trade
-from backtests.tuning.search.precomputed import Places, Stacks
+from backtests.tuning.search.precomputed import FeatureArrays, Indices
 from backtests.tuning.search.segment_stats import Segments
 from brokers.orders.fills import Costs
 from strategies.breakout import CONFIRMED, BreakoutRules, Changes
 from strategies.decision import DecisionRules
 from strategies.indicators import Floats, Ints
 
-# Of `stacks.GROUPS` the first ones make a gate. It stands here because numba would not notice that another file's constant has changed.
+# The first groups of `precomputed.GROUPS` determine the gate. The number stands here because numba
+# would not notice that a constant of another file has changed.
 GATE_GROUPS = 6
 
 
 class Days(NamedTuple):
-    """`rows`: last bar of each day; `edges`: first daily return of each segment, and their number; `segment` of each bar."""
+    """Where days and segments begin, for `store_segments`.
+
+    `rows`: last bar of each day. `edges`: first daily return of each segment, then the number of
+    returns. `segment`: of each bar.
+    """
 
     rows: Ints
     edges: Ints
     segment: Ints
 
 
-class Room(NamedTuple):
-    """What one thread writes into."""
+class Workspace(NamedTuple):
+    """Arrays that one thread writes into, used again for every parameter set."""
 
-    lines: Gate
-    turned: Gate
+    gate: Gate
+    shifted_gate: Gate
     changes: Changes
     equity: Floats
     cash: Floats
     orders: Orders
 
 
-def room_for(sessions: Sessions, bars: Bars) -> Room:
-    """Room for runs on these sessions and bars, one after the other."""
-    lines, turned_lines = (
+def make_workspace(sessions: Sessions, bars: Bars) -> Workspace:
+    """A workspace for runs on these sessions and bars."""
+    gate, shifted_gate = (
         Gate(*np.zeros((len(Gate._fields), len(sessions.close)))) for _ in range(2)
     )
-    lines = lines._replace(stale=sessions.lines.stale)
+    gate = gate._replace(stale=sessions.lines.stale)
     changes = Changes(*(np.empty_like(line) for line in sessions.changes))
     equity, cash = np.empty((2, len(bars.time)))
-    return Room(lines, turned_lines, changes, equity, cash, arrays.room(bars.close.size))
+    return Workspace(gate, shifted_gate, changes, equity, cash, arrays.room(bars.close.size))
 
 
-def empty(sets: int, segments: int) -> Segments:
-    """Room for so many."""
+def empty_segments(sets: int, segments: int) -> Segments:
+    """Arrays of zeros, sets x segments, to be written by `sweep_sets`."""
     kinds = (*[np.float64] * 2, *[np.float32] * 5, np.uint16, np.int32)
     return Segments(*(np.zeros((sets, segments), dtype=kind) for kind in kinds))
 
 
 @compiled
-def run_one(
+def run_planned_set(  # noqa: PLR0917  # compiled: keywords would be looked up at every call
     row: int,
-    places: Places,
-    stacks: Stacks,
+    indices: Indices,
+    features: FeatureArrays,
     sessions: Sessions,
     bars: Bars,
     costs: Costs,
     account: Account,
-    room: Room,
-    turn: int,
+    space: Workspace,
+    shift: int,
 ) -> int:
-    """The whole backtest of one set of a plan, into `room`, its gate moved by `turn` sessions within the traded window; the number of orders."""
-    set_gate(row, places, stacks, sessions, bars, room, turn)
-    return trade_set(row, places, stacks, bars, costs, account, room, turn)
+    """The whole backtest of one parameter set of a plan, written into `space`.
+
+    Its gate is moved `shift` sessions later within the traded window. Returns the number of orders.
+    """
+    set_gate(row, indices, features, sessions, bars, space, shift)
+    return trade_set(row, indices, features, bars, costs, account, space, shift)
 
 
 @compiled
-def set_gate(
-    row: int, places: Places, stacks: Stacks, sessions: Sessions, bars: Bars, room: Room, turn: int
+def set_gate(  # noqa: PLR0917  # compiled
+    row: int,
+    indices: Indices,
+    features: FeatureArrays,
+    sessions: Sessions,
+    bars: Bars,
+    space: Workspace,
+    shift: int,
 ) -> None:
-    """Write one set's gate into `room`."""
-    place = places[row]
-    b, c, filled = stacks.breakout[place[0]], stacks.ceilings[place[4]], stacks.filled[place[3]]
+    """Write the gate of one parameter set into `space`."""
+    index = indices[row]
+    b, c = features.breakout[index[0]], features.ceilings[index[4]]
+    filled = features.filled[index[3]]
     breakouts = BreakoutRules(
         int(b[0]),
         int(b[1]),
@@ -91,56 +106,78 @@ def set_gate(
         b[8],
         int(b[9]),
     )
-    shown = room.lines.filled
+    shown = space.gate.filled
     for session in range(len(filled)):
         shown[session] = filled[session]
-    own = Sessions(
-        sessions.known_at, sessions.close, sessions.records, stacks.average[place[1]], stacks.confirming[place[2]], filled,
-        stacks.haircut[place[5]], room.lines, room.changes,
-    )  # fmt: skip
+    of_set = Sessions(
+        sessions.known_at,
+        sessions.close,
+        sessions.records,
+        features.average[index[1]],
+        features.confirming[index[2]],
+        filled,
+        features.haircut[index[5]],
+        space.gate,
+        space.changes,
+    )
     first = max(bars.session[0], 0)
-    gate_of(own, breakouts, c[0], c[1], first)
-    if turn > 0:
-        turned(room.lines, sessions.known_at, first, bars.session[-1], turn, room.turned)
+    gate_of(of_set, breakouts, c[0], c[1], first)
+    if shift > 0:
+        last = bars.session[-1]
+        shift_circularly(space.gate, sessions.known_at, first, last, shift, space.shifted_gate)
 
 
 @compiled
-def trade_set(
+def trade_set(  # noqa: PLR0917  # compiled
     row: int,
-    places: Places,
-    stacks: Stacks,
+    indices: Indices,
+    features: FeatureArrays,
     bars: Bars,
     costs: Costs,
     account: Account,
-    room: Room,
-    turn: int,
+    space: Workspace,
+    shift: int,
 ) -> int:
-    """Trade one set through the gate that `room` holds; the number of orders."""
-    place = places[row]
-    d = stacks.decision[place[8]]
+    """Trade one parameter set through the gate in `space`; returns the number of orders."""
+    index = indices[row]
+    d = features.decision[index[8]]
     rules = DecisionRules(
-        stacks.weights[place[8]], stacks.lags[place[8]], d[0] != 0.0, int(d[1]), d[2], d[3], d[4], d[5], int(d[6]), int(d[7])
-    )  # fmt: skip
+        features.weights[index[8]],
+        features.lags[index[8]],
+        d[0] != 0.0,
+        int(d[1]),
+        d[2],
+        d[3],
+        d[4],
+        d[5],
+        int(d[6]),
+        int(d[7]),
+    )
     lines = Bars(
         bars.time,
         bars.session,
         bars.settled,
         bars.open,
         bars.close,
-        stacks.own_average[place[6]],
-        stacks.volatility[place[7]],
+        features.own_average[index[6]],
+        features.volatility[index[7]],
         bars.missing,
     )
-    gate = room.turned if turn > 0 else room.lines
-    return trade(gate, lines, rules, costs, account, room.equity, room.cash, room.orders)
+    gate = space.shifted_gate if shift > 0 else space.gate
+    return trade(gate, lines, rules, costs, account, space.equity, space.cash, space.orders)
 
 
 @compiled
-def turned(gate: Gate, known_at: Floats, first: int, last: int, turn: int, out: Gate) -> None:
-    """As `random_gates.shifted` within the sessions `first` to `last`: the gate `turn` sessions later in a circle."""
+def shift_circularly(  # noqa: PLR0917  # compiled
+    gate: Gate, known_at: Floats, first: int, last: int, shift: int, out: Gate
+) -> None:
+    """Write `gate` moved `shift` sessions later in a circle of the sessions `first` to `last`.
+
+    The same operation as `random_gates.shift_circularly`, without new arrays.
+    """
     sessions, since, was_open = last - first + 1, np.nan, False
     for session in range(sessions):
-        to, source = first + session, first + (session - turn) % sessions
+        to, source = first + session, first + (session - shift) % sessions
         is_open = gate.state[source] == CONFIRMED
         if is_open and not was_open:
             since = known_at[to]
@@ -154,41 +191,54 @@ def turned(gate: Gate, known_at: Floats, first: int, last: int, turn: int, out: 
 
 
 @compiled
-def sweep_sets(
-    order: Ints, places: Places, stacks: Stacks, sessions: Sessions, bars: Bars, costs: Costs, account: Account, days: Days, room: Room,
-    found: Segments, first: int, last: int, turn: int,
-) -> None:  # fmt: skip
-    """Run the sets order[first] to before order[last], each gate moved by `turn` sessions, and write what is kept of them into `found`.
+def sweep_sets(  # noqa: PLR0917  # compiled
+    order: Ints,
+    indices: Indices,
+    features: FeatureArrays,
+    sessions: Sessions,
+    bars: Bars,
+    costs: Costs,
+    account: Account,
+    days: Days,
+    space: Workspace,
+    segments: Segments,
+    first: int,
+    last: int,
+    shift: int,
+) -> None:
+    """Run the parameter sets order[first] to before order[last] and write them into `segments`.
 
-    Neighbours in `order` that have a gate in common share it.
+    Each gate is moved `shift` sessions later. Neighbours in `order` with equal gates share one.
     """
-    segment, ordered = days.segment, found.orders
-    for one in range(first, last):
-        row = order[one]
-        if one == first or not same_gate(places[row], places[order[one - 1]]):
-            set_gate(row, places, stacks, sessions, bars, room, turn)
-        orders = trade_set(row, places, stacks, bars, costs, account, room, turn)
-        status, filled = room.orders.status, room.orders.filled
-        for number in range(orders):
-            if status[number] == kernel.FILLED:
-                ordered[row, segment[filled[number]]] += 1
-        keep(row, room.equity, room.cash, days.rows, days.edges, found)
+    segment, ordered = days.segment, segments.orders
+    for number in range(first, last):
+        row = order[number]
+        if number == first or not same_gate(indices[row], indices[order[number - 1]]):
+            set_gate(row, indices, features, sessions, bars, space, shift)
+        orders = trade_set(row, indices, features, bars, costs, account, space, shift)
+        status, filled = space.orders.status, space.orders.filled
+        for entry in range(orders):
+            if status[entry] == kernel.FILLED:
+                ordered[row, segment[filled[entry]]] += 1
+        store_segments(row, space.equity, space.cash, days.rows, days.edges, segments)
 
 
 @compiled
-def same_gate(place: Places, other: Places) -> bool:
-    """Whether two sets run on the same entries of the stacks that make a gate."""
+def same_gate(index: Indices, other: Indices) -> bool:
+    """Whether two parameter sets use the same rows of all arrays that determine a gate."""
     same = True
     for group in range(GATE_GROUPS):
-        same = same and place[group] == other[group]
+        same = same and index[group] == other[group]
     return same
 
 
 @compiled
-def keep(row: int, equity: Floats, cash: Floats, rows: Ints, edges: Ints, found: Segments) -> None:
-    """Sum one set's daily returns by segment."""
-    # Local names, because every access to an array inside a tuple costs an atomic reference count.
-    totals, squared, downsides, growths, highs, lows, falls, held, _ = found
+def store_segments(  # noqa: PLR0917  # compiled
+    row: int, equity: Floats, cash: Floats, rows: Ints, edges: Ints, segments: Segments
+) -> None:
+    """Sum the daily returns of one parameter set by segment."""
+    # Local names, because every access to an array in a tuple costs an atomic reference count.
+    totals, squared, downsides, growths, highs, lows, falls, held, _ = segments
     value = equity[rows[0]]
     for segment in range(len(edges) - 1):
         start = high = low = peak = value
@@ -211,11 +261,7 @@ def keep(row: int, equity: Floats, cash: Floats, rows: Ints, edges: Ints, found:
                     high = max(high, now)
                     peak = max(peak, now)
                 value = now
-        totals[row, segment], squared[row, segment], downsides[row, segment], held[row, segment] = (
-            total,
-            squares,
-            downside,
-            exposed,
-        )
+        totals[row, segment], squared[row, segment] = total, squares
+        downsides[row, segment], held[row, segment] = downside, exposed
         growths[row, segment], highs[row, segment] = np.log(value / start), np.log(high / start)
         lows[row, segment], falls[row, segment] = np.log(low / start), -np.log(deepest)

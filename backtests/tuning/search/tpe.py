@@ -1,7 +1,7 @@
-"""A search led by what it has found so far: Optuna's tree-structured Parzen estimator, kept in SQLite."""
+"""A search that learns from its results: Optuna's tree-structured Parzen estimator."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,71 +9,89 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.tuning.search.batches import Progress, digest, searched
-from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.batches import (
+    Progress,
+    digest,
+    note_kept_sets,
+    search_batches,
+)
+from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, figures, objective
-from backtests.tuning.search.space import AS_IT_STANDS, Codes, Space
+from backtests.tuning.search.space import CURRENT, Codes, Space
 from backtests.tuning.search.splits import Partition
 from config.settings import ConfigError
 from config.tuning import Tune
 
-BATCH = 20  # sets proposed before any of them is known; each batch is one sweep
-WORST = (
-    -1e3
-)  # what the estimator is told of a set that breaks a constraint, or that the settings refuse
-STARTING = 50  # sets drawn at random before the estimator begins
+BATCH = 20  # parameter sets proposed before any of them is known; each batch is one sweep
+WORST = -1e3  # objective reported for a set that breaks a constraint or that the settings refuse
+STARTING = 50  # parameter sets drawn at random before the estimator begins
 
 
-def led(
-    field: Field, partition: Partition, rule: Rule, tune: Tune, cache: Path, progress: Progress
+def search_tpe(
+    evaluator: Evaluator,
+    partition: Partition,
+    *,
+    rule: Rule,
+    tune: Tune,
+    cache: Path,
+    progress: Progress,
 ) -> tuple[Codes, Segments]:
-    """Codes and segments of all sets that were tried, the settings as they stand first.
+    """Codes and segments of all parameter sets that were tried, the current settings first.
 
-    A search that was interrupted goes on where it was; one that is whole is read. Proposals that came up twice count once, since a
-    set that was tried twice is one try.
+    A search that was interrupted goes on where it was; a finished one is read. A set that was
+    proposed twice counts as one trial.
     """
     import optuna
 
-    whole = np.ones(len(partition.lengths), dtype=bool)
     with _quiet():
-        kept = _kept(optuna, field, partition, tune, cache)
+        stored = _open_study(optuna, evaluator, partition, tune, cache)
         study = optuna.create_study(directions=_directions(tune))
-        study.add_trials(kept.get_trials(deepcopy=False))
-        while (done := len(study.get_trials(deepcopy=False))) < tune.sets:
-            progress(done, tune.sets)
-            study.sampler = _sampler(optuna, tune, done)
-            trials = [study.ask() for _ in range(min(BATCH, tune.sets - done))]
-            codes = np.array([_proposed(trial, field.space) for trial in trials], dtype=np.int16)
-            refused = _refused(field, codes)
-            found = figures(
-                field.sweep(np.where(refused[:, None], AS_IT_STANDS, codes), partition.edges),
-                partition.lengths,
-                whole,
-            )
-            for trial, values in zip(trials, _values(found, refused, rule, tune), strict=True):
-                study.tell(trial, values)
-            kept.add_trials(study.get_trials(deepcopy=False)[done:])
+        study.add_trials(stored.get_trials(deepcopy=False))
+        with note_kept_sets(lambda: done, tune.sets):
+            while (done := len(study.get_trials(deepcopy=False))) < tune.sets:
+                progress(done, tune.sets)
+                study.sampler = _sampler(optuna, tune, done)
+                trials = [study.ask() for _ in range(min(BATCH, tune.sets - done))]
+                codes = np.array(
+                    [_propose(trial, evaluator.space) for trial in trials], dtype=np.int16
+                )
+                scores = _scores(evaluator, codes, partition, rule, tune)
+                for trial, values in zip(trials, scores, strict=True):
+                    study.tell(trial, values)
+                stored.add_trials(study.get_trials(deepcopy=False)[done:])
         ended = study.get_trials(deepcopy=False)
-    tried = np.array([_read(trial.params, field.space) for trial in ended], dtype=np.int16)
-    doubtful = np.array([trial.values[0] == WORST for trial in ended])
-    allowed = np.concatenate([tried[~doubtful], tried[doubtful][~_refused(field, tried[doubtful])]])
-    codes = np.concatenate([field.space.defaults(), field.space.distinct(allowed)])
-    return codes, searched(field, codes, partition, cache, progress)
+    codes = _tried_codes(evaluator, ended)
+    return codes, search_batches(evaluator, codes, partition, cache, progress)
 
 
-def _kept(optuna: Any, field: Field, partition: Partition, tune: Tune, cache: Path) -> Any:
-    """The study on disk. Trials are asked for in memory: the estimator reads all of them for each new one, which takes SQLite ten times as long."""
+def _tried_codes(evaluator: Evaluator, trials: Sequence[Any]) -> Codes:
+    """The parameter sets of finished trials that the settings accept, each once."""
+    space = evaluator.space
+    tried = np.array([_codes_of(trial.params, space) for trial in trials], dtype=np.int16)
+    doubtful = np.array([trial.values[0] == WORST for trial in trials])
+    accepted = tried[doubtful][~_refused_sets(evaluator, tried[doubtful])]
+    return np.concatenate(
+        [space.defaults(), space.distinct(np.concatenate([tried[~doubtful], accepted]))]
+    )
+
+
+def _open_study(
+    optuna: Any, evaluator: Evaluator, partition: Partition, tune: Tune, cache: Path
+) -> Any:
+    """The study on disk.
+
+    Trials are asked for in memory: for each new one the estimator reads all of them, which takes
+    SQLite ten times as long.
+    """
     from sqlalchemy.exc import DatabaseError, OperationalError
 
-    asked = repr(
-        (tune.objective, tune.frontier, tune.min_orders, tune.max_drawdown, tune.seed)
-    ).encode()
-    name = digest(field, np.frombuffer(asked, dtype=np.uint8), partition)
+    wanted = (tune.objective, tune.frontier, tune.min_orders, tune.max_drawdown, tune.seed)
+    name = digest(evaluator, np.frombuffer(repr(wanted).encode(), dtype=np.uint8), partition)
     folder = cache / "tune" / name
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "optuna.sqlite"
 
-    def opened() -> Any:
+    def create_or_load() -> Any:
         return optuna.create_study(
             storage=f"sqlite:///{file}",
             study_name=name,
@@ -82,16 +100,19 @@ def _kept(optuna: Any, field: Field, partition: Partition, tune: Tune, cache: Pa
         )
 
     try:
-        return opened()
+        return create_or_load()
     except DatabaseError as error:
         if isinstance(error, OperationalError):  # locked, or a full disk
             raise
         file.unlink(missing_ok=True)  # damaged: as a batch that cannot be read, it is made again
-        return opened()
+        return create_or_load()
 
 
 def _sampler(optuna: Any, tune: Tune, done: int) -> Any:
-    """One for each batch: a search that goes on draws what it would have drawn without the interruption, and nothing a second time."""
+    """The sampler of one batch, seeded by how many trials are done.
+
+    A search that goes on after an interruption draws what it would have drawn without it.
+    """
     seed = int(np.random.SeedSequence((tune.seed, done)).generate_state(1)[0])
     return optuna.samplers.TPESampler(
         seed=seed, n_startup_trials=STARTING, multivariate=True, group=True, constant_liar=True
@@ -102,62 +123,76 @@ def _directions(tune: Tune) -> Any:
     return ["maximize", "minimize"] if tune.frontier else ["maximize"]
 
 
-def _proposed(trial: Any, space: Space) -> list[int]:
-    """Codes of a new set: numbers as places in their order, anything else as a choice. A parameter is asked for where its conditions hold."""
+def _propose(trial: Any, space: Space) -> list[int]:
+    """Codes of a new parameter set; a parameter is asked for only where its conditions hold.
+
+    Numbers are suggested by their position in the list, other values as categories.
+    """
     codes = space.defaults()
     for axis in space.in_order():
-        if space.tried(axis, codes)[0]:
-            places = range(len(axis.values))
+        if space.applies(axis, codes)[0]:
+            positions = range(len(axis.values))
             ordered = all(
                 isinstance(value, int | float) and not isinstance(value, bool)
                 for value in axis.values
             )
-            place = (
-                trial.suggest_int(axis.key, 0, places[-1])
+            codes[0, space.keys.index(axis.key)] = (
+                trial.suggest_int(axis.key, 0, positions[-1])
                 if ordered
-                else trial.suggest_categorical(axis.key, list(places))
+                else trial.suggest_categorical(axis.key, list(positions))
             )
-            codes[0, space.keys.index(axis.key)] = place
     proposed: list[int] = codes[0].tolist()
     return proposed
 
 
-def _read(params: Mapping[str, int], space: Space) -> list[int]:
-    return [params.get(key, AS_IT_STANDS) for key in space.keys]
+def _codes_of(params: Mapping[str, int], space: Space) -> list[int]:
+    return [params.get(key, CURRENT) for key in space.keys]
 
 
-def _refused(field: Field, codes: Codes) -> NDArray[np.bool_]:
-    """Which sets the settings refuse."""
+def _refused_sets(evaluator: Evaluator, codes: Codes) -> NDArray[np.bool_]:
+    """Which parameter sets the settings refuse."""
     half = len(codes) // 2
     if len(codes) <= BATCH:
         try:
             if len(codes):
-                field.plan(codes)
+                evaluator.plan(codes)
             return np.zeros(len(codes), dtype=bool)
         except ConfigError:
             if not half:
                 return np.ones(1, dtype=bool)
-    return np.concatenate([_refused(field, codes[:half]), _refused(field, codes[half:])])
+    halves = codes[:half], codes[half:]
+    return np.concatenate([_refused_sets(evaluator, part) for part in halves])
 
 
-def _values(
-    found: Figures, refused: NDArray[np.bool_], rule: Rule, tune: Tune
+def _scores(
+    evaluator: Evaluator, codes: Codes, partition: Partition, rule: Rule, tune: Tune
 ) -> list[list[float]]:
-    """What the estimator is told of each set."""
-    scores = objective(found, rule)
-    kept = np.isfinite(scores) & ~refused
-    told = (
-        (np.where(kept, found.cagr, WORST), np.where(kept, found.max_drawdown, 1.0))
+    """What is reported to the estimator, one list for each parameter set."""
+    refused = _refused_sets(evaluator, codes)
+    accepted = np.where(refused[:, None], CURRENT, codes)
+    whole = np.ones(len(partition.lengths), dtype=bool)
+    measured = figures(evaluator.sweep(accepted, partition.edges), partition.lengths, whole)
+    return _reported_values(measured, refused, rule, tune)
+
+
+def _reported_values(
+    measured: Figures, refused: NDArray[np.bool_], rule: Rule, tune: Tune
+) -> list[list[float]]:
+    """Return and drawdown, or the objective; the worst value where a set cannot be chosen."""
+    scores = objective(measured, rule)
+    usable = np.isfinite(scores) & ~refused
+    columns = (
+        (np.where(usable, measured.cagr, WORST), np.where(usable, measured.max_drawdown, 1.0))
         if tune.frontier
-        else (np.where(kept, scores, WORST),)
+        else (np.where(usable, scores, WORST),)
     )
-    values: list[list[float]] = np.column_stack(told).tolist()
+    values: list[list[float]] = np.column_stack(columns).tolist()
     return values
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Optuna's log, which would repeat every set, and its notes on what is experimental."""
+    """Without Optuna's log of every trial and its notes on what is experimental."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,1 +1,1 @@
-"""What a search is worth: on days it has not seen, on gates shifted in time, at other costs."""
+"""What a search is worth: out of sample, on gates shifted in time, at other costs."""

@@ -1,9 +1,9 @@
-"""What a search has found, and how much of it is luck: the content of tune.json."""
+"""What a search found, and how much of it is chance: the content of tune.json."""
 
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,11 +14,18 @@ from backtests.statistics.cscv import Overfitting, overfitting
 from backtests.statistics.deflated_sharpe import Deflation, deflate
 from backtests.statistics.intervals import headline_intervals
 from backtests.statistics.spa import SuperiorAbility, superior_ability
-from backtests.tuning.search.evaluator import MOST_SERIES, Field
-from backtests.tuning.search.segment_stats import Figures, block_sums, figures, objective, of_sets
+from backtests.tuning.search.evaluator import MOST_SERIES, Evaluator
+from backtests.tuning.search.segment_stats import (
+    Figures,
+    block_sums,
+    figures,
+    objective,
+    select_sets,
+)
+from backtests.tuning.search.space import Codes
 from backtests.tuning.search.study import DEFAULT, Study, sample_of
-from backtests.tuning.validation import verdict as judging
-from backtests.tuning.validation.engine_check import Agreement, agreement
+from backtests.tuning.validation.checks import Facts
+from backtests.tuning.validation.engine_check import Agreement, check_engines
 from backtests.tuning.validation.leave_one_out import LeaveOneOut, leave_one_out
 from backtests.tuning.validation.robustness import (
     HeatMap,
@@ -28,27 +35,36 @@ from backtests.tuning.validation.robustness import (
     importance,
     neighbours,
 )
-from backtests.tuning.validation.searched_gates import SearchedGates, searched_gates
-from backtests.tuning.validation.stress import Stressed, stressed
-from backtests.tuning.validation.walk_forward import WalkForward, drift, stitched, walk_forward
+from backtests.tuning.validation.searched_gates import SearchedGates, search_shifted_gates
+from backtests.tuning.validation.stress import StressResult, run_stress_tests
+from backtests.tuning.validation.verdict import Verdict, judge
+from backtests.tuning.validation.walk_forward import (
+    WalkForward,
+    drift,
+    stitch_returns,
+    walk_forward,
+)
 from brokers.progress import Progress
 from config.settings import ConfigError, Settings
 from config.tuning import Tune
 from strategies.indicators import Floats
 
 NAMES = tuple(name for name in Figures._fields if name != "days")
-PBO_SETS = 10_000  # more do not make the probability more exact, only slower
-MAPPED = 4  # the most important parameters, each pair of which gets a heat map
+PBO_SETS = 10_000  # more only take longer, the probability gets no more exact
+MAPPED = 4  # the most important parameters: each pair of them gets a heat map
 LIBRARIES = ("numpy", "pandas", "numba", "backtrader")
 
 
 class Findings(NamedTuple):
-    """Everything that was worked out of a study. None: it does not exist, or, on sample prices, would prove nothing."""
+    """All results on a study.
+
+    None: the figure does not exist, or sample prices would prove nothing. `sample` lists the rows
+    whose daily returns were looked at, the best set and the current settings first; `intervals`
+    are of the best set's returns.
+    """
 
     study: Study
-    sample: list[
-        int
-    ]  # rows whose daily returns were looked at, the best set and the settings first
+    sample: list[int]
     overfitting: Overfitting
     deflation: Deflation | None
     ability: SuperiorAbility | None
@@ -59,64 +75,75 @@ class Findings(NamedTuple):
     neighbours: Neighbours
     importance: list[Importance]
     maps: list[HeatMap]
-    stressed: list[Stressed]
+    stress: list[StressResult]
     agreement: Agreement
-    intervals: Mapping[str, Interval]  # of the best set's returns
-    verdict: judging.Verdict | None
+    intervals: Mapping[str, Interval]
+    verdict: Verdict | None
 
 
-def find(field: Field, study: Study, settings: Settings, step: Progress) -> Findings:
-    """Ask everything that a person should know before using the best set."""
-    tune, sampled = settings.tune, field.inputs.prices.sample
+def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress) -> Findings:
+    """Run every test on a study and judge its best parameter set."""
+    tune, sampled = settings.tune, evaluator.inputs.prices.sample
     step("overfitting")
     sample = sample_of(study, MOST_SERIES, tune.seed, list(dict.fromkeys((study.row, DEFAULT))))
-    returns = field.series(study.codes[sample]).returns
-    paid = (1.0 + settings.costs.cash_yield) ** (
-        1.0 / DAYS
-    ) - 1.0  # a day's interest is nobody's skill
-    rows = sample_of(study, PBO_SETS, tune.seed, [study.row])
-    overfit = overfitting(
-        block_sums(of_sets(study.segments, np.array(rows)), study.partition), field.threads
-    )
+    returns = evaluator.series(study.codes[sample]).returns
+    overfit = _estimate_overfitting(evaluator, study, tune)
     step("luck")
+    interest = (1.0 + settings.costs.cash_yield) ** (1.0 / DAYS) - 1.0  # a day's; it is no skill
     deflation = deflate(
-        returns[:, 0] - paid,
-        _drawn(returns, study, sample) - paid,
+        returns[:, 0] - interest,
+        _random_sets(returns, study, sample) - interest,
         study.figures.sharpe / np.sqrt(DAYS),
         tune.seed,
     )
-    ability = (
-        None
-        if sampled
-        else superior_ability(returns - returns[:, [sample.index(DEFAULT)]], tune.seed)
-    )
-    gates = _searched(field, study, settings, step) if tune.searched_gates and not sampled else None
+    differences = returns - returns[:, [sample.index(DEFAULT)]]
+    ability = None if sampled else superior_ability(differences, tune.seed)
+    shifted = tune.searched_gates and not sampled
+    gates = _search_gates(evaluator, study, settings, step) if shifted else None
     step("walk-forward")
     steps = tune.walk_forward.train_months // tune.walk_forward.step_months
     rolling, anchored = (
-        walk_forward(study.segments, study.partition, study.rule, train, DEFAULT, steps)
+        walk_forward(
+            study.segments,
+            study.partition,
+            study.rule,
+            train,
+            default=DEFAULT,
+            first_step=steps,
+        )
         for train in (steps, None)
     )
     left_out = leave_one_out(study.segments, study.partition, study.rule, DEFAULT)
     step("robustness")
     effects = importance(study.space, study.codes, study.objective, possible(study, tune))
-    near = neighbours(
-        study.space,
-        study.codes,
-        study.objective,
-        study.row,
-        lambda codes: _evaluated(field, study, codes),
+    findings = Findings(
+        study=study,
+        sample=sample,
+        overfitting=overfit,
+        deflation=deflation,
+        ability=ability,
+        gates=gates,
+        rolling=rolling,
+        anchored=anchored,
+        left_out=left_out,
+        neighbours=_neighbours(evaluator, study),
+        importance=effects,
+        maps=_maps(study, effects),
+        stress=run_stress_tests(settings, study.changes(study.row), evaluator.inputs.prices),
+        agreement=check_engines(evaluator, study, settings),
+        intervals=headline_intervals(returns[:, 0], tune.seed),
+        verdict=None,
     )
-    found = Findings(
-        study, sample, overfit, deflation, ability, gates, rolling, anchored, left_out, near, effects, _maps(study, effects),
-        stressed(settings, study.changes(study.row), field.inputs.prices), agreement(field, study, settings),
-        headline_intervals(returns[:, 0], tune.seed), None,
-    )  # fmt: skip
-    return found if sampled else found._replace(verdict=judging.judge(facts(found), tune.verdict))
+    if sampled:
+        return findings
+    return findings._replace(verdict=judge(facts(findings), tune.verdict))
 
 
 def possible(study: Study, tune: Tune) -> int:
-    """How many sets there are to try. Of a grid all were, however many combinations its conditions make alike."""
+    """How many parameter sets the space has; of a grid all were tried.
+
+    Conditions make some combinations of a grid equal; these count once.
+    """
     return (
         len(study.codes)
         if tune.method == "grid"
@@ -124,102 +151,123 @@ def possible(study: Study, tune: Tune) -> int:
     )
 
 
-def facts(found: Findings) -> judging.Facts:
+def facts(findings: Findings) -> Facts:
     """What the verdict is about."""
-    study, left_out = found.study, found.left_out
-    return judging.Facts(
+    study, left_out = findings.study, findings.left_out
+    return Facts(
         is_default=study.row == DEFAULT,
         sets=len(study.codes),
         objective=None if study.best is None else float(study.objective[study.best]),
         events=breakouts_held(study),
-        pbo=found.overfitting.pbo,
-        at_median=found.overfitting.at_median,
-        probability_of_loss=found.overfitting.probability_of_loss,
-        deflated_sharpe=found.deflation.deflated_sharpe if found.deflation else None,
+        pbo=findings.overfitting.pbo,
+        at_median=findings.overfitting.at_median,
+        probability_of_loss=findings.overfitting.probability_of_loss,
+        deflated_sharpe=findings.deflation.deflated_sharpe if findings.deflation else None,
         won=int(left_out.won.sum()),
         folds=len(left_out.won),
-        neighbours=found.neighbours.share_of_best,
-        searched_gates_p=found.gates.p if found.gates else None,
-        searched_gates=found.gates.n if found.gates else 0,
-        agrees=found.agreement.agrees,
-        superior_p=found.ability.p_consistent if found.ability else None,
+        neighbours=findings.neighbours.share_of_best,
+        searched_gates_p=findings.gates.p if findings.gates else None,
+        searched_gates=findings.gates.n if findings.gates else 0,
+        agrees=findings.agreement.agrees,
+        superior_p=findings.ability.p_consistent if findings.ability else None,
     )
 
 
 def breakouts_held(study: Study) -> int:
-    """Breakouts in whose folds the best set held coins."""
+    """Breakouts in whose folds the best parameter set held coins."""
     fold, held = study.partition.fold, study.segments.exposed[study.row]
-    return sum(bool(held[fold == one].any()) for one in range(len(study.partition.events)))
+    return sum(bool(held[fold == event].any()) for event in range(len(study.partition.events)))
 
 
-def stitched_returns(field: Field, found: WalkForward, study: Study, settings: Settings) -> Floats:
-    """Daily returns of trading each step with the set chosen before it."""
-    rows = np.unique(found.chosen)
-    own = field.series(study.codes[rows])
+def walk_forward_returns(
+    evaluator: Evaluator, walk: WalkForward, study: Study, settings: Settings
+) -> Floats:
+    """Daily returns of trading each step with the parameter set chosen before it."""
+    rows = np.unique(walk.chosen)
+    series = evaluator.series(study.codes[rows])
     cost = settings.costs.fee + settings.costs.slippage
-    return stitched(
-        found,
-        lambda chosen: own.returns[:, np.searchsorted(rows, chosen)],
-        lambda chosen: own.exposure[:, np.searchsorted(rows, chosen)],
+    return stitch_returns(
+        walk,
+        lambda chosen: series.returns[:, np.searchsorted(rows, chosen)],
+        lambda chosen: series.exposure[:, np.searchsorted(rows, chosen)],
         cost,
     )
 
 
-def axis_drift(found: WalkForward, study: Study) -> dict[str, int]:
+def axis_drift(walk: WalkForward, study: Study) -> dict[str, int]:
     """How often each parameter changed from one step to the next."""
     return dict(
-        zip(study.space.keys, (int(times) for times in drift(found, study.codes)), strict=True)
+        zip(study.space.keys, (int(times) for times in drift(walk, study.codes)), strict=True)
     )
 
 
-def versions() -> Mapping[str, str]:
-    """Of what a study hangs on."""
+def library_versions() -> dict[str, str]:
+    """Versions that the numbers of a study depend on."""
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
 
 
-def _drawn(returns: Floats, study: Study, sample: list[int]) -> Floats:
-    """Returns of sets drawn at random alone: the best is no random one, unless all were drawn."""
-    kept = (
-        slice(None) if len(sample) == len(study.codes) else slice(len({study.row, DEFAULT}), None)
-    )
-    return returns[:, kept]
+def day_texts(days: pd.DatetimeIndex) -> list[str]:
+    """Dates as text."""
+    return [f"{day:%Y-%m-%d}" for day in days]
 
 
-def _searched(field: Field, study: Study, settings: Settings, step: Progress) -> SearchedGates:
+def _estimate_overfitting(evaluator: Evaluator, study: Study, tune: Tune) -> Overfitting:
+    rows = np.array(sample_of(study, PBO_SETS, tune.seed, [study.row]))
+    sums = block_sums(select_sets(study.segments, rows), study.partition)
+    return overfitting(sums, evaluator.threads)
+
+
+def _random_sets(returns: Floats, study: Study, sample: list[int]) -> Floats:
+    """Returns of the randomly drawn sets without the best one, unless all sets were drawn."""
+    if len(sample) == len(study.codes):
+        return returns
+    return returns[:, len({study.row, DEFAULT}) :]
+
+
+def _search_gates(
+    evaluator: Evaluator, study: Study, settings: Settings, step: Progress
+) -> SearchedGates:
     tune = settings.tune
     rows = sample_of(study, tune.searched_sets, tune.seed)
 
     def progress(done: int, of: int) -> None:
         step("shifted gates", done, of)
 
-    return searched_gates(
-        field, study.codes[rows], study.rule, tune.searched_gates, tune.seed, progress
+    return search_shifted_gates(
+        evaluator,
+        study.codes[rows],
+        study.rule,
+        count=tune.searched_gates,
+        seed=tune.seed,
+        progress=progress,
     )
 
 
-def _evaluated(field: Field, study: Study, codes: Any) -> Floats:
+def _neighbours(evaluator: Evaluator, study: Study) -> Neighbours:
+    return neighbours(
+        study.space,
+        study.codes,
+        study.objective,
+        study.row,
+        lambda codes: _objective(evaluator, study, codes),
+    )
+
+
+def _objective(evaluator: Evaluator, study: Study, codes: Codes) -> Floats:
     """Objective of sets that were not tried, NaN where the settings refuse one."""
-    found = np.full(len(codes), np.nan)
+    lengths = study.partition.lengths
+    whole = np.ones(len(lengths), dtype=bool)
+    scores = np.full(len(codes), np.nan)
     for row in range(len(codes)):
         try:
-            segments = field.sweep(codes[row : row + 1], study.partition.edges)
+            segments = evaluator.sweep(codes[row : row + 1], study.partition.edges)
         except ConfigError:
             continue
-        found[row] = objective(
-            figures(
-                segments, study.partition.lengths, np.ones(len(study.partition.lengths), dtype=bool)
-            ),
-            study.rule,
-        )[0]
-    return found
+        scores[row] = objective(figures(segments, lengths, whole), study.rule)[0]
+    return scores
 
 
 def _maps(study: Study, effects: list[Importance]) -> list[HeatMap]:
-    keys = [one.key for one in effects[:MAPPED]]
-    pairs = [(x, y) for place, y in enumerate(keys) for x in keys[place + 1 :]]
+    keys = [effect.key for effect in effects[:MAPPED]]
+    pairs = [(x, y) for number, y in enumerate(keys) for x in keys[number + 1 :]]
     return [heat_map(study.space, study.codes, study.objective, x, y) for x, y in pairs]
-
-
-def day_texts(days: pd.DatetimeIndex) -> list[str]:
-    """Dates as text."""
-    return [f"{day:%Y-%m-%d}" for day in days]

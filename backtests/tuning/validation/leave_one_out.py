@@ -1,7 +1,8 @@
-"""Leave one breakout out: is the set that is best around all other breakouts any good around the one it has not seen?
+"""Leave one breakout out: does the set chosen on all other breakouts do well on the one left out?
 
-There are few breakouts, and everything a search can learn about the gate it learns from them. The days directly after the fold
-under test are not trained on: what a set earns there it earns with coins that it bought inside.
+There are few breakouts, and all that a search can learn about the gate it learns from them. The
+days directly after the fold under test are not trained on (purged): what a set earns there it earns
+with coins that it bought inside the fold.
 """
 
 from typing import NamedTuple
@@ -24,19 +25,22 @@ from strategies.indicators import Floats, Ints
 
 
 class LeaveOneOut(NamedTuple):
-    """One entry a fold. Fold i has daily returns edges[i] to edges[i + 1] - 1; `edges` has one entry more.
+    """One entry for each fold.
 
-    `in_sample` is the chosen set's objective on the training part, NaN where none could be chosen and the default set was kept.
-    `out_of_sample` and `defaults` are the merits of the chosen and of the default set on the fold, the rule's weighted sum alone.
-    `rank` is the chosen set's among all sets by that sum, from 0, the worst, to 1, the best, averaged among equals. A fold is
-    `won` if the chosen set is above 0, what holding nothing scores.
+    Fold i has daily returns edges[i] to edges[i + 1] - 1; `edges` has one entry more. `in_sample`
+    is the objective of the chosen set on the training part, NaN where none could be chosen and the
+    default set was kept (no set held coins there, or none meets the constraints). `out_of_sample`
+    and `defaults` are the merits of the chosen and of the default set on the fold (the rule's
+    weighted sum without constraints). `rank` is that of the chosen set among all sets by merit,
+    from 0, the worst, to 1, the best, averaged among equals. A fold is `won` if the merit of the
+    chosen set is above 0, that of holding nothing.
     """
 
     events: pd.DatetimeIndex
     first: pd.DatetimeIndex  # first day of each fold
     edges: Ints
     chosen: Ints  # row of the set
-    kept_default: NDArray[np.bool_]  # no set held coins in the training part, or none kept the rule
+    kept_default: NDArray[np.bool_]
     in_sample: Floats
     out_of_sample: Floats
     defaults: Floats
@@ -64,26 +68,24 @@ class LeaveOneOut(NamedTuple):
 def leave_one_out(
     segments: Segments, partition: Partition, rule: Rule, default: int = 0
 ) -> LeaveOneOut:
-    """Choose a set for each fold on all other folds.
+    """Choose a parameter set for each fold on all other folds.
 
-    A training part is the path of its segments one after the other, with no gap where the fold was. With fewer than two events
-    there is nothing to leave out, and no entry. `default` is the row of the set that is kept where none can be chosen, and that
-    wins among equals.
+    A training part is the path of its segments joined in order, without a gap where the fold was.
+    With fewer than two events there is nothing to leave out, and no entry. `default` is the row of
+    the set that is kept where none can be chosen, and that wins among equals.
     """
     fold = partition.fold
     tested = np.arange(len(partition.events) if len(partition.events) > 1 else 0)
-    training = [(fold != one) & ~(partition.purged & (fold == one + 1)) for one in tested]
+    training = [(fold != test) & ~(partition.purged & (fold == test + 1)) for test in tested]
     picks = [choose(segments, partition.lengths, rule, part, default) for part in training]
-    chosen, in_sample = (
-        np.array([row for row, _ in picks], dtype=np.int64),
-        np.array([score for _, score in picks], dtype=np.float64),
-    )
-    tests = [fold == one for one in tested]
-    own, plain = (
+    chosen = np.array([row for row, _ in picks], dtype=np.int64)
+    in_sample = np.array([score for _, score in picks], dtype=np.float64)
+    tests = [fold == test for test in tested]
+    of_chosen, of_default = (
         figures_by_part(segments, partition.lengths, rows, tests)
         for rows in (chosen, np.full(len(tested), default))
     )
-    out_of_sample, defaults = merit(own, rule), merit(plain, rule)
+    out_of_sample = merit(of_chosen, rule)
     rank = [
         _rank(merit(figures(segments, partition.lengths, test), rule), row)
         for test, row in zip(tests, chosen, strict=True)
@@ -97,18 +99,16 @@ def leave_one_out(
         kept_default=np.isnan(in_sample),
         in_sample=in_sample,
         out_of_sample=out_of_sample,
-        defaults=defaults,
+        defaults=merit(of_default, rule),
         rank=np.array(rank, dtype=np.float64),
         won=out_of_sample > 0.0,
-        figures=own,
-        default_figures=plain,
+        figures=of_chosen,
+        default_figures=of_default,
     )
 
 
 def _rank(merits: Floats, row: int) -> float:
-    """A single set is in the middle."""
-    worse, equal = (
-        np.count_nonzero(merits < merits[row]),
-        np.count_nonzero(merits == merits[row]) - 1,
-    )
+    """Rank of one set from 0 to 1; that of a single set is 0.5."""
+    worse = np.count_nonzero(merits < merits[row])
+    equal = np.count_nonzero(merits == merits[row]) - 1
     return (worse + equal / 2) / (len(merits) - 1) if len(merits) > 1 else 0.5

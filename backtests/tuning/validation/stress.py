@@ -1,42 +1,45 @@
-"""The best set under worse conditions."""
+"""The best parameter set under harder conditions."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from backtests.benchmarks.benchmarks import arena, run
+from backtests.benchmarks.benchmarks import prepare_kernel, run_kernel
 from backtests.engine import arrays
-from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.performance.metrics import Metrics
-from backtests.tuning.validation.robustness import delayed, stress
+from backtests.tuning.validation.robustness import delay_gate, stress_tests
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError
-from config.settings import Settings, changed
+from config.settings import Settings, with_changes
 
 
-class Stressed(NamedTuple):
-    """A condition and the figures under it; None: the prices for it could not be had, and why."""
+class StressResult(NamedTuple):
+    """A condition and the metrics under it; None where its prices are not available, and why."""
 
     name: str
     metrics: Metrics | None
     why: str = ""
 
 
-def stressed(settings: Settings, point: Mapping[str, Any], prices: Prices) -> list[Stressed]:
-    """Run a set as it is and under each of `robustness.stress`, in the kernel."""
-    chosen = changed(settings, point, "the best set")
-    found = [Stressed("as it is", _metrics(prepare(chosen, prices)))]
-    for one in stress(chosen):
+def run_stress_tests(
+    settings: Settings, point: Mapping[str, Any], prices: Prices
+) -> list[StressResult]:
+    """Run a parameter set as it is and under each of `robustness.stress_tests`, in the kernel."""
+    chosen = with_changes(settings, point, "the best parameter set")
+    results = [StressResult("as it is", _metrics(prepare_inputs(chosen, prices)))]
+    for test in stress_tests(chosen):
         try:
-            inputs = prepare(changed(chosen, one.changes, one.name), prices)
+            inputs = prepare_inputs(with_changes(chosen, test.changes, test.name), prices)
         except DataError as error:
-            found.append(Stressed(one.name, None, str(error)))
+            results.append(StressResult(test.name, None, str(error)))
         else:
-            found.append(Stressed(one.name, _metrics(delayed(inputs) if one.late else inputs)))
-    return found
+            metrics = _metrics(delay_gate(inputs) if test.late else inputs)
+            results.append(StressResult(test.name, metrics))
+    return results
 
 
 def _metrics(inputs: Inputs) -> Metrics:
-    place = arena(inputs)
-    return run(
+    place = prepare_kernel(inputs)
+    return run_kernel(
         place, place.basket, tuple(inputs.coins), arrays.gate_arrays(inputs.table), inputs.rules
     ).metrics

@@ -1,8 +1,10 @@
-"""Walk-forward: each step is traded with the set that was best before it. What would searching again and again have earned?
+"""Walk-forward: each step is traded with the parameter set that was best before it.
 
-A step's days lie after all days its set was chosen on, so nothing has to be purged between the two: the choice reads nothing of
-what comes after, and the positions carried over the edge are those of the test's own set, decided on prices before the edge.
-(`leave_one_out` trains on days after the test as well; there it matters.)
+What would somebody have earned who repeated the search at every step? The days of a step lie after
+all days its set was chosen on, so nothing has to be purged between the two: the choice reads
+nothing of what comes after, and the positions carried over the edge are those of the step's own
+set, decided on prices before the edge. (`leave_one_out` trains on days after the test as well;
+there it matters.)
 """
 
 from collections.abc import Callable
@@ -23,22 +25,24 @@ from backtests.tuning.search.segment_stats import (
 from backtests.tuning.search.splits import Partition
 from strategies.indicators import Floats, Ints
 
-Columns = Callable[[Ints], Floats]  # rows of sets -> days x sets
+Columns = Callable[[Ints], Floats]  # rows of parameter sets -> days x sets
 
 
 class WalkForward(NamedTuple):
-    """One entry a tested step. Progress i has daily returns edges[i] to edges[i + 1] - 1; `edges` has one entry more.
+    """One entry for each tested step.
 
-    `in_sample` is the chosen set's objective on the training part, NaN where none could be chosen and the default set was kept.
-    `out_of_sample` and `defaults` are the merits of the chosen and of the default set on the step, the rule's weighted sum alone:
-    a few months need not have as many orders as the rule asks of a search.
+    Step i has daily returns edges[i] to edges[i + 1] - 1; `edges` has one entry more. `in_sample`
+    is the objective of the chosen set on the training part, NaN where none could be chosen and the
+    default set was kept (no set held coins there, or none meets the constraints). `out_of_sample`
+    and `defaults` are the merits of the chosen and of the default set on the step, the rule's
+    weighted sum without constraints: a few months need not have as many orders as a whole search.
     """
 
     step: Ints
     first: pd.DatetimeIndex  # first day of each step
     edges: Ints
     chosen: Ints  # row of the set
-    kept_default: NDArray[np.bool_]  # no set held coins in the training part, or none kept the rule
+    kept_default: NDArray[np.bool_]
     in_sample: Floats
     out_of_sample: Floats
     defaults: Floats
@@ -51,23 +55,26 @@ def walk_forward(
     partition: Partition,
     rule: Rule,
     train_steps: int | None,
+    *,
     default: int = 0,
     first_step: int | None = None,
 ) -> WalkForward:
-    """Choose a set for each step on the steps before it.
+    """Choose a parameter set for each step on the steps before it.
 
     Parameters
     ----------
     segments : of the sets tried.
-    rule : what makes a set the best; `min_orders` is asked of the training part.
-    train_steps : how many steps are trained on, those directly before the test (rolling); None: all there are (anchored). Steps
-        with fewer before them are not tested.
+    rule : what makes a set the best; `min_orders` is required of the training part.
+    train_steps : number of steps trained on, those directly before the test (rolling); None: all
+        there are (anchored). Steps with fewer before them are not tested.
     default : row of the set that is kept where none can be chosen, and that wins among equals.
-    first_step : first step to test where that is later than the training part asks for: rolling and anchored on the same days.
+    first_step : first step to test where that is later than the training part requires: rolling
+        and anchored on the same days.
 
     Raises
     ------
-    ValueError : train_steps or first_step below 1.
+    ValueError
+        `train_steps` or `first_step` below 1.
 
     """
     for name, steps in (("train_steps", train_steps), ("first_step", first_step)):
@@ -82,62 +89,63 @@ def walk_forward(
         for step in tested
     ]
     picks = [choose(segments, partition.lengths, rule, part, default) for part in training]
-    chosen, in_sample = (
-        np.array([row for row, _ in picks], dtype=np.int64),
-        np.array([score for _, score in picks], dtype=np.float64),
-    )
+    chosen = np.array([row for row, _ in picks], dtype=np.int64)
+    in_sample = np.array([score for _, score in picks], dtype=np.float64)
     tests = [of_step == step for step in tested]
-    own, plain = (
+    of_chosen, of_default = (
         figures_by_part(segments, partition.lengths, rows, tests)
         for rows in (chosen, np.full(len(tested), default))
     )
     first = np.searchsorted(of_step, tested)
-    edges = np.append(partition.edges[first], partition.edges[-1])
-    kept = np.isnan(in_sample)
     return WalkForward(
-        tested,
-        partition.starts[first],
-        edges,
-        chosen,
-        kept,
-        in_sample,
-        merit(own, rule),
-        merit(plain, rule),
-        own,
-        plain,
+        step=tested,
+        first=partition.starts[first],
+        edges=np.append(partition.edges[first], partition.edges[-1]),
+        chosen=chosen,
+        kept_default=np.isnan(in_sample),
+        in_sample=in_sample,
+        out_of_sample=merit(of_chosen, rule),
+        defaults=merit(of_default, rule),
+        figures=of_chosen,
+        default_figures=of_default,
     )
 
 
-def drift(found: WalkForward, codes: NDArray[np.int16]) -> Ints:
-    """How often the chosen value changed from one step to the next, one entry an axis. `codes` is sets x axes."""
-    return np.asarray(
-        np.count_nonzero(np.diff(codes[found.chosen], axis=0), axis=0), dtype=np.int64
-    )
+def drift(walk: WalkForward, codes: NDArray[np.int16]) -> Ints:
+    """How often the chosen value changed from one step to the next, one entry for each axis.
+
+    `codes` is sets x axes.
+    """
+    return np.asarray(np.count_nonzero(np.diff(codes[walk.chosen], axis=0), axis=0), dtype=np.int64)
 
 
-def stitched(found: WalkForward, series: Columns, invested: Columns, cost: float) -> Floats:
-    """Daily returns of trading each step with its chosen set, from the first tested day to the last.
+def stitch_returns(walk: WalkForward, series: Columns, invested: Columns, cost: float) -> Floats:
+    """Daily returns of trading each step with its chosen set, from the first to the last step.
 
     Parameters
     ----------
     series : daily returns of the sets asked for, days x sets, all days of the study.
-    invested : their share of equity in coins at the end of each of those days, so too.
+    invested : their share of equity in coins at the end of each of those days, days x sets.
     cost : of a trade, as a fraction of its value: fee and slippage.
 
     Notes
     -----
-    A set's returns are those of its own run, which holds coins already when its step begins. Where sets change, all the old
-    one holds is charged as sold and all the new one holds as bought, at the end of the day before the step: more than a
-    change would cost where both hold the same. The first step is entered from cash.
+    The returns of a set are those of its own run, which holds coins already when its step begins.
+    Where sets change, all the old one holds is charged as sold and all the new one holds as bought,
+    at the end of the day before the step: more than a change would cost where both hold the same.
+    The first step is entered from cash.
 
     """
-    rows, column = np.unique(found.chosen, return_inverse=True)
+    rows, column = np.unique(walk.chosen, return_inverse=True)
     if not len(rows):
         return np.zeros(0)
     returns, shares = series(rows), invested(rows)
-    first, end = found.edges[:-1], found.edges[1:]
+    first, end = walk.edges[:-1], walk.edges[1:]
     path = np.concatenate(
-        [returns[since:until, one] for since, until, one in zip(first, end, column, strict=True)]
+        [
+            returns[since:until, chosen]
+            for since, until, chosen in zip(first, end, column, strict=True)
+        ]
     )
     bought = shares[first - 1, column]
     sold = np.append(0.0, shares[first[1:] - 1, column[:-1]])

@@ -1,4 +1,7 @@
-"""What each rule earned: the kernel's variants against whole runs on settings that really lack the rule."""
+"""What each rule earned.
+
+The kernel's variants against whole runs on settings that really lack the rule.
+"""
 
 from functools import cache
 from typing import Any
@@ -6,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.benchmarks.ablation import Without, drop_one
-from backtests.benchmarks.benchmarks import arena
-from backtests.engine.inputs import Inputs, prepare
+from backtests.benchmarks.ablation import Ablation, run_ablation
+from backtests.benchmarks.benchmarks import prepare_kernel
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.engine.simulation import simulate
 from backtests.performance.metrics import Metrics, measure
 from backtests.performance.result import equity_frame
@@ -31,16 +34,16 @@ UNKNOWN = {
 
 
 @cache
-def drawn(seed: int) -> tuple[Inputs, dict[str, Without]]:
+def drawn(seed: int) -> tuple[Inputs, dict[str, Ablation]]:
     inputs = random_backtest(np.random.default_rng((88, seed)))
-    return inputs, {one.rule: one for one in drop_one(arena(inputs))}
+    return inputs, {one.rule: one for one in run_ablation(prepare_kernel(inputs))}
 
 
 def switched_off(rule: str, inputs: Inputs) -> Inputs:
-    """The inputs prepared anew from settings without the rule (haircuts: without the user's files)."""
+    """The inputs prepared again from settings without the rule; haircuts: without their files."""
     settings, prices = inputs.settings, inputs.prices
     if rule == "haircuts":
-        return prepare(
+        return prepare_inputs(
             settings,
             prices._replace(
                 series={
@@ -50,19 +53,20 @@ def switched_off(rule: str, inputs: Inputs) -> Inputs:
                 }
             ),
         )
-    return prepare(changed(settings, without(rule, settings)), prices)
+    return prepare_inputs(changed(settings, without(rule, settings)), prices)
 
 
 def without(rule: str, settings: Settings) -> dict[str, Any]:
-    kind, _, name = rule.partition(" ")
+    kind, _, name = rule.removeprefix("risk ").partition(" ")
     curve, enabled = settings.risk_curve, settings.confirmations.enabled()
     if kind == "confirmation":
         return {
             f"confirmations.{name}.enabled": False,
             "gate.min_confirmations": min(settings.gate.min_confirmations, len(enabled) - 1),
         }
-    if kind == "channel":
-        # A channel that always holds adds one to every count that gets past it: the ceiling for stopping there is never used.
+    if kind == "check":
+        # A check that always passes adds one to every count that gets past it: the ceiling for
+        # stopping there is never used.
         place = curve.channels.index(name)
         cut = {
             key: (*getattr(curve, key)[:place], *getattr(curve, key)[place + 1 :])
@@ -72,13 +76,13 @@ def without(rule: str, settings: Settings) -> dict[str, Any]:
     return {
         "": {},
         "all confirmations": {"gate.min_confirmations": 0},
-        "closes in a row": {"gate.confirm_sessions": 1},
+        "consecutive closes": {"gate.confirm_sessions": 1},
         "buffer": {"gate.buffer": 0.0},
         "failure exit": NEVER,
         "trend exit": UNKNOWN,
         "age exit": {"gate.max_sessions": 0},
         "re-arming": {"gate.rearm_sessions": settings.gate.base_sessions},
-        "the risk curve": {
+        "all risk checks": {
             "risk_curve.channels": (),
             "risk_curve.ceilings": curve.ceilings[-1:],
             "risk_curve.dormant_ceilings": curve.dormant_ceilings[-1:],
@@ -136,21 +140,21 @@ def test_every_kind_of_rule_was_met_and_made_a_difference() -> None:
     for seed in SEEDS:
         _, found = drawn(seed)
         for rule, one in found.items():
-            kind = rule if rule in ("all confirmations", "the risk curve") else rule.split(" ")[0]
+            kind = rule if rule in ("all confirmations", "all risk checks") else rule.split(" ")[0]
             met.add(kind)
             if one.metrics != found[""].metrics:
                 mattered.add(kind)
     kinds = {
         "confirmation",
         "all confirmations",
-        "closes",
+        "consecutive",
         "buffer",
         "failure",
         "trend",
         "age",
         "re-arming",
-        "channel",
-        "the risk curve",
+        "risk",
+        "all risk checks",
         "haircuts",
     }
     assert met == kinds | {"", "lags", "own", "target", "drawdown", "band"}
@@ -172,7 +176,7 @@ def off_everywhere(settings: Settings) -> dict[str, Any]:
         "allocation.drawdown_stop": 0.0,
         "allocation.band": 0.0,
     }
-    return changes | without("lags", settings) | without("the risk curve", settings)
+    return changes | without("lags", settings) | without("all risk checks", settings)
 
 
 @pytest.mark.parametrize("seed", SEEDS[:2])
@@ -180,17 +184,21 @@ def test_rules_that_are_off_have_no_row(seed: int) -> None:
     inputs, _ = drawn(seed)
     bare = switched_off("haircuts", inputs)
     assert bare.settings.confirmations.enabled()  # enabled, but none is asked for
-    plain = prepare(changed(bare.settings, off_everywhere(bare.settings)), bare.prices)
-    assert [one.rule for one in drop_one(arena(plain))] == ["", "failure exit", "trend exit"]
+    plain = prepare_inputs(changed(bare.settings, off_everywhere(bare.settings)), bare.prices)
+    assert [one.rule for one in run_ablation(prepare_kernel(plain))] == [
+        "",
+        "failure exit",
+        "trend exit",
+    ]
 
 
 def test_a_rearm_as_long_as_a_base_is_none() -> None:
     inputs, found = drawn(next(seed for seed in SEEDS if "re-arming" in drawn(seed)[1]))
-    same = prepare(
+    same = prepare_inputs(
         changed(inputs.settings, {"gate.rearm_sessions": inputs.settings.gate.base_sessions}),
         inputs.prices,
     )
-    assert [one.rule for one in drop_one(arena(same))] == [
+    assert [one.rule for one in run_ablation(prepare_kernel(same))] == [
         rule for rule in found if rule != "re-arming"
     ]
 
@@ -203,13 +211,16 @@ def test_one_channel_is_the_whole_curve() -> None:
         "risk_curve.dormant_ceilings": (0.0, 0.0),
     }
     rules = [
-        one.rule for one in drop_one(arena(prepare(changed(inputs.settings, alone), inputs.prices)))
+        one.rule
+        for one in run_ablation(
+            prepare_kernel(prepare_inputs(changed(inputs.settings, alone), inputs.prices))
+        )
     ]
-    assert "channel broad" in rules and "the risk curve" not in rules
+    assert "risk check broad" in rules and "all risk checks" not in rules
 
 
 def test_asking_twice_gives_the_same() -> None:
     """The variants share room in memory: none may leave traces in another."""
     inputs, found = drawn(SEEDS[1])
-    place = arena(inputs)
-    assert drop_one(place) == drop_one(place) == list(found.values())
+    place = prepare_kernel(inputs)
+    assert run_ablation(place) == run_ablation(place) == list(found.values())

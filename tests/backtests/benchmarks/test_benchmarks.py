@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from backtests.benchmarks.benchmarks import (
-    Arena,
     Curve,
+    KernelInputs,
     after_halving,
-    arena,
     benchmarks,
-    plain_gate,
-    run,
+    gate_from_ceiling,
+    prepare_kernel,
+    run_kernel,
 )
 from backtests.engine.inputs import Inputs
 from brokers.prices.series import Request
@@ -37,7 +37,10 @@ def closes(seed: int, count: int, deviation: float = 0.04) -> np.ndarray:
 def scene(
     days: int = 300, index: Any = None, first: pd.Timestamp = FIRST, **changes: Any
 ) -> Inputs:
-    """Two coins and a gate that is shut; the index's closes are given, sessions known at noon of every day."""
+    """Two coins and a gate that is closed.
+
+    The index's closes are given, sessions known at noon of every day.
+    """
     instants = ends(days, first)
     frames = {"BTC": bars(closes(1, days), instants), "ETH": bars(closes(2, days), instants)}
     known_at = instants - pd.Timedelta(hours=12)
@@ -59,11 +62,14 @@ def with_broad(inputs: Inputs, broad: np.ndarray) -> Inputs:
 
 
 def test_all_benchmarks_design_names_are_there() -> None:
-    assert list(benchmarks(arena(scene()), 0.3)) == NAMES
+    assert list(benchmarks(prepare_kernel(scene()), 0.3)) == NAMES
 
 
 def test_holding_bitcoin_by_hand() -> None:
-    """Decided at the first close (100), filled at the next open (100 again) less slippage and fee, in whole steps; then left alone."""
+    """Decided at the first close (100), filled at the next open (100 again), then held.
+
+    The fill pays slippage and fee, in whole steps.
+    """
     frame = bars([100.0, 110.0, 40.0, 300.0], ends(4), opens=[100.0, 100.0, 109.0, 41.0])
     costs = {
         "costs.fee": 0.01,
@@ -73,7 +79,7 @@ def test_holding_bitcoin_by_hand() -> None:
         "allocation.band": 0.2,
     }
     held = benchmarks(
-        arena(written({"BTC": frame}, gate_rows([0.0] * 4, frame.index), costs)), 0.0
+        prepare_kernel(written({"BTC": frame}, gate_rows([0.0] * 4, frame.index), costs)), 0.0
     )["hold_bitcoin"]
     price = 100.0 * 1.005
     size = np.floor(1000.0 / (price * 1.01) / 0.001) * 0.001
@@ -97,18 +103,20 @@ def test_bitcoin_is_held_although_it_is_no_coin_of_the_strategy() -> None:
     without = inputs._replace(
         coins={"ETH": inputs.coins["ETH"]}, rules=inputs.rules._replace(weights=(1.0,), lags=(0.0,))
     )
-    alone, both = (benchmarks(arena(one), 0.0)["hold_bitcoin"].equity for one in (without, inputs))
+    alone, both = (
+        benchmarks(prepare_kernel(one), 0.0)["hold_bitcoin"].equity for one in (without, inputs)
+    )
     pd.testing.assert_series_equal(alone, both)
 
 
-def test_a_gate_always_shut_ends_with_the_cash_it_began_with() -> None:
+def test_a_gate_always_closed_ends_with_the_cash_it_began_with() -> None:
     inputs = scene(costs__fee=0.01)
-    place = arena(inputs)
-    shut = run(
+    place = prepare_kernel(inputs)
+    shut = run_kernel(
         place,
         place.basket,
         tuple(inputs.coins),
-        plain_gate(np.zeros(len(inputs.table))),
+        gate_from_ceiling(np.zeros(len(inputs.table))),
         inputs.rules,
     )
     assert (shut.equity == 1000.0).all()
@@ -132,7 +140,7 @@ def test_halving_windows_last_18_months() -> None:
 
 def test_halving_benchmark_holds_bitcoin_inside_the_window_only() -> None:
     inputs = scene(40, first=pd.Timestamp("2020-05-01", tz="UTC"))
-    held = benchmarks(arena(inputs), 0.0)["halving"]
+    held = benchmarks(prepare_kernel(inputs), 0.0)["halving"]
     end = inputs.grid
     # Known at the bar that ends 2020-05-12 00:00, filled on the bar after.
     assert (held.exposure[end <= pd.Timestamp("2020-05-12", tz="UTC")] == 0.0).all()
@@ -148,7 +156,10 @@ def literal_trend(values: np.ndarray, sessions: int) -> list[bool]:
 
 
 def literal_hold(inputs: Inputs, wanted: list[bool], names: list[str]) -> list[float]:
-    """Equity of holding `names` at equal shares from the open after it is wanted to the open after it is not; no costs, never rebalanced."""
+    """Equity of holding `names` at equal shares, without costs, never rebalanced.
+
+    Held from the open after it is wanted to the open after it is not.
+    """
     cash, held, equity = 1000.0, dict.fromkeys(names, 0.0), []
     before = False
     value = cash
@@ -175,7 +186,7 @@ def literal_hold(inputs: Inputs, wanted: list[bool], names: list[str]) -> list[f
 def test_index_trend_is_the_index_above_its_own_200_session_average(seed: int) -> None:
     index = closes(seed, 420, 0.02)
     inputs = scene(420, index, allocation__band=0.99)
-    got = benchmarks(arena(inputs), 0.0)["index_trend"].equity
+    got = benchmarks(prepare_kernel(inputs), 0.0)["index_trend"].equity
     assert got.tolist() == pytest.approx(
         literal_hold(inputs, literal_trend(index, 200), ["BTC", "ETH"]), rel=1e-9
     )
@@ -185,7 +196,7 @@ def test_index_trend_is_the_index_above_its_own_200_session_average(seed: int) -
 def test_broad_trend_is_the_broad_market_above_its_own_200_session_average(seed: int) -> None:
     broad = closes(seed, 420, 0.02)
     inputs = with_broad(scene(420, allocation__band=0.99), broad)
-    got = benchmarks(arena(inputs), 0.0)["broad_trend"].equity
+    got = benchmarks(prepare_kernel(inputs), 0.0)["broad_trend"].equity
     assert got.tolist() == pytest.approx(
         literal_hold(inputs, literal_trend(broad, 200), ["BTC", "ETH"]), rel=1e-9
     )
@@ -200,27 +211,30 @@ def test_bitcoin_own_trend_is_bitcoin_above_its_own_200_day_average(seed: int) -
     frame = bars(price, inputs.grid)
     lines = coin_lines(frame, frame["close"], inputs.grid, 200, 2)
     inputs = inputs._replace(coins={"BTC": lines, "ETH": lines}, bitcoin=lines)
-    got = benchmarks(arena(inputs), 0.0)["bitcoin_own_trend"].equity
+    got = benchmarks(prepare_kernel(inputs), 0.0)["bitcoin_own_trend"].equity
     assert got.tolist() == pytest.approx(
         literal_hold(inputs, literal_trend(price, 200), ["BTC"]), rel=1e-9
     )
 
 
 def test_bitcoin_own_trend_is_200_days_whatever_the_strategys_own_trend_days_are() -> None:
-    """DESIGN section 6 names the benchmark: BTC above its own 200-day average."""
+    """The benchmark holds BTC while it is above its own 200-day average."""
     results = []
     for days in (5, 200):
-        from backtests.engine.inputs import prepare
+        from backtests.engine.inputs import prepare_inputs
 
         inputs = prepared(days)
-        assert prepare(inputs.settings, inputs.prices).settings.allocation.own_trend_days == days
-        results.append(benchmarks(arena(inputs), 0.0)["bitcoin_own_trend"].equity)
+        assert (
+            prepare_inputs(inputs.settings, inputs.prices).settings.allocation.own_trend_days
+            == days
+        )
+        results.append(benchmarks(prepare_kernel(inputs), 0.0)["bitcoin_own_trend"].equity)
     pd.testing.assert_series_equal(*results)
 
 
 def prepared(own_trend_days: int) -> Inputs:
-    """A random market through `prepare`, whose features depend on the settings."""
-    from backtests.engine.inputs import prepare
+    """A random market through `prepare_inputs`, whose features depend on the settings."""
+    from backtests.engine.inputs import prepare_inputs
     from tests.scenes import configured, random_backtest
 
     drawn = next(
@@ -232,12 +246,12 @@ def prepared(own_trend_days: int) -> Inputs:
     settings = drawn.settings.model_copy(
         update={"allocation": allocation, "backtest": configured({}).backtest}
     )
-    return prepare(settings, drawn.prices)
+    return prepare_inputs(settings, drawn.prices)
 
 
 def test_constant_exposure_stays_within_the_band() -> None:
     inputs = scene(200, allocation__band=0.2)
-    place: Arena = arena(inputs)
+    place: KernelInputs = prepare_kernel(inputs)
     constant: Curve = benchmarks(place, 0.4)["constant_exposure"]
     # Each coin within a fifth of its 0.2 at the decision; a day's move on top before the next open.
     shares = constant.exposure[1:]
@@ -249,7 +263,7 @@ def test_constant_exposure_stays_within_the_band() -> None:
 
 
 def test_constant_exposure_of_nothing_is_cash() -> None:
-    assert (benchmarks(arena(scene(30)), 0.0)["constant_exposure"].equity == 1000.0).all()
+    assert (benchmarks(prepare_kernel(scene(30)), 0.0)["constant_exposure"].equity == 1000.0).all()
 
 
 def test_benchmarks_do_not_inherit_the_strategys_stops_and_lags() -> None:
@@ -265,7 +279,7 @@ def test_benchmarks_do_not_inherit_the_strategys_stops_and_lags() -> None:
     slow = ruled._replace(rules=ruled.rules._replace(lags=(1e9, 1e9)))
     for name in NAMES:
         pd.testing.assert_series_equal(
-            benchmarks(arena(plain), 0.3)[name].equity,
-            benchmarks(arena(slow), 0.3)[name].equity,
+            benchmarks(prepare_kernel(plain), 0.3)[name].equity,
+            benchmarks(prepare_kernel(slow), 0.3)[name].equity,
             obj=name,
         )

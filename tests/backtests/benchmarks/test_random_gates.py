@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.benchmarks.benchmarks import arena
-from backtests.benchmarks.random_gates import effective_shifts, random_gates, shifted
+from backtests.benchmarks.benchmarks import prepare_kernel
+from backtests.benchmarks.random_gates import effective_shifts, random_gates, shift_circularly
 from backtests.engine.arrays import Gate, gate_arrays
 from backtests.engine.inputs import Inputs
 from strategies.breakout import CONFIRMED
@@ -65,23 +65,25 @@ def test_a_shift_by_all_sessions_is_no_shift(seed: int) -> None:
     gate = gate_arrays(inputs.table)
     known_at = inputs.table.index.as_unit("s").asi8.astype(float)
     for whole_turns in (len(known_at), 0, 3 * len(known_at)):
-        for name, line in zip(Gate._fields, shifted(gate, known_at, whole_turns), strict=True):
+        for name, line in zip(
+            Gate._fields, shift_circularly(gate, known_at, whole_turns), strict=True
+        ):
             np.testing.assert_array_equal(line, getattr(gate, name), err_msg=name)
 
 
 @pytest.mark.parametrize("shift", [1, 2, 5, 8])
 def test_a_shifted_gate_says_later_what_the_own_said(shift: int) -> None:
     gate, known_at = gate_of([0, 1, 2, 2, 0, 0, 1, 2, 0])
-    moved = shifted(gate, known_at, shift)
+    moved = shift_circularly(gate, known_at, shift)
     for row in range(9):
         assert moved.state[(row + shift) % 9] == gate.state[row]
         assert moved.ceiling[(row + shift) % 9] == gate.ceiling[row]
 
 
 @pytest.mark.parametrize("shift", range(1, 12))
-def test_confirmed_at_is_when_the_shifted_spell_was_known(shift: int) -> None:
+def test_confirmed_at_is_when_the_shifted_gate_period_was_known(shift: int) -> None:
     gate, known_at = gate_of([0, 1, 2, 2, 0, 0, 2, 2, 2, 1, 0, 2])
-    moved = shifted(gate, known_at, shift)
+    moved = shift_circularly(gate, known_at, shift)
     np.testing.assert_array_equal(
         moved.confirmed_at, literal_confirmed_at(moved.state.tolist(), known_at)
     )
@@ -90,7 +92,7 @@ def test_confirmed_at_is_when_the_shifted_spell_was_known(shift: int) -> None:
 def test_p_counts_the_gates_at_least_as_good_and_the_own_one() -> None:
     random = np.random.default_rng(3)
     inputs = scene(random)
-    got = random_gates(arena(inputs), 50, seed=1)
+    got = random_gates(prepare_kernel(inputs), 50, seed=1)
     assert (got.n, len(got.sharpes), len(got.total_returns)) == (50, 50, 50)
     from backtests.engine.simulation import simulate
 
@@ -106,18 +108,19 @@ def test_a_gate_with_perfect_foresight_has_the_smallest_p_there_is() -> None:
     random = np.random.default_rng(4)
     days = 160
     prices = walk(random, days)
-    # At noon of day t the gate knows whether the open after the next, at which its order is undone, lies higher.
+    # At noon of day t the gate knows whether the open after the next, at which its order is undone,
+    # lies higher.
     rises = np.append(prices[1:] > prices[:-1], False)
     inputs = written(
         {"BTC": bars(prices, ends(days), opens=prices)},
         gate_rows(np.append(rises[1:], False).astype(float), ends(days) - pd.Timedelta(hours=12)),
     )
-    got = random_gates(arena(inputs), 99, seed=1)
+    got = random_gates(prepare_kernel(inputs), 99, seed=1)
     assert got.p_sharpe == got.p_return == 1 / 100
 
 
 def test_a_seed_reproduces_and_another_does_not() -> None:
-    place = arena(scene(np.random.default_rng(5)))
+    place = prepare_kernel(scene(np.random.default_rng(5)))
     one, again, other = (random_gates(place, 30, seed=seed) for seed in (7, 7, 8))
     np.testing.assert_array_equal(one.sharpes, again.sharpes)
     assert one.p_sharpe == again.p_sharpe
@@ -125,9 +128,12 @@ def test_a_seed_reproduces_and_another_does_not() -> None:
 
 
 def test_no_shift_is_drawn_twice_and_a_small_window_has_fewer() -> None:
-    """A window of 20 sessions has 19 shifts; a ceiling that differs in every row makes each shift another curve."""
+    """A window of 20 sessions has 19 shifts.
+
+    A ceiling that differs in every row makes each shift another curve.
+    """
     random = np.random.default_rng(6)
-    place = arena(scene(random, 20, np.linspace(0.05, 0.95, 20)))
+    place = prepare_kernel(scene(random, 20, np.linspace(0.05, 0.95, 20)))
     ticks = []
     got = random_gates(place, 1000, seed=1, progress=lambda: ticks.append(1))
     assert got.n == len(ticks) == 19
@@ -135,14 +141,19 @@ def test_no_shift_is_drawn_twice_and_a_small_window_has_fewer() -> None:
 
 
 def test_a_gate_that_never_opens_has_no_p_by_sharpe() -> None:
-    got = random_gates(arena(scene(np.random.default_rng(7), ceilings=np.zeros(120))), 20, seed=1)
+    got = random_gates(
+        prepare_kernel(scene(np.random.default_rng(7), ceilings=np.zeros(120))), 20, seed=1
+    )
     assert got.p_sharpe is None
     assert got.p_return == 1.0  # nothing gained, as every shift
     assert got.effective_n == 1.0
 
 
 def test_only_the_traded_window_turns() -> None:
-    """Sessions before and after the coins' bars are no part of the circle: what stands there changes nothing."""
+    """Sessions before and after the coins' bars are no part of the circle.
+
+    What stands there changes nothing.
+    """
     random = np.random.default_rng(8)
     days, inside = 60, blocks(random, 40, 5)
     frame = bars(walk(random, 40), ends(days)[10:50])
@@ -151,14 +162,17 @@ def test_only_the_traded_window_turns() -> None:
         # Rows at the bars' own ends; the row before the first bar is not known at any bar.
         ceilings = np.concatenate((np.full(10, outside), inside, np.full(10, outside)))
         table = gate_rows(ceilings, ends(days), confirmed_at=[ends(days)[0]] * days)
-        results.append(random_gates(arena(written({"BTC": frame}, table)), 39, seed=1))
+        results.append(random_gates(prepare_kernel(written({"BTC": frame}, table)), 39, seed=1))
     np.testing.assert_array_equal(results[0].total_returns, results[1].total_returns)
     assert results[0].n == 39
 
 
 @pytest.mark.parametrize("length", [5, 20])
 def test_blocks_hold_one_independent_shift_each(length: int) -> None:
-    """Autocorrelation of blocks falls linearly to 0 at `length`: 1 + 2 * sum(1 - k / length) = length."""
+    """Autocorrelation of blocks falls linearly to 0 at `length`.
+
+    1 + 2 * sum(1 - k / length) = length.
+    """
     found = [
         effective_shifts(blocks(np.random.default_rng(seed), 10_000, length)) for seed in range(8)
     ]
@@ -185,9 +199,9 @@ def test_a_constant_ceiling_has_one_independent_shift() -> None:
 
 
 def test_p_is_uniform_for_gates_that_know_nothing_of_prices() -> None:
-    """120 scenes: the mean of p lies within 4 standard errors of a uniform one's, and p below 0.1 as often as it should."""
+    """120 scenes: the mean of p and the share below 0.1 lie within 4 standard errors."""
     scenes, days = 120, 80
-    place = arena(scene(np.random.default_rng(9), days))
+    place = prepare_kernel(scene(np.random.default_rng(9), days))
     found = []
     for seed in range(scenes):
         random = np.random.default_rng((9, seed))

@@ -1,4 +1,6 @@
-"""Nothing from the future: cuts and rescalings move nothing, and leaks planted as they really happen are found."""
+"""Nothing from the future: cuts and rescalings move nothing, and leaks planted as they really
+happen are found.
+"""
 
 import json
 from pathlib import Path
@@ -8,24 +10,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.checks.cut_points import NEAR, instants
+from backtests.checks.cut_points import NEAR, cut_points
 from backtests.checks.lookahead import (
-    Lookahead,
+    LookaheadReport,
     as_json,
-    check,
-    moved_by_cut,
-    moved_by_rescaling,
+    find_lookahead,
+    findings_of_cut,
+    findings_of_rescaling,
     sentences,
 )
-from backtests.checks.snapshots import Outcome, outcome
-from backtests.checks.timestamps import CALENDAR, NEW_YORK, check_stamps, half_day
-from backtests.engine import inputs as prepare
+from backtests.checks.snapshots import Snapshot, take_snapshot
+from backtests.checks.timestamps import CALENDAR, NEW_YORK, check_timestamps, half_day
+from backtests.engine import inputs as engine_inputs
 from brokers.prices import clean
 from brokers.prices.cache import Cache
 from brokers.prices.load import Prices, known_until, load_prices
 from config.settings import Settings, load
 from strategies import confirmations, gate, russell_gate
-from tests.backtests.lookahead import moved_in_files
+from tests.backtests.lookahead import findings_of_files
 from tests.price_folder import edit, overrides
 from tests.scenes import REAL, random_backtest, realdata
 
@@ -58,13 +60,13 @@ class Scene(NamedTuple):
 
     settings: Settings
     prices: Prices
-    full: Outcome
+    full: Snapshot
 
 
 def scene(folder: Path, cache: Path, *changes: str, now: pd.Timestamp = NOW) -> Scene:
     settings = load([], [*overrides(folder, cache), *changes])
     prices = load_prices(settings, now)
-    return Scene(settings, prices, outcome(settings, prices))
+    return Scene(settings, prices, take_snapshot(settings, prices))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,9 @@ def plain(whole_folder: Path, cache: Path) -> Scene:
 
 @pytest.fixture(scope="module")
 def easy(whole_folder: Path, cache: Path) -> Scene:
-    """Windows of a few sessions and every switch on: the gate opens often, and a leak has somewhere to show."""
+    """Windows of a few sessions and every switch on: the gate opens often, and a leak has somewhere
+    to show.
+    """
     return scene(whole_folder, cache, *EASY)
 
 
@@ -94,7 +98,9 @@ def today(folder: Path, cache: Path) -> tuple[Settings, pd.Timestamp]:
 
 @pytest.fixture
 def hourly(folder: Path, cache: Path) -> tuple[Settings, pd.Timestamp]:
-    """Hourly bars of each coin over the last weeks of the folder, and an instant within the last of them."""
+    """Hourly bars of each coin over the last weeks of the folder, and an instant within the last of
+    them.
+    """
     place = folder / "hourly"
     place.mkdir()
     hours = pd.date_range("2016-11-01", "2016-12-30 11:00", freq="h")
@@ -119,11 +125,11 @@ def hourly(folder: Path, cache: Path) -> tuple[Settings, pd.Timestamp]:
     )
 
 
-def found(result: Lookahead) -> str:
-    """Everything said about what moved, after checking that it is said in every form."""
-    text = "\n".join(f"{one.series}: {one.text}" for one in result.moved)
-    assert json.loads(json.dumps(as_json(result)))["text"] == sentences(result)
-    assert all(one.text in "\n".join(sentences(result)) for one in result.moved)
+def findings_text(report: LookaheadReport) -> str:
+    """The findings as text, after checking that every form has them."""
+    text = "\n".join(f"{finding.series}: {finding.text}" for finding in report.findings)
+    assert json.loads(json.dumps(as_json(report)))["text"] == sentences(report)
+    assert all(finding.text in "\n".join(sentences(report)) for finding in report.findings)
     return text
 
 
@@ -145,16 +151,19 @@ def test_the_scenes_have_something_to_move(plain: Scene, easy: Scene):
 def test_nothing_moves(which: str, request: pytest.FixtureRequest):
     settings, prices, _ = request.getfixturevalue(which)
     steps: list[tuple[str, int, int]] = []
-    result = check(settings, prices, cuts=12, progress=lambda *step: steps.append(step))
-    rows = sum(len(one.frame) for one in prices.series.values()) + len(prices.sessions)
-    assert result == Lookahead(12, 6, rows, (), ())
+    report = find_lookahead(settings, prices, cuts=12, progress=lambda *step: steps.append(step))
+    rows = sum(len(series.frame) for series in prices.series.values()) + len(prices.sessions)
+    assert report == LookaheadReport(12, 6, rows, (), ())
     assert [done for _, done, _ in steps] == [0, 0, *range(12)]
     assert {of for _, _, of in steps} == {12}
-    assert sentences(result) == [
-        "Nothing from the future is used.",
-        f"Stamps: {rows:,} looked at, none is earlier than its row could be known.",
-        "Every series cut at 12 instants: 0 moved a gate row, a coin's line or a decision.",
-        "Prices rescaled by a later dividend and split at 6 instants: 0 moved a gate row, a coin's line or a decision.",
+    assert sentences(report) == [
+        "No look-ahead found.",
+        f"Timestamps: {rows:,} checked, none is before its row could be known.",
+        "Every series cut at 12 instants: no gate row, coin line or decision changed.",
+        (
+            "Prices rescaled by a later dividend and split at 6 instants: "
+            "no gate row, coin line or decision changed."
+        ),
     ]
 
 
@@ -171,15 +180,15 @@ def test_no_false_alarm_on_random_markets(seed: int):
         // 60
     )
     own = inputs.settings.prices.model_copy(update={"publication_delay": delay})
-    result = check(
+    report = find_lookahead(
         inputs.settings.model_copy(update={"prices": own}), inputs.prices, cuts=4, seed=seed
     )
-    assert result.moved == ()
-    assert (result.cuts, result.rescalings) == (4, 2)
-    assert len(result.without_source) == len(inputs.prices.series), (
+    assert report.findings == ()
+    assert (report.cuts, report.rescalings) == (4, 2)
+    assert len(report.without_source) == len(inputs.prices.series), (
         "made-up series have no source to compare with"
     )
-    assert "held against the clock only" in sentences(result)[-1]
+    assert "checked against the clock only" in sentences(report)[-1]
 
 
 @pytest.mark.parametrize(
@@ -193,69 +202,70 @@ def test_no_false_alarm_on_random_markets(seed: int):
     ],
 )
 def test_files_that_end_there_give_the_same_decisions(instant: str, easy: Scene):
-    assert moved_in_files(easy.settings, easy.full, pd.Timestamp(instant, tz="UTC")) == ()
+    assert findings_of_files(easy.settings, easy.full, pd.Timestamp(instant, tz="UTC")) == ()
 
 
 def test_the_instants_are_where_leaks_would_show(plain: Scene):
-    cuts = list(instants(plain.prices, plain.full, 240, 1))
+    cuts = list(cut_points(plain.prices, plain.full, 240, 1))
     table = plain.full.tables[0]
     known_at, state = pd.DatetimeIndex(table.known_at, tz="UTC"), table.columns["state"]
     changed = np.flatnonzero(state[1:] != state[:-1]) + 1
     near = [cut for cut in cuts if np.abs(known_at.searchsorted(cut) - changed).min() <= NEAR + 1]
     breakouts = known_at[changed[state[changed] == "testing"]]
-    stamps = {stamp for one in plain.prices.series.values() for stamp in one.frame.index}
+    known = {instant for series in plain.prices.series.values() for instant in series.frame.index}
     assert len(near) >= 120
     assert sum(cut in breakouts for cut in cuts) >= 20
     assert sum(cut.day_of_week >= 5 for cut in cuts) >= 20
-    assert sum(cut in stamps for cut in cuts) >= 20
-    assert (
-        sum(cut.nanosecond == 999 and cut + pd.Timedelta(1, "ns") in stamps for cut in cuts) >= 35
-    )
+    assert sum(cut in known for cut in cuts) >= 20
+    assert sum(cut.nanosecond == 999 and cut + pd.Timedelta(1, "ns") in known for cut in cuts) >= 35
     assert sum(half_day(cut.tz_convert(NEW_YORK)) for cut in cuts) >= 10
     assert len(set(cuts)) > 180
-    assert list(instants(plain.prices, plain.full, 240, 1)) == cuts, "the same seed, the same cuts"
+    assert list(cut_points(plain.prices, plain.full, 240, 1)) == cuts, (
+        "the same seed, the same cuts"
+    )
 
 
 def test_a_window_in_which_the_gate_never_changes_is_cut_elsewhere(whole_folder: Path, cache: Path):
     settings, prices, full = scene(
         whole_folder, cache, "backtest.start=2016-02-01", "backtest.end=2016-03-20"
     )
-    cuts = list(instants(prices, full, 12, 1))
+    cuts = list(cut_points(prices, full, 12, 1))
     assert all("2016-02-06" <= f"{cut:%Y-%m-%d}" <= "2016-03-21" for cut in cuts)
-    assert check(settings, prices, 6).moved == ()
+    assert find_lookahead(settings, prices, 6).findings == ()
 
 
 # Leaks planted on purpose, as such bugs look: each must be found, and the series named.
 
 
 def test_a_series_shifted_by_one_bar(late: Scene, monkeypatch: pytest.MonkeyPatch):
-    honest = prepare.market
+    honest = engine_inputs.market
 
     def leaky(settings: Settings, prices: Prices) -> object:
         market = honest(settings, prices)
         return market._replace(broad=market.broad.shift(-1).ffill())
 
-    monkeypatch.setattr(prepare, "market", leaky)
-    result = check(late.settings, late.prices)
-    assert [one.series for one in result.moved] == ["^GSPC"]
-    assert result.rescalings < result.cuts or result.cuts < 3
-    assert "gate row" in found(result) and "with what was known" in found(result)
-    assert "instant: 1 moved" in "\n".join(sentences(result)) or "instants: 1 moved" in "\n".join(
-        sentences(result)
+    monkeypatch.setattr(engine_inputs, "market", leaky)
+    report = find_lookahead(late.settings, late.prices)
+    assert [finding.series for finding in report.findings] == ["^GSPC"]
+    assert report.rescalings < report.cuts or report.cuts < 3
+    assert "gate row" in findings_text(report) and "with the data known then" in findings_text(
+        report
     )
+    change = "at the last one a gate row, coin line or decision changed"
+    assert change in "\n".join(sentences(report))
 
 
 def test_a_coin_shifted_by_one_bar(late: Scene, monkeypatch: pytest.MonkeyPatch):
-    honest = prepare.coin_lines
+    honest = engine_inputs.coin_lines
 
     def leaky(*arguments: object) -> pd.DataFrame:
         lines = honest(*arguments)
         return lines.assign(own_average=lines["own_average"].shift(-1).ffill())
 
-    monkeypatch.setattr(prepare, "coin_lines", leaky)
-    result = check(late.settings, late.prices)
-    assert {one.series for one in result.moved} <= {"BTC-USD", "ETH-USD", "SOL-USD"}
-    assert "line of BTC" in found(result) and "own average" in found(result)
+    monkeypatch.setattr(engine_inputs, "coin_lines", leaky)
+    report = find_lookahead(late.settings, late.prices)
+    assert {finding.series for finding in report.findings} <= {"BTC-USD", "ETH-USD", "SOL-USD"}
+    assert "line of BTC" in findings_text(report) and "own average" in findings_text(report)
 
 
 def test_a_shift_in_the_loader(late: Scene, monkeypatch: pytest.MonkeyPatch):
@@ -268,11 +278,16 @@ def test_a_shift_in_the_loader(late: Scene, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(clean, "_checked_bars", leaky)
     prices = load_prices(late.settings, NOW)
-    assert moved_by_cut(late.settings, prices, outcome(late.settings, prices), WEDNESDAY) == ()
-    result = check(late.settings, prices)
-    assert {one.series for one in result.moved} == {request.name for request in prices.series}
-    assert "in the row that is known from" in found(result)
-    assert result.cuts == 0
+    assert (
+        findings_of_cut(late.settings, prices, take_snapshot(late.settings, prices), WEDNESDAY)
+        == ()
+    )
+    report = find_lookahead(late.settings, prices)
+    assert {finding.series for finding in report.findings} == {
+        request.name for request in prices.series
+    }
+    assert "in the row that is known from" in findings_text(report)
+    assert report.cuts == 0
 
 
 def test_a_bfill_over_a_gap(folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
@@ -281,24 +296,24 @@ def test_a_bfill_over_a_gap(folder: Path, cache: Path, monkeypatch: pytest.Monke
         lambda rows: [row for row in rows if not "2016-03-01" <= row < "2016-03-05"],
     )
     settings, prices, _ = scene(folder, cache, *LATE)
-    assert check(settings, prices, cuts=6).moved == ()
+    assert find_lookahead(settings, prices, cuts=6).findings == ()
 
     def leaky(values: np.ndarray, max_age: int) -> np.ndarray:
         return pd.Series(values).bfill().ffill().to_numpy()
 
-    monkeypatch.setattr(confirmations, "carried", leaky)
-    result = check(settings, prices)
-    assert [one.series for one in result.moved] == ["^GSPC"]
-    assert "2016-03-0" in found(result)
+    monkeypatch.setattr(confirmations, "carry_forward", leaky)
+    report = find_lookahead(settings, prices)
+    assert [finding.series for finding in report.findings] == ["^GSPC"]
+    assert "2016-03-0" in findings_text(report)
 
 
 def test_a_full_sample_mean(late: Scene, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
         confirmations, "excess", lambda values, window: values / np.nanmean(values) - 1
     )
-    result = check(late.settings, late.prices)
-    assert {"^GSPC", "HYG"} <= {one.series for one in result.moved}
-    assert result.cuts == 1, "every instant shows it"
+    report = find_lookahead(late.settings, late.prices)
+    assert {"^GSPC", "HYG"} <= {finding.series for finding in report.findings}
+    assert report.cuts == 1, "every instant shows it"
 
 
 def test_a_centred_rolling_maximum(late: Scene, monkeypatch: pytest.MonkeyPatch):
@@ -312,9 +327,9 @@ def test_a_centred_rolling_maximum(late: Scene, monkeypatch: pytest.MonkeyPatch)
         return honest(closes)._replace(record=np.fmax(honest(closes).record, centred))
 
     monkeypatch.setattr(breakout, "records_of", leaky)
-    result = check(late.settings, late.prices)
-    assert [one.series for one in result.moved] == ["^RUT"]
-    assert "record was" in found(result)
+    report = find_lookahead(late.settings, late.prices)
+    assert [finding.series for finding in report.findings] == ["^RUT"]
+    assert "record was" in findings_text(report)
 
 
 def test_an_average_of_the_whole_history(late: Scene, monkeypatch: pytest.MonkeyPatch):
@@ -324,9 +339,9 @@ def test_an_average_of_the_whole_history(late: Scene, monkeypatch: pytest.Monkey
         "index_average",
         lambda close, sessions: np.full(len(close), np.nanmax(honest(close, sessions))),
     )
-    result = check(late.settings, late.prices)
-    assert [one.series for one in result.moved] == ["^RUT"]
-    assert "; decision " in found(result), "the decision is named beside the row"
+    report = find_lookahead(late.settings, late.prices)
+    assert [finding.series for finding in report.findings] == ["^RUT"]
+    assert "; decision " in findings_text(report), "the decision is named beside the row"
 
 
 @pytest.mark.parametrize("kind", ["coin", "session"])
@@ -334,7 +349,7 @@ def test_todays_running_bar(
     kind: str, today: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch
 ):
     settings, now = today
-    assert check_stamps(settings, load_prices(settings, now)).wrong == ()
+    assert check_timestamps(settings, load_prices(settings, now)).findings == ()
     honest = clean._running
 
     def leaky(*arguments: object) -> np.ndarray:
@@ -343,11 +358,11 @@ def test_todays_running_bar(
 
     monkeypatch.setattr(clean, "_running", leaky)
     prices = load_prices(settings, now)
-    result = check(settings, prices)
-    assert {one.series for one in result.moved} == {
+    report = find_lookahead(settings, prices)
+    assert {finding.series for finding in report.findings} == {
         request.name for request in prices.series if request.kind == kind
     }
-    assert "its bar still runs" in found(result)
+    assert "its bar is not complete" in findings_text(report)
 
 
 @pytest.mark.parametrize("kind", ["coin", "session"])
@@ -364,18 +379,18 @@ def test_a_running_bar_stamped_now(
 
     monkeypatch.setattr(clean, "_known_at", leaky)
     prices = load_prices(settings, now)
-    result = check(settings, prices)
-    assert {one.series for one in result.moved} == {
+    report = find_lookahead(settings, prices)
+    assert {finding.series for finding in report.findings} == {
         request.name for request in prices.series if request.kind == kind
     }
-    assert "2016-12-30 16:00 UTC" in found(result)
+    assert "2016-12-30 16:00 UTC" in findings_text(report)
 
 
 def test_hourly_bars_stamped_at_their_start(
     hourly: tuple[Settings, pd.Timestamp], monkeypatch: pytest.MonkeyPatch
 ):
     settings, now = hourly
-    assert check(settings, load_prices(settings, now), cuts=6).moved == ()
+    assert find_lookahead(settings, load_prices(settings, now), cuts=6).findings == ()
     honest = clean._known_at
 
     def leaky(request: object, *arguments: object) -> pd.DatetimeIndex:
@@ -385,13 +400,19 @@ def test_hourly_bars_stamped_at_their_start(
     monkeypatch.setattr(clean, "_known_at", leaky)
     prices = load_prices(settings, now)
     assert (
-        moved_by_cut(settings, prices, outcome(settings, prices), now - pd.Timedelta(days=3)) == ()
-    ), "cuts believe the stamps"
-    result = check(settings, prices)
-    assert [one.series for one in result.moved] == ["BTC-USD 1h", "ETH-USD 1h", "SOL-USD 1h"]
-    assert "stamped 2016-11-01 00:00 UTC" in found(
-        result
-    ) and "known from 2016-11-01 01:00 UTC" in found(result)
+        findings_of_cut(
+            settings, prices, take_snapshot(settings, prices), now - pd.Timedelta(days=3)
+        )
+        == ()
+    ), "cuts go by the timestamps"
+    report = find_lookahead(settings, prices)
+    assert [finding.series for finding in report.findings] == [
+        "BTC-USD 1h",
+        "ETH-USD 1h",
+        "SOL-USD 1h",
+    ]
+    assert "the row of 2016-11-01 00:00 UTC" in findings_text(report)
+    assert "known from 2016-11-01 01:00 UTC" in findings_text(report)
 
 
 @pytest.mark.parametrize("kind", ["coin", "session"])
@@ -418,17 +439,17 @@ def test_daily_rows_stamped_early(
 
     monkeypatch.setattr(clean, "_known_at", leaky)
     prices = load_prices(late.settings, NOW)
-    result = check(late.settings, prices)
-    assert {one.series for one in result.moved} == {
+    report = find_lookahead(late.settings, prices)
+    assert {finding.series for finding in report.findings} == {
         request.name for request in prices.series if request.kind == kind
     }
-    assert "No cuts were made" in "\n".join(sentences(result))
+    assert "No prices were cut" in "\n".join(sentences(report))
     if early == pd.Timedelta(days=1):
-        full = outcome(late.settings, prices)
-        assert moved_by_cut(late.settings, prices, full, WEDNESDAY) == (), (
-            "invisible to cuts of stamped prices"
+        full = take_snapshot(late.settings, prices)
+        assert findings_of_cut(late.settings, prices, full, WEDNESDAY) == (), (
+            "invisible to cuts, which go by the timestamps"
         )
-        assert moved_in_files(late.settings, full, WEDNESDAY) != (), (
+        assert findings_of_files(late.settings, full, WEDNESDAY) != (), (
             "cuts of the files see it as well"
         )
 
@@ -437,50 +458,54 @@ def test_sessions_that_close_before_the_bell(late: Scene):
     """A half day where there is none, and a publication delay left out."""
     half_days = late.prices.sessions.copy()
     half_days.iloc[700] -= pd.Timedelta(hours=3)
-    wrong = check_stamps(late.settings, late.prices._replace(sessions=half_days)).wrong
-    assert [one.series for one in wrong] == [CALENDAR]
+    wrong = check_timestamps(late.settings, late.prices._replace(sessions=half_days)).findings
+    assert [finding.series for finding in wrong] == [CALENDAR]
     assert "counts as closed" in wrong[0].text
     undelayed = pd.Series(late.prices.sessions.array, pd.DatetimeIndex(late.prices.sessions))
-    first, *others = check_stamps(late.settings, late.prices._replace(sessions=undelayed)).wrong
+    first, *others = check_timestamps(
+        late.settings, late.prices._replace(sessions=undelayed)
+    ).findings
     assert first.series == CALENDAR
     assert "counts as known" in first.text
-    assert {one.series for one in others} == {
+    assert {finding.series for finding in others} == {
         request.name for request in late.prices.series if request.kind == "session"
     }
 
 
 def test_rows_that_are_not_the_sources(late: Scene):
     request = next(iter(late.prices.series))
-    one = late.prices.series[request]
-    smoothed = one._replace(
-        frame=one.frame.assign(
-            close=one.frame["close"].rolling(3, center=True, min_periods=1).mean()
+    series = late.prices.series[request]
+    smoothed = series._replace(
+        frame=series.frame.assign(
+            close=series.frame["close"].rolling(3, center=True, min_periods=1).mean()
         )
     )
-    wrong = check_stamps(
+    wrong = check_timestamps(
         late.settings, late.prices._replace(series={**late.prices.series, request: smoothed})
-    ).wrong
-    assert [one.series for one in wrong] == [request.name]
+    ).findings
+    assert [finding.series for finding in wrong] == [request.name]
     assert "no row of its source has" in wrong[0].text
 
 
-def test_downloaded_rows_are_held_against_the_cache(late: Scene, tmp_path: Path):
+def test_downloaded_rows_are_compared_with_the_cache(late: Scene, tmp_path: Path):
     settings = late.settings.model_copy(
         update={"prices": late.settings.prices.model_copy(update={"cache": str(tmp_path)})}
     )
     request = next(request for request in late.prices.series if request.symbol == "BTC-USD")
-    one = late.prices.series[request]._replace(source="yahoo")
-    prices = late.prices._replace(series={**late.prices.series, request: one})
-    assert check_stamps(settings, prices).without_source == ("BTC-USD",), "there is no cache yet"
+    series = late.prices.series[request]._replace(source="yahoo")
+    prices = late.prices._replace(series={**late.prices.series, request: series})
+    assert check_timestamps(settings, prices).without_source == ("BTC-USD",), (
+        "there is no cache yet"
+    )
     path = Cache(tmp_path).path("yahoo", request)
     path.parent.mkdir()
-    rows = one.frame.set_axis(
-        (one.frame.index - pd.Timedelta(days=1)).tz_localize(None).rename("date")
+    rows = series.frame.set_axis(
+        (series.frame.index - pd.Timedelta(days=1)).tz_localize(None).rename("date")
     )
     rows.to_parquet(path)
-    assert check_stamps(settings, prices)[1:] == ((), ())
+    assert check_timestamps(settings, prices)[1:] == ((), ())
     rows.shift(1).to_parquet(path)  # a day earlier than the source has them
-    (wrong,) = check_stamps(settings, prices).wrong
+    (wrong,) = check_timestamps(settings, prices).findings
     assert wrong.series == "BTC-USD"
 
 
@@ -493,9 +518,9 @@ def test_a_strategy_that_looks_at_the_next_bar(late: Scene, monkeypatch: pytest.
 
     honest = russell_gate.RussellGate._decide
     monkeypatch.setattr(russell_gate.RussellGate, "_decide", leaky)
-    result = check(late.settings, late.prices)
-    assert "decision" in found(result) and "target of BTC was" in found(result)
-    assert "gate row" not in found(result)
+    report = find_lookahead(late.settings, late.prices)
+    assert "decision" in findings_text(report) and "target of BTC was" in findings_text(report)
+    assert "gate row" not in findings_text(report)
 
 
 def test_a_fill_at_a_later_price(late: Scene, monkeypatch: pytest.MonkeyPatch):
@@ -512,49 +537,51 @@ def test_a_fill_at_a_later_price(late: Scene, monkeypatch: pytest.MonkeyPatch):
             opens[row] = now
 
     monkeypatch.setattr(simulated.SimulatedBroker, "_try", leaky)
-    result = check(late.settings, late.prices)
-    assert "decision" in found(result) and "equity was" in found(result)
+    report = find_lookahead(late.settings, late.prices)
+    assert "decision" in findings_text(report) and "equity was" in findings_text(report)
 
 
 @pytest.mark.parametrize("column", ["adj_close", "close"])
 def test_a_level_that_a_dividend_or_a_split_moves(
     column: str, late: Scene, monkeypatch: pytest.MonkeyPatch
 ):
-    honest = prepare.market
+    honest = engine_inputs.market
     monkeypatch.setattr(
-        prepare,
+        engine_inputs,
         "market",
         lambda settings, prices: honest(settings, prices)._replace(
             small_caps=prices.of("HYG").frame[column]
         ),
     )
-    full = outcome(late.settings, late.prices)
-    assert moved_by_cut(late.settings, late.prices, full, WEDNESDAY) == (), "no cut shows it"
+    full = take_snapshot(late.settings, late.prices)
+    assert findings_of_cut(late.settings, late.prices, full, WEDNESDAY) == (), "no cut shows it"
     assert [
-        one.series for one in moved_by_rescaling(late.settings, late.prices, full, WEDNESDAY)
+        finding.series
+        for finding in findings_of_rescaling(late.settings, late.prices, full, WEDNESDAY)
     ] == ["HYG"]
-    result = check(late.settings, late.prices)
-    assert [one.series for one in result.moved] == ["HYG"]
-    assert (result.cuts, result.rescalings) == (1, 1)
-    assert "rescaled at" in found(result)
-    assert "at 1 instant: 1 moved" in sentences(result)[-1]
+    report = find_lookahead(late.settings, late.prices)
+    assert [finding.series for finding in report.findings] == ["HYG"]
+    assert (report.cuts, report.rescalings) == (1, 1)
+    assert "rescaled at" in findings_text(report)
+    assert "at 1 instant: at the last one" in sentences(report)[-1]
 
 
 def test_what_cannot_be_computed_with_what_was_known(late: Scene, monkeypatch: pytest.MonkeyPatch):
     """Data of the end taken for data of the beginning."""
-    honest = prepare.market
+    honest = engine_inputs.market
 
     def leaky(settings: Settings, prices: Prices) -> object:
         if prices.of("HYG").frame.index[-1].year < 2016:
-            raise prepare.DataError("HYG: has no row of 2016")
+            raise engine_inputs.DataError("HYG: has no row of 2016")
         return honest(settings, prices)
 
-    monkeypatch.setattr(prepare, "market", leaky)
-    (one,) = moved_by_cut(
+    monkeypatch.setattr(engine_inputs, "market", leaky)
+    (finding,) = findings_of_cut(
         late.settings, late.prices, late.full, pd.Timestamp("2015-11-20", tz="UTC")
     )
-    assert one.series == "HYG"
-    assert "nothing can be computed with what was known: HYG: has no row of 2016" in one.text
+    assert finding.series == "HYG"
+    reason = "nothing can be computed with the data known then: HYG: has no row of 2016"
+    assert reason in finding.text
 
 
 @pytest.mark.parametrize("timeframe", ["1d", "4h"])
@@ -566,18 +593,20 @@ def test_nothing_moves_in_the_sample(timeframe: str, cache: Path):
         "backtest.start=2024-01-01",
     ]
     settings = load([], [*changes, "confirmations.liquidity.enabled=true"])
-    result = check(
+    report = find_lookahead(
         settings,
         load_prices(settings, known_until(settings, NOW + pd.Timedelta(days=5000))),
         cuts=2,
     )
-    assert result.moved == ()
-    assert (result.cuts, result.without_source) == (2, ())
+    assert report.findings == ()
+    assert (report.cuts, report.without_source) == (2, ())
 
 
 @realdata
 def test_nothing_moves_on_real_prices(cache: Path):
     settings = load([], ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"])
-    result = check(settings, load_prices(settings, pd.Timestamp.now(tz="UTC")), cuts=6, seed=1)
-    assert result.moved == ()
-    assert (result.cuts, result.rescalings, result.without_source) == (6, 4, ())
+    report = find_lookahead(
+        settings, load_prices(settings, pd.Timestamp.now(tz="UTC")), cuts=6, seed=1
+    )
+    assert report.findings == ()
+    assert (report.cuts, report.rescalings, report.without_source) == (6, 4, ())

@@ -1,4 +1,7 @@
-"""The command: on made-up prices, on the sample, without a series, and on the real ones against dates anyone can look up."""
+"""The command: on made-up prices, on the sample, without a series.
+
+And on the real ones against dates anyone can look up.
+"""
 
 import json
 from pathlib import Path
@@ -9,12 +12,14 @@ import pandas as pd
 import pytest
 
 from backtests.commands.evidence import run_evidence
-from backtests.evidence.document import holm
-from backtests.evidence.history import _bitcoin, mean_of
+from backtests.commands.run_scope import RunOptions
+from backtests.evidence.assembly import correct_holm
+from backtests.evidence.document import parse
+from backtests.evidence.history import bitcoin_closes, equal_weighted_price
 from backtests.performance.forward_returns import HORIZONS
-from backtests.report.evidence import terminal as evidence_terminal
+from backtests.report.evidence.terminal import show_document
 from brokers.console import console
-from brokers.prices.fred import published
+from brokers.prices.fred import publication_times
 from brokers.prices.series import Request, Series
 from config.settings import load
 from tests.price_folder import HISTORY_FROM
@@ -24,12 +29,13 @@ QUICK = ["evidence.draws=200", "evidence.bases=[126, 252]", "evidence.confirms=[
 
 
 def evidence(
-    place: Path, words: list[str], capsys: pytest.CaptureFixture[str], name: str = "run"
+    place: Path, overrides: list[str], capsys: pytest.CaptureFixture[str], name: str = "run"
 ) -> dict[str, Any]:
-    run_evidence(None, [*QUICK, *words], True, place / name, name == "run", False)
-    said: dict[str, Any] = json.loads(capsys.readouterr().out)
-    written = json.loads((place / name / "evidence.json").read_text())
-    assert {key: value for key, value in said.items() if key != "folder"} == written
+    options = RunOptions(as_json=True, output=place / name, with_report=name == "run")
+    run_evidence(None, [*QUICK, *overrides], options)
+    printed: dict[str, Any] = json.loads(capsys.readouterr().out)
+    written: dict[str, Any] = json.loads((place / name / "evidence.json").read_text())
+    assert {key: value for key, value in printed.items() if key != "folder"} == written
     return written
 
 
@@ -43,15 +49,15 @@ def made_up(whole_folder: Path, cache: Path) -> list[str]:
     ]
 
 
-def test_what_is_lacking_is_said_and_drops_its_rows(
+def test_missing_series_are_listed_and_their_claims_are_inconclusive(
     made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The folder has neither Bitcoin's early prices nor the alts."""
     found = evidence(tmp_path, [*made_up, 'evidence.alts=["LTC-USD"]'], capsys)
     assert {"BTC_coinmetrics", "LTC-USD"} <= found["lacking"].keys()
     assert all("no such file" in why for why in found["lacking"].values())
-    claims = {(one["id"], one["reading"]): one for one in found["claims"]}
-    assert claims["B7", "alts, 3 months"]["verdict"] == "cannot be told"
+    claims = {(claim["id"], claim["reading"]): claim for claim in found["claims"]}
+    assert claims["B7", "alts, 3 months"]["verdict"] == "inconclusive"
     assert claims["B1", ""]["why"] == "There are no prices of alts or BTC."
 
 
@@ -64,25 +70,25 @@ def test_the_same_seed_gives_the_same_bytes(
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_simulated_prices_say_nothing_about_what_happened(
+def test_on_simulated_prices_only_claims_without_prices_are_tested(
     cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = evidence(tmp_path, ["prices.source=sample", f"prices.cache={cache}"], capsys)
     assert found["sample"] and found["events"] == [] and found["definitions"] == []
-    assert {one["id"] for one in found["claims"]} == {"A7", "A12", "A13", "B14"}
-    assert all(one["p"] is None for one in found["claims"])
+    assert {claim["id"] for claim in found["claims"]} == {"A7", "A12", "A13", "B14"}
+    assert all(claim["p"] is None for claim in found["claims"])
 
 
-def test_the_terminal_says_words_first_and_every_claim(
+def test_the_terminal_shows_key_results_and_every_claim(
     made_up: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = evidence(tmp_path, made_up, capsys)
-    evidence_terminal.show(console(), found, "there")
-    said = capsys.readouterr().out
-    assert said.startswith(f"Of {len(found['claims'])} readings of the claims ")
-    for one in found["claims"]:
-        assert f" {one['id']} " in said
-    assert "without LTC-USD" in said and "Written to there" in said
+    show_document(console(), parse(found), "there")
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{len(found['claims'])} readings of the claims: ")
+    for claim in found["claims"]:
+        assert f" {claim['id']} " in printed
+    assert "without LTC-USD" in printed and "Written to there" in printed
 
 
 def test_claims_stand_in_the_order_of_their_numbers(
@@ -92,30 +98,36 @@ def test_claims_stand_in_the_order_of_their_numbers(
     assert ids == sorted(ids, key=lambda name: (name[0], int(name[1:]))) and len(set(ids)) > 10
 
 
-def test_p_is_corrected_for_all_that_were_looked_at() -> None:
+def test_p_is_corrected_for_the_number_of_tests() -> None:
     """Holm by hand: 3 x 0.01, 2 x 0.02, 0.03 kept at what came before."""
-    assert holm([0.02, None, 0.01, 0.03]) == [
+    assert correct_holm([0.02, None, 0.01, 0.03]) == [
         pytest.approx(0.04),
         None,
         pytest.approx(0.03),
         pytest.approx(0.04),
     ]
-    assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == []
+    assert correct_holm([0.9, 0.8]) == [1.0, 1.0] and correct_holm([]) == []
 
 
 def test_the_mean_of_coins_earns_the_mean_of_those_that_were_there() -> None:
-    """A doubles on the second day and halves on the third; B is listed on the second and triples on the third: (0.5 + 3) / 2 - 1 = 0.75."""
+    """A doubles on the second day and halves on the third.
+
+    B is listed on the second and triples on the third: (0.5 + 3) / 2 - 1 = 0.75.
+    """
     days = pd.date_range("2020-01-01", periods=4, freq="D", tz="UTC")
     a, b = pd.Series([1.0, 2.0, 1.0], index=days[:3]), pd.Series([5.0, 15.0, 15.0], index=days[1:])
-    assert mean_of({"A": a, "B": b}).tolist() == pytest.approx([1.0, 2.0, 3.5, 3.5])
+    assert equal_weighted_price({"A": a, "B": b}).tolist() == pytest.approx([1.0, 2.0, 3.5, 3.5])
 
 
 @pytest.mark.parametrize("day", ["2012-01-10", "2012-07-10"])
 def test_bitcoins_early_price_is_known_when_its_day_is_over(day: str) -> None:
-    """At midnight UTC, in New York's winter as in its summer; from its first bar on the other source counts."""
+    """At midnight UTC, in New York's winter as in its summer.
+
+    From its first bar on the other source counts.
+    """
     early, late = pd.Timestamp(day), pd.Timestamp(day) + pd.Timedelta(days=1)
     before = pd.Series(
-        [5.0, 6.0], index=published("BTC_coinmetrics", pd.DatetimeIndex([early, late]))
+        [5.0, 6.0], index=publication_times("BTC_coinmetrics", pd.DatetimeIndex([early, late]))
     )
     bars = pd.Series([7.0], index=pd.DatetimeIndex([late + pd.Timedelta(days=1)], tz="UTC"))
 
@@ -123,7 +135,7 @@ def test_bitcoins_early_price_is_known_when_its_day_is_over(day: str) -> None:
         return Series(Request(name, "coin"), "folder", name, values.to_frame(column), "", ())
 
     settings = load()
-    found = _bitcoin(
+    found = bitcoin_closes(
         {
             "BTC-USD": series("BTC-USD", "close", bars),
             "BTC_coinmetrics": series("BTC_coinmetrics", "value", before),
@@ -137,8 +149,8 @@ def test_bitcoins_early_price_is_known_when_its_day_is_over(day: str) -> None:
 def real(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """On the real prices, once."""
     folder = tmp_path_factory.mktemp("evidence") / "run"
-    words = [*QUICK, "prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"]
-    run_evidence(None, words, True, folder, True, False)
+    overrides = [*QUICK, "prices.source=folder", f"prices.folder={REAL}", f"prices.cache={cache}"]
+    run_evidence(None, overrides, RunOptions(as_json=True, output=folder))
     found: dict[str, Any] = json.loads((folder / "evidence.json").read_text())
     return found
 
@@ -149,21 +161,24 @@ def test_the_real_breakouts_are_those_of_record(real: dict[str, Any]) -> None:
         *("1989-06-02", "1991-10-16", "1995-05-16", "1999-12-29", "2004-04-05"),
         *("2011-04-27", "2013-01-02", "2016-11-14", "2020-11-13", "2025-09-18"),
     ]
-    told = {(one["id"], one["reading"]): one for one in real["claims"]}
-    assert "2,442.03 on 2024-11-25, 0.71 short" in told["A4", "closes"]["why"]
-    assert (told["A4", "closes"]["verdict"], told["A4", "within the day"]["verdict"]) == (
+    claims = {(claim["id"], claim["reading"]): claim for claim in real["claims"]}
+    assert "2,442.03 on 2024-11-25, 0.71 short" in claims["A4", "closes"]["why"]
+    assert (claims["A4", "closes"]["verdict"], claims["A4", "within the day"]["verdict"]) == (
         "contradicted",
         "supported",
     )
-    assert told["A12", "the year"]["estimate"] == pytest.approx(0.113, abs=0.001)
-    assert told["B2", ""]["why"].startswith("Its first close above 2,600: 2026-01-08")
-    assert told["A8", ""]["verdict"] == "supported"
+    assert claims["A12", "the year"]["estimate"] == pytest.approx(0.113, abs=0.001)
+    assert claims["B2", ""]["why"].startswith("Its first close above 2,600: 2026-01-08")
+    assert claims["A8", ""]["verdict"] == "supported"
     assert real["lacking"] == {}
 
 
 @realdata
 def test_gains_after_a_real_breakout_are_those_of_the_file(real: dict[str, Any]) -> None:
-    """Bitcoin after 2020-11-13: the UTC day's close, and that of so many days later, straight from the vendor's file."""
+    """Bitcoin after 2020-11-13, straight from the vendor's file.
+
+    The UTC day's close, and that of so many days later.
+    """
     closes = pd.read_csv(REAL / "daily" / "BTC-USD.csv", index_col="Date", parse_dates=True)[
         "Close"
     ]

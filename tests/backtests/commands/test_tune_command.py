@@ -1,11 +1,12 @@
-"""`tune` as a user meets it: what it prints and writes, what it refuses, and Ctrl-C in the middle of a search."""
+"""`tune` as a user meets it: what it prints and writes, what it refuses, and Ctrl-C in the middle
+of a search.
+"""
 
 import json
+import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import main
-from config.settings import changed, load
+from config.settings import load, with_changes
 from tests.price_folder import options
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +54,9 @@ def document(text: str) -> Any:
 
 
 class Twice(NamedTuple):
-    """The same search in `first`, as JSON and without a page, and in `second`, both in `here`, and the --set words it was told."""
+    """The same search in `first`, as JSON and without a page, and in `second`, both in `here`, and
+    the --set words it was told.
+    """
 
     here: Path
     words: list[str]
@@ -111,11 +114,13 @@ def test_a_second_search_reads_the_first(twice: Twice) -> None:
 def test_the_best_set_loads_over_the_settings_beside_it(
     twice: Twice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As best.toml says it should: the very settings that the search found the best, with its verdict."""
+    """As best.toml says it should: the very settings that the search found the best, with its
+    verdict.
+    """
     monkeypatch.chdir(twice.here)
     found = document(twice.as_json.stdout)
     assert found["best"]["changed"] != {}
-    expected = changed(
+    expected = with_changes(
         load(None, twice.words),
         {key: new for key, (_, new) in found["best"]["changed"].items()},
         "the best set",
@@ -178,7 +183,7 @@ def test_simulated_prices_are_said_to_be_simulated(cache: Path, here: Path) -> N
         (["--set", "tune.space.gate.base_session=[3]"], "did you mean 'base_sessions'?"),
         (
             ["--set", "backtest.start=2014-01-01", "--set", "backtest.end=2014-01-10"],
-            "the traded window cannot be cut",
+            "the traded window cannot be split",
         ),
     ],
 )
@@ -210,10 +215,23 @@ MANY = (
     '"gate.fail_tolerance"={low=0.0,high=0.1,steps=10}}'
 )
 COUNT = 6500
+# `main.py tune` that gets its Ctrl-C when the first batch has just been written.
+INTERRUPTED = """
+import os, signal, sys
+import main
+from backtests.tuning.search import batches
+write = batches._write
+def write_and_interrupt(file, part):
+    write(file, part)
+    os.kill(os.getpid(), signal.SIGINT)
+batches._write = write_and_interrupt
+sys.argv[0] = "main.py"
+main.run()
+"""
 
 
 def test_ctrl_c_keeps_what_was_searched_and_nothing_else(here: Path, tmp_path: Path) -> None:
-    """A process of its own is interrupted as soon as a batch is kept; a second one goes on from there."""
+    """It says how much, and the same command goes on from there."""
     cache = tmp_path / "prices"
     pairs = {
         "prices.source": "sample",
@@ -222,29 +240,23 @@ def test_ctrl_c_keeps_what_was_searched_and_nothing_else(here: Path, tmp_path: P
         "tune.method": "random",
         "tune.sets": COUNT,
     }
-    words = [word for key, value in pairs.items() for word in ("--set", f"{key}={value}")] + [
-        "--set",
-        MANY,
-        "--no-report",
-        "--json",
-    ]
-    first = subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), "tune", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+    words = [word for key, value in pairs.items() for word in ("--set", f"{key}={value}")]
+    words += ["--set", MANY, "--no-report", "--json"]
+    first = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, "tune", *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
         text=True,
+        check=False,
     )
-    until = time.monotonic() + 120.0
-    while not (batches := list(cache.glob("tune/*/batch-*.parquet"))):
-        assert first.poll() is None and time.monotonic() < until, first.communicate()
-        time.sleep(0.002)
-    first.send_signal(signal.SIGINT)
-    out, said = first.communicate(timeout=60)
-    assert (first.returncode, out) == (130, "")
-    assert said == "interrupted; nothing half-written is left\n"
-    assert not (here / "runs").exists() or list((here / "runs").iterdir()) == []
-    kept = {one: one.stat().st_mtime_ns for one in cache.glob("tune/*/*")}
-    assert {one.suffix for one in kept} == {".parquet"} and set(batches) <= set(kept)
+    assert (first.returncode, first.stdout) == (130, ""), first.stderr
+    assert first.stderr == (
+        "interrupted; nothing half-written is left; "
+        "2,000 of 6,501 parameter sets are kept; the same command goes on from there\n"
+    )
+    assert list((here / "runs").iterdir()) == []
+    kept = {file: file.stat().st_mtime_ns for file in cache.glob("tune/*/*")}
+    assert [file.name for file in kept] == ["batch-0000000.parquet"], "no claim is left"
 
     result = tune(*words)
     assert result.exit_code == 0, result.output

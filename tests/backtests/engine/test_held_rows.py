@@ -7,26 +7,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.checks.lookahead import check, moved_by_cut
+from backtests.checks.lookahead import find_lookahead, findings_of_cut
 from backtests.checks.parity import compare
-from backtests.checks.snapshots import outcome
+from backtests.checks.snapshots import take_snapshot
 from backtests.engine import arrays, kernel
-from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.engine.rules import gate_rules
 from backtests.engine.simulation import simulate
-from backtests.report.gate_reading import read, sentences
+from backtests.report.gate_reading import gate_reading, sentences
 from backtests.runs.caveats import _about_data
-from backtests.runs.replay import replayed_run
+from backtests.runs.replay import replay_run
 from backtests.runs.writer import order_list_hash
-from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.evaluator import Evaluator
 from brokers.prices.load import Prices, load_prices
-from config.settings import Settings, changed, load
-from tests.backtests.tuning.fields import spaced
+from config.settings import Settings, load, with_changes
+from tests.backtests.tuning.evaluators import spaced
 from tests.price_folder import overrides
 from tests.scenes import REAL, realdata
 
 NOW = pd.Timestamp("2017-01-02", tz="UTC")
-BENT = {  # symbol -> sessions and factors; the gate is open from 2013-06 to 2014 and from 2015-07 on
+# Symbol -> sessions and factors; the gate is open from 2013-06 to 2014 and from 2015-07 on.
+BENT = {
     "^RUT": {"2013-12-10": 0.5, "2016-03-15": 10.0},
     "HYG": {"2014-02-04": 0.5, "2016-03-15": 0.5},
     "IEF": {"2015-11-03": 2.0},
@@ -67,7 +68,7 @@ def inputs(settings: Settings) -> Inputs:
 
 
 def inputs_of(settings: Settings) -> Inputs:
-    return prepare(settings, load_prices(settings, NOW))
+    return prepare_inputs(settings, load_prices(settings, NOW))
 
 
 def sessions(table: pd.DataFrame) -> dict[str, str]:
@@ -101,14 +102,18 @@ def test_a_held_session_shows_the_row_before_it_stale(inputs: Inputs) -> None:
 def test_what_comes_back_leaves_the_other_rows_as_they_would_have_been(
     true: Inputs, inputs: Inputs
 ) -> None:
-    """Up to the crash: states, levels and what may be held are those of the prices nobody bent, but for the held sessions themselves."""
+    """Up to the crash: states, levels and what may be held are those of the prices nobody bent, but
+    for the held sessions themselves.
+    """
     fresh = (inputs.table["stale"] == 0) & (inputs.table.index < CRASH["^RUT"])
     columns = ["close", "state", "reason", "level", "confirmed_at", "record"]
     pd.testing.assert_frame_equal(inputs.table.loc[fresh, columns], true.table.loc[fresh, columns])
 
 
 def test_a_crash_that_is_confirmed_counts_with_both_of_its_closes(inputs: Inputs) -> None:
-    """Two closes below the level and a third: the exit after `fail_sessions` is at the third session, the held one being the first."""
+    """Two closes below the level and a third: the exit after `fail_sessions` is at the third
+    session, the held one being the first.
+    """
     row = int(
         np.flatnonzero(pd.DatetimeIndex(inputs.table.index).strftime("%Y-%m-%d") == CRASH["^RUT"])[
             0
@@ -144,38 +149,42 @@ def test_the_kernels_gate_is_the_gate_table(inputs: Inputs, first: int) -> None:
 
 def test_the_live_path_decides_as_the_backtest(settings: Settings, tmp_path: Path) -> None:
     late = inputs_of(
-        changed(settings, {"backtest.start": "2016-08-01", "backtest.end": "2016-10-07"}, "test")
+        with_changes(
+            settings, {"backtest.start": "2016-08-01", "backtest.end": "2016-10-07"}, "test"
+        )
     )
     run = simulate(late)
-    parity = compare(replayed_run(late, tmp_path / "replay.sqlite"), run, list(late.coins))
+    parity = compare(replay_run(late, tmp_path / "replay.sqlite"), run, list(late.coins))
     assert parity.differences == ()
     assert parity.orders > 3
 
 
 def test_a_search_trades_them_as_the_backtest(inputs: Inputs) -> None:
-    """The settings as they stand, and with a longer average, both ways: `session_rows` differ with the rules, what is held does not."""
-    field = Field(inputs, spaced(inputs.settings, {"gate.trend_sessions": (150, 200)}), threads=1)
+    """Current settings and a longer average: `session_rows` differ, held closes do not."""
+    evaluator = Evaluator(
+        inputs, spaced(inputs.settings, {"gate.trend_sessions": (150, 200)}), threads=1
+    )
     for code, sessions in ((0, 150), (1, 200)):
-        equity, _ = field.curves(np.array([[code]], dtype=np.int16))
+        equity, _ = evaluator.curves(np.array([[code]], dtype=np.int16))
         rerun = simulate(
-            inputs_of(changed(inputs.settings, {"gate.trend_sessions": sessions}, "test"))
+            inputs_of(with_changes(inputs.settings, {"gate.trend_sessions": sessions}, "test"))
         )
         np.testing.assert_allclose(
             equity[0], [decision.equity for decision in rerun.decisions], rtol=1e-9
         )
 
 
-def test_a_reading_says_what_is_held_and_what_became_of_it(settings: Settings) -> None:
+def test_a_reading_says_what_is_held_and_whether_it_was_confirmed(settings: Settings) -> None:
     prices = load_prices(settings, NOW)
 
-    def told(day: str) -> list[str]:
-        return list(sentences(read(settings, prices.until(pd.Timestamp(day, tz="UTC")))))
+    def lines(day: str) -> list[str]:
+        return list(sentences(gate_reading(settings, prices.until(pd.Timestamp(day, tz="UTC")))))
 
-    held, after = told("2015-11-04"), told("2015-11-05")
+    held, after = lines("2015-11-04"), lines("2015-11-05")
     assert held[1].startswith("The close of IEF of 2015-11-03 (+")
     assert held[1].endswith(
-        "from the one before) is held until the next one confirms it: the row is that of the session before, "
-        "no holding may rise on it, and after 5 sessions all are sold."
+        "from the one before) is held until the next one confirms it: the row is that of the "
+        "session before, no holding may rise on it, and after 5 sessions all are sold."
     )
     assert (
         after[1]
@@ -193,8 +202,11 @@ def test_a_backtest_names_the_closes_it_held(inputs: Inputs) -> None:
 def test_one_day_of_39_years_is_held_and_the_default_backtest_is_that_of_version_0_1(
     cache: Path,
 ) -> None:
-    """The S&P's crash of 1987, confirmed the day after. The hash is a golden one: version 0.1 made it before closes were held."""
-    inputs = prepare(*_real(cache))
+    """The S&P's crash of 1987, confirmed the day after.
+
+    The hash is a golden one: version 0.1 made it before closes were held.
+    """
+    inputs = prepare_inputs(*_real(cache))
     assert sessions(inputs.table) == {"1987-10-19": "^GSPC"}
     assert inputs.table["closes_note"]["1987-10-20"].tolist() == [
         "the close of ^GSPC of 1987-10-19 was held and is confirmed: it counts from now on"
@@ -213,10 +225,10 @@ def _real(cache: Path) -> tuple[Settings, Prices]:
 
 
 def test_nothing_from_the_future_moves_a_row(settings: Settings) -> None:
-    assert check(settings, load_prices(settings, NOW), cuts=4).moved == ()
-    full = outcome(settings, load_prices(settings, NOW))
+    assert find_lookahead(settings, load_prices(settings, NOW), cuts=4).findings == ()
+    full = take_snapshot(settings, load_prices(settings, NOW))
     for day in ("2016-05-10 21:00", "2016-09-21 02:00"):
         assert (
-            moved_by_cut(settings, load_prices(settings, NOW), full, pd.Timestamp(day, tz="UTC"))
+            findings_of_cut(settings, load_prices(settings, NOW), full, pd.Timestamp(day, tz="UTC"))
             == ()
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.engine.rules import MAX_MISSING, costs, decision_rules, gate_rules
 from backtests.engine.simulation import simulate
 from brokers.prices.load import Prices, load_prices
@@ -31,7 +31,7 @@ def settings_with(folder: Path, cache: Path, *changes: str) -> Settings:
 
 
 def prepared(folder: Path, cache: Path, prices: Prices, *changes: str) -> Inputs:
-    return prepare(settings_with(folder, cache, *changes), prices)
+    return prepare_inputs(settings_with(folder, cache, *changes), prices)
 
 
 def test_without_a_window_every_bar_of_the_first_coin_is_traded(
@@ -51,7 +51,13 @@ def test_without_a_window_every_bar_of_the_first_coin_is_traded(
     ],
 )
 def test_a_window_trades_its_first_and_its_last_day(
-    changes: list[str], first: str, last: str, whole_folder: Path, cache: Path, prices: Prices
+    *,
+    changes: list[str],
+    first: str,
+    last: str,
+    whole_folder: Path,
+    cache: Path,
+    prices: Prices,
 ):  # a day's bar ends at 24:00, the next day's midnight
     grid = prepared(whole_folder, cache, prices, *changes).grid
     assert (grid[0], grid[-1]) == (pd.Timestamp(first, tz="UTC"), pd.Timestamp(last, tz="UTC"))
@@ -114,7 +120,7 @@ def test_a_missing_bar_is_counted_and_an_ended_coin_goes_on_counting(folder: Pat
         ],
     )
     settings = settings_with(folder, cache)
-    lines = prepare(settings, load_prices(settings, NOW)).coins["ETH"]
+    lines = prepare_inputs(settings, load_prices(settings, NOW)).coins["ETH"]
     assert lines["stale"][pd.Timestamp("2015-05-06", tz="UTC")] == 1.0
     assert lines["stale"][pd.Timestamp("2015-05-07", tz="UTC")] == 0.0
     assert lines["stale"].iloc[-1] == 31.0
@@ -126,7 +132,7 @@ def test_a_missing_bar_is_counted_and_an_ended_coin_goes_on_counting(folder: Pat
 def test_a_holding_in_a_coin_that_ends_is_closed_after_three_bars(folder: Path, cache: Path):
     edit(folder / "daily/ETH-USD.csv", lambda rows: [row for row in rows if row < "2016-12-01"])
     settings = settings_with(folder, cache)
-    run = simulate(prepare(settings, load_prices(settings, NOW)))
+    run = simulate(prepare_inputs(settings, load_prices(settings, NOW)))
     last = [order for order in run.orders if order.symbol == "ETH"][-1]
     assert last.size < 0
     assert last.filled is not None
@@ -138,7 +144,7 @@ def test_a_holding_in_a_coin_that_ends_is_closed_after_three_bars(folder: Path, 
 def test_a_stale_index_keeps_its_row_and_counts(folder: Path, cache: Path):
     edit(folder / "daily/RUT.csv", lambda rows: [row for row in rows if row < "2016-12-16"])
     settings = settings_with(folder, cache)
-    inputs = prepare(settings, load_prices(settings, NOW))
+    inputs = prepare_inputs(settings, load_prices(settings, NOW))
     tail = inputs.table.loc["2016-12-15":]
     assert tail["stale"].tolist() == list(range(len(tail)))
     assert tail["state"].nunique() == tail["close"].nunique() == 1

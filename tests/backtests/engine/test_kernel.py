@@ -148,7 +148,9 @@ def test_a_kernel_without_room_counts_and_trades_the_same() -> None:
 
 
 def test_a_window_that_starts_on_a_missing_bar_waits_for_a_real_one() -> None:
-    """Before its first bar inside the window nothing is known of the coin, or at most its last close: it is not bought at NaN."""
+    """Before its first bar inside the window nothing is known of the coin, or at most its last
+    close: it is not bought at NaN.
+    """
     frame = bars([100.0, 101.0, np.nan, 103.0, 104.0, 105.0], ends(6))
     inputs = written({"BTC": frame}, gate_rows([1.0] * 6, ends(6)))
     grid = inputs.grid[2:]
@@ -161,17 +163,18 @@ def test_a_window_that_starts_on_a_missing_bar_waits_for_a_real_one() -> None:
     assert compare(inputs).differing == 0
 
 
-def test_starting_the_kernel_loads_nothing_that_only_the_tests_need_and_hides_nothing_from_them() -> (
-    None
-):
+def test_the_kernel_loads_nothing_that_only_tests_need_and_hides_nothing_from_them() -> None:
     program = (
-        "import sys; from backtests.engine import kernel; assert not {'scipy.linalg', 'scipy.linalg.cython_blas', 'coverage'} & sys.modules.keys(); "
-        "import scipy.linalg, coverage; print(scipy.linalg.norm([3.0, 4.0]), coverage.Coverage.__name__)"
+        "import sys; from backtests.engine import kernel; "
+        "only_tests = {'scipy.linalg', 'scipy.linalg.cython_blas', 'coverage'}; "
+        "assert not only_tests & sys.modules.keys(); "
+        "import scipy.linalg, coverage; "
+        "print(scipy.linalg.norm([3.0, 4.0]), coverage.Coverage.__name__)"
     )
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-P", "-c", program],
         capture_output=True,
         text=True,
         env={"PYTHONPATH": ".", "PATH": ""},
     )
-    assert said.stdout.split() == ["5.0", "Coverage"], said.stderr
+    assert result.stdout.split() == ["5.0", "Coverage"], result.stderr

@@ -1,4 +1,4 @@
-"""Our lean parts against backtrader's own, and every trap of backtrader that DESIGN section 6 names."""
+"""Our lean parts against backtrader's own, and every known trap of backtrader."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ from tests.scenes import REAL, bars, ends, gate_rows, random_backtest, realdata,
 NAN = float("nan")
 EPOCH = bt.date2num(datetime(1970, 1, 1))
 
-# --- stock parts ---------------------------------------------------------------------------------------------------------
+# --- stock parts ----------------------------------------------------------------------------------
 
 
 class StockGate(bt.feeds.PandasData):
@@ -43,7 +43,8 @@ class StockCoin(bt.feeds.PandasData):
 class StockBroker(bt.brokers.BackBroker):
     """Backtrader's own broker; it only learns the two questions that RussellGate asks.
 
-    Asked for the position in a coin, it would go on to value it, and so read a feed that has no bar yet.
+    Asked for the position in a coin, it would go on to value it, and so read a feed that has no bar
+    yet.
     """
 
     def __init__(self, inputs: Inputs) -> None:
@@ -57,7 +58,7 @@ class StockBroker(bt.brokers.BackBroker):
         self._min_notional = costs.min_notional
         self._since, self._values = NAN, [0.0]
 
-    def get_orders_open(self, safe: bool = False) -> list[Any]:
+    def get_orders_open(self, safe: bool = False) -> list[Any]:  # noqa: FBT001, FBT002  # backtrader's
         return [order for order in self.pending if order is not None]
 
     def getposition(self, data: Any) -> Any:
@@ -79,7 +80,7 @@ class Stock(NamedTuple):
     fills: list[tuple[Any, ...]]
 
 
-def stock(inputs: Inputs, runonce: bool) -> Stock:
+def stock(inputs: Inputs, *, runonce: bool) -> Stock:
     """The same strategy class on stock feeds, stock broker, stock cerebro."""
 
     class Noting(RussellGate):
@@ -108,9 +109,11 @@ def stock(inputs: Inputs, runonce: bool) -> Stock:
 
 
 def unclipped(inputs: Inputs) -> Inputs:
-    """The same with so much cash held back that no gap clips a buy, all bars there, and no interest: what a stock broker can do.
+    """The same with so much cash held back that no gap clips a buy, all bars there, and no
+    interest: what a stock broker can do.
 
-    Without crumbs, too: the rounding of an equity of thousands is a large share of an order of a billionth.
+    Without crumbs, too: the rounding of an equity of thousands is a large share of an order of a
+    billionth.
     """
     rules = inputs.rules._replace(cash_reserve=0.5)
     settings = inputs.settings.model_copy(
@@ -145,23 +148,23 @@ def assert_equal_runs(ours: Run, theirs: Stock) -> None:
 
 @pytest.mark.parametrize("number", range(8))
 @pytest.mark.parametrize("runonce", [True, False])
-def test_stock_backtrader_trades_the_same(number: int, runonce: bool) -> None:
+def test_stock_backtrader_trades_the_same(number: int, *, runonce: bool) -> None:
     inputs = unclipped(random_backtest(np.random.default_rng((SEED + 1, number))))
     ours = simulate(inputs)
     assert not any(one.status in {"no cash", "cancelled"} for one in ours.orders), (
         "clipped or cancelled: compare something else"
     )
-    assert_equal_runs(ours, stock(inputs, runonce))
+    assert_equal_runs(ours, stock(inputs, runonce=runonce))
 
 
 @realdata
 @pytest.mark.parametrize("runonce", [True, False])
-def test_stock_backtrader_trades_the_same_on_real_prices(runonce: bool) -> None:
+def test_stock_backtrader_trades_the_same_on_real_prices(*, runonce: bool) -> None:
     traded = 0
     for _, one in real(4, REAL, seed=6):
         inputs = unclipped(one)
         ours = simulate(inputs)
-        assert_equal_runs(ours, stock(inputs, runonce))
+        assert_equal_runs(ours, stock(inputs, runonce=runonce))
         traded += len(ours.orders)
     assert traded > 20
 
@@ -180,11 +183,13 @@ def test_the_stock_comparison_trades() -> None:
     )
 
 
-# --- traps ---------------------------------------------------------------------------------------------------------------
+# --- traps ----------------------------------------------------------------------------------------
 
 
 def run(frames: Mapping[str, pd.DataFrame], ceilings: Sequence[float], **changes: Any) -> Run:
-    """One gate row a day, known at the coin bar's end, so that day i's ceiling is what the decision at bar i sees."""
+    """One gate row a day, known at the coin bar's end, so that day i's ceiling is what the decision
+    at bar i sees.
+    """
     first = min(frame.index[0] for frame in frames.values())
     known_at = pd.date_range(first, periods=len(ceilings), freq="D", unit="ns")
     return simulate(
@@ -253,7 +258,9 @@ def test_a_newly_listed_coin_is_bought_at_its_second_open_not_on_listing_day() -
 
 
 def test_a_sell_across_missing_bars_happens_once() -> None:
-    """Decided on the bar before the hole, cancelled inside it, sold once on the bar after: never twice, never short."""
+    """Decided on the bar before the hole, cancelled inside it, sold once on the bar after: never
+    twice, never short.
+    """
     frames = {
         "BTC": bars([100.0, 100.0, 100.0, NAN, NAN, 90.0, 90.0, 90.0], ends(8)),
         "ETH": bars([1.0] * 8, ends(8)),
@@ -282,7 +289,9 @@ def test_nothing_is_ever_short_or_in_debt() -> None:
 
 
 def test_a_gap_at_the_open_clips_the_buy_to_the_cash_instead_of_rejecting_it() -> None:
-    """All of 1000 at 100 would be 10; the open at 128 with fee 0.1 % and slippage 1 % leaves 1000 / (128 * 1.01 * 1.001)."""
+    """All of 1000 at 100 would be 10; the open at 128 with fee 0.1 % and slippage 1 % leaves 1000 /
+    (128 * 1.01 * 1.001).
+    """
     frame = bars([100.0, 130.0, 130.0], ends(3), opens=[100.0, 128.0, 130.0])
     first = run({"BTC": frame}, [1.0, 1.0, 1.0], costs__fee=0.001, costs__slippage=0.01).orders[0]
     assert first.status == "filled"
@@ -308,7 +317,8 @@ def test_a_coin_that_ended_is_closed_at_its_last_price_after_three_missing_bars(
     result = run(frames, [1.0] * 9, allocation__band=0.9, costs__fee=0.01)
     sold = [one for one in result.orders if one.symbol == "ETH" and one.size < 0]
     days = [int(end.timestamp()) for end in ends(9)]
-    # Last real bar is day 3; days 4, 5 and 6 are missing; the decision at day 6 closes it at the next bar.
+    # Last real bar is day 3; days 4, 5 and 6 are missing; the decision at day 6 closes it at the
+    # next bar.
     held = positions(result, "ETH")[-2]
     assert [(one.decided, one.filled, one.status) for one in sold] == [(days[6], days[7], "filled")]
     assert (sold[0].price, sold[0].size) == (8.0, -held)
@@ -328,7 +338,7 @@ def test_a_coin_that_misses_two_bars_is_kept_and_left_alone() -> None:
 
 
 def test_a_bar_of_the_gate_alone_decides_nothing() -> None:
-    """Gate rows between the coin bars, at noon; a decision each coin bar, from the newest of them."""
+    """Gate rows between the coin bars; a decision each coin bar, from the newest of them."""
     frame = bars([100.0] * 5, ends(5))
     between = frame.index.union(frame.index - pd.Timedelta(hours=12)).union(
         frame.index - pd.Timedelta(hours=6)

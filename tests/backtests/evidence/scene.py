@@ -1,9 +1,9 @@
-"""An index that breaks out on days of our choice, and a coin that we know what it did after them."""
+"""An index that breaks out on chosen days, and a coin with known gains after them."""
 
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.events import every_day
+from backtests.evidence.events import daily_closes
 from backtests.evidence.history import INDEX, History
 from brokers.prices.load import Prices
 from tests.scenes import configured
@@ -24,7 +24,10 @@ LISTED = "2012-01-01"
 
 
 def index() -> pd.Series:
-    """Below 100, and on each of `DAYS` a close 10 above the record before it; then a tenth below that record, which ends the spell."""
+    """Below 100, and on each of `DAYS` a close 10 above the record before it.
+
+    Then a tenth below that record, which ends the spell.
+    """
     sessions = pd.bdate_range("2000-01-03", "2024-12-31", tz="UTC")
     closes, level = pd.Series(90.0, index=sessions), 100.0
     closes.iloc[0] = level
@@ -36,7 +39,7 @@ def index() -> pd.Series:
 
 
 def coin(seed: int, boost: dict[str, float]) -> pd.Series:
-    """A walk without drift that after each day of `boost` gains so much more, as a log, in 90 days."""
+    """A walk without drift; in the 90 days after each of `boost` its log gains so much more."""
     days = pd.date_range(LISTED, "2024-12-31", freq="D", tz="UTC")
     steps = np.random.default_rng(seed).normal(0.0, 0.02, len(days))
     for day, gain in boost.items():
@@ -48,7 +51,7 @@ def coin(seed: int, boost: dict[str, float]) -> pd.Series:
 def history(**coins: pd.Series) -> History:
     closes = index()
     nothing = Prices({}, pd.Series(dtype=float), closes.index[-1])
-    assets = {**coins, INDEX: every_day(closes)}
+    assets = {**coins, INDEX: daily_closes(closes)}
     return History(
         nothing, pd.DataFrame({"close": closes, "high": closes}), closes, closes, {}, assets, {}, ()
     )

@@ -1,14 +1,20 @@
-"""Coins and indices together: figures against numpy's, claims on series of which it is known how they move."""
+"""Coins and indices together: figures against numpy, claims on series with known comovement."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evidence import comovement as together
-from backtests.evidence.claim import Claim
-from backtests.evidence.comovement import Measured, beta, claims, correlation, measured, weekly
-from backtests.evidence.events import every_day
+from backtests.evidence import comovement, volatility
+from backtests.evidence.document import Claim
+from backtests.evidence.estimate import Estimate
+from backtests.evidence.events import daily_closes
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
+from backtests.evidence.weekly_returns import (
+    beta,
+    bootstrap_estimate,
+    correlation,
+    weekly_returns,
+)
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats
@@ -30,8 +36,8 @@ def history(
     index: Floats, broad: Floats, bonds: dict[str, Floats] | None = None, **coins: Floats
 ) -> History:
     bonds = bonds or {}
-    assets = {name: every_day(series(moves)) for name, moves in coins.items()} | {
-        INDEX: every_day(series(index))
+    assets = {name: daily_closes(series(moves)) for name, moves in coins.items()} | {
+        INDEX: daily_closes(series(index))
     }
     nothing = Prices({}, pd.Series(dtype=float), WEEKS[-1])
     return History(
@@ -46,25 +52,29 @@ def history(
     )
 
 
-def told(
+def claims(of: History) -> list[Claim]:
+    return [*comovement.claims(of, EVIDENCE), *volatility.claims(of, EVIDENCE)]
+
+
+def claims_by_key(
     index: Floats, broad: Floats, bonds: dict[str, Floats] | None = None, **coins: Floats
 ) -> dict[tuple[str, str], Claim]:
-    return {
-        (one.id, one.reading): one
-        for one in claims(history(index, broad, bonds, **coins), EVIDENCE)
-    }
+    return {(one.id, one.reading): one for one in claims(history(index, broad, bonds, **coins))}
 
 
-# --- figures ----------------------------------------------------------------------------------------------------------------
+# --- figures --------------------------------------------------------------------------------------
 
 
 def test_a_week_ends_when_fridays_closes_are_known() -> None:
-    """Friday 2020-01-10 closes at 21:00; the coin's Friday ends at Saturday's midnight. Monday's close is the next week's."""
+    """Friday 2020-01-10 closes at 21:00; the coin's Friday ends at Saturday's midnight.
+
+    Monday's close is the next week's.
+    """
     known = ["2020-01-03 21:00", "2020-01-10 21:00", "2020-01-13 21:00", "2020-01-17 21:00"]
     sessions = pd.Series([100.0, 110.0, 999.0, 121.0], index=pd.to_datetime(known, utc=True))
     days = pd.date_range("2020-01-04", "2020-01-18", freq="D", tz="UTC")
     coin = pd.Series(np.exp(np.arange(15.0)), index=days)
-    found = weekly({"coin": coin, "index": sessions})
+    found = weekly_returns({"coin": coin, "index": sessions})
     assert found.index.tolist() == [
         pd.Timestamp("2020-01-11", tz="UTC")
     ]  # Friday the 17th's close is known after the last midnight here
@@ -79,76 +89,89 @@ def test_figures_are_numpys() -> None:
         assert slope == pytest.approx(np.polyfit(draw[:, 2], draw[:, 0], 1)[0])
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+def test_intervals_have_their_nominal_coverage() -> None:
     """Of 100 worlds with a slope of 1.5, 95 % hold it: 99.9 % of binomials lie within 87 to 100."""
     held = 0
     for seed in range(100):
         random = np.random.default_rng(seed)
         index = random.normal(0.0, 0.03, 150)
         coin = 1.5 * index + random.normal(0.0, 0.05, 150)
-        found = measured(np.column_stack((coin, index)), beta, seed)
+        found = bootstrap_estimate(np.column_stack((coin, index)), beta, seed)
         held += found.low <= 1.5 <= found.high
     assert 87 <= held < 100
 
 
-def test_intervals_of_two_years_hold_it_too() -> None:
-    """104 weeks are a dozen blocks. Log ratios of deviations in 100 worlds without any change; 99.9 % of binomials lie within 87 to 100."""
+def test_intervals_of_two_years_have_their_nominal_coverage() -> None:
+    """104 weeks are a dozen blocks.
+
+    Log ratios of deviations in 100 worlds without any change; 99.9 % of binomials lie within 87 to
+    100.
+    """
     held = 0
     for seed in range(100):
         moves = np.random.default_rng(seed).normal(0.0, 0.05, len(WEEKS))
-        found = together._calmer(history(noise(2), noise(3), **{BITCOIN: moves}), EVIDENCE, "", 4)
+        found = volatility.volatility_claim(
+            volatility.CALMER, history(noise(2), noise(3), **{BITCOIN: moves}), EVIDENCE, 4
+        )
         assert found.low is not None and found.high is not None
         held += found.low <= 0.0 <= found.high
     assert 87 <= held < 100
 
 
 def test_power_is_that_of_the_normal() -> None:
-    """The mean of 400 values of deviation 1 has an error of 0.05: a mean of 0.1 is seen with chance 1 - Phi(1.645 - 2) = 0.64."""
+    """The mean of 400 values of deviation 1 has an error of 0.05: a mean of 0.1 is seen with chance
+    1 - Phi(1.645 - 2) = 0.64.
+    """
     values = np.random.default_rng(5).normal(0.0, 1.0, 400)
     values += 0.1 - values.mean()
-    found = measured(values[:, None], lambda drawn: drawn[..., 0].mean(axis=1), 1)
-    assert isinstance(found, Measured) and found.estimate == pytest.approx(0.1) and found.n == 400
+    found = bootstrap_estimate(values[:, None], lambda drawn: drawn[..., 0].mean(axis=1), 1)
+    assert isinstance(found, Estimate) and found.estimate == pytest.approx(0.1) and found.n == 400
     assert found.power == pytest.approx(0.64, abs=0.08)
     assert found.high - found.low == pytest.approx(2 * 1.96 * 0.05, rel=0.15)
 
 
-# --- claims -----------------------------------------------------------------------------------------------------------------
+# --- claims ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("since", "word"), [(0.03, "supported"), (0.06, "cannot be told"), (0.12, "contradicted")]
+    ("since", "word"), [(0.03, "supported"), (0.06, "inconclusive"), (0.12, "contradicted")]
 )
 def test_volatility_before_and_since_the_etfs(since: float, word: str) -> None:
     moves = noise(7, 1.0) * np.where(pd.Timestamp("2024-01-12", tz="UTC") > WEEKS, 0.06, since)
-    found = told(noise(2), noise(3), **{BITCOIN: moves})
+    found = claims_by_key(noise(2), noise(3), **{BITCOIN: moves})
     assert {
         found["A6", reading].verdict
-        for reading in ("than in all years before", "than in the four years before")
+        for reading in (
+            "volatility against all earlier years",
+            "volatility against the four years before",
+        )
     } == {word}
-    assert found["A6", "than in all years before"].estimate == pytest.approx(
+    assert found["A6", "volatility against all earlier years"].estimate == pytest.approx(
         np.log(since / 0.06), abs=0.2
     )
 
 
-def test_the_four_years_before_are_looked_at_alone() -> None:
+def test_the_four_years_before_are_compared_alone() -> None:
     """Wild until 2019, calm ever since: calmer than all years before, not than the four before."""
     moves = noise(7, 1.0) * np.where(pd.Timestamp("2019-06-01", tz="UTC") > WEEKS, 0.15, 0.05)
-    found = told(noise(2), noise(3), **{BITCOIN: moves})
+    found = claims_by_key(noise(2), noise(3), **{BITCOIN: moves})
     assert (
-        found["A6", "than in all years before"].verdict,
-        found["A6", "than in the four years before"].verdict,
-    ) == ("supported", "cannot be told")
+        found["A6", "volatility against all earlier years"].verdict,
+        found["A6", "volatility against the four years before"].verdict,
+    ) == ("supported", "inconclusive")
 
 
 @pytest.mark.parametrize(
     ("small", "large", "word"),
-    [(1.0, 0.0, "supported"), (0.0, 1.0, "contradicted"), (0.5, 0.5, "cannot be told")],
+    [(1.0, 0.0, "supported"), (0.0, 1.0, "contradicted"), (0.5, 0.5, "inconclusive")],
 )
 def test_what_bitcoin_moves_with(small: float, large: float, word: str) -> None:
     index, broad = noise(2), noise(3)
-    found = told(index, broad, **{BITCOIN: small * index + large * broad + noise(4)})["A9", ""]
+    found = claims_by_key(index, broad, **{BITCOIN: small * index + large * broad + noise(4)})[
+        "A9", ""
+    ]
     assert found.verdict == word
-    assert ("weeks as many would show it in" in found.why) == (word == "cannot be told")
+    assert ("smallest effect detectable with 80 % power" in found.why) == (word == "inconclusive")
 
 
 def test_betas_above_one_and_growing() -> None:
@@ -158,7 +181,7 @@ def test_betas_above_one_and_growing() -> None:
         ETHER: 0.3 * index + noise(5),
         ALTS: 3.0 * index + noise(6),
     }
-    found = told(index, noise(3), **coins)
+    found = claims_by_key(index, noise(3), **coins)
     assert found["B8", "BTC above 1"].verdict == "supported" and found[
         "B8", "BTC above 1"
     ].estimate == pytest.approx(2.0, abs=0.2)
@@ -175,15 +198,18 @@ def test_betas_above_one_and_growing() -> None:
 def test_what_moves_small_caps_against_large(
     credit: float, rates: float, words: tuple[str, str]
 ) -> None:
-    """High-yield bonds are government bonds and a premium of their own. With rates alone, those over these fall where rates help."""
+    """High-yield bonds are government bonds and a premium of their own.
+
+    With rates alone, those over these fall where rates help.
+    """
     broad, premium, safe = noise(3), noise(4), noise(5)
     index = broad + credit * (premium - safe) + rates * safe
-    found = told(index, broad, {"risky": premium, "safe": safe}, **{BITCOIN: noise(6)})
+    found = claims_by_key(index, broad, {"risky": premium, "safe": safe}, **{BITCOIN: noise(6)})
     assert (found["B3", "by bond funds"].verdict, found["A14", ""].verdict) == words
 
 
-def test_without_bond_funds_nothing_is_said_of_credit_and_rates() -> None:
-    found = told(noise(2), noise(3), **{BITCOIN: noise(4)})
+def test_without_bond_funds_credit_and_rates_are_inconclusive() -> None:
+    found = claims_by_key(noise(2), noise(3), **{BITCOIN: noise(4)})
     whys = {
         found[key].why for key in (("B3", "by bond funds"), ("B3", "by the spread"), ("A14", ""))
     }
@@ -194,37 +220,38 @@ def test_a_falling_spread_is_a_returning_appetite() -> None:
     index, broad = noise(2), noise(3)
     of = history(index, broad, **{BITCOIN: noise(6)})
     spread = series(-(index - broad))
-    found = {
-        (one.id, one.reading): one
-        for one in claims(of._replace(macro={"spread": spread}), EVIDENCE)
-    }
+    found = {(one.id, one.reading): one for one in claims(of._replace(macro={"spread": spread}))}
     assert (
         found["B3", "by the spread"].estimate == pytest.approx(1.0)
         and found["B3", "by the spread"].verdict == "supported"
     )
-    assert found["B3", "by bond funds"].verdict == "cannot be told"
+    assert found["B3", "by bond funds"].verdict == "inconclusive"
 
 
-def test_coins_without_prices_or_with_few_say_so() -> None:
-    found = told(noise(2), noise(3), **{BITCOIN: noise(4)})
+def test_coins_without_prices_or_with_few_are_inconclusive() -> None:
+    found = claims_by_key(noise(2), noise(3), **{BITCOIN: noise(4)})
     assert found["B8", "ETH"].why == "There are no prices of ETH for two years."
-    assert found["B8", "alts"].verdict == "cannot be told" and ("B8", "alts above BTC") not in found
+    assert found["B8", "alts"].verdict == "inconclusive" and ("B8", "alts above BTC") not in found
     assert all(one.data for one in found.values() if one.estimate is not None)
 
 
-def test_power_of_a_beta_is_that_of_telling_it_from_1() -> None:
-    """A slope of 1.05 is far from 0 and near to 1: it is almost never told from that."""
+def test_power_of_a_beta_is_that_of_a_test_against_1() -> None:
+    """A slope of 1.05 is far from 0 and near to 1: the test almost never separates them."""
     index = noise(2)
-    found = told(index, noise(3), **{BITCOIN: 1.05 * index + noise(4, 0.05)})["B8", "BTC above 1"]
-    assert found.verdict == "cannot be told" and found.power is not None and found.power < 0.5
-    assert "weeks as many would show it in" in found.why
+    found = claims_by_key(index, noise(3), **{BITCOIN: 1.05 * index + noise(4, 0.05)})[
+        "B8", "BTC above 1"
+    ]
+    assert found.verdict == "inconclusive" and found.power is not None and found.power < 0.5
+    assert "smallest effect detectable with 80 % power" in found.why
 
 
 def test_a_short_calm_time_after_wild_weeks_that_come_rarely_is_no_calm() -> None:
-    """A handful of weeks in twelve years are ten times as wild as the rest, none of them in the last two: most short times have none."""
+    """A handful of weeks in twelve years are ten times as wild as the rest, none of them in the
+    last two: most short times have none.
+    """
     moves = noise(7, 0.03)
     moves[50:400:70] *= 10.0
-    found = told(noise(2), noise(3), **{BITCOIN: moves})["A6", "than in all years before"]
-    assert (
-        found.estimate is not None and found.estimate < -0.2 and found.verdict == "cannot be told"
-    )
+    found = claims_by_key(noise(2), noise(3), **{BITCOIN: moves})[
+        "A6", "volatility against all earlier years"
+    ]
+    assert found.estimate is not None and found.estimate < -0.2 and found.verdict == "inconclusive"

@@ -1,4 +1,4 @@
-"""The event study on an index that breaks out on days of our choice, and a coin that we know what it did after them."""
+"""The event study on an index that breaks out on chosen days and a coin with known gains."""
 
 from typing import Any
 
@@ -6,59 +6,62 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evidence import breakouts
-from backtests.evidence.breakouts import NAMED, Breakouts, claims, studied
-from backtests.evidence.claim import Claim
+from backtests.evidence import breakout_claims
+from backtests.evidence.breakout_claims import claims, too_few_claim
+from backtests.evidence.breakouts import NAMED, EventStudy, run_event_study
+from backtests.evidence.document import Claim
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.performance.forward_returns import HORIZONS
 from tests.backtests.evidence.scene import ALWAYS, DAYS, LISTED, SETTINGS, coin, history, index
 
 
 @pytest.fixture(scope="module")
-def moved() -> Breakouts:
+def study() -> EventStudy:
     """Bitcoin answers each breakout, Ether none."""
-    return studied(history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}), SETTINGS)
+    return run_event_study(history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}), SETTINGS)
 
 
-def told(found: Breakouts, of: History) -> dict[tuple[str, str], Claim]:
+def claims_by_key(found: EventStudy, of: History) -> dict[tuple[str, str], Claim]:
     return {(one.id, one.reading): one for one in claims(found, of)}
 
 
-def test_breakouts_are_those_of_the_index_with_the_record_they_broke(moved: Breakouts) -> None:
-    assert [f"{event:%Y-%m-%d}" for event in moved.events] == list(DAYS)
-    assert moved.levels.tolist() == [100.0 + 10.0 * number for number in range(7)]
+def test_breakouts_are_those_of_the_index_with_the_record_they_broke(study: EventStudy) -> None:
+    assert [f"{event:%Y-%m-%d}" for event in study.events] == list(DAYS)
+    assert study.levels.tolist() == [100.0 + 10.0 * number for number in range(7)]
 
 
-def test_a_coin_has_the_breakouts_since_it_was_listed(moved: Breakouts) -> None:
+def test_a_coin_has_the_breakouts_since_it_was_listed(study: EventStudy) -> None:
     assert {
-        (asset, one.after.events.year.tolist()[0]) for (asset, _), one in moved.follows.items()
+        (asset, one.gains.events.year.tolist()[0]) for (asset, _), one in study.responses.items()
     } == {
         (BITCOIN, 2013),
         (ETHER, 2013),
         (INDEX, 2005),
     }
-    assert all(len(moved.follows[BITCOIN, horizon].after.gains) == 5 for horizon in HORIZONS)
+    assert all(len(study.responses[BITCOIN, horizon].gains.gains) == 5 for horizon in HORIZONS)
 
 
-def test_what_formed_the_thesis_is_set_apart(moved: Breakouts) -> None:
-    assert moved.unused[NAMED].after.events.year.tolist() == [2013, 2018, 2022]
+def test_what_formed_the_thesis_is_set_apart(study: EventStudy) -> None:
+    assert study.out_of_sample[NAMED].gains.events.year.tolist() == [2013, 2018, 2022]
 
 
-def test_the_least_favourable_dates_count(moved: Breakouts) -> None:
-    for one in moved.follows.values():
-        assert set(one.against) == {
+def test_the_least_favourable_dates_count(study: EventStudy) -> None:
+    for one in study.responses.values():
+        assert set(one.comparisons) == {
             "any day",
             "days with the same trend of its own",
             "days within a year of it",
         }
-        assert one.strictest.p == max(each.p for each in one.against.values())
+        assert one.strictest.p == max(each.p for each in one.comparisons.values())
 
 
-def test_a_coin_that_answers_is_told_from_one_that_does_not(moved: Breakouts) -> None:
+def test_a_coin_that_answers_is_supported_and_one_that_does_not_is_inconclusive(
+    study: EventStudy,
+) -> None:
     """A gain of 1 in the log over 90 days of 2 % each: five times the noise of a single event."""
-    found = told(moved, history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}))
+    found = claims_by_key(study, history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}))
     answered, silent = (
-        found["B7", "BTC, 3 months; said of ETH and alts"],
+        found["B7", "BTC, 3 months; claimed of ETH and alts"],
         found["B7", "ETH, 3 months"],
     )
     assert (
@@ -67,27 +70,30 @@ def test_a_coin_that_answers_is_told_from_one_that_does_not(moved: Breakouts) ->
         and answered.p < 0.01
     )
     assert answered.estimate == pytest.approx(1.0, abs=0.25)
-    assert silent.verdict == "cannot be told" and silent.p is not None and silent.p > 0.05
+    assert silent.verdict == "inconclusive" and silent.p is not None and silent.p > 0.05
 
 
 def test_a_coin_that_falls_after_breakouts_contradicts() -> None:
     falling = history(**{BITCOIN: coin(1, dict.fromkeys(DAYS, -1.0))})
-    found = told(studied(falling, SETTINGS), falling)
-    assert found["B7", "BTC, 3 months; said of ETH and alts"].verdict == "contradicted"
+    found = claims_by_key(run_event_study(falling, SETTINGS), falling)
+    assert found["B7", "BTC, 3 months; claimed of ETH and alts"].verdict == "contradicted"
     assert (
-        studied(falling, SETTINGS).until[1].events is None
+        run_event_study(falling, SETTINGS).required[1].events is None
     )  # of a fall no number of events shows a gain
 
 
-def test_how_long_until_it_would_be_known(moved: Breakouts) -> None:
-    """Seven breakouts in 25 years less 3 days: one every 3.6 years; what is still needed takes so long."""
+def test_how_many_breakouts_and_years_are_needed(study: EventStudy) -> None:
+    """Seven breakouts in 25 years less 3 days: one every 3.6 years.
+
+    What is still needed takes so long.
+    """
     rate = (
         7
-        / ((moved.events[0] - moved.events[0]).days + (index().index[-1] - index().index[0]).days)
+        / ((study.events[0] - study.events[0]).days + (index().index[-1] - index().index[0]).days)
         * 365.25
     )
-    for one, follow in zip(moved.until, moved.unused.values(), strict=True):
-        own = follow.strictest
+    for one, response in zip(study.required, study.out_of_sample.values(), strict=True):
+        own = response.strictest
         assert one.had == 3
         if own.difference > 0.0:
             needed = 3 * (own.smallest / own.difference) ** 2
@@ -95,32 +101,35 @@ def test_how_long_until_it_would_be_known(moved: Breakouts) -> None:
             assert one.years == pytest.approx(max(needed - 3, 0.0) / rate)
 
 
-def test_definitions_change_how_many_there_are(moved: Breakouts) -> None:
-    """The first record stood for 1,343 sessions; none of the next for 2,000. A single close above is never confirmed by three."""
-    counts = {(one.base_sessions, one.confirm_sessions): one.breakouts for one in moved.definitions}
+def test_definitions_change_how_many_there_are(study: EventStudy) -> None:
+    """The first record stood for 1,343 sessions; none of the next for 2,000.
+
+    A single close above is never confirmed by three.
+    """
+    counts = {(one.base_sessions, one.confirm_sessions): one.breakouts for one in study.definitions}
     assert counts == {(252, 1): 7, (252, 3): 0, (2000, 1): 0, (2000, 3): 0}
-    assert [one.found is None for one in moved.definitions] == [False, True, True, True]
+    assert [one.response is None for one in study.definitions] == [False, True, True, True]
 
 
-def test_both_times_is_a_fact_of_two(moved: Breakouts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_times_is_a_fact_of_two(study: EventStudy, monkeypatch: pytest.MonkeyPatch) -> None:
     doubled = history(**{BITCOIN: coin(3, dict.fromkeys(DAYS, 2.0))})
-    one = told(studied(doubled, SETTINGS), doubled)["A1", ""]
+    one = claims_by_key(run_event_study(doubled, SETTINGS), doubled)["A1", ""]
     assert (one.verdict, one.n, one.p) == (
         "supported",
         2,
         None,
-    ) and "these two made the thesis" in one.why
+    ) and "these two breakouts formed the thesis" in one.why
     words = set()
     for boost in (0.4, 0.8, 1.2):
         risen = history(**{BITCOIN: coin(3, dict.fromkeys(DAYS, boost))})
-        study = studied(risen, SETTINGS)
-        after = study.follows[BITCOIN, "12 months"].after
+        study = run_event_study(risen, SETTINGS)
+        after = study.responses[BITCOIN, "12 months"].gains
         gains = [
             np.expm1(gain)
             for event, gain in zip(after.events, after.gains, strict=True)
             if event.year in (2016, 2020)
         ]
-        one = told(study, risen)["A1", ""]
+        one = claims_by_key(study, risen)["A1", ""]
         assert one.verdict == (
             "supported" if min(gains) >= 1.0 else "contradicted"
         ) and one.estimate == pytest.approx(min(gains))
@@ -128,21 +137,21 @@ def test_both_times_is_a_fact_of_two(moved: Breakouts, monkeypatch: pytest.Monke
     assert ("contradicted", True) in words  # a rise that is no doubling is no bull market
 
 
-def test_three_breakouts_prove_nothing_however_small_p_is(moved: Breakouts) -> None:
-    one = told(moved, history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}))["A2", ""]
+def test_three_breakouts_prove_nothing_however_small_p_is(study: EventStudy) -> None:
+    one = claims_by_key(study, history(**{BITCOIN: coin(1, ALWAYS), ETHER: coin(2, {})}))["A2", ""]
     assert (one.verdict, one.n) == ("supported", 3) and one.p is not None and one.p < 0.05
 
 
 def test_enough_breakouts_with_power_would_contradict_that_nothing_can_be_concluded(
-    moved: Breakouts, monkeypatch: pytest.MonkeyPatch
+    study: EventStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(breakouts, "FEWEST", 3)
-    own = moved.unused[NAMED].strictest
+    monkeypatch.setattr(breakout_claims, "FEWEST", 3)
+    own = study.out_of_sample[NAMED].strictest
     assert own.power >= 0.8
-    assert breakouts._nothing_can_be_concluded(moved).verdict == "contradicted"
+    assert too_few_claim(study).verdict == "contradicted"
 
 
-def test_altcoins_are_held_against_bitcoin() -> None:
+def test_altcoins_are_compared_with_bitcoin() -> None:
     ahead = history(
         **{BITCOIN: coin(1, dict.fromkeys(DAYS, 0.5)), ALTS: coin(1, dict.fromkeys(DAYS, 1.5))}
     )
@@ -150,30 +159,34 @@ def test_altcoins_are_held_against_bitcoin() -> None:
         **{BITCOIN: coin(1, dict.fromkeys(DAYS, 1.5)), ALTS: coin(1, dict.fromkeys(DAYS, 0.5))}
     )
     words: list[Any] = [
-        told(studied(one, SETTINGS), one)["B1", ""].verdict for one in (ahead, behind)
+        claims_by_key(run_event_study(one, SETTINGS), one)["B1", ""].verdict
+        for one in (ahead, behind)
     ]
     assert words == ["supported", "contradicted"]
 
 
-def test_what_is_not_there_is_said(moved: Breakouts) -> None:
-    found = told(moved, history(**{BITCOIN: coin(1, ALWAYS)}))
-    assert found["B1", ""].verdict == "cannot be told" and "alts" in found["B1", ""].why
+def test_missing_prices_are_named(study: EventStudy) -> None:
+    found = claims_by_key(study, history(**{BITCOIN: coin(1, ALWAYS)}))
+    assert found["B1", ""].verdict == "inconclusive" and "alts" in found["B1", ""].why
     assert found["B7", "alts, 3 months"].why == "There are no prices of alts at any breakout."
     late = history(**{BITCOIN: coin(1, {}).iloc[-700:]})
     assert {
         one.verdict
-        for one in claims(studied(late, SETTINGS), late)
+        for one in claims(run_event_study(late, SETTINGS), late)
         if one.id in ("A1", "A2", "B10")
-    } == {"cannot be told"}
+    } == {"inconclusive"}
 
 
 def test_what_bitcoin_was_like_at_the_breakouts() -> None:
-    """Falling all the time it is far below its highest close and below its mean; rising all the time it is neither."""
+    """Falling all the time it is far below its highest close and below its mean.
+
+    Rising all the time it is neither.
+    """
     days = pd.date_range(LISTED, "2024-12-31", freq="D", tz="UTC")
     words = {}
     for step in (-0.002, 0.002):
         of = history(**{BITCOIN: pd.Series(np.exp(step * np.arange(len(days))), index=days)})
-        found = told(studied(of, SETTINGS), of)
+        found = claims_by_key(run_event_study(of, SETTINGS), of)
         words[step] = (found["B9", ""].verdict, found["B11", ""].verdict, found["B9", ""].n)
     assert words == {
         -0.002: ("supported", "supported", 5),
@@ -181,13 +194,15 @@ def test_what_bitcoin_was_like_at_the_breakouts() -> None:
     }
 
 
-def test_breakouts_before_and_after_a_coins_prices_are_not_asked_about() -> None:
+def test_breakouts_before_and_after_a_coins_prices_are_left_out() -> None:
     """Listed in 2012 and gone in 2019: three of seven."""
     of = history(**{BITCOIN: coin(1, {})[: pd.Timestamp("2019-01-01", tz="UTC")]})
-    found = told(studied(of, SETTINGS), of)
+    found = claims_by_key(run_event_study(of, SETTINGS), of)
     assert found["B9", ""].n == found["B11", ""].n == 3
     short = history(**{BITCOIN: coin(1, {}).iloc[:50]})
-    assert told(studied(short, SETTINGS), short)["B11", ""].verdict == "cannot be told"
+    assert (
+        claims_by_key(run_event_study(short, SETTINGS), short)["B11", ""].verdict == "inconclusive"
+    )
 
 
 def test_events_that_differ_more_than_chance_have_them_contradict_one_engine() -> None:
@@ -205,5 +220,5 @@ def test_events_that_differ_more_than_chance_have_them_contradict_one_engine() -
             )
         }
     )
-    one = told(studied(mixed, SETTINGS), mixed)["B10", ""]
+    one = claims_by_key(run_event_study(mixed, SETTINGS), mixed)["B10", ""]
     assert one.verdict == "contradicted" and one.p is not None and one.p <= 0.05

@@ -1,4 +1,4 @@
-"""What followed events, against what follows other dates: numbers worked out by hand or by plain loops."""
+"""Gains after events against random dates: by hand or by plain loops."""
 
 import numpy as np
 import pandas as pd
@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from backtests.engine.rules import breakout_rules
 from backtests.evidence.events import (
     NORMAL,
-    After,
     Excess,
-    after,
-    any_dates,
-    breakouts,
-    compared,
-    dates_like,
-    dates_near,
-    every_day,
-    rising,
-    without_each,
+    ForwardGains,
+    above_own_mean,
+    compare_with_dates,
+    daily_closes,
+    draw_any_dates,
+    draw_matching_dates,
+    draw_nearby_dates,
+    find_breakouts,
+    forward_gains,
+    leave_one_out_means,
 )
 from strategies.breakout import BreakoutRules
 from tests.scenes import configured
@@ -43,13 +43,13 @@ def sessions(values: list[float]) -> pd.Series:
     )
 
 
-# --- gains ------------------------------------------------------------------------------------------------------------------
+# --- gains ----------------------------------------------------------------------------------------
 
 
 def test_a_gain_begins_with_the_first_close_known_at_the_event() -> None:
     """Closes double every day; over two days a log gain is 2 log 2, from whatever day."""
     closes = daily([1.0, 2.0, 4.0, 8.0, 32.0])
-    found = after(closes, pd.DatetimeIndex([closes.index[1] - HOUR, closes.index[2]]), 2)
+    found = forward_gains(closes, pd.DatetimeIndex([closes.index[1] - HOUR, closes.index[2]]), 2)
     assert found.rows.tolist() == [1, 2]
     assert found.gains == pytest.approx(np.log([4.0, 8.0]))
     assert found.every == pytest.approx(np.log([4.0, 4.0, 8.0]))
@@ -66,15 +66,18 @@ def test_events_before_the_asset_or_whose_horizon_is_not_over_are_left_out() -> 
             last - pd.Timedelta(days=2),
         ]
     )
-    assert after(closes, events, 3).events.tolist() == events[1:3].tolist()
+    assert forward_gains(closes, events, 3).events.tolist() == events[1:3].tolist()
 
 
 def test_sessions_become_days_on_which_the_newest_close_stands() -> None:
-    """Friday's close of 21:00 is Saturday's, Sunday's and Monday's; Monday's own is known at Tuesday's midnight."""
+    """Friday's close of 21:00 is Saturday's, Sunday's and Monday's.
+
+    Monday's own is known at Tuesday's midnight.
+    """
     closes = sessions(
         [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     )  # Monday 3 to Friday 7 January 2000, Monday 10
-    found = every_day(closes)
+    found = daily_closes(closes)
     assert found.index[0] == pd.Timestamp("2000-01-04", tz="UTC") and found.index[
         -1
     ] == pd.Timestamp("2000-01-10", tz="UTC")
@@ -86,7 +89,7 @@ def test_sessions_become_days_on_which_the_newest_close_stands() -> None:
 def test_gains_are_those_of_a_plain_loop(seed: int, days: int) -> None:
     closes = walk(150, seed)
     events = pd.DatetimeIndex(closes.index[[3, 40, 77, 120]] - 5 * HOUR)
-    found = after(closes, events, days)
+    found = forward_gains(closes, events, days)
     expected = {}
     for event in events:
         start = next(row for row, instant in enumerate(closes.index) if instant >= event)
@@ -98,73 +101,82 @@ def test_gains_are_those_of_a_plain_loop(seed: int, days: int) -> None:
 
 def test_own_trend_is_known_once_its_mean_is() -> None:
     closes = daily([5.0, 4.0, 6.0, 5.0, 1.0, 9.0])
-    found = rising(closes, pd.DatetimeIndex(closes.index), days=3)
+    found = above_own_mean(closes, pd.DatetimeIndex(closes.index), days=3)
     assert found.tolist() == [False, False, True, False, False, True]  # means 5, 5, 4, 5
 
 
-# --- dates ------------------------------------------------------------------------------------------------------------------
+# --- dates ----------------------------------------------------------------------------------------
 
 
-def scene(rows: list[int], days: int = 10, length: int = 400) -> After:
+def scene(rows: list[int], days: int = 10, length: int = 400) -> ForwardGains:
     closes = walk(length + days, 5)
-    found = after(closes, pd.DatetimeIndex(closes.index[rows]), days)
+    found = forward_gains(closes, pd.DatetimeIndex(closes.index[rows]), days)
     assert len(found.every) == length
     return found
 
 
 @pytest.mark.parametrize(("rows", "apart"), [([50, 200, 300], 10), ([50, 54, 300], 4), ([7], 0)])
 def test_dates_are_as_far_apart_as_horizon_and_events_ask(rows: list[int], apart: int) -> None:
-    drawn = any_dates(scene(rows), 5000, 1)
+    drawn = draw_any_dates(scene(rows), 5000, 1)
     assert drawn.shape == (5000, len(rows)) and drawn.min() == 0 and drawn.max() == 399
     if len(rows) > 1:
         assert np.diff(drawn, axis=1).min() == apart
 
 
 def test_every_place_is_as_likely() -> None:
-    """Two dates 10 apart at least: the first is even on 0 to 389 or below. Shares of the halves of a symmetric draw are one half."""
-    drawn = any_dates(scene([50, 200]), 40_000, 2)
+    """Two dates 10 apart at least: the first is even on 0 to 389 or below.
+
+    Shares of the halves of a symmetric draw are one half.
+    """
+    drawn = draw_any_dates(scene([50, 200]), 40_000, 2)
     assert np.mean(drawn < 200) == pytest.approx(0.5, abs=0.01)
     assert (
-        any_dates(scene([50, 200]), 10, 2).tolist() == any_dates(scene([50, 200]), 10, 2).tolist()
+        draw_any_dates(scene([50, 200]), 10, 2).tolist()
+        == draw_any_dates(scene([50, 200]), 10, 2).tolist()
     )
 
 
 def test_more_events_than_there_is_room_for_still_get_dates() -> None:
-    drawn = any_dates(scene([0, 10, 20, 30], days=10, length=32), 500, 3)
+    drawn = draw_any_dates(scene([0, 10, 20, 30], days=10, length=32), 500, 3)
     assert drawn.min() >= 0 and drawn.max() <= 31
 
 
 def test_matched_dates_are_like_their_event() -> None:
     found = scene([50, 200])
     like = np.arange(400) % 3 == 0
-    drawn = dates_like(found, like, 2000, 4)
+    drawn = draw_matching_dates(found, like, 2000, 4)
     assert (drawn[:, 0] % 3 != 0).all() and (
         drawn[:, 1] % 3 != 0
     ).all()  # 50 = 2 mod 3, 200 = 2 mod 3
     found = scene([51, 200])
-    drawn = dates_like(found, like, 2000, 4)
+    drawn = draw_matching_dates(found, like, 2000, 4)
     assert (drawn[:, 0] % 3 == 0).all() and (drawn[:, 1] % 3 != 0).all()
 
 
 def test_near_dates_lie_around_their_event_and_inside() -> None:
-    drawn = dates_near(scene([5, 200, 398]), 20, 3000, 5)
+    drawn = draw_nearby_dates(scene([5, 200, 398]), 20, 3000, 5)
     assert (drawn.min(axis=0).tolist(), drawn.max(axis=0).tolist()) == (
         [0, 180, 378],
         [25, 220, 399],
     )
 
 
-# --- the comparison -----------------------------------------------------------------------------------------------------------
+# --- the comparison -------------------------------------------------------------------------------
 
 
-def by_hand(every: list[float], rows: list[int]) -> After:
+def by_hand(every: list[float], rows: list[int]) -> ForwardGains:
     starts = pd.date_range("2020-01-01", periods=len(every), freq="D", tz="UTC")
-    return After(1, starts, np.array(every), starts[rows], np.array(rows))
+    return ForwardGains(1, starts, np.array(every), starts[rows], np.array(rows))
 
 
 def test_compared_by_hand() -> None:
-    """Gains 0 to 9, events at 8 and 9: mean 8.5. Of four pairs drawn, means 1, 5, 8.5 and 8.5: two of four reach it, p = 3 / 5."""
-    found = compared(by_hand(list(range(10)), [8, 9]), np.array([[0, 2], [4, 6], [8, 9], [8, 9]]))
+    """Gains 0 to 9, events at 8 and 9: mean 8.5.
+
+    Of four pairs drawn, means 1, 5, 8.5 and 8.5: two of four reach it, p = 3 / 5.
+    """
+    found = compare_with_dates(
+        by_hand(list(range(10)), [8, 9]), np.array([[0, 2], [4, 6], [8, 9], [8, 9]])
+    )
     assert (found.n, found.mean, found.usual, found.difference) == (2, 8.5, 5.75, 2.75)
     assert found.p == 3 / 5
     assert found.spread_p == 1.0  # variances 1, 1, 0.25, 0.25 against 0.25: four of four
@@ -175,48 +187,56 @@ def test_compared_by_hand() -> None:
 
 
 def test_power_and_smallest_are_those_of_the_normal_where_gains_are() -> None:
-    """One event among independent standard normals: at 5 % one-sided the bar is 1.645, seen in 80 % is 1.645 + 0.842 = 2.486,
-    and a difference of 2 is seen with chance 1 - Phi(1.645 - 2) = 0.639.
+    """One event among independent standard normals.
+
+    At 5 % one-sided the bar is 1.645, detected with 80 % power is 1.645 + 0.842 = 2.486, and a
+    difference of 2 is detected with probability 1 - Phi(1.645 - 2) = 0.639.
     """
     gains = np.random.default_rng(7).normal(0.0, 1.0, 40_000)
     gains[0] = gains.mean() + 2.0
-    found = compared(by_hand(gains.tolist(), [0]), np.arange(40_000)[:, None])
+    found = compare_with_dates(by_hand(gains.tolist(), [0]), np.arange(40_000)[:, None])
     assert found.smallest == pytest.approx(2.486, abs=0.05)
     assert found.power == pytest.approx(0.639, abs=0.02)
     assert np.isnan(found.spread_p)
     assert found.needed() == pytest.approx((2.486 / 2.0) ** 2, rel=0.05)
 
 
-def test_a_difference_that_is_none_is_never_seen() -> None:
-    assert compared(by_hand([1.0, 0.0, 2.0], [1]), np.array([[0], [2]])).needed() is None
+def test_no_number_of_events_detects_a_negative_difference() -> None:
+    assert compare_with_dates(by_hand([1.0, 0.0, 2.0], [1]), np.array([[0], [2]])).needed() is None
 
 
-def test_p_is_even_where_events_mean_nothing() -> None:
-    """Of 300 worlds of four events at random dates 5 % should have a p of 5 % or less; 99.9 % of binomials lie within 2 to 29 of 300."""
+def test_p_is_uniform_where_events_have_no_effect() -> None:
+    """Of 300 worlds of four events at random dates 5 % should have a p of 5 % or less.
+
+    99.9 % of binomials lie within 2 to 29 of 300.
+    """
     small = 0
     for seed in range(300):
         closes = walk(600, seed)
         random = np.random.default_rng(seed + 10**6)
         events = pd.DatetimeIndex(closes.index[np.sort(random.choice(19, 4, replace=False)) * 30])
-        found = after(closes, events, 20)
-        small += compared(found, any_dates(found, 200, seed)).p <= 0.05
+        found = forward_gains(closes, events, 20)
+        small += compare_with_dates(found, draw_any_dates(found, 200, seed)).p <= 0.05
     assert 2 <= small <= 29
 
 
 def test_each_event_in_turn_is_left_out() -> None:
-    assert without_each(by_hand([1.0, 2.0, 6.0], [0, 1, 2])).tolist() == [4.0, 3.5, 1.5]
-    assert without_each(by_hand([1.0], [0])).tolist() == []
+    assert leave_one_out_means(by_hand([1.0, 2.0, 6.0], [0, 1, 2])).tolist() == [4.0, 3.5, 1.5]
+    assert leave_one_out_means(by_hand([1.0], [0])).tolist() == []
 
 
-# --- breakouts ----------------------------------------------------------------------------------------------------------------
+# --- breakouts ------------------------------------------------------------------------------------
 
 
 def test_a_breakout_is_a_close_above_a_record_that_stood_for_a_base() -> None:
-    """A record on day 0, 300 days below it, a close above; then a record every day, which is no breakout."""
+    """A record on day 0, 300 days below it, a close above.
+
+    Then a record every day, which is no breakout.
+    """
     closes = sessions([100.0] + [90.0] * 300 + [101.0, 102.0, 103.0])
-    assert breakouts(closes, RULES, 200).tolist() == [closes.index[301]]
-    assert breakouts(closes, RULES._replace(base_sessions=400), 200).tolist() == []
-    assert breakouts(closes, RULES._replace(confirm_sessions=3), 200).tolist() == [
+    assert find_breakouts(closes, RULES, 200).tolist() == [closes.index[301]]
+    assert find_breakouts(closes, RULES._replace(base_sessions=400), 200).tolist() == []
+    assert find_breakouts(closes, RULES._replace(confirm_sessions=3), 200).tolist() == [
         closes.index[303]
     ]
 
@@ -230,17 +250,20 @@ def test_re_armed_breakouts_are_no_events_of_their_own() -> None:
         + [95.0] * 40
         + [105.0, 106.0, 107.0]
     )
-    assert len(breakouts(sessions(failed), RULES, 5)) == 1
+    assert len(find_breakouts(sessions(failed), RULES, 5)) == 1
 
 
 def test_missing_closes_are_no_events() -> None:
     closes = sessions([100.0] + [90.0] * 300 + [np.nan, 101.0])
-    assert breakouts(closes, RULES, 200).tolist() == [closes.index[302]]
+    assert find_breakouts(closes, RULES, 200).tolist() == [closes.index[302]]
 
 
 @pytest.mark.parametrize("difference", [0.3, -0.2])
 def test_power_grows_with_the_root_of_the_number_of_events(difference: float) -> None:
-    """A normal test: with an error of s / sqrt(n) it sees d with Phi(d sqrt(n) / s - 1.645); `smallest` is what 4 events see in 80 %."""
+    """A normal test: with an error of s / sqrt(n) it sees d with Phi(d sqrt(n) / s - 1.645).
+
+    `smallest` is what 4 events see in 80 %.
+    """
     error = 0.5
     smallest = (NORMAL.inv_cdf(0.95) + NORMAL.inv_cdf(0.8)) * error / 2.0
     found = Excess(4, difference, 0.0, 0.0, 0.0, 0.5, 0.5, smallest, 0.5)

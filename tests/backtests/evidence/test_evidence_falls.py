@@ -1,4 +1,4 @@
-"""Heights of blocks by day, and the deepest falls: by hand, by a plain loop, and on paths that are calm or crash."""
+"""Block heights by day, and maximum drawdowns: by hand, by a plain loop, on planted paths."""
 
 import math
 from datetime import UTC, datetime
@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.benchmarks.halvings import HALVINGS, Halving, height_on
-from backtests.evidence import comovement as together
-from backtests.evidence.claim import Claim
-from backtests.evidence.comovement import ETFS, deepest
-from backtests.evidence.events import every_day
+from backtests.evidence import volatility
+from backtests.evidence.document import Claim
+from backtests.evidence.events import daily_closes
 from backtests.evidence.history import BITCOIN, INDEX, History
-from backtests.statistics.stationary_bootstrap import drawn_days
+from backtests.evidence.volatility import ETFS, max_drawdowns
+from backtests.statistics.stationary_bootstrap import draw_days
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats
@@ -33,7 +33,7 @@ def noise(seed: int, before: float, since: float) -> Floats:
     return np.random.default_rng(seed).normal(0.0, 1.0, len(WEEKS)) * np.where(SINCE, since, before)
 
 
-def told(moves: Floats, weeks: pd.DatetimeIndex = WEEKS) -> Claim:
+def claims_by_key(moves: Floats, weeks: pd.DatetimeIndex = WEEKS) -> Claim:
     closes = pd.Series(100.0 * np.exp(np.cumsum(moves)), index=weeks)
     nothing = Prices({}, pd.Series(dtype=float), weeks[-1])
     history = History(
@@ -42,11 +42,11 @@ def told(moves: Floats, weeks: pd.DatetimeIndex = WEEKS) -> Claim:
         closes,
         closes,
         {},
-        {BITCOIN: every_day(closes), INDEX: every_day(closes)},
+        {BITCOIN: daily_closes(closes), INDEX: daily_closes(closes)},
         {},
         (),
     )
-    return together._shallower(history, EVIDENCE)
+    return volatility.drawdown_claim(volatility.CALMER, history, EVIDENCE)
 
 
 def fall(moves: Floats) -> float:
@@ -55,7 +55,7 @@ def fall(moves: Floats) -> float:
     return float((1.0 - prices / np.maximum.accumulate(prices)).max())
 
 
-# --- heights ----------------------------------------------------------------------------------------------------------------
+# --- heights --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("halving", HALVINGS)
@@ -97,14 +97,17 @@ def test_no_day_has_fewer_blocks_than_the_one_before() -> None:
 
 @pytest.mark.parametrize("halving", HALVINGS)
 def test_the_height_is_within_two_weeks_of_the_true_one(halving: Halving) -> None:
-    """As it says of itself. On the day before a halving the true height is a day's blocks below it."""
+    """As it says of itself.
+
+    On the day before a halving the true height is a day's blocks below it.
+    """
     assert (
         abs(height_on(at(str(halving.day)) - pd.Timedelta(days=1)) - (halving.height - 144))
         <= 14 * 144
     )
 
 
-# --- the deepest fall -------------------------------------------------------------------------------------------------------
+# --- maximum drawdowns ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -121,24 +124,24 @@ def test_the_height_is_within_two_weeks_of_the_true_one(halving: Halving) -> Non
 def test_the_deepest_fall_is_from_the_highest_before(
     steps: tuple[float, ...], share: float
 ) -> None:
-    assert deepest(np.log([steps])).tolist() == pytest.approx([share], abs=1e-12)
+    assert max_drawdowns(np.log([steps])).tolist() == pytest.approx([share], abs=1e-12)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_each_path_has_its_own(seed: int) -> None:
     paths = np.random.default_rng(seed).normal(0.0, 0.2, (4, 30))
-    assert deepest(paths).tolist() == pytest.approx([fall(one) for one in paths])
+    assert max_drawdowns(paths).tolist() == pytest.approx([fall(one) for one in paths])
 
 
-# --- shallower falls --------------------------------------------------------------------------------------------------------
+# --- maximum drawdown since the ETFs --------------------------------------------------------------
 
 
 def test_a_calm_since_the_etfs_has_shallower_falls() -> None:
-    found = told(noise(1, 0.12, 0.005))
+    found = claims_by_key(noise(1, 0.12, 0.005))
     assert (found.id, found.reading, found.verdict, found.n, found.unit) == (
         "A6",
-        "shallower falls",
+        "",
         "supported",
         104,
         "share",
@@ -148,39 +151,43 @@ def test_a_calm_since_the_etfs_has_shallower_falls() -> None:
 
 def test_a_crash_since_the_etfs_is_deeper() -> None:
     moves = noise(2, 0.005, 0.005) - 0.05 * (np.arange(len(WEEKS)) >= len(WEEKS) - 60)
-    found = told(moves)
+    found = claims_by_key(moves)
     assert found.verdict == "contradicted" and found.low is not None and found.low > 0.0
 
 
-def test_weeks_as_wild_as_before_say_nothing() -> None:
-    found = told(noise(3, 0.08, 0.08))
+def test_weeks_as_volatile_as_before_are_inconclusive() -> None:
+    found = claims_by_key(noise(3, 0.08, 0.08))
     assert (
-        found.verdict == "cannot be told"
+        found.verdict == "inconclusive"
         and found.low is not None
         and found.high is not None
         and found.low < 0.0 < found.high
     )
 
 
-def test_it_is_held_against_the_mean_of_all_spans_as_long() -> None:
-    """418 weeks before hold 418 - 103 spans of 104; the interval is Student's for 104 / 9 blocks, less one, of the difference of draws."""
+def test_it_is_compared_with_the_mean_of_all_windows_of_the_same_length() -> None:
+    """418 weeks before hold 418 - 103 spans of 104.
+
+    The interval is Student's for 104 / 9 blocks, less one, of the difference of draws.
+    """
     moves = noise(4, 0.1, 0.06)
-    found = told(moves)
+    found = claims_by_key(moves)
     before, since = moves[~SINCE][1:], moves[SINCE]
     spans = [fall(before[first : first + 104]) for first in range(len(before) - 103)]
     assert (len(before), len(since), len(spans)) == (418, 104, 315)
     estimate = fall(since) - np.mean(spans)
     assert found.estimate == pytest.approx(estimate)
     assert (
-        f"in 315 spans before as long it was {min(spans):.0%} to {max(spans):.0%}" in found.why
-        and f"{fall(since):.0%} was its deepest" in found.why
+        f"in 315 earlier windows of the same length it was {min(spans):.0%} to {max(spans):.0%}"
+        in found.why
+        and f"maximum drawdown since is {fall(since):.0%}" in found.why
     )
     stats = pytest.importorskip("scipy.stats")
     drawn = [
         np.array(
             [
                 fall(one[:104])
-                for one in part[drawn_days(len(part), 2000, EVIDENCE.seed + number, 9.0)]
+                for one in part[draw_days(len(part), 2000, EVIDENCE.seed + number, 9.0)]
             ]
         )
         for number, part in enumerate((before, since))
@@ -192,12 +199,14 @@ def test_it_is_held_against_the_mean_of_all_spans_as_long() -> None:
     )
 
 
-def test_it_is_not_held_against_all_years_before_at_once() -> None:
-    """One crash of ten years is in some spans of two only: beside their mean a fall half as deep is no shallower one."""
+def test_it_is_not_compared_with_all_earlier_years_at_once() -> None:
+    """One crash of ten years is in some spans of two only: beside their mean a fall half as deep is
+    no shallower one.
+    """
     moves = np.full(len(WEEKS), 0.001)
     moves[30:40] = math.log(0.2) / 10.0  # 80 %, in 28 to 40 of all spans
     moves[-50:-45] = math.log(0.6) / 5.0
-    found = told(moves)
+    found = claims_by_key(moves)
     assert found.estimate is not None and found.estimate > 0.0 and "0% to 80%" in found.why
 
 
@@ -212,11 +221,11 @@ def test_it_is_not_held_against_all_years_before_at_once() -> None:
     ],
 )
 def test_two_years_before_and_since_and_no_fewer_before(
-    first: str, last: str, enough: bool
+    *, first: str, last: str, enough: bool
 ) -> None:
     weeks = pd.date_range(first, last, freq="W-SAT", tz="UTC")
-    found = told(np.random.default_rng(5).normal(0.0, 0.05, len(weeks)), weeks)
+    found = claims_by_key(np.random.default_rng(5).normal(0.0, 0.05, len(weeks)), weeks)
     assert (found.estimate is not None) == enough
     if not enough:
-        assert (found.verdict, found.reading) == ("cannot be told", "shallower falls")
+        assert (found.verdict, found.reading) == ("inconclusive", "")
         assert found.why == "There are no prices of BTC for two years before and after."

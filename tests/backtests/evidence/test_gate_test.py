@@ -1,4 +1,7 @@
-"""The gate against Bitcoin's weeks and its clock: slopes against numpy's, moves against a plain loop, claims on planted worlds."""
+"""The gate against Bitcoin's weeks and the halving cycle.
+
+Slopes against numpy's, circular shifts against a plain loop, claims on planted worlds.
+"""
 
 from typing import Any
 
@@ -8,9 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.evidence.claim import Claim
-from backtests.evidence.events import every_day
-from backtests.evidence.gate_test import behind_the_move, claims, of, open_at, shifted_p, slopes
+from backtests.evidence.document import Claim
+from backtests.evidence.events import daily_closes
+from backtests.evidence.gate_test import (
+    circular_shift_p,
+    claims,
+    gate_open_at,
+    regression_slopes,
+    volume_and_breadth,
+    weeks_with_gate,
+)
 from backtests.evidence.history import BITCOIN, History
 from brokers.prices.load import Prices
 from config.settings import load
@@ -24,7 +34,7 @@ def history(log_returns: np.ndarray) -> History:
     closes = pd.Series(100.0 * np.exp(np.concatenate(([0.0], np.cumsum(log_returns)))), index=WEEKS)
     nothing = Prices({}, pd.Series(dtype=float), WEEKS[-1])
     return History(
-        nothing, pd.DataFrame(), closes, closes, {}, {BITCOIN: every_day(closes)}, {}, ()
+        nothing, pd.DataFrame(), closes, closes, {}, {BITCOIN: daily_closes(closes)}, {}, ()
     )
 
 
@@ -36,7 +46,9 @@ def table(is_open: np.ndarray = GATE) -> pd.DataFrame:
     )
 
 
-def told(log_returns: np.ndarray, is_open: np.ndarray = GATE) -> dict[tuple[str, str], Claim]:
+def claims_by_key(
+    log_returns: np.ndarray, is_open: np.ndarray = GATE
+) -> dict[tuple[str, str], Claim]:
     return {
         (one.id, one.reading): one for one in claims(history(log_returns), table(is_open), EVIDENCE)
     }
@@ -46,7 +58,7 @@ def noise(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(0.0, 0.02, len(WEEKS) - 1)
 
 
-# --- figures ----------------------------------------------------------------------------------------------------------------
+# --- figures --------------------------------------------------------------------------------------
 
 
 @settings(max_examples=25, deadline=None)
@@ -56,7 +68,7 @@ def test_slopes_are_those_of_least_squares(seed: int) -> None:
     draws = np.concatenate(
         (random.normal(size=(3, 40, 1)), random.integers(0, 2, (3, 40, 2)).astype(float)), axis=-1
     )
-    for draw, found in zip(draws, slopes(draws), strict=True):
+    for draw, found in zip(draws, regression_slopes(draws), strict=True):
         columns = np.column_stack((np.ones(40), draw[:, 1:]))
         assert found == pytest.approx(
             np.linalg.lstsq(columns, draw[:, 0], rcond=None)[0][1:], abs=1e-9
@@ -66,7 +78,7 @@ def test_slopes_are_those_of_least_squares(seed: int) -> None:
 def test_a_gate_that_never_changes_has_no_slope() -> None:
     draws = np.zeros((2, 10, 2))
     draws[0, :5, 1] = draws[0, :5, 0] = 1.0
-    found = slopes(draws)[:, 0]
+    found = regression_slopes(draws)[:, 0]
     assert found[0] == pytest.approx(1.0) and np.isnan(found[1])
 
 
@@ -83,21 +95,21 @@ def test_moves_are_those_of_a_plain_loop(seed: int, n: int) -> None:
 
     own = apart(gate)
     expected = np.mean([apart(np.roll(gate, by)) >= own - 1e-9 for by in range(n)])
-    assert shifted_p(returns, gate) == pytest.approx(expected)
+    assert circular_shift_p(returns, gate) == pytest.approx(expected)
 
 
 def test_a_week_has_the_gate_that_was_known_when_it_began() -> None:
     """A row known one second after the week's beginning is the next week's."""
     late = table()
     late.index = late.index + pd.Timedelta(hours=3, seconds=1)
-    moved = of(history(noise(1)), late)
+    moved = weeks_with_gate(history(noise(1)), late)
     assert moved.gate.tolist() == GATE[:-1].astype(float).tolist()
-    assert of(history(noise(1)), table()).gate.tolist() == GATE.astype(float).tolist()
+    assert weeks_with_gate(history(noise(1)), table()).gate.tolist() == GATE.astype(float).tolist()
 
 
-def test_the_clock_runs_for_18_months_after_each_halving() -> None:
-    found = of(history(noise(1)), table())
-    running = found.starts[found.clock == 1.0]
+def test_a_halving_is_recent_for_18_months() -> None:
+    found = weeks_with_gate(history(noise(1)), table())
+    running = found.starts[found.halving == 1.0]
     for first, last in (
         ("2012-11-28", "2014-05-28"),
         ("2016-07-09", "2018-01-09"),
@@ -110,55 +122,60 @@ def test_the_clock_runs_for_18_months_after_each_halving() -> None:
     assert len(running) == pytest.approx(4 * 78.3, abs=2)
 
 
-# --- claims -----------------------------------------------------------------------------------------------------------------
+# --- claims ---------------------------------------------------------------------------------------
 
 
 def test_a_gate_that_pays_is_a_signal() -> None:
-    found = told(noise(2) + 0.02 * GATE)
+    found = claims_by_key(noise(2) + 0.02 * GATE)
     assert (
         found["A15", ""].verdict == "contradicted"
         and found["A15", ""].p is not None
         and found["A15", ""].p <= 0.05
     )
     assert found["A15", ""].estimate == pytest.approx(0.02 * 365.25 / 7, rel=0.3)
-    assert found["A11", "the gate, the clock known"].verdict == "contradicted"
-    assert found["A11", "the clock, the gate known"].verdict == "cannot be told"
+    assert found["A11", "the gate, controlling for the halving cycle"].verdict == "contradicted"
+    assert found["A11", "the halving cycle, controlling for the gate"].verdict == "inconclusive"
 
 
-def test_a_gate_that_pays_nothing_is_none() -> None:
-    found = told(noise(3))
-    assert found["A15", ""].verdict == "cannot be told"
-    assert found["A11", "the gate, the clock known"].verdict == "cannot be told"
+def test_a_gate_without_an_effect_is_inconclusive() -> None:
+    found = claims_by_key(noise(3))
+    assert found["A15", ""].verdict == "inconclusive"
+    assert found["A11", "the gate, controlling for the halving cycle"].verdict == "inconclusive"
 
 
-def test_what_the_clock_explains_is_not_the_gates() -> None:
-    """Bitcoin pays by its clock alone; the gate was open in most of these weeks and in few others."""
-    clock = of(history(noise(4)), table()).clock == 1.0
+def test_what_the_halving_cycle_explains_is_not_the_gates() -> None:
+    """Bitcoin pays by its clock alone.
+
+    The gate was open in most of these weeks and in few others.
+    """
+    clock = weeks_with_gate(history(noise(4)), table()).halving == 1.0
     mostly = clock ^ (np.random.default_rng(1).random(len(clock)) < 0.1)
-    found: dict[Any, Claim] = told(noise(4) + 0.02 * clock, mostly)
-    assert found["A11", "the gate, the clock known"].verdict == "cannot be told"
-    assert found["A11", "the clock, the gate known"].verdict == "supported"
+    found: dict[Any, Claim] = claims_by_key(noise(4) + 0.02 * clock, mostly)
+    assert found["A11", "the gate, controlling for the halving cycle"].verdict == "inconclusive"
+    assert found["A11", "the halving cycle, controlling for the gate"].verdict == "supported"
     assert found["A15", ""].verdict == "contradicted"  # alone the gate looks like a signal
 
 
-def test_a_gate_that_is_never_open_says_nothing() -> None:
-    found = told(noise(5), np.zeros(len(WEEKS) - 1, dtype=bool))
-    assert {one.verdict for one in found.values()} == {"cannot be told"} and len(found) == 2
+def test_a_gate_that_is_never_open_is_inconclusive() -> None:
+    found = claims_by_key(noise(5), np.zeros(len(WEEKS) - 1, dtype=bool))
+    assert {one.verdict for one in found.values()} == {"inconclusive"} and len(found) == 2
 
 
 @pytest.mark.parametrize(("days", "known"), [(6, True), (10, True), (11, False)])
-def test_a_gate_without_a_row_for_long_is_not_known(days: int, known: bool) -> None:
+def test_a_gate_without_a_row_for_long_is_not_known(*, days: int, known: bool) -> None:
     rows = pd.DatetimeIndex(["2020-01-03 21:00"], tz="UTC")
     table = pd.DataFrame({"state": ["confirmed"], "stale": [0]}, index=rows)
-    found = open_at(table, rows + pd.Timedelta(days=days))
+    found = gate_open_at(table, rows + pd.Timedelta(days=days))
     assert (found.tolist() == [1.0]) == known and np.isnan(found[0]) == (not known)
 
 
 @pytest.mark.parametrize(("stale", "known"), [(5, True), (6, False)])
-def test_a_gate_whose_index_has_no_close_for_a_week_is_not_known(stale: int, known: bool) -> None:
+def test_a_gate_whose_index_has_no_close_for_a_week_is_not_known(
+    *, stale: int, known: bool
+) -> None:
     rows = pd.date_range("2020-01-03", periods=3, freq="D", tz="UTC")
     table = pd.DataFrame({"state": "confirmed", "stale": [0, 0, stale]}, index=rows)
-    assert (open_at(table, rows)[-1] == 1.0) == known
+    assert (gate_open_at(table, rows)[-1] == 1.0) == known
 
 
 @pytest.mark.parametrize(
@@ -166,7 +183,7 @@ def test_a_gate_whose_index_has_no_close_for_a_week_is_not_known(stale: int, kno
     [(True, True, "supported"), (False, True, "contradicted"), (True, False, "contradicted")],
 )
 def test_what_stood_behind_the_first_close_above_the_mark(
-    volume: bool, breadth: bool, word: str
+    *, volume: bool, breadth: bool, word: str
 ) -> None:
     rows = pd.date_range("2026-01-06", periods=3, freq="D", tz="UTC")
     held = {
@@ -182,15 +199,16 @@ def test_what_stood_behind_the_first_close_above_the_mark(
         },
         index=rows,
     )
-    found = behind_the_move(table)
+    found = volume_and_breadth(table)
     assert found.verdict == word and found.estimate == 0.77
     assert (
         found.why
-        == "Up to 2026-01-07 the shorter mean of volume was 0.77 times the longer one; 90% of the funds for breadth stood above their own means."
+        == "Up to 2026-01-07 the shorter mean of volume was 0.77 times the longer one; 90% of the"
+        " breadth funds stood above their own means."
     )
-    assert behind_the_move(table.drop(columns="confirmation_volume")).verdict == "cannot be told"
-    assert behind_the_move(table.iloc[:1]).verdict == "cannot be told"
+    assert volume_and_breadth(table.drop(columns="confirmation_volume")).verdict == "inconclusive"
+    assert volume_and_breadth(table.iloc[:1]).verdict == "inconclusive"
     assert (
-        behind_the_move(table.assign(confirmation_breadth=[None, None, None])).verdict
-        == "cannot be told"
+        volume_and_breadth(table.assign(confirmation_breadth=[None, None, None])).verdict
+        == "inconclusive"
     )

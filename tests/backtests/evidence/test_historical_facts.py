@@ -1,4 +1,4 @@
-"""Facts told by prices, on prices made so that it is known what they say."""
+"""Facts that prices decide, on made-up prices with known answers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evidence.claim import FEWEST, Claim, about, weighed
-from backtests.evidence.events import Excess, every_day
-from backtests.evidence.historical_facts import facts, without_prices
+from backtests.evidence.claim import FEWEST, is_close, verdict_on_excess
+from backtests.evidence.document import Claim
+from backtests.evidence.events import Excess, daily_closes
+from backtests.evidence.historical_facts import claims, claims_without_prices
 from backtests.evidence.history import BITCOIN, History
 from backtests.evidence.history import INDEX as INDEX_NAME
 from brokers.prices.load import Prices
@@ -36,26 +37,49 @@ def history(
         closes,
         closes,
         {},
-        {BITCOIN: line(bitcoin, 24), INDEX_NAME: every_day(closes)},
+        {BITCOIN: line(bitcoin, 24), INDEX_NAME: daily_closes(closes)},
         {},
         (),
     )
 
 
 INDEX = {
-    "2010-01-04": 600.0, "2021-11-08": 2400.0, "2021-11-09": 2300.0, "2022-06-01": 1700.0, "2024-11-25": 2390.0, "2024-12-31": 2000.0,
+    "2010-01-04": 600.0,
+    "2021-11-08": 2400.0,
+    "2021-11-09": 2300.0,
+    "2022-06-01": 1700.0,
+    "2024-11-25": 2390.0,
+    "2024-12-31": 2000.0,
     "2025-04-08": 1500.0,
-    "2025-09-18": 2410.0, "2025-12-31": 2500.0, "2026-01-08": 2610.0, "2026-01-22": 2725.0, "2026-02-02": 2500.0,
-}  # fmt: skip
+    "2025-09-18": 2410.0,
+    "2025-12-31": 2500.0,
+    "2026-01-08": 2610.0,
+    "2026-01-22": 2725.0,
+    "2026-02-02": 2500.0,
+}
 BITCOIN_PRICES = {
-    "2010-07-19": 0.1, "2011-06-08": 30.0, "2011-11-18": 2.0, "2013-12-04": 1000.0, "2015-01-14": 200.0, "2016-07-09": 600.0, "2016-11-14": 700.0,
-    "2017-12-16": 18_900.0, "2018-12-15": 3000.0, "2020-05-11": 8000.0, "2020-11-13": 13_000.0, "2021-11-08": 65_000.0, "2022-11-21": 16_000.0,
-    "2024-03-13": 73_000.0, "2024-04-20": 64_000.0, "2026-01-20": 96_000.0, "2026-02-02": 90_000.0,
-}  # fmt: skip
+    "2010-07-19": 0.1,
+    "2011-06-08": 30.0,
+    "2011-11-18": 2.0,
+    "2013-12-04": 1000.0,
+    "2015-01-14": 200.0,
+    "2016-07-09": 600.0,
+    "2016-11-14": 700.0,
+    "2017-12-16": 18_900.0,
+    "2018-12-15": 3000.0,
+    "2020-05-11": 8000.0,
+    "2020-11-13": 13_000.0,
+    "2021-11-08": 65_000.0,
+    "2022-11-21": 16_000.0,
+    "2024-03-13": 73_000.0,
+    "2024-04-20": 64_000.0,
+    "2026-01-20": 96_000.0,
+    "2026-02-02": 90_000.0,
+}
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[tuple[str, str], Claim]:
+def by_key() -> dict[tuple[str, str], Claim]:
     highs = INDEX | {
         "2021-11-08": 2450.0,
         "2021-11-09": 2400.0,
@@ -64,13 +88,13 @@ def told() -> dict[tuple[str, str], Claim]:
         "2024-12-31": 2000.0,
     }
     ordered = dict(sorted(highs.items()))
-    return {(one.id, one.reading): one for one in facts(history(INDEX, BITCOIN_PRICES, ordered))}
+    return {(one.id, one.reading): one for one in claims(history(INDEX, BITCOIN_PRICES, ordered))}
 
 
 def test_a_record_is_exceeded_on_closes_later_than_within_the_day(
-    told: dict[tuple[str, str], Claim],
+    by_key: dict[tuple[str, str], Claim],
 ) -> None:
-    closes, inside = told["A4", "closes"], told["A4", "within the day"]
+    closes, inside = by_key["A4", "closes"], by_key["A4", "within the day"]
     assert (closes.verdict, closes.estimate) == ("contradicted", 2400.0)
     assert "2025-09-18" in closes.why and "2,390.00 on 2024-11-25, 10.00 short" in closes.why
     assert (inside.verdict, inside.estimate) == ("supported", 2450.0)
@@ -78,23 +102,27 @@ def test_a_record_is_exceeded_on_closes_later_than_within_the_day(
 
 
 def test_rounds_are_counted_from_the_halving_and_from_the_breakout(
-    told: dict[tuple[str, str], Claim],
+    by_key: dict[tuple[str, str], Claim],
 ) -> None:
-    """18,900 / 600 = 31.5 and 65,000 / 8,000 = 8.1; 18,900 / 700 = 27 and 65,000 / 13,000 = 5; 96,000 / 64,000 = + 50 %."""
-    halving, breakout = told["A5", "from the halving"], told["A5", "from the breakout"]
+    """18,900 / 600 = 31.5 and 65,000 / 8,000 = 8.1.
+
+    18,900 / 700 = 27 and 65,000 / 13,000 = 5; 96,000 / 64,000 = + 50 %.
+    """
+    halving, breakout = by_key["A5", "from the halving"], by_key["A5", "from the breakout"]
     assert halving.verdict == "contradicted" and "31.5 and 8.1 times" in halving.why
     assert breakout.verdict == "supported" and "27.0 and 5.0 times" in breakout.why
     assert halving.estimate == breakout.estimate == pytest.approx(0.5)
 
 
 def test_a_record_before_the_halving_is_the_first_of_its_kind(
-    told: dict[tuple[str, str], Claim],
+    by_key: dict[tuple[str, str], Claim],
 ) -> None:
-    one = told["A8", ""]
+    one = by_key["A8", ""]
     assert (one.verdict, one.n) == ("supported", 4)
     assert (
         one.why
-        == "Last record in the year before the halving of 2012: none, 2016: none, 2020: none, 2024: 2024-03-14."
+        == "Last record in the year before the halving of 2012: none, 2016: none, 2020: none,"
+        " 2024: 2024-03-14."
     )
 
 
@@ -102,13 +130,13 @@ def test_a_record_before_an_earlier_halving_contradicts_that() -> None:
     earlier = dict(
         sorted((BITCOIN_PRICES | {"2020-02-14": 19_500.0, "2020-02-15": 9000.0}).items())
     )
-    one = next(one for one in facts(history(INDEX, earlier)) if one.id == "A8")
+    one = next(one for one in claims(history(INDEX, earlier)) if one.id == "A8")
     assert one.verdict == "contradicted" and "2020: 2020-02-15" in one.why
 
 
-def test_a_coin_without_a_past_says_nothing_of_early_halvings() -> None:
+def test_early_halvings_are_left_out_for_a_coin_without_earlier_prices() -> None:
     late = {day: price for day, price in BITCOIN_PRICES.items() if day > "2015"}
-    one = next(one for one in facts(history(INDEX, late)) if one.id == "A8")
+    one = next(one for one in claims(history(INDEX, late)) if one.id == "A8")
     assert one.n == 2 and "2016" not in one.why
 
 
@@ -118,8 +146,8 @@ def test_days_that_prices_do_not_cover_are_named() -> None:
         {day: price for day, price in INDEX.items() if day < "2022"},
         {day: price for day, price in BITCOIN_PRICES.items() if day < "2020-06"},
     )
-    found = {(one.id, one.reading): one for one in facts(short)}
-    assert {name for (name, _), one in found.items() if one.verdict == "cannot be told"} == {
+    found = {(one.id, one.reading): one for one in claims(short)}
+    assert {name for (name, _), one in found.items() if one.verdict == "inconclusive"} == {
         "A3",
         "A4",
         "A5",
@@ -134,23 +162,30 @@ def test_days_that_prices_do_not_cover_are_named() -> None:
 
 
 def test_a_year_and_its_climb_from_the_low_are_two_readings(
-    told: dict[tuple[str, str], Claim],
+    by_key: dict[tuple[str, str], Claim],
 ) -> None:
     """2,500 / 2,000 = + 25 %; 2,500 / 1,500 = + 67 %."""
-    year, low = told["A12", "the year"], told["A12", "from the low"]
+    year, low = by_key["A12", "the year"], by_key["A12", "from the low"]
     assert (year.verdict, year.estimate) == ("contradicted", pytest.approx(0.25))
     assert (low.verdict, low.estimate) == ("supported", pytest.approx(2500 / 1500 - 1))
     assert "2025-04-08" in low.why
 
 
-def test_january(told: dict[tuple[str, str], Claim]) -> None:
-    """2,725 / 2,500 = + 9 %; 2,610 is the first above 2,600, 30.5 % above a year before, when it was 2,000."""
-    assert (told["A3", ""].verdict, told["A3", ""].estimate) == ("supported", pytest.approx(0.09))
-    assert told["B2", ""].verdict == "contradicted" and "2026-01-08, 30.5%" in told["B2", ""].why
+def test_january(by_key: dict[tuple[str, str], Claim]) -> None:
+    """2,725 / 2,500 = + 9 %; 2,610 is the first above 2,600, 30.5 % above a year before, when it
+    was 2,000.
+    """
+    assert (by_key["A3", ""].verdict, by_key["A3", ""].estimate) == (
+        "supported",
+        pytest.approx(0.09),
+    )
+    assert (
+        by_key["B2", ""].verdict == "contradicted" and "2026-01-08, 30.5%" in by_key["B2", ""].why
+    )
 
 
-def test_what_prices_cannot_show_says_what_would() -> None:
-    found = {one.id: one for one in without_prices()}
+def test_claims_that_prices_cannot_decide_name_what_could() -> None:
+    found = {one.id: one for one in claims_without_prices()}
     assert (
         found["A7"].verdict == "supported"
         and "1.67%" in found["A7"].why
@@ -159,23 +194,28 @@ def test_what_prices_cannot_show_says_what_would() -> None:
     )
     for name in ("A13", "B14"):
         assert found[name].verdict == "not testable with prices" and found[name].why.startswith(
-            "What would decide: "
+            "Testable with "
         )
 
 
 def excesses() -> Iterator[tuple[dict[str, Any], str]]:
     yield {"low": 0.1, "high": 0.5}, "supported"
     yield {"low": -0.5, "high": -0.1}, "contradicted"
-    yield {"low": -0.1, "high": 0.5}, "cannot be told"
-    yield {"low": 0.0, "high": 0.5}, "cannot be told"
-    yield {"low": 0.1, "high": 0.5, "n": FEWEST - 1}, "cannot be told"
+    yield {"low": -0.1, "high": 0.5}, "inconclusive"
+    yield {"low": 0.0, "high": 0.5}, "inconclusive"
+    yield {"low": 0.1, "high": 0.5, "n": FEWEST - 1}, "inconclusive"
 
 
 @pytest.mark.parametrize(("changes", "word"), list(excesses()))
 def test_the_interval_decides_from_five_events_on(changes: dict[str, Any], word: str) -> None:
     found = Excess(FEWEST, 0.4, 0.1, 0.1, 0.5, 0.01, 0.9, 0.2, 0.5)
-    assert weighed(found._replace(**changes)) == word
+    assert verdict_on_excess(found._replace(**changes)) == word
 
 
 def test_about_is_a_tenth() -> None:
-    assert about(1.09, 1.0) and about(0.91, 1.0) and not about(1.11, 1.0) and not about(np.nan, 1.0)
+    assert (
+        is_close(1.09, 1.0)
+        and is_close(0.91, 1.0)
+        and not is_close(1.11, 1.0)
+        and not is_close(np.nan, 1.0)
+    )

@@ -1,17 +1,24 @@
-"""Who leads whom: series of which one follows another by a rule of our own, against least squares and plain loops."""
+"""Who leads whom: series with a planted lead, against least squares and plain loops."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import signal
 
-from backtests.evidence import lead_lag as leads
-from backtests.evidence.claim import Claim
-from backtests.evidence.events import every_day
+from backtests.evidence import lead_lag
+from backtests.evidence.document import Claim
+from backtests.evidence.estimate import Estimate
+from backtests.evidence.events import daily_closes
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
-from backtests.evidence.lead_lag import BROAD, Lead, claims, crossed, led, named
-from backtests.evidence.predictive_regression import Slope
-from backtests.statistics.stationary_bootstrap import drawn_days
+from backtests.evidence.lead_lag import (
+    BROAD,
+    Lead,
+    claims,
+    closes_by_name,
+    cross_correlations,
+    estimate_leads,
+)
+from backtests.statistics.stationary_bootstrap import draw_days
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats
@@ -31,8 +38,8 @@ def noise(seed: int, deviation: float = 0.02) -> Floats:
 
 
 def history(broad: Floats, index: Floats, **coins: Floats) -> History:
-    assets = {name: every_day(series(moves)) for name, moves in coins.items()} | {
-        INDEX: every_day(series(index))
+    assets = {name: daily_closes(series(moves)) for name, moves in coins.items()} | {
+        INDEX: daily_closes(series(index))
     }
     return History(
         Prices({}, pd.Series(dtype=float), WEEKS[-1]),
@@ -62,23 +69,28 @@ def following(moves: Floats, weeks: int, share: float, seed: int) -> Floats:
     return share * before + noise(seed, 0.01)
 
 
-def told(one: History) -> dict[tuple[str, str], Claim]:
-    return {(claim.id, claim.reading): claim for claim in claims(one, led(one, EVIDENCE), EVIDENCE)}
+def claims_by_key(one: History) -> dict[tuple[str, str], Claim]:
+    return {
+        (claim.id, claim.reading): claim
+        for claim in claims(one, estimate_leads(one, EVIDENCE), EVIDENCE)
+    }
 
 
-def by_pair(found: list[Lead]) -> dict[tuple[str, str, int], Slope]:
-    return {(one.leader, one.follower, one.weeks): one.found for one in found}
+def by_pair(found: list[Lead]) -> dict[tuple[str, str, int], Estimate]:
+    return {(one.leader, one.follower, one.weeks): one.slope for one in found}
 
 
-def slope(low: float, high: float, power: float) -> Slope:
-    return Slope(300, (low + high) / 2.0, low, high, 0.03, power)
+def slope(low: float, high: float, power: float) -> Estimate:
+    return Estimate(300, (low + high) / 2.0, low, high, 0.03, power, 0.5)
 
 
-# --- leads ------------------------------------------------------------------------------------------------------------------
+# --- leads ----------------------------------------------------------------------------------------
 
 
-def test_all_pairs_are_looked_at_both_ways_over_both_spans() -> None:
-    found = led(history(noise(1), noise(2), **{BITCOIN: noise(3), ALTS: noise(4)}), EVIDENCE)
+def test_all_pairs_are_estimated_both_ways_over_both_spans() -> None:
+    found = estimate_leads(
+        history(noise(1), noise(2), **{BITCOIN: noise(3), ALTS: noise(4)}), EVIDENCE
+    )
     names = (BROAD, INDEX, BITCOIN, ALTS)
     assert sorted((one.leader, one.follower, one.weeks) for one in found) == sorted(
         (leader, follower, weeks)
@@ -90,11 +102,16 @@ def test_all_pairs_are_looked_at_both_ways_over_both_spans() -> None:
 
 
 @pytest.mark.parametrize("weeks", [4, 13])
-def test_slopes_are_those_of_least_squares_with_the_followers_own_change_known(weeks: int) -> None:
-    """By a deviation of the leader's change, and a year of weeks. The follower's own change goes with the leader's."""
+def test_slopes_are_those_of_least_squares_controlling_for_the_followers_own_change(
+    weeks: int,
+) -> None:
+    """By standard deviation of the leader's change, and a year of weeks.
+
+    The follower's own change goes with the leader's.
+    """
     index = noise(5)
     coin = 0.7 * index + following(index, weeks, 0.2, 6)
-    found = by_pair(led(history(noise(7), index, **{BITCOIN: coin}), EVIDENCE))[
+    found = by_pair(estimate_leads(history(noise(7), index, **{BITCOIN: coin}), EVIDENCE))[
         INDEX, BITCOIN, weeks
     ]
     leader, own, target = (
@@ -113,7 +130,9 @@ def test_slopes_are_those_of_least_squares_with_the_followers_own_change_known(w
 def test_a_leader_leads_and_does_not_follow() -> None:
     index = noise(8)
     found = by_pair(
-        led(history(noise(9), index, **{BITCOIN: following(index, 13, 0.5, 10)}), EVIDENCE)
+        estimate_leads(
+            history(noise(9), index, **{BITCOIN: following(index, 13, 0.5, 10)}), EVIDENCE
+        )
     )
     ahead, behind = found[INDEX, BITCOIN, 13], found[BITCOIN, INDEX, 13]
     assert ahead.low > 0.0 and ahead.power > 0.99 and ahead.p == 1 / 1001
@@ -126,21 +145,23 @@ def test_what_the_follower_does_by_itself_is_not_the_leaders() -> None:
     for week in range(5, len(coin)):
         coin[week] += 0.15 * coin[week - 4 : week].sum()
     index = coin + noise(12, 0.01)
-    found = by_pair(led(history(noise(13), index, **{BITCOIN: coin}), EVIDENCE))[INDEX, BITCOIN, 4]
+    found = by_pair(estimate_leads(history(noise(13), index, **{BITCOIN: coin}), EVIDENCE))[
+        INDEX, BITCOIN, 4
+    ]
     alone = np.corrcoef(past(index, 4)[4:-1], coin[5:])[0, 1]
     assert alone > 0.2 and found.low <= 0.0 <= found.high
 
 
 def test_coins_with_too_few_weeks_are_in_no_pair() -> None:
     one = history(noise(14), noise(15), **{BITCOIN: noise(16)[:100]})
-    assert {(found.leader, found.follower) for found in led(one, EVIDENCE)} == {
+    assert {(found.leader, found.follower) for found in estimate_leads(one, EVIDENCE)} == {
         (BROAD, INDEX),
         (INDEX, BROAD),
     }
-    assert list(named(one)) == [BROAD, INDEX, BITCOIN]
+    assert list(closes_by_name(one)) == [BROAD, INDEX, BITCOIN]
 
 
-# --- correlations by lag ----------------------------------------------------------------------------------------------------
+# --- correlations by lag --------------------------------------------------------------------------
 
 
 def test_correlations_by_lag_are_scipys() -> None:
@@ -148,7 +169,7 @@ def test_correlations_by_lag_are_scipys() -> None:
         np.random.default_rng(17).normal(size=80),
         np.random.default_rng(18).normal(size=(3, 80)),
     )
-    for other, found in zip(others, leads._correlations(one, others), strict=True):
+    for other, found in zip(others, lead_lag.lagged_correlations(one, others), strict=True):
         whole = signal.correlate(other, one, mode="full", method="direct") / 80.0  # lags -79 to 79
         assert found.tolist() == pytest.approx(whole[79 - 26 : 79 + 27].tolist())
 
@@ -157,18 +178,20 @@ def test_correlations_by_lag_are_scipys() -> None:
 def test_the_second_of_a_pair_comes_so_many_weeks_after_the_first(lag: int) -> None:
     first = noise(19)
     second = np.roll(first, lag) + noise(20, 0.002)
-    found = crossed(history(first, noise(21), **{BITCOIN: second}), EVIDENCE)
+    found = cross_correlations(history(first, noise(21), **{BITCOIN: second}), EVIDENCE)
     one = next(pair for pair in found if (pair.first, pair.second) == (BROAD, BITCOIN))
     assert one.lags == list(range(-26, 27)) and one.lags[int(one.correlation.argmax())] == lag
     assert one.correlation.max() > 0.8 > one.band
 
 
 def test_figures_of_a_pair_are_those_of_a_plain_loop() -> None:
-    """The band: 95 % of draws of the second, in the blocks of nine weeks of that seed, stay inside it at all lags."""
+    """The band: 95 % of draws of the second, in the blocks of nine weeks of that seed, stay inside
+    it at all lags.
+    """
     index, coin = noise(22), noise(23) + 0.3 * noise(22)
     one = next(
         pair
-        for pair in crossed(history(noise(24), index, **{BITCOIN: coin}), EVIDENCE)
+        for pair in cross_correlations(history(noise(24), index, **{BITCOIN: coin}), EVIDENCE)
         if pair.second == BITCOIN and pair.first == INDEX
     )
     n = len(WEEKS) - 1
@@ -181,12 +204,12 @@ def test_figures_of_a_pair_are_those_of_a_plain_loop() -> None:
         (shifted @ values[1] / n).tolist()
     )
     assert one.correlation[26] == pytest.approx(np.corrcoef(index[1:], coin[1:])[0, 1])
-    drawn = values[1][drawn_days(n, 500, EVIDENCE.seed, 9.0)]
+    drawn = values[1][draw_days(n, 500, EVIDENCE.seed, 9.0)]
     assert one.band == pytest.approx(np.quantile(np.abs(drawn @ shifted.T / n).max(axis=1), 0.95))
 
 
 def test_pairs_are_indices_first_and_need_two_years() -> None:
-    found = crossed(
+    found = cross_correlations(
         history(
             noise(25),
             noise(26),
@@ -195,24 +218,29 @@ def test_pairs_are_indices_first_and_need_two_years() -> None:
         EVIDENCE,
     )
     assert [(one.first, one.second) for one in found] == [
-        (BROAD, INDEX), (BROAD, BITCOIN), (BROAD, ALTS), (INDEX, BITCOIN), (INDEX, ALTS), (BITCOIN, ALTS),
-    ]  # fmt: skip
+        (BROAD, INDEX),
+        (BROAD, BITCOIN),
+        (BROAD, ALTS),
+        (INDEX, BITCOIN),
+        (INDEX, ALTS),
+        (BITCOIN, ALTS),
+    ]
     assert found[1].n == 104
 
 
 def test_unrelated_series_stay_inside_the_band() -> None:
-    found = crossed(history(noise(30), noise(31), **{BITCOIN: noise(32)}), EVIDENCE)
+    found = cross_correlations(history(noise(30), noise(31), **{BITCOIN: noise(32)}), EVIDENCE)
     assert all(
         np.abs(one.correlation).max() < 1.5 * one.band and 0.05 < one.band < 0.3 for one in found
     )
 
 
-# --- claims -----------------------------------------------------------------------------------------------------------------
+# --- claims ---------------------------------------------------------------------------------------
 
 
-def test_one_that_leads_contradicts_that_nobody_can_say() -> None:
+def test_a_significant_lead_contradicts_that_nobody_can_say() -> None:
     index = noise(33)
-    found = told(history(noise(34), index, **{BITCOIN: following(index, 13, 0.5, 35)}))
+    found = claims_by_key(history(noise(34), index, **{BITCOIN: following(index, 13, 0.5, 35)}))
     claim = found["A11", f"{INDEX} ahead of {BITCOIN}, 13 weeks"]
     assert (
         claim.verdict == "contradicted"
@@ -220,34 +248,34 @@ def test_one_that_leads_contradicts_that_nobody_can_say() -> None:
         and claim.low > 0.0
         and claim.data == f"{INDEX}, {BITCOIN}"
     )
-    assert found["A11", f"{BITCOIN} ahead of {INDEX}, 13 weeks"].verdict == "cannot be told"
+    assert found["A11", f"{BITCOIN} ahead of {INDEX}, 13 weeks"].verdict == "inconclusive"
 
 
 def test_bitcoin_may_lead_as_well() -> None:
     coin = noise(36)
-    found = told(history(noise(37), following(coin, 13, 0.5, 38), **{BITCOIN: coin}))
+    found = claims_by_key(history(noise(37), following(coin, 13, 0.5, 38), **{BITCOIN: coin}))
     assert found["A11", f"{BITCOIN} ahead of {INDEX}, 13 weeks"].verdict == "contradicted"
-    assert found["A11", f"{INDEX} ahead of {BITCOIN}, 13 weeks"].verdict == "cannot be told"
+    assert found["A11", f"{INDEX} ahead of {BITCOIN}, 13 weeks"].verdict == "inconclusive"
 
 
 def test_one_that_goes_the_other_way_afterwards_leads_nobody() -> None:
     index = noise(39)
-    claim = told(history(noise(40), index, **{BITCOIN: following(index, 13, -0.5, 41)}))[
+    claim = claims_by_key(history(noise(40), index, **{BITCOIN: following(index, 13, -0.5, 41)}))[
         "A11", f"{INDEX} ahead of {BITCOIN}, 13 weeks"
     ]
-    assert claim.verdict == "cannot be told" and claim.high is not None and claim.high < 0.0
+    assert claim.verdict == "inconclusive" and claim.high is not None and claim.high < 0.0
 
 
 @pytest.mark.parametrize(
     ("found", "word"),
     [
         (slope(0.1, 0.9, 0.8), "contradicted"),
-        (slope(0.1, 0.9, 0.79), "cannot be told"),
-        (slope(0.0, 0.9, 0.9), "cannot be told"),
+        (slope(0.1, 0.9, 0.79), "inconclusive"),
+        (slope(0.0, 0.9, 0.9), "inconclusive"),
     ],
 )
 def test_of_so_many_pairs_only_a_lead_that_weeks_as_many_would_show_counts(
-    found: Slope, word: str
+    found: Estimate, word: str
 ) -> None:
     one = Lead(INDEX, BITCOIN, 4, found)
     claim = next(
@@ -267,19 +295,19 @@ def test_of_so_many_pairs_only_a_lead_that_weeks_as_many_would_show_counts(
         claim.p,
         claim.power,
         claim.n,
-    ) == (word, *found[1:4], *found[4:], 300)
-    assert ("weeks as many would show it in" in claim.why) == (
-        word == "cannot be told" and found.power < 0.8
+    ) == (word, *found[1:4], *found[4:6], 300)
+    assert ("smallest effect detectable with 80 % power" in claim.why) == (
+        word == "inconclusive" and found.power < 0.8
     )
 
 
 @pytest.mark.parametrize(
-    ("share", "word"), [(0.5, "supported"), (-0.5, "contradicted"), (0.0, "cannot be told")]
+    ("share", "word"), [(0.5, "supported"), (-0.5, "contradicted"), (0.0, "inconclusive")]
 )
 @pytest.mark.parametrize(("asset", "weeks"), [(ETHER, 4), (ALTS, 13)])
 def test_coins_that_answer_the_russell(asset: str, weeks: int, share: float, word: str) -> None:
     index = noise(45)
-    found = told(
+    found = claims_by_key(
         history(noise(46), index, **{BITCOIN: noise(47), asset: following(index, weeks, share, 60)})
     )
     claim = found["B7", f"{asset}, the week after the Russell's last {weeks}"]
@@ -287,13 +315,15 @@ def test_coins_that_answer_the_russell(asset: str, weeks: int, share: float, wor
 
 
 @pytest.mark.parametrize(
-    ("share", "word"), [(0.5, "supported"), (-0.5, "contradicted"), (0.0, "cannot be told")]
+    ("share", "word"), [(0.5, "supported"), (-0.5, "contradicted"), (0.0, "inconclusive")]
 )
 def test_coins_that_wake_after_small_caps_outran_large_ones(share: float, word: str) -> None:
-    """What both indices did alike tells nothing: the estimate is by a deviation of their difference."""
+    """What both indices did alike tells nothing: the estimate is by standard deviation of their
+    difference.
+    """
     index, broad, both = noise(49), noise(50), noise(51, 0.05)
     coin = following(index - broad, 13, share, 52)
-    claim = told(history(broad + both, index + both, **{BITCOIN: coin}))[
+    claim = claims_by_key(history(broad + both, index + both, **{BITCOIN: coin}))[
         "B6", f"{BITCOIN}, 13 weeks"
     ]
     ahead_of, own, target = past(index - broad, 13)[13:-1], past(coin, 13)[13:-1], coin[14:]
@@ -309,19 +339,19 @@ def test_coins_that_wake_after_small_caps_outran_large_ones(share: float, word: 
 
 def test_small_caps_that_rose_with_large_ones_outran_nobody() -> None:
     both = noise(53)
-    claim = told(
+    claim = claims_by_key(
         history(
             both,
             both + noise(54, 0.002),
             **{ALTS: following(both, 13, 0.5, 55), BITCOIN: noise(56)},
         )
     )["B6", f"{ALTS}, 13 weeks"]
-    assert claim.verdict == "cannot be told" and claim.n == len(WEEKS) - 14
+    assert claim.verdict == "inconclusive" and claim.n == len(WEEKS) - 14
 
 
-def test_what_has_no_prices_says_so() -> None:
-    found = told(history(noise(57), noise(58), **{BITCOIN: noise(59)[:90]}))
-    assert {one.verdict for one in found.values()} == {"cannot be told"} and {
+def test_claims_without_prices_are_inconclusive() -> None:
+    found = claims_by_key(history(noise(57), noise(58), **{BITCOIN: noise(59)[:90]}))
+    assert {one.verdict for one in found.values()} == {"inconclusive"} and {
         one.estimate for one in found.values()
     } == {None}
     assert [key for key in found if key[0] == "B7"] == [

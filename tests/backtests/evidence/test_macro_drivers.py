@@ -1,4 +1,4 @@
-"""Causes beside the gate: what each was worth by hand, nothing known too late, and worlds in which we know what drives Bitcoin."""
+"""Macro drivers beside the gate: by hand, by what was known in time, on planted worlds."""
 
 from collections.abc import Mapping
 
@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from statsmodels.regression.linear_model import OLS
 
-from backtests.evidence.claim import Claim
-from backtests.evidence.events import every_day
+from backtests.evidence.document import Claim
+from backtests.evidence.events import daily_closes
 from backtests.evidence.history import BITCOIN, INDEX, History
-from backtests.evidence.macro_drivers import PARTS, causes, claims, liquidity
+from backtests.evidence.macro_drivers import PARTS, claims, driver_changes, liquidity_changes
 from brokers.prices.load import Prices
 from config.settings import load
 from strategies.indicators import Floats
@@ -20,8 +20,8 @@ EVIDENCE = load().evidence
 WEEKS = pd.date_range("2016-01-02", "2025-12-27", freq="W-SAT", tz="UTC")
 YEAR = 365.25 / 7  # weeks
 SECOND = pd.Timedelta(seconds=1)
-ALONE = "the gate alone, over the weeks for which causes are known"
-BESIDE = "the gate, the broad index, rates, credit known"
+ALONE = "the gate alone, same weeks"
+CONTROLLED = "the gate, controlling for the broad index, rates, credit"
 
 
 def noise(seed: int, deviation: float = 0.02) -> Floats:
@@ -47,8 +47,8 @@ def history(
 ) -> History:
     broad_index = series(noise(101) if broad is None else broad)
     assets = {
-        BITCOIN: every_day(series(bitcoin)),
-        INDEX: every_day(series(noise(102) if index is None else index)),
+        BITCOIN: daily_closes(series(bitcoin)),
+        INDEX: daily_closes(series(noise(102) if index is None else index)),
     }
     kinds = {name: series(moves) for name, moves in (bonds or {}).items()}
     return History(
@@ -73,7 +73,7 @@ def table(is_open: Floats, late: pd.Timedelta | None = None) -> pd.DataFrame:
     )
 
 
-def told(one: History, is_open: Floats) -> dict[tuple[str, str], Claim]:
+def claims_by_key(one: History, is_open: Floats) -> dict[tuple[str, str], Claim]:
     return {(claim.id, claim.reading): claim for claim in claims(one, table(is_open), EVIDENCE)}
 
 
@@ -92,7 +92,7 @@ def known_before(values: Floats) -> Floats:
     return np.concatenate(([0.0], np.nan_to_num(values)[:-1]))
 
 
-def spells(seed: int = 100) -> Floats:
+def gate_periods(seed: int = 100) -> Floats:
     lengths = np.random.default_rng(seed).integers(5, 30, 100)
     return np.repeat(np.arange(100) % 2, lengths)[: len(WEEKS)].astype(float)
 
@@ -105,11 +105,14 @@ FED = {
 }
 
 
-# --- what was known ---------------------------------------------------------------------------------------------------------
+# --- what was known -------------------------------------------------------------------------------
 
 
 def test_liquidity_is_in_millions_and_in_the_direction_in_which_it_is_added() -> None:
-    """The Fed's assets rise by 700 million; the Treasury's account falls by 200; reverse repos fall by 1.5 billion. Each adds."""
+    """The Fed's assets rise by 700 million.
+
+    The Treasury's account falls by 200; reverse repos fall by 1.5 billion. Each adds.
+    """
     at = pd.DatetimeIndex([pd.Timestamp("2024-06-01", tz="UTC")])
     dates = pd.DatetimeIndex(
         [at[0] - pd.Timedelta(days=92), at[0] - pd.Timedelta(days=50), at[0] - pd.Timedelta(days=1)]
@@ -119,7 +122,9 @@ def test_liquidity_is_in_millions_and_in_the_direction_in_which_it_is_added() ->
         "treasury": [800.0, 9.0, 600.0],
         "reverse_repos": [3.5, 9.0, 2.0],
     }
-    found = liquidity({name: pd.Series(values, index=dates) for name, values in macro.items()}, at)
+    found = liquidity_changes(
+        {name: pd.Series(values, index=dates) for name, values in macro.items()}, at
+    )
     assert {name: values.tolist() for name, values in found.items()} == {
         "assets": [700.0],
         "treasury": [200.0],
@@ -128,15 +133,15 @@ def test_liquidity_is_in_millions_and_in_the_direction_in_which_it_is_added() ->
 
 
 def test_parts_that_are_not_there_are_left_out() -> None:
-    assert list(liquidity({"treasury": FED["treasury"], "spread": FED["assets"]}, WEEKS)) == [
-        "treasury"
-    ]
-    assert liquidity({}, WEEKS) == {}
+    assert list(
+        liquidity_changes({"treasury": FED["treasury"], "spread": FED["assets"]}, WEEKS)
+    ) == ["treasury"]
+    assert liquidity_changes({}, WEEKS) == {}
 
 
 def test_liquidity_spans_13_weeks() -> None:
     changes = noise(108, 10.0)
-    found = liquidity({"assets": published(changes)}, WEEKS)["assets"]
+    found = liquidity_changes({"assets": published(changes)}, WEEKS)["assets"]
     assert (
         found[13:].tolist() == pytest.approx(past(changes)[13:].tolist())
         and np.isnan(found[:13]).all()
@@ -155,10 +160,10 @@ def test_a_value_published_a_second_after_the_week_began_is_not_known_then(when:
         more = pd.concat(
             [values, pd.Series([100.0], index=pd.DatetimeIndex([begins + late]))]
         ).sort_index()
-        assert (liquidity({"assets": more}, at)["assets"][0] != 0.0) == counts
+        assert (liquidity_changes({"assets": more}, at)["assets"][0] != 0.0) == counts
 
 
-def test_a_value_of_more_than_ten_days_ago_is_not_known_any_more() -> None:
+def test_a_value_of_more_than_ten_days_ago_is_treated_as_missing() -> None:
     at = pd.DatetimeIndex([pd.Timestamp("2024-06-01", tz="UTC")])
     ten, weeks = pd.Timedelta(days=10), pd.Timedelta(weeks=13)
     for begins, ends, known in (
@@ -169,13 +174,15 @@ def test_a_value_of_more_than_ten_days_ago_is_not_known_any_more() -> None:
         values = pd.Series(
             [1.0, 4.0], index=pd.DatetimeIndex([at[0] - weeks - begins, at[0] - ends])
         )
-        assert np.isfinite(liquidity({"assets": values}, at)["assets"][0]) == known
+        assert np.isfinite(liquidity_changes({"assets": values}, at)["assets"][0]) == known
 
 
-def test_causes_are_changes_of_13_weeks() -> None:
-    """Rates by government bonds, credit by high-yield bonds over these, liquidity by the sum of its parts."""
+def test_drivers_are_changes_over_13_weeks() -> None:
+    """Rates by government bonds, credit by high-yield bonds over these, liquidity by the sum of its
+    parts.
+    """
     broad = noise(109)
-    found = causes(history(noise(110), broad, BONDS, FED), WEEKS)
+    found = driver_changes(history(noise(110), broad, BONDS, FED), WEEKS)
     assert list(found) == ["the broad index", "rates", "credit", "liquidity"]
     assert found["the broad index"][13:].tolist() == pytest.approx(past(broad)[13:].tolist())
     assert found["rates"][13:].tolist() == pytest.approx(past(BONDS["safe"])[13:].tolist())
@@ -192,18 +199,18 @@ def test_causes_are_changes_of_13_weeks() -> None:
 
 
 @pytest.mark.parametrize("bonds", [{}, {"safe": BONDS["safe"]}, {"risky": BONDS["risky"]}])
-def test_causes_that_are_not_there_are_left_out(bonds: dict[str, Floats]) -> None:
-    assert list(causes(history(noise(110), bonds=bonds), WEEKS)) == ["the broad index"]
+def test_missing_drivers_are_left_out(bonds: dict[str, Floats]) -> None:
+    assert list(driver_changes(history(noise(110), bonds=bonds), WEEKS)) == ["the broad index"]
     assert list(
-        causes(history(noise(110), bonds=bonds, macro={"treasury": FED["treasury"]}), WEEKS)
+        driver_changes(history(noise(110), bonds=bonds, macro={"treasury": FED["treasury"]}), WEEKS)
     ) == ["the broad index"]  # a part of it
-    assert list(causes(history(noise(110), bonds=bonds, macro=FED), WEEKS)) == [
+    assert list(driver_changes(history(noise(110), bonds=bonds, macro=FED), WEEKS)) == [
         "the broad index",
         "liquidity",
     ]
 
 
-def test_what_comes_later_changes_no_cause() -> None:
+def test_later_prices_change_no_driver() -> None:
     one = history(noise(110), noise(109), BONDS, FED)
     at = WEEKS[:300]
     late = {
@@ -215,22 +222,27 @@ def test_what_comes_later_changes_no_cause() -> None:
         for moves in (noise(109), BONDS["risky"], BONDS["safe"])
     ]
     other = history(noise(110), cut[0], {"risky": cut[1], "safe": cut[2]}, late)
-    for name, values in causes(one, at).items():
-        assert values.tolist() == pytest.approx(causes(other, at)[name].tolist(), nan_ok=True)
+    for name, values in driver_changes(one, at).items():
+        assert values.tolist() == pytest.approx(
+            driver_changes(other, at)[name].tolist(), nan_ok=True
+        )
 
 
-# --- the gate beside them ---------------------------------------------------------------------------------------------------
+# --- the gate beside them -------------------------------------------------------------------------
 
 
 def test_a_gate_that_adds_nothing_once_the_cause_of_both_is_known() -> None:
-    """Bitcoin earns what bonds did before. The gate is open after they rose, with one week in ten the other way round."""
+    """Bitcoin earns what bonds did before.
+
+    The gate is open after they rose, with one week in ten the other way round.
+    """
     rates = known_before(past(BONDS["safe"]))
     flipped = np.random.default_rng(111).random(len(WEEKS)) < 0.1
     gate = np.where(
         flipped, np.nan_to_num(past(BONDS["safe"])) <= 0.0, np.nan_to_num(past(BONDS["safe"])) > 0.0
     ).astype(float)
-    found = told(history(0.5 * rates + noise(112, 0.005), bonds=BONDS), gate)
-    alone, beside = found["A10", ALONE], found["A10", BESIDE]
+    found = claims_by_key(history(0.5 * rates + noise(112, 0.005), bonds=BONDS), gate)
+    alone, beside = found["A10", ALONE], found["A10", CONTROLLED]
     assert alone.verdict == "supported" and alone.low is not None and alone.low > 0.0
     assert (
         beside.verdict == "supported"
@@ -248,46 +260,49 @@ def test_a_gate_that_adds_nothing_once_the_cause_of_both_is_known() -> None:
 def test_a_gate_that_costs_once_the_cause_is_known_adds_nothing_either() -> None:
     gate = (np.nan_to_num(past(BONDS["safe"])) > 0.0).astype(float)
     rates = known_before(past(BONDS["safe"]))
-    found = told(
+    found = claims_by_key(
         history(0.5 * rates - 0.005 * known_before(gate) + noise(112, 0.002), bonds=BONDS), gate
     )
-    beside = found["A10", BESIDE]
+    beside = found["A10", CONTROLLED]
     assert found["A10", ALONE].verdict == "supported"
     assert beside.verdict == "supported" and beside.high is not None and beside.high < 0.0
 
 
 def test_a_gate_that_adds_something_contradicts_it() -> None:
-    gate = spells()
-    found = told(history(0.02 * known_before(gate) + noise(113), bonds=BONDS), gate)
-    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == (
+    gate = gate_periods()
+    found = claims_by_key(history(0.02 * known_before(gate) + noise(113), bonds=BONDS), gate)
+    assert (found["A10", ALONE].verdict, found["A10", CONTROLLED].verdict) == (
         "supported",
         "contradicted",
     )
-    assert found["A10", BESIDE].estimate == pytest.approx(0.02 * YEAR, rel=0.3)
+    assert found["A10", CONTROLLED].estimate == pytest.approx(0.02 * YEAR, rel=0.3)
 
 
-def test_a_gate_that_tells_nothing_has_nothing_to_lose() -> None:
-    found = told(history(noise(114), bonds=BONDS), spells())
-    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == (
-        "cannot be told",
-        "cannot be told",
+def test_a_gate_without_an_effect_is_not_explained_by_drivers() -> None:
+    found = claims_by_key(history(noise(114), bonds=BONDS), gate_periods())
+    assert (found["A10", ALONE].verdict, found["A10", CONTROLLED].verdict) == (
+        "inconclusive",
+        "inconclusive",
     )
 
 
 def test_a_gate_that_was_open_in_bad_weeks_is_contradicted_alone() -> None:
-    gate = spells()
-    found = told(history(-0.02 * known_before(gate) + noise(115), bonds=BONDS), gate)
-    assert (found["A10", ALONE].verdict, found["A10", BESIDE].verdict) == (
+    gate = gate_periods()
+    found = claims_by_key(history(-0.02 * known_before(gate) + noise(115), bonds=BONDS), gate)
+    assert (found["A10", ALONE].verdict, found["A10", CONTROLLED].verdict) == (
         "contradicted",
-        "cannot be told",
+        "inconclusive",
     )
 
 
-def test_figures_are_those_of_open_against_shut() -> None:
-    """Alone: the difference of two means, a year of weeks of it. Beside: least squares with all causes, over the same weeks."""
-    gate, broad = spells(), noise(116)
+def test_figures_are_those_of_open_against_closed() -> None:
+    """Alone: the difference of two means, a year of weeks of it.
+
+    Beside: least squares with all causes, over the same weeks.
+    """
+    gate, broad = gate_periods(), noise(116)
     bitcoin = 0.01 * known_before(gate) + 0.2 * known_before(past(BONDS["safe"])) + noise(117)
-    found = told(history(bitcoin, broad, BONDS), gate)
+    found = claims_by_key(history(bitcoin, broad, BONDS), gate)
     target, known = bitcoin[14:], gate[13:-1]
     rates, credit = past(BONDS["safe"])[13:-1], past(BONDS["risky"] - BONDS["safe"])[13:-1]
     plain = np.linalg.lstsq(
@@ -295,19 +310,21 @@ def test_figures_are_those_of_open_against_shut() -> None:
         target,
         rcond=None,
     )[0]
-    assert found["A10", ALONE].n == found["A10", BESIDE].n == len(WEEKS) - 14
+    assert found["A10", ALONE].n == found["A10", CONTROLLED].n == len(WEEKS) - 14
     assert found["A10", ALONE].estimate == pytest.approx(
         (target[known == 1.0].mean() - target[known == 0.0].mean()) * YEAR
     )
-    assert found["A10", BESIDE].estimate == pytest.approx(plain[1] * YEAR)
-    assert found["A10", BESIDE].unit == "log a year"
+    assert found["A10", CONTROLLED].estimate == pytest.approx(plain[1] * YEAR)
+    assert found["A10", CONTROLLED].unit == "log a year"
 
 
-def test_the_gate_alone_is_looked_at_where_causes_are_known() -> None:
-    """Reverse repos are published only from week 200 on: before that the gate paid, since then it does not."""
-    gate = spells()
+def test_the_gate_alone_is_estimated_over_the_same_weeks() -> None:
+    """Reverse repos are published only from week 200 on: before that the gate paid, since then it
+    does not.
+    """
+    gate = gate_periods()
     macro = FED | {"reverse_repos": FED["reverse_repos"].iloc[200:]}
-    found = told(
+    found = claims_by_key(
         history(
             np.where(np.arange(len(WEEKS)) < 200, 0.05, 0.0) * known_before(gate)
             + noise(118, 0.01),
@@ -315,50 +332,55 @@ def test_the_gate_alone_is_looked_at_where_causes_are_known() -> None:
         ),
         gate,
     )
-    alone, beside = found["A10", ALONE], found["A10", "the gate, the broad index, liquidity known"]
+    alone, beside = (
+        found["A10", ALONE],
+        found["A10", "the gate, controlling for the broad index, liquidity"],
+    )
     assert alone.n == beside.n == len(WEEKS) - 214
-    assert alone.estimate == pytest.approx(0.0, abs=0.25) and alone.verdict == "cannot be told"
+    assert alone.estimate == pytest.approx(0.0, abs=0.25) and alone.verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(
-    ("late", "word"), [(pd.Timedelta(0), "contradicted"), (SECOND, "cannot be told")]
+    ("late", "word"), [(pd.Timedelta(0), "contradicted"), (SECOND, "inconclusive")]
 )
-def test_a_gate_known_a_second_after_the_week_began_does_not_tell_of_it(
+def test_a_gate_known_a_second_after_the_week_began_does_not_predict_it(
     late: pd.Timedelta, word: str
 ) -> None:
     """It is open every other week at random, so that a week later it tells nothing."""
     gate = np.random.default_rng(119).integers(0, 2, len(WEEKS)).astype(float)
     one = history(0.03 * known_before(gate) + noise(120), bonds=BONDS)
     found = {(claim.id, claim.reading): claim for claim in claims(one, table(gate, late), EVIDENCE)}
-    assert found["A10", BESIDE].verdict == word
+    assert found["A10", CONTROLLED].verdict == word
 
 
 @pytest.mark.parametrize("gate", [np.zeros(len(WEEKS)), np.ones(len(WEEKS))])
-def test_a_gate_that_never_changes_says_so(gate: Floats) -> None:
-    found = told(history(noise(121), bonds=BONDS), gate)["A10", ""]
+def test_a_gate_that_never_changes_is_inconclusive(gate: Floats) -> None:
+    found = claims_by_key(history(noise(121), bonds=BONDS), gate)["A10", ""]
     assert (found.verdict, found.why) == (
-        "cannot be told",
+        "inconclusive",
         "There are no prices of the gate with credit, rates or liquidity for two years.",
     )
 
 
-def test_the_broad_index_alone_is_no_cause() -> None:
-    found = told(history(0.02 * known_before(spells()) + noise(122)), spells())
+def test_the_broad_index_alone_is_no_driver() -> None:
+    found = claims_by_key(history(0.02 * known_before(gate_periods()) + noise(122)), gate_periods())
     assert [key for key in found if key[0] == "A10"] == [("A10", "")] and found[
         "A10", ""
-    ].verdict == "cannot be told"
+    ].verdict == "inconclusive"
 
 
-def test_too_few_weeks_with_causes_say_so() -> None:
-    """Known from 117 weeks before the end on: 104 have 13 weeks before and the next one after, of one fewer too few."""
+def test_too_few_weeks_with_drivers_are_inconclusive() -> None:
+    """Known from 117 weeks before the end on: 104 have 13 weeks before and the next one after, of
+    one fewer too few.
+    """
     for rows, enough in ((118, True), (117, False)):
-        found = told(
-            history(noise(123), macro=FED | {"assets": FED["assets"].iloc[-rows:]}), spells()
+        found = claims_by_key(
+            history(noise(123), macro=FED | {"assets": FED["assets"].iloc[-rows:]}), gate_periods()
         )
         assert (("A10", ALONE) in found) == enough
 
 
-# --- liquidity --------------------------------------------------------------------------------------------------------------
+# --- liquidity ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -368,9 +390,9 @@ def test_each_part_by_itself(part: str, sign: float, word: str) -> None:
     added = {"assets": 1.0, "treasury": -1.0, "reverse_repos": -1000.0}[part] * np.diff(
         FED[part].to_numpy(), prepend=1000.0
     )
-    found = told(
+    found = claims_by_key(
         history(sign * 0.001 * known_before(past(added)) + noise(124), macro={part: FED[part]}),
-        spells(),
+        gate_periods(),
     )
     claim = found["B4", PARTS[part]]
     assert claim.verdict == word and claim.n == len(WEEKS) - 14
@@ -378,15 +400,13 @@ def test_each_part_by_itself(part: str, sign: float, word: str) -> None:
     assert [one.reading for one in others] == [
         text for name, text in PARTS.items() if name != part
     ] + [f"together, {BITCOIN}", f"together, {INDEX}"]
-    assert {one.verdict for one in others} == {"cannot be told"} and {one.n for one in others} == {
-        0
-    }
+    assert {one.verdict for one in others} == {"inconclusive"} and {one.n for one in others} == {0}
 
 
 def test_the_slope_is_by_a_deviation_and_a_year_of_weeks() -> None:
     changes = np.diff(FED["treasury"].to_numpy(), prepend=1000.0)
     bitcoin = -0.0005 * known_before(past(changes)) + noise(125)
-    claim = told(history(bitcoin, macro={"treasury": FED["treasury"]}), spells())[
+    claim = claims_by_key(history(bitcoin, macro={"treasury": FED["treasury"]}), gate_periods())[
         "B4", PARTS["treasury"]
     ]
     drawn = -past(changes)[13:-1]
@@ -399,7 +419,7 @@ def test_the_slope_is_by_a_deviation_and_a_year_of_weeks() -> None:
     ("bitcoin", "index", "words"),
     [(1.0, -1.0, ("supported", "contradicted")), (-1.0, 1.0, ("contradicted", "supported"))],
 )
-def test_all_parts_together_tell_of_bitcoin_and_of_the_index(
+def test_all_parts_together_predict_bitcoin_and_the_index(
     bitcoin: float, index: float, words: tuple[str, str]
 ) -> None:
     net = sum(
@@ -407,27 +427,26 @@ def test_all_parts_together_tell_of_bitcoin_and_of_the_index(
         for name, unit in (("assets", 1), ("treasury", -1), ("reverse_repos", -1000))
     )
     earned = 0.001 * known_before(past(net))
-    found = told(
+    found = claims_by_key(
         history(bitcoin * earned + noise(126), macro=FED, index=index * earned + noise(127)),
-        spells(),
+        gate_periods(),
     )
     coin, small = found["B4", f"together, {BITCOIN}"], found["B4", f"together, {INDEX}"]
     assert (coin.verdict, small.verdict) == words
-    assert (
-        coin.why.endswith("All three by themselves, jointly: p 0.00.")
-        and "jointly" not in small.why
-    )
+    assert coin.why.endswith("Joint test of the three parts: p 0.00.") and "Joint" not in small.why
     known = past(net)[13:-1]
     target = bitcoin * earned[14:] + noise(126)[14:]
     assert coin.estimate == pytest.approx(np.polyfit(known, target, 1)[0] * known.std() * YEAR)
 
 
-def test_liquidity_that_tells_nothing() -> None:
-    """All parts at once by statsmodels' own test of three slopes, with 5 = 4 (508 / 100)^(2 / 9) lags."""
+def test_liquidity_without_an_effect_is_inconclusive() -> None:
+    """All parts at once by statsmodels' own test of three slopes, with 5 = 4 (508 / 100)^(2 / 9)
+    lags.
+    """
     bitcoin = noise(132)
-    found = told(history(bitcoin, macro=FED), spells())
+    found = claims_by_key(history(bitcoin, macro=FED), gate_periods())
     rows = [one for key, one in found.items() if key[0] == "B4"]
-    assert len(rows) == 5 and {one.verdict for one in rows} == {"cannot be told"}
+    assert len(rows) == 5 and {one.verdict for one in rows} == {"inconclusive"}
     parts = [
         past(np.diff(published.to_numpy(), prepend=np.nan))[13:-1] for published in FED.values()
     ]
@@ -437,20 +456,21 @@ def test_liquidity_that_tells_nothing() -> None:
     )
     joint = float(fit.f_test(np.eye(4)[1:]).pvalue)
     assert joint > 0.05 and found["B4", f"together, {BITCOIN}"].why.endswith(
-        f" All three by themselves, jointly: p {joint:.2f}."
+        f" Joint test of the three parts: p {joint:.2f}."
     )
 
 
 def test_two_parts_are_not_all_three_together() -> None:
-    found = told(
-        history(noise(130), macro={name: FED[name] for name in ("assets", "treasury")}), spells()
+    found = claims_by_key(
+        history(noise(130), macro={name: FED[name] for name in ("assets", "treasury")}),
+        gate_periods(),
     )
     assert [found["B4", PARTS[name]].n for name in PARTS] == [len(WEEKS) - 14, len(WEEKS) - 14, 0]
     assert {found["B4", f"together, {asset}"].n for asset in (BITCOIN, INDEX)} == {0}
 
 
-def test_without_the_feds_balance_sheet_nothing_is_said_of_it() -> None:
-    found = told(history(noise(129), bonds=BONDS), spells())
+def test_without_the_feds_balance_sheet_its_claims_are_inconclusive() -> None:
+    found = claims_by_key(history(noise(129), bonds=BONDS), gate_periods())
     rows = [one for key, one in found.items() if key[0] == "B4"]
     assert [one.reading for one in rows] == [
         *PARTS.values(),

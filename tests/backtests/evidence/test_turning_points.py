@@ -1,4 +1,4 @@
-"""Turns of hand-made paths, the order of layers that turn on days of our choice, and advances of which everything is known."""
+"""Turning points of hand-made paths, the order of planted layers, and known advances."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests.evidence.claim import Claim
+from backtests.evidence import advances, turning_points
+from backtests.evidence.advances import find_advances
+from backtests.evidence.document import Claim
 from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.turning_points import (
     AROUND,
     LAYERS,
-    _day_of,
-    advances,
-    agreement,
-    claims,
-    mean_between,
-    ordered,
-    turns,
+    day_of_peak,
+    find_turns,
+    interval_of_mean,
+    order_of_turns,
+    share_in_order,
 )
 from brokers.prices.load import Prices
 from strategies.indicators import Floats
@@ -43,7 +43,7 @@ def row(day: pd.Timestamp) -> int:
 
 
 def found_in(*prices: float) -> list[tuple[int, str, float]]:
-    return [(row(one.day), one.kind, one.price) for one in turns(path(*prices))]
+    return [(row(one.day), one.kind, one.price) for one in find_turns(path(*prices))]
 
 
 def history(
@@ -61,7 +61,11 @@ def history(
     return History(nothing, pd.DataFrame(), broad, broad, kinds, assets, {}, (), alts or {})
 
 
-def told(
+def claims(of: History) -> list[Claim]:
+    return [*turning_points.claims(of), *advances.claims(of)]
+
+
+def claims_by_key(
     bitcoin: pd.Series, alts: Mapping[str, pd.Series] | None = None, **layers: pd.Series
 ) -> dict[tuple[str, str], Claim]:
     return {(one.id, one.reading): one for one in claims(history(bitcoin, alts, **layers))}
@@ -74,7 +78,10 @@ def valley(days: int, at: int, steep: float, trend: float = 0.0) -> pd.Series:
 
 
 def wave(turning: int, steep: float, shift: int = 0, trend: float = 0.0) -> pd.Series:
-    """Falls for 250 days and rises for 250, so many times, all of it so many days later; beside a trend."""
+    """Falls for 250 days and rises for 250, so many times, all of it so many days later.
+
+    Beside a trend.
+    """
     away = np.arange(500 * turning + 1)
     return path(*np.exp(steep * np.abs((away - shift) % 500 - 250) + trend * away))
 
@@ -88,7 +95,7 @@ def layered(
     }
 
 
-# --- turns ------------------------------------------------------------------------------------------------------------------
+# --- turns ----------------------------------------------------------------------------------------
 
 
 def test_highs_and_lows_follow_one_another() -> None:
@@ -100,7 +107,7 @@ def test_highs_and_lows_follow_one_another() -> None:
 
 
 def test_turns_stand_on_the_days_of_the_prices() -> None:
-    assert [one.day for one in turns(path(100, 40, 90))] == [
+    assert [one.day for one in find_turns(path(100, 40, 90))] == [
         pd.Timestamp("2012-01-01", tz="UTC"),
         pd.Timestamp("2012-01-02", tz="UTC"),
     ]
@@ -177,9 +184,9 @@ def test_turns_are_the_extremes_between_their_neighbours(steps: list[float]) -> 
 
 
 def test_advances_run_from_low_to_high_and_the_last_as_far_as_it_came() -> None:
-    found = advances(path(100, 40, 60, 160, 70, 60, 100, 130, 120))
+    found = find_advances(path(100, 40, 60, 160, 70, 60, 100, 130, 120))
     assert [
-        (row(one.low.day), row(one.high.day), one.high.price, one.finished, one.days)
+        (row(one.low.day), row(one.high.day), one.high.price, one.is_finished, one.days)
         for one in found
     ] == [
         (1, 3, 160.0, True, 2),
@@ -188,35 +195,37 @@ def test_advances_run_from_low_to_high_and_the_last_as_far_as_it_came() -> None:
 
 
 def test_an_advance_that_ended_is_the_last_where_no_low_came_after() -> None:
-    assert [one.finished for one in advances(path(40, 160, 70, 60, 100))] == [True]
-    assert advances(path(100, 40, 70)) == []
+    assert [one.is_finished for one in find_advances(path(40, 160, 70, 60, 100))] == [True]
+    assert find_advances(path(100, 40, 70)) == []
 
 
-# --- the order of layers ----------------------------------------------------------------------------------------------------
+# --- the order of layers --------------------------------------------------------------------------
 
 
 def test_layers_turn_on_their_own_days_beside_their_trend() -> None:
-    """The index rises by 0.004 a day whatever the valley does: it is lowest at the window's beginning, beside its line at the valley."""
+    """The index rises by 0.004 a day whatever the valley does: it is lowest at the window's
+    beginning, beside its line at the valley.
+    """
     small = valley(1001, 480, 0.002, 0.004)
-    found = ordered(history(valley(1001, 500, 0.01), small=small), (INDEX, BITCOIN), "low")
+    found = order_of_turns(history(valley(1001, 500, 0.01), small=small), (INDEX, BITCOIN), "low")
     assert [(row(one.turn.day), one.days) for one in found] == [(500, {INDEX: -20, BITCOIN: 0})]
     assert small.iloc[500 - AROUND : 501 + AROUND].argmin() == 0
 
 
 def test_at_highs_layers_are_highest() -> None:
     bitcoin, small = 1.0 / valley(1001, 500, 0.01), 1.0 / valley(1001, 537, 0.002, 0.004)
-    found = ordered(history(bitcoin, small=small), (INDEX, BITCOIN), "high")
+    found = order_of_turns(history(bitcoin, small=small), (INDEX, BITCOIN), "high")
     assert [(row(one.turn.day), one.turn.kind, one.days) for one in found] == [
         (500, "high", {INDEX: 37, BITCOIN: 0})
     ]
-    assert ordered(history(bitcoin, small=small), (INDEX, BITCOIN), "low") == []
+    assert order_of_turns(history(bitcoin, small=small), (INDEX, BITCOIN), "low") == []
 
 
 @pytest.mark.parametrize("bump", [-150, -1, 0, 1, 90])
 def test_a_bump_on_a_rising_layer_is_found_where_it_is(bump: int) -> None:
     days = np.arange(-AROUND, AROUND + 1)
     logs: Floats = 0.01 * days + 0.3 * np.exp(-((days - bump) ** 2) / 50.0)
-    assert _day_of(logs) == bump
+    assert day_of_peak(logs) == bump
     assert logs.argmax() == 2 * AROUND or bump == 90
 
 
@@ -224,7 +233,7 @@ def test_a_line_is_taken_off_whatever_its_level() -> None:
     days = np.arange(-AROUND, AROUND + 1)
     bump: Floats = np.exp(-((days - 33) ** 2) / 50.0)
     assert {
-        _day_of(bump + level + slope * days)
+        day_of_peak(bump + level + slope * days)
         for level in (-5.0, 0.0, 9.0)
         for slope in (-0.05, 0.0, 0.05)
     } == {33}
@@ -233,7 +242,7 @@ def test_a_line_is_taken_off_whatever_its_level() -> None:
 @pytest.mark.parametrize("vertex", [-60, 0, 60])
 def test_what_bends_evenly_turns_in_the_middle_once_its_line_is_gone(vertex: int) -> None:
     """-(day - vertex)^2 is -day^2 and a line, wherever its vertex was."""
-    assert _day_of(-((np.arange(-AROUND, AROUND + 1) - vertex) ** 2.0)) == 0
+    assert day_of_peak(-((np.arange(-AROUND, AROUND + 1) - vertex) ** 2.0)) == 0
 
 
 @pytest.mark.parametrize(
@@ -250,9 +259,9 @@ def test_a_low_with_a_lower_one_within_182_days_is_not_counted(
         [3.0, 0.0, np.log(3.0), np.log(0.99), 3.0],
     )
     bitcoin = path(*np.exp(logs))
-    assert [row(one.day) for one in turns(bitcoin) if one.kind == "low"] == [500, 500 + apart]
+    assert [row(one.day) for one in find_turns(bitcoin) if one.kind == "low"] == [500, 500 + apart]
     assert [
-        row(one.turn.day) for one in ordered(history(bitcoin), (INDEX, BITCOIN), "low")
+        row(one.turn.day) for one in order_of_turns(history(bitcoin), (INDEX, BITCOIN), "low")
     ] == counted
 
 
@@ -264,14 +273,14 @@ def test_turns_count_only_where_all_layers_have_prices_all_around(
 ) -> None:
     small = valley(1001, 480, 0.002).iloc[first : last + 1]
     assert (
-        len(ordered(history(valley(1001, 500, 0.01), small=small), (INDEX, BITCOIN), "low"))
+        len(order_of_turns(history(valley(1001, 500, 0.01), small=small), (INDEX, BITCOIN), "low"))
         == counted
     )
 
 
-def test_layers_that_are_not_asked_for_do_not_matter() -> None:
+def test_other_layers_do_not_matter() -> None:
     short = valley(1001, 480, 0.002).iloc[450:]
-    found = ordered(
+    found = order_of_turns(
         history(valley(1001, 500, 0.01), broad=short, small=valley(1001, 480, 0.002)),
         (INDEX, BITCOIN),
         "low",
@@ -281,7 +290,7 @@ def test_layers_that_are_not_asked_for_do_not_matter() -> None:
 
 def test_agreement_is_the_share_of_pairs_in_their_order() -> None:
     days = np.array([[-9, 0, 4], [4, 0, -9], [0, 0, 1], [5, 5, 5], [1, 3, 2]])
-    assert agreement(days).tolist() == pytest.approx(
+    assert share_in_order(days).tolist() == pytest.approx(
         [1.0, 0.0, (0.5 + 1.0 + 1.0) / 3.0, 0.5, 2.0 / 3.0]
     )
 
@@ -291,7 +300,9 @@ def test_the_interval_of_a_mean_is_students(count: int) -> None:
     """As far as shares go."""
     values = np.random.default_rng(count).uniform(0.2, 0.5, count)
     expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
-    assert mean_between(values) == pytest.approx((max(expected.low, 0.0), min(expected.high, 1.0)))
+    assert interval_of_mean(values) == pytest.approx(
+        (max(expected.low, 0.0), min(expected.high, 1.0))
+    )
 
 
 @pytest.mark.parametrize("kind", ["low", "high"])
@@ -302,8 +313,12 @@ def test_the_interval_of_a_mean_is_students(count: int) -> None:
 def test_layers_that_turn_in_that_order_or_against_it(
     kind: str, leads: Sequence[int], word: str, share: float, p: float
 ) -> None:
-    """Of the 24 orders of four layers only their own fits as well; every one fits as well as the reverse of it."""
-    found = told(wave(6, 0.01), **layered(6, leads))
+    """Of the 24 orders of four layers only their own fits as well.
+
+    Every one fits as well as the reverse of it.
+    """
+    found = claims_by_key(wave(6, 0.01), **layered(6, leads))
+    layers = {statement.id: names for statement, names in LAYERS.items()}
     for id_, first in (("B5", "high-yield bonds"), ("A10", "government bonds")):
         claim = found[id_, f"the order at Bitcoin's {kind}s"]
         assert (claim.verdict, claim.estimate, claim.low, claim.high) == (word, share, share, share)
@@ -316,54 +331,59 @@ def test_layers_that_turn_in_that_order_or_against_it(
             f"{first} {leads[0]:+d}, broad index {leads[1]:+d}, {INDEX} {leads[2]:+d}, {BITCOIN} +0"
             in claim.why
         )
-        assert claim.data == ", ".join(LAYERS[id_])
+        assert claim.data == ", ".join(layers[id_])
 
 
 def test_each_kind_of_bonds_has_its_own_days() -> None:
-    found = told(wave(6, 0.01), **layered(6), safe=wave(6, 0.002, 15))
+    found = claims_by_key(wave(6, 0.01), **layered(6), safe=wave(6, 0.002, 15))
     assert "high-yield bonds -30, broad index -20" in found["B5", "the order at Bitcoin's lows"].why
     assert (
         "government bonds +15, broad index -20" in found["A10", "the order at Bitcoin's lows"].why
     )
 
 
-def test_an_interval_that_holds_a_half_decides_nothing() -> None:
-    """Bonds and the broad index before the Russell and both of these after Bitcoin, at every other turn the other way round."""
+def test_an_interval_that_holds_a_half_is_inconclusive() -> None:
+    """Bonds and the broad index before the Russell and both of these after Bitcoin, at every other
+    turn the other way round.
+    """
     away = np.arange(3001)
     order = np.where(away // 500 % 2 == 0, -1, 1)
     layers = {
         name: path(*np.exp(0.002 * np.abs((away - lead * order) % 500 - 250)))
         for name, lead in zip(("bonds", "broad", "small"), (30, 20, 10), strict=True)
     }
-    claim = told(wave(6, 0.01), **layers)["B5", "the order at Bitcoin's lows"]
+    claim = claims_by_key(wave(6, 0.01), **layers)["B5", "the order at Bitcoin's lows"]
     reach = stats.t.ppf(0.975, 5) * math.sqrt(0.3 / 6.0)  # of 0, 0, 0, 1, 1, 1
-    assert claim.verdict == "cannot be told" and claim.estimate == pytest.approx(0.5)
+    assert claim.verdict == "inconclusive" and claim.estimate == pytest.approx(0.5)
     assert (claim.low, claim.high) == (max(0.5 - reach, 0.0), min(0.5 + reach, 1.0))
 
 
-def test_fewer_than_five_turns_decide_nothing() -> None:
-    claim = told(wave(4, 0.01), **layered(4))["B5", "the order at Bitcoin's lows"]
-    assert (claim.verdict, claim.estimate, claim.n) == ("cannot be told", 1.0, 4)
+def test_fewer_than_five_turning_points_are_inconclusive() -> None:
+    claim = claims_by_key(wave(4, 0.01), **layered(4))["B5", "the order at Bitcoin's lows"]
+    assert (claim.verdict, claim.estimate, claim.n) == ("inconclusive", 1.0, 4)
     assert (
-        told(wave(5, 0.01), **layered(5))["B5", "the order at Bitcoin's lows"].verdict
+        claims_by_key(wave(5, 0.01), **layered(5))["B5", "the order at Bitcoin's lows"].verdict
         == "supported"
     )
 
 
 @pytest.mark.parametrize(("waves", "bonds"), [(1, True), (6, False)])
-def test_one_turn_or_no_bonds_are_no_order(waves: int, bonds: bool) -> None:
+def test_one_turn_or_no_bonds_are_no_order(*, waves: int, bonds: bool) -> None:
     layers = layered(waves)
-    found = told(
+    found = claims_by_key(
         wave(waves, 0.01),
         **(layers if bonds else {name: one for name, one in layers.items() if name != "bonds"}),
     )
     for id_ in ("B5", "A10"):
         claim = found[id_, "the order at Bitcoin's lows"]
-        assert (claim.verdict, claim.n) == ("cannot be told", 0)
-        assert claim.why == "There are no prices of bonds, indices and BTC around two of its turns."
+        assert (claim.verdict, claim.n) == ("inconclusive", 0)
+        assert (
+            claim.why
+            == "There are no prices of bonds, indices and BTC around two of its turning points."
+        )
 
 
-# --- alts while Bitcoin advances --------------------------------------------------------------------------------------------
+# --- alts while Bitcoin advances ------------------------------------------------------------------
 
 RISES = path(
     100, 40, 60, 100, 120, 50, 30, 45, 75, 90, 40
@@ -379,7 +399,7 @@ def test_alts_apart_and_fallen_on_the_way() -> None:
             9, 1, 1.5, 0.9, 2, 1, 1, 0.6, 1, 2, 1
         ),  # +100 % after one of 40 %, +100 % after one of 40 %
     }
-    found = told(RISES, alts)
+    found = claims_by_key(RISES, alts)
     together = found["B12", "not together"]
     assert (together.verdict, together.estimate, together.n) == ("supported", 1.0, 2)
     assert (
@@ -401,7 +421,7 @@ def test_alts_that_all_beat_bitcoin_in_a_straight_line() -> None:
         name: path(1, 1, 2, 3, many, 1, 1, 2, 3, many, 1)
         for name, many in (("much", 9), ("more", 12))
     }
-    found = told(RISES, alts)
+    found = claims_by_key(RISES, alts)
     assert (found["B12", "not together"].verdict, found["B12", "not together"].estimate) == (
         "contradicted",
         0.0,
@@ -418,8 +438,8 @@ def test_alts_that_all_lag_bitcoin_are_not_apart_either() -> None:
         for name, many in (("little", 1.5), ("less", 1.4))
     }
     assert (
-        told(RISES, alts)["B12", "not together"].verdict,
-        told(RISES, alts)["B12", "not together"].estimate,
+        claims_by_key(RISES, alts)["B12", "not together"].verdict,
+        claims_by_key(RISES, alts)["B12", "not together"].estimate,
     ) == ("contradicted", 0.0)
 
 
@@ -428,7 +448,7 @@ def test_half_of_the_advances_are_not_most() -> None:
         "much": path(9, 1, 0.5, 1, 4, 1, 1, 2, 3, 5, 1),
         "little": path(9, 1, 0.5, 1, 2, 1, 1, 2, 3, 4, 1),
     }
-    found = told(RISES, alts)
+    found = claims_by_key(RISES, alts)
     assert (found["B12", "not together"].verdict, found["B12", "not together"].estimate) == (
         "contradicted",
         0.5,
@@ -442,7 +462,7 @@ def test_half_of_the_advances_are_not_most() -> None:
 def test_a_fall_of_30_percent_is_one() -> None:
     for low, word in ((7.0, "supported"), (7.01, "contradicted")):
         alts = {name: path(1, 10, 10, low, 40, 1, 10, 10, low, 40, 1) for name in ("one", "other")}
-        assert told(RISES, alts)["B12", "not in a straight line"].verdict == word
+        assert claims_by_key(RISES, alts)["B12", "not in a straight line"].verdict == word
 
 
 def test_falls_before_and_after_an_advance_are_not_on_its_way() -> None:
@@ -450,7 +470,7 @@ def test_falls_before_and_after_an_advance_are_not_on_its_way() -> None:
         name: path(90, 1, 2, 3, many, 0.1, 1, 2, 3, many, 0.1)
         for name, many in (("much", 9), ("little", 3.5))
     }
-    assert told(RISES, alts)["B12", "not in a straight line"].estimate == 0.0
+    assert claims_by_key(RISES, alts)["B12", "not in a straight line"].estimate == 0.0
 
 
 def test_alts_that_were_listed_later_or_ended_before_are_left_out() -> None:
@@ -461,7 +481,7 @@ def test_alts_that_were_listed_later_or_ended_before_are_left_out() -> None:
         "late": path(9, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1).iloc[2:],
         "gone": path(9, 1, 100, 100),
     }
-    why = told(RISES, alts)["B12", "not together"].why
+    why = claims_by_key(RISES, alts)["B12", "not together"].why
     assert (
         "2012-01: much +300%, little +100%, BTC +200%; 2012-01: much +300%, late +0%, BTC +200%"
         in why
@@ -470,33 +490,31 @@ def test_alts_that_were_listed_later_or_ended_before_are_left_out() -> None:
 
 @pytest.mark.parametrize("alts", [{}, {"one": RISES}, {"one": RISES, "late": RISES.iloc[7:]}])
 def test_fewer_than_two_alts_are_not_apart(alts: dict[str, pd.Series]) -> None:
-    found = told(RISES, alts)
+    found = claims_by_key(RISES, alts)
     for reading in ("not together", "not in a straight line"):
         assert (found["B12", reading].verdict, found["B12", reading].why) == (
-            "cannot be told",
+            "inconclusive",
             "There are no prices of two alts over an advance of BTC.",
         )
 
 
-# --- the latest advance -----------------------------------------------------------------------------------------------------
+# --- the latest advance ---------------------------------------------------------------------------
 
 
 def test_a_latest_advance_that_is_longer_and_calmer() -> None:
     """Three days with a fall of 30 % on the way; then five, so far, with one of a tenth."""
-    found = told(path(100, 40, 100, 70, 160, 50, 30, 60, 80, 72, 90, 99, 95))
+    found = claims_by_key(path(100, 40, 100, 70, 160, 50, 30, 60, 80, 72, 90, 99, 95))
     longer = found["B13", "longer"]
     assert (longer.verdict, longer.estimate, longer.n, longer.unit) == ("supported", 5.0, 2, "days")
     assert (
-        "from 2012-01-07 to 2012-01-12 so far, took 5 days; the longest before, from 2012-01-02, 3."
-        in longer.why
+        "from 2012-01-07 to 2012-01-12 so far, took 5 days; the longest before, from 2012-01-02,"
+        " took 3." in longer.why
     )
     calmer = found["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == ("cannot be told", 2) and calmer.estimate == pytest.approx(
+    assert (calmer.verdict, calmer.n) == ("inconclusive", 2) and calmer.estimate == pytest.approx(
         0.1
     )
-    assert (
-        "fell by 10% at most; in those before that were at least half as long by 30%." in calmer.why
-    )
+    assert "drawdown was 10%; in earlier advances at least half as long it was 30%." in calmer.why
 
 
 CALM = (30, 60, 57, 100, 160)  # a fall of a twentieth
@@ -511,15 +529,15 @@ WILD = (20, 40, 30, 60, 100)  # of a quarter
             "contradicted",
             "supported",
         ),  # over, as long as those before, calmer than both
-        ((WILD, WILD, CALM), "cannot be told", "cannot be told"),  # so far
-        ((WILD, CALM, (40,)), "contradicted", "cannot be told"),  # of two one is always the calmer
-        ((CALM, CALM, WILD), "cannot be told", "contradicted"),  # it has fallen already
+        ((WILD, WILD, CALM), "inconclusive", "inconclusive"),  # so far
+        ((WILD, CALM, (40,)), "contradicted", "inconclusive"),  # of two one is always the calmer
+        ((CALM, CALM, WILD), "inconclusive", "contradicted"),  # it has fallen already
     ],
 )
 def test_an_advance_that_is_not_over_may_become_longer_and_may_fall(
     rises: Sequence[Sequence[float]], longer: str, calmer: str
 ) -> None:
-    found = told(path(100, *(price for rise in rises for price in rise)))
+    found = claims_by_key(path(100, *(price for rise in rises for price in rise)))
     assert (found["B13", "longer"].verdict, found["B13", "shallower dips"].verdict) == (
         longer,
         calmer,
@@ -527,7 +545,7 @@ def test_an_advance_that_is_not_over_may_become_longer_and_may_fall(
 
 
 def test_a_latest_advance_that_is_as_long_and_as_wild() -> None:
-    found = told(path(100, 40, 100, 70, 160, 50, 30, 100, 70, 160, 50))
+    found = claims_by_key(path(100, 40, 100, 70, 160, 50, 30, 100, 70, 160, 50))
     assert (found["B13", "longer"].verdict, found["B13", "longer"].estimate) == (
         "contradicted",
         3.0,
@@ -538,47 +556,52 @@ def test_a_latest_advance_that_is_as_long_and_as_wild() -> None:
     ].estimate == pytest.approx(0.3)
 
 
-def test_dips_are_held_against_the_shallowest_of_those_half_as_long() -> None:
-    """Of 5, 1 and 3 days; the last with a tenth, the first with two falls of 5 and 8 %: the second, without any, was too short."""
+def test_dips_are_compared_with_the_shallowest_of_those_half_as_long() -> None:
+    """Of 5, 1 and 3 days; the last with a tenth, the first with two falls of 5 and 8 %: the second,
+    without any, was too short.
+    """
     first, second, last = (40, 60, 57, 100, 92, 130), (30, 70), (20, 60, 54, 90)
-    found = told(path(*first, *second, *last, 30))
+    found = claims_by_key(path(*first, *second, *last, 30))
     calmer = found["B13", "shallower dips"]
     assert (calmer.verdict, calmer.n) == ("contradicted", 2) and calmer.estimate == pytest.approx(
         0.1
     )
-    assert "half as long by 8%." in calmer.why
-    assert "the longest before, from 2012-01-01, 5." in found["B13", "longer"].why
+    assert "half as long it was 8%." in calmer.why
+    assert "the longest before, from 2012-01-01, took 5." in found["B13", "longer"].why
 
 
 def test_an_advance_just_half_as_long_is_long_enough() -> None:
     """Two days without a fall, then four with one of a tenth."""
-    calmer = told(path(30, 50, 70, 20, 30, 60, 54, 90, 30))["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == ("contradicted", 2) and "half as long by 0%." in calmer.why
+    calmer = claims_by_key(path(30, 50, 70, 20, 30, 60, 54, 90, 30))["B13", "shallower dips"]
+    assert (calmer.verdict, calmer.n) == (
+        "contradicted",
+        2,
+    ) and "half as long it was 0%." in calmer.why
 
 
 def test_one_shallower_of_those_before_is_enough_against_it() -> None:
     first, second, last = (40, 60, 42, 100), (30, 60, 57, 90), (20, 60, 54, 90)
-    calmer = told(path(*first, *second, *last, 30))["B13", "shallower dips"]
+    calmer = claims_by_key(path(*first, *second, *last, 30))["B13", "shallower dips"]
     assert (calmer.verdict, calmer.n) == (
         "contradicted",
         3,
-    ) and "half as long by 30%, 5%." in calmer.why
+    ) and "half as long it was 30%, 5%." in calmer.why
 
 
 def test_without_another_half_as_long_dips_are_not_compared() -> None:
-    found = told(path(30, 70, 20, 30, 60, 54, 90, 30))
+    found = claims_by_key(path(30, 70, 20, 30, 60, 54, 90, 30))
     assert (found["B13", "longer"].verdict, found["B13", "longer"].estimate) == ("supported", 4.0)
     assert (
         found["B13", "shallower dips"].why
         == "There are no prices of BTC over another advance half as long."
     )
-    assert found["B13", "shallower dips"].verdict == "cannot be told"
+    assert found["B13", "shallower dips"].verdict == "inconclusive"
 
 
 def test_a_single_advance_is_compared_with_nothing() -> None:
-    found = told(path(100, 40, 100, 160, 50))
+    found = claims_by_key(path(100, 40, 100, 160, 50))
     for reading in ("longer", "shallower dips"):
         assert (found["B13", reading].verdict, found["B13", reading].why) == (
-            "cannot be told",
+            "inconclusive",
             "There are no prices of BTC over two advances.",
         )

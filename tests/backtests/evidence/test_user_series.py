@@ -1,4 +1,4 @@
-"""Claims that only figures of the user's own decide, with figures of which the answer is known by hand."""
+"""Claims that only the user's own figures decide, with figures of known result."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evidence.claim import Claim
+from backtests.evidence.document import Claim
 from backtests.evidence.user_series import claims
 
 DAY = pd.Timedelta(days=1)
 
 
 def dated(values: Mapping[str, float]) -> pd.Series:
-    """As a file of the user's own is read: a figure is known at the end of the UTC day of its date."""
+    """As a user's file is read: a figure is known at the end of the UTC day of its date."""
     return pd.Series(
         list(values.values()),
         index=pd.DatetimeIndex([pd.Timestamp(day, tz="UTC") + DAY for day in values]),
@@ -30,7 +30,7 @@ def daily(first: str, last: str, *values: float) -> pd.Series:
     )
 
 
-def told(
+def claims_by_key(
     macro: Mapping[str, pd.Series], bitcoin: pd.Series | None = None
 ) -> dict[tuple[str, str], Claim]:
     return {(one.id, one.reading): one for one in claims(macro, bitcoin, {})}
@@ -39,26 +39,28 @@ def told(
 def flows(values: Mapping[str, float]) -> Claim:
     """Nothing flowed on the other days of 2025 that have a figure, one a month."""
     months = dict.fromkeys((f"2025-{month:02}-15" for month in range(1, 13)), 0.0)
-    return told({"flows": dated(dict(sorted((months | dict(values)).items())))})["A12", "money out"]
+    return claims_by_key({"flows": dated(dict(sorted((months | dict(values)).items())))})[
+        "A12", "money out"
+    ]
 
 
 def losses(values: Mapping[str, float]) -> Claim:
-    return told({"losses": dated(dict(sorted(values.items())))})["A13", ""]
+    return claims_by_key({"losses": dated(dict(sorted(values.items())))})["A13", ""]
 
 
 def absorbed(series: pd.Series, bitcoin: pd.Series) -> Claim:
-    return told({"bitcoin_flows": series}, bitcoin)["B14", "ETFs keep absorbing supply"]
+    return claims_by_key({"bitcoin_flows": series}, bitcoin)["B14", "ETFs keep absorbing supply"]
 
 
 def leverage(series: pd.Series, bitcoin: pd.Series) -> Claim:
-    return told({"open_interest": series}, bitcoin)["B14", "less leverage"]
+    return claims_by_key({"open_interest": series}, bitcoin)["B14", "less leverage"]
 
 
-# --- without figures --------------------------------------------------------------------------------------------------------
+# --- without figures ------------------------------------------------------------------------------
 
 
-def test_without_figures_it_is_said_which_would_do() -> None:
-    found = told({}, daily("2014-01-01", "2025-12-31", 100.0))
+def test_without_figures_the_claims_name_which_could_decide() -> None:
+    found = claims_by_key({}, daily("2014-01-01", "2025-12-31", 100.0))
     assert list(found) == [
         ("A12", "money out"),
         ("A13", ""),
@@ -75,13 +77,13 @@ def test_without_figures_it_is_said_which_would_do() -> None:
         "evidence.open_interest",
     )
     for one, setting in zip(found.values(), settings, strict=True):
-        assert one.why.startswith("What would decide: ") and one.why.endswith(
+        assert one.why.startswith("Testable with ") and one.why.endswith(
             f", in a CSV named by {setting}."
         )
 
 
-def test_without_bitcoin_its_flows_and_futures_decide_nothing() -> None:
-    found = told(
+def test_without_bitcoins_prices_its_flows_and_futures_are_not_used() -> None:
+    found = claims_by_key(
         {
             "bitcoin_flows": daily("2018-01-01", "2025-12-31", 1e8),
             "open_interest": daily("2018-01-01", "2025-12-31", 1e10),
@@ -90,7 +92,7 @@ def test_without_bitcoin_its_flows_and_futures_decide_nothing() -> None:
     assert {one.verdict for one in found.values()} == {"not testable with prices"}
 
 
-# --- flows of small-cap funds -----------------------------------------------------------------------------------------------
+# --- flows of small-cap funds ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_as_much_money_in_contradicts_it() -> None:
     assert flows({"2025-06-30": 20e9}).verdict == "contradicted"
 
 
-def test_the_row_tells_how_many_figures_there_were() -> None:
+def test_the_claim_states_how_many_figures_there_were() -> None:
     assert (
         flows({"2025-02-03": -9e9, "2025-11-28": -11.5e9}).why
         == "14 figures published in 2025 sum to -20.5 billion USD."
@@ -137,29 +139,31 @@ def test_a_flow_published_on_the_last_day_of_2024_is_none_of_2025() -> None:
 
 
 @pytest.mark.parametrize("gone", [(1, 2), (6, 7), (11, 12), tuple(range(1, 13))])
-def test_flows_that_do_not_cover_the_year_decide_nothing(gone: tuple[int, ...]) -> None:
+def test_flows_that_do_not_cover_the_year_are_not_used(gone: tuple[int, ...]) -> None:
     """Two months without a figure, at its beginning, in its middle or at its end."""
     months = {f"2025-{month:02}-15": -20e9 / 12 for month in range(1, 13) if month not in gone}
-    found = told({"flows": dated({"2024-06-30": -20e9, **months, "2026-06-30": -20e9})})[
+    found = claims_by_key({"flows": dated({"2024-06-30": -20e9, **months, "2026-06-30": -20e9})})[
         "A12", "money out"
     ]
     assert found.verdict == "not testable with prices"
 
 
-def test_a_file_that_cannot_be_read_is_told() -> None:
+def test_a_file_that_cannot_be_read_is_named_with_the_reason() -> None:
     found = {
         (one.id, one.reading): one for one in claims({}, None, {"flows": "mine.csv: no such file"})
     }
-    assert found["A12", "money out"].why.endswith(" Yours cannot be read: mine.csv: no such file.")
+    assert found["A12", "money out"].why.endswith(
+        " Your file cannot be read: mine.csv: no such file."
+    )
     assert "cannot be read" not in found["A13", ""].why
 
 
 @pytest.mark.parametrize("before", [0.0, -0.1])
-def test_losses_of_nobody_in_2007_decide_nothing(before: float) -> None:
+def test_losses_of_zero_in_2007_are_not_used(before: float) -> None:
     assert losses({"2007-02-15": before, "2025-11-15": 0.4}).verdict == "not testable with prices"
 
 
-# --- companies with losses --------------------------------------------------------------------------------------------------
+# --- companies with losses ------------------------------------------------------------------------
 
 LOSSES = {
     "2007-02-15": 0.18,
@@ -175,7 +179,8 @@ def test_losses_as_they_were_said_to_be() -> None:
     assert (found.verdict, found.estimate, found.n, found.unit) == ("supported", 0.41, 8, "share")
     assert (
         found.why
-        == "41% by the first figure after 2025-10-01; of all 8 the highest is 42%, the mean of 2007 20%."
+        == "The first figure after 2025-10-01 is 41%; of all 8 figures the highest is 42%, the mean"
+        " of 2007 is 20%."
     )
 
 
@@ -202,16 +207,16 @@ def test_each_part_of_what_was_said_of_losses_must_hold(
 
 def test_the_mean_of_2007_is_that_of_2007() -> None:
     found = losses({"2006-12-30": 0.3, **LOSSES, "2008-01-01": 0.3, "2025-11-15": 0.4})
-    assert "the mean of 2007 20%" in found.why
+    assert "the mean of 2007 is 20%" in found.why
 
 
 def test_a_share_published_on_the_last_day_of_2006_is_none_of_2007() -> None:
     """Known at its end, which is the first instant of 2007."""
-    assert "the mean of 2007 20%" in losses({"2006-12-31": 0.3, **LOSSES, "2025-11-15": 0.4}).why
+    assert "the mean of 2007 is 20%" in losses({"2006-12-31": 0.3, **LOSSES, "2025-11-15": 0.4}).why
 
 
 @pytest.mark.parametrize("gone", ["2007", "2025"])
-def test_without_both_years_losses_decide_nothing(gone: str) -> None:
+def test_without_both_years_losses_are_not_used(gone: str) -> None:
     """A figure published in September is of an earlier quarter, one of April a later one's."""
     figures = {
         day: share
@@ -228,7 +233,7 @@ def test_without_both_years_losses_decide_nothing(gone: str) -> None:
     assert losses(figures).verdict == "not testable with prices"
 
 
-# --- coins that funds bought ------------------------------------------------------------------------------------------------
+# --- coins that funds bought ----------------------------------------------------------------------
 
 PRICES = daily("2017-01-01", "2026-06-30", 100_000.0)
 MINED = 365 * 144 * 3.125  # in a year after the halving of 2024: 164,250
@@ -238,19 +243,24 @@ MINED = 365 * 144 * 3.125  # in a year after the halving of 2024: 164,250
     ("flow", "word"), [(5e7, "supported"), (4e7, "contradicted"), (-5e7, "contradicted")]
 )
 def test_coins_bought_over_those_mined_in_a_year(flow: float, word: str) -> None:
-    """500 or 400 coins a day for 365 days; 450 are mined a day. What came before the last year does not count."""
+    """500 or 400 coins a day for 365 days; 450 are mined a day.
+
+    What came before the last year does not count.
+    """
     before = daily("2024-01-11", "2024-08-31", 1e10)
     found = absorbed(pd.concat([before, daily("2024-09-01", "2025-08-31", flow)]), PRICES)
     assert (found.verdict, found.n, found.unit) == (word, 365, "times")
     assert found.estimate == pytest.approx(365 * flow / 100_000.0 / MINED)
     assert (
-        f"In the year to 2025-09-01 the funds took in {365 * flow / 100_000.0:,.0f} coins at each day's price; 164,250 were mined."
-        in found.why
+        f"In the year to 2025-09-01 the funds bought {365 * flow / 100_000.0:,.0f} coins at each"
+        " day's price; 164,250 were mined." in found.why
     )
 
 
 def test_flows_buy_at_the_price_of_their_own_day() -> None:
-    """From the close of 2025-03-01 on 200,000, before 50,000: 250 coins a day and 1,000, these of 181 days from 2024-09-01 to 2025-02-28."""
+    """From the close of 2025-03-01 on 200,000, before 50,000: 250 coins a day and 1,000, these of
+    181 days from 2024-09-01 to 2025-02-28.
+    """
     prices = daily("2024-01-01", "2025-08-31", 50_000.0)
     prices["2025-03-02":] = 200_000.0
     found = absorbed(daily("2024-08-01", "2025-08-31", 5e7), prices)
@@ -272,23 +282,27 @@ def test_days_after_the_last_price_have_the_last_price() -> None:
 
 
 @pytest.mark.parametrize(("first", "enough"), [("2024-08-31", True), ("2024-09-01", False)])
-def test_flows_must_span_a_year(first: str, enough: bool) -> None:
+def test_flows_must_span_a_year(*, first: str, enough: bool) -> None:
     assert (absorbed(daily(first, "2025-08-31", 5e7), PRICES).verdict == "supported") == enough
 
 
 def test_flows_without_prices_of_their_days_are_no_number() -> None:
-    """Prices begin in the middle of the year: what was bought before is not known, so nothing is said of it."""
+    """Prices begin in the middle of the year: what was bought before is not known, so nothing is
+    said of it.
+    """
     found = absorbed(
         daily("2024-08-01", "2025-08-31", 5e7), PRICES[pd.Timestamp("2025-01-01", tz="UTC") :]
     )
     assert found.verdict not in ("supported", "contradicted")
 
 
-# --- leverage ---------------------------------------------------------------------------------------------------------------
+# --- leverage -------------------------------------------------------------------------------------
 
 
 def coins(day: pd.Timestamp) -> float:
-    """There are on a day: 210,000 blocks of each of the subsidies 50, 25, 12.5 before, and its share of this one's, or 144 a day since the last."""
+    """There are on a day: 210,000 blocks of each of the subsidies 50, 25, 12.5 before, and its
+    share of this one's, or 144 a day since the last.
+    """
     rounds = (
         ("2024-04-20", 19_687_500.0, 3.125, None),
         ("2020-05-11", 18_375_000.0, 6.25, 1440),
@@ -306,7 +320,10 @@ def coins(day: pd.Timestamp) -> float:
 
 
 def weekly(*values: float) -> pd.Series:
-    """Open interest over six years and a bit, known on the last day and weeks before; of several values each for as long."""
+    """Open interest over six years and a bit, known on the last day and weeks before.
+
+    Of several values each for as long.
+    """
     days = pd.date_range(end="2026-01-03", periods=316, freq="7D", tz="UTC")
     return pd.Series(
         np.repeat(np.array(values, dtype=float), -(-len(days) // len(values)))[: len(days)],
@@ -332,8 +349,8 @@ def test_open_interest_is_over_the_value_of_all_coins() -> None:
         and found.n == 316
     )
     assert (
-        f"Open interest was {now:.2%} of all coins' value over the last year, {before:.2%} over the 4 before."
-        in found.why
+        f"Open interest was {now:.2%} of all coins' value over the last year, {before:.2%} over"
+        " the 4 before." in found.why
     )
     assert now / before < 0.99  # as many dollars are less of more coins
 
@@ -358,14 +375,14 @@ def test_as_much_interest_on_dearer_coins_is_less_leverage() -> None:
 
 
 @pytest.mark.parametrize(("days", "enough"), [(5 * 365, True), (5 * 365 - 1, False)])
-def test_open_interest_must_span_five_years(days: int, enough: bool) -> None:
+def test_open_interest_must_span_five_years(*, days: int, enough: bool) -> None:
     last = pd.Timestamp("2026-01-03", tz="UTC")
     interest = pd.Series(1e10, index=pd.date_range(end=last, periods=days + 1, freq="D"))
     interest["2025-06-01":] = 1e9
     assert (leverage(interest, PRICES).verdict == "supported") == enough
 
 
-def test_interest_of_nobody_before_decides_nothing() -> None:
+def test_open_interest_of_zero_before_is_not_used() -> None:
     assert leverage(weekly(0.0), PRICES).verdict == "not testable with prices"
 
 

@@ -1,7 +1,8 @@
-"""A session's numbers: what it did is the backtest's where it is, and every way in which it may not be is counted and explained."""
+"""A paper session's numbers: it matches the backtest, or differences are counted and explained."""
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,20 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from backtests.paper_sessions.execution import Nothing
-from backtests.paper_sessions.recording import read
-from backtests.paper_sessions.summary import SessionReport, as_json, attention, headline, sentence
-from backtests.paper_sessions.tracking import _tracking, same_days, session_settings
-from backtests.paper_sessions.uptime import Missed, attendance
-from backtests.runs import folder as runs
+from backtests.paper_sessions.attention import attention
+from backtests.paper_sessions.backtest_inputs import session_settings
+from backtests.paper_sessions.document import as_json
+from backtests.paper_sessions.execution import UnfilledOrder
+from backtests.paper_sessions.recording import read_journal
+from backtests.paper_sessions.sentences import headline, sentence
+from backtests.paper_sessions.summary import Agreement, SessionReport
+from backtests.paper_sessions.tracking import compare_with_backtest, tracking_difference
+from backtests.paper_sessions.uptime import MissedBars, measure_uptime
+from backtests.runs import folder as run_folders
 from backtests.runs.replay import replay
 from brokers.journal.opening import open_journal
 from brokers.prices import probe
-from brokers.prices.load import source_of, wanted
+from brokers.prices.sources import required_series, source_of
 from config.settings import ConfigError
 from main import app
 from tests.backtests.paper_journals import (
@@ -47,79 +52,93 @@ def journal(replayed_journal: Path, tmp_path: Path) -> Changed:
     )
 
 
-def otherwise(report: SessionReport) -> list[tuple[int, str, str]]:
+def independent_differences(report: SessionReport) -> list[tuple[int, str, str]]:
     """Bar, what and why of each difference that does not merely follow."""
-    assert report.beside is not None
+    assert report.comparison is not None
     return [
-        ((one.time - FIRST) // DAY, one.what, one.cause)
-        for one in report.beside.differences
-        if not one.follows
+        ((difference.time - FIRST) // DAY, difference.what, difference.cause)
+        for difference in report.comparison.differences
+        if not difference.follows
     ]
 
 
 def abouts(report: SessionReport) -> dict[str, str]:
-    return {one.about: one.text for one in attention(report)}
+    return {item.about: item.text for item in attention(report)}
 
 
-# --- as the backtest -----------------------------------------------------------------------------------------------------
+# --- matches the backtest -------------------------------------------------------------------------
 
 
 def test_a_replay_is_the_backtest(replayed_journal: Path) -> None:
     report = report_of(replayed_journal, source=[])
-    assert report.beside is not None
-    assert (report.word, report.beside.differences, report.beside.bars, report.beside.orders) == (
-        "alike",
+    assert report.comparison is not None
+    assert (
+        report.agreement,
+        report.comparison.differences,
+        report.comparison.bars,
+        report.comparison.orders,
+    ) == (
+        Agreement.MATCHES,
         (),
         BARS,
         7,
     )
     assert (
-        report.beside.tracking.total,
-        report.beside.tracking.daily,
-        report.beside.tracking.days,
+        report.comparison.tracking.total,
+        report.comparison.tracking.daily,
+        report.comparison.tracking.days,
     ) == (0.0, 0.0, BARS)
-    assert report.beside.live == report.beside.backtest
+    assert report.comparison.live == report.comparison.backtest
     assert (headline(report), attention(report)[0].about) == (
-        "As the backtest.",
-        "orders that came to nothing",
+        "Matches the backtest.",
+        "unfilled orders",
     )
 
 
 @pytest.mark.parametrize("seed", [(88, 27), (1, 1), (4, 4), (9, 9)])
 def test_so_is_one_of_any_market_at_any_timeframe(seed: tuple[int, int], tmp_path: Path) -> None:
-    """The first is hourly and begins at five in the morning; all have gaps, in which nobody is missed."""
+    """The first is hourly and begins at five in the morning; all have gaps, in which nobody is
+    missed.
+    """
     drawn = random_backtest(np.random.default_rng(seed))
     grid = drawn.grid[4:64]
     coins = {name: lines.loc[grid[0] : grid[-1]] for name, lines in drawn.coins.items()}
     replay(drawn._replace(grid=grid, coins=coins), tmp_path / "replay.sqlite")
-    kept = read(tmp_path / "replay.sqlite")
-    found = same_days(kept, drawn.settings, drawn.prices)
+    snapshot = read_journal(tmp_path / "replay.sqlite")
+    found = compare_with_backtest(snapshot, drawn.settings, drawn.prices)
     assert found.differences == ()
     assert abs(found.tracking.total) < 1e-9
-    assert attendance(kept, found.idle).missed == ()
+    assert measure_uptime(snapshot, found.idle).missed == ()
 
 
 def test_a_session_that_did_the_same_is_too(journal: Changed) -> None:
     report = report_of(journal())
-    assert report.beside is not None
-    assert (report.word, report.beside.differences, report.beside.bars, report.beside.orders) == (
-        "alike",
+    assert report.comparison is not None
+    assert (
+        report.agreement,
+        report.comparison.differences,
+        report.comparison.bars,
+        report.comparison.orders,
+    ) == (
+        Agreement.MATCHES,
         (),
         BARS - 1,
         7,
     )
     assert attention(report) == []
-    assert "no basis point apart" in sentence(report)
+    assert "a difference below one basis point" in sentence(report)
 
 
 def test_its_fills_cost_what_the_settings_say(journal: Changed) -> None:
-    """5 basis points of slippage at the next open, which is the close in these prices, and 10 of fees."""
+    """5 basis points of slippage at the next open, which is the close in these prices, and 10 of
+    fees.
+    """
     report = report_of(journal())
     for found in (report.against_open, report.against_close):
         assert found is not None
         assert found.fills == 7
         assert (found.median, found.mean, found.worst) == pytest.approx((5.0, 5.0, 5.0))
-    traded = sum(one.value for one in report.filled)
+    traded = sum(fill.value for fill in report.filled)
     (fees,) = report.fees
     assert (fees.coin, fees.executions, fees.unknown) == ("USDT", 7, 0)
     assert fees.units == fees.worth == pytest.approx(0.001 * traded)
@@ -128,18 +147,24 @@ def test_its_fills_cost_what_the_settings_say(journal: Changed) -> None:
 def test_an_order_of_the_newest_bar_waits_for_the_bar_after_it(
     replayed_journal: Path, tmp_path: Path
 ) -> None:
-    """The replay's last order found an empty book; whether the backtest would have filled it is known a bar later only."""
+    """The replay's last order found an empty book; whether the backtest would have filled it is
+    known a bar later only.
+    """
     copy = changed(replayed_journal, tmp_path, SESSION[0])
     later = report_of(copy)
-    assert later.beside is not None
-    assert (later.beside.orders, otherwise(later)) == (
+    assert later.comparison is not None
+    assert (later.comparison.orders, independent_differences(later)) == (
         8,
-        [(44, "order: BTC", "abandoned: the book is empty")],
+        [(44, "order: BTC", "abandoned: the order book is empty")],
     )
     prices = _cut(copy, tmp_path, until="2015-09-28")
     now = report_of(copy, f"prices.folder={prices}")
-    assert now.beside is not None
-    assert (now.beside.orders, now.beside.bars, now.word) == (7, BARS, "alike")
+    assert now.comparison is not None
+    assert (now.comparison.orders, now.comparison.bars, now.agreement) == (
+        7,
+        BARS,
+        Agreement.MATCHES,
+    )
 
 
 def test_where_prices_end_earlier_the_rest_is_not_compared(
@@ -147,10 +172,10 @@ def test_where_prices_end_earlier_the_rest_is_not_compared(
 ) -> None:
     copy = journal()
     report = report_of(copy, f"prices.folder={_cut(copy, tmp_path, until='2015-09-13')}")
-    assert report.beside is not None
-    assert (report.beside.bars, report.word) == (30, "alike")
+    assert report.comparison is not None
+    assert (report.comparison.bars, report.agreement) == (30, Agreement.MATCHES)
     assert abouts(report) == {
-        "the comparison": "Prices reach to 2015-09-14 00:00 UTC: later bars are not compared."
+        "the comparison": "Prices end at 2015-09-14 00:00 UTC: later bars are not compared."
     }
 
 
@@ -159,9 +184,9 @@ def test_prices_that_begin_after_the_session_cannot_be_compared(
 ) -> None:
     copy = journal()
     report = report_of(copy, f"prices.folder={_cut(copy, tmp_path, since='2015-08-20')}")
-    assert report.word == "not compared"
+    assert report.agreement == Agreement.NOT_COMPARED
     assert (
-        "begin with the bar of 2015-08-21 00:00, the session with that of 2015-08-16 00:00"
+        "begin with the bar of 2015-08-21 00:00, the paper session with that of 2015-08-16 00:00"
         in report.why_not
     )
 
@@ -180,23 +205,26 @@ def _cut(journal: Path, place: Path, since: str = "", until: str = "9999") -> Pa
     return part.parent
 
 
-# --- otherwise -----------------------------------------------------------------------------------------------------------
+# --- differs from the backtest --------------------------------------------------------------------
 
 
 def test_missed_bars_are_counted_and_explained(journal: Changed) -> None:
     report = report_of(journal(*without(10, 11, 12, 25)))
-    assert [(one.first, one.last, one.bars) for one in report.attendance.missed] == [
+    assert [(gap.first, gap.last, gap.bars) for gap in report.uptime.missed] == [
         (bar(10), bar(12), 3),
         (bar(25), bar(25), 1),
     ]
-    assert (report.attendance.decided, report.attendance.missing) == (40, 4)
-    assert otherwise(report) == [
-        (number, "decision", "the session was not there") for number in (10, 11, 12, 25)
+    assert (report.uptime.decided, report.uptime.missing) == (40, 4)
+    assert independent_differences(report) == [
+        (number, "decision", "the bar was missed") for number in (10, 11, 12, 25)
     ]
-    assert (report.otherwise, headline(report)) == ((4, 0, 0), "As the backtest but for 4 bars.")
+    assert (report.difference_counts, headline(report)) == (
+        (4, 0, 0),
+        "Differs from the backtest: 4 missed bars.",
+    )
     assert (
         abouts(report)["bars missed"]
-        == "4 bars between the first decision and the last were not decided"
+        == "4 bars between the first and the last decision were missed"
     )
 
 
@@ -213,29 +241,37 @@ def sessions(ended: int, started: int) -> list[str]:
 
 def test_a_bar_is_missed_for_a_reason(journal: Changed) -> None:
     trouble = (
-        f"INSERT INTO incidents VALUES (1, {bar(25)}, 'exchange', 'warning', 'no coin has a bar', 3, {bar(25) + 900}, {bar(25) // DAY}),"
-        f" (2, {bar(30)}, 'account', 'info', 'nothing much', 1, {bar(30)}, {bar(30) // DAY})"
+        f"INSERT INTO incidents VALUES (1, {bar(25)}, 'exchange', 'warning', 'no coin has a bar', "
+        f"3, {bar(25) + 900}, {bar(25) // DAY}), "
+        f"(2, {bar(30)}, 'account', 'info', 'nothing much', 1, {bar(30)}, {bar(30) // DAY})"
     )
     report = report_of(journal(*without(10, 11, 25, 30), *sessions(9, 11), trouble))
-    assert report.attendance.missed == (
-        Missed(bar(10), bar(10), 1, "no session ran: the one before ended as interrupted"),
-        Missed(bar(11), bar(11), 1, "a session ran and left no word"),
-        Missed(bar(25), bar(25), 1, "exchange: no coin has a bar"),
-        Missed(bar(30), bar(30), 1, "a session ran and left no word"),
+    assert report.uptime.missed == (
+        MissedBars(
+            bar(10),
+            bar(10),
+            1,
+            "no paper session was running: the previous one ended as interrupted",
+        ),
+        MissedBars(bar(11), bar(11), 1, "a paper session was running; the journal gives no reason"),
+        MissedBars(bar(25), bar(25), 1, "exchange: no coin has a bar"),
+        MissedBars(bar(30), bar(30), 1, "a paper session was running; the journal gives no reason"),
     )
 
 
-def test_a_killed_session_is_said_to_be(journal: Changed) -> None:
+def test_a_killed_session_is_reported(journal: Changed) -> None:
     killed = "UPDATE sessions SET ended = NULL, outcome = NULL WHERE id = 1"
     report = report_of(journal(*without(10, 11, 12), *sessions(9, 13), killed))
-    assert [one.why for one in report.attendance.missed] == [
-        "no session ran: the one before was killed"
+    assert [gap.why for gap in report.uptime.missed] == [
+        "no paper session was running: the previous one was killed"
     ]
     assert [
-        (one.killed, one.outcome.partition(":")[0], one.decisions) for one in report.sessions
+        (session.killed, session.outcome.partition(":")[0], session.decisions)
+        for session in report.sessions
     ] == [(True, "killed", 10), (False, "done", 31)]
     assert (
-        abouts(report)["killed"] == "the session begun at 2015-08-16 00:00 did not end in writing"
+        abouts(report)["killed"]
+        == "the paper session started at 2015-08-16 00:00 UTC has no recorded end"
     )
 
 
@@ -243,8 +279,10 @@ def test_a_session_that_still_runs_was_not_killed(journal: Changed) -> None:
     copy = journal("UPDATE sessions SET ended = NULL, outcome = NULL")
     with open_journal(copy, lambda: 0.0):
         running = report_of(copy)
-    assert [(one.killed, one.outcome) for one in running.sessions] == [(False, "running")]
-    assert [one.killed for one in report_of(copy).sessions] == [True]
+    assert [(session.killed, session.outcome) for session in running.sessions] == [
+        (False, "running")
+    ]
+    assert [session.killed for session in report_of(copy).sessions] == [True]
 
 
 def test_a_bar_on_which_no_coin_had_a_price_is_not_missed(journal: Changed, tmp_path: Path) -> None:
@@ -259,24 +297,24 @@ def test_a_bar_on_which_no_coin_had_a_price_is_not_missed(journal: Changed, tmp_
             )
         )
     report = report_of(copy, f"prices.folder={prices}")
-    assert report.beside is not None
-    assert (report.attendance.missed, report.beside.idle) == ((), {bar(25)})
+    assert report.comparison is not None
+    assert (report.uptime.missed, report.comparison.idle) == ((), {bar(25)})
 
 
 def test_late_decisions_have_their_minutes(journal: Changed) -> None:
-    """In time is within grace, patience and two minutes; a replay waits for neither of the first."""
+    """In time is within grace, patience and two minutes; a replay waits for neither of these."""
     late = [
         f"UPDATE decisions SET decided_at = time + {seconds} WHERE time = {bar(number)}"
         for number, seconds in ((5, 120), (6, 121), (30, 5400))
     ]
     note = f"UPDATE decisions SET note = 'too late to buy' WHERE time = {bar(30)}"
     report = report_of(journal(*late, note))
-    assert [(one.time, one.minutes) for one in report.attendance.late] == [
+    assert [(decision.time, decision.minutes) for decision in report.uptime.late] == [
         (bar(6), 121 / 60),
         (bar(30), 90.0),
     ]
-    assert "too late to buy" in report.attendance.late[1].why
-    assert report.attendance.usual == 0.0
+    assert "too late to buy" in report.uptime.late[1].why
+    assert report.uptime.usual == 0.0
     started = report_of(
         journal(
             *sessions(9, 10),
@@ -284,10 +322,10 @@ def test_late_decisions_have_their_minutes(journal: Changed) -> None:
             f"UPDATE decisions SET decided_at = {bar(11) + 7200} WHERE time = {bar(11)}",
         )
     )
-    assert [one.minutes for one in started.attendance.late] == [120.0]
+    assert [difference.minutes for difference in started.uptime.late] == [120.0]
 
 
-def test_a_refused_order_is_otherwise_and_says_why(journal: Changed) -> None:
+def test_a_refused_order_differs_and_says_why(journal: Changed) -> None:
     """ETH on the seventh bar never came; what later bars order of it follows from that."""
     refused = (
         "UPDATE intents SET state = 'refused', why = 'the market is closed' WHERE id = 2",
@@ -300,12 +338,15 @@ def test_a_refused_order_is_otherwise_and_says_why(journal: Changed) -> None:
             "DELETE FROM intents WHERE symbol = 'ETH' AND id > 2",
         )
     )
-    assert otherwise(report)[0] == (6, "order: ETH", "refused: the market is closed")
-    assert Nothing(bar(6), "buy 1144.29 ETH", "refused", "the market is closed") in report.nothing
-    assert abouts(report)["orders that came to nothing"] == "1 refused by the exchange, 0 abandoned"
+    assert independent_differences(report)[0] == (6, "order: ETH", "refused: the market is closed")
+    assert (
+        UnfilledOrder(bar(6), "buy 1144.29 ETH", "refused", "the market is closed")
+        in report.unfilled
+    )
+    assert abouts(report)["unfilled orders"] == "1 refused by the exchange, 0 abandoned"
 
 
-def test_an_order_that_the_guards_kept_back_says_why(journal: Changed) -> None:
+def test_an_order_that_the_guards_blocked_says_why(journal: Changed) -> None:
     gone = [f"DELETE FROM {table} WHERE symbol = 'SOL'" for table in ("intents", "orders", "fills")]
     report = report_of(
         journal(
@@ -313,26 +354,34 @@ def test_an_order_that_the_guards_kept_back_says_why(journal: Changed) -> None:
             f"UPDATE decisions SET note = 'halted: buy SOL not ordered' WHERE time = {bar(36)}",
         )
     )
-    assert otherwise(report) == [(36, "order: SOL", "halted: buy SOL not ordered")]
-    assert report.nothing == [Nothing(bar(36), "", "kept back", "halted: buy SOL not ordered")]
-    assert (report.otherwise, headline(report)) == ((0, 0, 1), "As the backtest but for 1 order.")
+    assert independent_differences(report) == [(36, "order: SOL", "halted: buy SOL not ordered")]
+    assert report.unfilled == [
+        UnfilledOrder(bar(36), "", "kept back", "halted: buy SOL not ordered")
+    ]
+    assert (report.difference_counts, headline(report)) == (
+        (0, 0, 1),
+        "Differs from the backtest: 1 order.",
+    )
 
 
-def test_an_order_that_is_missing_without_a_word_is_otherwise_too(journal: Changed) -> None:
+def test_an_order_that_is_missing_without_a_reason_differs_too(journal: Changed) -> None:
     gone = [f"DELETE FROM {table} WHERE symbol = 'SOL'" for table in ("intents", "orders", "fills")]
-    assert otherwise(report_of(journal(*gone))) == [(36, "order: SOL", "it was not sent")]
+    assert independent_differences(report_of(journal(*gone))) == [
+        (36, "order: SOL", "the order was not sent")
+    ]
 
 
 def test_another_price_only_follows(journal: Changed) -> None:
     report = report_of(journal("UPDATE fills SET price = price * 1.01 WHERE symbol = 'SOL'"))
-    assert report.beside is not None
-    assert report.word == "alike"
-    assert [(one.what, one.cause, one.follows) for one in report.beside.differences] == [
-        ("order: SOL", "another price was paid", True)
-    ]
-    (sol,) = [one for one in report.filled if one.coin == "SOL"]
+    assert report.comparison is not None
+    assert report.agreement == Agreement.MATCHES
+    assert [
+        (difference.what, difference.cause, difference.follows)
+        for difference in report.comparison.differences
+    ] == [("order: SOL", "the fill price differs", True)]
+    (sol,) = [fill for fill in report.filled if fill.coin == "SOL"]
     assert sol.open is not None
-    assert sol.against(sol.open) == pytest.approx((1.0005 * 1.01 - 1.0) * 1e4)
+    assert sol.slippage(sol.open) == pytest.approx((1.0005 * 1.01 - 1.0) * 1e4)
 
 
 @pytest.mark.parametrize(
@@ -340,63 +389,74 @@ def test_another_price_only_follows(journal: Changed) -> None:
     [(0.0, False, True), (900.0, False, False), (0.0, True, False), (900.0, True, True)],
 )
 def test_an_order_follows_from_another_account_only_where_it_is_what_was_decided(
-    wanted: float, ordered: bool, follows: bool, journal: Changed
+    *, wanted: float, ordered: bool, follows: bool, journal: Changed
 ) -> None:
-    """Somebody has paid in. On the bar on which the backtest buys SOL, and on the one before, the session may want none or some."""
+    """Somebody has paid in.
+
+    On the bar on which the backtest buys SOL, and on the one before, the session may want none or
+    some.
+    """
     number = 35 if ordered else 36
     gone = [f"DELETE FROM {table} WHERE symbol = 'SOL'" for table in ("intents", "orders", "fills")]
-    moved = f"UPDATE decisions SET equity = equity * 1.1, sizes = '[0.0,0.0,{wanted}]' WHERE time = {bar(number)}"
-    if wanted == 0.0 and ordered:
-        moved = moved.replace(
-            "'[0.0,0.0,0.0]'", "'[1.0,0.0,0.0]'"
-        )  # another order, so that the accounts are seen to differ
+    # Another order, so that the accounts are seen to differ.
+    other = 1.0 if wanted == 0.0 and ordered else 0.0
+    changed_account = (
+        f"UPDATE decisions SET equity = equity * 1.1, sizes = '[{other},0.0,{wanted}]' "
+        f"WHERE time = {bar(number)}"
+    )
     sent = (
         f"INSERT INTO intents VALUES (99, {bar(number)}, 'SOL', 0, 900.0, 21.0, 'done', 'filled')"
         if ordered
         else "SELECT 1"
     )
-    report = report_of(journal(*gone, moved, sent))
-    assert report.beside is not None
-    (found,) = [
-        one
-        for one in report.beside.differences
-        if one.what == "order: SOL" and one.time == bar(number)
+    report = report_of(journal(*gone, changed_account, sent))
+    assert report.comparison is not None
+    (difference,) = [
+        difference
+        for difference in report.comparison.differences
+        if difference.what == "order: SOL" and difference.time == bar(number)
     ]
-    assert found.follows == follows
-    assert (found.cause == "the accounts differ: earlier fills, fees or flows") == follows
+    assert difference.follows == follows
+    assert (difference.cause == "the accounts differ: earlier fills, fees or cash flows") == follows
 
 
-# --- equity --------------------------------------------------------------------------------------------------------------
+# --- equity ---------------------------------------------------------------------------------------
 
 
 def test_tracking_is_measured_on_the_unit_value(journal: Changed) -> None:
     """A unit that loses a basis point of the start's value on each bar from the fifth on."""
-    lost = f"UPDATE equity SET unit_value = unit_value - 0.0001 * ((time - {FIRST}) / {DAY} - 4) WHERE time > {bar(4)}"
+    lost = (
+        f"UPDATE equity SET unit_value = unit_value - 0.0001 * ((time - {FIRST}) / {DAY} - 4) "
+        f"WHERE time > {bar(4)}"
+    )
     report = report_of(journal(lost))
-    assert report.beside is not None
-    assert report.beside.tracking.total == pytest.approx(-0.0039)
-    assert report.beside.tracking.yearly is None
-    assert report.beside.tracking.daily == pytest.approx(_deviation(report), rel=1e-9)
-    assert 0.0 < report.beside.tracking.daily < 0.0001
+    assert report.comparison is not None
+    assert report.comparison.tracking.total == pytest.approx(-0.0039)
+    assert report.comparison.tracking.yearly is None
+    assert report.comparison.tracking.daily == pytest.approx(_deviation(report), rel=1e-9)
+    assert 0.0 < report.comparison.tracking.daily < 0.0001
     assert "39 basis points behind" in sentence(report)
 
 
 def _deviation(report: SessionReport) -> float:
-    assert report.beside is not None
-    changes = report.beside.curves[["live", "backtest"]].pct_change().dropna()
+    assert report.comparison is not None
+    changes = report.comparison.curves[["live", "backtest"]].pct_change().dropna()
     return float((changes["live"] - changes["backtest"]).std())
 
 
-def test_what_was_paid_in_is_no_gain(journal: Changed) -> None:
+def test_a_deposit_is_no_return(journal: Changed) -> None:
     """The account grows by half; the unit does not."""
-    paid = f"UPDATE equity SET value = value + 50000, units = units * 1.5, flow = CASE time WHEN {bar(20)} THEN 50000 ELSE 0 END WHERE time >= {bar(20)}"
+    paid = (
+        "UPDATE equity SET value = value + 50000, units = units * 1.5, "
+        f"flow = CASE time WHEN {bar(20)} THEN 50000 ELSE 0 END WHERE time >= {bar(20)}"
+    )
     report = report_of(journal(paid))
-    assert report.beside is not None
-    assert report.beside.tracking.total == 0.0
+    assert report.comparison is not None
+    assert report.comparison.tracking.total == 0.0
     assert [(row.time, row.flow) for row in report.flows] == [(bar(20), 50_000.0)]
     assert (
-        abouts(report)["paid in or out"]
-        == "+50,000.00 USDT in 1 flow, the last at 2015-09-05 00:00; no figure here counts it as a gain"
+        abouts(report)["deposits and withdrawals"]
+        == "+50,000.00 USDT in 1 cash flow, the last at 2015-09-05 00:00 UTC; not counted as return"
     )
 
 
@@ -409,47 +469,64 @@ def test_a_year_on_the_difference_is_annualised() -> None:
         },
         index=ends,
     )
-    found = _tracking(curves)
+    found = tracking_difference(curves)
     assert found.total == pytest.approx(0.23)
     assert found.yearly == pytest.approx(1.2 - 1.1)
     assert found.daily == pytest.approx(0.0, abs=1e-12)
 
 
-# --- fills and fees ------------------------------------------------------------------------------------------------------
+# --- fills and fees -------------------------------------------------------------------------------
 
 
 def test_executions_of_one_order_count_together(journal: Changed) -> None:
-    """A third a percent dearer, two thirds at the old price: a third of a percent on top of what one execution cost."""
+    """A third a percent dearer, two thirds at the old price: a third of a percent on top of what
+    one execution cost.
+    """
     split = (
-        "INSERT INTO fills SELECT symbol, 'second', client_id, time, size / 3, price * 1.01, 0, '', 0 FROM fills WHERE symbol = 'SOL'",
+        (
+            "INSERT INTO fills SELECT symbol, 'second', client_id, time, size / 3, price * 1.01, "
+            "0, '', 0 FROM fills WHERE symbol = 'SOL'"
+        ),
         "UPDATE fills SET size = size * 2 / 3 WHERE symbol = 'SOL' AND trade_id != 'second'",
     )
-    (sol,) = [one for one in report_of(journal(*split)).filled if one.coin == "SOL"]
+    (sol,) = [fill for fill in report_of(journal(*split)).filled if fill.coin == "SOL"]
     assert sol.executions == 2
     assert sol.close is not None
     assert sol.price == pytest.approx(sol.close * 1.0005 * (2 + 1.01) / 3)
 
 
-def test_slippage_has_a_middle_a_mean_and_a_worst(journal: Changed) -> None:
-    """Buys of BTC, ETH and SOL at 1, 2 and 6 basis points over the open, the sells of ETH 3 basis points under it, one of them over."""
+def test_slippage_has_a_median_a_mean_and_a_worst(journal: Changed) -> None:
+    """Buys of BTC, ETH and SOL at 1, 2 and 6 basis points over the open, the sells of ETH 3 basis
+    points under it, one of them over.
+    """
     priced = [
-        f"UPDATE fills SET price = (SELECT open FROM bars WHERE time = {bar(number + 1)} AND bars.symbol = fills.symbol) * {factor}"
-        f" WHERE client_id IN (SELECT client_id FROM orders WHERE intent = {intent})"
+        f"UPDATE fills SET price = (SELECT open FROM bars WHERE time = {bar(number + 1)} "
+        f"AND bars.symbol = fills.symbol) * {factor} "
+        f"WHERE client_id IN (SELECT client_id FROM orders WHERE intent = {intent})"
         for intent, number, factor in (
-            (1, 0, 1.0001), (2, 6, 1.0002), (3, 20, 0.9997), (4, 20, 1.0003), (5, 32, 1.0004), (6, 36, 1.0006), (7, 41, 0.9997)
+            (1, 0, 1.0001),
+            (2, 6, 1.0002),
+            (3, 20, 0.9997),
+            (4, 20, 1.0003),
+            (5, 32, 1.0004),
+            (6, 36, 1.0006),
+            (7, 41, 0.9997),
         )
-    ]  # fmt: skip
-    found = report_of(journal(*priced)).against_open
-    assert found is not None
+    ]
+    slippage = report_of(journal(*priced)).against_open
+    assert slippage is not None
     points = [1, 2, 3, 3, -4, 6, 3]
-    assert (found.median, found.mean, found.worst) == pytest.approx((3, sum(points) / 7, 6))
+    assert (slippage.median, slippage.mean, slippage.worst) == pytest.approx(
+        (3, sum(points) / 7, 6)
+    )
 
 
 def test_without_the_next_bar_in_the_journal_its_open_is_taken_from_the_prices(
     journal: Changed,
 ) -> None:
     lost = f"DELETE FROM bars WHERE time IN ({bar(37)}, {bar(42)})"
-    stale = f"UPDATE bars SET stale = 1, open = 1.0 WHERE time = {bar(7)}"  # a missing bar's open is nobody's
+    # A missing bar's open is nobody's.
+    stale = f"UPDATE bars SET stale = 1, open = 1.0 WHERE time = {bar(7)}"
     whole, alone = (
         report_of(journal(lost, stale)),
         report_of(journal(lost, stale), "prices.folder=/nowhere"),
@@ -463,33 +540,35 @@ def test_without_the_next_bar_in_the_journal_its_open_is_taken_from_the_prices(
     assert (alone.against_open.fills, alone.against_close.fills) == (4, 7)
 
 
-def test_fees_are_told_by_the_coin_they_were_paid_in(journal: Changed) -> None:
+def test_fees_are_listed_by_the_coin_they_were_paid_in(journal: Changed) -> None:
     paid = (
         "UPDATE fills SET fee_coin = 'BNB', fee = 0.5, fee_quote = NULL WHERE symbol = 'SOL'",
         "UPDATE fills SET fee_coin = 'ETH', fee = 0.25, fee_quote = 8 WHERE symbol = 'ETH'",
         "UPDATE fills SET fee = NULL, fee_quote = NULL WHERE symbol = 'BTC' AND size < 100",
     )
     report = report_of(journal(*paid))
-    found = {one.coin: (one.units, one.worth, one.executions, one.unknown) for one in report.fees}
+    found = {
+        fees.coin: (fees.units, fees.worth, fees.executions, fees.unknown) for fees in report.fees
+    }
     assert found["BNB"] == (0.5, 0.0, 1, 1)
     assert found["ETH"] == (1.0, 32.0, 4, 0)
     assert found["USDT"][2:] == (2, 1)
     assert found["USDT"][0] == pytest.approx(0.001 * 805.82134 * 62.048493 * 1.0005)
     assert abouts(report)["fees not known"].startswith(
-        "of 2 executions the fee or its worth is not known"
+        "the fee or its worth is not known for 2 executions"
     )
 
 
-def test_orders_that_are_open_or_cut_are_told(journal: Changed) -> None:
+def test_orders_that_are_open_or_partly_filled_are_listed(journal: Changed) -> None:
     changes = (
         "UPDATE intents SET state = 'sent', why = '' WHERE id = 7",
         "UPDATE fills SET size = size * 0.4 WHERE symbol = 'SOL'",
         "UPDATE intents SET why = '357.7 of 894.302 filled' WHERE id = 6",
     )
     report = report_of(journal(*changes))
-    assert report.nothing == [
-        Nothing(bar(36), "buy 894.302 SOL", "cut", "357.7 of 894.302 filled"),
-        Nothing(bar(41), "sell 60.4538 ETH", "open", "not settled yet"),
+    assert report.unfilled == [
+        UnfilledOrder(bar(36), "buy 894.302 SOL", "cut", "357.7 of 894.302 filled"),
+        UnfilledOrder(bar(41), "sell 60.4538 ETH", "open", "not settled yet"),
     ]
     assert "1 order not settled" in abouts(report)["open orders"]
 
@@ -497,11 +576,13 @@ def test_orders_that_are_open_or_cut_are_told(journal: Changed) -> None:
 def test_an_execution_of_no_known_order_is_pointed_out(journal: Changed) -> None:
     stray = f"INSERT INTO fills VALUES ('BTC', 'x', 'nobody', {bar(3)}, 1.0, 50.0, 0.0, '', 0.0)"
     report = report_of(journal(stray))
-    assert abouts(report)["executions without an order"].startswith("1 belong to no order")
+    assert abouts(report)["executions without an order"].startswith(
+        "1 execution belongs to no order"
+    )
     assert len(report.filled) == 7
 
 
-# --- incidents, settings, prices -----------------------------------------------------------------------------------------
+# --- incidents, settings, prices ------------------------------------------------------------------
 
 
 def test_incidents_are_counted_by_kind_the_worst_first(journal: Changed) -> None:
@@ -512,31 +593,31 @@ def test_incidents_are_counted_by_kind_the_worst_first(journal: Changed) -> None
         (9, "x", "info", "y", 1),
     )
     noticed = ", ".join(
-        f"({row}, {bar(at)}, '{kind}', '{severity}', '{text}', {count}, {bar(at) + 60}, {bar(at) // DAY})"
+        f"({row}, {bar(at)}, '{kind}', '{severity}', '{text}', {count}, "
+        f"{bar(at) + 60}, {bar(at) // DAY})"
         for row, (at, kind, severity, text, count) in enumerate(seen, 1)
     )
     report = report_of(journal(f"INSERT INTO incidents VALUES {noticed}"))
-    told = [(one.kind, one.times, one.first, one.last, one.text) for one in report.incidents]
-    assert told == [
+    incidents = [
+        (kind.kind, kind.times, kind.first, kind.last, kind.text) for kind in report.incidents
+    ]
+    assert incidents == [
         ("reset", 1, bar(5), bar(5) + 60, "gone"),
         ("data", 6, bar(3), bar(8) + 60, "new"),
         ("x", 1, bar(9), bar(9) + 60, "y"),
     ]
-    assert abouts(report) == {"reset": "at 2015-08-21 00:01: gone"}
+    assert abouts(report) == {"reset": "at 2015-08-21 00:01 UTC: gone"}
 
 
-def test_a_halt_is_the_first_thing_said(journal: Changed) -> None:
+def test_a_halt_comes_first(journal: Changed) -> None:
     copy = journal(*without(25))
     with open_journal(copy, lambda: float(bar(50)), locked=False) as opened:
         opened.halt("the fee bill")
-        assert (
-            attention(report_of(copy))[0].text
-            == "nothing is ordered until it is resumed: the fee bill"
-        )
+        assert attention(report_of(copy))[0].text == "no orders until resumed: the fee bill"
         opened.resume()
         resumed = report_of(copy)
     assert "halted" not in abouts(resumed)
-    assert resumed.kept.resumed == bar(50)
+    assert resumed.journal.resumed == bar(50)
 
 
 def other_settings(change: str) -> list[str]:
@@ -549,13 +630,18 @@ def other_settings(change: str) -> list[str]:
 
 def test_settings_that_have_changed_are_named(journal: Changed) -> None:
     report = report_of(journal(*other_settings("'$.allocation.band', 0.3, '$.log.level', 'DEBUG'")))
-    told = "From 2015-08-25 00:01 UTC on the session had other settings (allocation.band); the backtest has the last ones."
-    assert abouts(report)["the comparison"] == told
+    assert abouts(report)["the comparison"] == (
+        "From 2015-08-25 00:01 UTC on the paper session had other settings (allocation.band); "
+        "the backtest uses the last ones."
+    )
 
 
 def test_a_session_with_other_coins_is_compared_by_the_coins_names(journal: Changed) -> None:
     """Before its tenth bar the session knew ETH and BTC, in that order."""
-    coins = "'$.coins', json_array(json_extract(settings, '$.coins[1]'), json_extract(settings, '$.coins[0]'))"
+    coins = (
+        "'$.coins', json_array("
+        "json_extract(settings, '$.coins[1]'), json_extract(settings, '$.coins[0]'))"
+    )
     swapped = ", ".join(
         f"{name} = json_array(json_extract({name}, '$[1]'), json_extract({name}, '$[0]'))"
         for name in ("missing", "current", "targets", "sizes")
@@ -563,10 +649,10 @@ def test_a_session_with_other_coins_is_compared_by_the_coins_names(journal: Chan
     report = report_of(
         journal(*other_settings(coins), f"UPDATE decisions SET {swapped} WHERE session = 1")
     )
-    assert {what for _, what, _ in otherwise(report)} == {
+    assert {what for _, what, _ in independent_differences(report)} == {
         "decision: missing bars of SOL"
     }  # listed, and not among its coins
-    assert report.otherwise == (0, 10, 0)
+    assert report.difference_counts == (0, 10, 0)
 
 
 def test_settings_of_another_version_cost_only_the_comparison(journal: Changed) -> None:
@@ -574,16 +660,16 @@ def test_settings_of_another_version_cost_only_the_comparison(journal: Changed) 
         journal("UPDATE sessions SET settings = json_set(settings, '$.gate.was_once', 1)"),
         source=[],
     )
-    assert report.word == "not compared"
+    assert report.agreement == Agreement.NOT_COMPARED
     assert re.search(r"gate\.was_once: unknown key \(in the settings of session 1", report.why_not)
-    assert (report.attendance.decided, len(report.filled)) == (BARS - 1, 7)
+    assert (report.uptime.decided, len(report.filled)) == (BARS - 1, 7)
 
 
 @pytest.mark.parametrize("settings", ["{}", "", "[]", "nonsense"])
 def test_so_do_settings_that_cannot_be_read(settings: str, journal: Changed) -> None:
     report = report_of(journal(f"UPDATE sessions SET settings = '{settings}'"), source=[])
     assert re.search(r"the settings of session 1 in \S+: name no coins", report.why_not)
-    assert report.attendance.decided == BARS - 1
+    assert report.uptime.decided == BARS - 1
     assert json.dumps(as_json(report), allow_nan=False)
 
 
@@ -594,16 +680,16 @@ def test_a_setting_given_wrongly_is_the_users_error(journal: Changed) -> None:
         report_of(journal(), "gate.nonsense=1")
 
 
-def test_without_prices_the_journal_tells_what_it_knows(journal: Changed) -> None:
+def test_without_prices_the_report_is_of_the_journal_alone(journal: Changed) -> None:
     report = report_of(journal(*without(25)), "prices.folder=/nowhere")
-    assert (report.word, report.beside, headline(report)) == (
+    assert (report.agreement, report.comparison, headline(report)) == (
         "not compared",
         None,
         "Not compared with the backtest.",
     )
     assert "/nowhere" in report.why_not and "/nowhere" in sentence(report)
     assert (
-        report.attendance.missing,
+        report.uptime.missing,
         len(report.filled),
         len(report.fees),
         len(report.sessions),
@@ -616,19 +702,26 @@ def test_without_a_network_a_live_sessions_prices_are_not_waited_for(
 ) -> None:
     """Nothing is in the cache, and nobody can be connected to."""
     asked: list[str] = []
-    monkeypatch.setattr(probe, "unreachable", lambda url: asked.append(url) or "no connection")
-    auto = f"UPDATE sessions SET settings = json_set(settings, '$.prices.source', 'auto', '$.prices.cache', '{tmp_path}/none')"
+    monkeypatch.setattr(
+        probe, "connection_problem", lambda url: asked.append(url) or "no connection"
+    )
+    auto = (
+        "UPDATE sessions SET settings = json_set("
+        f"settings, '$.prices.source', 'auto', '$.prices.cache', '{tmp_path}/none')"
+    )
     report = report_of(journal(auto), source=[])
     assert "is not in the cache and no connection" in report.why_not
     assert asked
 
 
 def test_a_live_sessions_coins_are_read_where_it_read_them(journal: Changed) -> None:
-    """From the exchange unless a source is given: folders of index prices and candles of the coins."""
+    """From the exchange unless a source is given: index prices from a folder, coins as candles."""
 
     def sources(*overrides: str) -> set[tuple[str, str]]:
-        settings = session_settings(read(journal()), overrides)
-        return {(request.kind, source_of(request, settings)) for request in wanted(settings)}
+        settings = session_settings(read_journal(journal()), overrides)
+        return {
+            (request.kind, source_of(request, settings)) for request in required_series(settings)
+        }
 
     assert (
         sources() == sources("allocation.band=0.1") == {("session", "folder"), ("coin", "exchange")}
@@ -636,30 +729,34 @@ def test_a_live_sessions_coins_are_read_where_it_read_them(journal: Changed) -> 
     assert sources("prices.source=folder") == {("session", "folder"), ("coin", "folder")}
 
 
-def test_a_replay_of_the_sample_is_held_against_the_sample(
+def test_a_replay_of_the_sample_is_compared_with_the_sample(
     replayed_journal: Path, tmp_path: Path
 ) -> None:
-    """Settings say "auto" where nothing could be reached; the run folder around the journal knows better."""
+    """Settings say "auto" where nothing could be reached; the run folder around the journal knows
+    better.
+    """
     auto = "UPDATE sessions SET settings = json_set(settings, '$.prices.source', 'auto')"
     copy = changed(replayed_journal, tmp_path, auto)
-    assert session_settings(read(copy), ()).prices.source == "auto"
-    (tmp_path / "metrics.json").write_text('{"sample": true}')
-    assert session_settings(read(copy), ()).prices.source == "sample"
+    assert session_settings(read_journal(copy), ()).prices.source == "auto"
+    stored = Path(__file__).parents[2] / "stored" / "0.1" / "replay" / "metrics.json"
+    assert json.loads(stored.read_text())["sample"]
+    shutil.copyfile(stored, tmp_path / "metrics.json")
+    assert session_settings(read_journal(copy), ()).prices.source == "sample"
 
 
 def test_an_empty_journal_has_a_report(tmp_path: Path) -> None:
     with open_journal(tmp_path / "new.sqlite", lambda: float(FIRST)) as opened:
         empty = report_of(tmp_path / "new.sqlite")
         opened.begin_session("dry-run", "{}", "1.0")
-        opened.incident("exchange", "critical", "no prices")
+        opened.record_incident("exchange", "critical", "no prices")
         begun = report_of(tmp_path / "new.sqlite")
-    assert headline(empty) == headline(begun) == "Nothing was decided yet."
-    assert (empty.sessions, [one.outcome for one in begun.sessions]) == ([], ["running"])
-    assert abouts(begun) == {"exchange": "at 2015-08-16 00:00: no prices"}
+    assert headline(empty) == headline(begun) == "No decisions yet."
+    assert (empty.sessions, [session.outcome for session in begun.sessions]) == ([], ["running"])
+    assert abouts(begun) == {"exchange": "at 2015-08-16 00:00 UTC: no prices"}
     assert as_json(empty)["first"] is None
 
 
-# --- as a document, by the command ---------------------------------------------------------------------------------------
+# --- as a document, by the command ----------------------------------------------------------------
 
 
 def test_the_document_is_plain(journal: Changed) -> None:
@@ -667,7 +764,7 @@ def test_the_document_is_plain(journal: Changed) -> None:
     assert (found["first"], found["word"]) == ("2015-08-16T00:00:00+00:00", "otherwise")
     assert found["attendance"]["missed"][0]["first"] == "2015-09-10T00:00:00+00:00"
     assert found["attendance"]["missing"] == 1
-    assert found["comparison"]["differences"][0]["cause"] == "the session was not there"
+    assert found["comparison"]["differences"][0]["cause"] == "the bar was missed"
     assert found["fills"][0]["against_open"] == pytest.approx(5.0)
     assert found["comparison"]["tracking"]["total"] == 0.0
     assert found["sessions"][0]["ended"].startswith("2015-09-")
@@ -683,7 +780,7 @@ def test_the_command_takes_a_journal_or_its_folder(journal: Changed, tmp_path: P
     for place in (journal(), tmp_path):
         result = command(str(place), "--set", "prices.source=folder")
         assert (result.exit_code, result.stderr) == (0, "")
-        assert "As the backtest." in result.stdout and result.stdout.endswith(
+        assert "Matches the backtest." in result.stdout and result.stdout.endswith(
             f"Written to {page}\n"
         )
         page.unlink()
@@ -706,8 +803,8 @@ def test_a_folder_of_several_journals_asks_which(journal: Changed, tmp_path: Pat
 def test_a_run_folder_keeps_its_own_page(journal: Changed, tmp_path: Path) -> None:
     journal(name="journal")
     (tmp_path / "metrics.json").write_text("{}")
-    assert runs.journal_at(tmp_path) is None
-    assert runs.journal_at(tmp_path / "journal.sqlite") == tmp_path / "journal.sqlite"
+    assert run_folders.journal_at(tmp_path) is None
+    assert run_folders.journal_at(tmp_path / "journal.sqlite") == tmp_path / "journal.sqlite"
     result = command(str(tmp_path), "--set", "prices.source=folder")
     assert result.exit_code == 2
     assert "is no paper session's journal" in result.stderr
@@ -721,14 +818,14 @@ def test_another_file_is_not_taken_for_a_journal(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["orders.csv"]
 
 
-# --- a session on the test exchange --------------------------------------------------------------------------------------
+# --- a session on the test exchange ---------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def traded(
     whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> SessionReport:
-    """Two days, two days off, and a start at half past one: real clients, an exchange on 127.0.0.1."""
+    """Two days, two days off, a start at half past one: real clients, an exchange on 127.0.0.1."""
     from tests.brokers.worlds import world
 
     with world(whole_folder, cache, tmp_path_factory.mktemp("world"), "2015-10-20 00:00:02") as w:
@@ -742,25 +839,33 @@ def traded(
 def test_a_session_on_the_testnet_is_the_backtest_but_for_its_days_off(
     traded: SessionReport,
 ) -> None:
-    assert traded.beside is not None
+    assert traded.comparison is not None
     first = int(pd.Timestamp("2015-10-20", tz="UTC").timestamp())
-    assert [row.time for row in traded.kept.decisions] == [first, first + DAY, first + 4 * DAY]
-    assert traded.attendance.missed == (
-        Missed(first + 2 * DAY, first + 3 * DAY, 2, "no session ran: the one before ended as done"),
+    assert [row.time for row in traded.journal.decisions] == [first, first + DAY, first + 4 * DAY]
+    assert traded.uptime.missed == (
+        MissedBars(
+            first + 2 * DAY,
+            first + 3 * DAY,
+            2,
+            "no paper session was running: the previous one ended as done",
+        ),
     )
-    assert [round(one.minutes) for one in traded.attendance.late] == [90]
-    assert (traded.otherwise, headline(traded)) == ((2, 0, 0), "As the backtest but for 2 bars.")
-    assert abs(traded.beside.tracking.total) < 0.0005
+    assert [round(decision.minutes) for decision in traded.uptime.late] == [90]
+    assert (traded.difference_counts, headline(traded)) == (
+        (2, 0, 0),
+        "Differs from the backtest: 2 missed bars.",
+    )
+    assert abs(traded.comparison.tracking.total) < 0.0005
 
 
 def test_its_fills_are_the_exchanges(traded: SessionReport) -> None:
     """The book stands 5 basis points around the open, and prices have two digits."""
-    assert [one.coin for one in traded.filled] == ["BTC", "ETH", "SOL"]
-    for one in traded.filled:
-        assert one.open is not None
-        half_cent = 0.01 / one.open * 1e4
-        assert 5.0 - 1e-6 <= one.against(one.open) <= 5.0 + half_cent + 1e-6
-    assert {one.coin for one in traded.fees} == {"BTC", "ETH", "SOL"}  # taken from what is bought
-    assert sum(one.worth for one in traded.fees) == pytest.approx(
-        0.001 * sum(one.value for one in traded.filled)
+    assert [fill.coin for fill in traded.filled] == ["BTC", "ETH", "SOL"]
+    for fill in traded.filled:
+        assert fill.open is not None
+        half_cent = 0.01 / fill.open * 1e4
+        assert 5.0 - 1e-6 <= fill.slippage(fill.open) <= 5.0 + half_cent + 1e-6
+    assert {fees.coin for fees in traded.fees} == {"BTC", "ETH", "SOL"}  # taken from what is bought
+    assert sum(fees.worth for fees in traded.fees) == pytest.approx(
+        0.001 * sum(fill.value for fill in traded.filled)
     )

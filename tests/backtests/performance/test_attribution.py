@@ -1,4 +1,7 @@
-"""Profit by coin, spell and month: it adds up to the change of equity, and each part is what arithmetic says."""
+"""Profit by coin, gate period and month.
+
+It adds up to the change of equity, and each part is what arithmetic says.
+"""
 
 from functools import cache
 from itertools import pairwise
@@ -11,13 +14,13 @@ from backtests.engine.inputs import Inputs
 from backtests.engine.simulation import Run
 from backtests.performance.attribution import (
     OUTSIDE,
-    by_spell,
+    by_gate_period,
     exposures,
     monthly_returns,
     profits,
     units_held,
 )
-from backtests.performance.gate_periods import Spell
+from backtests.performance.gate_periods import GatePeriod
 from backtests.runs.backtest import Backtest, backtest
 from brokers.orders.fills import interest
 from brokers.orders.simulated import OrderRecord
@@ -32,7 +35,10 @@ def drawn(seed: int) -> Backtest:
 
 
 def paid_interest(result: Backtest) -> float:
-    """Interest by the account's rule, from the cash the decisions report: what was held since the bar before earns until this one."""
+    """Interest by the account's rule, from the cash the decisions report.
+
+    What was held since the bar before earns until this one.
+    """
     decisions, yearly = result.run.decisions, result.inputs.settings.costs.cash_yield
     return (
         sum(
@@ -44,7 +50,7 @@ def paid_interest(result: Backtest) -> float:
     )
 
 
-# --- sums ----------------------------------------------------------------------------------------------------------------
+# --- sums -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -95,7 +101,7 @@ def test_the_markets_drawn_have_what_could_go_wrong() -> None:
         >= 3
     )
     assert any(order.filled is None for one in results for order in one.run.orders)
-    assert any(len(one.events.spells) > 2 for one in results)
+    assert any(len(one.events.gate_periods) > 2 for one in results)
     late = [
         lines.index[0] > one.inputs.grid[0]
         for one in results
@@ -114,11 +120,14 @@ def test_a_run_without_orders_earned_nothing_from_coins() -> None:
     assert (exposures(result.run, inputs, result.equity["value"]) == 0.0).all(axis=None)
 
 
-# --- by hand -------------------------------------------------------------------------------------------------------------
+# --- by hand --------------------------------------------------------------------------------------
 
 
 def by_hand() -> tuple[Run, Inputs]:
-    """Two coins over five bars: 3 AAA bought at 10.5 on bar 2 and 2 of them sold at 13 on bar 4; 1 BTC, listed on bar 3, bought at 52 on bar 4."""
+    """Two coins over five bars: 3 AAA bought at 10.5 on bar 2 and 2 of them sold at 13 on bar 4.
+
+    1 BTC, listed on bar 3, bought at 52 on bar 4.
+    """
     instants = ends(5)
     frames = {
         "BTC": bars([float("nan"), float("nan"), 50.0, 55.0, 40.0], instants),
@@ -183,17 +192,17 @@ def test_exposures_are_those_the_strategy_saw_and_the_equity_table_has(seed: int
     )
 
 
-# --- by spell ------------------------------------------------------------------------------------------------------------
+# --- by gate period ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_spells_and_outside_share_all_profit_between_them(seed: int) -> None:
+def test_gate_periods_and_outside_share_all_profit_between_them(seed: int) -> None:
     result = drawn(seed)
     gained = profits(result.run, result.inputs)
-    table = by_spell(gained, result.events.spells)
-    assert list(table.index) == [f"{spell.opened:%Y-%m-%d}" for spell in result.events.spells] + [
-        OUTSIDE
-    ]
+    table = by_gate_period(gained, result.events.gate_periods)
+    assert list(table.index) == [
+        f"{gate_period.opened:%Y-%m-%d}" for gate_period in result.events.gate_periods
+    ] + [OUTSIDE]
     np.testing.assert_allclose(
         table.sum().to_numpy(),
         gained.sum().to_numpy(),
@@ -202,7 +211,10 @@ def test_spells_and_outside_share_all_profit_between_them(seed: int) -> None:
 
 
 def test_nothing_is_earned_outside_where_only_an_open_gate_allows_anything() -> None:
-    """No steps, no smallest order: each spell is left whole, so that bars outside it hold nothing."""
+    """No steps, no smallest order.
+
+    Each spell is left whole, so that bars outside it hold nothing.
+    """
     instants = ends(40)
     closes = 100.0 * np.exp(np.cumsum(np.random.default_rng(3).normal(0.0, 0.05, 40)))
     ceilings = np.zeros(40)
@@ -216,25 +228,36 @@ def test_nothing_is_earned_outside_where_only_an_open_gate_allows_anything() -> 
         ),
         with_benchmarks=False,
     )
-    gained = by_spell(profits(result.run, result.inputs), result.events.spells)["BTC"]
+    gained = by_gate_period(profits(result.run, result.inputs), result.events.gate_periods)["BTC"]
     assert len(gained) == 3
     assert gained[OUTSIDE] == 0.0
     assert (gained.drop(OUTSIDE) != 0.0).all()
     assert gained.sum() == pytest.approx(result.equity["value"].iloc[-1] - 1000.0)
 
 
-def spell(opened: pd.Timestamp, closed: pd.Timestamp | None) -> Spell:
-    return Spell(opened, closed, 100.0, 300, False, 1, "failed" if closed else "")
+def gate_period(opened: pd.Timestamp, closed: pd.Timestamp | None) -> GatePeriod:
+    return GatePeriod(
+        opened,
+        closed,
+        level=100.0,
+        base_age=300,
+        rearmed=False,
+        event_id=1,
+        reason="failed" if closed else "",
+    )
 
 
 @pytest.mark.parametrize("length", [pd.Timedelta(days=1), pd.Timedelta(hours=4)], ids=["1d", "4h"])
-def test_a_spell_has_the_bars_from_the_first_fill_to_the_exit(length: pd.Timedelta) -> None:
-    """Known between two bar ends: decided at the first end after it, filled on the bar after that one; so is the exit."""
+def test_a_gate_period_has_the_bars_from_the_first_fill_to_the_exit(length: pd.Timedelta) -> None:
+    """Known between two bar ends.
+
+    Decided at the first end after it, filled on the bar after that one; so is the exit.
+    """
     grid = ends(12, length=length)
     gained = pd.DataFrame({"BTC": 2.0 ** np.arange(12), "ETH": 1.0}, grid)
     between = 0.4 * length
     opened, closed = grid[2] + between, grid[6] + between
-    table = by_spell(gained, [spell(opened, closed), spell(grid[9], None)])
+    table = by_gate_period(gained, [gate_period(opened, closed), gate_period(grid[9], None)])
     inside = [
         4,
         5,
@@ -249,19 +272,19 @@ def test_a_spell_has_the_bars_from_the_first_fill_to_the_exit(length: pd.Timedel
     assert table["ETH"].tolist() == [5.0, 2.0, 5.0]
 
 
-def test_a_spell_without_any_bar_has_a_row_of_nothing() -> None:
+def test_a_gate_period_without_any_bar_has_a_row_of_nothing() -> None:
     gained = pd.DataFrame({"BTC": [1.0, 2.0]}, ends(2))
-    table = by_spell(gained, [spell(ends(2)[1], None)])
+    table = by_gate_period(gained, [gate_period(ends(2)[1], None)])
     assert table["BTC"].tolist() == [0.0, 3.0]
 
 
-def test_without_spells_all_is_outside() -> None:
-    assert by_spell(pd.DataFrame({"BTC": [1.0, 2.0]}, ends(2)), []).to_dict("index") == {
+def test_without_gate_periods_all_is_outside() -> None:
+    assert by_gate_period(pd.DataFrame({"BTC": [1.0, 2.0]}, ends(2)), []).to_dict("index") == {
         OUTSIDE: {"BTC": 3.0}
     }
 
 
-# --- months --------------------------------------------------------------------------------------------------------------
+# --- months ---------------------------------------------------------------------------------------
 
 
 def test_monthly_returns_by_hand() -> None:

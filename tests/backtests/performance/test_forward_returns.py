@@ -6,8 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.performance.forward_returns import HORIZONS, Opening, as_json, gain_since, openings
-from backtests.performance.gate_periods import spells
+from backtests.performance.forward_returns import (
+    HORIZONS,
+    ForwardReturns,
+    forward_returns,
+    gain_since,
+)
+from backtests.performance.gate_periods import gate_periods
 from tests.scenes import ends
 
 DAY = pd.Timedelta(days=1)
@@ -16,7 +21,7 @@ SESSIONS = pd.date_range("2016-01-01 21:30", periods=800, freq="D", tz="UTC")
 
 
 def table(*spans: tuple[int, int]) -> pd.DataFrame:
-    """A gate confirmed from the first session of each span until before the second, a breakout one session earlier."""
+    """A gate that is confirmed in each span, its breakout one session earlier."""
     state = np.full(len(SESSIONS), "dormant", dtype=object)
     for first, end in spans:
         state[first - 1], state[first:end] = "testing", "confirmed"
@@ -28,18 +33,24 @@ def table(*spans: tuple[int, int]) -> pd.DataFrame:
 
 
 def rising(days: int, listed: int = 0) -> pd.Series:
-    """A close a day from `listed` on, each one unit above the one before; the close of day n is 1000 + n."""
+    """A close a day from `listed` on, each one unit above the one before.
+
+    The close of day n is 1000 + n.
+    """
     return pd.Series(1000.0 + np.arange(listed, days), ends(days, FIRST)[listed:])
 
 
 def after(closes: pd.Series, day: int = 10) -> dict[str, float | None]:
     """Of a gate that opens on one session, known at 21:30 of that day."""
-    (one,) = openings(table((day, day + 5)), {"BTC": closes})
-    return dict(one.after["BTC"])
+    (one,) = forward_returns(table((day, day + 5)), {"BTC": closes})
+    return dict(one.by_coin["BTC"])
 
 
 def test_horizons_by_hand() -> None:
-    """Opened on 11 January 2016 at 21:30: from the close of that day's end to the last one up to 21:30 so many days later."""
+    """Opened on 11 January 2016 at 21:30.
+
+    From the close of that day's end to the last one up to 21:30 so many days later.
+    """
     closes = rising(700)
     start = closes[pd.Timestamp("2016-01-12", tz="UTC")]
     assert start == 1000 + 11  # the close of 31 December 2015 is number 0 and stands at 1 January
@@ -59,7 +70,10 @@ def test_prices_before_the_opening_do_not_count() -> None:
 
 @pytest.mark.parametrize(("name", "days"), HORIZONS.items())
 def test_a_horizon_counts_when_it_is_over_and_no_day_sooner(name: str, days: int) -> None:
-    """The horizon ends at 21:30 of a day; the first bar to end after that is the day's own, at 24:00."""
+    """The horizon ends at 21:30 of a day.
+
+    The first bar to end after that is the day's own, at 24:00.
+    """
     needed = 1 + (
         10 + days + 1
     )  # bars 0 to 10 + days + 1; bar n ends at 24:00 of the session numbered n - 1
@@ -72,14 +86,17 @@ def test_a_horizon_counts_when_it_is_over_and_no_day_sooner(name: str, days: int
 
 
 def test_a_coin_listed_later_has_no_return() -> None:
-    """Its first bar ended after the opening was known; the one of a coin listed a day sooner had ended before."""
-    (found,) = openings(
+    """Its first bar ended after the opening was known.
+
+    The one of a coin listed a day sooner had ended before.
+    """
+    (found,) = forward_returns(
         table((10, 15)),
         {"BTC": rising(700), "ETH": rising(700, listed=11), "SOL": rising(700, listed=10)},
     )
-    assert set(found.after["ETH"].values()) == {None}
-    assert found.after["SOL"] == found.after["BTC"]
-    assert None not in found.after["BTC"].values()
+    assert set(found.by_coin["ETH"].values()) == {None}
+    assert found.by_coin["SOL"] == found.by_coin["BTC"]
+    assert None not in found.by_coin["BTC"].values()
 
 
 def test_a_coin_that_ended_has_what_it_lived_to_see() -> None:
@@ -100,12 +117,12 @@ def test_a_hole_longer_than_a_horizon_leaves_it_unknown() -> None:
 
 def test_openings_before_any_coin_are_left_out() -> None:
     gate = table((10, 20), (100, 110), (200, 210))
-    found = openings(gate, {"BTC": rising(700, listed=90), "ETH": rising(700, listed=150)})
-    assert [one.spell.opened for one in found] == [SESSIONS[100], SESSIONS[200]]
-    assert [one.spell for one in found] == spells(gate)[1:]
-    assert set(found[0].after["ETH"].values()) == {None}
-    assert openings(gate, {"BTC": rising(700).iloc[:0]}) == []
-    assert openings(gate, {}) == []
+    found = forward_returns(gate, {"BTC": rising(700, listed=90), "ETH": rising(700, listed=150)})
+    assert [one.period.opened for one in found] == [SESSIONS[100], SESSIONS[200]]
+    assert [one.period for one in found] == gate_periods(gate)[1:]
+    assert set(found[0].by_coin["ETH"].values()) == {None}
+    assert forward_returns(gate, {"BTC": rising(700).iloc[:0]}) == []
+    assert forward_returns(gate, {}) == []
 
 
 @pytest.mark.parametrize("cut", [12, 41, 60, 102, 250, 400])
@@ -115,18 +132,18 @@ def test_nothing_after_the_cut_is_used(cut: int) -> None:
     gate = table((10, 40), (100, 390))
     wild = {name: rising(700).where(rising(700).index <= instant, 1e6) for name in ("BTC", "ETH")}
     cut_off = {name: series[series.index <= instant] for name, series in wild.items()}
-    known = openings(gate.loc[:instant], cut_off)
-    assert known == openings(
+    known = forward_returns(gate.loc[:instant], cut_off)
+    assert known == forward_returns(
         gate.loc[:instant], {name: rising(700)[rising(700).index <= instant] for name in wild}
     )
     for one, later in zip(
-        known, openings(gate, {name: rising(700) for name in wild}), strict=False
+        known, forward_returns(gate, {name: rising(700) for name in wild}), strict=False
     ):
         for name, days in HORIZONS.items():
-            over = instant >= one.spell.opened + days * DAY + pd.Timedelta(
+            over = instant >= one.period.opened + days * DAY + pd.Timedelta(
                 hours=2, minutes=30
             )  # and its last bar has ended
-            assert one.after["BTC"][name] == (later.after["BTC"][name] if over else None), name
+            assert one.by_coin["BTC"][name] == (later.by_coin["BTC"][name] if over else None), name
 
 
 def test_gain_since_is_from_the_first_bar_on() -> None:
@@ -146,17 +163,17 @@ def test_a_coin_listed_after_the_confirmation_has_gained_nothing_since() -> None
 
 
 def test_json_has_plain_values() -> None:
-    (closed, still_open) = openings(
+    (closed, still_open) = forward_returns(
         table((10, 20), (600, 800)), {"BTC": rising(700), "ETH": rising(700, listed=500)}
     )
-    plain = json.loads(json.dumps([as_json(closed), as_json(still_open)], allow_nan=False))
+    plain = json.loads(json.dumps([closed.to_json(), still_open.to_json()], allow_nan=False))
     assert [one["opened"] for one in plain] == [
         "2016-01-11T21:30:00+00:00",
         "2017-08-23T21:30:00+00:00",
     ]
     assert [one["closed"] for one in plain] == ["2016-01-21T21:30:00+00:00", None]
     assert [one["reason"] for one in plain] == ["trend", ""]
-    assert plain[0]["after"]["BTC"] == dict(closed.after["BTC"])
+    assert plain[0]["after"]["BTC"] == dict(closed.by_coin["BTC"])
     assert plain[0]["after"]["ETH"] == dict.fromkeys(HORIZONS)
     assert plain[0]["rearmed"] is False
-    assert isinstance(closed, Opening)
+    assert isinstance(closed, ForwardReturns)

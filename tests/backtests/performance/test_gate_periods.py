@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.performance.gate_periods import Events, Spell, events, spells
+from backtests.performance.gate_periods import Events, GatePeriod, events, gate_periods
 from tests.scenes import FIRST, ends
 
 SESSIONS = pd.date_range("2020-01-01 21:30", periods=40, freq="D", tz="UTC")
 
 
 def table(text: str, base: dict[int, bool] | None = None) -> pd.DataFrame:
-    """A gate table from a letter a session (d, t, c); `base` says at which rows a breakout came out of a full base (default all)."""
+    """A gate table from a letter a session (d, t, c).
+
+    `base` says at which rows a breakout came out of a full base (default all).
+    """
     states = {"d": "dormant", "t": "testing", "c": "confirmed"}
     state = [states[letter] for letter in text]
     after_base, current = [], False
@@ -44,9 +47,9 @@ def over(
     return events(table(text, base), pd.Series(equity, index), pd.Series(bitcoin or equity, index))
 
 
-def test_a_spell_runs_from_confirmation_until_the_gate_left_it() -> None:
-    (one,) = spells(table("ddttccccdd"))
-    assert (one.opened, one.closed, one.reason, one.rearmed, one.family) == (
+def test_a_gate_period_runs_from_confirmation_until_the_gate_left_it() -> None:
+    (one,) = gate_periods(table("ddttccccdd"))
+    assert (one.opened, one.closed, one.reason, one.rearmed, one.event_id) == (
         SESSIONS[4],
         SESSIONS[8],
         "failed",
@@ -56,78 +59,89 @@ def test_a_spell_runs_from_confirmation_until_the_gate_left_it() -> None:
     assert (one.level, one.base_age) == (104.0, 302)  # level at opening, base age at the breakout
 
 
-def test_a_spell_still_open_has_no_end() -> None:
-    (one,) = spells(table("dtcc"))
+def test_a_gate_period_still_open_has_no_end() -> None:
+    (one,) = gate_periods(table("dtcc"))
     assert (one.closed, one.reason) == (None, "")
 
 
-def test_breakouts_that_lapse_are_no_spells() -> None:
-    assert spells(table("dttddtd")) == []
+def test_breakouts_that_lapse_are_no_gate_periods() -> None:
+    assert gate_periods(table("dttddtd")) == []
 
 
-def test_a_breakout_and_its_rearms_are_one_family() -> None:
-    found = spells(table("dtccdtccdtcd", {5: False}))
-    assert [(one.rearmed, one.family) for one in found] == [(False, 1), (True, 1), (False, 2)]
+def test_a_breakout_and_its_rearms_are_one_event() -> None:
+    found = gate_periods(table("dtccdtccdtcd", {5: False}))
+    assert [(one.rearmed, one.event_id) for one in found] == [(False, 1), (True, 1), (False, 2)]
 
 
 def test_a_rearm_after_a_lapsed_full_base_breakout_belongs_to_that_breakout() -> None:
-    found = spells(table("dtcdttdtcd", {7: False}))
-    assert [(one.rearmed, one.family) for one in found] == [(False, 1), (True, 2)]
+    found = gate_periods(table("dtcdttdtcd", {7: False}))
+    assert [(one.rearmed, one.event_id) for one in found] == [(False, 1), (True, 2)]
 
 
-def test_events_are_counted_by_family() -> None:
+def test_events_are_counted_by_event() -> None:
     got = over("dtccdtccdtcd", [1.0] * 12, base={5: False})
     assert (got.breakouts, got.rearmed, got.independent_events, got.closed_events) == (2, 1, 2, 2)
 
 
-def test_a_family_with_an_open_spell_is_not_closed() -> None:
+def test_an_event_with_an_open_gate_period_is_not_closed() -> None:
     got = over("dtccdtcccccc", [1.0] * 12, base={5: False})
     assert (got.independent_events, got.closed_events) == (1, 0)
 
 
-def test_spells_outside_the_window_do_not_count_and_families_start_at_one() -> None:
+def test_gate_periods_outside_the_window_do_not_count_and_event_ids_start_at_one() -> None:
     got = over("dtcdddddtccddddtcd", [1.0] * 7, first=6)
-    assert [(one.opened, one.family) for one in got.spells] == [(SESSIONS[9], 1)]
+    assert [(one.opened, one.event_id) for one in got.gate_periods] == [(SESSIONS[9], 1)]
     assert (got.independent_events, got.closed_events) == (1, 1)
 
 
-def test_a_spell_that_closes_after_the_window_is_open_in_it() -> None:
+def test_a_gate_period_that_closes_after_the_window_is_open_in_it() -> None:
     got = over("dtccccccd", [1.0] * 5)
-    assert [one.closed for one in got.spells] == [None]
+    assert [one.closed for one in got.gate_periods] == [None]
     assert got.closed_events == 0
 
 
-def test_a_spell_opened_before_the_window_is_in_it() -> None:
+def test_a_gate_period_opened_before_the_window_is_in_it() -> None:
     got = over("dtccccccdd", [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], first=4)
-    assert len(got.spells) == 1
-    assert got.spells[0].bitcoin_return == pytest.approx(5.0 / 1.0 - 1)
+    assert len(got.gate_periods) == 1
+    assert got.gate_periods[0].bitcoin_return == pytest.approx(5.0 / 1.0 - 1)
 
 
 def test_returns_by_hand() -> None:
-    """Opened in session 2 (21:30 of day 2): known at the bar that ends day 2. Closed in session 5; the exit fills on the bar after."""
+    """Opened in session 2 (21:30 of day 2): known at the bar that ends day 2.
+
+    Closed in session 5; the exit fills on the bar after.
+    """
     equity = [10.0, 10.0, 11.0, 12.0, 13.0, 14.0, 21.0, 99.0]
     bitcoin = [1.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]
-    (one,) = over("dtcccddd", equity, bitcoin).spells
+    (one,) = over("dtcccddd", equity, bitcoin).gate_periods
     assert one.bitcoin_return == pytest.approx(5.0 / 2.0 - 1)
     assert one.strategy_return == pytest.approx(21.0 / 11.0 - 1)
 
 
-def test_an_open_spell_is_valued_at_the_windows_end() -> None:
-    (one,) = over("dtcccccc", [10.0, 10.0, 10.0, 11.0, 12.0, 15.0]).spells
+def test_an_open_gate_period_is_valued_at_the_windows_end() -> None:
+    (one,) = over("dtcccccc", [10.0, 10.0, 10.0, 11.0, 12.0, 15.0]).gate_periods
     assert (one.strategy_return, one.bitcoin_return) == pytest.approx((0.5, 0.5))
 
 
-def test_a_window_without_spells_has_no_events() -> None:
+def test_a_window_without_gate_periods_has_no_events() -> None:
     assert over("dddd", [1.0] * 4) == Events(0, 0, 0, 0, [])
 
 
-def test_a_spell_that_opens_after_the_last_bar_is_not_in_the_window() -> None:
-    assert over("ddddtc", [1.0] * 5).spells == []
+def test_a_gate_period_that_opens_after_the_last_bar_is_not_in_the_window() -> None:
+    assert over("ddddtc", [1.0] * 5).gate_periods == []
 
 
-def spell(**changes: Any) -> Spell:
-    return Spell(SESSIONS[0], SESSIONS[5], 100.0, 300, False, 1, "failed")._replace(**changes)
+def gate_period(**changes: Any) -> GatePeriod:
+    return GatePeriod(
+        opened=SESSIONS[0],
+        closed=SESSIONS[5],
+        level=100.0,
+        base_age=300,
+        rearmed=False,
+        event_id=1,
+        reason="failed",
+    )._replace(**changes)
 
 
-def test_a_spell_without_figures_has_nan() -> None:
-    assert np.isnan(spell().strategy_return) and np.isnan(spell().bitcoin_return)
+def test_a_gate_period_without_figures_has_nan() -> None:
+    assert np.isnan(gate_period().strategy_return) and np.isnan(gate_period().bitcoin_return)

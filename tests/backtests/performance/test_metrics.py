@@ -1,4 +1,4 @@
-"""Every figure against empyrical (Quantopian's library, kept up as empyrical-reloaded), or against arithmetic written here."""
+"""Every figure against empyrical (empyrical-reloaded), or against arithmetic written here."""
 
 import math
 import warnings
@@ -57,7 +57,10 @@ def test_figures_are_empyricals(seed: int) -> None:
 
 
 def test_a_year_has_365_days() -> None:
-    """One step of 10 % a day, 365 steps: a year. Doubling over two years is the square root of two a year."""
+    """One step of 10 % a day, 365 steps: a year.
+
+    Doubling over two years is the square root of two a year.
+    """
     assert measured(pd.Series(1.1 ** np.arange(366), ends(366))).cagr == pytest.approx(
         1.1**365 - 1, rel=1e-9
     )
@@ -67,7 +70,10 @@ def test_a_year_has_365_days() -> None:
 
 
 def test_ratios_by_hand() -> None:
-    """Returns 10 %, -5 %, 1 %: mean 2 %, sample variance (8² + 7² + 1²)/2 of 1e-4, downside sqrt(5²/3) %."""
+    """Returns 10 %, -5 %, 1 %.
+
+    Mean 2 %, sample variance (8² + 7² + 1²)/2 of 1e-4, downside sqrt(5²/3) %.
+    """
     daily = np.array([0.10, -0.05, 0.01])
     assert sharpe(daily) == pytest.approx(
         0.02 / math.sqrt((64 + 49 + 1) / 2 * 1e-4) * math.sqrt(365), rel=1e-12
@@ -120,7 +126,10 @@ def test_a_flat_curve_has_no_ratios() -> None:
 def test_a_curve_of_interest_alone_has_no_sharpe_ratio_of_rounding_errors(
     rate: float, bars_a_day: int
 ) -> None:
-    """Cash at a fixed yield, as the broker pays it at each bar: a deviation of 1e-16 is none, and a ratio of 1e12 would be a lie."""
+    """Cash at a fixed yield, as the broker pays it at each bar.
+
+    A deviation of 1e-16 is none, and a ratio of 1e12 would be a lie.
+    """
     values = [100_000.0]
     for _ in range(400 * bars_a_day - 1):
         values.append(values[-1] + values[-1] * ((1 + rate) ** (1 / 365 / bars_a_day) - 1))

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.engine.inputs import Inputs, prepare
-from backtests.runs import writer as record
+from backtests.engine.inputs import Inputs, prepare_inputs
+from backtests.runs import writer
 from backtests.runs.backtest import backtest
 from backtests.runs.caveats import caveats
 from tests.backtests.report import tune_sample
 from tests.scenes import changed, coin_settings, random_backtest
 
-SEED = (31, 2)  # three channels, four coins, nine spells, 236 orders, some of them not filled
+SEED = (31, 2)  # three channels, four coins, nine gate periods, 236 orders, some of them not filled
 FALLBACK = "Yahoo cannot be reached: these are simulated prices, not the market's"
 KINDS: dict[str, dict[str, Any]] = {
     "usual": {},
-    "no spells": {"gate.base_sessions": 2520, "allocation.own_trend": "off"},
+    "no gate periods": {"gate.base_sessions": 2520, "allocation.own_trend": "off"},
     "no orders": {"costs.min_notional": 1e9},
     "without benchmarks": {},
     "one coin": {"coins": coin_settings({"BTC": 1.0}), "backtest.random_gates": 0},
@@ -56,14 +56,14 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The folder of a run of one kind, to be read only."""
 
     @cache
-    def made(kind: str) -> Path:
+    def write(kind: str) -> Path:
         folder = tmp_path_factory.mktemp("run-") / kind.replace(" ", "-")
         folder.mkdir()
         result = backtest(inputs_of(kind), with_benchmarks=kind != "without benchmarks")
-        record.write(result, caveats(result), folder)
+        writer.write_run(result, caveats(result), folder)
         return folder
 
-    return made
+    return write
 
 
 @pytest.fixture(scope="session")
@@ -86,4 +86,4 @@ def inputs_of(kind: str) -> Inputs:
     prices = (
         drawn.prices._replace(sample=True, fallback=FALLBACK) if kind == "sample" else drawn.prices
     )
-    return prepare(changed(drawn.settings, changes), prices)
+    return prepare_inputs(changed(drawn.settings, changes), prices)

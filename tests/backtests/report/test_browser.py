@@ -22,7 +22,10 @@ pytestmark = NEEDS_CHROMIUM
 def page_of(
     run_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Path]:
-    """The written page of one kind of run; with ", few rows" long tables are cut, with ", tables only" no figure is drawn."""
+    """The written page of one kind of run.
+
+    With ", few rows" long tables are cut, with ", tables only" no figure is drawn.
+    """
     made: dict[str, Path] = {}
 
     def of(kind: str) -> Path:
@@ -50,7 +53,8 @@ def opened(browser: Browser, page_of: Callable[[str], Path]) -> Iterator[Callabl
     contexts: list[BrowserContext] = []
 
     def open_page(kind: str = "usual", size: str = "wide", scheme: Any = "light") -> Opened:
-        contexts.append(browser.new_context(viewport=SIZES[size], color_scheme=scheme))  # type: ignore[arg-type]  # a dict is what it takes
+        viewport: Any = SIZES[size]
+        contexts.append(browser.new_context(viewport=viewport, color_scheme=scheme))
         return Opened(contexts[-1], page_of(kind))
 
     yield open_page
@@ -59,14 +63,14 @@ def opened(browser: Browser, page_of: Callable[[str], Path]) -> Iterator[Callabl
 
 
 @pytest.mark.parametrize(
-    "kind", ["usual", "no spells", "no channels", "two bars", "hourly"]
+    "kind", ["usual", "no gate periods", "no channels", "two bars", "hourly"]
 )  # whose figures differ in kind
 def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
     kind: str, opened: Callable[..., Opened], page_of: Callable[[str], Path]
 ) -> None:
     found = opened(kind)
     found.draw()
-    figures = report.pictures(report.recorded(page_of(kind).parent))
+    figures = report.pictures(report.load_run(page_of(kind).parent))
     assert found.page.locator(".figure").count() == len(figures)
     for name, figure in figures.items():
         layers = {
@@ -116,12 +120,13 @@ def test_on_a_telephone_tables_scroll_inside_themselves_and_the_page_does_not(
     assert found.page.evaluate("document.documentElement.scrollWidth") <= 360
     assert found.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     inner = found.page.evaluate(
-        "[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth > one.clientWidth, one.clientWidth])"
+        "[...document.querySelectorAll('.scroll')].map("
+        "(box) => [box.scrollWidth > box.clientWidth, box.clientWidth])"
     )
     assert any(wider for wider, _ in inner)
     assert all(width <= 360 for _, width in inner)
-    moved = "(() => { const one = document.querySelector('.scroll'); one.scrollLeft = 1e6; return one.scrollLeft; })()"
-    assert found.page.evaluate(moved) > 0
+    box = found.page.locator(".scroll").first
+    assert box.evaluate("(box) => { box.scrollLeft = 1e6; return box.scrollLeft; }") > 0
 
 
 @pytest.mark.parametrize(
@@ -157,12 +162,12 @@ def test_a_click_sorts_and_a_second_one_turns_it_round(opened: Callable[..., Ope
 
 def test_words_sort_the_other_way_round_and_sums_stay_last(opened: Callable[..., Opened]) -> None:
     window = opened("usual, tables only").page
-    label = "Profit by spell and coin"
+    label = "Profit by gate period and coin"
     heading = window.locator(f"[aria-label='{label}'] th").first
     as_written = cells(window, label, 0)
     heading.locator("button").click()
     assert heading.get_attribute("aria-sort") == "ascending"
-    upward = [*sorted(as_written[:-1]), "all"]  # dates, then interest and outside
+    upward = [*sorted(as_written[:-1]), "total"]  # dates, then interest and outside
     assert cells(window, label, 0) == upward
     heading.locator("button").click()
     assert heading.get_attribute("aria-sort") == "descending"
@@ -172,7 +177,7 @@ def test_words_sort_the_other_way_round_and_sums_stay_last(opened: Callable[...,
 @pytest.mark.parametrize(
     ("kind", "label", "column"),
     [
-        ("no spells", "Figures of the strategy and its benchmarks", 3),
+        ("no gate periods", "Figures of the strategy and its benchmarks", 3),
         ("usual", "Orders", 4),
         ("usual", "Monthly returns", 8),
     ],
@@ -197,12 +202,13 @@ INK = "getComputedStyle(document.querySelector('#equity .xtick text')).fill"
 def test_pictures_wear_the_theme_and_follow_its_change(opened: Callable[..., Opened]) -> None:
     found = opened(scheme="dark")
     found.draw("#equity")
-    for scheme, other in (("dark", "light"), ("light", "dark")):
+    themes: tuple[Any, ...] = (("dark", "light"), ("light", "dark"))
+    for scheme, other in themes:
         ground, ink = (
             found.page.evaluate(what)
             for what in ("getComputedStyle(document.body).backgroundColor", INK)
         )
         assert (sum(channels(ground)) < sum(channels(ink))) == (scheme == "dark")
-        found.page.emulate_media(color_scheme=other)  # type: ignore[arg-type]  # one of the two words it knows
+        found.page.emulate_media(color_scheme=other)
         found.page.wait_for_function(f"{INK} !== {ink!r}")
     assert found.complaints == []

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from backtests.benchmarks.labels import LABELS
 from backtests.performance.attribution import OUTSIDE
 from backtests.report import figures
 from backtests.report.run import page
+from backtests.runs.document import GatePeriodRecord, ProfitRecord
 from tests.backtests.report.conftest import KINDS
 
 CSS = (Path(page.__file__).parents[1] / "page.css").read_text(encoding="utf-8")
@@ -20,7 +23,7 @@ LIGHT = dict(re.findall(r"(--[\w-]+): ([^;]+);", CSS.partition("@media")[0]))
 
 
 def pictures(folder: Path) -> dict[str, figures.Figure]:
-    return page.pictures(page.recorded(folder))
+    return page.pictures(page.load_run(folder))
 
 
 def coloured(value: Any) -> Any:
@@ -57,7 +60,10 @@ def test_plotly_would_refuse_a_mistake(run_of: Callable[[str], Path]) -> None:
 
 
 def test_every_colour_has_a_value_in_both_themes(run_of: Callable[[str], Path]) -> None:
-    """The dark theme may keep the light one's value; text and lines on the page's ground may not."""
+    """The dark theme may keep the light one's value.
+
+    Text and lines on the page's ground may not.
+    """
     used = {
         name
         for kind in ("usual", "hourly")
@@ -82,26 +88,25 @@ def test_every_colour_has_a_value_in_both_themes(run_of: Callable[[str], Path]) 
 
 def test_pictures_without_content_are_left_out(run_of: Callable[[str], Path]) -> None:
     assert {"profit", "random-gates"} <= pictures(run_of("usual")).keys()
-    assert "profit" not in pictures(run_of("no spells"))
-    for kind in ("without benchmarks", "one coin", "sample", "no spells"):
+    assert "profit" not in pictures(run_of("no gate periods"))
+    for kind in ("without benchmarks", "one coin", "sample", "no gate periods"):
         assert "random-gates" not in pictures(run_of(kind)), kind
 
 
 def test_equity_lines_begin_at_one_and_end_at_the_total_return(
     run_of: Callable[[str], Path],
 ) -> None:
-    run = page.recorded(run_of("usual"))
-    figure = figures.equity(run.curves, run.summary["events"]["spells"])
+    run = page.load_run(run_of("usual"))
+    figure = figures.equity(run.curves, run.document.events.gate_periods)
     assert [trace["name"] for trace in figure["data"]] == [
         "strategy",
-        *(name.replace("_", " ") for name in run.summary["benchmarks"]),
+        *(LABELS[name] for name in run.document.benchmarks),
     ]
-    for trace, metrics in zip(
-        figure["data"], [run.summary["strategy"], *run.summary["benchmarks"].values()], strict=True
-    ):
+    records = [run.document.strategy, *run.document.benchmarks.values()]
+    for trace, record in zip(figure["data"], records, strict=True):
         assert trace["y"][0] == 1.0
         assert trace["y"][-1] == pytest.approx(
-            1 + metrics["total_return"], rel=1e-4
+            1 + record.total_return, rel=1e-4
         )  # five digits are drawn
         assert len(trace["y"]) == len(run.curves)
     assert figure["layout"]["yaxis"]["type"] == "log"
@@ -109,7 +114,7 @@ def test_equity_lines_begin_at_one_and_end_at_the_total_return(
 
 @pytest.mark.parametrize("kind", ["usual", "hourly"])
 def test_days_of_a_line_are_the_days_that_ended(kind: str, run_of: Callable[[str], Path]) -> None:
-    curves = page.recorded(run_of(kind)).curves
+    curves = page.load_run(run_of(kind)).curves
     (trace,) = [one for one in figures.equity(curves, [])["data"] if one["name"] == "strategy"]
     drawn = pd.Timestamp(trace["x0"]) + np.arange(len(curves)) * pd.Timedelta(
         milliseconds=trace["dx"]
@@ -121,34 +126,48 @@ def test_days_of_a_line_are_the_days_that_ended(kind: str, run_of: Callable[[str
 
 
 def test_drawdown_touches_its_largest(run_of: Callable[[str], Path]) -> None:
-    run = page.recorded(run_of("usual"))
+    run = page.load_run(run_of("usual"))
     strategy, bitcoin = figures.drawdown(run.curves, [])["data"]
-    assert min(strategy["y"]) == pytest.approx(-run.summary["strategy"]["max_drawdown"], rel=1e-4)
+    assert min(strategy["y"]) == pytest.approx(-run.document.strategy.max_drawdown, rel=1e-4)
     assert min(bitcoin["y"]) == pytest.approx(
-        -run.summary["benchmarks"]["hold_bitcoin"]["max_drawdown"], rel=1e-4
+        -run.document.benchmarks["hold_bitcoin"].max_drawdown, rel=1e-4
     )
     assert (max(strategy["y"]), max(bitcoin["y"])) == (0.0, 0.0)
 
 
-def test_bands_are_the_spells_and_an_open_one_lasts_until_the_end() -> None:
-    """A spell that is not over is drawn to the last day of the curve."""
+def test_bands_are_the_gate_periods_and_an_open_one_lasts_until_the_end() -> None:
+    """A gate period that is still open is drawn to the last day of the curve."""
     curves = pd.DataFrame(
         {"time": pd.date_range("2020-01-02", periods=30, tz="UTC"), "strategy": 1.0}
     )
-    spells = [
-        {"opened": "2020-01-05T21:30:00+00:00", "closed": "2020-01-09T21:30:00+00:00"},
-        {"opened": "2020-01-20T21:30:00+00:00", "closed": None},
+    periods = [
+        gate_period("2020-01-05T21:30:00+00:00", "2020-01-09T21:30:00+00:00"),
+        gate_period("2020-01-20T21:30:00+00:00", None),
     ]
-    bands = figures.equity(curves, spells)["layout"]["shapes"]
+    bands = figures.equity(curves, periods)["layout"]["shapes"]
     assert [(band["x0"], band["x1"]) for band in bands] == [
         ("2020-01-05", "2020-01-09"),
         ("2020-01-20", "2020-01-31"),
     ]
 
 
+def gate_period(opened: str, closed: str | None) -> GatePeriodRecord:
+    return GatePeriodRecord(
+        opened=datetime.fromisoformat(opened),
+        closed=datetime.fromisoformat(closed) if closed else None,
+        level=100.0,
+        base_age=300,
+        rearmed=False,
+        event_id=1,
+        reason="failed" if closed else "",
+        strategy_return=0.1,
+        bitcoin_return=0.1,
+    )
+
+
 def test_index_marks_each_change_of_state_with_its_reason(run_of: Callable[[str], Path]) -> None:
-    run = page.recorded(run_of("usual"))
-    figure = figures.index(run.gate, "^RUT", run.summary["events"]["spells"])
+    run = page.load_run(run_of("usual"))
+    figure = figures.index(run.gate, "^RUT", run.document.events.gate_periods)
     close, level, marks, heat = figure["data"]
     state = run.gate["state"].tolist()
     changes = [row for row in range(1, len(state)) if state[row] != state[row - 1]]
@@ -161,11 +180,12 @@ def test_index_marks_each_change_of_state_with_its_reason(run_of: Callable[[str]
     assert close["y"] == pytest.approx(run.gate["close"].tolist(), rel=1e-4)
     assert [value is None for value in level["y"]] == run.gate["level"].isna().tolist()
     rows = [
-        f"{kind} {name}" for kind in ("channel", "confirmation") for name in named(run.gate, kind)
+        f"{kind}_{name}" for kind in ("channel", "confirmation") for name in named(run.gate, kind)
     ]
-    assert sorted(heat["y"]) == sorted(rows)
-    for label, holds in zip(heat["y"], heat["z"], strict=True):
-        column = run.gate[label.replace(" ", "_", 1)]
+    columns = [label.replace("risk check", "channel").replace(" ", "_", 1) for label in heat["y"]]
+    assert sorted(columns) == sorted(rows)
+    for label, holds in zip(columns, heat["z"], strict=True):
+        column = run.gate[label]
         assert holds == [
             None if pd.isna(one) else int(one in (True, "True", "true")) for one in column
         ], label
@@ -174,11 +194,11 @@ def test_index_marks_each_change_of_state_with_its_reason(run_of: Callable[[str]
 def test_without_channels_and_confirmations_the_index_has_the_whole_height(
     run_of: Callable[[str], Path],
 ) -> None:
-    run = page.recorded(run_of("no channels"))
+    run = page.load_run(run_of("no channels"))
     figure = figures.index(run.gate, "^RUT", [])
     assert [trace["name"] for trace in figure["data"]] == [
         "^RUT",
-        "level broken",
+        "breakout level",
         "change of state",
     ]
     assert "domain" not in figure["layout"]["yaxis"]
@@ -189,7 +209,7 @@ def named(gate: pd.DataFrame, kind: str) -> list[str]:
     return [name.removeprefix(f"{kind}_") for name in gate.columns if name.startswith(f"{kind}_")]
 
 
-def test_yes_no_and_unknown_are_told_apart() -> None:
+def test_yes_no_and_unknown_differ() -> None:
     """A column has booleans, or words where something is unknown, or nothing at all."""
     gate = pd.DataFrame(
         {
@@ -207,8 +227,8 @@ def test_yes_no_and_unknown_are_told_apart() -> None:
     )
     heat = figures.index(gate, "^RUT", [])["data"][-1]
     assert dict(zip(heat["y"], heat["z"], strict=True)) == {
-        "channel credit": [1, 0, 1],
-        "channel broad": [1, None, 0],
+        "risk check credit": [1, 0, 1],
+        "risk check broad": [1, None, 0],
         "confirmation volume": [None] * 3,
     }
 
@@ -216,9 +236,9 @@ def test_yes_no_and_unknown_are_told_apart() -> None:
 def test_exposures_are_the_files_and_the_ceiling_keeps_every_step(
     run_of: Callable[[str], Path],
 ) -> None:
-    run = page.recorded(run_of("usual"))
+    run = page.load_run(run_of("usual"))
     *coins, ceiling = figures.exposure(run.curves, run.gate)["data"]
-    assert [trace["name"] for trace in coins] == run.summary["profit"]["coins"]
+    assert [trace["name"] for trace in coins] == list(run.document.profit.coins)
     for trace in coins:
         assert trace["y"] == pytest.approx(
             run.curves[f"exposure_{trace['name']}"].tolist(), rel=1e-4
@@ -248,27 +268,32 @@ def test_a_ceiling_is_drawn_at_its_steps_and_to_the_end() -> None:
 
 
 def test_profit_bars_add_up_to_the_profit(run_of: Callable[[str], Path]) -> None:
-    summary = page.recorded(run_of("usual")).summary
-    figure = figures.profit(summary["profit"])
+    profits = page.load_run(run_of("usual")).document.profit
+    figure = figures.profit(profits)
     total = sum(sum(trace["y"]) for trace in figure["data"])
-    gained = sum(sum(row) for row in summary["profit"]["spells"].values())
+    gained = sum(sum(row) for row in profits.by_gate_period.values())
     assert total == pytest.approx(
         gained, abs=0.005 * sum(len(trace["y"]) for trace in figure["data"])
     )
-    quiet = {"coins": ["BTC"], "spells": {"2020-01-01": [5.0], OUTSIDE: [0.0]}, "interest": 0.0}
-    assert figures.profit(quiet)["data"][0]["x"] == [
-        "2020-01-01"
-    ]  # nothing happened outside: no bar for it
-    assert figures.profit(quiet | {"spells": {"2020-01-01": [5.0], OUTSIDE: [-1.0]}})["data"][0][
-        "x"
-    ] == ["2020-01-01", OUTSIDE]
+
+
+@pytest.mark.parametrize(
+    ("outside", "bars"), [(0.0, ["2020-01-01"]), (-1.0, ["2020-01-01", OUTSIDE])]
+)
+def test_profit_outside_gate_periods_has_a_bar_if_there_was_any(
+    outside: float, bars: list[str]
+) -> None:
+    rows = {"2020-01-01": (5.0,), OUTSIDE: (outside,)}
+    profits = ProfitRecord(coins=("BTC",), by_gate_period=rows, interest=0.0)
+    assert figures.profit(profits)["data"][0]["x"] == bars
 
 
 def test_random_gates_are_drawn_as_they_are_and_the_own_is_marked(
     run_of: Callable[[str], Path],
 ) -> None:
-    gates = page.recorded(run_of("usual")).summary["random_gates"]
+    gates = page.load_run(run_of("usual")).document.random_gates
+    assert gates is not None and gates.own_sharpe is not None
     figure = figures.random_gates(gates)
-    assert figure["data"][0]["x"] == gates["sharpes"]
-    assert {figure["layout"]["shapes"][0][end] for end in ("x0", "x1")} == {gates["own_sharpe"]}
-    assert figure["layout"]["annotations"][0]["text"] == f"this gate: {gates['own_sharpe']:.2f}"
+    assert figure["data"][0]["x"] == list(gates.sharpes)
+    assert {figure["layout"]["shapes"][0][end] for end in ("x0", "x1")} == {gates.own_sharpe}
+    assert figure["layout"]["annotations"][0]["text"] == f"this gate: {gates.own_sharpe:.2f}"

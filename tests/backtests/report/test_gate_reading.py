@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backtests.report.gate_reading import Reading, as_json, read, sentences
+from backtests.report.gate_reading import GateReading, gate_reading, sentences
 from brokers.prices.load import Prices, load_prices
 from config.settings import load
 from tests.price_folder import edit, overrides
@@ -19,42 +19,43 @@ def prices(whole_folder: Path, cache: Path) -> Prices:
     )
 
 
-def reading(prices: Prices, folder: Path, cache: Path, day: str, *changes: str) -> Reading:
+def reading(prices: Prices, folder: Path, cache: Path, day: str, *changes: str) -> GateReading:
     """The reading at the end of a day."""
     settings = load([], [*overrides(folder, cache), *changes])
-    return read(settings, prices.until(pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)))
+    return gate_reading(settings, prices.until(pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1)))
 
 
-def told(prices: Prices, folder: Path, cache: Path, day: str, *changes: str) -> str:
+def text_of(prices: Prices, folder: Path, cache: Path, day: str, *changes: str) -> str:
     return "\n".join(sentences(reading(prices, folder, cache, day, *changes)))
 
 
-def test_before_any_breakout_it_is_shut(prices: Prices, whole_folder: Path, cache: Path):
-    text = told(prices, whole_folder, cache, "2012-09-28")
+def test_before_any_breakout_it_is_closed(prices: Prices, whole_folder: Path, cache: Path):
+    text = text_of(prices, whole_folder, cache, "2012-09-28")
     assert text.startswith(
-        "The gate is shut (dormant): no breakout so far. Nothing may be held in coins."
+        "The gate is closed (dormant): no breakout so far. No coins may be held."
     )
-    assert "below its record of 120.44, set " in text
+    assert "below its record high of 120.44, set " in text
     close = prices.of("^RUT").frame["close"]["2012-09-28 20:30"]
     away = f"{120.444285 / close - 1:+.1%}"
     assert (
-        f"What would change it: a close above 120.44 ({away} from here) once that has stood for 252 sessions ("
-        in text
+        f"What would change it: a close above 120.44 ({away} from here) once that record has"
+        " stood for 252 sessions (" in text
     )
     assert "Since the confirmation" not in text
     assert "thesis" not in text
 
 
 def test_a_breakout_is_tested(prices: Prices, whole_folder: Path, cache: Path):
-    text = told(prices, whole_folder, cache, "2013-07-11")
+    text = text_of(prices, whole_folder, cache, "2013-07-11")
     assert text.startswith(
-        "The gate is shut, testing: a breakout above 120.44 is not confirmed yet. Nothing may be held in coins."
+        "The gate is closed (testing): the breakout above 120.44 is not confirmed yet."
+        " No coins may be held."
     )
-    assert "a new record, the old one of 120.44 stood for " in text
+    assert "a new record high; the one before, 120.44, stood for " in text
     below = 120.444285 / prices.of("^RUT").frame["close"]["2013-07-11 20:30"] - 1
     assert (
-        f"What would change it: 3 closes in a row above 120.44 ({below:+.1%} from here) with 2 confirmations open it"
-        in text
+        f"What would change it: 3 consecutive closes above 120.44 ({below:+.1%} from here)"
+        " with 2 confirmations would open the gate" in text
     )
     assert below < 0
     assert "Since the confirmation" not in text and "thesis" not in text
@@ -63,21 +64,23 @@ def test_a_breakout_is_tested(prices: Prices, whole_folder: Path, cache: Path):
 def test_a_confirmed_breakout_says_how_much_since_when_and_until_what(
     prices: Prices, whole_folder: Path, cache: Path
 ):
-    text = told(prices, whole_folder, cache, "2013-09-16")
+    text = text_of(prices, whole_folder, cache, "2013-09-16")
     assert text.startswith(
-        "The gate is open (confirmed) since 2013-07-15: the breakout above 120.44 holds. At most 100% of equity may be held in coins."
+        "The gate is open (confirmed) since 2013-07-15: the breakout above 120.44 holds."
+        " Up to 100% of equity may be held in coins."
     )
-    assert "Channels, in order: credit yes (+" in text
-    assert "3 of 3 filled from the top" in text
+    assert "Risk checks, in order: credit yes (+" in text
+    assert "The first 3 of 3 risk checks pass." in text
     close, floor = prices.of("^RUT").frame["close"]["2013-09-16 20:30"], 120.444285 * 0.97
     assert (
-        f"3 closes in a row below {floor:,.2f} ({floor / close - 1:+.1%} from here) or below its 200-session average, now "
-        in text
+        f"3 consecutive closes below {floor:,.2f} ({floor / close - 1:+.1%} from here)"
+        " or below its 200-session average, now " in text
     )
     assert text.count("from here)") == 2
+    assert ", would close the gate; " in text
     closes = prices.of("BTC-USD").frame["close"]
     gain = closes["2013-09-17"] / closes["2013-07-16"] - 1
-    # From 15 July 20:30 to 17 September 00:00 are 63 days; ETH and SOL were listed later, they have no gain since the confirmation.
+    # From 15 July 20:30 to 17 September 00:00 are 63 days. ETH and SOL were listed later: no gain.
     assert f"Since the confirmation, 63 days ago: BTC {gain:+.0%}.\n" in text
 
 
@@ -85,8 +88,8 @@ def test_coins_that_were_listed_have_their_gain_since_the_confirmation(
     prices: Prices, whole_folder: Path, cache: Path
 ):
     """The breakout of 2015: all three coins trade by then."""
-    found = reading(prices, whole_folder, cache, "2015-12-01")
-    opened, known = found.row["confirmed_at"], pd.Timestamp("2015-12-02", tz="UTC")
+    current = reading(prices, whole_folder, cache, "2015-12-01")
+    opened, known = current.row["confirmed_at"], pd.Timestamp("2015-12-02", tz="UTC")
     gains = {}
     for name in ("BTC", "ETH", "SOL"):
         closes = prices.of(f"{name}-USD").frame["close"]
@@ -94,11 +97,11 @@ def test_coins_that_were_listed_have_their_gain_since_the_confirmation(
             closes[known] / closes[opened.ceil("D")] - 1
         )  # the first daily bar to end after it was known
     days = (known - opened).days
-    told = ", ".join(f"{name} {gain:+.0%}" for name, gain in gains.items())
-    assert f"Since the confirmation, {days} days ago: {told}." in list(sentences(found))
-    plain = as_json(found)
-    assert plain["coins_since"] == pytest.approx(gains)
-    assert plain["days_open"] == days
+    lines = ", ".join(f"{name} {gain:+.0%}" for name, gain in gains.items())
+    assert f"Since the confirmation, {days} days ago: {lines}." in list(sentences(current))
+    content = current.to_json()
+    assert content["coins_since"] == pytest.approx(gains)
+    assert content["days_open"] == days
 
 
 @pytest.mark.parametrize(
@@ -106,8 +109,8 @@ def test_coins_that_were_listed_have_their_gain_since_the_confirmation(
     [
         (0, "that time begins in 30 days"),
         (29, "that time begins in 1 day"),
-        (30, "it is day 30, that time ends in 61 days"),
-        (91, "it is day 91, that time ends in 0 days"),
+        (30, "this is day 30, that time ends in 61 days"),
+        (91, "this is day 91, that time ends in 0 days"),
         (92, "that time ended 1 day ago"),
     ],
 )
@@ -117,25 +120,26 @@ def test_one_to_three_months_are_counted_from_the_confirmation(
     day = pd.Timestamp("2013-07-15") + pd.Timedelta(
         days=days
     )  # confirmed at 20:30 of it, read at its end
-    told = list(sentences(reading(prices, whole_folder, cache, f"{day:%Y-%m-%d}")))
-    assert f"By the thesis the other coins answer within one to three months: {expected}." in told
+    lines = list(sentences(reading(prices, whole_folder, cache, f"{day:%Y-%m-%d}")))
+    start = "According to the thesis other coins follow within one to three months"
+    assert f"{start}: {expected}." in lines
 
 
 def test_a_confirmation_of_today_has_no_gain_yet(prices: Prices, whole_folder: Path, cache: Path):
     """Known at 20:30, read at 24:00: one bar."""
-    text = told(prices, whole_folder, cache, "2013-07-15")
+    text = text_of(prices, whole_folder, cache, "2013-07-15")
     assert text.startswith("The gate is open (confirmed) since 2013-07-15")
     assert "Since the confirmation" not in text
 
 
-def test_earlier_openings_are_told_with_what_was_known_by_then(
+def test_earlier_gate_periods_have_the_returns_known_by_then(
     prices: Prices, whole_folder: Path, cache: Path
 ):
-    """At the end of 2013 the opening of July is three months over, not six; nobody knew the one of 2015."""
-    plain = json.loads(
-        json.dumps(as_json(reading(prices, whole_folder, cache, "2013-12-31")), allow_nan=False)
+    """At the end of 2013 the opening of July is three months old, not six; 2015 is unknown."""
+    content = json.loads(
+        json.dumps(reading(prices, whole_folder, cache, "2013-12-31").to_json(), allow_nan=False)
     )
-    (only,) = plain["openings"]
+    (only,) = content["openings"]
     assert (only["opened"], only["closed"]) == ("2013-07-15T20:30:00+00:00", None)
     assert list(only["after"]) == ["BTC", "ETH", "SOL"]
     assert [value is not None for value in only["after"]["BTC"].values()] == [
@@ -149,7 +153,7 @@ def test_earlier_openings_are_told_with_what_was_known_by_then(
     assert (
         only["after"]["BTC"]["1 month"] == closes["2013-08-14"] / closes["2013-07-16"] - 1
     )  # 14 August 20:30: the newest bar ended at 00:00
-    later = as_json(reading(prices, whole_folder, cache, "2016-12-29"))["openings"]
+    later = reading(prices, whole_folder, cache, "2016-12-29").to_json()["openings"]
     assert [one["opened"][:4] for one in later] == ["2013", "2015"]
     assert later[0]["reason"] == "trend"
     assert later[0]["after"]["BTC"]["1 month"] == only["after"]["BTC"]["1 month"]
@@ -157,10 +161,11 @@ def test_earlier_openings_are_told_with_what_was_known_by_then(
     assert None not in later[1]["after"]["SOL"].values()
 
 
-def test_a_spell_that_ended_says_why(prices: Prices, whole_folder: Path, cache: Path):
-    text = told(prices, whole_folder, cache, "2014-07-07")
+def test_a_gate_period_that_ended_says_why(prices: Prices, whole_folder: Path, cache: Path):
+    text = text_of(prices, whole_folder, cache, "2014-07-07")
     assert text.startswith(
-        "The gate is shut (dormant): the last spell ended below the index's own average. Nothing may be held in coins."
+        "The gate is closed (dormant): the last gate period ended with the index below its"
+        " average. No coins may be held."
     )
     close = prices.of("^RUT").frame["close"]["2014-07-07 20:30"]
     record = prices.of("^RUT").frame["close"][:"2014-07-07"].max()
@@ -170,7 +175,7 @@ def test_a_spell_that_ended_says_why(prices: Prices, whole_folder: Path, cache: 
 
 
 def test_an_attempt_that_lapsed_says_so(prices: Prices, whole_folder: Path, cache: Path):
-    text = told(
+    text = text_of(
         prices,
         whole_folder,
         cache,
@@ -179,16 +184,16 @@ def test_an_attempt_that_lapsed_says_so(prices: Prices, whole_folder: Path, cach
         "gate.min_confirmations=4",
         "gate.confirm_within=4",
     )
-    assert "the last breakout lapsed unconfirmed" in text
+    assert "the last breakout was not confirmed in time" in text
 
 
-def test_a_spell_of_its_largest_age_says_so(prices: Prices, whole_folder: Path, cache: Path):
-    assert "the last spell reached its largest age" in told(
+def test_a_gate_period_of_maximum_length_says_so(prices: Prices, whole_folder: Path, cache: Path):
+    assert "the last gate period reached its maximum length" in text_of(
         prices, whole_folder, cache, "2013-07-29", "gate.max_sessions=10"
     )
 
 
-def test_a_spell_below_its_level_says_failed(folder: Path, cache: Path):
+def test_a_gate_period_below_its_level_says_failed(folder: Path, cache: Path):
     def fall(rows: list[str]) -> list[str]:
         changed = []
         for row in rows:
@@ -201,9 +206,9 @@ def test_a_spell_below_its_level_says_failed(folder: Path, cache: Path):
     for name in ("RUT", "IWM"):  # a fall of the index alone would be held
         edit(folder / f"daily/{name}.csv", fall)
     prices = load_prices(load([], overrides(folder, cache)), pd.Timestamp("2017-01-01", tz="UTC"))
-    assert told(prices, folder, cache, "2013-08-13").startswith("The gate is open")
-    assert told(prices, folder, cache, "2013-08-14").startswith(
-        "The gate is shut (dormant): the last breakout failed. Nothing may be held"
+    assert text_of(prices, folder, cache, "2013-08-13").startswith("The gate is open")
+    assert text_of(prices, folder, cache, "2013-08-14").startswith(
+        "The gate is closed (dormant): the last breakout failed. No coins may be held"
     )
 
 
@@ -211,16 +216,16 @@ def test_what_is_unknown_is_called_unknown(folder: Path, cache: Path):
     for name in ("KRE", "HYG"):
         edit(folder / f"daily/{name}.csv", lambda rows: [row for row in rows if row < "2013-06-01"])
     prices = load_prices(load([], overrides(folder, cache)), pd.Timestamp("2017-01-01", tz="UTC"))
-    text = told(prices, folder, cache, "2013-09-16")
+    text = text_of(prices, folder, cache, "2013-09-16")
     assert "breadth unknown" in text
-    assert "Channels, in order: credit unknown, broad yes" in text
-    assert "0 of 3 filled from the top" in text
-    assert "At most 25% of equity" in text
+    assert "Risk checks, in order: credit unknown, broad yes" in text
+    assert "The first 0 of 3 risk checks pass." in text
+    assert "Up to 25% of equity" in text
 
 
 @pytest.mark.parametrize(
     ("day", "sessions", "allowed"),
-    [("2013-09-20", 4, "At most 100% of equity"), ("2013-09-24", 6, "Nothing may be held")],
+    [("2013-09-20", 4, "Up to 100% of equity"), ("2013-09-24", 6, "No coins may be held")],
 )
 def test_an_old_close_is_named_before_anything_else(
     day: str, sessions: int, allowed: str, folder: Path, cache: Path
@@ -244,39 +249,39 @@ def test_on_a_weekend_it_is_fridays_reading_and_not_stale(
 
 
 def test_json_has_the_numbers_behind_the_words(prices: Prices, whole_folder: Path, cache: Path):
-    found = reading(prices, whole_folder, cache, "2013-09-16")
-    plain = json.loads(json.dumps(as_json(found), allow_nan=False))
-    assert plain["as_of"] == "2013-09-17T00:00:00+00:00"
-    assert (plain["state"], plain["ceiling"], plain["filled"], plain["stale"]) == (
+    current = reading(prices, whole_folder, cache, "2013-09-16")
+    content = json.loads(json.dumps(current.to_json(), allow_nan=False))
+    assert content["as_of"] == "2013-09-17T00:00:00+00:00"
+    assert (content["state"], content["ceiling"], content["filled"], content["stale"]) == (
         "confirmed",
         1.0,
         3,
         0,
     )
-    assert plain["confirmed_at"] == "2013-07-15T20:30:00+00:00"
-    assert plain["session_close"] == "2013-09-16T20:00:00+00:00"
-    assert plain["level"] == pytest.approx(120.444285)
-    assert plain["close"] == prices.of("^RUT").frame["close"]["2013-09-16 20:30"]
-    assert set(plain["confirmations"]) == {"volume", "breadth", "leadership", "credit"}
-    assert list(plain["channels"]) == ["credit", "broad", "leadership"]
-    assert plain["channels"]["credit"]["holds"] is True
-    assert plain["channels"]["credit"]["value"] > 0
-    assert plain["text"] == list(sentences(found))
-    assert plain["days_open"] == 63
-    assert list(plain["coins_since"]) == ["BTC"]
+    assert content["confirmed_at"] == "2013-07-15T20:30:00+00:00"
+    assert content["session_close"] == "2013-09-16T20:00:00+00:00"
+    assert content["level"] == pytest.approx(120.444285)
+    assert content["close"] == prices.of("^RUT").frame["close"]["2013-09-16 20:30"]
+    assert set(content["confirmations"]) == {"volume", "breadth", "leadership", "credit"}
+    assert list(content["channels"]) == ["credit", "broad", "leadership"]
+    assert content["channels"]["credit"]["holds"] is True
+    assert content["channels"]["credit"]["value"] > 0
+    assert content["text"] == list(sentences(current))
+    assert content["days_open"] == 63
+    assert list(content["coins_since"]) == ["BTC"]
 
 
 def test_json_says_null_for_what_is_unknown(prices: Prices, whole_folder: Path, cache: Path):
-    plain = json.loads(
-        json.dumps(as_json(reading(prices, whole_folder, cache, "2012-01-05")), allow_nan=False)
+    content = json.loads(
+        json.dumps(reading(prices, whole_folder, cache, "2012-01-05").to_json(), allow_nan=False)
     )
-    assert plain["level"] is None
-    assert plain["confirmed_at"] is None
-    assert plain["average"] is None
-    assert (plain["days_open"], plain["coins_since"], plain["openings"]) == (None, {}, [])
-    assert plain["confirmations"]["volume"] == {"holds": None, "value": None}
+    assert content["level"] is None
+    assert content["confirmed_at"] is None
+    assert content["average"] is None
+    assert (content["days_open"], content["coins_since"], content["openings"]) == (None, {}, [])
+    assert content["confirmations"]["volume"] == {"holds": None, "value": None}
 
 
 def test_the_first_session_of_all_can_be_read(prices: Prices, whole_folder: Path, cache: Path):
-    text = told(prices, whole_folder, cache, "2012-01-03")
+    text = text_of(prices, whole_folder, cache, "2012-01-03")
     assert "nan" not in text

@@ -1,6 +1,8 @@
-"""Made-up searches of every kind the page must cope with: the content of tune.json, and the table of all sets.
+"""Made-up searches of every kind the page must cope with: the content of tune.json, and the table
+of all sets.
 
-Nothing here was searched: figures follow simple formulas and a seed, and only look like those of a search.
+Nothing here was searched: figures follow simple formulas and a seed, and only look like those of a
+search.
 """
 
 import json
@@ -12,7 +14,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.backtests.report.tune_usual import FIGURES, STANDING, VALUES, trials_of, usual, verdict
+from backtests.tuning.document import TuneDocument, parse
+from tests.backtests.report.tune_usual import CURRENT, FIGURES, VALUES, trials_of, usual, verdict
+
+EMPTY_WALK: dict[str, Any] = {
+    "steps": [],
+    "figures": None,
+    "defaults": None,
+    "drift": {},
+    "equity": {"days": [], "chosen": [], "defaults": []},
+}
+NO_SPLITS: dict[str, Any] = {
+    **dict.fromkeys(("pbo", "at_median", "probability_of_loss", "slope", "intercept")),
+    "splits": 0,
+    "dropped": 12870,
+    "logits_histogram": {"edges": [], "counts": []},
+    "scatter": {"in_sample": [], "out_of_sample": []},
+}
 
 
 def write(kind: str, folder: Path) -> Path:
@@ -69,7 +87,7 @@ def _recommended(found: dict[str, Any]) -> dict[str, Any]:
         "leave_one_breakout_out": found["leave_one_breakout_out"] | {"won": 5, "share": 5 / 6},
         "warnings": [],
     }
-    return found | better | {"verdict": verdict("recommend", found | better)}
+    return found | better | {"verdict": verdict("recommended", found | better)}
 
 
 def _sample(found: dict[str, Any]) -> dict[str, Any]:
@@ -87,9 +105,8 @@ def _sample(found: dict[str, Any]) -> dict[str, Any]:
 def _unchanged(found: dict[str, Any]) -> dict[str, Any]:
     best = found["best"] | {
         "row": 0,
-        "point": STANDING,
+        "point": {key: CURRENT[key] for key in found["best"]["point"]},
         "changed": {},
-        "backtrader": None,
         "in_sample": found["defaults"]["in_sample"],
     }
     return found | {"best": best}
@@ -102,19 +119,13 @@ def _disagreeing(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
-    """A best set, and hardly a figure beside it."""
+    """A best parameter set, and hardly a figure about it."""
     missing: dict[str, Any] = dict.fromkeys(
-        ("verdict", "pbo", "deflated_sharpe", "superior_ability", "searched_gates")
+        ("verdict", "deflated_sharpe", "superior_ability", "searched_gates")
     )
     none = dict.fromkeys(FIGURES)
-    best = found["best"] | {
-        "in_sample": none,
-        "backtrader": None,
-        "agrees": None,
-        "equity_difference": None,
-        "orders_differ": None,
-        "intervals": {},
-    }
+    path = {name: None for name in FIGURES if name != "orders"}
+    best = found["best"] | {"in_sample": none, "equity_difference": None, "intervals": {}}
     step = {
         "first": "2018-09-18",
         "chosen": {},
@@ -123,17 +134,7 @@ def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
         "out_of_sample": None,
         "defaults": None,
     }
-    empty = {"days": [], "chosen": [], "defaults": []}
-    walked = {
-        "rolling": {
-            "steps": [step],
-            "figures": none,
-            "defaults": none,
-            "equity": empty,
-            "drift": {},
-        },
-        "anchored": None,
-    }
+    walk = EMPTY_WALK | {"steps": [step], "figures": path, "defaults": path}
     fold = {
         "event": "2016-11-11",
         "first": "2014-09-18",
@@ -141,58 +142,49 @@ def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
         "chosen": {},
         "in_sample": None,
         "out_of_sample": None,
+        "defaults": None,
+        "rank": None,
+        "won": False,
     }
     folds = {
-        "folds": [fold | {"defaults": None, "rank": None}],
+        "folds": [fold],
         "won": 0,
         "ahead": 0,
         "of": 1,
         "share": 0.0,
         "median_rank": None,
     }
-    harder = {
-        "name": "gate on IWM",
-        "why": "no prices of IWM",
-        "sharpe": None,
-        "cagr": None,
-        "max_drawdown": None,
-        "total_return": None,
-    }
     near = {"n": 3, "median": None, "worst": None, "best": None, "share_of_best": None}
-    robustness = {"neighbours": near, "importance": [], "heat_maps": [], "stress": [harder]}
-    found = (
+    results = dict.fromkeys(("sharpe", "cagr", "max_drawdown", "total_return"))
+    stress = [
+        {"name": "as it is", "why": ""} | results,
+        {"name": "gate on IWM", "why": "no prices of IWM"} | results,
+    ]
+    return (
         found
         | missing
         | {
             "best": best,
             "defaults": {"in_sample": none},
-            "walk_forward": walked,
+            "pbo": NO_SPLITS,
+            "walk_forward": {"rolling": walk, "anchored": EMPTY_WALK},
             "leave_one_breakout_out": folds,
+            "robustness": {"neighbours": near, "importance": [], "heat_maps": [], "stress": stress},
+            "kernel": {"sets": 3501, "seconds": None, "threads": 2, "microseconds_a_set": None},
+            "trials": {"n": 3501, "effective": None},
+            "events": [],
         }
     )
-    kernel = {"sets": 3501, "seconds": None, "threads": 2, "microseconds_a_set": None}
-    return found | {
-        "robustness": robustness,
-        "kernel": kernel,
-        "trials": {"n": 3501, "effective": None},
-        "events": [],
-    }
 
 
 def _nothing(found: dict[str, Any]) -> dict[str, Any]:
-    """No set kept the conditions: told are the settings as they stand."""
+    """No parameter set meets the constraints: the current settings are reported."""
     missing: dict[str, Any] = dict.fromkeys(
-        ("pbo", "deflated_sharpe", "superior_ability", "searched_gates")
+        ("deflated_sharpe", "superior_ability", "searched_gates")
     )
+    missing["pbo"] = NO_SPLITS
     best = _unchanged(found)["best"] | {"keeps_the_rule": False}
-    none = {
-        "steps": [],
-        "figures": None,
-        "defaults": None,
-        "drift": {},
-        "equity": {"days": [], "chosen": [], "defaults": []},
-    }
-    text = "Objective: no set met tune.min_orders and tune.max_drawdown, so none was chosen."
+    text = "Objective: no parameter set meets tune.min_orders and tune.max_drawdown."
     tests = [
         {
             "name": "objective",
@@ -204,7 +196,7 @@ def _nothing(found: dict[str, Any]) -> dict[str, Any]:
         }
     ]
     verdict = {
-        "word": "cannot be told",
+        "word": "inconclusive",
         "why": ["0 of 1 tests are passed. There is too little to judge by.", text],
         "tests": tests,
     }
@@ -223,26 +215,19 @@ def _nothing(found: dict[str, Any]) -> dict[str, Any]:
     }
     search = {
         "search": found["search"] | {"feasible": 0, "max_drawdown": 0.3},
-        "walk_forward": {"rolling": none, "anchored": none},
+        "walk_forward": {"rolling": EMPTY_WALK, "anchored": EMPTY_WALK},
     }
     return found | missing | search | {"verdict": verdict, "best": best}
 
 
-def _no_best(found: dict[str, Any]) -> dict[str, Any]:
-    """As little as there can be."""
-    missing: dict[str, Any] = dict.fromkeys(
-        (
-            "best",
-            "verdict",
-            "pbo",
-            "deflated_sharpe",
-            "superior_ability",
-            "searched_gates",
-            "walk_forward",
-        )
-    )
-    missing |= dict.fromkeys(("leave_one_breakout_out", "robustness"))
-    return found | missing
+def document_of(kind: str) -> TuneDocument:
+    """The document that tune.json of that kind holds."""
+    return parse(made(kind)[0])
+
+
+def with_parts(document: TuneDocument, **parts: Any) -> TuneDocument:
+    """The same document with other top-level parts, given as in JSON."""
+    return parse(document.to_json() | parts)
 
 
 KINDS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -250,9 +235,8 @@ KINDS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "recommended": _recommended,
     "sample": _sample,
     "one axis": lambda found: found,
-    "as it stands": _unchanged,
+    "current settings": _unchanged,
     "disagreeing": _disagreeing,
     "mostly null": _mostly_null,
     "nothing feasible": _nothing,
-    "no best": _no_best,
 }

@@ -57,7 +57,8 @@ class Opened:
 
 
 def cells(window: Page, label: str, column: int) -> list[str]:
-    read = "(rows, column) => rows.map((row) => row.cells[column].firstChild?.textContent.trim() ?? '')"
+    text = "row.cells[column].firstChild?.textContent.trim() ?? ''"
+    read = f"(rows, column) => rows.map((row) => {text})"
     return list(window.locator(f"[aria-label='{label}'] tbody tr").evaluate_all(read, column))
 
 

@@ -1,20 +1,27 @@
 """Run folders: whole or not at all, named after what was run, read again, listed."""
 
 import json
+import os
+import re
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.runs import folder as runs
+from backtests.runs import folder as run_folders
+from backtests.runs.backtest import backtest
+from backtests.runs.document import MetricsDocument
+from backtests.runs.writer import metrics_document
 from tests.scenes import random_backtest
 
-# --- whole or not at all -------------------------------------------------------------------------------------------------
+# --- whole or not at all --------------------------------------------------------------------------
 
 
 def test_a_folder_appears_when_all_is_written(tmp_path: Path) -> None:
-    with runs.new_folder(tmp_path / "a" / "run") as partial:
+    with run_folders.new_folder(tmp_path / "a" / "run") as partial:
         (partial / "file").write_text("content")
         assert not (tmp_path / "a" / "run").exists()
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["run"]
@@ -24,7 +31,7 @@ def test_a_folder_appears_when_all_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError, SystemExit])
 def test_what_is_interrupted_leaves_nothing(tmp_path: Path, failure: type[BaseException]) -> None:
     def fill() -> None:
-        with runs.new_folder(tmp_path / "run") as partial:
+        with run_folders.new_folder(tmp_path / "run") as partial:
             (partial / "metrics.json").write_text("{")
             raise failure
 
@@ -38,67 +45,137 @@ def test_a_folder_that_holds_something_is_refused_and_kept(tmp_path: Path) -> No
     (tmp_path / "run" / "mine").write_text("precious")
 
     def fill() -> None:
-        with runs.new_folder(tmp_path / "run"):
+        with run_folders.new_folder(tmp_path / "run"):
             pytest.fail("must not be reached")
 
-    with pytest.raises(runs.RunError, match="exists already"):
+    with pytest.raises(run_folders.RunError, match="exists already"):
         fill()
     assert (tmp_path / "run" / "mine").read_text() == "precious"
 
 
 def test_a_file_in_the_way_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("precious")
-    with pytest.raises(runs.RunError, match="exists already"), runs.new_folder(tmp_path / "run"):
+    with (
+        pytest.raises(run_folders.RunError, match="exists already"),
+        run_folders.new_folder(tmp_path / "run"),
+    ):
         pytest.fail("must not be reached")
     assert (tmp_path / "run").read_text() == "precious"
 
 
 def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    with runs.new_folder(tmp_path / "run") as partial:
+    with run_folders.new_folder(tmp_path / "run") as partial:
         (partial / "file").touch()
     assert (tmp_path / "run" / "file").exists()
 
 
+def left_by(pid: int, host: str = "") -> str:
+    """The name of a partial folder of the run "other"."""
+    return f".other.{pid}{host and '@'}{host}.partial"
+
+
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("host", ["", os.uname().nodename])
+def test_what_a_dead_process_left_is_removed_by_the_next_run(
+    host: str, dead: int, tmp_path: Path
+) -> None:
+    """With the name it had taken. Version 0.1 named no host."""
+    (tmp_path / left_by(dead, host)).mkdir()
+    (tmp_path / left_by(dead, host) / "run.log").touch()
+    (tmp_path / "other").mkdir()
+    with run_folders.new_folder(tmp_path / "run") as partial:
+        assert [path.name for path in tmp_path.iterdir()] == [partial.name]
+        (partial / "file").touch()
+
+
+def test_what_others_write_or_have_written_stays(dead: int, tmp_path: Path) -> None:
+    """Of a living process, of another machine, and a finished run under a dead one's name."""
+    names = (left_by(os.getppid()), left_by(dead, "elsewhere"), ".other.partial", "other")
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    (tmp_path / left_by(dead)).mkdir()
+    with run_folders.new_folder(tmp_path / "run") as partial:
+        (partial / "file").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "run"])
+
+
 def test_a_place_that_cannot_be_made_is_a_run_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(runs.RunError, match="file"), runs.new_folder(tmp_path / "file" / "run"):
+    with (
+        pytest.raises(run_folders.RunError, match="file"),
+        run_folders.new_folder(tmp_path / "file" / "run"),
+    ):
         pytest.fail("must not be reached")
 
 
 def test_what_was_left_by_a_kill_does_not_get_into_the_next_run(tmp_path: Path) -> None:
     (tmp_path / ".run.partial").mkdir()
     (tmp_path / ".run.partial" / "old").touch()
-    with runs.new_folder(tmp_path / "run") as partial:
+    with run_folders.new_folder(tmp_path / "run") as partial:
         (partial / "new").touch()
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["new"]
 
 
-# --- read and listed -----------------------------------------------------------------------------------------------------
+# --- read and listed ------------------------------------------------------------------------------
 
 
 def test_reading_gives_the_content_of_metrics(tmp_path: Path) -> None:
-    content = {"strategy": {"sharpe": 1.5}, "window": {}, "data": {}, "more": [1, None]}
+    document = random_document()
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "metrics.json").write_text(json.dumps(content))
-    assert runs.read(tmp_path / "run") == content
-    assert runs.listed(tmp_path) == [tmp_path / "run"]
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps(document.to_json()))
+    assert run_folders.read_run(tmp_path / "run") == document
+    assert run_folders.list_runs(tmp_path) == [tmp_path / "run"]
 
 
 def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
-    with pytest.raises(runs.RunError, match="no run folder"):
-        runs.read(tmp_path)
+    with pytest.raises(run_folders.RunError, match="no run folder"):
+        run_folders.read_run(tmp_path)
     for text in ("{", "[]", '{"strategy": {}}'):
         (tmp_path / "metrics.json").write_text(text)
-        with pytest.raises(runs.RunError, match="no run folder"):
-            runs.read(tmp_path)
+        with pytest.raises(run_folders.RunError, match="no run folder"):
+            run_folders.read_run(tmp_path)
+
+
+def random_document() -> MetricsDocument:
+    inputs = random_backtest(np.random.default_rng(5))
+    return metrics_document(backtest(inputs, with_benchmarks=False), [])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": 3}, "of version 3; this program reads versions up to 2"),
+        ({"events": None}, "events: "),
+        ({"more": 1}, "more: Extra inputs are not permitted"),
+        ({"verdict": {"word": "good", "why": ""}}, "verdict.word: "),
+    ],
+)
+def test_a_document_of_another_version_or_damaged_is_refused(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    content = random_document().to_json() | changes
+    (tmp_path / "metrics.json").write_text(json.dumps(content))
+    with pytest.raises(run_folders.RunError, match=re.escape(message)) as raised:
+        run_folders.read_run(tmp_path)
+    assert str(tmp_path / "metrics.json") in str(raised.value)
 
 
 def test_half_written_folders_are_not_listed(tmp_path: Path) -> None:
     for name in ("20200101T000000-backtest-aa", ".20200102T000000-backtest-bb.partial"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "metrics.json").write_text("{}")
-    assert [path.name for path in runs.listed(tmp_path)] == ["20200101T000000-backtest-aa"]
+    assert [path.name for path in run_folders.list_runs(tmp_path)] == [
+        "20200101T000000-backtest-aa"
+    ]
 
 
 def test_a_run_folder_has_time_command_and_a_hash_of_settings_and_data(
@@ -108,13 +185,13 @@ def test_a_run_folder_has_time_command_and_a_hash_of_settings_and_data(
     inputs = random_backtest(np.random.default_rng(3))
     settings, prices = inputs.settings, inputs.prices
     now = pd.Timestamp("2026-01-02 03:04:05", tz="UTC")
-    name = runs.run_folder("backtest", settings, prices, now)
-    assert name.parent == runs.RUNS
+    name = run_folders.make_run_folder("backtest", settings, prices, now)
+    assert name.parent == run_folders.RUNS
     assert name.name.startswith("20260102T030405-backtest-")
     assert (
-        runs.run_folder("backtest", settings, prices, now).name == f"{name.name}-2"
+        run_folders.make_run_folder("backtest", settings, prices, now).name == f"{name.name}-2"
     )  # begun in the same second: nobody writes over it
-    assert runs.run_folder("backtest", settings, prices, now).name == f"{name.name}-3"
+    assert run_folders.make_run_folder("backtest", settings, prices, now).name == f"{name.name}-3"
     other_settings = settings.model_copy(
         update={"costs": settings.costs.model_copy(update={"fee": 0.009})}
     )
@@ -126,15 +203,15 @@ def test_a_run_folder_has_time_command_and_a_hash_of_settings_and_data(
         len(
             {
                 name,
-                runs.run_folder("backtest", other_settings, prices, now),
-                runs.run_folder("backtest", settings, other_prices, now),
+                run_folders.make_run_folder("backtest", other_settings, prices, now),
+                run_folders.make_run_folder("backtest", settings, other_prices, now),
             }
         )
         == 3
     )
     assert not any(
         folder.name.endswith(("-2", "-3"))
-        for folder in runs.RUNS.iterdir()
+        for folder in run_folders.RUNS.iterdir()
         if not folder.name.startswith(name.name)
     )
 
@@ -144,12 +221,12 @@ def test_a_name_that_was_taken_for_nothing_is_given_back(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     inputs = random_backtest(np.random.default_rng(3))
-    folder = runs.run_folder(
+    folder = run_folders.make_run_folder(
         "backtest", inputs.settings, inputs.prices, pd.Timestamp("2026-01-02", tz="UTC")
     )
-    with pytest.raises(KeyboardInterrupt), runs.new_folder(folder):
+    with pytest.raises(KeyboardInterrupt), run_folders.new_folder(folder):
         raise KeyboardInterrupt
-    assert list(runs.RUNS.iterdir()) == []
+    assert list(run_folders.RUNS.iterdir()) == []
 
 
 def test_a_place_for_runs_that_cannot_be_written_is_a_run_error(
@@ -158,7 +235,7 @@ def test_a_place_for_runs_that_cannot_be_written_is_a_run_error(
     monkeypatch.chdir(tmp_path)
     Path("runs").write_text("in the way")
     inputs = random_backtest(np.random.default_rng(3))
-    with pytest.raises(runs.RunError, match=r"runs/.* cannot be written"):
-        runs.run_folder(
+    with pytest.raises(run_folders.RunError, match=r"runs/.* cannot be written"):
+        run_folders.make_run_folder(
             "backtest", inputs.settings, inputs.prices, pd.Timestamp("2026-01-02", tz="UTC")
         )

@@ -1,4 +1,4 @@
-"""What a run writes down: every field DESIGN section 7 names, and what a report is made from."""
+"""What a run writes: every field of its documents, and what a report is made from."""
 
 import csv
 import json
@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from backtests.performance import attribution
-from backtests.runs import folder as runs
-from backtests.runs import writer as record
+from backtests.runs import folder as run_folders
+from backtests.runs import writer
 from backtests.runs.backtest import Backtest, backtest
 from backtests.runs.caveats import caveats
 from brokers.orders.simulated import OrderRecord
@@ -35,6 +35,7 @@ FIGURES = [
 ]
 TOP = {
     *(
+        "version",
         "strategy",
         "benchmarks",
         "intervals",
@@ -74,7 +75,7 @@ def result() -> Backtest:
             len(found.run.orders) > 20
             and any(one.filled is None for one in found.run.orders)
             and len(inputs.coins) > 1
-            and found.events.spells
+            and found.events.gate_periods
         ):
             return found
     raise AssertionError("no such market")
@@ -83,8 +84,8 @@ def result() -> Backtest:
 @pytest.fixture(scope="module")
 def folder(result: Backtest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("runs") / "run"
-    with runs.new_folder(place) as partial:
-        record.write(result, caveats(result), partial)
+    with run_folders.new_folder(place) as partial:
+        writer.write_run(result, caveats(result), partial)
     return place
 
 
@@ -98,7 +99,7 @@ def columns(path: Path) -> list[str]:
         return next(csv.reader(file))
 
 
-# --- metrics.json --------------------------------------------------------------------------------------------------------
+# --- metrics.json ---------------------------------------------------------------------------------
 
 
 def strict(path: Path) -> Any:
@@ -142,9 +143,9 @@ def test_metrics_have_every_field(folder: Path, result: Backtest) -> None:
 
 
 def test_a_run_without_benchmarks_has_no_verdict_and_no_p(result: Backtest) -> None:
-    found = record.summary(backtest(result.inputs, with_benchmarks=False), [])
+    found = writer.metrics_document(backtest(result.inputs, with_benchmarks=False), []).to_json()
     assert (found["benchmarks"], found["random_gates"], found["verdict"]) == ({}, None, None)
-    assert found["strategy"] == record.summary(result, [])["strategy"]
+    assert found["strategy"] == writer.metrics_document(result, []).to_json()["strategy"]
 
 
 def test_settings_are_written_so_that_they_give_the_run_again(
@@ -155,15 +156,17 @@ def test_settings_are_written_so_that_they_give_the_run_again(
 
 
 def test_reading_gives_what_was_written(folder: Path, result: Backtest) -> None:
-    assert runs.read(folder)["order_list_hash"] == record.order_list_hash(result.run.orders)
-    assert runs.listed(folder.parent) == [folder]
+    document = run_folders.read_run(folder)
+    assert document.order_list_hash == writer.order_list_hash(result.run.orders)
+    assert document == writer.metrics_document(result, caveats(result))
+    assert run_folders.list_runs(folder.parent) == [folder]
 
 
 def test_an_interrupt_in_the_middle_of_writing_leaves_nothing(
     result: Backtest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
-    whole = record._write_csv
+    whole = writer._write_csv
 
     def interrupted(frame: pd.DataFrame, path: Path) -> None:
         if len(written) == 2:
@@ -171,11 +174,11 @@ def test_an_interrupt_in_the_middle_of_writing_leaves_nothing(
         written.append(path.name)
         whole(frame, path)
 
-    monkeypatch.setattr(record, "_write_csv", interrupted)
+    monkeypatch.setattr(writer, "_write_csv", interrupted)
 
     def fill() -> None:
-        with runs.new_folder(tmp_path / "run") as partial:
-            record.write(result, [], partial)
+        with run_folders.new_folder(tmp_path / "run") as partial:
+            writer.write_run(result, [], partial)
 
     with pytest.raises(KeyboardInterrupt):
         fill()
@@ -183,7 +186,7 @@ def test_an_interrupt_in_the_middle_of_writing_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-# --- what a run stands beside ----------------------------------------------------------------------------------------------
+# --- comparison -----------------------------------------------------------------------------------
 
 
 def test_every_curve_has_intervals_that_are_intervals(folder: Path) -> None:
@@ -199,12 +202,12 @@ def test_every_curve_has_intervals_that_are_intervals(folder: Path) -> None:
 def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(
     folder: Path, result: Backtest
 ) -> None:
-    from backtests.statistics.bootstrap import interval, resampled
+    from backtests.statistics.bootstrap import interval, resample
 
     curves = pd.read_csv(folder / "curves.csv")
     found = strict(folder / "metrics.json")["intervals"]
     values = curves[list(found)].to_numpy()
-    draws = resampled(values[1:] / values[:-1] - 1, result.inputs.settings.backtest.seed)
+    draws = resample(values[1:] / values[:-1] - 1, result.inputs.settings.backtest.seed)
     for column, name in enumerate(found):
         for figure, bounds in found[name].items():
             assert bounds == pytest.approx(
@@ -212,14 +215,14 @@ def test_intervals_are_the_bootstraps_of_the_curves_in_the_file(
             ), f"{name}: {figure}"
 
 
-def test_without_each_rule_has_the_figures_of_the_kernel(folder: Path, result: Backtest) -> None:
+def test_ablation_has_the_figures_of_the_kernel(folder: Path, result: Backtest) -> None:
     found = strict(folder / "metrics.json")
     assert result.comparison
     assert [(one["rule"], one["text"]) for one in found["without"]] == [
-        (one.rule, one.text) for one in result.comparison.without
+        (ablation.rule, ablation.text) for ablation in result.comparison.ablation
     ]
     for one in found["without"]:
-        assert list(one) == ["rule", "text", *FIGURES]
+        assert set(one) == {"rule", "text", *FIGURES}
     whole = found["without"][0]
     assert (whole["rule"], whole["orders"]) == ("", found["strategy"]["orders"])
     for name in FIGURES:
@@ -231,7 +234,7 @@ def test_profit_and_interest_add_up_to_what_was_gained(folder: Path, result: Bac
     profit = found["profit"]
     assert profit["coins"] == list(result.inputs.coins)
     assert list(profit["spells"]) == [
-        spell["opened"][:10] for spell in found["events"]["spells"]
+        gate_period["opened"][:10] for gate_period in found["events"]["spells"]
     ] + [attribution.OUTSIDE]
     assert all(len(row) == len(profit["coins"]) for row in profit["spells"].values())
     values = result.equity["value"]
@@ -247,7 +250,9 @@ def test_interest_is_what_cash_earned_and_nothing_else(cash_yield: float) -> Non
         gate_rows([0.0] * 3, ends(3)).assign(after_base=False),
     )
     inputs = written({"BTC": frame}, table, {"costs.cash_yield": cash_yield})
-    profit = record.summary(backtest(inputs, with_benchmarks=False), [])["profit"]
+    profit = writer.metrics_document(backtest(inputs, with_benchmarks=False), []).to_json()[
+        "profit"
+    ]
     assert profit["spells"] == {attribution.OUTSIDE: [0.0]}
     assert profit["interest"] == pytest.approx(
         1000.0 * (1 + cash_yield) ** (2 / 365) - 1000.0, abs=1e-9
@@ -275,9 +280,9 @@ def test_gates_without_a_ratio_are_left_out_and_do_not_spoil_the_order(result: B
         own_sharpe=float("nan"),
         p_sharpe=None,
     )
-    found = record.summary(
+    found = writer.metrics_document(
         result._replace(comparison=result.comparison._replace(random_gates=spoiled)), []
-    )["random_gates"]
+    ).to_json()["random_gates"]
     assert found["sharpes"] == [-1.0, 0.5, 1.0, 2.0]
     assert found["own_sharpe"] is None
     json.dumps(found, allow_nan=False)
@@ -291,12 +296,12 @@ def test_real_prices_are_no_sample(folder: Path) -> None:
 
 def test_a_sample_run_says_so_everywhere_and_has_neither_verdict_nor_p(result: Backtest) -> None:
     prices = result.inputs.prices._replace(sample=True, fallback="Yahoo cannot be reached")
-    found = record.summary(backtest(result.inputs._replace(prices=prices)), [])
+    found = writer.metrics_document(backtest(result.inputs._replace(prices=prices)), []).to_json()
     assert (found["sample"], found["fallback"]) == (True, "Yahoo cannot be reached")
     assert {one["sample"] for one in found["data"].values()} == {True}
     assert (found["verdict"], found["random_gates"]) == (None, None)
     assert len(found["benchmarks"]) >= 7 and found["intervals"] and found["without"]
-    assert found["strategy"] == record.summary(result, [])["strategy"]
+    assert found["strategy"] == writer.metrics_document(result, []).to_json()["strategy"]
 
 
 def test_curves_are_the_last_bars_of_the_days(folder: Path, result: Backtest) -> None:
@@ -330,7 +335,7 @@ def test_an_intraday_run_has_a_curve_row_a_day(tmp_path: Path) -> None:
         {"exchange.timeframe": "1h"},
         hour,
     )
-    record.write(backtest(inputs, with_benchmarks=False), [], tmp_path)
+    writer.write_run(backtest(inputs, with_benchmarks=False), [], tmp_path)
     assert [row["time"] for row in rows(tmp_path / "curves.csv")] == [
         f"2020-01-0{day}T0{hours}:00:00Z" for day, hours in ((2, 0), (3, 0), (3, 1))
     ]
@@ -338,7 +343,7 @@ def test_an_intraday_run_has_a_curve_row_a_day(tmp_path: Path) -> None:
 
 
 def test_a_run_without_benchmarks_writes_its_own_curve(result: Backtest, tmp_path: Path) -> None:
-    record.write(backtest(result.inputs, with_benchmarks=False), [], tmp_path)
+    writer.write_run(backtest(result.inputs, with_benchmarks=False), [], tmp_path)
     assert columns(tmp_path / "curves.csv") == [
         "time",
         "strategy",
@@ -354,7 +359,7 @@ def test_a_run_without_benchmarks_writes_its_own_curve(result: Backtest, tmp_pat
     assert found["profit"]["coins"]
 
 
-# --- CSV -----------------------------------------------------------------------------------------------------------------
+# --- CSV ------------------------------------------------------------------------------------------
 
 
 def test_columns_and_their_order(folder: Path, result: Backtest) -> None:
@@ -445,7 +450,7 @@ def test_missing_numbers_are_empty_cells(folder: Path) -> None:
             }, name
 
 
-# --- identity ------------------------------------------------------------------------------------------------------------
+# --- identity -------------------------------------------------------------------------------------
 
 ORDERS = [
     OrderRecord(1_577_923_200, 1_578_009_600, "BTC", 1.5, 100.0, 0.15, "filled"),
@@ -454,7 +459,7 @@ ORDERS = [
 
 
 def test_equal_orders_have_equal_hashes() -> None:
-    assert record.order_list_hash(list(ORDERS)) == record.order_list_hash(
+    assert writer.order_list_hash(list(ORDERS)) == writer.order_list_hash(
         [OrderRecord(*order) for order in ORDERS]
     )
 
@@ -474,14 +479,14 @@ def test_equal_orders_have_equal_hashes() -> None:
     ids=str,
 )
 def test_any_change_of_an_order_changes_the_hash(change: dict[str, Any]) -> None:
-    assert record.order_list_hash(
+    assert writer.order_list_hash(
         [ORDERS[0]._replace(**change), ORDERS[1]]
-    ) != record.order_list_hash(ORDERS)
+    ) != writer.order_list_hash(ORDERS)
 
 
 def test_order_and_number_of_orders_change_the_hash() -> None:
     hashes = {
-        record.order_list_hash(orders)
+        writer.order_list_hash(orders)
         for orders in (ORDERS, ORDERS[::-1], ORDERS[:1], [*ORDERS, ORDERS[0]], [])
     }
     assert len(hashes) == 5

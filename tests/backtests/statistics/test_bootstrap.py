@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backtests.performance.metrics import sharpe
-from backtests.statistics.bootstrap import DRAWS, LEVEL, Interval, interval, resampled
+from backtests.statistics.bootstrap import DRAWS, LEVEL, Interval, interval, resample
 from backtests.statistics.bootstrap import sharpe_difference as difference_of
 
 
@@ -14,7 +14,7 @@ def drawn(seed: int, days: int = 500, mean: float = 0.001) -> np.ndarray:
 
 def sharpe_difference(first: np.ndarray, second: np.ndarray, seed: int) -> Interval:
     both = np.column_stack((first, second))
-    return difference_of(both, 0, 1, resampled(both, seed))
+    return difference_of(both, 0, 1, resample(both, seed))
 
 
 def ratio(daily: np.ndarray) -> float:
@@ -50,7 +50,9 @@ def test_sides_exchanged_turn_the_interval_round() -> None:
 
 
 def test_days_are_drawn_in_pairs() -> None:
-    """Twice the same returns with a shift of the mean: drawn apart, the interval would be as wide as for strangers."""
+    """Twice the same returns with a shift of the mean: drawn apart, the interval would be as wide
+    as for strangers.
+    """
     one = drawn(4)
     paired = sharpe_difference(one + 0.001, one, 1)
     strangers = sharpe_difference(one + 0.001, drawn(5), 1)
@@ -65,7 +67,9 @@ def test_a_side_without_variation_counts_as_zero() -> None:
 
 
 def test_the_width_of_independent_days_is_the_textbooks() -> None:
-    """For independent normal days the standard error of a yearly Sharpe ratio is about sqrt(365 / days); two strangers add up."""
+    """For independent normal days the standard error of a yearly Sharpe ratio is about sqrt(365 /
+    days); two strangers add up.
+    """
     days = 4000
     widths = []
     for seed in range(4):
@@ -75,7 +79,9 @@ def test_the_width_of_independent_days_is_the_textbooks() -> None:
 
 
 def test_equal_strategies_are_seldom_told_apart() -> None:
-    """Two strangers of one mean: at most 15 % of 95 % intervals exclude zero (a block bootstrap of short series is a little too narrow)."""
+    """Two strangers of one mean: at most 15 % of 95 % intervals exclude zero (a block bootstrap of
+    short series is a little too narrow).
+    """
     wrong = 0
     for seed in range(60):
         got = sharpe_difference(drawn(100 + seed, 700), drawn(300 + seed, 700), seed)
@@ -84,7 +90,9 @@ def test_equal_strategies_are_seldom_told_apart() -> None:
 
 
 def test_blocks_widen_the_interval_of_days_that_cling_together() -> None:
-    """Runs of 30 equal days hold 30 times less information: the interval must be several times as wide as for days apart."""
+    """Runs of 30 equal days hold 30 times less information: the interval must be several times as
+    wide as for days apart.
+    """
     random = np.random.default_rng(7)
     clinging = np.repeat(random.normal(0.001, 0.02, 60), 30)
     apart = random.permutation(clinging)
@@ -93,7 +101,8 @@ def test_blocks_widen_the_interval_of_days_that_cling_together() -> None:
     assert wide.high - wide.low > 2.5 * (narrow.high - narrow.low)
 
 
-# --- each figure's own interval ----------------------------------------------------------------------------------------------
+# --- each figure's own interval
+# ----------------------------------------------------------------------------------------------
 
 MEAN, DEVIATION, YEARS = 0.0012, 0.03, 10  # of daily log returns
 TRUE_SHARPE = (
@@ -106,12 +115,14 @@ BINOMIAL_99 = 2.5758
 
 
 def covered(histories: int, seed: int) -> dict[str, float]:
-    """Share of simulated histories of independent log-normal days whose interval holds the true figure."""
+    """Share of simulated histories of independent log-normal days whose interval holds the true
+    figure.
+    """
     truth = {"sharpe": TRUE_SHARPE, "cagr": TRUE_CAGR}
     inside = dict.fromkeys(truth, 0)
     for number in range(histories):
         random = np.random.default_rng((seed, number))
-        draws = resampled(np.exp(random.normal(MEAN, DEVIATION, (365 * YEARS, 1))) - 1, number)
+        draws = resample(np.exp(random.normal(MEAN, DEVIATION, (365 * YEARS, 1))) - 1, number)
         for figure, true in truth.items():
             low, high = interval(getattr(draws, figure)[:, 0])
             inside[figure] += low <= true <= high
@@ -119,7 +130,8 @@ def covered(histories: int, seed: int) -> dict[str, float]:
 
 
 def assert_nominal(shares: dict[str, float], histories: int) -> None:
-    """Were each interval right with probability 0.95, the share would lie within 0.95 +- 2.5758 * sqrt(0.95 * 0.05 / n) in 99 of 100 cases:
+    """Were each interval right with probability 0.95, the share would lie within 0.95 +- 2.5758 *
+    sqrt(0.95 * 0.05 / n) in 99 of 100 cases:
 
     0.918 to 0.982 for 300 histories, 0.887 to 1 for 80.
     """
@@ -146,8 +158,8 @@ def test_the_true_figures_are_those_of_very_long_histories() -> None:
 def test_growth_and_drawdown_of_equal_days_by_hand() -> None:
     """Whatever days are drawn, they are the same 400 returns."""
     rising, falling = (
-        resampled(np.full((400, 1), 0.001), 1),
-        resampled(np.full((400, 1), -0.001), 1),
+        resample(np.full((400, 1), 0.001), 1),
+        resample(np.full((400, 1), -0.001), 1),
     )
     assert rising.cagr == pytest.approx(1.001**365 - 1, rel=1e-9)
     assert (rising.max_drawdown == 0.0).all()
@@ -158,7 +170,7 @@ def test_growth_and_drawdown_of_equal_days_by_hand() -> None:
 
 def test_curves_of_a_draw_have_the_same_days() -> None:
     one = drawn(8)
-    draws = resampled(np.column_stack((one, one, 0.5 * one, -one)), 3)
+    draws = resample(np.column_stack((one, one, 0.5 * one, -one)), 3)
     for figure in draws:
         np.testing.assert_array_equal(figure[:, 0], figure[:, 1])
     np.testing.assert_allclose(
@@ -170,14 +182,14 @@ def test_curves_of_a_draw_have_the_same_days() -> None:
 
 def test_a_curve_is_drawn_alike_whoever_stands_beside_it() -> None:
     one, other = drawn(8), drawn(9)
-    alone, beside = resampled(one[:, None], 4), resampled(np.column_stack((other, one)), 4)
+    alone, beside = resample(one[:, None], 4), resample(np.column_stack((other, one)), 4)
     for mine, both in zip(alone, beside, strict=True):
         np.testing.assert_array_equal(mine[:, 0], both[:, 1])
 
 
 def test_drawdowns_lie_between_nothing_and_all() -> None:
     wild = np.random.default_rng(2).normal(0.0, 0.1, (800, 3)).clip(-0.9)
-    draws = resampled(wild, 5).max_drawdown
+    draws = resample(wild, 5).max_drawdown
     assert draws.shape == (DRAWS, 3)
     assert (draws >= -wild.min(axis=0) - 1.0).all() and (draws <= 1.0).all()
     assert (draws > 0.0).all()
@@ -189,20 +201,22 @@ def test_drawdowns_lie_between_nothing_and_all() -> None:
 
 def test_no_risk_no_drawdown_and_no_ratio() -> None:
     """Cash: nothing to resample, and no noise where nothing varies."""
-    draws = resampled(np.zeros((500, 1)), 1)
+    draws = resample(np.zeros((500, 1)), 1)
     for figure in draws:
         assert (figure == 0.0).all()
 
 
 @pytest.mark.parametrize("daily", [0.00013, 0.003, -0.01])
 def test_interest_alone_is_no_ratio_of_a_billion(daily: float) -> None:
-    """A curve that grows by the same share every day varies by rounding only, as metrics says: it has no Sharpe ratio."""
+    """A curve that grows by the same share every day varies by rounding only, as metrics says: it
+    has no Sharpe ratio.
+    """
     equity = 1e5 * (1 + daily) ** np.arange(1500)
     returns = (equity[1:] / equity[:-1] - 1)[:, None]
     assert sharpe(returns[:, 0]) is None
-    assert (resampled(returns, 1).sharpe == 0.0).all()
+    assert (resample(returns, 1).sharpe == 0.0).all()
     apart = np.random.default_rng(3).permutation(returns.ravel())
-    assert (resampled(apart[:, None], 2).sharpe == 0.0).all()
+    assert (resample(apart[:, None], 2).sharpe == 0.0).all()
 
 
 def test_the_interval_holds_the_named_share_of_the_draws() -> None:

@@ -1,4 +1,6 @@
-"""Backtest overfitting: against exact enumeration, on noise, on planted skill, and where nothing varies."""
+"""Backtest overfitting: against exact enumeration, on noise, on planted skill, and where nothing
+varies.
+"""
 
 from fractions import Fraction
 from itertools import combinations
@@ -36,7 +38,7 @@ def noise(seed: int, days: int, sets: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(0.0, 0.02, (days, sets))
 
 
-# --- against enumeration -----------------------------------------------------------------------------------------------------
+# against enumeration
 
 
 def exact_score(returns: list[int], exposed: list[bool]) -> Fraction:
@@ -50,7 +52,9 @@ def exact_score(returns: list[int], exposed: list[bool]) -> Fraction:
 def enumerated(
     returns: np.ndarray, exposed: np.ndarray, blocks: int
 ) -> dict[int, tuple[int, float, float, Fraction]]:
-    """For each split that counts: the set chosen, its two scores, and its average rank over sets + 1."""
+    """For each split that counts: the set chosen, its two scores, and its average rank over sets +
+    1.
+    """
     edges = block_edges(len(returns), blocks)
     sets = returns.shape[1]
     found = {}
@@ -123,7 +127,8 @@ def test_every_split_is_as_enumerated_in_whole_numbers(data: st.DataObject) -> N
 
 
 def test_two_sets_that_change_places_by_hand() -> None:
-    """Each is best in one block and worst in the other: whoever is chosen ends last of two, w = 1 / 3, ln(w / (1 - w)) = -ln 2.
+    """Each is best in one block and worst in the other: whoever is chosen ends last of two, w = 1 /
+    3, ln(w / (1 - w)) = -ln 2.
 
     Mean 0.02 and deviation sqrt(2) * 0.01 in the good block, the same below zero in the bad one.
     """
@@ -173,13 +178,15 @@ def test_splits_are_all_halves_with_their_counterparts(blocks: int) -> None:
     assert (splits.masks + splits.masks[splits.complement] == 2**blocks - 1).all()
 
 
-# --- what it says of searches ------------------------------------------------------------------------------------------------
+# what it says of searches
 
 
 def test_on_noise_the_best_in_sample_is_anywhere_out_of_sample() -> None:
-    """In independent studies a split's best is in the lower half with probability 1/2: within the 99 % band of a coin thrown as often.
+    """In independent studies a split's best is in the lower half with probability 1/2: within the
+    99 % band of a coin thrown as often.
 
-    The splits of one study hang together, so each study gives one split to the count; its mean PBO can only scatter less.
+    The splits of one study hang together, so each study gives one split to the count; its mean PBO
+    can only scatter less.
     """
     studies = 300
     results = [studied(noise(seed, 96, 10), 6) for seed in range(studies)]
@@ -204,7 +211,9 @@ def test_a_set_with_skill_is_found_again() -> None:
 
 
 def test_a_set_fitted_to_half_the_history_is_unmasked() -> None:
-    """Sets that each shine in one block and lose in the others: what was best in sample has used up its luck."""
+    """Sets that each shine in one block and lose in the others: what was best in sample has used up
+    its luck.
+    """
     daily = noise(4, 800, 8) - 0.002
     for one, (begin, end) in enumerate(
         zip(block_edges(800, 8)[:-1], block_edges(800, 8)[1:], strict=True)
@@ -215,11 +224,13 @@ def test_a_set_fitted_to_half_the_history_is_unmasked() -> None:
     assert result.probability_of_loss > 0.95
 
 
-# --- where nothing varies ----------------------------------------------------------------------------------------------------
+# where nothing varies
 
 
 def test_splits_in_which_nobody_held_anything_are_dropped_and_counted() -> None:
-    """Exposed in blocks 0 and 1 of 4 only: the splits {0, 1} and {2, 3} have an empty half, the other 4 of 6 count."""
+    """Exposed in blocks 0 and 1 of 4 only: the splits {0, 1} and {2, 3} have an empty half, the
+    other 4 of 6 count.
+    """
     daily = noise(6, 80, 3)
     exposed = np.zeros_like(daily, dtype=bool)
     exposed[:40, 1] = True
@@ -238,13 +249,15 @@ def test_a_single_exposed_block_tells_nothing() -> None:
 
 @pytest.mark.parametrize("daily_yield", [0.00013, 0.003, 0.02])
 def test_interest_alone_is_no_ratio_of_a_billion(daily_yield: float) -> None:
-    """Growth by the same share every day varies by rounding only: ratio 0, held or not, so the set that earns its risk is the best."""
+    """Growth by the same share every day varies by rounding only: ratio 0, held or not, so the set
+    that earns its risk is the best.
+    """
     equity = 1e5 * (1 + daily_yield) ** np.arange(401)
     worker = noise(8, 400, 1)[:, 0] + 0.01
     daily = np.column_stack((equity[1:] / equity[:-1] - 1, worker, np.full(400, daily_yield)))
     for held in (False, True):
         result = studied(
-            daily, 8, np.column_stack((np.full(400, held), np.full(400, True), np.full(400, held)))
+            daily, 8, np.column_stack((np.full(400, held), np.ones(400, bool), np.full(400, held)))
         )
         assert (result.chosen == 1).all()
         assert result.pbo == 0.0
@@ -252,22 +265,26 @@ def test_interest_alone_is_no_ratio_of_a_billion(daily_yield: float) -> None:
 
 def test_interest_that_varies_is_no_skill_of_one_who_held_nothing() -> None:
     daily = np.column_stack((np.tile([0.0001, 0.00011], 40), noise(8, 80, 1)[:, 0] + 0.01))
-    exposed = np.column_stack((np.full(80, False), np.full(80, True)))
+    exposed = np.column_stack((np.zeros(80, bool), np.ones(80, bool)))
     assert (studied(daily, 4, exposed).chosen == 1).all()
     assert (studied(daily, 4).chosen == 0).all()  # had it held coins, that would be a ratio of 400
 
 
 def test_equals_share_their_rank() -> None:
-    """Four sets, two of them flat: when the winner is flat out of sample it ties with the two, above a loser and below nobody or one."""
+    """Four sets, two of them flat: when the winner is flat out of sample it ties with the two,
+    above a loser and below nobody or one.
+    """
     daily = np.zeros((40, 4))
     daily[:20, 0] = np.tile([0.03, 0.01], 10)  # holds in block 0 only
     daily[:, 1] = np.tile([-0.03, -0.01], 20)  # always loses
     exposed = daily != 0
     result = studied(daily, 2, exposed)
     by_mask = dict(zip(all_splits(2).masks.tolist(), result.logits, strict=True))
-    # Out of sample in block 1: set 1 loses, sets 0, 2 and 3 are flat on ranks 2, 3, 4: average 3 of 5.
+    # Out of sample in block 1: set 1 loses, sets 0, 2 and 3 are flat on ranks 2, 3, 4: average 3 of
+    # 5.
     assert by_mask[1] == pytest.approx(log(3 / 2))
-    # In block 1 sets 0, 2 and 3 are equally flat and set 0 is the first; in block 0 it is the best of all: rank 4 of 5.
+    # In block 1 sets 0, 2 and 3 are equally flat and set 0 is the first; in block 0 it is the best
+    # of all: rank 4 of 5.
     assert by_mask[2] == pytest.approx(log(4))
     assert result.chosen.tolist() == [0, 0]
 
@@ -278,7 +295,7 @@ def test_copies_end_at_the_median_and_say_so() -> None:
     assert (result.chosen == 0).all()
 
 
-# --- invariances -------------------------------------------------------------------------------------------------------------
+# invariances
 
 
 def test_the_order_of_sets_changes_nothing_but_their_numbers() -> None:
@@ -315,7 +332,7 @@ def test_blocks_are_as_equal_as_days_allow() -> None:
     assert sums.exposed[0].tolist() == [0, 3, 2, 3]
 
 
-# --- refusals ----------------------------------------------------------------------------------------------------------------
+# refusals
 
 
 def flat(sets: int, blocks: int) -> BlockSums:

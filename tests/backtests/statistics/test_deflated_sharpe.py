@@ -1,4 +1,6 @@
-"""Sharpe ratios of one record and of the best of many: published examples, planted searches, and how often luck gets through."""
+"""Sharpe ratios of one record and of the best of many: published examples, planted searches, and
+how often luck gets through.
+"""
 
 from math import e, sqrt
 from statistics import NormalDist
@@ -29,14 +31,16 @@ def noise(seed: int, days: int, sets: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(0.0, 0.02, (days, sets))
 
 
-# --- published examples ------------------------------------------------------------------------------------------------------
+# published examples
 
 
 def test_the_deflated_ratio_of_bailey_and_lopez_de_prado_2014() -> None:
-    """Their numerical example: the best of 100 tries has a yearly ratio of 2.5 over 5 years of 250 days, skewness -3, kurtosis 10;
+    """Their numerical example: the best of 100 tries has a yearly ratio of 2.5 over 5 years of 250
+    days, skewness -3, kurtosis 10;
 
-    the tries' yearly ratios have variance 1/2. They find an expected maximum of 0.1132 a day and a deflated ratio of 0.9004,
-    below 95 %; after 46 tries it would have been 0.9505; with normal returns 88 tries would have left as much.
+    the tries' yearly ratios have variance 1/2. They find an expected maximum of 0.1132 a day and a
+    deflated ratio of 0.9004, below 95 %; after 46 tries it would have been 0.9505; with normal
+    returns 88 tries would have left as much.
     """
     variance = 0.5 / 250
     best = TrackRecord(2.5 / sqrt(250), 1250, -3.0, 10.0)
@@ -59,8 +63,8 @@ def test_the_deflated_ratio_of_bailey_and_lopez_de_prado_2014() -> None:
 def test_the_probabilistic_ratio_of_bailey_and_lopez_de_prado_2012() -> None:
     """Their hedge fund: 24 months with a monthly ratio of 0.458, skewness -2.448, kurtosis 10.164.
 
-    Taken for normal, 98.2 % sure of skill: 0.458 * sqrt(23 / (1 + 0.458 ** 2 / 2)) = 2.090. With its shape 91.3 %:
-    0.458 * sqrt(23 / (1 + 2.448 * 0.458 + 9.164 / 4 * 0.458 ** 2)) = 1.362.
+    Taken for normal, 98.2 % sure of skill: 0.458 * sqrt(23 / (1 + 0.458 ** 2 / 2)) = 2.090. With
+    its shape 91.3 %: 0.458 * sqrt(23 / (1 + 2.448 * 0.458 + 9.164 / 4 * 0.458 ** 2)) = 1.362.
     """
     assert PHI(2.090) == pytest.approx(0.982, abs=5e-4)
     assert round(probabilistic_sharpe(TrackRecord(0.458, 24)), 3) == 0.982
@@ -75,9 +79,11 @@ def test_the_probabilistic_ratio_of_bailey_and_lopez_de_prado_2012() -> None:
 def test_the_minimum_track_records_of_bailey_and_lopez_de_prado_2012(
     periods: int, skewness: float, kurtosis: float, years: float
 ) -> None:
-    """To be 95 % sure that a yearly ratio of 2 is above 1: normal returns seen daily, weekly, monthly, and a typical hedge fund's.
+    """To be 95 % sure that a yearly ratio of 2 is above 1: normal returns seen daily, weekly,
+    monthly, and a typical hedge fund's.
 
-    Daily: (1 + (1 + 4 / 252 / 2) * (1.6449 * sqrt(252)) ** 2) / 252 = (1 + 1.00794 * 681.8) / 252 = 2.73 years.
+    Daily: (1 + (1 + 4 / 252 / 2) * (1.6449 * sqrt(252)) ** 2) / 252 = (1 + 1.00794 * 681.8) / 252 =
+    2.73 years.
     """
     ratio, benchmark = 2 / sqrt(periods), 1 / sqrt(periods)
     needed = minimum_track_record(TrackRecord(ratio, 100, skewness, kurtosis), benchmark)
@@ -87,11 +93,13 @@ def test_the_minimum_track_records_of_bailey_and_lopez_de_prado_2012(
     assert needed == pytest.approx(1 + spread * (1.6448536 / (ratio - benchmark)) ** 2, rel=1e-7)
 
 
-# --- one record --------------------------------------------------------------------------------------------------------------
+# one record
 
 
 def test_a_record_is_told_by_its_moments() -> None:
-    """Three days of -1 % and one of 7 %: mean 1 %, squares (4 + 4 + 4 + 36) / 4 = 12, cubes (-24 + 216) / 4 = 48, fourths (48 + 1296) / 4 = 336."""
+    """Three days of -1 % and one of 7 %: mean 1 %, squares (4 + 4 + 4 + 36) / 4 = 12, cubes (-24 +
+    216) / 4 = 48, fourths (48 + 1296) / 4 = 336.
+    """
     record = track_record(np.array([-0.01, -0.01, -0.01, 0.07]))
     assert record is not None
     assert record.days == 4
@@ -157,7 +165,9 @@ def test_a_shape_no_returns_can_have_is_refused() -> None:
 
 
 def test_the_probability_is_right_as_often_as_it_says() -> None:
-    """600 records of 500 normal days whose true ratio is 0.05: the share of them surer than 95 % that it is above 0.05 is 5 %."""
+    """600 records of 500 normal days whose true ratio is 0.05: the share of them surer than 95 %
+    that it is above 0.05 is 5 %.
+    """
     sure = [
         probabilistic_sharpe(track_record(noise(seed, 500, 1)[:, 0] + 0.001), 0.05) > 0.95
         for seed in range(600)
@@ -165,14 +175,16 @@ def test_the_probability_is_right_as_often_as_it_says() -> None:
     assert np.mean(sure) == pytest.approx(0.05, abs=2.5758 * sqrt(0.05 * 0.95 / 600))
 
 
-# --- the best of many --------------------------------------------------------------------------------------------------------
+# the best of many
 
 
 @pytest.mark.parametrize(
     ("trials", "allowed"), [(2, 0.08), (3, 0.03), (10, 0.03), (30, 0.03), (100, 0.01), (1000, 0.01)]
 )
 def test_the_expected_maximum_is_near_the_exact_one(trials: int, allowed: float) -> None:
-    """The mean of the highest of n is the integral of 1 - F ** n above 0 minus that of F ** n below."""
+    """The mean of the highest of n is the integral of 1 - F ** n above 0 minus that of F ** n
+    below.
+    """
     z = np.linspace(-9, 9, 20_001)
     distribution = np.array([PHI(value) for value in z]) ** trials
     exact = np.trapezoid(np.where(z > 0, 1 - distribution, -distribution), z)
@@ -187,7 +199,9 @@ def test_the_expected_maximum_rises_from_nothing_without_a_step() -> None:
 
 
 def grouped(seed: int, days: int, groups: int, size: int, apart: float = 0.0) -> np.ndarray:
-    """Sets in groups of copies, or nearly: each with a deviation of its own of `apart` times the group's."""
+    """Sets in groups of copies, or nearly: each with a deviation of its own of `apart` times the
+    group's.
+    """
     return np.repeat(noise(seed, days, groups), size, axis=1) + apart * noise(
         seed + 1000, days, groups * size
     )
@@ -203,7 +217,9 @@ def test_copies_are_one_try() -> None:
 
 @pytest.mark.parametrize("sets", [2, 10, 100])
 def test_strangers_are_as_many_tries_as_there_are(sets: int) -> None:
-    """Below by what the published approximation of the maximum is above the exact one, at most a tenth."""
+    """Below by what the published approximation of the maximum is above the exact one, at most a
+    tenth.
+    """
     assert effective_trials(noise(2, 1000, sets), sets, 1) == pytest.approx(sets, rel=0.12)
 
 
@@ -220,7 +236,9 @@ def test_of_strangers_a_sample_stands_for_all() -> None:
 
 @pytest.mark.parametrize("likeness", [0.5, 0.9])
 def test_what_sets_share_does_not_hide_what_they_do_not(likeness: float) -> None:
-    """With a common part of variance c, the highest of 100 is sqrt(1 - c) times that of 100 strangers: they must say so together."""
+    """With a common part of variance c, the highest of 100 is sqrt(1 - c) times that of 100
+    strangers: they must say so together.
+    """
     daily = sqrt(likeness) * noise(5, 1500, 1) + sqrt(1 - likeness) * noise(6, 1500, 100)
     assert expected_maximum(effective_trials(daily, 100, 1)) == pytest.approx(
         sqrt(1 - likeness) * expected_maximum(100), rel=0.05
@@ -276,7 +294,9 @@ def test_a_study_is_held_against_what_luck_would_show() -> None:
 
 
 def test_sets_that_are_much_alike_do_not_count_their_likeness_twice() -> None:
-    """Copies of one set have no variance among them; a single try still scatters by 1 / (days - 1). One try: nothing to deflate."""
+    """Copies of one set have no variance among them; a single try still scatters by 1 / (days - 1).
+    One try: nothing to deflate.
+    """
     daily = grouped(10, 800, 1, 20)
     got = studied(daily)
     assert got.variance == 1 / 799
@@ -290,7 +310,9 @@ def test_sets_that_are_much_alike_do_not_count_their_likeness_twice() -> None:
 def test_luck_seldom_passes_however_hard_one_searches(
     likeness: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """100 searches among 30 sets without skill: at most 5 % of the best seem sure, within the 99 % band; undeflated, many do."""
+    """100 searches among 30 sets without skill: at most 5 % of the best seem sure, within the 99 %
+    band; undeflated, many do.
+    """
     monkeypatch.setattr(deflated, "DRAWS", 500)
     searches = 100
     passed, undeflated = 0, 0

@@ -1,13 +1,15 @@
-"""Intervals of a return path's figures: the figures are the run's own, the intervals those of the draws."""
+"""Intervals of a return path's figures: the figures are the run's own, the intervals those of the
+draws.
+"""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from backtests.performance.metrics import Metrics, measure
-from backtests.statistics.bootstrap import DRAWS, interval, resampled
+from backtests.statistics.bootstrap import DRAWS, interval, resample
 from backtests.statistics.intervals import headline_intervals
-from backtests.statistics.stationary_bootstrap import drawn_days
+from backtests.statistics.stationary_bootstrap import draw_days
 
 SEED = 2
 
@@ -69,7 +71,7 @@ def figures(daily: np.ndarray) -> dict[str, float]:
 def test_every_interval_is_that_of_the_figure_over_the_draws() -> None:
     """Each draw measured by itself; the ends are quantiles 0.025 and 0.975."""
     daily = returns(2, 120)
-    draws = [figures(daily[rows]) for rows in drawn_days(120, DRAWS, SEED)]
+    draws = [figures(daily[rows]) for rows in draw_days(120, DRAWS, SEED)]
     for name, figure in headline_intervals(daily, SEED).items():
         expected = np.quantile([draw[name] for draw in draws], [0.025, 0.975])
         assert (figure.low, figure.high) == pytest.approx(expected, rel=1e-8), name
@@ -77,7 +79,7 @@ def test_every_interval_is_that_of_the_figure_over_the_draws() -> None:
 
 def test_the_shared_figures_are_the_report_s() -> None:
     daily = returns(3)
-    draws = resampled(daily[:, None], SEED)
+    draws = resample(daily[:, None], SEED)
     got = headline_intervals(daily, SEED)
     for name in ("sharpe", "cagr", "max_drawdown"):
         assert got[name][1:] == interval(getattr(draws, name)[:, 0])

@@ -1,4 +1,4 @@
-"""Superior predictive ability: against another implementation, by hand, and how often it is wrong."""
+"""Superior predictive ability: against another implementation, by hand, and its error rate."""
 
 from types import ModuleType
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backtests.statistics.spa import standard_errors, superior_ability, superior_ability_on
-from backtests.statistics.stationary_bootstrap import drawn_days
+from backtests.statistics.stationary_bootstrap import draw_days
 
 BINOMIAL_99 = 2.5758
 
@@ -23,7 +23,7 @@ def clinging(seed: int, days: int, sets: int) -> np.ndarray:
     return daily
 
 
-# --- against arch ------------------------------------------------------------------------------------------------------------
+# against arch
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,9 @@ def arch() -> ModuleType:
 
 
 def of_ratios(seed: int, ratios: np.ndarray, block_days: float) -> np.ndarray:
-    """250 days of differences with standard error 1 and these t-ratios: arch takes `studentize` but compares plain means."""
+    """250 days of differences with standard error 1 and these t-ratios: arch takes `studentize` but
+    compares plain means.
+    """
     daily = clinging(seed, 250, len(ratios))
     return (daily - daily.mean(axis=0)) / standard_errors(daily, block_days) + ratios / np.sqrt(250)
 
@@ -54,13 +56,16 @@ def test_the_same_days_give_the_same_p_values_as_arch(
     rows = np.array([drawn[0][0] for drawn in days.bootstrap(draws)])
     got = superior_ability_on(rows, differences, block_days)
     assert (got.statistic, got.best) == (pytest.approx(ahead), 5)
-    # They divide the number of draws above the statistic by that of draws, we add the study itself to both.
+    # They divide the number of draws above the statistic by that of draws, we add the study itself
+    # to both.
     for ours, their in zip(got[2:], theirs.pvalues, strict=True):
         assert ours == pytest.approx((1 + their * draws) / (1 + draws), abs=1e-12)
 
 
 def test_other_days_give_nearly_the_p_values_of_arch(arch: ModuleType) -> None:
-    """2,000 draws each: two shares of p apart by chance stay within 4 * sqrt(2 * p * (1 - p) / 2000)."""
+    """2,000 draws each: two shares of p apart by chance stay within 4 * sqrt(2 * p * (1 - p) /
+    2000).
+    """
     differences = of_ratios(9, np.array([0.3, -0.5, 1.6, -6.0]), 10)
     theirs = arch.SPA(np.zeros(250), -differences, block_size=10, reps=2000, seed=1)
     theirs.compute()
@@ -70,7 +75,7 @@ def test_other_days_give_nearly_the_p_values_of_arch(arch: ModuleType) -> None:
         assert ours == pytest.approx(their, abs=4 * np.sqrt(2 * their * (1 - their) / 2000))
 
 
-# --- standard errors ---------------------------------------------------------------------------------------------------------
+# standard errors
 
 
 @pytest.mark.parametrize("daily", [noise(1, 60, 3), clinging(2, 60, 3)])
@@ -86,7 +91,7 @@ def test_errors_are_the_formula_written_out(daily: np.ndarray) -> None:
 
 def test_errors_are_what_resampled_means_scatter_by() -> None:
     daily = clinging(3, 200, 2)
-    means = daily[drawn_days(200, 8000, 1, 15.0)].mean(axis=1)
+    means = daily[draw_days(200, 8000, 1, 15.0)].mean(axis=1)
     np.testing.assert_allclose(
         means.std(axis=0) * np.sqrt(200), standard_errors(daily, 15.0), rtol=0.04
     )
@@ -99,7 +104,7 @@ def test_errors_do_not_depend_on_neighbours() -> None:
     )
 
 
-# --- what it says ------------------------------------------------------------------------------------------------------------
+# what it says
 
 
 def test_the_statistic_is_the_largest_ratio() -> None:
@@ -117,7 +122,9 @@ def test_the_three_p_values_are_in_order() -> None:
 
 
 def test_luck_among_many_is_seldom_taken_for_ability() -> None:
-    """120 searches among 20 sets without ability: 5 % are called better, within the 99 % band; taken alone, most of the best would be."""
+    """120 searches among 20 sets without ability: 5 % are called better, within the 99 % band;
+    taken alone, most of the best would be.
+    """
     searches = 120
     p = np.array(
         [superior_ability(noise(seed, 250, 20), seed, 5.0, 200)[2:] for seed in range(searches)]
@@ -143,7 +150,9 @@ def test_ability_is_found_among_many() -> None:
 
 
 def test_hopeless_sets_do_not_hide_a_good_one() -> None:
-    """Forty sets that lose far beyond chance weaken the upper test only, Hansen's point against the reality check."""
+    """Forty sets that lose far beyond chance weaken the upper test only, Hansen's point against the
+    reality check.
+    """
     daily = noise(7, 400, 1)
     good = daily - daily.mean() + 0.0024  # a t-ratio of about 0.0024 / 0.02 * sqrt(400) = 2.4
     got = superior_ability(np.column_stack((good, noise(8, 400, 40) - 0.02)), 1, 5.0)

@@ -1,8 +1,10 @@
-"""Made-up coins beside the real gate: worlds in which it is known whether the gate says anything about them.
+"""Made-up coins beside the real gate: worlds in which it is known whether the gate says anything
+about them.
 
-Coins are the real ones' days drawn anew, in blocks and jointly, so that they fall together and storms last. What a coin earns on
-average is set: in the null world its real mean on every day, in the others one drift while the gate of the settings as they stand is
-open and another while it is shut. The gate's own series stay as they are.
+Coins are the real ones' days drawn anew, in blocks and jointly, so that they fall together and
+storms last. What a coin earns on average is set: in the null world its real mean on every day, in
+the others one drift while the gate of the settings as they stand is open and another while it is
+shut. The gate's own series stay as they are.
 """
 
 from math import sqrt
@@ -35,16 +37,20 @@ class Effect(NamedTuple):
 
 
 def effect(times: float) -> Effect:
-    """What was measured on BTC with the difference that the gate makes so many times as large: without the gate coins earn what they do."""
+    """What was measured on BTC with the difference that the gate makes so many times as large:
+    without the gate coins earn what they do.
+    """
     return Effect(SHUT + times * (OPEN - SHUT), SHUT)
 
 
 class Source(NamedTuple):
     """Real coins and the days to fill. A day is the one that ends at its instant.
 
-    `logs` has, days x coins x open, high, low and close, the log of a price over the close before; NaN where a coin has none. `days`
-    are those to fill, `listed` says, days x coins, which coins have a return on them, `is_open` whether the gate was when they
-    began. `pool` is, by day, which of `pools` it is drawn from: rows of `logs`, from and to before, with all the coins that it needs.
+    `logs` has, days x coins x open, high, low and close, the log of a price over the close before;
+    NaN where a coin has none. `days` are those to fill, `listed` says, days x coins, which coins
+    have a return on them, `is_open` whether the gate was when they began. `pool` is, by day, which
+    of `pools` it is drawn from: rows of `logs`, from and to before, with all the coins that it
+    needs.
     """
 
     requests: tuple[Request, ...]
@@ -58,7 +64,9 @@ class Source(NamedTuple):
 
 
 class World(NamedTuple):
-    """Prices with drawn coins, which row of the source each day is, and what each coin earned on it (log, days x coins, NaN: unlisted)."""
+    """Prices with drawn coins, which row of the source each day is, and what each coin earned on it
+    (log, days x coins, NaN: unlisted).
+    """
 
     prices: Prices
     rows: Ints
@@ -66,7 +74,8 @@ class World(NamedTuple):
 
 
 def source(inputs: Inputs, first: pd.Timestamp | None = None) -> Source:
-    """The coins of a backtest; with `first`, each listed as much earlier as it takes for the first of them to begin on that day (UTC).
+    """The coins of a backtest; with `first`, each listed as much earlier as it takes for the first
+    of them to begin on that day (UTC).
 
     Raises
     ------
@@ -121,7 +130,9 @@ def world(prices: Prices, real: Source, seed: int, planted: Effect | None) -> Wo
 
 
 def drawn_rows(real: Source, seed: int) -> Ints:
-    """Rows of the source in blocks of geometric length, each row of a day's pool as likely as the next; nothing but the listings is read."""
+    """Rows of the source in blocks of geometric length, each row of a day's pool as likely as the
+    next; nothing but the listings is read.
+    """
     random = np.random.default_rng(seed)
     ends_before, place = random.random((2, len(real.days))) * np.array([[BLOCK_DAYS], [1.0]])
     begin, end = np.array(real.pools)[real.pool].T
@@ -133,7 +144,9 @@ def drawn_rows(real: Source, seed: int) -> Ints:
 
 
 class KnownGate(NamedTuple):
-    """One test, at `LEVEL`, of a gate that is known beforehand: its ratio in drawn worlds without an effect, and what the effect adds to it."""
+    """One test, at `LEVEL`, of a gate that is known beforehand: its ratio in drawn worlds without
+    an effect, and what the effect adds to it.
+    """
 
     ratios: Floats
     added: float
@@ -145,10 +158,12 @@ class KnownGate(NamedTuple):
 
 
 def known_gate(real: Source, planted: Effect | None, draws: int, seed: int) -> KnownGate:
-    """What can be known at best: no search, the right gate, and coins weighted so that their common difference shows most clearly.
+    """What can be known at best: no search, the right gate, and coins weighted so that their common
+    difference shows most clearly.
 
-    The estimate is that of generalised least squares, a mean of their own for coins on days with the same ones listed, over its error
-    were days independent. They are not, so its distribution is drawn.
+    The estimate is that of generalised least squares, a mean of their own for coins on days with
+    the same ones listed, over its error were days independent. They are not, so its distribution is
+    drawn.
     """
     weights = _weights(real)
     information = float(weights.sum(axis=1) @ _apart(real))
@@ -168,7 +183,9 @@ def _apart(real: Source) -> Floats:
 
 
 def _weights(real: Source) -> Floats:
-    """Of each return in the estimate, days x coins: the inverse of the real coins' covariance times how far the gate is from its mean."""
+    """Of each return in the estimate, days x coins: the inverse of the real coins' covariance times
+    how far the gate is from its mean.
+    """
     found = np.zeros(real.listed.shape)
     for pool, (begin, end) in enumerate(real.pools):
         here = real.pool == pool
@@ -180,7 +197,9 @@ def _weights(real: Source) -> Floats:
 
 
 def _open_days(inputs: Inputs, days: pd.DatetimeIndex) -> Flags:
-    """Whether the gate was open, as far as was known, at the instant at which each day began: what was bought then earns that day."""
+    """Whether the gate was open, as far as was known, at the instant at which each day began: what
+    was bought then earns that day.
+    """
     known_at = pd.DatetimeIndex(inputs.table.index)
     row = known_at.searchsorted(days - pd.Timedelta(days=1), side="right") - 1
     flags: Flags = (row >= 0) & (gate_arrays(inputs.table).state[np.maximum(row, 0)] == CONFIRMED)
@@ -193,7 +212,9 @@ def _pool(there: Flags, coins: Flags) -> tuple[int, int]:
 
 
 def _shift(real: Source, planted: Effect | None) -> Floats:
-    """What has to be added to a coin's drawn log returns for its expected one to be as wanted, days x coins."""
+    """What has to be added to a coin's drawn log returns for its expected one to be as wanted, days
+    x coins.
+    """
     closes = real.logs[:, :, 3]
     expected = np.array([closes[begin:end].mean(axis=0) for begin, end in real.pools])[real.pool]
     if planted is None:
@@ -203,7 +224,9 @@ def _shift(real: Source, planted: Effect | None) -> Floats:
 
 
 def _frame(real: Source, logs: Floats, volume: Floats) -> pd.DataFrame:
-    """One coin's bars from a price of 1 on: cheap, so that the smallest step of an order is small whatever it comes to."""
+    """One coin's bars from a price of 1 on: cheap, so that the smallest step of an order is small
+    whatever it comes to.
+    """
     some = np.flatnonzero(~np.isnan(logs[:, 3]))
     since, until = int(some[0]), int(some[-1]) + 1
     closes = np.exp(np.concatenate(([0.0], np.cumsum(logs[since:until, 3]))))

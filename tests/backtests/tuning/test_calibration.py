@@ -1,4 +1,6 @@
-"""The worlds in which the verdict is calibrated are what they claim, and runs through them are counted as they are said to be."""
+"""The worlds in which the verdict is calibrated are what they claim, and runs through them are
+counted as they are said to be.
+"""
 
 from functools import cache
 from math import log, sqrt
@@ -10,12 +12,12 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.tuning.search.space import space_of
-from backtests.tuning.validation.verdict import Check
+from backtests.tuning.validation.checks import Check
 from brokers.prices.load import load_prices
 from config.settings import load
-from tests.backtests.tuning.fields import NOW
+from tests.backtests.tuning.evaluators import NOW
 from tests.backtests.tuning.planted import (
     OPEN,
     PRICES,
@@ -50,7 +52,7 @@ COINS = ["BTC-USD", "ETH-USD", "SOL-USD"]
 @pytest.fixture(scope="module")
 def inputs(whole_folder: Path, cache: Path) -> Inputs:
     settings = load([TUNE], overrides(whole_folder, cache))
-    return prepare(settings, load_prices(settings, NOW))
+    return prepare_inputs(settings, load_prices(settings, NOW))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def closes(prices: object, symbol: str) -> pd.Series:
 
 
 def test_a_day_of_all_coins_is_one_real_day_of_all_of_them(inputs: Inputs, real: Source) -> None:
-    """But for what is added to a coin's close, which is the same on all days with the same coins."""
+    """Except what is added to a coin's close: the same on all days with the same coins."""
     drawn = world(inputs.prices, real, 3, None)
     of_day = {day: row for row, day in enumerate(real.days)}
     for symbol in COINS:
@@ -115,7 +117,9 @@ def test_coins_listed_earlier_begin_as_many_days_earlier(inputs: Inputs, real: S
 
 
 def test_blocks_are_as_long_as_those_of_a_stationary_bootstrap(real: Source) -> None:
-    """A day follows the one before it unless a block ends, 1 in 60, or other coins are listed; each row of a pool is as likely as the next."""
+    """A day follows the one before it unless a block ends, 1 in 60, or other coins are listed; each
+    row of a pool is as likely as the next.
+    """
     draws = np.array([drawn_rows(real, seed) for seed in range(400)])
     last = len(real.pools) - 1
     begin, end = real.pools[last]
@@ -127,7 +131,8 @@ def test_blocks_are_as_long_as_those_of_a_stationary_bootstrap(real: Source) -> 
     assert 1.0 - follows.mean() == pytest.approx(
         1 / 60 * (1 - 1 / (end - begin)), abs=5 * sqrt(1 / 60 / tries)
     )
-    # A draw has about days / 60 blocks, and the mean of a uniform row has a standard deviation of (end - begin) / sqrt(12).
+    # A draw has about days / 60 blocks, and the mean of a uniform row has a standard deviation of
+    # (end - begin) / sqrt(12).
     error = (end - begin) / sqrt(12) / sqrt(400 * len(days) / 120)
     assert some.mean() == pytest.approx((begin + end - 1) / 2, abs=5 * error)
 
@@ -215,7 +220,9 @@ def test_the_drifts_are_what_real_bitcoin_had(tmp_path: Path) -> None:
     settings = load(
         [TUNE], ["prices.source=folder", f"prices.folder={REAL}", f"prices.cache={tmp_path}"]
     )
-    real = source(prepare(settings, load_prices(settings, pd.Timestamp("2026-08-22", tz="UTC"))))
+    real = source(
+        prepare_inputs(settings, load_prices(settings, pd.Timestamp("2026-08-22", tz="UTC")))
+    )
     earned = real.logs[1:, 0, 3] * 365
     assert (earned[real.is_open[1:]].mean(), earned[~real.is_open[1:]].mean()) == (
         pytest.approx(OPEN, abs=0.005),
@@ -224,7 +231,9 @@ def test_the_drifts_are_what_real_bitcoin_had(tmp_path: Path) -> None:
 
 
 def flat_source(days: int, covariance: np.ndarray, seed: int) -> Source:
-    """Coins that are all listed all the time, with normal returns, and a gate that is open on every fourth block of 50 days."""
+    """Coins that are all listed all the time, with normal returns, and a gate that is open on every
+    fourth block of 50 days.
+    """
     logs = np.zeros((days, len(covariance), 4))
     logs[:, :, 3] = np.random.default_rng(seed).multivariate_normal(
         np.zeros(len(covariance)), covariance, days
@@ -246,7 +255,9 @@ def flat_source(days: int, covariance: np.ndarray, seed: int) -> Source:
 
 
 def test_a_known_gate_is_found_as_often_as_normal_returns_say() -> None:
-    """Two coins of volatility 2 % and 3 % a day, correlated 0.5, whose best mix has the variance 1 / (1' C^-1 1)."""
+    """Two coins of volatility 2 % and 3 % a day, correlated 0.5, whose best mix has the variance 1
+    / (1' C^-1 1).
+    """
     covariance = np.array([[4.0, 3.0], [3.0, 9.0]]) * 1e-4
     real, planted = flat_source(4000, covariance, 1), Effect(0.5, 0.0)
     inverse = np.array([[9.0, -3.0], [-3.0, 4.0]]) / 27e-4
@@ -255,7 +266,8 @@ def test_a_known_gate_is_found_as_often_as_normal_returns_say() -> None:
     assert found.added == pytest.approx(
         expected, rel=0.05
     )  # the sample's covariance is not quite the one drawn from
-    # Blocks that are drawn together with the gate's own length change nothing about the ratio's spread: days are independent.
+    # Blocks that are drawn together with the gate's own length change nothing about the ratio's
+    # spread: days are independent.
     assert (found.ratios.mean(), found.ratios.std()) == (
         pytest.approx(0.0, abs=0.1),
         pytest.approx(1.0, abs=0.1),
@@ -270,18 +282,23 @@ def test_power_counts_ratios_beyond_the_95th_of_a_hundred() -> None:
     assert KnownGate(ratios, 10.5).power == 16 / 101
 
 
-def check(name: str, passed: bool | None) -> Check:
-    return Check(name, None, 0.0, passed, False, "")
+def check(name: str, *, passed: bool | None) -> Check:
+    return Check(name, None, 0.0, passed, condemns=False, text="")
 
 
 def test_a_test_stands_alone_in_the_way_where_all_others_are_passed() -> None:
     cases = [(True, True), (True, False), (None, True), (False, False), (True, False)]
-    found = [Outcome(0, "", "", (check("a", a), check("b", b)), False, None, 0.0) for a, b in cases]
+    found = [
+        Outcome(0, "", "", (check("a", passed=a), check("b", passed=b)), *(False, None, 0.0))
+        for a, b in cases
+    ]
     assert alone_in_the_way(found) == {"a": 1, "b": 2}
 
 
 def test_intervals_are_wilson_s() -> None:
-    """The ends p of the interval are where the share lies 1.96 standard errors sqrt(p (1 - p) / n) from p."""
+    """The ends p of the interval are where the share lies 1.96 standard errors sqrt(p (1 - p) / n)
+    from p.
+    """
     for count, of in ((3, 40), (0, 200), (200, 200), (10, 20)):
         for end, inside in zip(interval(count, of), (0.0, 1.0), strict=True):
             if abs(end - inside) > 1e-9:
@@ -297,7 +314,7 @@ def stage(folder: Path, calendar: Path, *more: str) -> Scene:
     settings = load(
         [TUNE], [*overrides(folder, calendar), "tune.min_orders=1", "gate.base_sessions=60", *more]
     )
-    inputs = prepare(settings, load_prices(settings, NOW))
+    inputs = prepare_inputs(settings, load_prices(settings, NOW))
     return Scene(settings, space_of(settings), inputs.prices, source(inputs))
 
 
@@ -319,8 +336,8 @@ def test_a_run_is_judged_by_all_tests_and_comes_out_again_the_same(
     ]
     assert one.shifted_p is not None
     assert one.shifted_p * 21 == pytest.approx(round(one.shifted_p * 21))
-    assert (one.word == "recommend") == all(test.passed for test in one.tests)
-    assert (one.without_count == "recommend") == all(
+    assert (one.word == "recommended") == all(test.passed for test in one.tests)
+    assert (one.without_count == "recommended") == all(
         test.passed for test in one.tests if test.name != "events"
     )
 
@@ -329,7 +346,9 @@ def test_a_run_is_judged_by_all_tests_and_comes_out_again_the_same(
 def test_a_gate_that_is_everything_is_found_and_one_that_is_wrong_is_not(
     whole_folder: Path, cache: Path
 ) -> None:
-    """Coins rise by e^4 a year while it is open and fall so while it is shut, then the other way round: no other time does as well, or as badly."""
+    """Coins rise by e^4 a year while it is open and fall so while it is shut, then the other way
+    round: no other time does as well, or as badly.
+    """
     place, drift = stage(whole_folder, cache), Effect(4.0, -4.0)
     for seed in range(3):
         for sign, p in ((1.0, 1 / 41), (-1.0, 1.0)):

@@ -1,4 +1,6 @@
-"""What is written of a search: every number against one worked out elsewhere, nothing that is no JSON, and a best.toml that loads."""
+"""What is written of a search: every number against one worked out elsewhere, nothing that is no
+JSON, and a best.toml that loads.
+"""
 
 import json
 import math
@@ -10,23 +12,29 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.inputs import prepare
+from backtests.engine.inputs import prepare_inputs
 from backtests.performance.metrics import Metrics, measure
 from backtests.runs.backtest import backtest
-from backtests.tuning.document import document, write_trials
-from backtests.tuning.search.evaluator import Field
+from backtests.runs.document import DocumentError
+from backtests.tuning.document import TuneDocument, parse
+from backtests.tuning.document_parts import ScatterRecord
+from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.space import space_of
-from backtests.tuning.search.study import Study, study
-from backtests.tuning.validation.engine_check import agreement
+from backtests.tuning.search.study import Study, run_search
+from backtests.tuning.trials import write_trials
+from backtests.tuning.validation.engine_check import check_engines
 from backtests.tuning.validation.findings import Findings, find
+from backtests.tuning.writer import make_document
 from brokers.prices.load import Prices, load_prices
-from config.settings import Settings, changed, load
-from tests.backtests.tuning.fields import NOW, folder_prices
+from config.settings import Settings, load, with_changes
+from tests.backtests.tuning.evaluators import NOW, folder_prices
 from tests.scenes import DAY
 
 SPACE = (
-    'tune.space={"gate.base_sessions" = [126, 252], "risk_curve.ceilings" = [[0.0, 0.0, 0.5, 1.0]], "allocation.own_trend" = ["off", "or"], '
-    '"allocation.own_trend_days" = {values = [50, 100], when = {"allocation.own_trend" = ["or"]}}, "confirmations.volume.enabled" = [true, false]}'
+    'tune.space={"gate.base_sessions" = [126, 252], "risk_curve.ceilings" = [[0.0, 0.0, 0.5, '
+    '1.0]], "allocation.own_trend" = ["off", "or"], '
+    '"allocation.own_trend_days" = {values = [50, 100], when = {"allocation.own_trend" = '
+    '["or"]}}, "confirmations.volume.enabled" = [true, false]}'
 )
 QUICK = (
     "tune.searched_gates=6",
@@ -41,7 +49,7 @@ class Written(NamedTuple):
     """A search, what was found, and its document."""
 
     settings: Settings
-    field: Field
+    evaluator: Evaluator
     study: Study
     findings: Findings
     found: dict[str, Any]
@@ -53,11 +61,13 @@ def written(settings: Settings, prices: Prices) -> Written:
     def step(text: str, done: int = 0, of: int = 0) -> None:
         steps.append(text)
 
-    field = Field(prepare(settings, prices), space_of(settings), 1)
-    tried = study(field, settings, step)
-    findings = find(field, tried, settings, step)
+    evaluator = Evaluator(prepare_inputs(settings, prices), space_of(settings), 1)
+    tried = run_search(evaluator, settings, step)
+    findings = find(evaluator, tried, settings, step)
     assert {"searching", "overfitting", "luck", "walk-forward", "robustness"} <= set(steps)
-    return Written(settings, field, tried, findings, document(field, findings, settings))
+    return Written(
+        settings, evaluator, tried, findings, make_document(evaluator, findings, settings).to_json()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -87,24 +97,67 @@ def assert_plain(found: dict[str, Any]) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-PARTS = {
-    "best", "defaults", "verdict", "search", "trials", "pbo", "deflated_sharpe", "superior_ability", "searched_gates", "walk_forward",
-    "leave_one_breakout_out", "robustness", "kernel", "sample", "window", "events", "warnings", "versions",
-}  # fmt: skip
-
-
 def test_it_has_every_part_in_plain_values(usual: Written) -> None:
-    assert set(usual.found) >= PARTS
+    assert set(usual.found) == set(TuneDocument.model_fields)
     assert_plain(usual.found)
+
+
+def test_the_document_survives_writing_and_reading(usual: Written) -> None:
+    """Numbers to the last bit, their types too."""
+    again = parse(json.loads(json.dumps(usual.found))).to_json()
+    assert again == usual.found
+    assert [type(one) for _, one in leaves(again)] == [type(one) for _, one in leaves(usual.found)]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "word"),
+    [
+        ("recommend", "recommended"),
+        ("do not recommend", "not recommended"),
+        ("cannot be told", "inconclusive"),
+    ],
+)
+def test_a_document_of_version_0_1_is_translated(earlier: str, word: str, usual: Written) -> None:
+    content = {key: value for key, value in usual.found.items() if key != "version"}
+    content["verdict"] = content["verdict"] | {"word": earlier}
+    verdict = parse(content).verdict
+    assert verdict is not None and verdict.word == word
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": 3}, "is of version 3; this program reads versions up to 2: update it"),
+        ({"trials": {"n": "many", "effective": None}}, r"trials\.n: "),
+        ({"trials": {"n": 3}}, r"has no trials\.effective"),
+        ({"more": 1}, "more: "),
+        ({"verdict": {"word": "maybe", "why": [], "tests": []}}, r"verdict\.word: "),
+    ],
+)
+def test_what_is_no_such_document_is_refused_by_name(
+    changes: dict[str, Any], message: str, usual: Written
+) -> None:
+    with pytest.raises(DocumentError, match=message):
+        parse(usual.found | changes)
+
+
+def test_numbers_that_do_not_exist_are_null() -> None:
+    scatter = ScatterRecord(in_sample=(1.0, math.nan), out_of_sample=(-math.inf, 0.5))
+    assert scatter.model_dump(mode="json") == {
+        "in_sample": [1.0, None],
+        "out_of_sample": [None, 0.5],
+    }
 
 
 def test_the_best_set_is_what_a_backtest_of_it_finds(usual: Written) -> None:
     """In the search's figures and in backtrader's, which agree."""
     best = usual.found["best"]
-    own = changed(
+    own = with_changes(
         usual.settings, {key: value for key, (_, value) in best["changed"].items()}, "the set"
     )
-    expected = backtest(prepare(own, usual.field.inputs.prices), with_benchmarks=False).metrics
+    expected = backtest(
+        prepare_inputs(own, usual.evaluator.inputs.prices), with_benchmarks=False
+    ).metrics
     assert best["backtrader"] == pytest.approx(expected._asdict())
     for name in (
         "total_return",
@@ -131,15 +184,17 @@ def test_the_best_set_is_what_a_backtest_of_it_finds(usual: Written) -> None:
 
 
 def test_the_defaults_are_a_backtest_of_the_settings(usual: Written) -> None:
-    expected = backtest(usual.field.inputs, with_benchmarks=False).metrics
+    expected = backtest(usual.evaluator.inputs, with_benchmarks=False).metrics
     for name in ("sharpe", "cagr", "max_drawdown", "orders"):
         assert usual.found["defaults"]["in_sample"][name] == pytest.approx(
             getattr(expected, name), rel=SINGLE
         ), name
 
 
-def test_the_search_is_told_as_it_was(usual: Written) -> None:
-    """2 bases x ceilings tried or not, which a grid always tries: 2 x 1 x (1 + 2) x 2 sets, and the settings: all there are."""
+def test_the_search_is_reported_as_it_was(usual: Written) -> None:
+    """2 bases x ceilings tried or not, which a grid always tries: 2 x 1 x (1 + 2) x 2 sets, and the
+    settings: all there are.
+    """
     search = usual.found["search"]
     assert (search["method"], search["sets"], search["possible"], search["seed"]) == (
         "grid",
@@ -190,7 +245,7 @@ def path_figures(values: list[float], first: str) -> Metrics:
 def test_walk_forward_is_the_figures_of_its_curve(name: str, usual: Written) -> None:
     walked = usual.found["walk_forward"][name]
     days = walked["equity"]["days"]
-    assert days == [f"{day:%Y-%m-%d}" for day in usual.field.days[-len(days) :]]
+    assert days == [f"{day:%Y-%m-%d}" for day in usual.evaluator.days[-len(days) :]]
     assert walked["steps"][0]["first"] == days[0] == "2013-06-02"  # after twelve months
     assert [step["first"] for step in walked["steps"]] == [
         f"{month:%Y-%m}-02" for month in pd.date_range("2013-06-01", "2016-12-31", freq="3MS")
@@ -203,7 +258,7 @@ def test_walk_forward_is_the_figures_of_its_curve(name: str, usual: Written) -> 
             assert walked[figures][figure] == pytest.approx(
                 getattr(expected, figure), rel=SINGLE, abs=1e-6
             ), (curve, figure)
-    plain = usual.field.series(usual.study.codes[:1]).returns[-len(days) :, 0]
+    plain = usual.evaluator.series(usual.study.codes[:1]).returns[-len(days) :, 0]
     assert walked["equity"]["defaults"] == pytest.approx(np.cumprod(1 + plain))
     assert set(walked["drift"]) == set(usual.study.space.keys)
 
@@ -221,12 +276,12 @@ def test_a_step_is_traded_with_the_set_chosen_before_it(usual: Written) -> None:
             for key, value in step["chosen"].items()
         }
         row = next(row for row in range(13) if usual.study.changes(row) == changes)
-        own = usual.field.series(usual.study.codes[[row]]).returns[-len(days) :, 0]
+        own = usual.evaluator.series(usual.study.codes[[row]]).returns[-len(days) :, 0]
         assert daily[first + 1 : last] == pytest.approx(own[first + 1 : last])
         assert daily[first] <= own[first] + 1e-12
 
 
-def test_overfitting_is_told_in_counts(usual: Written) -> None:
+def test_overfitting_is_reported_in_counts(usual: Written) -> None:
     pbo, one = usual.found["pbo"], usual.findings.overfitting
     assert pbo["splits"] + pbo["dropped"] == math.comb(16, 8)
     assert sum(pbo["logits_histogram"]["counts"]) == pbo["splits"]
@@ -236,8 +291,8 @@ def test_overfitting_is_told_in_counts(usual: Written) -> None:
     assert 0.0 <= pbo["pbo"] <= 1.0
 
 
-def test_luck_is_told_in_years(usual: Written) -> None:
-    """Ratios a year are those a day times sqrt(365); the best set's, without interest, is its own."""
+def test_luck_is_reported_in_years(usual: Written) -> None:
+    """Annualised ratios are daily ones times sqrt(365); that of the best is without interest."""
     luck = usual.found["deflated_sharpe"]
     assert luck["sharpe_yearly"] == pytest.approx(
         usual.found["best"]["in_sample"]["sharpe"], rel=SINGLE
@@ -247,7 +302,7 @@ def test_luck_is_told_in_years(usual: Written) -> None:
     assert 0.0 <= luck["value"] <= 1.0
 
 
-def test_shifted_gates_are_told_in_order(usual: Written) -> None:
+def test_shifted_gates_are_reported_in_order(usual: Written) -> None:
     gates = usual.found["searched_gates"]
     assert (gates["n"], gates["sets"]) == (6, 4)
     assert gates["shifted_best"] == sorted(gates["shifted_best"])
@@ -255,7 +310,7 @@ def test_shifted_gates_are_told_in_order(usual: Written) -> None:
     assert gates["p"] == pytest.approx((1 + better) / 7)
 
 
-def test_breakouts_are_told_with_their_days(usual: Written) -> None:
+def test_breakouts_are_reported_with_their_days(usual: Written) -> None:
     left_out = usual.found["leave_one_breakout_out"]
     assert [fold["event"] for fold in left_out["folds"]] == usual.found["events"]
     assert left_out["of"] == len(left_out["folds"]) == 2
@@ -270,7 +325,9 @@ def test_breakouts_are_told_with_their_days(usual: Written) -> None:
 
 
 def test_conditions_and_costs_are_stressed(usual: Written) -> None:
-    """The set as it is, as a backtest finds it; the fee again, 0.1 %, costs less than four times the slippage more, 0.2 %."""
+    """The set as it is, as a backtest finds it; the fee again, 0.1 %, costs less than four times
+    the slippage more, 0.2 %.
+    """
     stress = {one["name"]: one for one in usual.found["robustness"]["stress"]}
     best = usual.found["best"]["backtrader"]
     assert stress["as it is"]["sharpe"] == pytest.approx(best["sharpe"])
@@ -280,40 +337,43 @@ def test_conditions_and_costs_are_stressed(usual: Written) -> None:
         < best["total_return"]
     )
     assert all(one["sharpe"] is not None or one["why"] for one in stress.values())
-    own = changed(
+    own = with_changes(
         usual.settings,
         usual.study.changes(usual.study.row) | {"costs.fee": 2 * usual.settings.costs.fee},
         "twice the fee",
     )
-    expected = backtest(prepare(own, usual.field.inputs.prices), with_benchmarks=False).metrics
+    expected = backtest(
+        prepare_inputs(own, usual.evaluator.inputs.prices), with_benchmarks=False
+    ).metrics
     for name in ("sharpe", "cagr", "max_drawdown", "total_return"):
         assert stress["fee doubled"][name] == pytest.approx(getattr(expected, name), rel=1e-9), name
 
 
-def test_engines_that_disagree_are_found_out_and_said_to(
+def test_engines_that_disagree_are_reported(
     usual: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kernel's equity a thousandth too high at one bar."""
-    equity, cash = usual.field.curves(usual.study.codes[[usual.study.row]])
+    equity, cash = usual.evaluator.curves(usual.study.codes[[usual.study.row]])
     wrong = equity.copy()
     wrong[0, 1000] *= 1.001
-    monkeypatch.setattr(usual.field, "curves", lambda codes: (wrong, cash))
-    found = agreement(usual.field, usual.study, usual.settings)
+    monkeypatch.setattr(usual.evaluator, "curves", lambda codes: (wrong, cash))
+    found = check_engines(usual.evaluator, usual.study, usual.settings)
     assert (found.agrees, found.equity_difference, found.orders_differ) == (
         False,
         pytest.approx(1.0 - 1.0 / 1.001),
         0,
     )
     monkeypatch.undo()
-    told = document(usual.field, usual.findings._replace(agreement=found), usual.settings)
-    assert told["best"]["agrees"] is False
-    assert any("kernel and backtrader disagree" in warning for warning in told["warnings"])
+    changed = usual.findings._replace(agreement=found)
+    document = make_document(usual.evaluator, changed, usual.settings)
+    assert document.best.agrees is False
+    assert any("kernel and backtrader disagree" in warning for warning in document.warnings)
     assert usual.found["warnings"] == []
 
 
 def test_numbers_on_real_prices_carry_a_verdict(usual: Written) -> None:
     verdict = usual.found["verdict"]
-    assert verdict["word"] in ("recommend", "do not recommend", "cannot be told")
+    assert verdict["word"] in ("recommended", "not recommended", "inconclusive")
     assert verdict["why"] and verdict["tests"]
     values = [one["value"] for one in verdict["tests"]]
     assert usual.found["pbo"]["pbo"] in values and usual.found["deflated_sharpe"]["value"] in values
@@ -349,25 +409,29 @@ def nothing_is_good_enough(one: Written) -> None:
     assert one.found["search"]["feasible"] == 0
     assert one.found["best"]["keeps_the_rule"] is False
     assert (one.found["best"]["row"], one.found["best"]["changed"]) == (0, {})
-    assert "no set has 100000 orders or more" in one.found["warnings"][0]
+    assert "no parameter set has 100000 orders or more" in one.found["warnings"][0]
     assert one.found["searched_gates"]["p"] is None
-    assert one.found["verdict"]["word"] != "recommend"
+    assert one.found["verdict"]["word"] != "recommended"
 
 
 def nothing_was_held(one: Written) -> None:
     assert one.found["best"]["changed"] == {}
     assert one.found["deflated_sharpe"] is None and one.found["trials"]["effective"] is None
     assert one.found["pbo"]["pbo"] is None and one.found["pbo"]["splits"] == 0
-    assert one.found["verdict"]["word"] != "recommend"
+    assert one.found["verdict"]["word"] != "recommended"
 
 
 CHECKS: dict[str, Callable[[Written], None]] = {
-    "nothing good enough": nothing_is_good_enough, "a gate that never opens": nothing_was_held, "nothing but interest": nothing_was_held,
-}  # fmt: skip
+    "nothing good enough": nothing_is_good_enough,
+    "a gate that never opens": nothing_was_held,
+    "nothing but interest": nothing_was_held,
+}
 
 
 @pytest.mark.parametrize("case", cases())
-def test_little_is_told_without_a_number_that_is_none(case: str, place: tuple[Path, Path]) -> None:
+def test_little_is_reported_without_a_number_that_is_none(
+    case: str, place: tuple[Path, Path]
+) -> None:
     one = written(*folder_prices(*place, *cases()[case]))
     assert_plain(one.found)
     CHECKS.get(case, lambda _: None)(one)

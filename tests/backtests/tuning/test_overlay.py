@@ -1,4 +1,6 @@
-"""best.toml: read again it is the set that was found, says what was said of it, and warns where it should not be trusted."""
+"""best.toml: read again it is the set that was found, says what was said of it, and warns where it
+should not be trusted.
+"""
 
 import tomllib
 from datetime import date
@@ -10,8 +12,9 @@ import pytest
 import tomli_w
 
 from backtests.tuning.overlay import text, write
-from backtests.tuning.validation.verdict import Check, Verdict
-from config.settings import ConfigError, Settings, changed, load, restored
+from backtests.tuning.validation.checks import Check
+from backtests.tuning.validation.verdict import Verdict
+from config.settings import ConfigError, Settings, load, restore, with_changes
 from config.tuned import fingerprint, warning_of
 
 WHEN = date(2026, 3, 1)
@@ -30,22 +33,22 @@ SENTENCE = (
     + "so."
 )
 CHECKS = (
-    Check("pbo", 0.41, 0.2, False, False, SENTENCE),
-    Check("events", 5.0, 5.0, True, False, "Breakouts: five."),
-    Check("neighbours", None, 0.7, None, False, "?"),
+    Check("pbo", 0.41, 0.2, passed=False, condemns=False, text=SENTENCE),
+    Check("events", 5.0, 5.0, passed=True, condemns=False, text="Breakouts: five."),
+    Check("neighbours", None, 0.7, passed=None, condemns=False, text="?"),
 )
-AGAINST = Verdict("do not recommend", ("1 of 2 tests is passed.", SENTENCE), CHECKS)
-FOR = AGAINST._replace(word="recommend", why=("All tests are passed.",))
-OPEN = AGAINST._replace(word="cannot be told")
+AGAINST = Verdict("not recommended", ("1 of 2 tests is passed.", SENTENCE), CHECKS)
+FOR = AGAINST._replace(word="recommended", why=("All tests are passed.",))
+OPEN = AGAINST._replace(word="inconclusive")
 
 
 def best(base: Settings | None = None) -> Settings:
-    return changed(base or load(), {key: value for key, (_, value) in CHANGED.items()}, "test")
+    return with_changes(base or load(), {key: value for key, (_, value) in CHANGED.items()}, "test")
 
 
 def written(folder: Path, verdict: Verdict | None = AGAINST, base: Settings | None = None) -> Path:
     path = folder / "best.toml"
-    write(path, best(base), CHANGED, verdict, WHERE, WHEN)
+    write(path, text(best(base), CHANGED, verdict, WHERE, WHEN))
     return path
 
 
@@ -66,7 +69,7 @@ def test_it_holds_the_changed_keys_and_the_verdict_and_nothing_else(tmp_path: Pa
     assert content["gate"] == {"base_sessions": 126, "fail_tolerance": 0.30000000000000004}
     assert content["confirmations"] == {"volume": {"enabled": False}, "breadth": {"min_share": 1.0}}
     assert content["tuned"] == {
-        "verdict": "do not recommend",
+        "verdict": "not recommended",
         "why": f"1 of 2 tests is passed. {SENTENCE}",
         "run": WHERE,
         "on": WHEN,
@@ -78,8 +81,9 @@ def test_the_verdict_and_every_change_stand_on_top_in_words(tmp_path: Path) -> N
     lines = (
         written(tmp_path).read_text(encoding="utf-8").partition("[tuned]")[0].rstrip().split("\n")
     )
-    assert all(line.startswith("# ") and len(line) <= 120 for line in lines)
-    assert lines[0] == f"# The best set of the search of 2026-03-01 ({WHERE}): do not recommend."
+    assert all(line.startswith("# ") and len(line) <= 100 for line in lines)
+    assert lines[0] == "# Verdict: not recommended."
+    assert lines[1] == f"# Best parameter set of the search of 2026-03-01 ({WHERE})."
     said = " ".join(line.removeprefix("#").strip() for line in lines)
     assert said.count(SENTENCE) == 2  # why, and its test
     for part in (
@@ -109,7 +113,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
         "gate.base_sessions": (252, np.int64(126)),
         "allocation.band": (0.2, np.float64(0.1)),
     }
-    point["confirmations.credit.enabled"] = (True, np.bool_(False))
+    point["confirmations.credit.enabled"] = (True, np.bool_(0))
     content = tomllib.loads(text(best(), point, AGAINST, WHERE, WHEN))
     assert (content["gate"], content["allocation"]) == ({"base_sessions": 126}, {"band": 0.1})
     assert content["confirmations"]["credit"]["enabled"] is False
@@ -118,15 +122,15 @@ def test_numbers_of_numpy_are_numbers() -> None:
 @pytest.mark.parametrize(
     "key", ["coins", "coins.weight", "costs.fee", "tuned.verdict", "gate", "tune.sets"]
 )
-def test_what_is_no_parameter_is_refused_and_nothing_written(key: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="is no parameter of the strategy"):
-        write(tmp_path / "best.toml", best(), CHANGED | {key: (1, 2)}, AGAINST, WHERE, WHEN)
-    assert not list(tmp_path.iterdir())
+def test_what_is_no_parameter_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match="is not a parameter of the strategy"):
+        text(best(), CHANGED | {key: (1, 2)}, AGAINST, WHERE, WHEN)
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be written"):
-        written(tmp_path / "nowhere")
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file/best\.toml: cannot be written"):
+        written(tmp_path / "file")
 
 
 def test_names_and_sentences_cannot_break_out_of_their_comment() -> None:
@@ -139,7 +143,7 @@ def test_names_and_sentences_cannot_break_out_of_their_comment() -> None:
 
 def test_settings_that_were_not_beaten_change_nothing(tmp_path: Path) -> None:
     path = tmp_path / "best.toml"
-    write(path, load(), {}, FOR, WHERE, WHEN)
+    write(path, text(load(), {}, FOR, WHERE, WHEN))
     assert "nothing differs" in path.read_text(encoding="utf-8")
     assert unjudged(load([path])) == unjudged(load())
     assert warning_of(load([path])) is None
@@ -155,9 +159,9 @@ def test_settings_of_no_search_and_recommended_ones_bring_none(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("verdict", "said"),
-    [(AGAINST, "advises against them"), (OPEN, "cannot tell whether they are any good")],
+    [(AGAINST, "which does not recommend them"), (OPEN, "which is inconclusive about them")],
 )
-def test_what_was_not_recommended_is_said_with_its_reasons(
+def test_the_warning_has_the_reasons_of_a_verdict(
     verdict: Verdict, said: str, tmp_path: Path
 ) -> None:
     warning = warning_of(load([written(tmp_path, verdict)]))
@@ -169,7 +173,9 @@ def test_what_was_not_recommended_is_said_with_its_reasons(
 def test_simulated_prices_bring_no_verdict_and_a_warning(tmp_path: Path) -> None:
     path = written(tmp_path, None)
     assert path.read_text(encoding="utf-8").startswith(
-        f"# The best set of the search of 2026-03-01 ({WHERE}): no verdict.\n# Prices were simulated"
+        "# Verdict: no verdict.\n"
+        f"# Best parameter set of the search of 2026-03-01 ({WHERE}).\n"
+        "# The search was made on simulated prices"
     )
     assert "simulated prices" in (warning_of(load([path])) or "")
 
@@ -196,13 +202,13 @@ ALIKE = (
 
 
 @pytest.mark.parametrize("override", OTHERS)
-def test_a_verdict_holds_for_the_set_it_judged_only(override: str, tmp_path: Path) -> None:
+def test_a_verdict_holds_for_its_own_set_only(override: str, tmp_path: Path) -> None:
     """Even a recommended one: with other rules, coins or costs it is another strategy."""
     warning = warning_of(load([written(tmp_path, FOR)], [override]))
     assert (
         warning is not None
-        and 'the verdict "recommend"' in warning
-        and "not the set it judged" in warning
+        and 'the verdict "recommended"' in warning
+        and "not the parameter set it is about" in warning
     )
 
 
@@ -213,7 +219,10 @@ def test_where_and_with_how_much_it_is_traded_is_free(override: str, tmp_path: P
 
 def test_other_markets_of_the_same_coins_are_the_same_strategy(tmp_path: Path) -> None:
     def coins(quote: str) -> str:
-        return f'coins=[{{name="BTC", history="BTC-USD", market="BTC/{quote}", weight=0.5, lag_days=0}}]'
+        return (
+            f'coins=[{{name="BTC", history="BTC-USD", market="BTC/{quote}", weight=0.5, '
+            f"lag_days=0}}]"
+        )
 
     base = load([], [coins("USDT")])
     assert warning_of(load([written(tmp_path, FOR, base)], [coins("USDC")])) is None
@@ -221,10 +230,10 @@ def test_other_markets_of_the_same_coins_are_the_same_strategy(tmp_path: Path) -
 
 def test_a_session_that_kept_its_settings_still_knows(tmp_path: Path) -> None:
     settings = load([written(tmp_path)])
-    again = restored(settings.model_dump_json(), "kept")
+    again = restore(settings.model_dump_json(), "kept")
     assert again == settings
     assert warning_of(again) == warning_of(settings) is not None
-    assert restored(load().model_dump_json(), "kept").tuned is None
+    assert restore(load().model_dump_json(), "kept").tuned is None
 
 
 @pytest.mark.parametrize("change", ["verdict=maybe", "on=yesterday", "api_key=x"])
@@ -234,6 +243,6 @@ def test_a_verdict_that_was_tampered_with_is_refused(change: str, tmp_path: Path
 
 
 def test_a_fingerprint_of_nothing_is_that_of_other_settings(tmp_path: Path) -> None:
-    assert "not the set it judged" in (
+    assert "not the parameter set it is about" in (
         warning_of(load([written(tmp_path, FOR)], ["tuned.judged=abc"])) or ""
     )

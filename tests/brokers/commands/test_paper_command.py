@@ -13,7 +13,7 @@ import main
 from backtests.runs import replay
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, Intent
-from brokers.live.session import Session
+from brokers.live.session import PaperSession
 from tests.exchange.proxy import internet
 from tests.price_folder import options
 
@@ -48,7 +48,10 @@ def test_orders_need_keys(offline: None) -> None:
 def test_a_session_has_its_rubbish_collected(
     offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The program does without the collector, as suits a run of seconds; a session lives for months."""
+    """The program does without the collector, as suits a run of seconds.
+
+    A session lives for months.
+    """
     monkeypatch.setattr(gc, "enable", lambda: collected.append(True))
     collected: list[bool] = []
     called("paper", "--once", "--set", "exchange.mode=testnet")
@@ -58,12 +61,12 @@ def test_a_session_has_its_rubbish_collected(
 def test_a_bug_shows_its_traceback_without_the_secrets_in_it(
     offline: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("GET /order?signature=0123abcdef with abc123")
 
     monkeypatch.setenv("RUSSELL_GATE_API_KEY", "abc123")
     monkeypatch.setenv("RUSSELL_GATE_API_SECRET", "def456")
-    monkeypatch.setattr(Session, "run", broken)
+    monkeypatch.setattr(PaperSession, "run", broken)
     code, said = called("paper", "--once", "--set", "exchange.mode=testnet")
     assert code == 1
     assert "in broken" in said and "ZeroDivisionError" in said
@@ -76,12 +79,12 @@ def test_ctrl_c_ends_the_session_as_interrupted(
 ) -> None:
     """The second at once, in whatever is being done: no bug either."""
 
-    def interrupted(self: Session, *_: object) -> None:
+    def interrupted(self: PaperSession, *_: object, **__: object) -> None:
         self._session = self._journal.begin_session("dry-run", "{}", "")
         for _ in range(times):
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Session, "run", interrupted)
+    monkeypatch.setattr(PaperSession, "run", interrupted)
     code, said = called("paper")
     assert code == 130, said
     with open_journal(
@@ -95,18 +98,34 @@ def test_what_is_not_known_is_null_in_json(
 ) -> None:
     """A coin that is not listed yet has no confirmation that could be missing."""
 
-    def decided(self: Session, *_: object) -> None:
+    def decided(self: PaperSession, *_: object, **__: object) -> None:
         self._session = self._journal.begin_session("dry-run", "{}", "")
-        nothing = (0.0, 0.0)
         row = DecisionRow(
-            86_400, 86_401.0, 0, 0.5, 3, None, 0, 1000.0, 1000.0, 0.0, 0.0, (math.nan, 1.0), nothing, nothing, nothing, "nothing", "", 1
-        )  # fmt: skip
+            time=86_400,
+            decided_at=86_401.0,
+            state=0,
+            ceiling=0.5,
+            filled=3,
+            confirmed_at=None,
+            gate_stale=0,
+            equity=1000.0,
+            cash=1000.0,
+            drawdown=0.0,
+            gross=0.0,
+            missing=(math.nan, 1.0),
+            current=(0.0, 0.0),
+            targets=(0.0, 0.0),
+            sizes=(0.0, 0.0),
+            sentence="nothing",
+            note="",
+            session=1,
+        )
         intent = Intent(0, 86_400, "BTC", 0, 0.5, 200.0, "planned", "")
         self._journal.record_decision(
             row, None, [], EquityRow(86_400, 1000.0, 1000.0, 1000.0, 1.0, 0.0), [intent]
         )
 
-    monkeypatch.setattr(Session, "run", decided)
+    monkeypatch.setattr(PaperSession, "run", decided)
     code, said = called("paper", "--once", "--json")
     assert code == 0, said
     found = json.loads(said, parse_constant=pytest.fail)
@@ -225,13 +244,13 @@ def test_parity_holds_and_says_so(whole_folder: Path, cache: Path) -> None:
 def test_a_live_path_that_pays_another_price_is_caught(
     whole_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = replay.NextOpens.book
+    honest = replay.NextOpenBooks.book
 
-    def dearer(self: replay.NextOpens, coin: str) -> replay.Book:
+    def dearer(self: replay.NextOpenBooks, coin: str) -> replay.Book:
         book = honest(self, coin)
         return book._replace(asks=tuple((price * 1.001, size) for price, size in book.asks))
 
-    monkeypatch.setattr(replay.NextOpens, "book", dearer)
+    monkeypatch.setattr(replay.NextOpenBooks, "book", dearer)
     code, said = called(
         "check", "parity", "--window", "2015-07-20:2015-08-10", *options(whole_folder, cache)
     )
@@ -245,8 +264,8 @@ def test_a_halt_and_its_end_are_kept(tmp_path: Path) -> None:
     open_journal(path, lambda: 0.0).close()
     assert called("halt", "--reason", "looking into it")[0] == 0
     with open_journal(path, lambda: 0.0, locked=False) as journal:
-        assert journal.halted() == "looking into it"
+        assert journal.halt_reason() == "looking into it"
     assert called("resume")[0] == 0
     with open_journal(path, lambda: 0.0, locked=False) as journal:
-        assert journal.halted() is None
+        assert journal.halt_reason() is None
         assert {one.text for one in journal.incidents(5)} == {"halted: looking into it", "resumed"}

@@ -11,7 +11,8 @@ from tests.exchange.proxy import Internet, internet
 from tests.exchange.venue import LIVE, TESTNET, BinanceVenue
 
 NOW = 1_800_000_000.0
-TIMEOUT = 0.3
+TIMEOUT = 30.0  # seconds: a busy machine may be slow
+HASTY = 1.0  # seconds, where a response is held back
 KEYS = Keys(KEY, SECRET)
 
 
@@ -26,7 +27,7 @@ def network(switched_on: Internet, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """The internet, empty and with nothing asked of it yet."""
     for name, value in switched_on.environment().items():
         monkeypatch.setenv(name, value)
-    for kept in (
+    for record in (
         switched_on.sites,
         switched_on.asked,
         switched_on.counts,
@@ -34,7 +35,7 @@ def network(switched_on: Internet, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         switched_on.offline,
         switched_on.impostors,
     ):
-        kept.clear()
+        record.clear()
     yield switched_on
     switched_on.hang_up()
 
@@ -46,7 +47,10 @@ def clock() -> SimulatedClock:
 
 @pytest.fixture
 def venue(network: Internet, clock: SimulatedClock) -> Iterator[BinanceVenue]:
-    """Every coin costs 100, the best offers are at 99.95 and 100.05. Whatever happens, no unit is made or lost, nobody signs at the live host."""
+    """Every coin costs 100, the best offers are at 99.95 and 100.05.
+
+    Whatever happens, no unit is created or lost, and no signed request goes to the live host.
+    """
     venue = BinanceVenue(lambda symbol, now: 100.0, now=clock.now)
     network.sites |= {TESTNET: venue, LIVE: venue}
     yield venue
@@ -56,28 +60,35 @@ def venue(network: Internet, clock: SimulatedClock) -> Iterator[BinanceVenue]:
 
 @pytest.fixture
 def connect(clock: SimulatedClock) -> Iterator[Callable[..., Client]]:
-    made = []
+    clients = []
 
-    def connected(
+    def connect(
         exchange_id: str = "binance", keys: Keys | None = KEYS, timeout: float = TIMEOUT
     ) -> Client:
-        made.append(
-            Client(
-                exchange_id,
-                keys,
-                timeout=timeout,
-                recv_window=5000,
-                sleep=clock.sleep,
-                now=clock.now,
-            )
+        client = Client(
+            exchange_id,
+            keys,
+            timeout=timeout,
+            recv_window=5000,
+            sleep=clock.sleep,
+            now=clock.now,
         )
-        return made[-1]
+        clients.append(client)
+        return client
 
-    yield connected
-    for client in made:
+    yield connect
+    for client in clients:
         client.close()
 
 
 @pytest.fixture
 def client(venue: BinanceVenue, connect: Callable[..., Client]) -> Client:
     return connect()
+
+
+@pytest.fixture
+def hasty(venue: BinanceVenue, connect: Callable[..., Client]) -> Client:
+    """A client that knows the markets and soon gives a response up."""
+    client = connect(timeout=HASTY)
+    client.listings()
+    return client

@@ -1,4 +1,6 @@
-"""How fast an exchange is asked: a cycle's requests at once, and never more in a minute than it allows."""
+"""How fast an exchange is asked: a cycle's requests at once, and never more in a minute than it
+allows.
+"""
 
 from itertools import pairwise
 

@@ -1,4 +1,6 @@
-"""What is believed of an answer: every field of every body is spoiled in turn, and goes through the real ccxt before it is looked at."""
+"""What is believed of an answer: every field of every body is spoiled in turn, and goes through the
+real ccxt before it is looked at.
+"""
 
 import copy
 import json
@@ -8,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from brokers.exchange import responses as answers
-from brokers.exchange.responses import STUMBLES, UnusableError
+from brokers.exchange import responses
+from brokers.exchange.responses import PARSE_ERRORS, UnusableError
 from brokers.exchange.sandboxes import ANY, FACTS
-from brokers.exchange.types import Balances, Book, Placed, Trade
+from brokers.exchange.types import Balances, Book, ExchangeOrder, Trade
 from tests.exchange.markets import listed_markets
 
 BINANCE = FACTS["binance"]
@@ -52,7 +54,7 @@ TRADE = {
     "isMaker": False,
 }
 BOOK = {"lastUpdateId": 1, "bids": [["99.9", "1.0"], ["99.8", "2.0"]], "asks": [["100.1", "3.0"]]}
-PLACED = Placed("28", "a" * 26, BTC, "buy", 0.5, 0.2, 100.0, "open", 1_800_000_000.0)
+PLACED = ExchangeOrder("28", "a" * 26, BTC, "buy", 0.5, 0.2, 100.0, "open", 1_800_000_000.0)
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +71,21 @@ def exchange() -> Iterator[Any]:
     exchange.close()
 
 
-def read_order(exchange: Any, body: Any) -> Placed:
-    return answers.placed(exchange.parse_order(body, exchange.market(BTC)), BTC, BINANCE)
+def read_order(exchange: Any, body: Any) -> ExchangeOrder:
+    return responses.parse_order(exchange.parse_order(body, exchange.market(BTC)), BTC, BINANCE)
 
 
 def read_account(exchange: Any, body: Any) -> Balances:
-    return answers.balances(exchange.parse_balance_custom(body, "spot"), BINANCE)
+    return responses.parse_balances(exchange.parse_balance_custom(body, "spot"), BINANCE)
 
 
 def read_trade(exchange: Any, body: Any) -> Trade:
-    (trade,) = answers.trades(exchange.parse_trades([body], exchange.market(BTC)), PLACED)
+    (trade,) = responses.parse_trades(exchange.parse_trades([body], exchange.market(BTC)), PLACED)
     return trade
 
 
 def read_book(exchange: Any, body: Any) -> Book:
-    return answers.book(exchange.parse_order_book(body, BTC), body, BINANCE)
+    return responses.parse_book(exchange.parse_order_book(body, BTC), body, BINANCE)
 
 
 def places(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -122,7 +124,7 @@ def survivors(
     for what, copied in spoiled(body):
         try:
             yield what, read(exchange, json.loads(json.dumps(copied)))
-        except (UnusableError, *STUMBLES):
+        except (UnusableError, *PARSE_ERRORS):
             continue
 
 
@@ -135,15 +137,16 @@ def test_good_answers_are_read_as_they_are(exchange: Any) -> None:
     assert read_book(exchange, BOOK) == Book(((99.9, 1.0), (99.8, 2.0)), ((100.1, 3.0),))
 
 
-def test_no_spoiled_order_is_believed(exchange: Any) -> None:
+def test_no_spoiled_order_is_accepted(exchange: Any) -> None:
     for what, placed in survivors(read_order, exchange, ORDER):
-        # The price of a market order, its type and what it is called by its owner say nothing that is used here.
+        # The price of a market order, its type and what it is called by its owner say nothing that
+        # is used here.
         same = placed._replace(client_id=PLACED.client_id, id=PLACED.id)
         assert same == PLACED, what
         assert placed.id, what
 
 
-def test_no_spoiled_account_is_believed(exchange: Any) -> None:
+def test_no_spoiled_account_is_accepted(exchange: Any) -> None:
     for what, balances in survivors(read_account, exchange, ACCOUNT):
         if "'balances', 0" not in what and not what.startswith("('balances',)"):
             assert balances.total["BTC"] == 1.0, what
@@ -157,7 +160,7 @@ def test_no_spoiled_account_is_believed(exchange: Any) -> None:
     ]
 
 
-def test_no_spoiled_trade_is_believed(exchange: Any) -> None:
+def test_no_spoiled_trade_is_accepted(exchange: Any) -> None:
     good = read_trade(exchange, TRADE)
     for what, trade in survivors(read_trade, exchange, TRADE):
         same = trade._replace(id=good.id, fee_coin=good.fee_coin, fee=good.fee)
@@ -165,7 +168,7 @@ def test_no_spoiled_trade_is_believed(exchange: Any) -> None:
         assert trade.id and trade.fee_coin and math.isfinite(trade.fee), what
 
 
-def test_no_spoiled_book_is_believed(exchange: Any) -> None:
+def test_no_spoiled_book_is_accepted(exchange: Any) -> None:
     for what, book in survivors(read_book, exchange, BOOK):
         for price, size in (*book.bids, *book.asks):
             assert 0.0 < price < math.inf and 0.0 <= size < math.inf, what
@@ -178,10 +181,10 @@ def test_no_spoiled_book_is_believed(exchange: Any) -> None:
 
 @pytest.mark.parametrize("body", [None, "", "<html></html>", [], {}, 0, "null"])
 @pytest.mark.parametrize("read", [read_order, read_account, read_trade, read_book])
-def test_no_other_body_is_believed(
+def test_no_other_body_is_accepted(
     exchange: Any, read: Callable[[Any, Any], Any], body: Any
 ) -> None:
-    with pytest.raises((UnusableError, *STUMBLES)):
+    with pytest.raises((UnusableError, *PARSE_ERRORS)):
         read(exchange, body)
 
 
@@ -194,7 +197,7 @@ def test_no_other_body_is_believed(
         ([["99.9"]], [["100.1", "1"]]),
     ],
 )
-def test_a_book_that_cannot_be_is_not_believed(exchange: Any, bids: Any, asks: Any) -> None:
+def test_a_book_that_cannot_be_is_not_accepted(exchange: Any, bids: Any, asks: Any) -> None:
     with pytest.raises(UnusableError):
         read_book(exchange, {"bids": bids, "asks": asks})
 
@@ -207,9 +210,9 @@ def test_a_side_of_a_book_is_empty_only_if_the_body_has_it(exchange: Any) -> Non
 
 def test_an_unknown_exchange_has_a_book_when_it_has_both_sides(exchange: Any) -> None:
     found = exchange.parse_order_book(BOOK, BTC)
-    assert answers.book(found, {"result": {}}, ANY).bids[0] == (99.9, 1.0)
+    assert responses.parse_book(found, {"result": {}}, ANY).bids[0] == (99.9, 1.0)
     with pytest.raises(UnusableError):
-        answers.book(found | {"bids": []}, {"result": {}}, ANY)
+        responses.parse_book(found | {"bids": []}, {"result": {}}, ANY)
 
 
 @pytest.mark.parametrize(
@@ -234,9 +237,9 @@ def test_statuses(exchange: Any, status: str, executed: str, told: str) -> None:
 
 
 @pytest.mark.parametrize("time", [0, 1.5e12 - 1e12, None, math.nan, "1800000000000", True])
-def test_a_time_that_cannot_be_is_not_believed(time: Any) -> None:
+def test_a_time_that_cannot_be_is_not_accepted(time: Any) -> None:
     with pytest.raises(UnusableError):
-        answers.server_time(time)
+        responses.parse_server_time(time)
 
 
 def test_markets_that_make_no_sense_are_left_out(exchange: Any) -> None:
@@ -248,14 +251,14 @@ def test_markets_that_make_no_sense_are_left_out(exchange: Any) -> None:
         None,
         "x",
     ]
-    assert list(answers.listings([*odd, good])) == [BTC]
+    assert list(responses.parse_listings([*odd, good])) == [BTC]
     for nothing in ([], {}, odd, None, "x"):
         with pytest.raises(UnusableError):
-            answers.listings(nothing)
+            responses.parse_listings(nothing)
 
 
 def test_a_market_without_rules_has_none(exchange: Any) -> None:
-    (listing,) = answers.listings(
+    (listing,) = responses.parse_listings(
         [{"symbol": BTC, "base": "BTC", "quote": "USDT", "spot": True}]
     ).values()
     assert (listing.step, listing.min_size, listing.min_notional, listing.tick, listing.active) == (
@@ -279,5 +282,5 @@ def test_a_fee_in_two_coins_is_the_one_that_was_paid() -> None:
         "fee": None,
     }
     fees = [{"currency": "BTC", "cost": 0.0}, {"currency": "GT", "cost": 0.01}]
-    (read,) = answers.trades([trade | {"fees": fees}], PLACED)
+    (read,) = responses.parse_trades([trade | {"fees": fees}], PLACED)
     assert (read.fee, read.fee_coin) == (0.01, "GT")

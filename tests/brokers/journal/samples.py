@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from brokers.journal.journal import Journal
 from brokers.journal.records import Bar, DecisionRow, EquityRow, FillRow, GateRow, Intent, OrderRow
@@ -28,25 +29,56 @@ class Clock:
 
 
 def decision(time: int, session: int = 1, sentence: str = SENTENCE) -> DecisionRow:
-    shares = (0.375, 0.225, 0.0), (0.375, 0.225, 1 / 3), (0.0, 0.0, 0.1 + 0.2)
     return DecisionRow(
-        time,
-        time + 2.5,
-        2,
-        0.75,
-        2,
-        START - 86400.0,
-        0,
-        10_000.5,
-        4_000.25,
-        0.0625,
-        0.6,
-        (0.0, 1.0, UNKNOWN),
-        *shares,
-        sentence,
-        "",
-        session,
+        time=time,
+        decided_at=time + 2.5,
+        state=2,
+        ceiling=0.75,
+        filled=2,
+        confirmed_at=START - 86400.0,
+        gate_stale=0,
+        equity=10_000.5,
+        cash=4_000.25,
+        drawdown=0.0625,
+        gross=0.6,
+        missing=(0.0, 1.0, UNKNOWN),
+        current=(0.375, 0.225, 0.0),
+        targets=(0.375, 0.225, 1 / 3),
+        sizes=(0.0, 0.0, 0.1 + 0.2),
+        sentence=sentence,
+        note="",
+        session=session,
     )
+
+
+def one_coin_decision(time: int, **changes: Any) -> DecisionRow:
+    """A decision on one coin that asks for nothing."""
+    row = DecisionRow(
+        time=time,
+        decided_at=float(time),
+        state=2,
+        ceiling=1.0,
+        filled=3,
+        confirmed_at=None,
+        gate_stale=0,
+        equity=1000.0,
+        cash=1000.0,
+        drawdown=0.0,
+        gross=1.0,
+        missing=(0.0,),
+        current=(0.0,),
+        targets=(0.0,),
+        sizes=(0.0,),
+        sentence="",
+        note="",
+        session=1,
+    )
+    return row._replace(**changes)
+
+
+def is_decided(journal: Journal, time: int) -> bool:
+    """Whether the bar that ended at `time` has its decision."""
+    return any(row.time == time for row in journal.decisions(time, time))
 
 
 def gate(known_at: int, stale: int = 0, close: float = 2345.67) -> GateRow:
@@ -112,7 +144,10 @@ def decide(
 
 def python(code: str, path: Path) -> "subprocess.Popen[str]":
     """Another process that runs `code` with `path` the journal's."""
-    before = f"import time; from pathlib import Path; from brokers.journal.opening import open_journal; path = Path({str(path)!r})\n"
+    before = (
+        "import time; from pathlib import Path; from brokers.journal.opening import open_journal; "
+        f"path = Path({str(path)!r})\n"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", before + code],
         cwd=ROOT,

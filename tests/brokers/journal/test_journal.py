@@ -1,4 +1,7 @@
-"""What goes into the journal comes out of it, whole, once, and as it was. Expected numbers by arithmetic."""
+"""What goes into the journal comes out of it, whole, once, and as it was.
+
+Expected numbers by arithmetic.
+"""
 
 import math
 import random
@@ -11,11 +14,11 @@ import numpy as np
 import pytest
 
 from brokers.errors import SafetyError
-from brokers.journal import journal as module
+from brokers.journal import reader as module
 from brokers.journal import records, tables
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
-from brokers.journal.records import Incident, JournalError, Session
+from brokers.journal.records import IncidentRow, JournalError, SessionRecord
 from tests.brokers.journal.samples import (
     MINUTE,
     START,
@@ -28,6 +31,7 @@ from tests.brokers.journal.samples import (
     fill,
     gate,
     intent,
+    is_decided,
     order,
 )
 
@@ -76,7 +80,7 @@ def test_every_record_comes_back_as_it_was_the_unknown_and_the_missing_included(
         == journal.intents()
         == [intent(START)._replace(id=1), intent(START, 1, "ETH/USDT")._replace(id=2)]
     )
-    journal.sending(order("an-order", 1))
+    journal.record_order(order("an-order", 1))
     assert journal.orders() == [journal.order("an-order")] == [order("an-order", 1)]
     journal.add_fills([fill(fee=UNKNOWN, fee_coin="", fee_quote=UNKNOWN)])
     assert repr(journal.fills()) == repr([fill(fee=UNKNOWN, fee_coin="", fee_quote=UNKNOWN)])
@@ -88,7 +92,7 @@ def test_a_file_read_again_says_the_same(path: Path, clock: Clock, journal: Jour
     journal.close()
     with open_journal(path, clock) as again:
         assert repr(list(again.decisions())) == repr([decision(START)])
-        assert again.unfinished() == [intent(START)._replace(id=1)]
+        assert again.unfinished_intents() == [intent(START)._replace(id=1)]
         assert again.get("anything") == '{"x": 1}'
         assert again.account_id == journal.account_id
 
@@ -96,7 +100,7 @@ def test_a_file_read_again_says_the_same(path: Path, clock: Clock, journal: Jour
 @pytest.mark.parametrize(
     ("table", "record"),
     [
-        ("sessions", records.Session),
+        ("sessions", records.SessionRecord),
         ("bars", records.Bar),
         ("gate_rows", records.GateRow),
         ("decisions", records.DecisionRow),
@@ -115,7 +119,7 @@ def test_an_empty_journal_answers_everything(journal: Journal):
         journal.last_decision(),
         journal.last_equity(),
         journal.order("x"),
-        journal.halted(),
+        journal.halt_reason(),
         journal.get("x"),
     ) == (None,) * 5
     assert [
@@ -123,7 +127,7 @@ def test_an_empty_journal_answers_everything(journal: Journal):
         *journal.bars(),
         *journal.gate_rows(),
         *journal.intents(),
-        *journal.unfinished(),
+        *journal.unfinished_intents(),
     ] == []
     assert [
         *journal.orders(),
@@ -132,13 +136,13 @@ def test_an_empty_journal_answers_everything(journal: Journal):
         *journal.incidents(9),
         *journal.sessions(),
     ] == []
-    assert not journal.decided(START)
+    assert not is_decided(journal, START)
 
 
 def test_a_decision_is_kept_whole_or_not_at_all(journal: Journal):
     decide(journal, START)
     twice = [intent(START + MINUTE), intent(START + MINUTE)]  # the same leg
-    with pytest.raises(JournalError, match="does not take what should be recorded"):
+    with pytest.raises(JournalError, match="it refuses the row"):
         journal.record_decision(
             decision(START + MINUTE),
             gate(START),
@@ -146,7 +150,7 @@ def test_a_decision_is_kept_whole_or_not_at_all(journal: Journal):
             equity(START + MINUTE),
             twice,
         )
-    assert not journal.decided(START + MINUTE)
+    assert not is_decided(journal, START + MINUTE)
     assert list(journal.bars()) == bars(START)
     assert [*journal.gate_rows(), *journal.intents()] == []
     assert journal.last_equity() == equity(START)
@@ -154,14 +158,14 @@ def test_a_decision_is_kept_whole_or_not_at_all(journal: Journal):
 
 def test_a_bar_is_decided_once_and_no_earlier_one_after_it(journal: Journal):
     decide(journal, START, [intent(START)])
-    assert journal.decided(START)
-    assert not journal.decided(START + MINUTE)
+    assert is_decided(journal, START)
+    assert not is_decided(journal, START + MINUTE)
     with pytest.raises(
         JournalError,
-        match="bar of 2023-11-15 00:00 cannot be decided, that of 2023-11-15 00:00 already is",
+        match="bar of 2023-11-15 00:00 UTC cannot be decided, because that of 2023-11-15 00:00 ",
     ):
         decide(journal, START, [intent(START)])
-    with pytest.raises(JournalError, match="2023-11-14 23:59 cannot be decided"):
+    with pytest.raises(JournalError, match="2023-11-14 23:59 UTC cannot be decided"):
         decide(journal, START - MINUTE)
     assert len(journal.intents()) == 1
 
@@ -170,7 +174,7 @@ def test_refusals_are_for_safety():
     assert issubclass(JournalError, SafetyError)
 
 
-def test_a_sentence_said_again_is_kept_once_and_read_every_time(journal: Journal, path: Path):
+def test_a_sentence_reported_again_is_kept_once_and_read_every_time(journal: Journal, path: Path):
     said = ["a", "a", "a", "b", "b", "a", "", ""]
     for place, sentence in enumerate(said):
         decide(journal, START + place * MINUTE, sentence=sentence)
@@ -260,7 +264,7 @@ def test_what_is_unfinished_is_planned_or_sent(journal: Journal):
     assert [(one.state, one.why) for one in journal.intents(START)] == [
         (state, f"because {state}") for state in states
     ]
-    assert [one.state for one in journal.unfinished()] == ["planned", "sent"]
+    assert [one.state for one in journal.unfinished_intents()] == ["planned", "sent"]
     assert journal.intents(START + MINUTE) == []
     with pytest.raises(JournalError, match="there is no intent 99"):
         journal.set_intent(99, "done", "")
@@ -268,14 +272,14 @@ def test_what_is_unfinished_is_planned_or_sent(journal: Journal):
 
 def test_an_order_is_kept_before_it_is_sent_and_never_twice(journal: Journal):
     first, second = decide(journal, START, [intent(START), intent(START, 1)])
-    journal.sending(order("one", first.id))
+    journal.record_order(order("one", first.id))
     assert [one.state for one in journal.intents()] == ["sent", "planned"]
     with pytest.raises(JournalError, match="UNIQUE"):
-        journal.sending(order("one", second.id))
+        journal.record_order(order("one", second.id))
     with pytest.raises(JournalError, match="UNIQUE"):
-        journal.sending(order("another name", first.id))  # the same attempt
+        journal.record_order(order("another name", first.id))  # the same attempt
     assert [one.state for one in journal.intents()] == ["sent", "planned"]
-    journal.sending(order("two", first.id, attempt=2))
+    journal.record_order(order("two", first.id, attempt=2))
     assert journal.orders(first.id) == [order("one", first.id), order("two", first.id, attempt=2)]
     assert journal.orders(second.id) == []
 
@@ -287,15 +291,15 @@ def test_no_order_is_sent_for_an_intent_that_is_settled_or_unknown(
     decide(journal, START, [intent(START)])
     journal.set_intent(1, state, "")
     for of in (1, 7):
-        with pytest.raises(JournalError, match=f"must not be sent, intent {of}"):
-            journal.sending(order("one", of))
+        with pytest.raises(JournalError, match=f"must not be sent, because intent {of}"):
+            journal.record_order(order("one", of))
     assert journal.orders() == []
     assert journal.intents()[0].state == state
 
 
 def test_an_order_changes_in_what_the_venue_says_only(journal: Journal, clock: Clock):
     decide(journal, START, [intent(START)])
-    journal.sending(order("one", 1))
+    journal.record_order(order("one", 1))
     clock.time = START + 9.0
     journal.update_order("one", venue_id="123", status="filled", filled=-0.25, average=100.125)
     filled = order("one", 1)._replace(
@@ -308,7 +312,7 @@ def test_an_order_changes_in_what_the_venue_says_only(journal: Journal, clock: C
         journal.update_order("two", status="filled")
 
 
-def test_a_fill_told_again_is_no_second_fill(journal: Journal):
+def test_a_fill_reported_again_is_no_second_fill(journal: Journal):
     assert journal.add_fills([fill("1"), fill("2")]) == 2
     assert (
         journal.add_fills([fill("2"), fill("3", time=START + 1.0), fill("3", time=START + 1.0)])
@@ -351,7 +355,7 @@ def test_after_a_reset_a_trade_may_have_the_number_of_an_earlier_one(journal: Jo
     ],
 )
 def test_a_fee_is_filled_in_later_and_never_forgotten(
-    journal: Journal, before: tuple, after: tuple, better: bool
+    journal: Journal, before: tuple, after: tuple, *, better: bool
 ):
     journal.add_fills([fill("1", *before)])
     assert journal.add_fills([fill("1", *after)._replace(price=1.0)]) == 0
@@ -388,41 +392,41 @@ def test_the_drawdown_of_a_long_walk_is_that_of_a_plain_loop(journal: Journal):
 
 
 def test_an_incident_is_new_once_a_day(journal: Journal, clock: Clock):
-    assert journal.incident("venue", "warning", "no answer")
+    assert journal.record_incident("venue", "warning", "no answer")
     clock.time += 60.0
-    assert not journal.incident("venue", "warning", "no answer")
-    assert journal.incident("venue", "warning", "another text")
-    assert journal.incident("venue", "critical", "no answer")
-    assert journal.incident("data", "warning", "no answer")
+    assert not journal.record_incident("venue", "warning", "no answer")
+    assert journal.record_incident("venue", "warning", "another text")
+    assert journal.record_incident("venue", "critical", "no answer")
+    assert journal.record_incident("data", "warning", "no answer")
     clock.time += 86400.0
-    assert journal.incident("venue", "warning", "no answer")
+    assert journal.record_incident("venue", "warning", "no answer")
     first = START + 2.5
     assert journal.incidents(9) == [
-        Incident(5, first + 86460, "venue", "warning", "no answer", 1, first + 86460),
-        Incident(4, first + 60, "data", "warning", "no answer", 1, first + 60),
-        Incident(3, first + 60, "venue", "critical", "no answer", 1, first + 60),
-        Incident(2, first + 60, "venue", "warning", "another text", 1, first + 60),
-        Incident(1, first, "venue", "warning", "no answer", 2, first + 60),
+        IncidentRow(5, first + 86460, "venue", "warning", "no answer", 1, first + 86460),
+        IncidentRow(4, first + 60, "data", "warning", "no answer", 1, first + 60),
+        IncidentRow(3, first + 60, "venue", "critical", "no answer", 1, first + 60),
+        IncidentRow(2, first + 60, "venue", "warning", "another text", 1, first + 60),
+        IncidentRow(1, first, "venue", "warning", "no answer", 2, first + 60),
     ]
     assert [one.id for one in journal.incidents(2)] == [5, 4]
 
 
 def test_an_incident_belongs_to_the_utc_day(journal: Journal, clock: Clock):
     clock.time = START + 86399.9
-    assert journal.incident("venue", "info", "x")
+    assert journal.record_incident("venue", "info", "x")
     clock.time = START + 86400.0
-    assert journal.incident("venue", "info", "x")
+    assert journal.record_incident("venue", "info", "x")
 
 
 def test_a_halt_stands_until_it_is_taken_back(journal: Journal, clock: Clock):
     journal.halt("the drawdown stop")
-    assert journal.halted() == "the drawdown stop"
+    assert journal.halt_reason() == "the drawdown stop"
     journal.halt("")
-    assert journal.halted() == "no reason was given"
+    assert journal.halt_reason() == "no reason was given"
     assert journal.get(module.RESUMED) is None
     for clock.time in (START + 7.25, START + 8.5):
         journal.resume()
-        assert journal.halted() is None
+        assert journal.halt_reason() is None
         assert float(journal.get(module.RESUMED) or 0) == clock.time
 
 
@@ -437,8 +441,8 @@ def test_a_session_ends_or_is_seen_not_to_have_ended(journal: Journal, path: Pat
         clock.time = START + 200.0
         again.end_session("done")
         killed, ended = again.sessions()
-    assert killed == Session(1, START + 2.5, None, "dry-run", "{}", "1", killed.pid, None)
-    assert ended == Session(
+    assert killed == SessionRecord(1, START + 2.5, None, "dry-run", "{}", "1", killed.pid, None)
+    assert ended == SessionRecord(
         2, START + 100.0, START + 200.0, "testnet", "{}", "2", killed.pid, "done"
     )
 
@@ -468,13 +472,13 @@ def test_beside_the_session_one_may_read_halt_and_note_incidents_only(
     decide(journal, START, [intent(START)])
     with open_journal(path, clock, locked=False) as beside:
         beside.halt("by hand")
-        beside.incident("halt", "info", "by hand")
-        assert journal.halted() == "by hand"
+        beside.record_incident("halt", "info", "by hand")
+        assert journal.halt_reason() == "by hand"
         assert len(journal.incidents(9)) == len(beside.intents()) == 1
         for write in (
             lambda: decide(beside, START + MINUTE),
             lambda: beside.begin_session("dry-run", "{}", "1"),
-            lambda: beside.sending(order("one", 1)),
+            lambda: beside.record_order(order("one", 1)),
             lambda: beside.set_intent(1, "done", ""),
             lambda: beside.add_fills([fill()]),
             lambda: beside.put("x", "1"),

@@ -1,4 +1,7 @@
-"""A journal that cannot be trusted is refused and kept; one that is older is brought up to date; nothing begins from zero unasked."""
+"""A journal that cannot be trusted is refused and kept; one that is older is brought up to date.
+
+Nothing begins from zero unasked.
+"""
 
 import os
 import resource
@@ -27,6 +30,7 @@ from tests.brokers.journal.samples import (
     decision,
     equity,
     intent,
+    is_decided,
 )
 
 AT_START = "20231115T000002Z"  # of the clock, in names of backups
@@ -43,7 +47,10 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A journal of a hundred decisions, closed, and the same with ten more after a crash: those are in its log only. To be copied."""
+    """A journal of a hundred decisions, closed, and the same with ten more after a crash.
+
+    Those are in its log only. To be copied.
+    """
     folder = tmp_path_factory.mktemp("made")
     whole, killed = folder / "whole", folder / "killed"
     with open_journal(whole, Clock()) as journal:
@@ -184,16 +191,16 @@ def test_a_name_with_anything_in_it_is_a_name(tmp_path: Path):
 def test_of_two_that_make_it_at_once_the_faster_one_wins(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    made = opening._name
+    made = opening._rename
     accounts: list[str] = []
 
     def slower(temporary: Path, name: Path) -> None:
-        monkeypatch.setattr(opening, "_name", made)
+        monkeypatch.setattr(opening, "_rename", made)
         with open_journal(name, Clock(), locked=False) as faster:
             accounts.append(faster.account_id)
         made(temporary, name)
 
-    monkeypatch.setattr(opening, "_name", slower)
+    monkeypatch.setattr(opening, "_rename", slower)
     with open_journal(path, Clock()) as journal:
         assert [journal.account_id] == accounts
     assert open_files(path) == ["paper.sqlite"]
@@ -282,7 +289,7 @@ def test_an_overwritten_page_is_found(whole: Path, page: int):
 def test_a_database_of_another_program_is_refused(path: Path):
     path.parent.mkdir()
     change(path, "CREATE TABLE studies (id INTEGER)", "PRAGMA user_version = 1")
-    assert "a database of something else, not a journal" in refused(path)
+    assert "it is not a journal but another database" in refused(path)
 
 
 def test_a_newer_version_is_refused_and_kept(whole: Path):
@@ -296,7 +303,7 @@ def test_the_message_says_how_to_go_on(whole: Path):
     message = refused(whole)
     assert message.startswith(f"{whole}: it is damaged (")
     assert (
-        "put an earlier backup in its place and remove paper.sqlite-wal and paper.sqlite-shm"
+        "replace it with an earlier backup and remove paper.sqlite-wal and paper.sqlite-shm"
         in message
     )
 
@@ -315,7 +322,7 @@ def test_a_refusal_lets_go_of_the_lock(whole: Path):
     refused(whole)
     change(whole, "PRAGMA user_version = 1")
     with open_journal(whole, Clock()) as journal:
-        assert journal.decided(START)
+        assert is_decided(journal, START)
 
 
 def test_after_a_crash_everything_is_there(killed: Path):
@@ -326,7 +333,7 @@ def test_after_a_crash_everything_is_there(killed: Path):
 
 def test_a_journal_that_lost_its_account_is_refused(whole: Path):
     change(whole, "DELETE FROM meta")
-    with pytest.raises(JournalError, match="names no account"):
+    with pytest.raises(JournalError, match="has no account id"):
         open_journal(whole, Clock())
 
 
@@ -406,7 +413,9 @@ def test_a_migration_that_fails_changes_nothing(
 ):
     with monkeypatch.context() as patch:
         patch.setattr(opening, "MIGRATIONS", (add_mood, step))
-        with pytest.raises(JournalError, match=r"cannot be brought to version 3 .*It is as it was"):
+        with pytest.raises(
+            JournalError, match=r"cannot be migrated to version 3 .*It is unchanged"
+        ):
             open_journal(whole, Clock())
     with open_journal(whole, Clock()) as journal:
         assert len(list(journal.decisions())) == len(journal.intents()) == 100
@@ -423,10 +432,10 @@ def test_no_migration_under_the_feet_of_a_session_of_an_older_program(
             open_journal(whole, Clock(), locked=False)
         decide(journal, START + 200 * MINUTE)
     with open_journal(whole, Clock(), locked=False) as reader:
-        assert reader.decided(START + 200 * MINUTE)
+        assert is_decided(reader, START + 200 * MINUTE)
 
 
-def test_a_place_where_no_file_can_be_is_said(tmp_path: Path):
+def test_a_place_where_no_file_can_be_is_reported(tmp_path: Path):
     (tmp_path / "file").write_text("")
     for place in (
         tmp_path / "file" / "paper.sqlite",
@@ -434,12 +443,12 @@ def test_a_place_where_no_file_can_be_is_said(tmp_path: Path):
     ):
         for locked in (True, False):
             with pytest.raises(
-                JournalError, match=r"cannot be (made or read|locked) .*journal\.folder"
+                JournalError, match=r"cannot be (created or read|locked) .*journal\.folder"
             ):
-                open_journal(place, Clock(), locked)
+                open_journal(place, Clock(), locked=locked)
 
 
-def test_a_folder_in_place_of_the_file_is_said(path: Path):
+def test_a_folder_in_place_of_the_file_is_reported(path: Path):
     path.mkdir(parents=True)
     with pytest.raises(JournalError, match="is not a file"):
         open_journal(path, Clock())
@@ -447,42 +456,44 @@ def test_a_folder_in_place_of_the_file_is_said(path: Path):
 
 @posix
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_read_only_folder_is_said(locked: bool):
+def test_a_read_only_folder_is_reported(*, locked: bool):
     with without_root() as folder:
         folder.chmod(0o555)
-        with pytest.raises(JournalError, match=r"cannot be (made or read|locked) \(\[Errno 13\]"):
-            open_journal(folder / "paper.sqlite", Clock(), locked)
+        with pytest.raises(
+            JournalError, match=r"cannot be (created or read|locked) \(\[Errno 13\]"
+        ):
+            open_journal(folder / "paper.sqlite", Clock(), locked=locked)
 
 
 @posix
-def test_a_folder_that_became_read_only_is_said_before_anything_is_ordered():
+def test_a_folder_that_became_read_only_is_reported_before_anything_is_ordered():
     with without_root() as folder:
         open_journal(folder / "paper.sqlite", Clock()).close()
         folder.chmod(0o555)
         for locked in (True, False):
             with pytest.raises(JournalError, match="cannot be"):
-                open_journal(folder / "paper.sqlite", Clock(), locked)
+                open_journal(folder / "paper.sqlite", Clock(), locked=locked)
 
 
 @posix
-def test_a_read_only_file_is_said_before_anything_is_ordered():
+def test_a_read_only_file_is_reported_before_anything_is_ordered():
     with without_root() as folder:
         path = folder / "paper.sqlite"
         open_journal(path, Clock()).close()
         path.chmod(0o444)
         with open_journal(path, Clock()) as journal:
-            assert journal.halted() is None
+            assert journal.halt_reason() is None
             with pytest.raises(JournalError, match="cannot be written; make both writable"):
                 journal.begin_session("dry-run", "{}", "1")
 
 
 @posix
-def test_a_copy_that_cannot_be_kept_is_said():
+def test_a_copy_that_cannot_be_kept_is_reported():
     with without_root() as folder:
         path = folder / "paper.sqlite"
         path.write_bytes(b"")
         folder.chmod(0o555)
-        with pytest.raises(JournalError, match=r"it is damaged .*no copy could be kept"):
+        with pytest.raises(JournalError, match=r"it is damaged .*no copy could be made"):
             open_journal(path, Clock(), locked=False)
 
 
@@ -495,7 +506,7 @@ def busy(path: Path) -> Iterator[Journal]:
 
 def sent_nothing(journal: Journal) -> None:
     """What could not be recorded is not there, in no part; what is next can be."""
-    assert not journal.decided(START + MINUTE)
+    assert not is_decided(journal, START + MINUTE)
     assert list(journal.bars()) == bars(START)
     assert [one.state for one in journal.intents()] == ["planned"]
     decide(journal, START + MINUTE, [intent(START + MINUTE)])
@@ -509,7 +520,7 @@ def test_a_full_database_stops_before_the_order_and_goes_on_when_there_is_room(b
     many = [
         bar._replace(symbol=f"{place}") for place in range(300) for bar in bars(START + MINUTE)[:1]
     ]
-    with pytest.raises(JournalError, match="the disk is full; free some space"):
+    with pytest.raises(JournalError, match="the disk is full; free disk space"):
         busy.record_decision(decision(START + MINUTE), None, many, equity(START + MINUTE), [])
     with busy._database._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
@@ -529,7 +540,7 @@ def test_a_disk_that_takes_no_more_stops_before_the_order_and_goes_on_when_there
         ):
             with pytest.raises(JournalError, match="the disk"):
                 write()
-        assert busy.halted() is None
+        assert busy.halt_reason() is None
     sent_nothing(busy)
 
 
@@ -541,7 +552,7 @@ def test_a_journal_that_cannot_be_made_for_lack_of_room_leaves_nothing(path: Pat
     open_journal(path, Clock()).close()
 
 
-def test_a_file_that_another_process_keeps_locked_is_said(
+def test_a_file_that_another_process_keeps_locked_is_reported(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(database, "PATIENCE", 0.1)
@@ -551,7 +562,7 @@ def test_a_file_that_another_process_keeps_locked_is_said(
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(JournalError, match="another process keeps it locked"):
             decide(journal, START + MINUTE)
-        assert journal.halted() is None  # reading waits for nobody
+        assert journal.halt_reason() is None  # reading waits for nobody
         other.close()
         sent_nothing(journal)
 

@@ -17,7 +17,7 @@ with open_journal(path, time.time) as journal:
     at = START if last is None else last.time + MINUTE
     while True:
         decide(journal, at, [intent(at), intent(at, 1)])
-        journal.sending(order(f"order {at}", journal.intents(at)[0].id))
+        journal.record_order(order(f"order {at}", journal.intents(at)[0].id))
         print(at, flush=True)
         at += MINUTE
 """
@@ -80,7 +80,7 @@ def test_a_second_session_is_refused_by_name_until_the_first_is_dead_however_it_
 def test_a_session_that_nobody_can_name_is_refused_too(path: Path):
     with open_journal(path, Clock()):
         path.with_name("paper.sqlite.pid").unlink()
-        with pytest.raises(JournalError, match="its process is not known"):
+        with pytest.raises(JournalError, match="its process is unknown"):
             open_journal(path, Clock())
 
 
@@ -99,7 +99,7 @@ with open_journal(path, time.time, locked=False) as journal:
             child.stdin.write(answer)
             child.stdin.flush()
             before = at
-            while journal.halted() != expected or at == before:
+            while journal.halt_reason() != expected or at == before:
                 at += MINUTE
                 decide(journal, at)
                 assert at - before < 10_000 * MINUTE and child.poll() in (None, 0), (

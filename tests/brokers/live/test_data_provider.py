@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from brokers.clock import SimulatedClock
-from brokers.live.data_provider import Functions, Pump
+from brokers.live.data_provider import DataProvider, Functions
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError, Request, Series
 from config.settings import Settings, load
@@ -108,8 +108,8 @@ def coin_of(frame: pd.DataFrame, closes: pd.Series, grid: pd.DatetimeIndex) -> p
 
 
 def made(
-    source: Source, remembered: pd.DataFrame | None = None, **changes: Any
-) -> tuple[Pump, SimulatedClock]:
+    source: Source, gate_rows: pd.DataFrame | None = None, **changes: Any
+) -> tuple[DataProvider, SimulatedClock]:
     coins = [
         {
             "name": name,
@@ -125,58 +125,62 @@ def made(
     )
     clock = SimulatedClock(DUE + 5.0)
     functions = Functions(gate_of, lambda table: table[list(NOTHING)].astype(float), coin_of)
-    return Pump(
-        source, functions, settings, clock, NOTHING if remembered is None else remembered
+    return DataProvider(
+        source,
+        functions,
+        settings,
+        clock,
+        gate_rows=NOTHING if gate_rows is None else gate_rows,
     ), clock
 
 
 def test_everything_there_is_handed_over_at_once() -> None:
     source = Source()
-    pump, clock = made(source)
-    known = pump.known(DUE)
+    provider, clock = made(source)
+    snapshot = provider.snapshot(DUE)
     assert clock.now() == DUE + 5
-    assert (known.fresh, known.problems, set(known.coins)) == (True, (), {"BTC", "ETH"})
-    assert known.gate_known_at == SESSION.timestamp()
-    assert known.gate["stale"] == 0
-    assert known.coins["BTC"]["own_average"] == 30.0
+    assert (snapshot.fresh, snapshot.incidents, set(snapshot.coins)) == (True, (), {"BTC", "ETH"})
+    assert snapshot.gate_known_at == SESSION.timestamp()
+    assert snapshot.gate["stale"] == 0
+    assert snapshot.coins["BTC"]["own_average"] == 30.0
 
 
 def test_a_bar_that_is_late_is_waited_for_and_one_that_never_comes_is_missing() -> None:
     source = Source()
     whole = source.bars_of["ETH-USD"]
     source.bars_of["ETH-USD"] = whole.iloc[:-1]
-    pump, clock = made(source)
-    known = pump.known(DUE)
+    provider, clock = made(source)
+    snapshot = provider.snapshot(DUE)
     assert clock.now() == DUE + 5 + 60
-    assert known.coins["ETH"]["stale"] == 1.0
-    assert known.coins["BTC"]["stale"] == 0.0
+    assert snapshot.coins["ETH"]["stale"] == 1.0
+    assert snapshot.coins["BTC"]["stale"] == 0.0
 
     source.bars_of["ETH-USD"] = whole
-    pump, clock = made(source)
-    assert pump.known(DUE).coins["ETH"]["stale"] == 0.0
+    provider, clock = made(source)
+    assert provider.snapshot(DUE).coins["ETH"]["stale"] == 0.0
     assert clock.now() == DUE + 5
 
 
 def test_short_bars_are_not_waited_for_into_the_next() -> None:
     source = Source()
     source.bars_of["ETH-USD"] = source.bars_of["ETH-USD"].iloc[:-1]
-    pump, clock = made(source, **{"exchange.timeframe": "1m"})
-    pump.known(DUE)
+    provider, clock = made(source, **{"exchange.timeframe": "1m"})
+    provider.snapshot(DUE)
     assert clock.now() == DUE + 5 + 15
 
 
 def test_a_coin_without_any_bar_is_not_listed() -> None:
     source = Source()
     source.bars_of["ETH-USD"] = source.bars_of["ETH-USD"].iloc[:0]
-    pump, _ = made(source)
-    assert set(pump.known(DUE).coins) == {"BTC"}
+    provider, _ = made(source)
+    assert set(provider.snapshot(DUE).coins) == {"BTC"}
 
 
 def test_no_bar_of_now_is_nothing_to_decide_on() -> None:
     source = Source()
     source.bars_of = {name: frame.iloc[:-2] for name, frame in source.bars_of.items()}
-    pump, _ = made(source)
-    assert not pump.known(DUE).fresh
+    provider, _ = made(source)
+    assert not provider.snapshot(DUE).fresh
 
 
 def test_bars_that_cannot_be_had_leave_the_last_close_and_a_word() -> None:
@@ -189,46 +193,47 @@ def test_bars_that_cannot_be_had_leave_the_last_close_and_a_word() -> None:
         return source.bars_of[history]
 
     source.bars = broken  # type: ignore[method-assign]
-    pump, _ = made(source)
-    known = pump.known(DUE)
-    assert (known.coins["ETH"]["close"], known.coins["ETH"]["stale"]) == (29.0, 1.0)
-    assert [problem.text for problem in known.problems] == ["ETH-USD: no candles"]
+    provider, _ = made(source)
+    snapshot = provider.snapshot(DUE)
+    assert (snapshot.coins["ETH"]["close"], snapshot.coins["ETH"]["stale"]) == (29.0, 1.0)
+    assert [incident.text for incident in snapshot.incidents] == ["ETH-USD: no candles"]
 
 
 def test_without_the_index_the_last_gate_row_is_kept_and_grows_stale() -> None:
     source = Source()
-    pump, clock = made(source)
-    first = pump.known(DUE)
+    provider, clock = made(source)
+    first = provider.snapshot(DUE)
     source.failed = {"^RUT": DataError("no answer")}
     for missed in (1, 2):
         clock.sleep(DUE + missed * DAY + 5 - clock.now())
         source.bars_of = {name: bars(DUE + missed * DAY, 30) for name in source.bars_of}
-        known = pump.known(DUE + missed * DAY)
-        assert known.gate["stale"] == missed
-        assert known.gate["ceiling"] == first.gate["ceiling"]
-        assert {problem.kind for problem in known.problems} == {"data", "gate stale"}
+        snapshot = provider.snapshot(DUE + missed * DAY)
+        assert snapshot.gate["stale"] == missed
+        assert snapshot.gate["ceiling"] == first.gate["ceiling"]
+        assert {incident.kind for incident in snapshot.incidents} == {"data", "gate stale"}
     source.failed = {}
     clock.sleep(DUE + 3 * DAY + 5 - clock.now())
     source.bars_of = {name: bars(DUE + 3 * DAY, 30) for name in source.bars_of}
-    known = pump.known(DUE + 3 * DAY)
-    assert known.gate["stale"] == 0
-    assert known.gate["ceiling"] == pytest.approx(first.gate["ceiling"] + 0.03)
+    snapshot = provider.snapshot(DUE + 3 * DAY)
+    assert snapshot.gate["stale"] == 0
+    assert snapshot.gate["ceiling"] == pytest.approx(first.gate["ceiling"] + 0.03)
 
 
-def test_a_calendar_without_a_session_for_longer_than_new_york_was_ever_closed_makes_the_gate_stale() -> (
-    None
-):
-    """Seven days were the longest, in September 2001; from the ninth on the weekdays since the newest row count."""
+def test_a_calendar_without_a_session_for_too_long_makes_the_gate_stale() -> None:
+    """Seven days were the longest, in September 2001.
+
+    From the ninth on the weekdays since the newest row count.
+    """
     source = Source()
-    pump, clock = made(source)
-    pump.known(DUE)
+    provider, clock = made(source)
+    provider.snapshot(DUE)
     ends, known = source.known(pd.Timestamp(DUE, unit="s", tz="UTC")).index[-1], source.known
     source.known = lambda now: known(min(now, ends))  # type: ignore[method-assign]
     stale = []
     for day in range(6, 12):
         clock.sleep(DUE + day * DAY + 5 - clock.now())
         source.bars_of = {name: bars(DUE + day * DAY, 30) for name in source.bars_of}
-        stale.append(pump.known(DUE + day * DAY).gate["stale"])
+        stale.append(provider.snapshot(DUE + day * DAY).gate["stale"])
     first = pd.Timestamp(DUE, unit="s", tz="UTC").date()
     weekdays = [
         int(np.busday_count(SESSION.date(), first + pd.Timedelta(days=day))) for day in range(6, 12)
@@ -242,10 +247,10 @@ def test_a_calendar_without_a_session_for_longer_than_new_york_was_ever_closed_m
 def test_what_failed_is_not_downloaded_again_at_every_bar() -> None:
     source = Source()
     source.failed = {"^RUT": DataError("no answer")}
-    pump, clock = made(source, **{"exchange.timeframe": "1m", "paper.patience": 0.0})
+    provider, clock = made(source, **{"exchange.timeframe": "1m", "paper.patience": 0.0})
     for minute in range(1, 240):
         clock.sleep(DUE + minute * 60 + 5 - clock.now())
-        pump.known(DUE + minute * 60)
+        provider.snapshot(DUE + minute * 60)
     assert source.downloads < 25, (
         "a quarter of an hour at most lies between two attempts, seconds at first"
     )
@@ -254,18 +259,18 @@ def test_what_failed_is_not_downloaded_again_at_every_bar() -> None:
 def test_the_gate_is_worked_out_again_only_when_a_session_has_closed() -> None:
     source = Source()
     worked_out = []
-    pump, clock = made(source, **{"exchange.timeframe": "1h"})
-    pump._functions = pump._functions._replace(
+    provider, clock = made(source, **{"exchange.timeframe": "1h"})
+    provider._functions = provider._functions._replace(
         gate=lambda prices: (worked_out.append(prices.now), gate_of(prices))[1]
     )
     for hour in range(1, 49):
         clock.sleep(DUE + hour * 3600 + 5 - clock.now())
         source.bars_of = {name: bars(DUE + hour * 3600, 30) for name in source.bars_of}
-        pump.known(DUE + hour * 3600)
+        provider.snapshot(DUE + hour * 3600)
     assert len(worked_out) == 3  # at the start, and after each of two sessions
 
 
-def test_a_row_that_was_acted_on_and_reads_otherwise_now_is_said_once() -> None:
+def test_a_row_that_was_acted_on_and_reads_otherwise_now_is_reported_once() -> None:
     index = pd.DatetimeIndex([SESSION - pd.Timedelta(days=2)])
     acted = pd.DataFrame(
         {
@@ -277,6 +282,6 @@ def test_a_row_that_was_acted_on_and_reads_otherwise_now_is_said_once() -> None:
         },
         index=index,
     )
-    pump, _ = made(Source(), acted)
-    assert [problem.kind for problem in pump.known(DUE).problems] == ["revised"]
-    assert pump.known(DUE).problems == ()
+    provider, _ = made(Source(), acted)
+    assert [incident.kind for incident in provider.snapshot(DUE).incidents] == ["revised"]
+    assert provider.snapshot(DUE).incidents == ()

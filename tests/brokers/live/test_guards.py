@@ -8,15 +8,16 @@ import pytest
 
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
-from brokers.journal.records import DecisionRow, EquityRow, FillRow, Intent, OrderRow
-from brokers.live.broker import Wanted
+from brokers.journal.records import EquityRow, FillRow, Intent, OrderRow
+from brokers.live.broker import OrderRequest
 from brokers.live.guards import Guards, Situation
 from config.settings import load
+from tests.brokers.journal.samples import one_coin_decision
 from tests.scenes import changed
 
 DAY = 86_400
 DUE = 20_000 * DAY
-BUY, SELL = Wanted("BTC", 2.0), Wanted("ETH", -3.0)
+BUY, SELL = OrderRequest("BTC", 2.0), OrderRequest("ETH", -3.0)
 NOW = Situation(DUE, DUE + 10.0, 1000.0, 0.0, {"BTC": 100.0, "ETH": 50.0}, None)
 
 
@@ -37,8 +38,8 @@ def coins(intents: list[Intent]) -> list[str]:
 
 
 def test_what_nothing_speaks_against_becomes_intents_in_their_order(journal: Journal) -> None:
-    intents, problems = guards(journal).allowed([SELL, BUY], NOW)
-    assert problems == []
+    intents, incidents = guards(journal).check_requests([SELL, BUY], NOW)
+    assert incidents == []
     assert intents == [
         Intent(0, DUE, "ETH", 0, -3.0, 50.0, "planned", ""),
         Intent(0, DUE, "BTC", 1, 2.0, 100.0, "planned", ""),
@@ -47,23 +48,23 @@ def test_what_nothing_speaks_against_becomes_intents_in_their_order(journal: Jou
 
 def test_a_halt_stops_everything_until_resume(journal: Journal) -> None:
     journal.halt("looking into it")
-    intents, problems = guards(journal).allowed([SELL, BUY], NOW)
+    intents, incidents = guards(journal).check_requests([SELL, BUY], NOW)
     assert intents == []
-    assert [problem.kind for problem in problems] == ["halted"]
-    assert "looking into it" in problems[0].text
+    assert [incident.kind for incident in incidents] == ["halted"]
+    assert "looking into it" in incidents[0].text
     journal.resume()
-    assert coins(guards(journal).allowed([SELL, BUY], NOW)[0]) == ["ETH", "BTC"]
+    assert coins(guards(journal).check_requests([SELL, BUY], NOW)[0]) == ["ETH", "BTC"]
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(180.0, ["ETH", "BTC"]), (180.1, ["ETH"])])
 def test_an_old_decision_may_only_reduce(
     minutes: float, expected: list[str], journal: Journal
 ) -> None:
-    intents, problems = guards(journal, paper__max_decision_age=180.0).allowed(
+    intents, incidents = guards(journal, paper__max_decision_age=180.0).check_requests(
         [SELL, BUY], NOW._replace(now=DUE + minutes * 60)
     )
     assert coins(intents) == expected
-    assert [problem.kind for problem in problems] == ["late"] * (expected == ["ETH"])
+    assert [incident.kind for incident in incidents] == ["late"] * (expected == ["ETH"])
 
 
 def test_a_spell_open_at_the_first_start_is_not_entered_with_join_next_and_the_one_after_it_is(
@@ -71,54 +72,43 @@ def test_a_spell_open_at_the_first_start_is_not_entered_with_join_next_and_the_o
 ) -> None:
     guard = guards(journal, paper__join="next")
     guard.first_start(5.0)
-    assert coins(guard.allowed([SELL, BUY], NOW._replace(confirmed_at=5.0))[0]) == ["ETH"]
-    assert coins(guard.allowed([SELL, BUY], NOW._replace(confirmed_at=None))[0]) == ["ETH", "BTC"]
-    assert coins(guard.allowed([SELL, BUY], NOW._replace(confirmed_at=6.0))[0]) == ["ETH", "BTC"]
+    assert coins(guard.check_requests([SELL, BUY], NOW._replace(confirmed_at=5.0))[0]) == ["ETH"]
+    assert coins(guard.check_requests([SELL, BUY], NOW._replace(confirmed_at=None))[0]) == [
+        "ETH",
+        "BTC",
+    ]
+    assert coins(guard.check_requests([SELL, BUY], NOW._replace(confirmed_at=6.0))[0]) == [
+        "ETH",
+        "BTC",
+    ]
 
 
-def test_with_join_next_a_shut_gate_at_the_first_start_skips_nothing(journal: Journal) -> None:
+def test_with_join_next_a_closed_gate_at_the_first_start_skips_nothing(journal: Journal) -> None:
     guard = guards(journal, paper__join="next")
     guard.first_start(None)
-    assert coins(guard.allowed([BUY], NOW._replace(confirmed_at=6.0))[0]) == ["BTC"]
+    assert coins(guard.check_requests([BUY], NOW._replace(confirmed_at=6.0))[0]) == ["BTC"]
 
 
 def test_what_is_skipped_is_settled_by_the_first_decision_ever(journal: Journal) -> None:
     guard = guards(journal, paper__join="next")
     guard.first_start(5.0)
-    row = DecisionRow(
-        DUE,
-        DUE,
-        2,
-        1.0,
-        3,
-        5.0,
-        0,
-        1000.0,
-        1000.0,
-        0.0,
-        1.0,
-        (0.0,),
-        (0.0,),
-        (0.0,),
-        (0.0,),
-        "",
-        "",
-        journal.begin_session("dry-run", "{}", ""),
+    row = one_coin_decision(
+        DUE, confirmed_at=5.0, session=journal.begin_session("dry-run", "{}", "")
     )
     journal.record_decision(row, None, [], EquityRow(DUE, 1000.0, 1000.0, 1000.0, 1.0, 0.0), [])
     guard.first_start(7.0)
-    assert coins(guard.allowed([BUY], NOW._replace(confirmed_at=7.0))[0]) == ["BTC"]
+    assert coins(guard.check_requests([BUY], NOW._replace(confirmed_at=7.0))[0]) == ["BTC"]
 
 
 @pytest.mark.parametrize(("drawdown", "expected"), [(0.39, ["ETH", "BTC"]), (0.4, ["ETH"])])
 def test_an_account_far_below_its_peak_only_sells(
     drawdown: float, expected: list[str], journal: Journal
 ) -> None:
-    intents, problems = guards(journal, guards__drawdown_stop=0.4).allowed(
+    intents, incidents = guards(journal, guards__drawdown_stop=0.4).check_requests(
         [SELL, BUY], NOW._replace(drawdown=drawdown)
     )
     assert coins(intents) == expected
-    assert [problem.severity for problem in problems] == ["critical"] * (len(expected) == 1)
+    assert [incident.severity for incident in incidents] == ["critical"] * (len(expected) == 1)
 
 
 def test_resume_lets_the_peak_count_anew(journal: Journal) -> None:
@@ -130,38 +120,19 @@ def test_resume_lets_the_peak_count_anew(journal: Journal) -> None:
 
 
 def test_an_order_larger_than_the_account_is_a_mistake_of_somebodys(journal: Journal) -> None:
-    intents, problems = guards(journal).allowed([Wanted("BTC", 200.0), SELL], NOW)
+    intents, incidents = guards(journal).check_requests([OrderRequest("BTC", 200.0), SELL], NOW)
     assert coins(intents) == ["ETH"]
-    assert "20,000.00 is more than guards.largest_order allows (1 of 1,000.00)" in problems[0].text
+    assert "20,000.00 is more than guards.largest_order allows (1 of 1,000.00)" in incidents[0].text
 
 
 def test_turnover_counts_what_was_traded_since_midnight(journal: Journal) -> None:
     journal.begin_session("dry-run", "{}", "")
-    row = DecisionRow(
-        DUE - DAY,
-        DUE,
-        2,
-        1.0,
-        3,
-        5.0,
-        0,
-        1000.0,
-        1000.0,
-        0.0,
-        1.0,
-        (0.0,),
-        (0.0,),
-        (0.0,),
-        (0.0,),
-        "",
-        "",
-        1,
-    )
+    row = one_coin_decision(DUE - DAY, confirmed_at=5.0)
     equity = EquityRow(DUE - DAY, 1000.0, 1000.0, 1000.0, 1.0, 0.0)
     (intent,) = journal.record_decision(
         row, None, [], equity, [Intent(0, DUE - DAY, "BTC", 0, 9.0, 100.0, "planned", "")]
     )
-    journal.sending(
+    journal.record_order(
         OrderRow("a" * 26, intent.id, 1, "BTC", 9.0, None, DUE, None, "sent", 0.0, None, DUE)
     )
     fills = [
@@ -170,12 +141,14 @@ def test_turnover_counts_what_was_traded_since_midnight(journal: Journal) -> Non
     ]
     journal.add_fills(fills)
     # 900 today; 150 more is 1,050, 200 more would be 1,250 of 1,100 allowed.
-    intents, problems = guards(journal, guards__largest_turnover=1.1).allowed([SELL, BUY], NOW)
+    intents, incidents = guards(journal, guards__largest_turnover=1.1).check_requests(
+        [SELL, BUY], NOW
+    )
     assert coins(intents) == ["ETH"]
-    assert [problem.kind for problem in problems] == ["turnover"]
+    assert [incident.kind for incident in incidents] == ["turnover"]
 
 
-def test_a_way_out_is_never_shut_by_its_size(journal: Journal) -> None:
-    exit_ = Wanted("ETH", -8.0)  # 400 of 1,000
+def test_a_way_out_is_never_closed_by_its_size(journal: Journal) -> None:
+    exit_ = OrderRequest("ETH", -8.0)  # 400 of 1,000
     for changes in ({"guards__largest_order": 0.3}, {"guards__largest_turnover": 0.3}):
-        assert guards(journal, **changes).allowed([exit_], NOW)[1] == []
+        assert guards(journal, **changes).check_requests([exit_], NOW)[1] == []

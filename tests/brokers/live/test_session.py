@@ -1,4 +1,6 @@
-"""Sessions in circumstances that no row of the fault catalogue names, each of which once cost or made money on paper."""
+"""Sessions in circumstances that no row of the fault catalogue names, each of which once cost or
+made money on paper.
+"""
 
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 
 from backtests.engine.live import live_strategy
 from brokers.clock import SimulatedClock
-from brokers.commands.paper import put_together, voices
+from brokers.commands.paper import build_session, observe_session
 from brokers.errors import SafetyError
 from brokers.exchange.errors import TryLaterError
 from brokers.journal.journal import Journal
@@ -22,8 +24,8 @@ from tests.brokers.misfortunes import (
     bought,
     change,
     disturbed,
+    incident_texts,
     intents,
-    said,
     undisturbed,
 )
 from tests.brokers.test_faults_data import AT_ONCE, decisions, downloading
@@ -40,13 +42,20 @@ UNKNOWN = refusal(-2013, "Order does not exist.")
 def test_a_series_that_is_waited_for_is_read_before_the_decision(
     late: float, whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """High-yield bonds fall below their average in the session before: the first channel no longer holds, whether its row is there at once or in a minute."""
+    """High-yield bonds fall below their average in the session before.
+
+    The first channel no longer holds, whether its row is there at once or in a minute.
+    """
     with downloading(whole_folder, cache, tmp_path, {"paper.patience": 120.0}) as w:
         w.run()
         w.clock.sleep(DAY)
         before, came = w.yahoo.frames["HYG"], w.clock.now() + late
         fallen = before.copy()
-        fallen.loc["2015-10-20", ["open", "high", "low", "close", "adj_close"]] *= 0.982
+        prices = ["open", "high", "low", "close", "adj_close"]
+        fallen.loc["2015-10-20", prices] *= 0.982
+        safe = w.yahoo.frames["IEF"].copy()  # which rise, both by too little to be held
+        safe.loc["2015-10-20", prices] *= 1.018
+        w.yahoo.frames["IEF"] = safe
 
         class Frames(dict[str, Any]):
             def __getitem__(self, symbol: str) -> Any:
@@ -55,10 +64,10 @@ def test_a_series_that_is_waited_for_is_read_before_the_decision(
                 return fallen if w.clock.now() >= came else before.loc[before.index < "2015-10-20"]
 
         w.yahoo.frames = Frames(w.yahoo.frames)
-        voice = w.run()
+        observer = w.run()
         assert [row.filled for row in decisions(w)] == [3, 0]
         assert [order.side for order in w.venue.orders[3:]] == ["SELL"] * 3
-        assert said(voice.problems, "revised") == [], (
+        assert incident_texts(observer.incidents, "revised") == [], (
             "nobody had acted on the row that was replaced"
         )
 
@@ -92,8 +101,11 @@ def test_orders_that_are_forgotten_with_time_are_no_reset(
             UNKNOWN if asked.method == "GET" and asked.path == "/api/v3/order" else None
         )
         w.venue.person.deposit("USDT", "1")
-        problems = w.run().problems
-        assert said(problems, "reset") == [] and len(said(problems, "moved")) == 1
+        incidents = w.run().incidents
+        assert (
+            incident_texts(incidents, "reset") == []
+            and len(incident_texts(incidents, "moved")) == 1
+        )
         assert [w.owned()[coin] for coin in ("BTC", "ETH", "SOL")] == [
             held[coin] for coin in ("BTC", "ETH", "SOL")
         ]
@@ -106,10 +118,15 @@ def test_a_coin_may_be_added_within_a_bar(whole_folder: Path, cache: Path, tmp_p
         w.clock.sleep(3600.0)
         with (
             w.journal(locked=True) as journal,
-            voices(w.settings, SECRETS, journal, STATES, console=False) as voice,
+            observe_session(w.settings, SECRETS, journal, STATES, console=False) as observer,
         ):
-            put_together(
-                w.settings, SECRETS, live_strategy(w.settings), journal, w.clock, voice
+            build_session(
+                w.settings,
+                SECRETS,
+                live_strategy(w.settings),
+                journal=journal,
+                clock=w.clock,
+                observer=observer,
             ).run(until=w.clock.now() + 60.0)
 
 
@@ -146,7 +163,7 @@ def test_a_coin_whose_order_is_not_settled_must_stay_named(
         w.clock = SimulatedClock(w.clock.now() + 60.0)
         change(w, whole_folder, cache, TWO)
         with pytest.raises(
-            SafetyError, match=r"an order in SOL is not settled, .* put it back for one session"
+            SafetyError, match=r"an order in SOL is not settled, .* Add it again for one session"
         ):
             w.run()
         change(w, whole_folder, cache, {})
@@ -161,7 +178,7 @@ def test_an_account_on_paper_goes_on_with_what_it_began_with(
         w.run()
         change(w, whole_folder, cache, {"exchange.mode": "dry-run", "exchange.amount": 10_000.0})
         w.clock.sleep(DAY)
-        assert "began with 5,000.00" in said(w.run().problems, "account")[0]
+        assert "began with 5,000.00" in incident_texts(w.run().incidents, "account")[0]
         with w.journal() as journal:
             first, second = journal.equity()
         assert (
@@ -223,7 +240,8 @@ def test_a_bar_is_decided_when_it_has_ended_by_the_clock_of_the_exchange(
         w.venue.clock_offset = -6 * 3600.0
         with pytest.raises(
             TryLaterError,
-            match="our clock is ahead of the exchange's: there the bar of 2015-10-20 00:00 UTC ends in 2",
+            match="clock is ahead of the exchange's: by the exchange's, the bar of "
+            "2015-10-20 00:00 UTC ends in 2",
         ):
             w.run()
         assert decisions(w) == [] and bought(w) == []
@@ -235,10 +253,12 @@ def test_a_clock_a_little_ahead_waits_a_little(
     """Two seconds after the bar by ours, eight before its end by the exchange's."""
     with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
         w.venue.clock_offset = -10.0
-        voice = w.run()
+        observer = w.run()
         (decided,) = decisions(w)
         assert 10.0 <= decided.decided_at - decided.time < 12.0
-        assert [problem.kind for problem in voice.problems if problem.severity != "info"] == []
+        assert [
+            incident.kind for incident in observer.incidents if incident.severity != "info"
+        ] == []
 
 
 @pytest.mark.parametrize("mode", ["testnet", "dry-run"])

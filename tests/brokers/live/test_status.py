@@ -1,4 +1,6 @@
-"""The status in a real terminal (a pseudo-terminal, its screen redrawn here) and where there is none. All figures are made up."""
+"""The status in a real terminal (a pseudo-terminal, its screen redrawn here) and where there is
+none. All figures are made up.
+"""
 
 import io
 import os
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from brokers.live.status import Holding, Status, shown
+from brokers.live.status import Holding, Status, show_status
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals exist on Unix only")
 
@@ -37,10 +39,12 @@ import sys
 from pathlib import Path
 from loguru import logger
 from brokers.live import logs
-from brokers.status import Holding, Status, shown
+from brokers.live.status import Holding, Status, show_status
 nan = float("nan")
 status = {STATUS!r}
-logs.start(Path(sys.argv[1]), "INFO", 1.0, 1, True, [])
+logs.start(
+    Path(sys.argv[1]), level="INFO", rotation_mb=1.0, keep=1, console=True, secrets=[]
+)
 """
 
 
@@ -112,7 +116,7 @@ class Terminal:
 
 def test_log_lines_stand_above_one_panel_that_shows_the_newest_status(tmp_path: Path):
     program = """
-with shown(logger) as update:
+with show_status(logger) as update:
     logger.info("first line")
     update(status._replace(sentence="An older decision."))
     logger.warning("second line, longer than what fits: " + "word " * 12)
@@ -159,7 +163,7 @@ with shown(logger) as update:
 def test_time_runs_on_while_the_session_waits(tmp_path: Path):
     program = """
 import time
-with shown(logger) as update:
+with show_status(logger) as update:
     update(status._replace(next_decision=time.time() + 65.5))
     sys.stdin.read()
 """
@@ -173,8 +177,8 @@ with shown(logger) as update:
 
 def test_what_an_exchange_answered_is_shown_as_text(tmp_path: Path):
     program = r"""
-with shown(logger) as update:
-    update(status._replace(incident="[bold]not markup[/] \x1b[2J\x07 end", halted="a person said so"))
+with show_status(logger) as update:
+    update(status._replace(incident="[bold]not markup[/] \x1b[2J\x07 end", halted="by hand"))
 """
     terminal = Terminal(program, tmp_path)
     terminal.read()
@@ -183,12 +187,12 @@ with shown(logger) as update:
     assert terminal.process.returncode == 0
     assert "[bold]not markup[/]  [2J  end" in "\n".join(terminal.screen())
     assert b"\x1b[2J" not in terminal.sent
-    assert "a person said so" in "\n".join(terminal.screen())
+    assert "by hand" in "\n".join(terminal.screen())
 
 
 def test_a_terminal_that_goes_away_does_not_take_the_session_with_it(tmp_path: Path):
     program = """
-with shown(logger) as update:
+with show_status(logger) as update:
     update(status)
     sys.stdin.read()
     logger.info("still here")
@@ -204,7 +208,7 @@ print("ended well")
 
 
 def test_a_terminal_that_cannot_be_drawn_on_gets_lines(tmp_path: Path):
-    terminal = Terminal("with shown(logger) as update: update(status)", tmp_path, kind="dumb")
+    terminal = Terminal("with show_status(logger) as update: update(status)", tmp_path, kind="dumb")
     terminal.read()
     terminal.process.communicate(timeout=PATIENCE)
     terminal.close()
@@ -218,7 +222,7 @@ def test_without_a_terminal_a_line_is_logged_when_something_has_changed(
 ):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     log = Lines()
-    with shown(log) as update:
+    with show_status(log) as update:
         update(STATUS)
         update(STATUS)
         update(STATUS._replace(equity=9_999.0, drawdown=0.02))  # prices move all the time
@@ -226,8 +230,10 @@ def test_without_a_terminal_a_line_is_logged_when_something_has_changed(
         update(STATUS._replace(incident="no answer from the exchange", halted="by hand"))
     first, *others = log.said
     assert re.fullmatch(
-        r"session testnet on binance; next decision 2030-01-01 00:00 UTC, (in \d+ h \d\d min|due); gate confirmed, ceiling 75%; "
-        r"equity 10,250\.50 USDT, drawdown 1\.2%; holdings BTC 5,000\.00 \(target 5,125\.25\), ETH 0\.00 \(target 1,025\.00\); "
+        r"session testnet on binance; next decision 2030-01-01 00:00 UTC, (in \d+ h \d\d min|due); "
+        r"gate confirmed, ceiling 75%; "
+        r"equity 10,250\.50 USDT, drawdown 1\.2%; "
+        r"holdings BTC 5,000\.00 \(target 5,125\.25\), ETH 0\.00 \(target 1,025\.00\); "
         r"decision The gate is confirmed: 2 of 3 channels hold\.",
         first,
     )
@@ -238,11 +244,11 @@ def test_without_a_terminal_a_line_is_logged_when_something_has_changed(
     assert sys.stderr.getvalue() == ""
 
 
-def test_what_is_not_known_yet_is_a_dash_and_said_once(monkeypatch: pytest.MonkeyPatch):
+def test_what_is_not_known_yet_is_a_dash_and_reported_once(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     log = Lines()
     unknown = Status("dry-run", "binance", NAN, "", NAN, NAN, "USDT", NAN, (), "", "", "")
-    with shown(log) as update:
+    with show_status(log) as update:
         update(unknown)
         update(
             unknown._replace(next_decision=float("nan"), ceiling=float("nan"), equity=float("nan"))
@@ -266,6 +272,6 @@ def test_how_long_until_the_next_decision(left: float, words: str, monkeypatch: 
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     monkeypatch.setattr(time, "time", lambda: STATUS.next_decision - left)
     log = Lines()
-    with shown(log) as update:
+    with show_status(log) as update:
         update(STATUS)
     assert f"UTC, {words};" in log.said[0]

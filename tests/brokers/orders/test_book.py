@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.orders.book import walked
+from brokers.orders.book import walk_book
 
 ASKS = ((100.0, 1.0), (101.0, 2.0), (110.0, 5.0))
 
@@ -22,20 +22,20 @@ ASKS = ((100.0, 1.0), (101.0, 2.0), (110.0, 5.0))
     ],
 )
 def test_levels_are_taken_best_first(size: float, filled: float, average: float) -> None:
-    assert walked(ASKS, size) == pytest.approx((filled, average))
+    assert walk_book(ASKS, size) == pytest.approx((filled, average))
 
 
 def test_a_limit_leaves_the_levels_behind_it() -> None:
-    assert walked(ASKS, 99.0, 101.0) == (3.0, pytest.approx(302.0 / 3))
+    assert walk_book(ASKS, 99.0, 101.0) == (3.0, pytest.approx(302.0 / 3))
     bids = ((99.0, 1.0), (98.0, 1.0))
-    assert walked(bids, 5.0, 98.5, buying=False) == (1.0, 99.0)
+    assert walk_book(bids, 5.0, 98.5, buying=False) == (1.0, 99.0)
 
 
 def test_an_empty_book_gives_nothing() -> None:
-    assert walked((), 1.0) == (0.0, 0.0)
-    assert walked(ASKS, 1.0, 99.0) == (0.0, 0.0)
+    assert walk_book((), 1.0) == (0.0, 0.0)
+    assert walk_book(ASKS, 1.0, 99.0) == (0.0, 0.0)
 
 
 @given(st.floats(1e-8, 1e8), st.floats(1e-6, 1e8))
 def test_one_endless_level_has_exactly_its_price(price: float, size: float) -> None:
-    assert walked(((price, math.inf),), size) == (size, price)
+    assert walk_book(((price, math.inf),), size) == (size, price)

@@ -9,10 +9,19 @@ from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import FillRow
-from brokers.orders.ledger import Ledger, Moved
+from brokers.orders.ledger import Ledger, Movement
 
 LISTINGS = {
-    name: Listing(f"{name}/USDT", name, "USDT", True, 0.001, 0.0, 5.0, 0.01)
+    name: Listing(
+        symbol=f"{name}/USDT",
+        base=name,
+        quote="USDT",
+        active=True,
+        step=0.001,
+        min_size=0.0,
+        min_notional=5.0,
+        tick=0.01,
+    )
     for name in ("BTC", "BNB")
 }
 GRANTED = {"USDT": 10_000.0, "BTC": 1.0, "BNB": 3.0, "TRX": 500.0}
@@ -32,19 +41,22 @@ def ledger(journal: Journal) -> Ledger:
 
 
 def test_a_part_of_the_quote_is_ours_and_no_coin_that_was_there(ledger: Ledger) -> None:
-    assert ledger.owned(GRANTED) == (4000.0, {"BTC": 0.0, "BNB": 0.0})
+    assert ledger.own_balances(GRANTED) == (4000.0, {"BTC": 0.0, "BNB": 0.0})
 
 
 def test_adopted_coins_are_ours(journal: Journal) -> None:
     ledger = Ledger(journal, LISTINGS)
     ledger.begin(GRANTED, 4000.0, adopt=True)
-    assert ledger.owned(GRANTED) == (4000.0, {"BTC": 1.0, "BNB": 3.0})
+    assert ledger.own_balances(GRANTED) == (4000.0, {"BTC": 1.0, "BNB": 3.0})
 
 
 def test_the_baseline_survives_a_restart(ledger: Ledger, journal: Journal) -> None:
     again = Ledger(journal, LISTINGS)
-    assert again.begun
-    assert again.owned(GRANTED | {"USDT": 9000.0, "BTC": 1.5}) == (3000.0, {"BTC": 0.5, "BNB": 0.0})
+    assert again.has_begun
+    assert again.own_balances(GRANTED | {"USDT": 9000.0, "BTC": 1.5}) == (
+        3000.0,
+        {"BTC": 0.5, "BNB": 0.0},
+    )
 
 
 def test_our_trades_with_their_fees_in_any_coin_are_no_surprise(
@@ -62,28 +74,30 @@ def test_our_trades_with_their_fees_in_any_coin_are_no_surprise(
         "BNB": 3 - 0.002,
         "TRX": 500.0,
     }
-    assert ledger.moved(after) == []
-    ledger.agree(after)
-    assert ledger.moved(after) == []
+    assert ledger.movements(after) == []
+    ledger.accept_balances(after)
+    assert ledger.movements(after) == []
 
 
 def test_what_somebody_else_did_is_seen_in_our_coins_and_not_in_others(ledger: Ledger) -> None:
-    assert ledger.moved(GRANTED | {"TRX": 0.0}) == []
-    assert ledger.moved(GRANTED | {"USDT": 10_500.0, "BTC": 0.75}) == [
-        Moved("USDT", 500.0),
-        Moved("BTC", -0.25),
+    assert ledger.movements(GRANTED | {"TRX": 0.0}) == []
+    assert ledger.movements(GRANTED | {"USDT": 10_500.0, "BTC": 0.75}) == [
+        Movement("USDT", 500.0),
+        Movement("BTC", -0.25),
     ]
-    ledger.agree(GRANTED | {"USDT": 10_500.0})
-    assert ledger.moved(GRANTED | {"USDT": 10_500.0}) == []
+    ledger.accept_balances(GRANTED | {"USDT": 10_500.0})
+    assert ledger.movements(GRANTED | {"USDT": 10_500.0}) == []
 
 
 def test_rounding_in_the_last_digit_is_no_trade(ledger: Ledger) -> None:
-    assert ledger.moved(GRANTED | {"USDT": 10_000.005}) == []
-    assert ledger.moved(GRANTED | {"USDT": 10_000.05}) == [Moved("USDT", pytest.approx(0.05))]
+    assert ledger.movements(GRANTED | {"USDT": 10_000.005}) == []
+    assert ledger.movements(GRANTED | {"USDT": 10_000.05}) == [
+        Movement("USDT", pytest.approx(0.05))
+    ]
 
 
 def test_nobody_owes_more_than_there_is(ledger: Ledger) -> None:
-    assert ledger.owned({"USDT": 1000.0}) == (0.0, {"BTC": 0.0, "BNB": 0.0})
+    assert ledger.own_balances({"USDT": 1000.0}) == (0.0, {"BTC": 0.0, "BNB": 0.0})
 
 
 BOUGHT = [  # 4,000 USDT less 2,000 and 1,000, and the fees: one in BTC, one in USDT
@@ -95,7 +109,7 @@ AFTER = GRANTED | {"USDT": 6999.0, "BTC": 2.998, "BNB": 13.0}
 
 def test_expected_is_what_was_agreed_on_and_traded_since(ledger: Ledger, journal: Journal) -> None:
     journal.add_fills(BOUGHT)
-    assert ledger.expected() == pytest.approx({"USDT": 6999.0, "BTC": 2.998, "BNB": 13.0})
+    assert ledger.expected_balances() == pytest.approx({"USDT": 6999.0, "BTC": 2.998, "BNB": 13.0})
 
 
 @pytest.mark.parametrize(
@@ -111,15 +125,15 @@ def test_expected_is_what_was_agreed_on_and_traded_since(ledger: Ledger, journal
     ],
 )
 def test_balances_lag_when_they_are_those_before_our_newest_trades(
-    ledger: Ledger, journal: Journal, totals: dict[str, float], behind: bool
+    ledger: Ledger, journal: Journal, totals: dict[str, float], *, behind: bool
 ) -> None:
     journal.add_fills(BOUGHT)
-    assert ledger.behind(totals, 90.0) is behind
+    assert ledger.is_behind(totals, 90.0) is behind
 
 
 def test_what_was_traded_long_ago_is_booked(ledger: Ledger, journal: Journal) -> None:
     journal.add_fills(BOUGHT)
-    assert not ledger.behind(GRANTED, 105.0)
+    assert not ledger.is_behind(GRANTED, 105.0)
 
 
 def test_what_is_taken_of_others_coins_is_not_made_good_out_of_ours(
@@ -127,13 +141,13 @@ def test_what_is_taken_of_others_coins_is_not_made_good_out_of_ours(
 ) -> None:
     journal.add_fills(BOUGHT)
     gone = AFTER | {"BTC": 0.25}
-    ledger.give_up(ledger.moved(gone), gone)
+    ledger.accept_movements(ledger.movements(gone), gone)
     for one in (ledger, Ledger(journal, LISTINGS)):
-        assert one.owned(gone)[1]["BTC"] == 0.0
-        assert one.owned(gone | {"BTC": 3.25})[1]["BTC"] == 3.0
+        assert one.own_balances(gone)[1]["BTC"] == 0.0
+        assert one.own_balances(gone | {"BTC": 3.25})[1]["BTC"] == 3.0
 
 
 def test_what_comes_is_ours(ledger: Ledger) -> None:
     more = GRANTED | {"BTC": 4.0}
-    ledger.give_up(ledger.moved(more), more)
-    assert ledger.owned(more)[1]["BTC"] == 3.0
+    ledger.accept_movements(ledger.movements(more), more)
+    assert ledger.own_balances(more)[1]["BTC"] == 3.0

@@ -1,4 +1,7 @@
-"""A coin that was bought and is named no more would be nobody's: trading stops before it looks like a loss."""
+"""A coin that was bought and is named no more would be nobody's.
+
+Trading stops before it looks like a loss.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +13,7 @@ from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import FillRow
 from brokers.orders.ledger import BEGUN
-from brokers.orders.orphaned_coins import refuse_forgotten
+from brokers.orders.orphaned_coins import refuse_orphaned_coins
 from tests.brokers.worlds import DAY, world
 
 
@@ -30,27 +33,30 @@ def bought_and_sold(journal: Journal, bought: float, sold: float) -> None:
 
 def test_what_is_held_must_be_named(journal: Journal) -> None:
     bought_and_sold(journal, 4.0, 1.0)
-    refuse_forgotten(journal, ["BTC", "SOL"])
+    refuse_orphaned_coins(journal, ["BTC", "SOL"])
     with pytest.raises(SafetyError, match=r"2\.996 SOL, which no \[\[coins\]\] table names"):
-        refuse_forgotten(journal, ["BTC"])
+        refuse_orphaned_coins(journal, ["BTC"])
 
 
 @pytest.mark.parametrize("rest", [0.0, 0.2])
 def test_what_is_sold_but_for_dust_is_not_held(rest: float, journal: Journal) -> None:
     bought_and_sold(journal, 4.0, 3.996 - rest)
-    refuse_forgotten(journal, ["BTC"])
+    refuse_orphaned_coins(journal, ["BTC"])
 
 
 def test_what_a_reset_took_away_is_not_held(journal: Journal) -> None:
     bought_and_sold(journal, 4.0, 0.0)
     journal.put(BEGUN, "15.0")
-    refuse_forgotten(journal, ["BTC"])
+    refuse_orphaned_coins(journal, ["BTC"])
 
 
 def test_a_coin_that_a_person_sold_may_be_named_no_more(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """Once a session has seen it: before, the journal knows no better than that it is held, and what it was worth would be a loss."""
+    """Once a session has seen it.
+
+    Before, the journal knows no better than that it is held, and what it was worth would be a loss.
+    """
     with world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02") as w:
         w.run()
         all_three, two = (
@@ -59,7 +65,7 @@ def test_a_coin_that_a_person_sold_may_be_named_no_more(
         w.venue.person.sell("SOLUSDT", f"{w.owned()['SOL']:.2f}")
         w.settings = two
         with pytest.raises(
-            SafetyError, match="if you have sold it yourself, for one bar after `halt`"
+            SafetyError, match="If you have sold it yourself, add it for one bar after `halt`"
         ):
             w.run()
         w.settings = all_three

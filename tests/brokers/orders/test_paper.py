@@ -9,8 +9,9 @@ from brokers.exchange.errors import TryLaterError
 from brokers.exchange.types import Book
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
-from brokers.journal.records import DecisionRow, EquityRow, Intent
+from brokers.journal.records import EquityRow, Intent
 from brokers.orders.paper import PaperAccount, Rules, Terms
+from tests.brokers.journal.samples import one_coin_decision
 
 BOOK = Book(bids=((99.0, 2.0), (98.0, 50.0)), asks=((101.0, 2.0), (102.0, 50.0)))
 
@@ -30,33 +31,19 @@ def account(
 
 def started(journal: Journal, terms: Terms, books: Callable[[str], Book]) -> PaperAccount:
     paper = PaperAccount(
-        journal, terms, ["BTC"], lambda: {"BTC": Rules(0.01, 5.0)}, books, lambda: 7.0
+        journal,
+        terms,
+        ["BTC"],
+        rules=lambda: {"BTC": Rules(0.01, 5.0)},
+        books=books,
+        now=lambda: 7.0,
     )
     paper.start()
     return paper
 
 
 def intended(journal: Journal, size: float, price: float = 100.0, time: int = 1) -> Intent:
-    row = DecisionRow(
-        time,
-        time,
-        2,
-        1.0,
-        3,
-        None,
-        0,
-        1.0,
-        1.0,
-        0.0,
-        1.0,
-        (0.0,),
-        (0.0,),
-        (0.0,),
-        (0.0,),
-        "",
-        "",
-        1,
-    )
+    row = one_coin_decision(time)
     (intent,) = journal.record_decision(
         row,
         None,
@@ -119,7 +106,7 @@ def test_what_is_filled_is_not_filled_again(journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("book", "size", "price", "why"),
     [
-        (Book((), ()), 1.0, 100.0, "the book is empty"),
+        (Book((), ()), 1.0, 100.0, "the order book is empty"),
         (BOOK, 1.0, 80.0, "guards.tick_gap"),
         (BOOK, 0.04, 100.0, "no cash"),
     ],
@@ -140,7 +127,7 @@ def test_what_came_too_late_is_not_filled(journal: Journal) -> None:
     paper.carry_out(intended(journal, 1.0), may_send=False)
     assert (journal.intents()[0].state, journal.intents()[0].why, paper.cash) == (
         "abandoned",
-        "came too late",
+        "too late to be sent",
         1000.0,
     )
 
@@ -152,4 +139,4 @@ def test_without_a_book_the_intent_waits(journal: Journal) -> None:
     paper = started(journal, Terms(1000.0, 0.001, 0.2, 0.01), no_book)
     with pytest.raises(TryLaterError):
         paper.carry_out(intended(journal, 1.0), may_send=True)
-    assert [intent.state for intent in journal.unfinished()] == ["planned"]
+    assert [intent.state for intent in journal.unfinished_intents()] == ["planned"]

@@ -15,7 +15,7 @@ NAN = float("nan")
 FREE = Costs(0.0, 0.0, 0.0)
 DAYS = pd.date_range("2020-01-02", periods=10, freq="D", tz="UTC")
 AT = [int(day.timestamp()) for day in DAYS]
-Progress = Callable[[Any, int], None]
+Script = Callable[[Any, int], None]
 
 
 def coin(
@@ -32,15 +32,19 @@ def coin(
 
 
 def play(
-    step: Progress,
+    step: Script,
     frames: dict[str, pd.DataFrame],
+    *,
     cash: float = 1000.0,
     costs: Costs = FREE,
     cash_yield: float = 0.0,
     steps: float = 0.0,
     gate: pd.DataFrame | None = None,
 ) -> tuple[SimulatedBroker, list[tuple[str, float, float]]]:
-    """Run `step(strategy, bar)` at every bar; return the broker and the notifications the strategy got."""
+    """Run `step(strategy, bar)` at every bar.
+
+    Return the broker and the notifications the strategy got.
+    """
     told: list[tuple[str, float, float]] = []
 
     class Player(bt.Strategy):
@@ -63,14 +67,21 @@ def play(
         cerebro.adddata(feed, name=name)
     if gate is not None:
         cerebro.adddata(GateFeed(dataname=gate), name="gate")
-    broker = SimulatedBroker(feeds, cash, costs, dict.fromkeys(frames, steps), 3, cash_yield)
+    broker = SimulatedBroker(
+        feeds,
+        cash,
+        costs,
+        steps=dict.fromkeys(frames, steps),
+        max_missing=3,
+        cash_yield=cash_yield,
+    )
     cerebro.setbroker(broker)
     cerebro.addstrategy(Player)
     cerebro.run()
     return broker, told
 
 
-def orders(plan: dict[int, float]) -> Progress:
+def orders(plan: dict[int, float]) -> Script:
     """Trade `plan[bar]` units of the first coin."""
 
     def step(strategy: Any, bar: int) -> None:
@@ -153,7 +164,7 @@ def test_notifications_tell_what_filled() -> None:
     assert len(told) == 2
 
 
-def test_an_order_without_cash_is_told_as_margin_and_recorded() -> None:
+def test_an_order_without_cash_is_reported_as_margin_and_recorded() -> None:
     broker, told = play(orders({0: 5.0}), {"BTC": coin([100.0] * 3)}, cash=50.0, steps=1.0)
     assert told[-1][0] == "Margin"
     assert broker.records == [OrderRecord(AT[0], None, "BTC", 5.0, 0.0, 0.0, "no cash")]
@@ -179,7 +190,10 @@ def test_a_sell_frees_cash_for_a_buy_at_the_same_open() -> None:
 
 
 def test_interest_is_paid_on_the_cash_of_the_bar_before() -> None:
-    """A day on 1000, then all but nothing is spent at the open of bar 1: the first day's interest is there already."""
+    """A day on 1000, then all but nothing is spent at the open of bar 1.
+
+    The first day's interest is there already.
+    """
     rate = 0.05
     seen: list[float] = []
 
@@ -196,7 +210,10 @@ def test_interest_is_paid_on_the_cash_of_the_bar_before() -> None:
 
 
 def test_interest_follows_time_not_bars() -> None:
-    """A gate row between two coin bars pays nothing twice; a weekend without bars pays for its days."""
+    """A gate row between two coin bars pays nothing twice.
+
+    A weekend without bars pays for its days.
+    """
     index = DAYS[[0, 1, 5]]
     gate = pd.DataFrame(
         {"state": 0.0, "ceiling": 0.0, "filled": 0.0, "confirmed_at": NAN, "stale": 0.0},
@@ -219,7 +236,10 @@ def test_limits_are_the_coins_own() -> None:
 
 
 def asked(closes: list[float], since: list[float]) -> list[float]:
-    """Largest drawdown told at each bar; 10 of 1000 cash are in one coin bought at 100, the rest is held in cash too."""
+    """Largest drawdown told at each bar.
+
+    10 of 1000 cash are in one coin bought at 100, the rest is held in cash too.
+    """
     found: list[float] = []
 
     def step(strategy: Any, bar: int) -> None:

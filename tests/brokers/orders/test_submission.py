@@ -1,4 +1,7 @@
-"""When it is known that an order does not exist: counted from when it left, which can be later than was written down."""
+"""When it is known that an order does not exist.
+
+Counted from when it left, which can be later than was written down.
+"""
 
 from collections.abc import Callable
 from pathlib import Path

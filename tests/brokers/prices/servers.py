@@ -1,6 +1,8 @@
-"""Yahoo, Binance and FRED on 127.0.0.1, spoken to by the real clients: only the address they connect to is changed.
+"""Yahoo, Binance and FRED on 127.0.0.1, spoken to by the real clients: only the address they
+connect to is changed.
 
-All prices are made up. An address https://HOST/PATH is asked for as http://127.0.0.1:PORT/HOST/PATH.
+All prices are made up. An address https://HOST/PATH is asked for as
+http://127.0.0.1:PORT/HOST/PATH.
 """
 
 import json
@@ -15,7 +17,10 @@ import pytest
 
 
 class Answer(NamedTuple):
-    """What is sent back. `missing` bytes are announced and never come; `status` 0 closes the connection at once."""
+    """What is sent back.
+
+    `missing` bytes are announced and never come; `status` 0 closes the connection at once.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -42,7 +47,10 @@ GONE_WRONG = {
 
 
 class Site:
-    """One service. `faults` are answered first, one a data request; `always` is answered to every data request."""
+    """One service.
+
+    `faults` are answered first, one a data request; `always` is answered to every data request.
+    """
 
     def __init__(self) -> None:
         self.asked: list[dict[str, str]] = []
@@ -75,7 +83,9 @@ class Site:
 
 
 class YahooSite(Site):
-    """The chart service of Yahoo: `bars` are (time, open, high, low, close, adj_close, volume), seconds since 1970."""
+    """The chart service of Yahoo: `bars` are (time, open, high, low, close, adj_close, volume),
+    seconds since 1970.
+    """
 
     def __init__(self, symbol: str, zone: str, bars: list[tuple[Any, ...]]) -> None:
         super().__init__()
@@ -116,7 +126,9 @@ class YahooSite(Site):
 
 
 class BinanceSite(Site):
-    """The public spot endpoints of Binance: klines from `startTime` on, oldest first, at most `page` of them."""
+    """The public spot endpoints of Binance: klines from `startTime` on, oldest first, at most
+    `page` of them.
+    """
 
     def __init__(self, candles: list[tuple[float, ...]], page: int = 1000) -> None:
         super().__init__()
@@ -214,7 +226,9 @@ def served(site: Site) -> Iterator[Site]:
 
 
 def lead_requests_to(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the requests library (ccxt, FRED) connect to `site`, whatever host it is asked for: only then, so that ours still judges the host."""
+    """Make the requests library (ccxt, FRED) connect to `site`, whatever host it is asked for: only
+    then, so that ours still judges the host.
+    """
     from requests.adapters import HTTPAdapter
 
     send = HTTPAdapter.send

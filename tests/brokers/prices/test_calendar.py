@@ -116,11 +116,11 @@ def worked_out(monkeypatch: pytest.MonkeyPatch, closes: pd.Series) -> list[date]
         asked.append(start)
         return closes.rename("close")
 
-    monkeypatch.setattr(calendar, "_worked_out", instead)
+    monkeypatch.setattr(calendar, "_compute_closes", instead)
     return asked
 
 
-def test_what_was_worked_out_once_is_read_from_the_file(
+def test_what_was_computed_once_is_read_from_the_file(
     closes: pd.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked = worked_out(monkeypatch, closes)
@@ -145,7 +145,7 @@ def test_another_start_is_another_file(
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all" * 20])
-def test_a_damaged_file_is_worked_out_again(
+def test_a_damaged_file_is_computed_again(
     content: bytes, closes: pd.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked = worked_out(monkeypatch, closes)
@@ -158,7 +158,7 @@ def test_a_damaged_file_is_worked_out_again(
     assert pd.read_parquet(path)["close"].size == len(closes)
 
 
-def test_a_file_without_its_column_is_worked_out_again(
+def test_a_file_without_its_column_is_computed_again(
     closes: pd.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked = worked_out(monkeypatch, closes)
@@ -170,7 +170,7 @@ def test_a_file_without_its_column_is_worked_out_again(
     assert len(asked) == 2
 
 
-def test_a_file_whose_year_has_run_out_is_worked_out_again(
+def test_a_file_whose_year_has_run_out_is_computed_again(
     closes: pd.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     asked = worked_out(
@@ -185,7 +185,9 @@ def test_a_file_whose_year_has_run_out_is_worked_out_again(
 def test_a_calendar_in_memory_is_renewed_before_it_ends(
     closes: pd.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """A process of a year: the same folder asked again and again, the file beside it growing old as well."""
+    """A process of a year: the same folder asked again and again, the file beside it growing old as
+    well.
+    """
     ends: list[pd.Timestamp] = []
 
     def instead(start: date, end: pd.Timestamp) -> pd.Series:
@@ -194,7 +196,7 @@ def test_a_calendar_in_memory_is_renewed_before_it_ends(
             pd.bdate_range(start, end, tz="UTC"), pd.bdate_range(start, end), name="close"
         )
 
-    monkeypatch.setattr(calendar, "_worked_out", instead)
+    monkeypatch.setattr(calendar, "_compute_closes", instead)
     for month in range(24):
         now = pd.Timestamp("2030-01-15 12:00", tz="UTC") + pd.DateOffset(months=month)
         assert (

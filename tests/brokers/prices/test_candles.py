@@ -1,4 +1,7 @@
-"""Binance's public candles, good and bad, through the real ccxt and a local server. Prices are made up."""
+"""Binance's public candles, good and bad, through the real ccxt and a local server.
+
+Prices are made up.
+"""
 
 import json
 from collections.abc import Iterator
@@ -9,8 +12,9 @@ import pytest
 from servers import GONE_WRONG, Answer, BinanceSite, closed_port, lead_requests_to, served
 from tenacity import wait_none
 
-from brokers.exchange.rate_limits import Quiet
-from brokers.prices import candles as exchange
+from brokers.exchange.rate_limits import RateLimits
+from brokers.prices import public_exchange
+from brokers.prices.candles import fetch
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 DAILY = Request("BTC-USD", "coin", "BTC/USDT")
@@ -31,8 +35,8 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinanceSite]:
     """Eleven days from the listing on 2024-01-01; the last, 2024-01-11, is running."""
     import ccxt
 
-    monkeypatch.setattr(exchange, "WAIT", wait_none())
-    monkeypatch.setattr(exchange, "QUIET", Quiet())
+    monkeypatch.setattr(public_exchange, "WAIT", wait_none())
+    monkeypatch.setattr(public_exchange, "RATE_LIMITS", RateLimits())
     monkeypatch.setattr(
         ccxt.Exchange, "throttle", lambda *_: None
     )  # ccxt's pauses between requests
@@ -42,8 +46,9 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinanceSite]:
 
 
 def test_gives_the_closed_days_from_the_listing_on(site: BinanceSite) -> None:
-    # The server answers 500 to every host but the spot one: an outage of the futures endpoints does not matter.
-    frame = exchange.fetch(DAILY, None, "binance", NOW)
+    # The server answers 500 to every host but the spot one: an outage of the futures endpoints does
+    # not matter.
+    frame = fetch(DAILY, None, "binance", NOW)
     assert list(frame.columns) == list(BAR_COLUMNS)
     assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
     assert frame.iloc[0].tolist() == [10.0, 12.0, 9.0, 11.0, 11.0, 5.0]
@@ -52,14 +57,14 @@ def test_gives_the_closed_days_from_the_listing_on(site: BinanceSite) -> None:
 
 def test_a_day_counts_as_closed_from_its_end_on(site: BinanceSite) -> None:
     midnight = pd.Timestamp("2024-01-10", tz="UTC")
-    assert exchange.fetch(DAILY, None, "binance", midnight).index[-1] == pd.Timestamp("2024-01-09")
-    assert exchange.fetch(DAILY, None, "binance", midnight - pd.Timedelta("1ms")).index[
-        -1
-    ] == pd.Timestamp("2024-01-08")
+    assert fetch(DAILY, None, "binance", midnight).index[-1] == pd.Timestamp("2024-01-09")
+    assert fetch(DAILY, None, "binance", midnight - pd.Timedelta("1ms")).index[-1] == pd.Timestamp(
+        "2024-01-08"
+    )
 
 
 def test_reads_page_after_page_without_a_day_twice(site: BinanceSite) -> None:
-    frame = exchange.fetch(DAILY, date(2024, 1, 3), "binance", NOW)
+    frame = fetch(DAILY, date(2024, 1, 3), "binance", NOW)
     assert frame.index.tolist() == pd.date_range("2024-01-03", "2024-01-10").tolist()
     # Pages of four, each beginning with the last day known: 3-6, 6-9, 9-11.
     assert [pd.Timestamp(int(query["startTime"]), unit="ms").day for query in site.asked] == [
@@ -72,24 +77,24 @@ def test_reads_page_after_page_without_a_day_twice(site: BinanceSite) -> None:
 
 def test_gives_intraday_bars_under_their_start_in_utc(site: BinanceSite) -> None:
     site.candles, site.page = candles("2024-01-11", 7, "1h"), 1000
-    frame = exchange.fetch(HOURLY, date(2024, 1, 11), "binance", NOW)
+    frame = fetch(HOURLY, date(2024, 1, 11), "binance", NOW)
     assert (
         frame.index.tolist() == pd.date_range("2024-01-11", periods=6, freq="1h", tz="UTC").tolist()
     )
     assert {query["interval"] for query in site.asked} == {"1h"}
 
 
-def test_leaves_gaps_and_duplicates_inside_a_page_to_be_judged_later(site: BinanceSite) -> None:
+def test_leaves_gaps_and_duplicates_inside_a_page_for_later_checks(site: BinanceSite) -> None:
     site.page = 1000
     site.candles[5] = site.candles[4]
-    frame = exchange.fetch(DAILY, None, "binance", NOW)
+    frame = fetch(DAILY, None, "binance", NOW)
     assert frame.index.duplicated().sum() == 1
     assert pd.Timestamp("2024-01-06") not in frame.index
 
 
 def test_a_market_that_stopped_trading_ends_where_it_ended(site: BinanceSite) -> None:
     site.candles = site.candles[:6]
-    assert exchange.fetch(DAILY, None, "binance", NOW).index[-1] == pd.Timestamp("2024-01-06")
+    assert fetch(DAILY, None, "binance", NOW).index[-1] == pd.Timestamp("2024-01-06")
 
 
 def test_finds_the_listing_where_an_exchange_answers_with_a_window(site: BinanceSite) -> None:
@@ -105,7 +110,7 @@ def test_finds_the_listing_where_an_exchange_answers_with_a_window(site: Binance
         return whole(path, query)
 
     site.data = window
-    frame = exchange.fetch(DAILY, None, "binance", NOW)
+    frame = fetch(DAILY, None, "binance", NOW)
     assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
 
 
@@ -118,7 +123,7 @@ def test_asks_again_after_a_bad_answer_to_any_question(site: BinanceSite, fault:
         fault,
     ]  # the first page, then the second
     assert (
-        exchange.fetch(DAILY, None, "binance", NOW).index.tolist()
+        fetch(DAILY, None, "binance", NOW).index.tolist()
         == pd.date_range("2024-01-01", "2024-01-10").tolist()
     )
     assert not site.market_faults
@@ -131,7 +136,7 @@ def test_gives_up_on_bad_candles_and_says_what_to_do(site: BinanceSite, fault: A
     with pytest.raises(
         UnreachableError, match=r"binance: .*(try again later|choose another exchange.prices_id)"
     ):
-        exchange.fetch(DAILY, None, "binance", NOW)
+        fetch(DAILY, None, "binance", NOW)
     assert 4 <= len(site.asked) < 50
 
 
@@ -143,7 +148,7 @@ def test_bad_answers_mean_the_same_with_other_exchanges(
 ) -> None:
     monkeypatch.setattr(site, "answer", lambda *_: GONE_WRONG[fault])
     with pytest.raises(UnreachableError, match=f"{name}: "):
-        exchange.fetch(DAILY, None, name, NOW)
+        fetch(DAILY, None, name, NOW)
 
 
 def test_candles_without_numbers_are_no_answer(site: BinanceSite) -> None:
@@ -152,22 +157,20 @@ def test_candles_without_numbers_are_no_answer(site: BinanceSite) -> None:
         Answer(200, json.dumps([row]).encode())
         for row in ([start, None, None, None, None, None], [start, "1", "2"])
     ]
-    assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
+    assert len(fetch(DAILY, None, "binance", NOW)) == 10
     assert not site.faults
 
 
 def test_gives_up_on_an_empty_list_of_markets(site: BinanceSite) -> None:
     site.markets = Answer(200, b"{}")
-    with pytest.raises(
-        UnreachableError, match="binance: answered with a list of markets without one market"
-    ):
-        exchange.fetch(DAILY, None, "binance", NOW)
+    with pytest.raises(UnreachableError, match="binance: responded with an empty list of markets"):
+        fetch(DAILY, None, "binance", NOW)
 
 
 def test_a_body_that_breaks_off_is_no_answer(site: BinanceSite) -> None:
     whole = site.data("", {"startTime": "0"}).body
     site.faults = [Answer(200, whole[:90]), Answer(200, whole[:90], missing=len(whole) - 90)]
-    assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
+    assert len(fetch(DAILY, None, "binance", NOW)) == 10
 
 
 def test_waits_as_long_as_a_busy_exchange_asks(
@@ -176,7 +179,7 @@ def test_waits_as_long_as_a_busy_exchange_asks(
     waited: list[float] = []
     monkeypatch.setattr("time.sleep", waited.append)
     site.faults = [Answer(429, b"{}", (("Retry-After", "7"),))]
-    assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
+    assert len(fetch(DAILY, None, "binance", NOW)) == 10
     assert 7.0 in waited
 
 
@@ -186,7 +189,7 @@ def test_leaves_an_exchange_alone_that_asks_for_a_long_pause(
     monkeypatch.setattr("time.sleep", lambda _: None)
     site.always = Answer(418, b"{}", (("Retry-After", "3600"),))
     with pytest.raises(UnreachableError, match="wait, or choose another"):
-        exchange.fetch(DAILY, None, "binance", NOW)
+        fetch(DAILY, None, "binance", NOW)
     assert len(site.asked) == 1
 
 
@@ -194,14 +197,14 @@ def test_leaves_it_alone_until_the_pause_is_over(
     site: BinanceSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     time = [1000.0]
-    monkeypatch.setattr(exchange, "QUIET", Quiet(lambda: time[0]))
+    monkeypatch.setattr(public_exchange, "RATE_LIMITS", RateLimits(lambda: time[0]))
     site.faults = [Answer(418, b"{}", (("Retry-After", "3600"),))]
     for time[0] in (1000.0, 4599.0):
         with pytest.raises(UnreachableError, match="wait, or choose another"):
-            exchange.fetch(DAILY, None, "binance", NOW)
+            fetch(DAILY, None, "binance", NOW)
     assert len(site.asked) == 1
     time[0] = 4600.0
-    assert len(exchange.fetch(DAILY, None, "binance", NOW)) == 10
+    assert len(fetch(DAILY, None, "binance", NOW)) == 10
 
 
 @pytest.mark.parametrize(
@@ -222,43 +225,41 @@ def test_leaves_it_alone_until_the_pause_is_over(
 def test_a_pause_is_what_it_is_for_orders(
     site: BinanceSite, monkeypatch: pytest.MonkeyPatch, answer: Answer, pause: float
 ) -> None:
-    monkeypatch.setattr(exchange, "QUIET", Quiet(lambda: 1000.0))
+    monkeypatch.setattr(public_exchange, "RATE_LIMITS", RateLimits(lambda: 1000.0))
     site.always = answer
     with pytest.raises(UnreachableError, match="wait, or choose another"):
-        exchange.fetch(DAILY, None, "binance", NOW)
-    assert exchange.QUIET.left("binance") == pause
+        fetch(DAILY, None, "binance", NOW)
+    assert public_exchange.RATE_LIMITS.seconds_left("binance") == pause
     assert len(site.asked) == (1 if pause else 4)
 
 
 def test_connection_refused_is_unreachable(site: BinanceSite) -> None:
     site.port = closed_port()
     with pytest.raises(UnreachableError, match=r"binance: (ExchangeNotAvailable|NetworkError)"):
-        exchange.fetch(DAILY, None, "binance", NOW)
+        fetch(DAILY, None, "binance", NOW)
 
 
 def test_an_unknown_exchange_names_the_nearest(site: BinanceSite) -> None:
-    with pytest.raises(
-        DataError, match="'binanse' is no exchange that ccxt knows; nearest: binance"
-    ):
-        exchange.fetch(DAILY, None, "binanse", NOW)
+    with pytest.raises(DataError, match="'binanse' is unknown to ccxt; nearest: binance"):
+        fetch(DAILY, None, "binanse", NOW)
 
 
 def test_an_unlisted_market_names_the_nearest(site: BinanceSite) -> None:
     with pytest.raises(
         DataError, match="binance: has no spot market 'BTC/USDC'; nearest: BTC/USDT"
     ) as raised:
-        exchange.fetch(DAILY._replace(market="BTC/USDC"), None, "binance", NOW)
+        fetch(DAILY._replace(market="BTC/USDC"), None, "binance", NOW)
     assert not isinstance(raised.value, UnreachableError)
 
 
 def test_a_timeframe_that_is_not_offered_names_those_that_are(site: BinanceSite) -> None:
     with pytest.raises(DataError, match="kraken: has no 2h candles, only 1m, 5m, 15m"):
-        exchange.fetch(DAILY._replace(timeframe="2h"), None, "kraken", NOW)
+        fetch(DAILY._replace(timeframe="2h"), None, "kraken", NOW)
 
 
 def test_a_request_the_exchange_refuses_is_not_repeated(site: BinanceSite) -> None:
     site.always = Answer(400, b'{"code": -1121, "msg": "Invalid symbol."}')
     with pytest.raises(DataError, match="Invalid symbol") as raised:
-        exchange.fetch(DAILY, None, "binance", NOW)
+        fetch(DAILY, None, "binance", NOW)
     assert not isinstance(raised.value, UnreachableError)
     assert len(site.asked) == 1

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brokers.prices.clean import bar_length, finished, vintage
+from brokers.prices.clean import bar_length, clean_series, vintage
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
 
 INDEX, COIN, MACRO = (
@@ -35,7 +35,9 @@ def rows(index: Any = DAYS, **columns: Sequence[float]) -> pd.DataFrame:
 
 
 def cleaned(raw: pd.DataFrame, request: Request = INDEX, now: pd.Timestamp = LATER) -> Series:
-    return finished(request, "folder", "some.csv", raw, CLOSES, DELAY, now)
+    return clean_series(
+        request, raw, source="folder", origin="some.csv", closes=CLOSES, delay=DELAY, now=now
+    )
 
 
 def refused(raw: pd.DataFrame, request: Request = INDEX, now: pd.Timestamp = LATER) -> str:
@@ -74,7 +76,7 @@ def test_an_hourly_bar_that_starts_within_the_hour_is_refused():
         COIN._replace(timeframe="1h"),
     )
     assert "2020-11-28 08:30" in message
-    assert "no start of a 1h bar" in message
+    assert "not the start of a 1h bar" in message
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_an_hourly_bar_that_starts_within_the_hour_is_refused():
     [("2020-12-01 21:29", 3), ("2020-12-01 21:30", 4), ("2020-12-01 14:00", 3)],
     ids=["a minute before it is known", "when it is known", "in the morning"],
 )
-def test_a_session_in_progress_is_left_out_and_said(now: str, kept: int):
+def test_a_session_in_progress_is_left_out_with_a_note(now: str, kept: int):
     series = cleaned(rows(), now=pd.Timestamp(now, tz="UTC"))
     assert len(series.frame) == kept
     assert series.notes == (() if kept == 4 else ("running bar of 2020-12-01 left out",))
@@ -98,7 +100,7 @@ def test_a_running_day_of_a_coin_is_left_out(now: str, kept: int):
 
 def test_two_running_bars_are_a_wrong_clock():
     message = refused(rows(), now=pd.Timestamp("2020-11-30 12:00", tz="UTC"))
-    assert "lies in the future (now 2020-11-30 12:00 UTC); check clock and dates" in message
+    assert "is in the future (now 2020-11-30 12:00 UTC); check the clock and the dates" in message
 
 
 def test_sessions_before_the_calendar_are_left_out():
@@ -109,7 +111,7 @@ def test_sessions_before_the_calendar_are_left_out():
 def test_a_weekend_in_a_file_of_sessions_is_refused():
     message = refused(rows(["2020-11-27", "2020-11-28"]))
     assert "some.csv: 2020-11-28" in message
-    assert "is no New York session" in message
+    assert "is not a New York session" in message
 
 
 def test_thanksgiving_in_a_file_of_sessions_is_refused():
@@ -120,7 +122,7 @@ def test_thanksgiving_in_a_file_of_sessions_is_refused():
 @pytest.mark.parametrize("column", ["open", "high", "low", "close", "adj_close"])
 def test_a_price_that_is_none_is_refused_by_date_and_column(column: str, value: float):
     message = refused(rows(**{column: [10.0, 10.0, value, 10.0]}))
-    assert f"2020-11-30 has {column} {value:g}; a price must be positive" in message
+    assert f"2020-11-30 has {column} {value:g}; it must be positive and finite" in message
 
 
 def test_the_first_wrong_price_is_named_past_rows_that_were_left_out():
@@ -132,7 +134,7 @@ def test_a_volume_that_is_none_is_refused(value: float):
     assert f"has volume {value:g}" in refused(rows(volume=[1.0, 1.0, 1.0, value]))
 
 
-def test_no_volume_is_kept_for_the_gate_to_judge():
+def test_no_volume_is_left_for_the_gate():
     assert cleaned(rows(volume=[1.0, 0.0, 1.0, np.nan])).frame["volume"].tolist()[:3] == [
         1.0,
         0.0,
@@ -147,21 +149,21 @@ def test_rows_without_a_close_are_left_out_and_counted():
 
 
 def test_no_close_at_all_is_an_error():
-    assert "no finished row of ^RUT has a price" in refused(rows(close=[np.nan] * 4))
+    assert "no closed row of ^RUT has a price" in refused(rows(close=[np.nan] * 4))
 
 
 def test_no_rows_are_an_error():
     assert refused(rows().iloc[:0]) == "some.csv: no rows for ^RUT; check the symbol, or the file"
 
 
-def test_missing_open_high_and_low_become_the_close_and_are_said():
+def test_missing_open_high_and_low_become_the_close_with_a_note():
     series = cleaned(
         rows(open=[np.nan] * 4, high=[np.nan] * 4, low=[np.nan] * 4, close=[1.0, 2.0, 3.0, 4.0])
     )
     assert (
         series.frame[["open", "high", "low"]].to_numpy() == series.frame[["close"]].to_numpy()
     ).all()
-    assert series.notes == ("4 rows without open, high or low: the close stands there",)
+    assert series.notes == ("4 rows without open, high or low: the close is used",)
 
 
 def test_a_coins_missing_open_is_the_close_before():
@@ -178,8 +180,8 @@ def test_a_missing_adjusted_close_is_the_close():
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ([0, 2, 1, 3], "row 4, 2020-11-27 stands after 2020-11-30"),
-        ([0, 1, 1, 2], "row 4, 2020-11-27 stands twice"),
+        ([0, 2, 1, 3], "row 4, 2020-11-27 comes after 2020-11-30"),
+        ([0, 1, 1, 2], "row 4, 2020-11-27 is a duplicate"),
     ],
 )
 def test_order_is_checked(order: list[int], words: str):

@@ -79,7 +79,11 @@ def test_midnights_of_a_coin_are_utc(tmp_path: Path):
 
 
 def test_hourly_bars_lie_under_the_market_name(tmp_path: Path):
-    text = "Timestamp,Open,High,Low,Close,Volume\n2020-01-01 00:00:00,1,1,1,1,1\n2020-01-01 01:00:00,2,2,2,2,2\n"
+    text = (
+        "Timestamp,Open,High,Low,Close,Volume\n"
+        "2020-01-01 00:00:00,1,1,1,1,1\n"
+        "2020-01-01 01:00:00,2,2,2,2,2\n"
+    )
     frame, _ = fetch(
         COIN._replace(timeframe="1h"), written(tmp_path, text, "hourly/BTCUSDT_1h.csv")
     )
@@ -115,17 +119,17 @@ def test_a_missing_file_names_the_path_and_both_endings(tmp_path: Path):
 
 def test_text_among_numbers_names_row_column_and_cell(tmp_path: Path):
     message = refused(written(tmp_path, HEADER + ROWS.replace("2.5", "two")))
-    assert "RUT.csv: row 3, close is 'two', which is no number; mend or remove the row" in message
+    assert "RUT.csv: row 3, close is 'two', not a number; correct or remove the row" in message
 
 
 def test_a_word_for_a_date_names_its_row(tmp_path: Path):
-    assert "row 3, 'Friday' is no date; write YYYY-MM-DD" in refused(
+    assert "row 3, 'Friday' is not a date; write YYYY-MM-DD" in refused(
         written(tmp_path, HEADER + ROWS.replace("2020-01-03", "Friday"))
     )
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
-def test_another_separator_is_told_as_missing_columns(tmp_path: Path, separator: str):
+def test_another_separator_is_reported_as_missing_columns(tmp_path: Path, separator: str):
     assert "RUT.csv: has no column" in refused(
         written(tmp_path, (HEADER + ROWS).replace(",", separator))
     )

@@ -1,4 +1,7 @@
-"""FRED's CSV, good and bad, through the real requests and a local server. Values are made up; the calendars are facts."""
+"""FRED's CSV, good and bad, through the real requests and a local server.
+
+Values are made up; the calendars are facts.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -48,7 +51,7 @@ def test_asks_for_observations_from_the_start_on(site: FredSite) -> None:
     assert site.asked[0]["cosd"] == "2024-01-20"
 
 
-def test_of_days_published_together_the_last_stands(site: FredSite) -> None:
+def test_of_days_published_together_the_last_counts(site: FredSite) -> None:
     site.series["BAMLH0A0HYM2"] = {
         "2020-05-29": "6.50",
         "2020-05-30": "6.51",
@@ -76,18 +79,18 @@ def test_of_days_published_together_the_last_stands(site: FredSite) -> None:
     ],
 )
 def test_a_value_is_known_when_it_was_published(name: str, observed: str, known: str) -> None:
-    assert fred.published(name, pd.DatetimeIndex([observed])).tolist() == [new_york(known)]
+    assert fred.publication_times(name, pd.DatetimeIndex([observed])).tolist() == [new_york(known)]
 
 
 def test_publication_keeps_new_york_time_through_the_year() -> None:
-    winter, summer = fred.published("WALCL", pd.DatetimeIndex(["2024-03-06", "2024-03-13"]))
+    winter, summer = fred.publication_times("WALCL", pd.DatetimeIndex(["2024-03-06", "2024-03-13"]))
     assert (winter.hour, summer.hour) == (21, 20)
 
 
 def test_no_value_is_known_before_its_day_or_out_of_order() -> None:
     days = pd.date_range("1990-01-01", "2030-12-31")
     for name in (*fred.RELEASES, "SOMETHING"):
-        known = fred.published(name, days)
+        known = fred.publication_times(name, days)
         assert (known.tz_convert("America/New_York").tz_localize(None) > days).all()
         assert known.is_monotonic_increasing
 
@@ -104,7 +107,7 @@ def test_gives_up_after_four_attempts_and_says_what_to_do(site: FredSite, fault:
     site.always = fault
     with pytest.raises(
         UnreachableError,
-        match=r'FRED: no usable answer for WALCL: .* set prices.sources.WALCL to "folder"',
+        match=r'FRED: no usable response for WALCL: .* set prices.sources.WALCL to "folder"',
     ):
         fred.fetch(ASSETS, None)
     assert len(site.asked) == 4
@@ -161,7 +164,7 @@ def test_leaves_a_server_alone_that_asks_for_a_long_pause(
 
 def test_an_unknown_series_is_named_and_not_asked_for_again(site: FredSite) -> None:
     with pytest.raises(
-        DataError, match=r"FRED: knows no series 'WALLC' \(HTTP 404\); look its id up"
+        DataError, match=r"FRED: has no series 'WALLC' \(HTTP 404\); look up its id"
     ) as raised:
         fred.fetch(Request("WALLC", "macro"), None)
     assert not isinstance(raised.value, UnreachableError)

@@ -6,21 +6,20 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from servers import Site, closed_port, lead_probes_to, served
 
-from backtests.engine.inputs import prepare
-from brokers.prices import candles as exchange
+from backtests.engine.inputs import prepare_inputs
+from brokers.prices import candles, fred, probe, public_exchange, sample, yahoo
 from brokers.prices import folder as folder_source
-from brokers.prices import fred, probe, sample, yahoo
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import session_closes
-from brokers.prices.load import LEAD, Prices, load_prices, source_of, wanted
+from brokers.prices.load import LEAD, Prices, load_prices
 from brokers.prices.series import DataError, Request, UnreachableError
+from brokers.prices.sources import required_series, source_of
 from config.settings import Settings, load
 from tests.price_folder import HISTORY_FROM, LISTED, edit, overrides
 
@@ -71,7 +70,7 @@ def test_bars_not_finished_by_now_are_left_out(whole_folder: Path, cache: Path, 
 def test_a_series_that_ends_early_is_used_as_far_as_it_goes(folder: Path, cache: Path):
     edit(folder / "daily/XBI.csv", lambda rows: [row for row in rows if row < "2015-01-01"])
     settings = load([], overrides(folder, cache))
-    table = prepare(settings, load_prices(settings, NOW)).table
+    table = prepare_inputs(settings, load_prices(settings, NOW)).table
     known = table.index[table["confirmation_breadth"].notna()]
     assert known[-1] == pd.Timestamp("2015-01-08 21:30", tz="UTC"), (
         "five sessions after its last one, and not one more"
@@ -135,7 +134,7 @@ def test_only_what_the_settings_use_is_asked_for():
         "confirmations.credit.enabled=false",
     ]
     few += ["gate.min_confirmations=1"]
-    symbols = [request.symbol for request in wanted(load([], few))]
+    symbols = [request.symbol for request in required_series(load([], few))]
     assert symbols == ["^RUT", "^GSPC", *LISTED]
 
 
@@ -148,7 +147,7 @@ def test_macro_and_hourly_series_are_asked_for_where_they_are_used():
             "confirmations.exhaustion.enabled=true",
         ],
     )
-    requests = wanted(settings)
+    requests = required_series(settings)
     assert {request.symbol for request in requests if request.kind == "macro"} == {
         "WALCL",
         "WTREGEN",
@@ -161,7 +160,9 @@ def test_macro_and_hourly_series_are_asked_for_where_they_are_used():
 
 def test_bitcoin_is_read_for_the_benchmarks_even_if_it_is_not_held():
     coin = 'coins=[{name="ETH",history="ETH-USD",market="ETH/USDT",weight=1.0,lag_days=0}]'
-    assert [request.symbol for request in wanted(load([], [coin])) if request.kind == "coin"] == [
+    assert [
+        request.symbol for request in required_series(load([], [coin])) if request.kind == "coin"
+    ] == [
         "ETH-USD",
         "BTC-USD",
     ]
@@ -242,18 +243,20 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch, no_proxy: None) -> list[str]:
-    """Every service listens on a port where nobody is; whoever is asked for prices all the same is listed."""
+    """Every service listens on a port where nobody is; whoever is asked for prices all the same is
+    listed.
+    """
     asked: list[str] = []
 
     def noted(request: Request, *_: object) -> pd.DataFrame:
         asked.append(request.name)
         raise UnreachableError(
-            f"Yahoo: no usable answer for {request.name}: it is down; try again later"
+            f"Yahoo: no usable response for {request.name}: it is down; try again later"
         )
 
     port = closed_port()
     monkeypatch.setattr(probe, "_address", lambda url: ("127.0.0.1", port))
-    for service in (yahoo, fred, exchange):
+    for service in (yahoo, fred, candles):
         monkeypatch.setattr(service, "fetch", noted)
     return asked
 
@@ -264,18 +267,17 @@ def prices_in(folder: Path) -> list[Path]:
     ]
 
 
-def test_without_network_and_cache_the_sample_stands_in_at_once(
+def test_without_network_and_cache_the_sample_replaces_them_at_once(
     empty_cache: Path, no_network: list[str]
 ):
     settings = load([], [f"prices.cache={empty_cache}"])
-    start = time.monotonic()
     prices = load_prices(settings, LATER, may_fall_back=True)
-    assert time.monotonic() - start < 2.0
     assert no_network == [], "no client is asked: each would try for a minute"
     assert prices.sample
     assert prices.fallback == (
-        "yahoo: ^RUT is not in the cache and no connection to query2.finance.yahoo.com (Connection refused), "
-        "so these are the simulated prices of the embedded sample, not the market's."
+        "yahoo: ^RUT is not in the cache and no connection to query2.finance.yahoo.com "
+        "(Connection refused), so these are the simulated prices of the embedded sample, not the "
+        "market's."
     )
     assert {one.source for one in prices.series.values()} == {"sample"}
     assert prices.now == sample.END
@@ -284,10 +286,13 @@ def test_without_network_and_cache_the_sample_stands_in_at_once(
 
 def test_the_client_is_not_even_imported_for_that(empty_cache: Path):
     program = (
-        "import sys, pandas as pd; from brokers.prices import load, probe; from config.settings import load as settings\n"
+        "import sys, pandas as pd\n"
+        "from brokers.prices import load, probe\n"
+        "from config.settings import load as settings\n"
         "probe._address = lambda url: ('127.0.0.1', int(sys.argv[1]))\n"
-        "found = load.load_prices(settings([], sys.argv[2:]), pd.Timestamp('2027-01-01', tz='UTC'), may_fall_back=True)\n"
-        "print(found.sample, 'yfinance' in sys.modules, 'ccxt' in sys.modules)"
+        "now = pd.Timestamp('2027-01-01', tz='UTC')\n"
+        "prices = load.load_prices(settings([], sys.argv[2:]), now, may_fall_back=True)\n"
+        "print(prices.sample, 'yfinance' in sys.modules, 'ccxt' in sys.modules)"
     )
     environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     done = subprocess.run(
@@ -298,13 +303,13 @@ def test_the_client_is_not_even_imported_for_that(empty_cache: Path):
 
 
 @pytest.mark.parametrize("hang", ["name", "connection"])
-def test_a_network_that_swallows_everything_is_given_up_in_time(
+def test_a_network_without_any_response_is_given_up_in_time(
     hang: str, empty_cache: Path, no_proxy: None, monkeypatch: pytest.MonkeyPatch
 ):
     released = threading.Event()
 
     def swallowed(*_: object, **__: object) -> None:
-        released.wait(20)
+        released.wait(60)
         raise OSError
 
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 443))]
@@ -312,18 +317,17 @@ def test_a_network_that_swallows_everything_is_given_up_in_time(
         socket, "getaddrinfo", swallowed if hang == "name" else lambda *_, **__: found
     )
     monkeypatch.setattr(socket, "create_connection", swallowed)
-    start = time.monotonic()
+    monkeypatch.setattr(probe, "PATIENCE", 0.2)
     try:
         assert (
-            probe.unreachable(yahoo.URL)
-            == "no connection to query2.finance.yahoo.com (no answer within 1.5 s)"
+            probe.connection_problem(yahoo.URL)
+            == "no connection to query2.finance.yahoo.com (no response within 0.2 s)"
         )
-        assert time.monotonic() - start < 1.9, "the sample itself takes a third of a second more"
-        monkeypatch.setattr(probe, "PATIENCE", 0.1)
+        assert not released.is_set()
         prices = load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
     finally:
         released.set()
-    assert "(no answer within 0.1 s)" in prices.fallback
+    assert "(no response within 0.2 s)" in prices.fallback
 
 
 def test_one_address_of_a_host_that_answers_is_enough(
@@ -342,8 +346,8 @@ def test_one_address_of_a_host_that_answers_is_enough(
                 found if host == "prices.example" else look_up(host, *more, **named)
             ),
         )
-        assert probe.unreachable("https://prices.example") == ""
-    assert "Connection refused" in probe.unreachable("https://prices.example")
+        assert probe.connection_problem("https://prices.example") == ""
+    assert "Connection refused" in probe.connection_problem("https://prices.example")
 
 
 def test_behind_a_proxy_only_the_client_can_tell(
@@ -353,7 +357,7 @@ def test_behind_a_proxy_only_the_client_can_tell(
     prices = load_prices(load([], [f"prices.cache={empty_cache}"]), LATER, may_fall_back=True)
     assert no_network == ["^RUT"]
     assert prices.fallback.startswith(
-        "Yahoo: no usable answer for ^RUT: it is down, so these are the simulated"
+        "Yahoo: no usable response for ^RUT: it is down, so these are the simulated"
     )
 
 
@@ -382,12 +386,16 @@ def test_what_a_service_says_about_a_symbol_is_no_reason_for_the_sample(
 
 def fill(cache: Path, settings: Settings, whole_folder: Path) -> None:
     """The made-up folder's rows, in the cache as if Yahoo had given them."""
-    kept = Cache(cache)
-    for request in wanted(settings):
+    stored = Cache(cache)
+    for request in required_series(settings):
         rows = folder_source.fetch(request, whole_folder)[0]
-        kept.update(
-            "yahoo", request, lambda _, rows=rows: rows, rows.index[-1], False, lambda _: None
-        )  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        stored.update(
+            "yahoo",
+            request,
+            lambda _, rows=rows: rows,  # type: ignore[misc]  # mypy cannot infer a default
+            last_due=rows.index[-1],
+            check=lambda _: None,
+        )
 
 
 @pytest.mark.parametrize("days_later", [0, 30])
@@ -437,11 +445,11 @@ def test_only_commands_that_may_fall_back_do(empty_cache: Path, no_network: list
     settings = load([], [f"prices.cache={empty_cache}"])
     with pytest.raises(UnreachableError, match="it is down"):
         load_prices(settings, LATER)
-    with pytest.raises(DataError, match="no rows are kept under vintage"):
+    with pytest.raises(DataError, match="no rows are stored under vintage"):
         load_prices(
             settings,
             LATER,
-            pinned={request.name: "0" * 16 for request in wanted(settings)},
+            pinned={request.name: "0" * 16 for request in required_series(settings)},
             may_fall_back=True,
         )
 
@@ -452,7 +460,7 @@ def test_where_the_sample_lacks_a_series_both_reasons_are_given(
     settings = load([], [f"prices.cache={empty_cache}", "confirmations.breadth.symbols=['SMH']"])
     with pytest.raises(
         UnreachableError,
-        match=r"no connection to query2.*the embedded sample cannot stand in: .*holds no SMH",
+        match=r"no connection to query2.*the embedded sample cannot replace it: .*holds no SMH",
     ):
         load_prices(settings, LATER, may_fall_back=True)
 
@@ -461,9 +469,9 @@ def test_the_host_looked_for_is_the_one_the_client_asks():
     from yfinance.const import _BASE_URL_
 
     assert yahoo.URL == _BASE_URL_
-    assert exchange.address("binance", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith(
-        "https://api.binance.com/"
-    )
-    assert exchange.address("okx", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith(
+    assert public_exchange.address(
+        "binance", Request("BTC-USD", "coin", "BTC/USDT", "1h")
+    ).startswith("https://api.binance.com/")
+    assert public_exchange.address("okx", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith(
         "https://www.okx.com"
     )

@@ -1,4 +1,6 @@
-"""The embedded sample: a simulation that meets its landmarks, follows its stated formulas and opens the gate when it did open."""
+"""The embedded sample: a simulation that meets its landmarks, follows its stated formulas and opens
+the gate when it did open.
+"""
 
 import os
 import subprocess
@@ -12,14 +14,15 @@ import pytest
 
 from backtests.engine.inputs import market
 from backtests.engine.rules import gate_rules
-from backtests.performance.gate_periods import spells
+from backtests.performance.gate_periods import gate_periods
 from brokers.prices import sample
 from brokers.prices.calendar import session_closes
-from brokers.prices.clean import finished, vintage
+from brokers.prices.clean import clean_series, vintage
 from brokers.prices.landmarks import LANDMARKS
-from brokers.prices.load import LEAD, Prices, load_prices, sessions, wanted
+from brokers.prices.load import LEAD, Prices, load_prices, sessions
 from brokers.prices.sample import BROAD, END, FUNDS, LAST, MACRO, PATHS, SMALL
 from brokers.prices.series import BAR_COLUMNS, DataError, Request
+from brokers.prices.sources import required_series
 from config.settings import Settings, load
 from strategies.gate import gate_table
 from tests.scenes import REAL, realdata
@@ -31,7 +34,8 @@ REQUESTS = [
 PINNED = [request for request in REQUESTS if request.symbol in PATHS]
 DELAY = pd.Timedelta(minutes=30)
 NOW = pd.Timestamp("2030-01-01", tz="UTC")
-# Out of real prices with the default settings: the confirmation, the end, and why (a spell before 2011 is not asked for).
+# Out of real prices with the default settings: the confirmation, the end, and why (a spell before
+# 2011 is not asked for).
 SPELLS = [
     ("2011-04-29", "2011-05-24", "failed"),
     ("2013-01-04", "2014-05-08", "trend"),
@@ -125,7 +129,7 @@ def test_the_landmarks_are_what_was_printed(symbol: str):
 
 
 @pytest.mark.parametrize("symbol", PATHS)
-def test_bars_vary_as_much_as_is_said(symbol: str, days: pd.DatetimeIndex):
+def test_bars_vary_as_much_as_stated(symbol: str, days: pd.DatetimeIndex):
     close = sample.fetch(Request(symbol, "coin" if symbol in COINS else "session"), days)["close"]
     assert np.diff(np.log(close)).std() == pytest.approx(PATHS[symbol].volatility, rel=0.2)
 
@@ -252,14 +256,17 @@ def test_the_sample_is_the_same_in_another_process(cache: Path):
         ).series.items()
     }
     program = (
-        "import sys, pandas as pd; from brokers.prices.load import load_prices; from config.settings import load\n"
+        "import sys, pandas as pd\n"
+        "from brokers.prices.load import load_prices\n"
+        "from config.settings import load\n"
         "found = load_prices(load([], sys.argv[1:]), pd.Timestamp('2031-06-01', tz='UTC'))\n"
         "print({request.name: one.vintage for request, one in found.series.items()})"
     )
     words = ["prices.source=sample", f"prices.cache={cache}", "exchange.timeframe=4h"]
     there = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program, *words],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3], env=os.environ | {"PYTHONHASHSEED": "77"},
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[3],
+        env=os.environ | {"PYTHONHASHSEED": "77"},
     )  # fmt: skip
     assert there.stdout.strip() == str(here)
 
@@ -288,7 +295,7 @@ def test_series_of_one_kind_move_together_and_those_of_two_do_not(days: pd.Datet
 
 
 def test_all_series_of_the_default_settings_take_a_moment(days: pd.DatetimeIndex):
-    requests = wanted(load())
+    requests = required_series(load())
     sample._draws.cache_clear()
     start = time.process_time()
     for request in requests:
@@ -373,7 +380,7 @@ def test_a_run_on_the_sample_can_be_read_again(cache: Path):
 )
 def test_every_ready_made_configuration_runs_on_the_sample(overlay: Path, cache: Path):
     settings = load([overlay], ["prices.source=sample", f"prices.cache={cache}"])
-    assert list(load_prices(settings, NOW).series) == wanted(settings)
+    assert list(load_prices(settings, NOW).series) == required_series(settings)
 
 
 @pytest.mark.parametrize(
@@ -390,7 +397,8 @@ def test_a_series_it_does_not_hold_is_named_with_those_it_does(
 ):
     with pytest.raises(
         DataError,
-        match=rf"holds no {request_.symbol}, only \^RUT, .*BTC-USD.*WALCL.*; take it out of the config",
+        match=rf"holds no {request_.symbol}, only \^RUT, .*BTC-USD.*WALCL.*; remove it from the "
+        "config",
     ):
         sample.fetch(request_, days)
 
@@ -407,17 +415,26 @@ def gate_spells(
     cache: Path, calendar: pd.Series, seed: int
 ) -> list[tuple[pd.Timestamp, pd.Timestamp | None, str]]:
     settings, days = from_sample(cache), pd.DatetimeIndex(calendar.index)
-    requests = [request for request in wanted(settings) if request.kind == "session"]
+    requests = [request for request in required_series(settings) if request.kind == "session"]
     series = {
-        one: finished(one, "sample", "", sample.fetch(one, days, seed), calendar, DELAY, END)
-        for one in requests
+        request: clean_series(
+            request,
+            sample.fetch(request, days, seed),
+            source="sample",
+            origin="",
+            closes=calendar,
+            delay=DELAY,
+            now=END,
+        )
+        for request in requests
     }
     table = gate_table(
-        market(settings, Prices(series, sessions(settings, NOW), END, True)), gate_rules(settings)
+        market(settings, Prices(series, sessions(settings, NOW), END, sample=True)),
+        gate_rules(settings),
     )
     return [
         (one.opened, one.closed, one.reason)
-        for one in spells(table)
+        for one in gate_periods(table)
         if one.opened >= pd.Timestamp("2011", tz="UTC")
     ]
 
@@ -462,7 +479,7 @@ def test_the_spells_asked_for_are_those_of_real_prices(cache: Path, days: pd.Dat
     prices = load_prices(settings, pd.Timestamp.now(tz="UTC")).until(END)
     found = [
         one
-        for one in spells(gate_table(market(settings, prices), gate_rules(settings)))
+        for one in gate_periods(gate_table(market(settings, prices), gate_rules(settings)))
         if one.opened >= pd.Timestamp("2011", tz="UTC")
     ]
     assert [

@@ -1,4 +1,7 @@
-"""Yahoo's answers, good and bad, through the real yfinance client and a local server. Prices are made up."""
+"""Yahoo's answers, good and bad, through the real yfinance client and a local server.
+
+Prices are made up.
+"""
 
 import json
 from collections.abc import Iterator
@@ -127,7 +130,7 @@ def test_gives_up_on_bad_answers_after_four_attempts_and_says_what_to_do(
     site.always = fault
     with pytest.raises(
         UnreachableError,
-        match=r"Yahoo: no usable answer for \^RUT: .*; try again later, or set prices.source",
+        match=r"Yahoo: no usable response for \^RUT: .*; try again later, or set prices.source",
     ):
         yahoo.fetch(RUSSELL, None)
     assert len(site.asked) == (8 if fault.status >= 400 else 4)
@@ -162,7 +165,7 @@ def test_connection_refused_is_unreachable(site: YahooSite) -> None:
 
 
 def test_an_unknown_symbol_is_named_and_not_asked_for_again(site: YahooSite) -> None:
-    with pytest.raises(DataError, match=r"knows no symbol '\^RUTT' .*look it up") as raised:
+    with pytest.raises(DataError, match=r"has no symbol '\^RUTT' .*look it up") as raised:
         yahoo.fetch(Request("^RUTT", "session"), None)
     assert not isinstance(raised.value, UnreachableError)
     assert len(site.asked) == 2

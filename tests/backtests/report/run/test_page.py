@@ -1,4 +1,4 @@
-"""The page as text: whole for every kind of run, the same twice, safe with whatever the data say, and honest about damage."""
+"""The page as text: complete for every kind of run, repeatable, safe, refused when damaged."""
 
 import json
 import re
@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
 from backtests.report.run import page
-from backtests.runs import folder as runs
+from backtests.runs import folder as run_folders
+from backtests.runs.document import Caveat, EvidenceQuote, MetricsDocument, VerdictRecord
 from tests.backtests.report.conftest import FALLBACK, KINDS
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -18,7 +20,7 @@ EVIL = "</script><script>alert(1)</script><!--<script>\"'&<img src=x onerror=ale
 
 
 class Parsed(HTMLParser):
-    """Elements with their attributes, the text of each, and whether all that was opened was closed."""
+    """Elements with their attributes, the text of each, and the elements that are still open."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -42,6 +44,11 @@ class Parsed(HTMLParser):
             self.texts[tag][-1] += data
 
 
+def with_changes(run: page.StoredRun, **changes: Any) -> page.StoredRun:
+    """The run with other values in its document."""
+    return run._replace(document=run.document.model_copy(update=changes))
+
+
 @pytest.fixture
 def copy_of(run_of: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """A run folder of one kind that a test may write into."""
@@ -49,7 +56,7 @@ def copy_of(run_of: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Pa
 
 
 def html(folder: Path) -> str:
-    return page.html(page.recorded(folder))
+    return page.html(page.load_run(folder))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -68,7 +75,7 @@ def test_every_kind_of_run_has_a_page(kind: str, run_of: Callable[[str], Path]) 
         for tag, attributes in parsed.elements
         if tag == "div" and str(attributes.get("class")).startswith("figure")
     }
-    assert figures == places == page.pictures(page.recorded(run_of(kind))).keys()
+    assert figures == places == page.pictures(page.load_run(run_of(kind))).keys()
     words = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
     assert not re.search(r"\b(nan|NaN|None|NaT|inf|Undefined)\b", re.sub(r"<[^>]*>", " ", words))
 
@@ -83,29 +90,34 @@ def test_figures_in_the_page_are_the_figures(run_of: Callable[[str], Path]) -> N
         )
     )
     assert {name: json.loads(content) for name, content in found.items()} == page.pictures(
-        page.recorded(run_of("usual"))
+        page.load_run(run_of("usual"))
     )
 
 
 def test_the_verdict_comes_first(run_of: Callable[[str], Path]) -> None:
-    run = page.recorded(run_of("usual"))
+    run = page.load_run(run_of("usual"))
     parsed = Parsed(page.html(run))
-    assert parsed.texts["h1"] == [page.HEADLINES[run.summary["verdict"]["word"]]]
-    assert run.summary["verdict"]["why"] in parsed.texts["header"][0]
+    assert run.document.verdict
+    assert parsed.texts["h1"] == [page.HEADLINES[run.document.verdict.word]]
+    assert run.document.verdict.why in parsed.texts["header"][0]
 
 
-@pytest.mark.parametrize("word", ["better", "worse", "cannot be told"])
-def test_there_is_a_headline_for_every_verdict(word: str, run_of: Callable[[str], Path]) -> None:
-    run = page.recorded(run_of("usual"))
-    judged = run._replace(summary={**run.summary, "verdict": {"word": word, "why": "Because."}})
-    assert Parsed(page.html(judged)).texts["h1"] == [page.HEADLINES[word]]
+@pytest.mark.parametrize("word", ["better", "worse", "inconclusive"])
+def test_there_is_a_headline_for_every_verdict(
+    word: Literal["better", "worse", "inconclusive"], run_of: Callable[[str], Path]
+) -> None:
+    run = page.load_run(run_of("usual"))
+    verdict = VerdictRecord(word=word, why="Because.")
+    assert Parsed(page.html(with_changes(run, verdict=verdict))).texts["h1"] == [
+        page.HEADLINES[word]
+    ]
 
 
 def test_a_run_without_benchmarks_says_why_it_has_no_verdict(run_of: Callable[[str], Path]) -> None:
     parsed = Parsed(html(run_of("without benchmarks")))
     assert parsed.texts["h1"] == ["No verdict."]
     assert "without benchmarks" in parsed.texts["header"][0]
-    assert "What each rule earned or cost" not in parsed.texts["h2"]
+    assert not any("Ablation" in heading for heading in parsed.texts["h2"])
 
 
 def test_a_sample_run_says_so_across_the_page(run_of: Callable[[str], Path]) -> None:
@@ -118,45 +130,54 @@ def test_a_sample_run_says_so_across_the_page(run_of: Callable[[str], Path]) -> 
         for text in parsed.texts["p"]
         if text.startswith("Sample prices: a simulation, not a market.")
     ]
-    assert f"{FALLBACK}. Nothing below" in banner
+    assert f"{FALLBACK}. The result says nothing" in banner
     assert "p = " not in parsed.texts["main"][0]
     usual = html(run_of("usual"))
     assert "SAMPLE" not in Parsed(usual).texts["body"][0] and 'class="sample"' not in usual
 
 
 def test_a_sample_that_was_asked_for_needs_no_excuse(run_of: Callable[[str], Path]) -> None:
-    run = page.recorded(run_of("sample"))
-    text = " ".join(
-        Parsed(page.html(run._replace(summary={**run.summary, "fallback": ""})))
-        .texts["p"][0]
-        .split()
-    )
-    assert (
-        text
-        == "Sample prices: a simulation, not a market. Nothing below says whether the idea works."
-    )
+    run = page.load_run(run_of("sample"))
+    text = " ".join(Parsed(page.html(with_changes(run, fallback=""))).texts["p"][0].split())
+    expected = "Sample prices: a simulation, not a market. The result says nothing about the idea."
+    assert text == expected
 
 
-def test_a_gate_that_never_opened_is_said_to(run_of: Callable[[str], Path]) -> None:
-    assert "The gate never opened in this window." in html(run_of("no spells"))
+def test_a_gate_that_never_opened_is_reported(run_of: Callable[[str], Path]) -> None:
+    assert "The gate never opened in this window." in html(run_of("no gate periods"))
     assert "The gate never opened" not in html(run_of("usual"))
 
 
-def test_warnings_are_all_there_the_high_ones_in_sight(run_of: Callable[[str], Path]) -> None:
-    run = page.recorded(run_of("usual"))
+def test_all_caveats_are_there_and_the_serious_ones_visible(run_of: Callable[[str], Path]) -> None:
+    run = page.load_run(run_of("usual"))
     parsed = Parsed(page.html(run))
-    high = [one for one in run.summary["warnings"] if one["severity"] == "high"]
+    caveats = run.document.caveats
+    high = [caveat for caveat in caveats if caveat.severity == "high"]
     items = [
         text
         for text in parsed.texts["li"]
-        if any(text.lower().startswith(one["about"]) for one in run.summary["warnings"])
+        if any(text.lower().startswith(caveat.about) for caveat in caveats)
     ]
-    assert len(items) == len(run.summary["warnings"]) > len(high) > 0
+    assert len(items) == len(caveats) > len(high) > 0
     hidden = "".join(parsed.texts.get("details", []))
-    assert not any(one["text"] in hidden for one in high)
+    assert not any(caveat.text in hidden for caveat in high)
 
 
-# --- the same again ------------------------------------------------------------------------------------------------------
+def test_each_term_is_linked_once_to_its_sentence(run_of: Callable[[str], Path]) -> None:
+    """The links need no script; each leads to one sentence on the same page."""
+    parsed = Parsed(html(run_of("usual")))
+    targets = [
+        str(attributes["href"])
+        for tag, attributes in parsed.elements
+        if tag == "a" and attributes.get("class") == "term"
+    ]
+    ids = [attributes["id"] for tag, attributes in parsed.elements if "id" in attributes]
+    assert {"#term-gate-period", "#term-risk-check", "#term-permutation-test"} <= set(targets)
+    assert len(targets) == len(set(targets))
+    assert all(ids.count(target.removeprefix("#")) == 1 for target in targets)
+
+
+# --- the same again -------------------------------------------------------------------------------
 
 
 def test_the_note_on_intervals_has_the_bootstraps_own_numbers(
@@ -164,10 +185,9 @@ def test_the_note_on_intervals_has_the_bootstraps_own_numbers(
 ) -> None:
     from backtests.statistics.bootstrap import BLOCK_DAYS, DRAWS, LEVEL
 
-    assert f"{LEVEL:.0%}".replace("%", " %") + " intervals by the stationary bootstrap" in html(
-        run_of("usual")
-    )
-    assert f"(blocks of {BLOCK_DAYS} days on average, {DRAWS:,} draws," in html(run_of("usual"))
+    text = html(run_of("usual"))
+    assert f">{LEVEL:.0%}".replace("%", " %") + " intervals</a> (stationary bootstrap" in text
+    assert f"mean block of {BLOCK_DAYS} days, {DRAWS:,} draws," in text
 
 
 def test_writing_twice_gives_the_same_bytes(copy_of: Callable[[str], Path]) -> None:
@@ -193,43 +213,51 @@ def test_a_page_that_cannot_be_written_says_so(copy_of: Callable[[str], Path]) -
     folder = copy_of("two bars")
     (folder / "report.html").mkdir()
     (folder / "report.html" / "mine").touch()
-    with pytest.raises(runs.RunError, match=r"report\.html: cannot be written"):
+    with pytest.raises(run_folders.RunError, match=r"report\.html: cannot be written"):
         page.write(folder)
 
 
-# --- whatever the data say -------------------------------------------------------------------------------------------------
+# --- hostile data ---------------------------------------------------------------------------------
 
 
-def test_what_comes_from_data_stays_text(run_of: Callable[[str], Path]) -> None:
-    run = page.recorded(run_of("usual"))
-    plain = Parsed(page.html(run))
-    data = {
-        name: one | {"source": EVIL, "origin": EVIL, "vintage": EVIL}
-        for name, one in run.summary["data"].items()
+def hostile(document: MetricsDocument) -> MetricsDocument:
+    """Markup in every text of the document."""
+    data = {"source": EVIL, "origin": EVIL, "vintage": EVIL}
+    rules = {"rule": EVIL, "text": EVIL}
+    periods = tuple(
+        period.model_copy(update={"reason": EVIL}) for period in document.events.gate_periods
+    )
+    profits = {
+        "coins": tuple(EVIL for _ in document.profit.coins),
+        "by_gate_period": {
+            EVIL + name: row for name, row in document.profit.by_gate_period.items()
+        },
     }
-    spells = [
-        one | {"reason": EVIL, "opened": EVIL, "closed": EVIL}
-        for one in run.summary["events"]["spells"]
-    ]
-    profit = run.summary["profit"] | {
-        "spells": {EVIL + name: row for name, row in run.summary["profit"]["spells"].items()}
-    }
-    hostile = {
-        "data": {EVIL + name: one for name, one in data.items()},
-        "events": run.summary["events"] | {"spells": spells},
-        "profit": profit | {"coins": [EVIL for _ in profit["coins"]]},
-        "warnings": [
-            {"severity": severity, "about": EVIL, "text": EVIL, "remedy": EVIL}
-            for severity in ("high", "low")
-        ],
-        "verdict": {"word": "better", "why": EVIL},
-        "without": [one | {"rule": EVIL, "text": EVIL} for one in run.summary["without"]],
+    changes: dict[str, Any] = {
+        "data": {
+            EVIL + name: series.model_copy(update=data) for name, series in document.data.items()
+        },
+        "events": document.events.model_copy(update={"gate_periods": periods}),
+        "profit": document.profit.model_copy(update=profits),
+        "caveats": (
+            Caveat(severity="high", about=EVIL, text=EVIL, remedy=EVIL),
+            Caveat(severity="low", about=EVIL, text=EVIL, remedy=EVIL),
+        ),
+        "verdict": VerdictRecord(word="better", why=EVIL),
+        "evidence": EvidenceQuote(line=EVIL, folder=EVIL),
+        "ablation": tuple(record.model_copy(update=rules) for record in document.ablation),
         "versions": {EVIL: EVIL},
         "order_list_hash": EVIL,
     }
+    return document.model_copy(update=changes)
+
+
+def test_what_comes_from_data_stays_text(run_of: Callable[[str], Path]) -> None:
+    run = page.load_run(run_of("usual"))
+    plain = Parsed(page.html(run))
     spoiled = run._replace(
         name=EVIL,
-        summary={**run.summary, **hostile},
+        document=hostile(run.document),
         settings={
             **run.settings,
             "signal": {**run.settings["signal"], "index": EVIL},
@@ -257,7 +285,7 @@ def test_what_comes_from_data_stays_text(run_of: Callable[[str], Path]) -> None:
         json.loads(content)
 
 
-# --- damage ----------------------------------------------------------------------------------------------------------------
+# --- damage ---------------------------------------------------------------------------------------
 
 FILES = [
     "settings.toml",
@@ -274,7 +302,7 @@ FILES = [
 def test_a_missing_file_is_named(name: str, copy_of: Callable[[str], Path]) -> None:
     folder = copy_of("two bars")
     (folder / name).unlink()
-    with pytest.raises(runs.RunError, match=re.escape(name)) as raised:
+    with pytest.raises(run_folders.RunError, match=re.escape(name)) as raised:
         page.write(folder)
     assert str(folder) in str(raised.value)
     assert not (folder / "report.html").exists()
@@ -294,7 +322,7 @@ def test_a_damaged_file_is_named(name: str, how: str, copy_of: Callable[[str], P
     folder = copy_of("usual")
     path = folder / name
     path.write_bytes(SPOILED[how](path.read_bytes()))
-    with pytest.raises(runs.RunError, match=re.escape(name)) as raised:
+    with pytest.raises(run_folders.RunError, match=re.escape(name)) as raised:
         page.write(folder)
     assert "run the backtest again" in str(raised.value)
 
@@ -316,24 +344,22 @@ def test_a_cell_that_is_no_number_or_instant_is_refused(
     cells = first.split(",")
     cells[header.replace('"', "").split(",").index(column)] = value
     (folder / name).write_text("\n".join([header, ",".join(cells), *rest]) + "\n")
-    with pytest.raises(runs.RunError, match=re.escape(name)):
+    with pytest.raises(run_folders.RunError, match=re.escape(name)):
         page.write(folder)
 
 
 @pytest.mark.parametrize("key", ["intervals", "profit", "without", "sample", "events", "verdict"])
-def test_figures_of_another_version_are_told_not_guessed(
-    key: str, copy_of: Callable[[str], Path]
-) -> None:
+def test_a_document_that_lacks_a_part_is_refused(key: str, copy_of: Callable[[str], Path]) -> None:
     folder = copy_of("two bars")
     content = json.loads((folder / "metrics.json").read_text())
     del content[key]
     (folder / "metrics.json").write_text(json.dumps(content))
-    with pytest.raises(runs.RunError, match=rf"metrics\.json.*has no {key}"):
+    with pytest.raises(run_folders.RunError, match=rf"metrics\.json: {key}: Field required"):
         page.write(folder)
 
 
 @pytest.mark.parametrize("table", ["signal", "costs", "coins"])
-def test_settings_without_what_the_page_tells_are_refused(
+def test_settings_that_lack_a_table_of_the_page_are_refused(
     table: str, copy_of: Callable[[str], Path]
 ) -> None:
     folder = copy_of("two bars")
@@ -343,5 +369,5 @@ def test_settings_without_what_the_page_tells_are_refused(
         (folder / "settings.toml").write_text(
             "".join(line + "\n" for line in text.splitlines() if not line.startswith(f"{table} ="))
         )
-    with pytest.raises(runs.RunError, match=r"settings\.toml"):
+    with pytest.raises(run_folders.RunError, match=r"settings\.toml"):
         page.write(folder)

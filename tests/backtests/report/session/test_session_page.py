@@ -1,4 +1,6 @@
-"""The page of a paper session: whole for every kind of journal, honest about what could not be compared, and usable in a real browser."""
+"""The page of a paper session: whole for every kind of journal, honest about what could not be
+compared, and usable in a real browser.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,11 +10,12 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from backtests.paper_sessions.summary import SessionReport, headline, sentence
+from backtests.paper_sessions.sentences import headline, sentence
+from backtests.paper_sessions.summary import SessionReport
 from backtests.report.cells import LOWEST
 from backtests.report.session import figures as session_figures
 from backtests.report.session import page as session_page
-from backtests.report.session import tables as session_tables
+from backtests.report.session import rows, trading_tables
 from tests.backtests.paper_journals import BARS, SESSION, bar, changed, report_of, without
 from tests.backtests.report.run.test_page import EVIL, Parsed
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened, cells, number
@@ -24,9 +27,15 @@ TROUBLE = (
     "DELETE FROM fills WHERE symbol = 'SOL'",
     f"UPDATE equity SET value = value * 1.1, units = units * 1.1 WHERE time >= {bar(30)}",
     f"UPDATE equity SET flow = 10000 WHERE time = {bar(30)}",
-    f"UPDATE decisions SET decided_at = time + 5400, note = 'too late to buy' WHERE time = {bar(20)}",
+    (
+        "UPDATE decisions SET decided_at = time + 5400, note = 'too late to buy' "
+        f"WHERE time = {bar(20)}"
+    ),
     "UPDATE fills SET fee_coin = 'BNB', fee_quote = NULL WHERE size < 0",
-    f"INSERT INTO incidents VALUES (1, {bar(3)}, 'reset', 'critical', 'everything is gone', 1, {bar(3)}, 1)",
+    (
+        f"INSERT INTO incidents VALUES (1, {bar(3)}, 'reset', 'critical', 'everything is gone', "
+        f"1, {bar(3)}, 1)"
+    ),
     "UPDATE sessions SET ended = NULL, outcome = NULL",
     "INSERT INTO meta VALUES ('halted', 'the fee bill')",
 )
@@ -98,8 +107,8 @@ def test_every_kind_of_session_has_a_page(
 def test_every_table_has_a_cell_for_every_heading(
     kind: str, report: Callable[[str], SessionReport]
 ) -> None:
-    for name in session_page.TABLES:
-        table = getattr(session_tables, name)(report(kind))
+    for name, make_table in session_page.TABLES.items():
+        table = make_table(report(kind))
         for row in table.rows:
             assert len(row) == len(table.headings), name
             for cell, (heading, is_number) in zip(row, table.headings, strict=True):
@@ -129,9 +138,7 @@ def test_what_could_not_be_compared_is_said_first(report: Callable[[str], Sessio
     assert parsed.texts["h1"] == ["Not compared with the backtest."]
     assert "/nowhere: no such folder" in parsed.texts["header"][0]
     assert "--set prices.source=folder" in parsed.texts["header"][0]
-    assert {"What the account did", "What trading cost", "Was it there?", "What it decided"} <= set(
-        parsed.texts["h2"]
-    )
+    assert {"Account", "Trading costs", "Uptime", "Decisions"} <= set(parsed.texts["h2"])
     assert session_figures.pictures(report("not compared")).keys() == {
         "equity",
         "exposure",
@@ -142,35 +149,35 @@ def test_what_could_not_be_compared_is_said_first(report: Callable[[str], Sessio
 def test_trouble_is_in_sight(report: Callable[[str], SessionReport]) -> None:
     found = report("troubled")
     parsed = Parsed(session_page.html(found))
-    told = " ".join(parsed.texts["li"])
+    items = " ".join(parsed.texts["li"])
     for expected in (
         "Halted",
         "Killed",
         "Reset",
         "Bars missed",
         "Late decisions",
-        "Paid in or out",
-        "Orders that came to nothing",
+        "Deposits and withdrawals",
+        "Unfilled orders",
         "Fees not known",
     ):
-        assert expected in told, expected
-    assert "Nothing is ordered until it is resumed: the fee bill" in parsed.texts["p"][0]
-    cells_told = " ".join(parsed.texts["td"])
+        assert expected in items, expected
+    assert "No orders until resumed: the fee bill" in parsed.texts["p"][0]
+    cell_texts = " ".join(parsed.texts["td"])
     for expected in (
-        "the session was not there",
+        "the bar was missed",
         "refused: the market is closed",
-        "killed: it had no time",
+        "killed: no end is recorded",
         "everything is gone",
     ):
-        assert expected in cells_told, expected
+        assert expected in cell_texts, expected
     assert sentence(found) in parsed.texts["header"][0]
 
 
 def test_a_session_without_trouble_is_quiet(report: Callable[[str], SessionReport]) -> None:
     parsed = Parsed(session_page.html(report("alike")))
     assert (
-        "What needs a look" not in parsed.texts["h2"]
-        and "What was done otherwise" not in parsed.texts["h2"]
+        "Needs attention" not in parsed.texts["h2"]
+        and "Differences from the backtest" not in parsed.texts["h2"]
     )
     assert f"{BARS - 1} bars decided" in parsed.texts["main"][0]
 
@@ -187,7 +194,7 @@ def test_the_page_stands_beside_its_journal_and_is_the_same_twice(
 ) -> None:
     found = report("alike")
     first = session_page.write(found)
-    assert first == found.kept.path.with_name("session.report.html")
+    assert first == found.journal.path.with_name("session.report.html")
     before = first.read_bytes()
     assert session_page.write(found).read_bytes() == before
     assert [path.name for path in first.parent.iterdir() if path.suffix == ".partial"] == []
@@ -196,10 +203,10 @@ def test_the_page_stands_beside_its_journal_and_is_the_same_twice(
 def test_long_tables_and_lines_are_cut_with_a_word(
     report: Callable[[str], SessionReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_tables, "LONGEST", 3)
+    monkeypatch.setattr(rows, "LONGEST", 3)
     monkeypatch.setattr(session_figures, "MOST", 5)
     found = report("troubled")
-    assert len(session_tables.fills(found).rows) == 3
+    assert len(trading_tables.fills(found).rows) == 3
     assert "The page shows 3 of 6 orders" in session_page.html(found)
     line = session_figures.equity(found)["data"][0]
     assert (len(line["x"]), line["x"][0], line["x"][-1]) == (
@@ -209,7 +216,7 @@ def test_long_tables_and_lines_are_cut_with_a_word(
     )
 
 
-# --- in a browser --------------------------------------------------------------------------------------------------------
+# --- in a browser ---------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -237,7 +244,7 @@ def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
             name
         )
     asked = [url for url in found.requests if not url.startswith(("data:", "blob:"))]
-    assert asked == [session_page.page_path(report(kind).kept.path).as_uri()]
+    assert asked == [session_page.page_path(report(kind).journal.path).as_uri()]
     assert found.complaints == []
 
 
@@ -249,7 +256,8 @@ def test_on_a_telephone_tables_scroll_inside_themselves_and_the_page_does_not(
     found.draw()
     assert found.page.evaluate("document.documentElement.scrollWidth") <= 360
     inner = found.page.evaluate(
-        "[...document.querySelectorAll('.scroll')].map((one) => [one.scrollWidth > one.clientWidth, one.clientWidth])"
+        "[...document.querySelectorAll('.scroll')]"
+        ".map((box) => [box.scrollWidth > box.clientWidth, box.clientWidth])"
     )
     assert any(wider for wider, _ in inner)
     assert all(width <= 360 for _, width in inner)
@@ -263,9 +271,7 @@ def test_axe_finds_nothing_serious(
     opened: Callable[..., Opened],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        session_tables, "LONGEST", 6
-    )  # more rows take axe time and show it nothing new
+    monkeypatch.setattr(rows, "LONGEST", 6)  # more rows take axe time and show it nothing new
     found = opened("troubled", size)
     found.draw("#equity")
     for scheme in schemes:
@@ -275,11 +281,11 @@ def test_axe_finds_nothing_serious(
 @NEEDS_CHROMIUM
 def test_a_click_sorts(opened: Callable[..., Opened]) -> None:
     window = opened("alike").page
-    heading = window.locator("[aria-label='Orders filled'] th").nth(6)
-    as_written = [number(text) for text in cells(window, "Orders filled", 6)]
+    heading = window.locator("[aria-label='Filled orders'] th").nth(6)
+    as_written = [number(text) for text in cells(window, "Filled orders", 6)]
     for way in ("descending", "ascending"):
         heading.locator("button").click()
         assert heading.get_attribute("aria-sort") == way
-        assert [number(text) for text in cells(window, "Orders filled", 6)] == sorted(
+        assert [number(text) for text in cells(window, "Filled orders", 6)] == sorted(
             as_written, reverse=way == "descending"
         )

@@ -1,4 +1,6 @@
-"""The page of a search: whole for every kind, its pictures are the tables' numbers, honest about damage, and usable in a real browser."""
+"""The page of a search: whole for every kind, its pictures are the tables' numbers, honest about
+damage, and usable in a real browser.
+"""
 
 import json
 import re
@@ -16,10 +18,11 @@ from backtests.report.tune import figures as tune_figures
 from backtests.report.tune import page as tune_page
 from backtests.report.tune import tables as tune_tables
 from backtests.report.tune import words as tune_words
-from backtests.report.tune.page import Recorded
+from backtests.report.tune.page import RecordedSearch
 from backtests.runs.folder import RunError
+from backtests.tuning.document import TuneDocument
 from tests.backtests.report.run.test_page import EVIL, Parsed
-from tests.backtests.report.tune_sample import KINDS
+from tests.backtests.report.tune_sample import KINDS, with_parts
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened
 
 
@@ -32,7 +35,7 @@ def copy_of(search_of: Callable[[str], Path], tmp_path: Path) -> Callable[[str],
 @pytest.fixture(scope="module")
 def parsed_of(search_of: Callable[[str], Path]) -> Callable[[str], Parsed]:
     """The page of a search of one kind, without its chart library."""
-    return cache(lambda kind: Parsed(bare(tune_page.html(tune_page.recorded(search_of(kind))))))
+    return cache(lambda kind: Parsed(bare(tune_page.html(tune_page.read_search(search_of(kind))))))
 
 
 def bare(text: str) -> str:
@@ -40,16 +43,16 @@ def bare(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def usual(search_of: Callable[[str], Path]) -> Recorded:
-    return tune_page.recorded(search_of("usual"))
+def usual(search_of: Callable[[str], Path]) -> RecordedSearch:
+    return tune_page.read_search(search_of("usual"))
 
 
-# --- whole ---------------------------------------------------------------------------------------------------------------
+# whole
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_search_has_a_page(kind: str, search_of: Callable[[str], Path]) -> None:
-    run = tune_page.recorded(search_of(kind))
+    run = tune_page.read_search(search_of(kind))
     text = tune_page.html(run)
     assert len(text.encode()) < 4_000_000
     text = bare(text)
@@ -65,15 +68,15 @@ def test_every_kind_of_search_has_a_page(kind: str, search_of: Callable[[str], P
         for tag, attributes in parsed.elements
         if tag == "div" and str(attributes.get("class")).startswith("figure")
     }
-    assert figures == places == tune_figures.pictures(run.found, run.trials).keys()
-    assert parsed.texts["h1"] == [tune_words.headline(run.found)]
+    assert figures == places == tune_figures.pictures(run.result, run.trials).keys()
+    assert parsed.texts["h1"] == [tune_words.headline(run.result)]
     words = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
     assert not re.search(
         r"\b(nan|NaN|None|NaT|inf|Undefined|True|False)\b", re.sub(r"<[^>]*>", " ", words)
     )
 
 
-# --- what it says --------------------------------------------------------------------------------------------------------
+# what it says
 
 
 @pytest.mark.parametrize(
@@ -81,26 +84,26 @@ def test_every_kind_of_search_has_a_page(kind: str, search_of: Callable[[str], P
     [
         ("usual", "Not recommended."),
         ("recommended", "Recommended."),
-        ("nothing feasible", "Whether it helps cannot be told."),
+        ("nothing feasible", "Inconclusive."),
         ("sample", "No verdict."),
     ],
 )
 def test_the_verdict_comes_first_with_its_tests(
     kind: str, headline: str, search_of: Callable[[str], Path], parsed_of: Callable[[str], Parsed]
 ) -> None:
-    run, parsed = tune_page.recorded(search_of(kind)), parsed_of(kind)
+    run, parsed = tune_page.read_search(search_of(kind)), parsed_of(kind)
     assert parsed.texts["h1"] == [headline]
-    tests = run.found["verdict"]["tests"] if run.found["verdict"] else []
+    tests = run.result.verdict.tests if run.result.verdict else ()
     if tests:
-        assert run.found["verdict"]["why"][0] in parsed.texts["header"][0]
-        assert parsed.texts["h2"][0] == "What it had to pass"
-    rows = tune_tables.tests(run.found).rows
+        assert run.result.verdict and run.result.verdict.why[0] in parsed.texts["header"][0]
+        assert parsed.texts["h2"][0] == "Tests of the verdict"
+    rows = tune_tables.tests(run.result).rows
     assert [row[2].sort for row in rows] == [
-        LOWEST if one["value"] is None else one["value"] for one in tests
+        LOWEST if test.value is None else test.value for test in tests
     ]
-    assert [row[3].sort for row in rows] == [one["limit"] for one in tests]
+    assert [row[3].sort for row in rows] == [test.limit for test in tests]
     assert [row[1].text for row in rows] == [
-        {True: "yes", False: "no", None: "not possible"}[one["passed"]] for one in tests
+        {True: "yes", False: "no", None: "not possible"}[test.passed] for test in tests
     ]
 
 
@@ -116,29 +119,28 @@ def test_a_search_on_sample_prices_says_so_and_gives_no_p(
     assert "On sample prices no p is given." in parsed.texts["main"][0]
 
 
-def test_where_no_set_kept_the_conditions_that_is_said(parsed_of: Callable[[str], Parsed]) -> None:
-    for kind, condition in (
-        ("nothing feasible", "at least 10 orders and a drawdown of 30% at most"),
-        ("no best", "at least 10 orders"),
-    ):
-        parsed = parsed_of(kind)
-        assert (
-            f"There is none: no set kept the conditions ({condition})" in parsed.texts["main"][0]
-        ), kind
-        assert "best.toml" not in parsed.texts["main"][0], kind
+def test_where_no_set_meets_the_constraints_the_page_says_so(
+    parsed_of: Callable[[str], Parsed],
+) -> None:
+    text = parsed_of("nothing feasible").texts["main"][0]
+    condition = "at least 10 orders and a drawdown of at most 30%"
+    assert f"There is none: no parameter set meets the constraints ({condition})" in text
+    assert "best.toml" not in text
 
 
 def test_two_engines_that_disagree_are_an_alarm(parsed_of: Callable[[str], Parsed]) -> None:
     (alarm,) = [
         text
         for text in parsed_of("disagreeing").texts["li"]
-        if text.startswith("Two engines disagree.")
+        if text.startswith("The two engines disagree.")
     ]
-    assert "31 orders differ" in alarm
-    assert not [text for text in parsed_of("usual").texts["li"] if text.startswith("Two engines")]
+    assert "orders differ by 31" in alarm
+    assert not [
+        text for text in parsed_of("usual").texts["li"] if text.startswith("The two engines")
+    ]
 
 
-# --- files ---------------------------------------------------------------------------------------------------------------
+# files
 
 
 def test_writing_twice_gives_the_same_bytes_under_any_name(
@@ -151,9 +153,9 @@ def test_writing_twice_gives_the_same_bytes_under_any_name(
 
 
 def test_what_comes_from_data_stays_text(
-    usual: Recorded, parsed_of: Callable[[str], Parsed]
+    usual: RecordedSearch, parsed_of: Callable[[str], Parsed]
 ) -> None:
-    found, plain = usual.found, parsed_of("usual")
+    found, plain = usual.result.to_json(), parsed_of("usual")
     axis = {"key": EVIL, "values": [EVIL, "off"], "when": {EVIL: [EVIL]}}
     step = {
         "first": EVIL,
@@ -171,7 +173,14 @@ def test_what_comes_from_data_stays_text(
         "median": [[1.0]],
         "best": [[1.0]],
     }
-    test = {"name": EVIL, "value": 1.0, "limit": 1.0, "passed": True, "text": EVIL}
+    test = {
+        "name": EVIL,
+        "value": 1.0,
+        "limit": 1.0,
+        "passed": True,
+        "condemns": False,
+        "text": EVIL,
+    }
     fold = {
         "event": EVIL,
         "first": EVIL,
@@ -181,6 +190,7 @@ def test_what_comes_from_data_stays_text(
         "out_of_sample": 1.0,
         "defaults": 1.0,
         "rank": 0.5,
+        "won": True,
     }
     harder = {
         "name": EVIL,
@@ -192,7 +202,7 @@ def test_what_comes_from_data_stays_text(
     }
     hostile: dict[str, Any] = {
         "best": found["best"] | {"point": {EVIL: EVIL}, "changed": {EVIL: [EVIL, EVIL]}},
-        "verdict": {"word": EVIL, "why": [EVIL], "tests": [test]},
+        "verdict": {"word": "inconclusive", "why": [EVIL], "tests": [test]},
         "search": found["search"] | {"method": EVIL, "space": [axis, *found["search"]["space"]]},
         "walk_forward": {
             mode: one | {"steps": [step], "drift": {EVIL: 1}}
@@ -209,9 +219,9 @@ def test_what_comes_from_data_stays_text(
         "versions": {EVIL: EVIL},
         "fallback": EVIL,
     }
-    text = bare(
-        tune_page.html(Recorded(EVIL, found | hostile, usual.trials.assign(**{EVIL: "off"})))
-    )
+    document = with_parts(usual.result, **hostile)
+    trials = usual.trials.assign(**{EVIL: "off"})
+    text = bare(tune_page.html(RecordedSearch(EVIL, document, trials)))
     parsed = Parsed(text)
     assert parsed.stack == []
     scripts = [attributes for tag, attributes in parsed.elements if tag == "script"]
@@ -234,10 +244,8 @@ def test_a_folder_without_a_search_is_named(text: str, copy_of: Callable[[str], 
     assert not (folder / "report.html").exists()
 
 
-@pytest.mark.parametrize("key", sorted(tune_page.NEEDED))
-def test_figures_of_another_version_are_told_not_guessed(
-    key: str, copy_of: Callable[[str], Path]
-) -> None:
+@pytest.mark.parametrize("key", sorted(set(TuneDocument.model_fields) - {"version"}))
+def test_a_missing_part_is_named(key: str, copy_of: Callable[[str], Path]) -> None:
     folder = copy_of("one axis")
     content = json.loads((folder / "tune.json").read_text())
     del content[key]
@@ -265,7 +273,7 @@ def test_a_damaged_table_of_sets_is_named(copy_of: Callable[[str], Path]) -> Non
         tune_page.write(folder)
 
 
-# --- in a browser --------------------------------------------------------------------------------------------------------
+# in a browser
 
 
 @pytest.fixture
@@ -297,8 +305,8 @@ def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
         "histogram": ".bars",
         "scatter": ".scatterlayer .trace",
     }
-    run = tune_page.recorded(Path(found.page.url.removeprefix("file://")).parent)
-    for name, figure in tune_figures.pictures(run.found, run.trials).items():
+    run = tune_page.read_search(Path(found.page.url.removeprefix("file://")).parent)
+    for name, figure in tune_figures.pictures(run.result, run.trials).items():
         for trace in figure["data"]:
             assert (
                 found.page.locator(f"#{name} {layers[trace.get('type', 'scatter')]}").count() > 0

@@ -1,4 +1,6 @@
-"""A search in batches: interrupted and resumed, shared by two processes, with claims of the dead, on damaged files, and what names it."""
+"""A search in batches: interrupted and resumed, shared by two processes, with claims of the dead,
+on damaged files, and what names it.
+"""
 
 import json
 import os
@@ -14,15 +16,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.engine.inputs import prepare
+from backtests.engine.inputs import prepare_inputs
 from backtests.tuning.search import batches as module
-from backtests.tuning.search.batches import digest, searched
-from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.batches import digest, search_batches
+from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.segment_stats import Segments
 from backtests.tuning.search.space import Codes
 from brokers.prices.load import Prices
-from config.settings import ConfigError, Settings, changed
-from tests.backtests.tuning.fields import folder_field, folder_prices, halves, spaced
+from config.settings import ConfigError, Settings, with_changes
+from tests.backtests.tuning.evaluators import folder_evaluator, folder_prices, halves, spaced
 
 VALUES = {
     "gate.base_sessions": (60, 126, 252),
@@ -44,33 +46,33 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def field(whole_folder: Path, cache: Path) -> Field:
-    return folder_field(whole_folder, cache, VALUES)
+def evaluator(whole_folder: Path, cache: Path) -> Evaluator:
+    return folder_evaluator(whole_folder, cache, VALUES)
 
 
 @pytest.fixture
-def codes(field: Field) -> Codes:
-    return np.concatenate([field.space.defaults(), field.space.grid()])[:SETS]
+def codes(evaluator: Evaluator) -> Codes:
+    return np.concatenate([evaluator.space.defaults(), evaluator.space.grid()])[:SETS]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, field: Field, codes: Codes) -> Path:
+def folder(tmp_path: Path, evaluator: Evaluator, codes: Codes) -> Path:
     """Where this search's batches will be."""
-    return tmp_path / "tune" / digest(field, codes, halves(field))
+    return tmp_path / "tune" / digest(evaluator, codes, halves(evaluator))
 
 
 @pytest.fixture
-def once(field: Field, codes: Codes) -> Segments:
+def once(evaluator: Evaluator, codes: Codes) -> Segments:
     """All sets in one sweep."""
-    found = field.sweep(codes, halves(field).edges)
-    field.run = 0
+    found = evaluator.sweep(codes, halves(evaluator).edges)
+    evaluator.run = 0
     return found
 
 
 def run(
-    field: Field, codes: Codes, cache: Path, progress: Callable[[int, int], object] = quiet
+    evaluator: Evaluator, codes: Codes, cache: Path, progress: Callable[[int, int], object] = quiet
 ) -> Segments:
-    return searched(field, codes, halves(field), cache, progress)
+    return search_batches(evaluator, codes, halves(evaluator), cache, progress)
 
 
 def assert_equal(found: Segments, expected: Segments) -> None:
@@ -83,35 +85,39 @@ def assert_equal(found: Segments, expected: Segments) -> None:
 
 
 def test_batches_are_one_sweep(
-    field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path
+    evaluator: Evaluator, codes: Codes, once: Segments, folder: Path, tmp_path: Path
 ) -> None:
-    assert_equal(run(field, codes, tmp_path), once)
-    assert field.run == len(codes) == SETS
+    assert_equal(run(evaluator, codes, tmp_path), once)
+    assert evaluator.run == len(codes) == SETS
     assert sorted(one.name for one in folder.iterdir()) == [
         f"batch-{first:07}.parquet" for first in (0, 8, 16, 24)
     ]
 
 
-def test_what_was_found_is_read(field: Field, codes: Codes, once: Segments, tmp_path: Path) -> None:
-    run(field, codes, tmp_path)
-    field.run = 0
-    assert_equal(run(field, codes, tmp_path), once)
-    assert field.run == 0
+def test_what_was_found_is_read(
+    evaluator: Evaluator, codes: Codes, once: Segments, tmp_path: Path
+) -> None:
+    run(evaluator, codes, tmp_path)
+    evaluator.run = 0
+    assert_equal(run(evaluator, codes, tmp_path), once)
+    assert evaluator.run == 0
 
 
-def test_progress_tells_of_all_sets(field: Field, codes: Codes, tmp_path: Path) -> None:
+def test_progress_tells_of_all_sets(evaluator: Evaluator, codes: Codes, tmp_path: Path) -> None:
     for _ in range(2):
         told: list[tuple[int, int]] = []
-        run(field, codes, tmp_path, lambda done, of, told=told: told.append((done, of)))  # type: ignore[misc]
+        run(evaluator, codes, tmp_path, lambda done, of, told=told: told.append((done, of)))  # type: ignore[misc]
         assert told[-1] == (SETS, SETS)
         assert [done for done, _ in told] == sorted(done for done, _ in told)
 
 
 @pytest.mark.parametrize("after", range(1, 9))
 def test_an_interrupted_search_runs_only_what_is_missing(
-    after: int, field: Field, codes: Codes, once: Segments, folder: Path, tmp_path: Path
+    *, after: int, evaluator: Evaluator, codes: Codes, once: Segments, folder: Path, tmp_path: Path
 ) -> None:
-    """Interrupted at every call of progress: two a batch, the first of which comes before it is written."""
+    """Interrupted at every call of progress: two a batch, the first of which comes before it is
+    written.
+    """
     calls: list[int] = []
 
     def interrupt(done: int, of: int) -> None:
@@ -120,25 +126,25 @@ def test_an_interrupted_search_runs_only_what_is_missing(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(field, codes, tmp_path, interrupt)
+        run(evaluator, codes, tmp_path, interrupt)
     kept = [8, 8, 8, 5][: after // 2]
     assert len(list(folder.glob("batch-*.parquet"))) == len(kept)
     assert [one.name for one in folder.iterdir() if one.suffix != ".parquet"] == []
-    field.run = 0
-    assert_equal(run(field, codes, tmp_path), once)
-    assert field.run == SETS - sum(kept)
+    evaluator.run = 0
+    assert_equal(run(evaluator, codes, tmp_path), once)
+    assert evaluator.run == SETS - sum(kept)
 
 
 def test_a_set_that_is_refused_leaves_no_claim(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    field = folder_field(
+    evaluator = folder_evaluator(
         whole_folder, cache, {"gate.base_sessions": (30, 252), "gate.rearm_sessions": (21, 40)}
     )
-    codes = field.space.grid()
+    codes = evaluator.space.grid()
     with pytest.raises(ConfigError, match="refuses the set"):
-        run(field, codes, tmp_path)
-    assert list((tmp_path / "tune" / digest(field, codes, halves(field))).iterdir()) == []
+        run(evaluator, codes, tmp_path)
+    assert list((tmp_path / "tune" / digest(evaluator, codes, halves(evaluator))).iterdir()) == []
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
@@ -160,43 +166,44 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_batch_is_run_again(
+    *,
     damage: Callable[[Path], object],
-    field: Field,
+    evaluator: Evaluator,
     codes: Codes,
     once: Segments,
     folder: Path,
     tmp_path: Path,
 ) -> None:
-    run(field, codes, tmp_path)
+    run(evaluator, codes, tmp_path)
     damage(folder / "batch-0000008.parquet")
-    field.run = 0
-    assert_equal(run(field, codes, tmp_path), once)
-    assert field.run == 8
-    field.run = 0
-    assert_equal(run(field, codes, tmp_path), once)
-    assert field.run == 0
+    evaluator.run = 0
+    assert_equal(run(evaluator, codes, tmp_path), once)
+    assert evaluator.run == 8
+    evaluator.run = 0
+    assert_equal(run(evaluator, codes, tmp_path), once)
+    assert evaluator.run == 0
 
 
 def test_searches_nobody_goes_on_with_are_thrown_away(
-    field: Field, codes: Codes, folder: Path, tmp_path: Path
+    evaluator: Evaluator, codes: Codes, folder: Path, tmp_path: Path
 ) -> None:
     old, young = tmp_path / "tune" / "old", tmp_path / "tune" / "young"
     for other, age in ((old, 7 * 86_400 + 60), (young, 7 * 86_400 - 600)):
         other.mkdir(parents=True)
         (other / "batch-0000000.parquet").write_bytes(b"x")
         os.utime(other, (time.time() - age,) * 2)
-    run(field, codes, tmp_path)
+    run(evaluator, codes, tmp_path)
     assert {one.name for one in (tmp_path / "tune").iterdir()} == {"young", folder.name}
 
 
 def test_a_search_that_is_gone_on_with_is_kept(
-    field: Field, codes: Codes, folder: Path, tmp_path: Path
+    evaluator: Evaluator, codes: Codes, folder: Path, tmp_path: Path
 ) -> None:
-    run(field, codes, tmp_path)
+    run(evaluator, codes, tmp_path)
     os.utime(folder, (time.time() - 8 * 86_400,) * 2)
-    field.run = 0
-    run(field, codes, tmp_path)
-    assert field.run == 0
+    evaluator.run = 0
+    run(evaluator, codes, tmp_path)
+    assert evaluator.run == 0
 
 
 # Claims of other processes
@@ -242,34 +249,39 @@ def stop_after(calls: int) -> Callable[[int, int], None]:
 
 @pytest.mark.parametrize("host", ["this", "elsewhere"])
 def test_a_batch_of_a_living_process_is_left_to_it(
+    *,
     host: str,
-    field: Field,
+    evaluator: Evaluator,
     codes: Codes,
     folder: Path,
     tmp_path: Path,
     sleeper: subprocess.Popen[bytes],
 ) -> None:
-    """Everything else is run, and then waited; a process on another machine is taken to live for ten minutes."""
+    """Everything else is run, and then waited; a process on another machine is taken to live for
+    ten minutes.
+    """
     mark = claim(
         folder,
-        f"{socket.gethostname() if host == 'this' else 'elsewhere'} {sleeper.pid if host == 'this' else 1}",
+        f"{socket.gethostname() if host == 'this' else 'elsewhere'} "
+        f"{sleeper.pid if host == 'this' else 1}",
         age=500.0,
     )
     with pytest.raises(StoppedError):
-        run(field, codes, tmp_path, stop_after(30))
-    assert field.run == SETS - 8
+        run(evaluator, codes, tmp_path, stop_after(30))
+    assert evaluator.run == SETS - 8
     assert mark.exists()
 
 
 def test_a_batch_that_another_process_finishes_is_read(
-    field: Field,
+    *,
+    evaluator: Evaluator,
     codes: Codes,
     once: Segments,
     folder: Path,
     tmp_path: Path,
     sleeper: subprocess.Popen[bytes],
 ) -> None:
-    run(field, codes, tmp_path)
+    run(evaluator, codes, tmp_path)
     finished = (folder / "batch-0000008.parquet").rename(tmp_path / "later")
     mark, heard = claim(folder, f"{socket.gethostname()} {sleeper.pid}"), []
 
@@ -279,13 +291,14 @@ def test_a_batch_that_another_process_finishes_is_read(
             finished.rename(folder / "batch-0000008.parquet")
             mark.unlink()
 
-    field.run = 0
-    assert_equal(run(field, codes, tmp_path, progress), once)
-    assert field.run == 0
+    evaluator.run = 0
+    assert_equal(run(evaluator, codes, tmp_path, progress), once)
+    assert evaluator.run == 0
 
 
 def test_a_batch_that_was_finished_just_before_it_was_claimed_is_read(
-    field: Field,
+    *,
+    evaluator: Evaluator,
     codes: Codes,
     once: Segments,
     folder: Path,
@@ -293,7 +306,7 @@ def test_a_batch_that_was_finished_just_before_it_was_claimed_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Another process finishes each between the look for the file and the claim."""
-    run(field, codes, tmp_path)
+    run(evaluator, codes, tmp_path)
     finished = {file.name: file.read_bytes() for file in folder.iterdir()}
     for name in finished:
         (folder / name).unlink()
@@ -304,9 +317,9 @@ def test_a_batch_that_was_finished_just_before_it_was_claimed_is_read(
         return claimed(file)
 
     monkeypatch.setattr(module, "_claimed", late)
-    field.run = 0
-    assert_equal(run(field, codes, tmp_path), once)
-    assert field.run == 0
+    evaluator.run = 0
+    assert_equal(run(evaluator, codes, tmp_path), once)
+    assert evaluator.run == 0
 
 
 FORGOTTEN: dict[str, Callable[[], tuple[str, float]]] = {
@@ -324,53 +337,60 @@ FORGOTTEN: dict[str, Callable[[], tuple[str, float]]] = {
 
 @pytest.mark.parametrize("made", FORGOTTEN.values(), ids=FORGOTTEN)
 def test_a_batch_that_was_forgotten_is_taken_over(
+    *,
     made: Callable[[], tuple[str, float]],
-    field: Field,
+    evaluator: Evaluator,
     codes: Codes,
     once: Segments,
     folder: Path,
     tmp_path: Path,
 ) -> None:
     mark = claim(folder, *made())
-    assert_equal(run(field, codes, tmp_path, stop_after(100)), once)
-    assert field.run == SETS
+    assert_equal(run(evaluator, codes, tmp_path, stop_after(100)), once)
+    assert evaluator.run == SETS
     assert not mark.exists()
 
 
 def test_a_claim_is_young_while_its_batch_is_run(
-    field: Field, codes: Codes, tmp_path: Path
+    evaluator: Evaluator, codes: Codes, tmp_path: Path
 ) -> None:
     """Or others would take a batch for forgotten that takes longer than ten minutes."""
-    ages: list[float] = []
+    renewed: list[float] = []
 
     def progress(done: int, of: int) -> None:
         for one in tmp_path.rglob("*.claim"):
-            ages.append(time.time() - one.stat().st_mtime)
+            renewed.append(one.stat().st_mtime)
             os.utime(one, (0, 0))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("backtests.tuning.search.evaluator.AT_ONCE", 2)
-        run(field, codes[:8], tmp_path, progress)
-    assert len(ages) == 4
-    assert max(ages) < 60.0
+        run(evaluator, codes[:8], tmp_path, progress)
+    assert len(renewed) == 4
+    assert min(renewed) > 0.0
 
 
+# Waits after its first batch until the other process has begun one: both take part, however busy
+# the machine is.
 WORKER = """
 import json, sys, time
 from pathlib import Path
-from backtests.tuning import search
-from backtests.tuning.search import digest, searched
-from tests.backtests.tuning.fields import folder_field, halves
 import numpy as np
-search.BATCH = 2
-values = json.loads(sys.argv[4])
-field = folder_field(Path(sys.argv[1]), Path(sys.argv[2]), {key: tuple(some) for key, some in values.items()})
-codes = np.concatenate([field.space.defaults(), field.space.grid()])[:29]
-print("ready", flush=True)
-sys.stdin.readline()
-found = searched(field, codes, halves(field), Path(sys.argv[3]), lambda done, of: time.sleep(0.005))
-name = digest(field, codes, halves(field))
-print(json.dumps({"run": field.run, "digest": name, "total": found.total.tolist(), "orders": found.orders.tolist()}))
+from backtests.tuning.search import batches
+from backtests.tuning.search.batches import digest, search_batches
+from tests.backtests.tuning.evaluators import folder_evaluator, halves
+batches.BATCH, batches.LOOK_EVERY = 2, 0.01
+prices, calendar, cache = map(Path, sys.argv[1:4])
+values = {key: tuple(some) for key, some in json.loads(sys.argv[4]).items()}
+evaluator = folder_evaluator(prices, calendar, values)
+codes = np.concatenate([evaluator.space.defaults(), evaluator.space.grid()])[:29]
+folder = cache / "tune" / digest(evaluator, codes, halves(evaluator))
+def wait_for_the_other(done, of):
+    while len({file.stem for file in folder.glob("batch-*")}) < 2:
+        time.sleep(0.01)
+found = search_batches(evaluator, codes, halves(evaluator), cache, wait_for_the_other)
+answer = {"run": evaluator.run, "digest": folder.name}
+answer |= {"total": found.total.tolist(), "orders": found.orders.tolist()}
+print(json.dumps(answer))
 """
 
 
@@ -394,13 +414,7 @@ def test_two_processes_share_a_search(
 ) -> None:
     """Each set is run by one of them, both find all, and both call it as this process does."""
     workers = [worker(whole_folder, cache, tmp_path) for _ in range(2)]
-    for one in workers:
-        assert one.stdout is not None and one.stdout.readline() == "ready\n"
-    for one in workers:
-        assert one.stdin is not None
-        one.stdin.write("\n")
-        one.stdin.flush()
-    answers = [json.loads(one.communicate(timeout=120)[0]) for one in workers]
+    answers = [json.loads(one.communicate()[0]) for one in workers]
     assert {answer["digest"] for answer in answers} == {folder.name}
     assert sum(answer["run"] for answer in answers) == SETS
     for answer in answers:
@@ -440,8 +454,8 @@ def read_columns(given_settings: Settings, symbol: str) -> list[str]:
     )
 
 
-def named(field: Field) -> str:
-    return digest(field, field.space.defaults(), halves(field))
+def named(evaluator: Evaluator) -> str:
+    return digest(evaluator, evaluator.space.defaults(), halves(evaluator))
 
 
 @pytest.mark.parametrize(
@@ -453,8 +467,8 @@ def test_another_number_in_any_price_is_another_search(
     """Also in series that only change what is found with other values than the settings have."""
     random = np.random.default_rng(seed)
     given_settings, prices = folder_prices(whole_folder, cache)
-    field = Field(prepare(given_settings, prices), spaced(given_settings, VALUES), 1)
-    names = {named(field)}
+    evaluator = Evaluator(prepare_inputs(given_settings, prices), spaced(given_settings, VALUES), 1)
+    names = {named(evaluator)}
     for request, one in prices.series.items():
         row, column = (
             int(random.integers(len(one.frame))),
@@ -463,84 +477,119 @@ def test_another_number_in_any_price_is_another_search(
         other = edited(
             prices, request.symbol, column, row, float(random.choice([1.0000001, 0.999, 1.5]))
         )
-        names.add(named(Field(prepare(given_settings, other), field.space, 1)))
+        names.add(named(Evaluator(prepare_inputs(given_settings, other), evaluator.space, 1)))
     assert len(names) == 1 + len(prices.series)
 
 
-def test_another_calendar_is_another_search(field: Field) -> None:
+def test_another_calendar_is_another_search(evaluator: Evaluator) -> None:
     """One session known an hour later: no price differs."""
-    prices = field.inputs.prices
+    prices = evaluator.inputs.prices
     moved = prices.sessions.copy()
     index = moved.index.to_series()
     index.iloc[900] += pd.Timedelta(hours=1)
     moved.index = pd.DatetimeIndex(index)
     assert named(
-        Field(field.inputs._replace(prices=prices._replace(sessions=moved)), field.space, 1)
-    ) != named(field)
+        Evaluator(
+            evaluator.inputs._replace(prices=prices._replace(sessions=moved)), evaluator.space, 1
+        )
+    ) != named(evaluator)
 
 
 OTHER: dict[str, Any] = {
-    "gate.fail_sessions": 4, "confirmations.volume.enabled": False, "confirmations.liquidity.weeks": 12, "risk_curve.rates_sessions": 100,
-    "allocation.cash_reserve": 0.05, "costs.fee": 0.002, "costs.min_notional": 6.0, "backtest.cash": 90_000.0, "costs.cash_yield": 0.01,
-    "backtest.start": "2013-01-01", "prices.max_age_sessions": 4, "prices.publication_delay": 31, "costs.step": 0.1,
-}  # fmt: skip
+    "gate.fail_sessions": 4,
+    "confirmations.volume.enabled": False,
+    ("confirmations.liquidity.weeks"): 12,
+    "risk_curve.rates_sessions": 100,
+    "allocation.cash_reserve": 0.05,
+    "costs.fee": 0.002,
+    "costs.min_notional": 6.0,
+    "backtest.cash": 90_000.0,
+    "costs.cash_yield": 0.01,
+    "backtest.start": "2013-01-01",
+    "prices.max_age_sessions": 4,
+    "prices.publication_delay": 31,
+    "costs.step": 0.1,
+}
 SAME: dict[str, Any] = {
-    "tune.sets": 50, "tune.seed": 3, "tune.objective": "calmar", "tune.searched_gates": 3, "paper.grace": 6.0, "log.level": "DEBUG",
-    "guards.largest_order": 0.5, "notify.daily_at": 3,
-}  # fmt: skip
+    "tune.sets": 50,
+    "tune.seed": 3,
+    "tune.objective": "calmar",
+    "tune.searched_gates": 3,
+    "paper.grace": 6.0,
+    "log.level": "DEBUG",
+    "guards.largest_order": 0.5,
+    "notify.daily_at": 3,
+}
 
 
 @pytest.mark.parametrize("key", OTHER)
-def test_other_settings_are_another_search(key: str, field: Field) -> None:
-    given_settings = changed(field.inputs.settings, {key: OTHER[key]}, "other")
-    assert named(Field(prepare(given_settings, field.inputs.prices), field.space, 1)) != named(
-        field
-    )
+def test_other_settings_are_another_search(key: str, evaluator: Evaluator) -> None:
+    given_settings = with_changes(evaluator.inputs.settings, {key: OTHER[key]}, "other")
+    assert named(
+        Evaluator(prepare_inputs(given_settings, evaluator.inputs.prices), evaluator.space, 1)
+    ) != named(evaluator)
 
 
 @pytest.mark.parametrize("key", SAME)
-def test_settings_that_no_set_hangs_on_are_the_same_search(key: str, field: Field) -> None:
-    given_settings = changed(field.inputs.settings, {key: SAME[key]}, "other")
-    assert named(Field(prepare(given_settings, field.inputs.prices), field.space, 1)) == named(
-        field
-    )
+def test_settings_that_no_set_hangs_on_are_the_same_search(key: str, evaluator: Evaluator) -> None:
+    given_settings = with_changes(evaluator.inputs.settings, {key: SAME[key]}, "other")
+    assert named(
+        Evaluator(prepare_inputs(given_settings, evaluator.inputs.prices), evaluator.space, 1)
+    ) == named(evaluator)
 
 
 def test_other_sets_values_and_cuts_are_another_search(
-    field: Field, codes: Codes, whole_folder: Path, cache: Path
+    evaluator: Evaluator, codes: Codes, whole_folder: Path, cache: Path
 ) -> None:
-    cut = halves(field)
-    other_values = folder_field(
+    cut = halves(evaluator)
+    other_values = folder_evaluator(
         whole_folder, cache, VALUES | {"allocation.band": (0.0, 0.1, 0.2, 0.3, 0.41)}
     )
     names = [
-        digest(field, codes, cut), digest(field, codes[:-1], cut), digest(field, codes[::-1], cut),
-        digest(field, codes, cut._replace(edges=cut.edges + np.array([0, 1, 0]))), digest(other_values, codes, cut),
-    ]  # fmt: skip
+        digest(evaluator, codes, cut),
+        digest(evaluator, codes[:-1], cut),
+        digest(evaluator, codes[::-1], cut),
+        digest(evaluator, codes, cut._replace(edges=cut.edges + np.array([0, 1, 0]))),
+        digest(other_values, codes, cut),
+    ]
     assert len(set(names)) == len(names)
 
 
+COMPUTES = """
+    backtests/engine/arrays.py backtests/engine/compiled.py backtests/engine/inputs.py
+    backtests/engine/kernel.py backtests/engine/rules.py
+    backtests/tuning/search/evaluator.py backtests/tuning/search/precomputed.py
+    backtests/tuning/search/sweep.py
+    brokers/orders/fills.py brokers/prices/clean.py config/settings.py
+    strategies/breakout.py strategies/coins.py strategies/confirmations.py strategies/decision.py
+    strategies/held_closes.py strategies/indicators.py strategies/risk_curve.py
+"""
+# Folders and files of these names compute no result of a parameter set.
+ELSEWHERE = "commands doctor evidence exchange journal live report runs tests validation"
+
+
+def test_all_that_computes_a_result_names_the_search_and_nothing_else_does() -> None:
+    files = {file.relative_to(ROOT).as_posix() for file in module.sources()}
+    assert files >= set(COMPUTES.split())
+    elsewhere = set(ELSEWHERE.split())
+    assert [file for file in files if elsewhere & set(file.removesuffix(".py").split("/"))] == []
+    assert all((ROOT / name).exists() for name in module.NO_PART_OF_A_SET)
+
+
+@pytest.mark.parametrize("addition", ["\n# A comment.\n", "\nANOTHER = 1\n"])
 def test_another_program_is_another_search(
-    field: Field, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    addition: str, evaluator: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of the strategy or of the sweep that has changed."""
-    sources = module.sources()
-    read = {
-        "confirmations.py",
-        "indicators.py",
-        "breakout.py",
-        "coins.py",
-        "sweep.py",
-        "stacks.py",
-        "kernel.py",
-        "fills.py",
-        "prepare.py",
-    }
-    assert read <= {one.name for one in sources}
-    before = named(field)
-    other = tmp_path / "sweep.py"
-    other.write_bytes(next(one for one in sources if one.name == "sweep.py").read_bytes() + b"\n")
-    monkeypatch.setattr(
-        module, "sources", lambda: [other if one.name == "sweep.py" else one for one in sources]
-    )
-    assert named(field) != before
+    """Changed code, in the strategy or the sweep; a comment or a docstring changes nothing."""
+    files = module.sources()
+    before = named(evaluator)
+    for name in ("backtests/tuning/search/sweep.py", "strategies/indicators.py"):
+        changed = tmp_path / name
+        changed.parent.mkdir(parents=True)
+        changed.write_text((ROOT / name).read_text(encoding="utf-8") + addition, encoding="utf-8")
+        others = [changed if file == ROOT / name else file for file in files]
+        monkeypatch.setattr(module, "sources", lambda others=others: others)
+        module._program.cache_clear()
+        assert (named(evaluator) == before) == ("#" in addition)
+    monkeypatch.undo()
+    module._program.cache_clear()

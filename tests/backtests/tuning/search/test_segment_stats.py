@@ -1,4 +1,6 @@
-"""Figures from segments: against the metrics of the whole path, by hand, and where there is nothing to divide by."""
+"""Figures from segments: against the metrics of the whole path, by hand, and where there is nothing
+to divide by.
+"""
 
 import tracemalloc
 
@@ -156,7 +158,7 @@ def test_numbers_of_segments_do_as_well_and_their_order_is_the_paths() -> None:
     assert_measured(turned, 0, np.concatenate((daily[50:, 0], daily[:20, 0])))
 
 
-# --- nothing to divide by ----------------------------------------------------------------------------------------------------
+# nothing to divide by
 
 
 def ratios(
@@ -203,7 +205,7 @@ def test_only_rising_has_no_downside_and_no_drawdown() -> None:
     assert sharpe == pytest.approx(measured(daily).sharpe, rel=SINGLE)
 
 
-# --- many sets ---------------------------------------------------------------------------------------------------------------
+# many sets
 
 
 def test_parts_of_the_sets_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +255,7 @@ def test_each_set_on_its_own_part() -> None:
     ] == [0] * 10
 
 
-# --- the objective -----------------------------------------------------------------------------------------------------------
+# the objective
 
 
 def known() -> Figures:
@@ -321,7 +323,7 @@ def test_no_choice_without_coins_or_where_no_set_keeps_the_rule() -> None:
         assert row == 2 and np.isnan(score)
 
 
-# --- refusals ----------------------------------------------------------------------------------------------------------------
+# refusals
 
 
 @pytest.mark.parametrize("value", [-1.0, -1.5, np.nan, np.inf])

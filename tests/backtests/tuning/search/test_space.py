@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import main
 from backtests.tuning.search import space as module
-from backtests.tuning.search.space import AS_IT_STANDS, Axis, Space, space_of, variants
+from backtests.tuning.search.space import CURRENT, Axis, Space, space_of, variants
 from config.settings import ConfigError, Settings, load
 from tests.price_folder import overrides
 
@@ -44,7 +44,8 @@ def points(space: Space, codes: np.ndarray) -> list[tuple[Any, ...]]:
 
 def test_lists_have_the_types_of_the_settings() -> None:
     found = axes(
-        '{"gate.base_sessions" = [126.0, 252], "allocation.band" = [0, 0.5], "risk_curve.ceilings" = [[0, 0, 0, 1]]}'
+        '{"gate.base_sessions" = [126.0, 252], "allocation.band" = [0, 0.5], '
+        '"risk_curve.ceilings" = [[0, 0, 0, 1]]}'
     )
     assert found == {
         "gate.base_sessions": (126, 252),
@@ -60,7 +61,9 @@ def test_lists_have_the_types_of_the_settings() -> None:
 
 
 def test_a_range_is_cut_evenly() -> None:
-    """0.1 + 0.05 k, and tenths, each with no more digits than were meant: 0.6 / 6 is 0.09999999999999999 in floating point."""
+    """0.1 + 0.05 k, and tenths, each with no more digits than were meant: 0.6 / 6 is
+    0.09999999999999999 in floating point.
+    """
     assert axes('{"allocation.band" = {low = 0, high = 0.6, steps = 7}}') == {
         "allocation.band": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     }
@@ -100,7 +103,7 @@ def test_the_file_of_the_search_is_a_grid_of_its_lists() -> None:
     found = load([TUNE_FILE])
     space = space_of(found)
     assert space.combinations() == 10_000 <= found.tune.sets
-    assert space.standing == (252, 3, 2, 0.03, 200, 0.0)
+    assert space.current == (252, 3, 2, 0.03, 200, 0.0)
     assert (
         len(space.grid()) == 10_000
     )  # fail_tolerance stands at 0.03, which 0, 0.02, 0.04, 0.06, 0.08 leave out
@@ -133,8 +136,13 @@ def test_the_settings_own_value_has_one_code() -> None:
 
 
 def test_what_is_tried_under_a_condition_collapses_without_it() -> None:
-    """Own trend off: its days are not asked. 1 + 2 x 3 sets, one of which, off, is the settings as they stand."""
-    text = '{"allocation.own_trend_days" = {values = [50, 100, 150], when = {"allocation.own_trend" = ["and", "or"]}}, '
+    """Own trend off: its days are not asked. 1 + 2 x 3 sets, one of which, off, is the settings as
+    they stand.
+    """
+    text = (
+        '{"allocation.own_trend_days" = {values = [50, 100, 150], when = '
+        '{"allocation.own_trend" = ["and", "or"]}}, '
+    )
     _, space = given_space(text + '"allocation.own_trend" = ["off", "and", "or"]}')
     found = points(space, space.grid())
     assert sorted(found) == sorted(product((50, 100, 150), ("and", "or")))
@@ -142,8 +150,11 @@ def test_what_is_tried_under_a_condition_collapses_without_it() -> None:
 
 
 def test_a_condition_hangs_on_the_settings_own_value_too() -> None:
-    """Own trend is "and" as it stands and not among the values: only with it are the days tried."""
-    text = '{"allocation.own_trend" = ["off"], "allocation.own_trend_days" = {values = [50], when = {"allocation.own_trend" = ["and"]}}, '
+    """Own trend is "and" in the current settings and no value: only with it are days tried."""
+    text = (
+        '{"allocation.own_trend" = ["off"], "allocation.own_trend_days" = {values = [50], '
+        'when = {"allocation.own_trend" = ["and"]}}, '
+    )
     _, space = given_space(text + '"allocation.band" = [0.1]}', "allocation.own_trend=and")
     found = points(
         space,
@@ -153,9 +164,17 @@ def test_a_condition_hangs_on_the_settings_own_value_too() -> None:
 
 
 def test_conditions_hang_on_conditions() -> None:
-    """The volatility's days are tried with a target, the target with an own trend: with it no target, or one with two lists of days."""
-    text = '{"allocation.volatility_days" = {values = [10, 20], when = {"allocation.target_volatility" = [0.4]}}, '
-    text += '"allocation.target_volatility" = {values = [0.0, 0.4], when = {"allocation.own_trend" = ["and"]}}, '
+    """The volatility's days are tried with a target, the target with an own trend: with it no
+    target, or one with two lists of days.
+    """
+    text = (
+        '{"allocation.volatility_days" = {values = [10, 20], when = '
+        '{"allocation.target_volatility" = [0.4]}}, '
+    )
+    text += (
+        '"allocation.target_volatility" = {values = [0.0, 0.4], when = '
+        '{"allocation.own_trend" = ["and"]}}, '
+    )
     text += '"allocation.own_trend" = ["off", "and"]}'
     _, space = given_space(text)
     assert sorted(points(space, space.grid())) == [
@@ -174,7 +193,8 @@ def test_a_condition_may_name_a_list() -> None:
 
 def test_conditions_are_numbers_whatever_their_type() -> None:
     _, space = given_space(
-        '{"gate.max_sessions" = [0, 60], "allocation.band" = {values = [0.1], when = {"gate.max_sessions" = [60.0]}}}'
+        '{"gate.max_sessions" = [0, 60], "allocation.band" = {values = [0.1], when = '
+        '{"gate.max_sessions" = [60.0]}}}'
     )
     assert points(space, space.grid()) == [(60, 0.1)]
 
@@ -196,8 +216,10 @@ def spaces(draw: st.DrawFn) -> Space:
 
 
 def literal(space: Space, values: dict[str, int]) -> tuple[int, ...]:
-    """A set with the axes that are not tried at the settings' own value, one condition after the other."""
-    standing = dict(zip(space.keys, space.standing, strict=True))
+    """A set with the axes that are not tried at the settings' own value, one condition after the
+    other.
+    """
+    standing = dict(zip(space.keys, space.current, strict=True))
     tried = dict(values)
     for axis in sorted(space.axes, key=lambda one: one.key):  # each hangs on those before it
         if not all(tried[other] in allowed for other, allowed in axis.when.items()):
@@ -212,10 +234,10 @@ def test_a_grid_is_all_sets_that_differ(space: Space) -> None:
         dict(zip(space.keys, some, strict=True))
         for some in product(*(axis.values for axis in space.axes))
     ]
-    expected = {literal(space, values) for values in every} - {space.standing}
+    expected = {literal(space, values) for values in every} - {space.current}
     found = points(space, space.grid())
     assert len(found) == len(set(found))
-    assert set(found) <= expected | {space.standing}
+    assert set(found) <= expected | {space.current}
     assert expected == set(found)
 
 
@@ -226,7 +248,7 @@ def test_draws_are_of_the_grid_without_repetition(space: Space, seed: int, count
         patch.setattr(
             module, "PATIENCE", 3
         )  # 12,288 draws of at most 256 sets miss one with a probability of e^-40
-        grid, drawn, again = space.grid(), space.drawn(count, seed), space.drawn(count, seed)
+        grid, drawn, again = space.grid(), space.draw(count, seed), space.draw(count, seed)
     assert len(drawn) == min(count, len(grid))
     assert len({tuple(row) for row in drawn.tolist()}) == len(drawn)
     assert {tuple(row) for row in drawn.tolist()} <= {tuple(row) for row in grid.tolist()}
@@ -234,16 +256,18 @@ def test_draws_are_of_the_grid_without_repetition(space: Space, seed: int, count
 
 
 def test_each_value_is_drawn_as_often_as_the_next() -> None:
-    """3,000 of 10^6 sets: each of 100 values 30 times, by 5.4 = sqrt(30 x 0.99); 5 of these deviations are too many."""
+    """3,000 of 10^6 sets: each of 100 values 30 times, by 5.4 = sqrt(30 x 0.99); 5 of these
+    deviations are too many.
+    """
     space = Space(
         tuple(Axis(f"gate.a{place}", tuple(range(100)), {}) for place in range(3)), (-1, -1, -1)
     )
-    drawn = space.drawn(3000, 7)
+    drawn = space.draw(3000, 7)
     for place in range(3):
         assert np.abs(np.bincount(drawn[:, place], minlength=100) - 30).max() < 5 * math.sqrt(
             30 * 0.99
         )
-    assert not np.array_equal(space.drawn(3000, 8), drawn)
+    assert not np.array_equal(space.draw(3000, 8), drawn)
 
 
 def test_more_draws_begin_with_the_fewer() -> None:
@@ -251,25 +275,25 @@ def test_more_draws_begin_with_the_fewer() -> None:
     space = Space(
         tuple(Axis(f"gate.a{place}", tuple(range(30)), {}) for place in range(3)), (-1, -1, -1)
     )
-    np.testing.assert_array_equal(space.drawn(6000, 3)[:100], space.drawn(100, 3))
+    np.testing.assert_array_equal(space.draw(6000, 3)[:100], space.draw(100, 3))
 
 
 def test_a_hundred_thousand_sets_are_drawn_in_seconds() -> None:
     space = Space(
         tuple(Axis(f"gate.a{place}", tuple(range(30)), {}) for place in range(6)), (-1,) * 6
     )
-    assert len(space.drawn(100_000, 3)) == 100_000
+    assert len(space.draw(100_000, 3)) == 100_000
 
 
 def test_one_axis_with_the_settings_own_value_alone_has_no_set() -> None:
     _, space = given_space('{"gate.base_sessions" = [252]}')
     assert space.grid().shape == (0, 1)
-    assert space.drawn(10, 1).shape == (0, 1)
+    assert space.draw(10, 1).shape == (0, 1)
 
 
 def test_codes_are_places_and_the_settings_own() -> None:
     space = Space((Axis("gate.a", (5, 7), {}),), (6,))
-    assert [space.point(codes) for codes in ([0], [1], [AS_IT_STANDS])] == [
+    assert [space.point(codes) for codes in ([0], [1], [CURRENT])] == [
         {"gate.a": 5},
         {"gate.a": 7},
         {"gate.a": 6},
@@ -283,12 +307,18 @@ REFUSED = [
     (
         "nothing",
         "{}",
-        "tune.space: names no parameter; search those of config/tune.toml with --config config/tune.toml, or name your own",
+        (
+            "tune.space: names no parameter; search those of config/tune.toml with --config "
+            "config/tune.toml, or name your own"
+        ),
     ),
     (
         "unknown key",
         '{"gate.base_session" = [9]}',
-        "gate.base_session: unknown key (in tune.space.gate.base_session); did you mean 'base_sessions'?",
+        (
+            "gate.base_session: unknown key (in tune.space.gate.base_session); did you mean "
+            "'base_sessions'?"
+        ),
     ),
     (
         "unknown table",
@@ -298,9 +328,9 @@ REFUSED = [
     (
         "unknown section",
         '{"gat.base_sessions" = [126]}',
-        "tune.space.gat.base_sessions: is no parameter of the strategy; searched are keys of gate,",
+        "tune.space.gat.base_sessions: is not a parameter of the strategy; only keys of gate,",
     ),
-    ("no key", '{"" = [126]}', "tune.space.: is no parameter of the strategy"),
+    ("no key", '{"" = [126]}', "tune.space.: is not a parameter of the strategy"),
     (
         "half a key",
         '{"gate." = [126]}',
@@ -320,28 +350,31 @@ REFUSED = [
     (
         "costs",
         '{"costs.fee" = [0.0]}',
-        "tune.space.costs.fee: is no parameter of the strategy; searched are keys of gate, confirmations,",
+        (
+            "tune.space.costs.fee: is not a parameter of the strategy; only keys of gate, "
+            "confirmations,"
+        ),
     ),
-    ("coins", '{"coins" = [1]}', "tune.space.coins: is no parameter of the strategy"),
+    ("coins", '{"coins" = [1]}', "tune.space.coins: is not a parameter of the strategy"),
     (
         "the search itself",
         '{"tune.seed" = [1]}',
-        "tune.space.tune.seed: is no parameter of the strategy",
+        "tune.space.tune.seed: is not a parameter of the strategy",
     ),
     (
         "prices",
         '{"confirmations.breadth.symbols" = [["KRE"]]}',
-        "tune.space.confirmations.breadth.symbols: is no parameter of the strategy",
+        "tune.space.confirmations.breadth.symbols: is not a parameter of the strategy",
     ),
     (
         "file",
         '{"haircuts.flows.file" = ["x.csv"]}',
-        "tune.space.haircuts.flows.file: is no parameter of the strategy",
+        "tune.space.haircuts.flows.file: is not a parameter of the strategy",
     ),
     (
         "switch of a file",
         '{"haircuts.flows.enabled" = [true, false]}',
-        "enable it and search its factor, of which 1.0 cuts nothing",
+        "enable it and search its factor (1.0 has no effect)",
     ),
     (
         "no whole number",
@@ -376,34 +409,37 @@ REFUSED = [
     (
         "never confirmed",
         '{"gate.min_confirmations" = [5]}',
-        "gate.min_confirmations is 5, but 4 confirmations are enabled",
+        "gate.min_confirmations is 5, but only 4 are enabled",
     ),
     (
         "too few ceilings",
         '{"risk_curve.ceilings" = [[0.5, 1.0]]}',
-        "risk_curve: ceilings has 2 values, 3 channels need 4",
+        "risk_curve: ceilings needs 4 values for 3 channels, got 2",
     ),
     (
         "twice",
         '{"gate.base_sessions" = [126, 252, 126.0]}',
-        "tune.space.gate.base_sessions: 126 stands twice",
+        "tune.space.gate.base_sessions: 126 is listed twice",
     ),
 ]
 CONDITIONS = [
     (
         "not searched",
         '{"gate.buffer" = [0.0]}',
-        "when: gate.buffer is no other parameter that is searched; searched are gate.base_sessions, allocation.band",
+        (
+            "when: gate.buffer is not another parameter of this search; searched are "
+            "gate.base_sessions, allocation.band"
+        ),
     ),
     (
         "itself",
         '{"gate.base_sessions" = [126]}',
-        "when: gate.base_sessions is no other parameter that is searched",
+        "when: gate.base_sessions is not another parameter of this search",
     ),
     (
         "never met",
         '{"allocation.band" = [0.1, 0.3]}',
-        "when: allocation.band is never 0.3; its values are 0.1 and, as it stands, 0.2",
+        "when: allocation.band is never 0.3; its values are 0.1 and, in the current settings, 0.2",
     ),
     (
         "refused",
@@ -428,25 +464,37 @@ TRENDS, DAYS = (
     '"allocation.own_trend" = {values = ["and"], when = ',
     '"allocation.own_trend_days" = {values = [50], when = ',
 )
-CIRCLE = f'{{{TRENDS}{{"allocation.own_trend_days" = [50]}}}}, {DAYS}{{"allocation.own_trend" = ["and"]}}}}}}'
+CIRCLE = (
+    f'{{{TRENDS}{{"allocation.own_trend_days" = [50]}}}}, {DAYS}{{"allocation.own_trend" = '
+    f'["and"]}}}}}}'
+)
 REFUSED.append(
     (
         "condition: circle",
         CIRCLE,
-        "the conditions of allocation.own_trend, allocation.own_trend_days wait for one another",
+        (
+            "the conditions of allocation.own_trend, allocation.own_trend_days depend on one"
+            " another in a circle"
+        ),
     )
 )
 UNFIT = [
     (
         '{"gate.base_sessions" = [30, 252], "gate.rearm_sessions" = [21, 40]}',
         [
-            "gate refuses the set gate.base_sessions = 30, gate.rearm_sessions = 40: rearm_sessions (40) must not exceed base_sessions (30)"
+            (
+                "gate refuses the parameter set gate.base_sessions = 30, gate.rearm_sessions = 40: "
+                "rearm_sessions (40) must not exceed base_sessions (30)"
+            )
         ],
     ),
     (
         '{"gate.min_confirmations" = [2, 4], "confirmations.credit.enabled" = [true, false]}',
         [
-            "the settings refuse the set gate.min_confirmations = 4, confirmations.credit.enabled = False: gate.min_confirmations is 4, but 3 ",
+            (
+                "the settings refuse the parameter set gate.min_confirmations = 4, "
+                "confirmations.credit.enabled = False: gate.min_confirmations is 4, but 3 "
+            ),
             "no breakout could confirm",
         ],
     ),
@@ -485,7 +533,7 @@ def test_mistakes_are_usage_errors_before_any_price_is_read(
 def test_a_set_that_the_settings_refuse_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_folder: Path, cache: Path
 ) -> None:
-    """Each value is allowed with the settings as they stand; of the four sets one is not."""
+    """Each value is allowed with the current settings; of the four sets one is not."""
     monkeypatch.chdir(tmp_path)
     for text, said in UNFIT:
         settings_ = [word for one in overrides(whole_folder, cache) for word in ("--set", one)]
@@ -493,7 +541,7 @@ def test_a_set_that_the_settings_refuse_is_named(
         assert (result.exit_code, result.stdout) == (2, ""), result.output
         assert all(
             words in result.stderr
-            for words in (*said, "; change the values, or tie one to another with `when`")
+            for words in (*said, "; change the values, or make one depend on another with `when`")
         )
     assert not list(tmp_path.glob("runs/*"))
 
@@ -502,7 +550,10 @@ def test_a_set_that_the_settings_refuse_is_named(
 
 
 def test_prices_of_every_switch_are_asked_for() -> None:
-    text = '{"confirmations.liquidity.enabled" = [true, false], "risk_curve.channels" = [["rates", "broad", "credit"]]}'
+    text = (
+        '{"confirmations.liquidity.enabled" = [true, false], "risk_curve.channels" = '
+        '[["rates", "broad", "credit"]]}'
+    )
     found, space = given_space(text)
     read = variants(found, space)
     assert any(one.confirmations.liquidity.enabled for one in read)

@@ -1,4 +1,6 @@
-"""Segments: by hand, and day by day against the definitions of blocks, folds, purged days and steps."""
+"""Segments: by hand, and day by day against the definitions of blocks, folds, purged days and
+steps.
+"""
 
 from bisect import bisect_right
 from itertools import pairwise
@@ -22,7 +24,9 @@ def instants(*times: str) -> pd.DatetimeIndex:
 
 
 def test_by_hand() -> None:
-    """90 days from 1 January 2021, months of 31, 28 and 31. The events are 40 days apart: the border is 20 days after the first."""
+    """90 days from 1 January 2021, months of 31, 28 and 31. The events are 40 days apart: the
+    border is 20 days after the first.
+    """
     found = partition(
         days_from("2021-01-01", 90),
         instants("2021-01-11", "2021-02-20"),
@@ -167,7 +171,9 @@ def test_breakouts_are_closes_above_an_old_record(closes: list[float], base: int
 
 
 def test_breakouts_by_hand() -> None:
-    """The record of row 1 stands for 4 sessions, one of them without a close; that of row 5 falls on the next day."""
+    """The record of row 1 stands for 4 sessions, one of them without a close; that of row 5 falls
+    on the next day.
+    """
     known_at = pd.date_range("2020-01-06 21:00", periods=8, freq="B", tz="UTC")
     closes = pd.Series([9.0, 10.0, 9.0, np.nan, 10.0, 11.0, 12.0, 11.0], known_at)
     assert breakouts(closes, 4).tolist() == [known_at[5]]

@@ -1,4 +1,6 @@
-"""The search that is led by what it found: sixty trials, gone on with, along the frontier, under conditions, among sets that are refused."""
+"""The search that is led by what it found: sixty trials, gone on with, along the frontier, under
+conditions, among sets that are refused.
+"""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -8,22 +10,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.engine.inputs import prepare
+from backtests.engine.inputs import prepare_inputs
 from backtests.tuning.search import tpe as module
-from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, figures, objective
-from backtests.tuning.search.space import AS_IT_STANDS, Codes
-from backtests.tuning.search.sweep import empty
-from backtests.tuning.search.tpe import led
-from config.settings import changed
+from backtests.tuning.search.space import CURRENT, Codes
+from backtests.tuning.search.sweep import empty_segments
+from backtests.tuning.search.tpe import search_tpe
+from config.settings import with_changes
 from config.tuning import Tune
-from tests.backtests.tuning.fields import folder_field, folder_prices, halves, spaced
+from tests.backtests.tuning.evaluators import folder_evaluator, folder_prices, halves, spaced
 
 OWN = {"allocation.own_trend": ("and", "or")}
 VALUES: dict[str, tuple[Any, ...]] = {
-    "allocation.own_trend_days": (50, 100, 200), "gate.base_sessions": (60, 90, 126, 189, 252), "allocation.own_trend": ("off", "and", "or"),
-    "allocation.band": (0.0, 0.1, 0.2, 0.3, 0.4), "confirmations.credit.enabled": (True, False),
-}  # fmt: skip
+    "allocation.own_trend_days": (50, 100, 200),
+    "gate.base_sessions": (60, 90, 126, 189, 252),
+    "allocation.own_trend": ("off", "and", "or"),
+    "allocation.band": (0.0, 0.1, 0.2, 0.3, 0.4),
+    "confirmations.credit.enabled": (True, False),
+}
 RULE = Rule({"sharpe": 1.0}, 5, 1.0)
 
 
@@ -34,7 +39,7 @@ def quiet(done: int, of: int) -> None:
 def tune(**changes: Any) -> Tune:
     from config.settings import load
 
-    return changed(
+    return with_changes(
         load(),
         {f"tune.{key}": value for key, value in ({"method": "tpe", "sets": 40} | changes).items()},
         "the test",
@@ -42,42 +47,51 @@ def tune(**changes: Any) -> Tune:
 
 
 @pytest.fixture
-def field(whole_folder: Path, cache: Path) -> Field:
+def evaluator(whole_folder: Path, cache: Path) -> Evaluator:
     settings, prices = folder_prices(whole_folder, cache)
-    return Field(
-        prepare(settings, prices), spaced(settings, VALUES, {"allocation.own_trend_days": OWN}), 1
+    return Evaluator(
+        prepare_inputs(settings, prices),
+        spaced(settings, VALUES, {"allocation.own_trend_days": OWN}),
+        1,
     )
 
 
 def run(
-    field: Field,
+    evaluator: Evaluator,
     folder: Path,
     progress: Callable[[int, int], object] = quiet,
     rule: Rule = RULE,
     **changes: Any,
 ) -> tuple[Codes, Segments]:
-    return led(field, halves(field), rule, tune(**changes), folder, progress)
+    return search_tpe(
+        evaluator,
+        halves(evaluator),
+        rule=rule,
+        tune=tune(**changes),
+        cache=folder,
+        progress=progress,
+    )
 
 
-def assert_found(field: Field, codes: Codes, segments: Segments) -> None:
+def assert_found(evaluator: Evaluator, codes: Codes, segments: Segments) -> None:
     """Sets once, the settings first, each with the segments of a sweep of its own."""
-    assert (codes[0] == AS_IT_STANDS).all()
-    np.testing.assert_array_equal(field.space.distinct(codes[1:]), codes[1:])
-    for one, other in zip(segments, field.sweep(codes, halves(field).edges), strict=True):
+    assert (codes[0] == CURRENT).all()
+    np.testing.assert_array_equal(evaluator.space.distinct(codes[1:]), codes[1:])
+    for one, other in zip(segments, evaluator.sweep(codes, halves(evaluator).edges), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_sixty_trials_and_the_settings(field: Field, tmp_path: Path) -> None:
-    codes, segments = run(field, tmp_path, sets=60)
+def test_sixty_trials_and_the_settings(evaluator: Evaluator, tmp_path: Path) -> None:
+    codes, segments = run(evaluator, tmp_path, sets=60)
     assert 40 < len(codes) <= 61
-    assert_found(field, codes, segments)
+    assert_found(evaluator, codes, segments)
     days, trend = (
-        field.space.keys.index("allocation.own_trend_days"),
-        field.space.keys.index("allocation.own_trend"),
+        evaluator.space.keys.index("allocation.own_trend_days"),
+        evaluator.space.keys.index("allocation.own_trend"),
     )
-    off = codes[:, trend] == AS_IT_STANDS
-    assert off.any() and (codes[off, days] == AS_IT_STANDS).all()
-    assert (codes[~off, days] != AS_IT_STANDS).any()
+    off = codes[:, trend] == CURRENT
+    assert off.any() and (codes[off, days] == CURRENT).all()
+    assert (codes[~off, days] != CURRENT).any()
 
 
 def kept(folder: Path) -> Any:
@@ -90,9 +104,11 @@ def kept(folder: Path) -> Any:
         return optuna.load_study(study_name=None, storage=f"sqlite:///{file}")
 
 
-def test_a_parameter_is_asked_for_where_its_condition_holds(field: Field, tmp_path: Path) -> None:
+def test_a_parameter_is_asked_for_where_its_condition_holds(
+    evaluator: Evaluator, tmp_path: Path
+) -> None:
     """Of what is not asked for the estimator must learn nothing."""
-    run(field, tmp_path, sets=20)
+    run(evaluator, tmp_path, sets=20)
     asked = [trial.params for trial in kept(tmp_path).trials]
     words = VALUES["allocation.own_trend"]
     days = {
@@ -102,18 +118,18 @@ def test_a_parameter_is_asked_for_where_its_condition_holds(field: Field, tmp_pa
     assert days == {"off": False, "and": True, "or": True}
 
 
-def test_a_search_that_is_whole_is_read(field: Field, tmp_path: Path) -> None:
-    first, _ = run(field, tmp_path, sets=20)
-    field.run = 0
-    again, _ = run(field, tmp_path, sets=20)
+def test_a_search_that_is_whole_is_read(evaluator: Evaluator, tmp_path: Path) -> None:
+    first, _ = run(evaluator, tmp_path, sets=20)
+    evaluator.run = 0
+    again, _ = run(evaluator, tmp_path, sets=20)
     np.testing.assert_array_equal(again, first)
-    assert field.run == 0
+    assert evaluator.run == 0
 
 
 @pytest.mark.proof
-def test_the_seed_leads_it(field: Field, tmp_path: Path) -> None:
+def test_the_seed_leads_it(evaluator: Evaluator, tmp_path: Path) -> None:
     one, same, other = (
-        run(field, tmp_path / name, seed=seed)[0]
+        run(evaluator, tmp_path / name, seed=seed)[0]
         for name, seed in (("one", 3), ("same", 3), ("other", 4))
     )
     np.testing.assert_array_equal(one, same)
@@ -122,11 +138,13 @@ def test_the_seed_leads_it(field: Field, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("batches", [1, pytest.param(2, marks=pytest.mark.proof)])
 def test_an_interrupted_search_is_as_one_without_interruption(
-    batches: int, field: Field, tmp_path: Path
+    batches: int, evaluator: Evaluator, tmp_path: Path
 ) -> None:
-    """Of batches of 20, those that were finished are not run again, and what comes next is what would have come."""
+    """Of batches of 20, those that were finished are not run again, and what comes next is what
+    would have come.
+    """
     sets = 20 * (batches + 1)
-    whole, _ = run(field, tmp_path / "whole", sets=sets)
+    whole, _ = run(evaluator, tmp_path / "whole", sets=sets)
     calls: list[int] = []
 
     def interrupt(done: int, of: int) -> None:
@@ -135,20 +153,20 @@ def test_an_interrupted_search_is_as_one_without_interruption(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(field, tmp_path / "cut", interrupt, sets=sets)
+        run(evaluator, tmp_path / "cut", interrupt, sets=sets)
     assert calls == [20 * batch for batch in range(batches + 1)]
-    field.run = 0
-    codes, segments = run(field, tmp_path / "cut", sets=sets)
+    evaluator.run = 0
+    codes, segments = run(evaluator, tmp_path / "cut", sets=sets)
     np.testing.assert_array_equal(codes, whole)
-    assert field.run == 20 + len(codes)
-    assert_found(field, codes, segments)
+    assert evaluator.run == 20 + len(codes)
+    assert_found(evaluator, codes, segments)
 
 
-def test_more_sets_go_on_where_fewer_ended(field: Field, tmp_path: Path) -> None:
-    fewer, _ = run(field, tmp_path, sets=20)
-    field.run = 0
-    more, _ = run(field, tmp_path, sets=40)
-    assert field.run == 20 + len(more)
+def test_more_sets_go_on_where_fewer_ended(evaluator: Evaluator, tmp_path: Path) -> None:
+    fewer, _ = run(evaluator, tmp_path, sets=20)
+    evaluator.run = 0
+    more, _ = run(evaluator, tmp_path, sets=40)
+    assert evaluator.run == 20 + len(more)
     np.testing.assert_array_equal(more[: len(fewer)], fewer)
 
 
@@ -163,21 +181,23 @@ def test_more_sets_go_on_where_fewer_ended(field: Field, tmp_path: Path) -> None
     ],
 )
 def test_another_question_is_another_search(
-    changes: Mapping[str, Any], field: Field, tmp_path: Path
+    changes: Mapping[str, Any], evaluator: Evaluator, tmp_path: Path
 ) -> None:
-    run(field, tmp_path, sets=20)
-    field.run = 0
-    codes, _ = run(field, tmp_path, sets=20, **changes)
-    assert field.run in (
+    run(evaluator, tmp_path, sets=20)
+    evaluator.run = 0
+    codes, _ = run(evaluator, tmp_path, sets=20, **changes)
+    assert evaluator.run in (
         20,
         20 + len(codes),
     )  # the very same sets may come up again; their batch is read
 
 
-def test_the_frontier_is_searched_and_the_objective_chooses(field: Field, tmp_path: Path) -> None:
-    codes, segments = run(field, tmp_path, frontier=True)
-    assert_found(field, codes, segments)
-    found = figures(segments, halves(field).lengths, np.array([True, True]))
+def test_the_frontier_is_searched_and_the_objective_chooses(
+    evaluator: Evaluator, tmp_path: Path
+) -> None:
+    codes, segments = run(evaluator, tmp_path, frontier=True)
+    assert_found(evaluator, codes, segments)
+    found = figures(segments, halves(evaluator).lengths, np.array([True, True]))
     assert np.isfinite(objective(found, RULE)).sum() > 10
     told = kept(tmp_path)
     assert [direction.name for direction in told.directions] == ["MAXIMIZE", "MINIMIZE"]
@@ -186,8 +206,8 @@ def test_the_frontier_is_searched_and_the_objective_chooses(field: Field, tmp_pa
         np.flatnonzero(
             (
                 codes
-                == field.space.distinct(
-                    np.array([module._read(trial.params, field.space)], dtype=np.int16)
+                == evaluator.space.distinct(
+                    np.array([module._codes_of(trial.params, evaluator.space)], dtype=np.int16)
                 )
             ).all(axis=1)
         )[0]
@@ -195,7 +215,7 @@ def test_the_frontier_is_searched_and_the_objective_chooses(field: Field, tmp_pa
     assert trial.values == pytest.approx([found.cagr[row], found.max_drawdown[row]])
 
 
-def test_the_estimator_is_told_return_and_drawdown_or_the_objective() -> None:
+def test_the_estimator_gets_return_and_drawdown_or_the_objective() -> None:
     """Three sets: one kept, one with too few orders, one refused."""
     numbers = np.array([0.5, 0.9, 0.7])
     found = Figures(
@@ -206,8 +226,8 @@ def test_the_estimator_is_told_return_and_drawdown_or_the_objective() -> None:
         orders=np.array([9, 4, 9]),
     )
     refused = np.array([False, False, True])
-    assert module._values(found, refused, RULE, tune()) == [[0.5], [-1000.0], [-1000.0]]
-    assert module._values(found, refused, RULE, tune(frontier=True)) == [
+    assert module._reported_values(found, refused, RULE, tune()) == [[0.5], [-1000.0], [-1000.0]]
+    assert module._reported_values(found, refused, RULE, tune(frontier=True)) == [
         [0.5, 0.1],
         [-1000.0, 1.0],
         [-1000.0, 1.0],
@@ -217,47 +237,51 @@ def test_the_estimator_is_told_return_and_drawdown_or_the_objective() -> None:
 def test_sets_that_the_settings_refuse_are_left_out(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """Of 3 x 3 pairs those are refused whose re-armed record is older than the full one: (30, 40), (30, 60), (50, 60)."""
-    field = folder_field(
+    """Of 3 x 3 pairs those are refused whose re-armed record is older than the full one: (30, 40),
+    (30, 60), (50, 60).
+    """
+    evaluator = folder_evaluator(
         whole_folder,
         cache,
         {"gate.base_sessions": (30, 50, 252), "gate.rearm_sessions": (21, 40, 60)},
     )
-    codes, segments = run(field, tmp_path)
-    points = {tuple(field.space.point(row).values()) for row in codes}
+    codes, segments = run(evaluator, tmp_path)
+    points = {tuple(evaluator.space.point(row).values()) for row in codes}
     assert points == {
         (base, again) for base in (30, 50, 252) for again in (21, 40, 60) if again <= base
     }
-    assert_found(field, codes, segments)
+    assert_found(evaluator, codes, segments)
 
 
-def test_a_damaged_file_is_made_again(field: Field, tmp_path: Path) -> None:
-    first, _ = run(field, tmp_path, sets=20)
+def test_a_damaged_file_is_made_again(evaluator: Evaluator, tmp_path: Path) -> None:
+    first, _ = run(evaluator, tmp_path, sets=20)
     (file,) = tmp_path.rglob("optuna.sqlite")
     file.write_bytes(b"SQLite format 3\0" + bytes(3000))
-    again, _ = run(field, tmp_path, sets=20)
+    again, _ = run(evaluator, tmp_path, sets=20)
     np.testing.assert_array_equal(again, first)
 
 
-def hill(field: Field) -> Field:
-    """A field whose sets make more of a year the nearer they lie to one place; one axis says nothing."""
+def hill(evaluator: Evaluator) -> Evaluator:
+    """An evaluator whose sets make more of a year the nearer they lie to one place; one axis says
+    nothing.
+    """
     goal = np.array([14, 3, 8, 0])
 
     def sweep(codes: Codes, edges: np.ndarray, progress: Any = None) -> Segments:
-        found = empty(len(codes), 2)
+        found = empty_segments(len(codes), 2)
         standing = np.array(
             [
                 axis.values.index(value)
-                for axis, value in zip(field.space.axes, field.space.standing, strict=True)
+                for axis, value in zip(evaluator.space.axes, evaluator.space.current, strict=True)
             ]
         )
-        places = np.where(codes == AS_IT_STANDS, standing, codes)
+        places = np.where(codes == CURRENT, standing, codes)
         found.growth[:] = -(((places - goal) * [1, 1, 1, 0]) ** 2).sum(axis=1)[:, None] / 400.0
         found.orders[:] = 9
         return found
 
-    field.sweep = sweep  # type: ignore[method-assign]
-    return field
+    evaluator.sweep = sweep  # type: ignore[method-assign]
+    return evaluator
 
 
 @pytest.mark.proof
@@ -265,11 +289,15 @@ def hill(field: Field) -> Field:
 def test_it_finds_more_than_chance(
     seed: int, whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    """A hill in three of four parameters of 20 values, whose top 19 of 8,000 places, within sqrt(2), 120 draws miss three times in four."""
+    """A hill in three of four parameters of 20 values, whose top 19 of 8,000 places, within
+    sqrt(2), 120 draws miss three times in four.
+    """
     values = {
-        "gate.base_sessions": tuple(range(100, 120)), "gate.trend_sessions": tuple(range(190, 210)), "gate.rearm_sessions": tuple(range(10, 30)),
+        "gate.base_sessions": tuple(range(100, 120)),
+        "gate.trend_sessions": tuple(range(190, 210)),
+        "gate.rearm_sessions": tuple(range(10, 30)),
         "gate.confirm_within": tuple(range(50, 70)),
-    }  # fmt: skip
-    field = hill(folder_field(whole_folder, cache, values, "gate.base_sessions=110"))
-    _, segments = run(field, tmp_path, rule=Rule({"cagr": 1.0}, 5, 1.0), sets=120, seed=seed)
+    }
+    evaluator = hill(folder_evaluator(whole_folder, cache, values, "gate.base_sessions=110"))
+    _, segments = run(evaluator, tmp_path, rule=Rule({"cagr": 1.0}, 5, 1.0), sets=120, seed=seed)
     assert np.sqrt(-segments.growth[:, 0].max() * 400.0) < 1.42

@@ -1,4 +1,6 @@
-"""Leave one breakout out: against a search over days, what is left out stays out, ranks and wins by hand."""
+"""Leave one breakout out: against a search over days, what is left out stays out, ranks and wins by
+hand.
+"""
 
 import numpy as np
 import pandas as pd
@@ -30,6 +32,7 @@ def drawn(seed: int, sets: int = 6) -> np.ndarray:
 def left_out(
     daily: np.ndarray,
     rule: Rule = BEST_SHARPE,
+    *,
     default: int = 0,
     cuts: Partition | None = None,
     exposed: bool = True,
@@ -137,7 +140,7 @@ def test_an_equal_of_the_default_set_is_not_chosen_over_it() -> None:
 @pytest.mark.parametrize(
     ("rule", "exposed"), [(Rule({"sharpe": 1.0}, 1, 1.0), True), (BEST_SHARPE, False)]
 )
-def test_the_default_set_is_kept_where_none_can_be_chosen(rule: Rule, exposed: bool) -> None:
+def test_the_default_set_is_kept_where_none_can_be_chosen(*, rule: Rule, exposed: bool) -> None:
     found = left_out(drawn(4), rule, default=2, exposed=exposed)
     assert found.kept_default.all() and np.isnan(found.in_sample).all()
     assert found.chosen.tolist() == [2] * 4

@@ -1,4 +1,6 @@
-"""Neighbours, importances, heat maps and stresses: by hand on small spaces, by formula on made-up objectives, in the engine."""
+"""Neighbours, importances, heat maps and stresses: by hand on small spaces, by formula on made-up
+objectives, in the engine.
+"""
 
 import math
 from collections.abc import Mapping
@@ -9,19 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.engine.simulation import simulate
-from backtests.tuning.search.space import AS_IT_STANDS, Axis, Codes, Space
+from backtests.tuning.search.space import CURRENT, Axis, Codes, Space
 from backtests.tuning.validation.robustness import (
     Neighbours,
-    around,
-    delayed,
+    delay_gate,
     heat_map,
     importance,
+    neighbouring_codes,
     neighbours,
-    stress,
+    stress_tests,
 )
-from config.settings import DEFAULT, Settings, changed, load
+from config.settings import DEFAULT, Settings, load, with_changes
 from strategies.gate import gate_lines
 from tests.scenes import configured, random_backtest, real_prices, realdata
 
@@ -43,7 +45,9 @@ def points(found: Codes, space: Space = SPACE) -> list[tuple[Any, ...]]:
 
 
 def free(*lengths: int) -> Space:
-    """Axes without conditions, whose values are their places and whose settings stand at the first of each."""
+    """Axes without conditions, whose values are their places and whose settings stand at the first
+    of each.
+    """
     axes = tuple(
         Axis(f"gate.a{place}", tuple(range(length)), {}) for place, length in enumerate(lengths)
     )
@@ -56,9 +60,9 @@ def all_of(space: Space) -> Codes:
         list(product(*(range(len(axis.values)) for axis in space.axes))), dtype=np.int16
     )
     own = np.array(
-        [axis.values.index(value) for axis, value in zip(space.axes, space.standing, strict=True)]
+        [axis.values.index(value) for axis, value in zip(space.axes, space.current, strict=True)]
     )
-    return np.where(every == own, AS_IT_STANDS, every).astype(np.int16)
+    return np.where(every == own, CURRENT, every).astype(np.int16)
 
 
 def values_of(space: Space, sets: Codes) -> np.ndarray:
@@ -70,7 +74,7 @@ def values_of(space: Space, sets: Codes) -> np.ndarray:
 
 def test_numbers_go_one_place_up_or_down_words_to_any_other() -> None:
     """Own trend off: its days are not tried, so they have no neighbours."""
-    assert points(around(SPACE, codes(-1, -1, -1))) == [
+    assert points(neighbouring_codes(SPACE, codes(-1, -1, -1))) == [
         (126, "off", 200),
         (252, "and", 200),
         (252, "or", 200),
@@ -80,7 +84,7 @@ def test_numbers_go_one_place_up_or_down_words_to_any_other() -> None:
 
 def test_parameters_that_are_tried_have_neighbours_and_lose_them_with_their_condition() -> None:
     """Of (63, "or", 300)."""
-    assert points(around(SPACE, codes(0, 2, 2))) == [
+    assert points(neighbouring_codes(SPACE, codes(0, 2, 2))) == [
         (63, "and", 300),
         (63, "off", 200),
         (63, "or", 200),
@@ -89,7 +93,7 @@ def test_parameters_that_are_tried_have_neighbours_and_lose_them_with_their_cond
 
 
 def test_the_settings_as_they_stand_are_a_neighbour() -> None:
-    assert codes(-1, -1, -1).tolist() in around(SPACE, codes(-1, 1, -1)).tolist()
+    assert codes(-1, -1, -1).tolist() in neighbouring_codes(SPACE, codes(-1, 1, -1)).tolist()
 
 
 @pytest.mark.parametrize(
@@ -100,12 +104,12 @@ def test_an_own_value_that_is_not_listed_has_its_place_among_the_others(
     code: int, expected: list[int]
 ) -> None:
     space = Space((NUMBERS,), (200,))
-    assert points(around(space, codes(code)), space) == [(value,) for value in expected]
+    assert points(neighbouring_codes(space, codes(code)), space) == [(value,) for value in expected]
 
 
 def test_places_are_those_of_the_values_however_they_are_listed() -> None:
     space = Space((Axis("gate.base_sessions", (504, 63, 252, 126), {}),), (252,))
-    assert points(around(space, codes(-1)), space) == [(126,), (504,)]
+    assert points(neighbouring_codes(space, codes(-1)), space) == [(126,), (504,)]
 
 
 def test_switches_and_lists_have_no_order() -> None:
@@ -114,7 +118,7 @@ def test_switches_and_lists_have_no_order() -> None:
         Axis("risk_curve.ceilings", ((0.0, 1.0), (0.5, 1.0), (1.0, 1.0)), {}),
     )
     space = Space((switch, ceilings), (True, (0.0, 1.0)))
-    assert points(around(space, codes(-1, -1)), space) == [
+    assert points(neighbouring_codes(space, codes(-1, -1)), space) == [
         (False, (0.0, 1.0)),
         (True, (0.5, 1.0)),
         (True, (1.0, 1.0)),
@@ -126,7 +130,9 @@ def refuse(missing: Codes) -> Any:
 
 
 def test_the_figures_of_the_neighbours_by_hand() -> None:
-    """Around the middle of 3 x 3: up 0.8, down 0.6, left 0.9, right -0.1; the corners do not count. Median 0.7 of 1.0."""
+    """Around the middle of 3 x 3: up 0.8, down 0.6, left 0.9, right -0.1; the corners do not count.
+    Median 0.7 of 1.0.
+    """
     space = free(3, 3)
     sets = all_of(space)
     scores = {(1, 1): 1.0, (0, 1): 0.8, (2, 1): 0.6, (1, 0): 0.9, (1, 2): -0.1}
@@ -212,7 +218,9 @@ def shares(found: list[Any]) -> dict[str, float]:
 
 
 def test_additive_effects_have_the_shares_of_their_variances() -> None:
-    """f = 3 a + b + noise-free interaction 0: over the grid, 9 var(a) : var(b), var of 0..n-1 being (n² - 1) / 12."""
+    """f = 3 a + b + noise-free interaction 0: over the grid, 9 var(a) : var(b), var of 0..n-1 being
+    (n² - 1) / 12.
+    """
     space = free(4, 6, 2)
     sets = all_of(space)
     a, b, _ = values_of(space, sets).T
@@ -253,7 +261,8 @@ def test_sets_that_break_a_constraint_are_left_out() -> None:
 
 
 def test_chance_is_taken_off_where_few_sets_were_tried() -> None:
-    """400 of 160,000 sets, an objective that hangs on a0 (a third of the variance) and else on chance; twenty values of each of three others.
+    """400 of 160,000 sets, an objective that hangs on a0 (a third of the variance) and else on
+    chance; twenty values of each of three others.
 
     Without the correction each of them would be given (20 - 1) / 400 = 4.75 %.
     """
@@ -261,7 +270,7 @@ def test_chance_is_taken_off_where_few_sets_were_tried() -> None:
     given: dict[str, list[float]] = {axis.key: [] for axis in space.axes}
     for seed in range(40):
         random = np.random.default_rng(seed)
-        sets = space.drawn(400, seed)
+        sets = space.draw(400, seed)
         a0 = values_of(space, sets)[:, 0]
         deviation = math.sqrt((20**2 - 1) / 12)
         objective = a0 / deviation + random.normal(0.0, math.sqrt(2.0), len(sets))
@@ -285,7 +294,8 @@ def test_all_sets_tried_leave_nothing_to_chance() -> None:
 
 
 def test_a_condition_is_measured_where_it_holds() -> None:
-    """f = days / 100 with "and" and "or", 0 with "off", where days are not tried: 4 x (0, 1, 2, 3, 1, 2, 3), mean 12 / 7.
+    """f = days / 100 with "and" and "or", 0 with "off", where days are not tried: 4 x (0, 1, 2, 3,
+    1, 2, 3), mean 12 / 7.
 
     Sum of squares between days, among the sets that have them: 2 x 4 x (1 + 0 + 1) = 16.
     """
@@ -317,7 +327,9 @@ def test_an_own_value_that_is_not_listed_belongs_to_no_value() -> None:
 
 
 def test_a_map_by_hand() -> None:
-    """3 x 2 values and a third parameter of three: the cell of (2, 1) has 1, 5 and -inf, that of (0, 0) only -inf, (1, 1) was not tried."""
+    """3 x 2 values and a third parameter of three: the cell of (2, 1) has 1, 5 and -inf, that of
+    (0, 0) only -inf, (1, 1) was not tried.
+    """
     space = free(3, 2, 3)
     sets = all_of(space)
     values = values_of(space, sets)
@@ -341,7 +353,7 @@ def test_a_map_by_hand() -> None:
 
 def test_a_map_turned_is_the_same_map() -> None:
     space = free(4, 3, 2)
-    sets = space.drawn(15, 3)
+    sets = space.draw(15, 3)
     objective = np.random.default_rng(1).normal(size=len(sets))
     one, other = (
         heat_map(space, sets, objective, *keys)
@@ -364,11 +376,11 @@ def test_a_map_of_nothing_is_empty() -> None:
     assert found.best.shape == (3, 2) and np.isnan(found.best).all()
 
 
-# Stress
+# StressTest
 
 
 def stressed(settings: Settings) -> dict[str, Mapping[str, Any]]:
-    return {one.name: one.changes for one in stress(settings)}
+    return {one.name: one.changes for one in stress_tests(settings)}
 
 
 def test_the_stresses_of_the_defaults() -> None:
@@ -383,7 +395,7 @@ def test_the_stresses_of_the_defaults() -> None:
         },
         "gate on IWM": stressed(load())["gate on IWM"],
     }
-    assert [one.name for one in stress(load()) if one.late] == ["gate one bar late"]
+    assert [one.name for one in stress_tests(load()) if one.late] == ["gate one bar late"]
 
 
 @pytest.mark.parametrize(
@@ -394,35 +406,37 @@ def test_the_stresses_of_the_defaults() -> None:
 def test_every_stress_loads_as_overrides_and_changes_what_it_names(file: Path | None) -> None:
     files = [file] if file else []
     settings = load(files)
-    assert len(stress(settings)) > 5
-    for one in stress(settings):
-        assert load(files, one.overrides) == changed(settings, one.changes, one.name)
+    assert len(stress_tests(settings)) > 5
+    for one in stress_tests(settings):
+        assert load(files, one.overrides) == with_changes(settings, one.changes, one.name)
         assert (load(files, one.overrides) == settings) == one.late
 
 
 def test_a_confirmation_is_dropped_and_as_many_asked_for_as_there_are() -> None:
-    """All four must hold: of three left, three. None need hold: none is asked for, so none is missed."""
-    all_four = changed(load(), {"gate.min_confirmations": 4}, "test")
+    """All four must hold: of three left, three. None need hold: none is asked for, so none is
+    missed.
+    """
+    all_four = with_changes(load(), {"gate.min_confirmations": 4}, "test")
     assert stressed(all_four)["without volume"] == {
         "confirmations.volume.enabled": False,
         "gate.min_confirmations": 3,
     }
-    none = changed(load(), {"gate.min_confirmations": 0}, "test")
+    none = with_changes(load(), {"gate.min_confirmations": 0}, "test")
     assert not [name for name in stressed(none) if name.startswith("without")]
 
 
 def test_costs_that_are_none_cannot_be_multiplied_and_bounds_are_kept() -> None:
-    names = set(stressed(changed(load(), {"costs.fee": 0.0, "costs.slippage": 0.02}, "test")))
+    names = set(stressed(with_changes(load(), {"costs.fee": 0.0, "costs.slippage": 0.02}, "test")))
     assert not {"fee doubled", "slippage times five"} & names  # 5 x 0.02 = 0.1 is refused
     assert "slippage doubled" in names
 
 
 def test_the_other_index_goes_both_ways_and_is_left_out_where_it_cannot_be() -> None:
-    fund = changed(load(), stressed(load())["gate on IWM"], "test")
+    fund = with_changes(load(), stressed(load())["gate on IWM"], "test")
     assert (fund.signal.index, str(fund.signal.history_from)) == ("IWM", "2000-05-26")
-    assert changed(fund, stressed(fund)["gate on ^RUT"], "test").signal == load().signal
-    own_source = changed(load(), {"prices.sources": {"^RUT": "yahoo"}}, "test")
-    other_index = changed(load(), {"signal.index": "^GSPC"}, "test")
+    assert with_changes(fund, stressed(fund)["gate on ^RUT"], "test").signal == load().signal
+    own_source = with_changes(load(), {"prices.sources": {"^RUT": "yahoo"}}, "test")
+    other_index = with_changes(load(), {"signal.index": "^GSPC"}, "test")
     for settings in (own_source, other_index):
         assert not [name for name in stressed(settings) if name.startswith("gate on ")]
 
@@ -435,7 +449,7 @@ def test_the_fund_makes_a_gate_on_real_prices(tmp_path: Path) -> None:
     base = configured(
         {"prices.source": "folder", "prices.folder": str(REAL), "prices.cache": str(tmp_path)}
     )
-    table = prepare(changed(base, stressed(base)["gate on IWM"], "test"), prices).table
+    table = prepare_inputs(with_changes(base, stressed(base)["gate on IWM"], "test"), prices).table
     assert str(table.index[0].date()) == "2000-05-26"
     assert (table["state"] == "confirmed").any()
 
@@ -453,7 +467,7 @@ def lines_at(inputs: Inputs) -> np.ndarray:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_delayed_gate_is_the_gate_of_the_bar_before(seed: int) -> None:
     inputs = random_backtest(np.random.default_rng((88, seed)))
-    before, after = lines_at(inputs), lines_at(delayed(inputs))
+    before, after = lines_at(inputs), lines_at(delay_gate(inputs))
     confirmed_at, length = 3, (inputs.grid[1] - inputs.grid[0]).total_seconds()
     before[:, confirmed_at] += length
     np.testing.assert_array_equal(after[1:], before[:-1])
@@ -465,8 +479,8 @@ def test_a_delayed_gate_decides_a_bar_late_in_backtrader(seed: int) -> None:
     inputs = random_backtest(np.random.default_rng((88, seed)))
     on_time, late = (
         [(one.gate.state, one.gate.ceiling) for one in simulate(one).decisions]
-        for one in (inputs, delayed(inputs))
+        for one in (inputs, delay_gate(inputs))
     )
     assert late[1:] == on_time[:-1]
     assert late != on_time
-    assert simulate(delayed(inputs)).orders
+    assert simulate(delay_gate(inputs)).orders

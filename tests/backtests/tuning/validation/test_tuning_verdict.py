@@ -1,4 +1,6 @@
-"""The word on a search's best set: what recommends it, what speaks against it, and what is only too little to judge by."""
+"""The word on a search's best set: what recommends it, what speaks against it, and what is only too
+little to judge by.
+"""
 
 import json
 import math
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtests.tuning.validation.verdict import Facts, Verdict, judge
+from backtests.tuning.validation.checks import Facts
+from backtests.tuning.validation.verdict import Verdict, judge
 from config.tuning import Limits
 
 LIMITS = Limits(
@@ -73,7 +76,7 @@ ABSENT: dict[str, dict[str, Any]] = {
 FEW = {"events": 4}
 
 
-def judged(**changes: Any) -> Verdict:
+def judge_with(**changes: Any) -> Verdict:
     return judge(GOOD._replace(**changes), LIMITS)
 
 
@@ -82,38 +85,38 @@ def passed(found: Verdict) -> dict[str, bool | None]:
 
 
 def test_at_every_limit_it_is_recommended() -> None:
-    found = judged()
-    assert found.word == "recommend"
+    found = judge_with()
+    assert found.word == "recommended"
     assert set(passed(found).values()) == {True}
     assert set(passed(found)) == {"objective", "events", *MISSED}
 
 
 @pytest.mark.parametrize("name", MISSED)
 def test_one_test_failed_and_it_is_not(name: str) -> None:
-    found = judged(**MISSED[name])
-    assert found.word == "do not recommend"
+    found = judge_with(**MISSED[name])
+    assert found.word == "not recommended"
     assert [test for test, is_passed in passed(found).items() if not is_passed] == [name]
     assert not any(test.condemns for test in found.tests)
 
 
 @pytest.mark.parametrize("name", MISSED)
 def test_with_too_few_breakouts_a_failed_test_is_no_evidence_against_it(name: str) -> None:
-    assert judged(**FEW).word == "cannot be told"
-    assert judged(**FEW, **MISSED[name]).word == "cannot be told"
-    assert judged(**FEW, **NOT_QUITE[name]).word == "cannot be told"
+    assert judge_with(**FEW).word == "inconclusive"
+    assert judge_with(**FEW, **MISSED[name]).word == "inconclusive"
+    assert judge_with(**FEW, **NOT_QUITE[name]).word == "inconclusive"
 
 
 @pytest.mark.parametrize("name", CONDEMNED)
 def test_with_too_few_breakouts_a_test_failed_clearly_condemns(name: str) -> None:
-    found = judged(**FEW, **CONDEMNED[name])
-    assert found.word == "do not recommend"
+    found = judge_with(**FEW, **CONDEMNED[name])
+    assert found.word == "not recommended"
     assert [test.name for test in found.tests if test.condemns] == [name]
 
 
 @pytest.mark.parametrize("name", ABSENT)
-def test_without_a_figure_it_cannot_be_told(name: str) -> None:
-    found = judged(**ABSENT[name])
-    assert found.word == "cannot be told"
+def test_without_a_figure_it_is_inconclusive(name: str) -> None:
+    found = judge_with(**ABSENT[name])
+    assert found.word == "inconclusive"
     assert passed(found)[name] is None
 
 
@@ -121,110 +124,116 @@ def test_without_a_figure_it_cannot_be_told(name: str) -> None:
 @pytest.mark.parametrize("name", CONDEMNED)
 def test_unless_another_figure_condemns(name: str, missing: str) -> None:
     if name != missing:
-        assert judged(**ABSENT[missing] | CONDEMNED[name]).word == "do not recommend"
-        assert judged(**ABSENT[missing] | NOT_QUITE[name]).word == "cannot be told"
+        assert judge_with(**ABSENT[missing] | CONDEMNED[name]).word == "not recommended"
+        assert judge_with(**ABSENT[missing] | NOT_QUITE[name]).word == "inconclusive"
 
 
 @pytest.mark.parametrize(
     "name", ["pbo", "deflated_sharpe", "neighbours", "searched_gates_p", "objective"]
 )
 def test_not_a_number_is_no_figure(name: str) -> None:
-    assert judged(**{name: math.nan}).word == "cannot be told"
+    assert judge_with(**{name: math.nan}).word == "inconclusive"
 
 
 def test_splits_in_which_all_sets_were_alike_do_not_condemn() -> None:
     """Of 60 % at or below the median, 20 % were ties: 40 % below. Of 75 %, 25 %: 50 % below."""
-    assert judged(**FEW, pbo=0.6, at_median=0.2).word == "cannot be told"
-    assert judged(**FEW, pbo=0.75, at_median=0.25).word == "do not recommend"
+    assert judge_with(**FEW, pbo=0.6, at_median=0.2).word == "inconclusive"
+    assert judge_with(**FEW, pbo=0.75, at_median=0.25).word == "not recommended"
 
 
 def test_where_choosing_is_a_toss_all_sets_have_to_be_good() -> None:
-    """Of sets that are alike the best of one half is anywhere in the other: PBO near a half, whether they are good or not."""
-    alike = judged(pbo=0.5, probability_of_loss=0.05)
-    assert alike.word == "recommend" and passed(alike)["pbo"] is True
+    """Of sets that are alike the best of one half is anywhere in the other: PBO near a half,
+    whether they are good or not.
+    """
+    alike = judge_with(pbo=0.5, probability_of_loss=0.05)
+    assert alike.word == "recommended" and passed(alike)["pbo"] is True
     text = next(test.text for test in alike.tests if test.name == "pbo")
-    assert "50%" in text and "it did in 5%" in text and "all good" in text
-    beyond = judged(pbo=0.5, probability_of_loss=0.05 + 1e-9)
-    assert beyond.word == "do not recommend" and passed(beyond)["pbo"] is False
-    assert judged(pbo=0.5, probability_of_loss=None).word == "do not recommend"
-    assert "lose" not in judged(probability_of_loss=0.9).tests[2].text
+    assert "50%" in text and "it lost money in 5%" in text and "all sets are good" in text
+    beyond = judge_with(pbo=0.5, probability_of_loss=0.05 + 1e-9)
+    assert beyond.word == "not recommended" and passed(beyond)["pbo"] is False
+    assert judge_with(pbo=0.5, probability_of_loss=None).word == "not recommended"
+    assert "lose" not in judge_with(probability_of_loss=0.9).tests[2].text
 
 
 def test_a_recommended_set_is_not_called_better_than_the_settings() -> None:
-    shown, doubtful, unknown = (judged(superior_p=p) for p in (0.05, 0.0501, None))
-    assert {one.word for one in (shown, doubtful, unknown)} == {"recommend"}
+    shown, doubtful, unknown = (judge_with(superior_p=p) for p in (0.05, 0.0501, None))
+    assert {one.word for one in (shown, doubtful, unknown)} == {"recommended"}
     assert len(shown.why) == 1 and "0.050)" in doubtful.why[1] and "unknown)" in unknown.why[1]
-    assert len(judged(is_default=True).why) == 2  # there is nothing to compare it with
+    assert len(judge_with(is_default=True).why) == 2  # there is nothing to compare it with
 
 
 def test_a_p_of_too_few_gates_is_none() -> None:
     """Of 18 gates the smallest p is 1 / 19 = 5.3 %, of 19 it is 1 / 20."""
     for gates, p, word in (
-        (18, 1 / 19, "cannot be told"),
-        (19, 1 / 20, "recommend"),
-        (1, 1.0, "cannot be told"),
-        (0, None, "cannot be told"),
+        (18, 1 / 19, "inconclusive"),
+        (19, 1 / 20, "recommended"),
+        (1, 1.0, "inconclusive"),
+        (0, None, "inconclusive"),
     ):
-        assert judged(searched_gates=gates, searched_gates_p=p).word == word, gates
-    assert "19" in judged(searched_gates=18, searched_gates_p=1 / 19).why[-1]
+        assert judge_with(searched_gates=gates, searched_gates_p=p).word == word, gates
+    assert "19" in judge_with(searched_gates=18, searched_gates_p=1 / 19).why[-1]
 
 
 def test_a_limit_no_p_can_reach_is_failed_not_unknown() -> None:
     never = LIMITS.model_copy(update={"max_searched_gates_p": 0.0})
-    assert judge(GOOD, never).word == "do not recommend"
+    assert judge(GOOD, never).word == "not recommended"
 
 
 def test_neighbours_that_break_constraints_condemn() -> None:
-    found = judged(**FEW, neighbours=-math.inf)
-    assert found.word == "do not recommend"
+    found = judge_with(**FEW, neighbours=-math.inf)
+    assert found.word == "not recommended"
     test = next(test for test in found.tests if test.name == "neighbours")
     assert test.value is None and test.passed is False and "break a constraint" in test.text
 
 
 def test_no_set_that_meets_the_constraints_is_no_choice() -> None:
     for objective in (None, -math.inf):
-        found = judged(objective=objective, is_default=True)
-        assert found.word == "cannot be told"
+        found = judge_with(objective=objective, is_default=True)
+        assert found.word == "inconclusive"
         assert not any("nothing to change" in line for line in found.why)
         assert any("tune.min_orders" in line for line in found.why)
 
 
-def test_the_settings_as_they_stand_are_named_as_such() -> None:
+def test_the_current_settings_are_named_as_such() -> None:
     for changes in ({}, MISSED["pbo"], FEW):
-        found = judged(is_default=True, **changes)
-        assert found.word == judged(**changes).word
+        found = judge_with(is_default=True, **changes)
+        assert found.word == judge_with(**changes).word
         assert (
             found.why[0]
-            == "The best of 10,000 sets is the settings as they stand: there is nothing to change."
+            == "The best of 10,000 parameter sets is the current settings: there is nothing to "
+            "change."
         )
-        assert not any("there is nothing to change" in line for line in judged(**changes).why)
-    assert "keeping the settings as they stand" in judged(**MISSED["pbo"]).why[0]
-    assert "against relying on it" in judged(is_default=True, **MISSED["pbo"]).why[1]
+        assert not any("there is nothing to change" in line for line in judge_with(**changes).why)
+    assert "keeping the current settings" in judge_with(**MISSED["pbo"]).why[0]
+    assert "evidence against relying on them" in judge_with(is_default=True, **MISSED["pbo"]).why[1]
 
 
 def test_what_decided_comes_first() -> None:
     """Here two tests fail, one of them clearly; then two, and a figure is missing."""
-    against = judged(**FEW, **MISSED["pbo"] | CONDEMNED["searched_gates"])
+    against = judge_with(**FEW, **MISSED["pbo"] | CONDEMNED["searched_gates"])
     assert [line.partition(":")[0] for line in against.why[1:]] == [
-        "Wrong times",
+        "Time-shift test",
         "Overfitting",
         "Breakouts",
     ]
-    open_ = judged(**FEW, **MISSED["pbo"] | ABSENT["neighbours"])
+    open_ = judge_with(**FEW, **MISSED["pbo"] | ABSENT["neighbours"])
     assert [line.partition(":")[0] for line in open_.why[1:]] == [
         "Breakouts",
         "Neighbours",
         "Overfitting",
     ]
-    assert judged(superior_p=0.01).why == (
-        "The best of 10,000 sets passes all 7 tests; they make luck unlikely, they promise nothing.",
+    assert judge_with(superior_p=0.01).why == (
+        (
+            "The best of 10,000 parameter sets passes all 7 tests; this makes chance an unlikely"
+            " explanation, it promises nothing."
+        ),
     )
 
 
 @pytest.mark.parametrize("name", [*MISSED, "events"])
 def test_every_sentence_has_number_and_limit(name: str) -> None:
     for changes in ({}, MISSED.get(name, FEW), CONDEMNED.get(name, FEW)):
-        test = next(test for test in judged(**changes).tests if test.name == name)
+        test = next(test for test in judge_with(**changes).tests if test.name == name)
         assert test.value is not None
         for number in (test.value, test.limit):
             assert (f"{number:.0f}" if name == "events" else f"{number:.0%}") in re.sub(
@@ -233,17 +242,17 @@ def test_every_sentence_has_number_and_limit(name: str) -> None:
         assert test.text.endswith(".") and ": " in test.text
 
 
-def test_numbers_can_be_told_from_their_limits() -> None:
-    assert "94.9%" in judged(deflated_sharpe=0.949).why[1]
-    assert "20.04%" in judged(pbo=0.2004).why[1]
-    assert "(deflated Sharpe ratio; at least 95% is needed)" in judged(deflated_sharpe=0.949).why[1]
+def test_numbers_differ_from_their_limits() -> None:
+    assert "94.9%" in judge_with(deflated_sharpe=0.949).why[1]
+    assert "20.04%" in judge_with(pbo=0.2004).why[1]
+    assert "(at least 95% is needed)" in judge_with(deflated_sharpe=0.949).why[1]
     half = LIMITS.model_copy(update={"max_pbo": 0.125})
     assert "at most 12.5% is allowed" in judge(GOOD, half).why[1]
 
 
 def test_it_can_be_written_as_json() -> None:
     for changes in ({}, ABSENT["pbo"], {"neighbours": -math.inf}, {"objective": math.nan}):
-        json.dumps([test._asdict() for test in judged(**changes).tests], allow_nan=False)
+        json.dumps([test._asdict() for test in judge_with(**changes).tests], allow_nan=False)
 
 
 FIGURES = st.one_of(st.none(), st.floats(0, 1))
@@ -275,11 +284,16 @@ def test_recommended_is_what_the_limits_say_and_nothing_else(facts: Facts) -> No
     )
     within = (
         exist
-        and f.objective > 0 and f.events >= 5 and (f.pbo <= 0.2 or (f.probability_of_loss is not None and f.probability_of_loss <= 0.05))
-        and f.deflated_sharpe >= 0.95 and f.won / f.folds >= 0.6
-        and f.neighbours >= 0.7 and f.searched_gates_p <= 0.05 and f.searched_gates >= 19
-    )  # fmt: skip
-    assert (judge(facts, LIMITS).word == "recommend") == within
+        and f.objective > 0
+        and f.events >= 5
+        and (f.pbo <= 0.2 or (f.probability_of_loss is not None and f.probability_of_loss <= 0.05))
+        and f.deflated_sharpe >= 0.95
+        and f.won / f.folds >= 0.6
+        and f.neighbours >= 0.7
+        and f.searched_gates_p <= 0.05
+        and f.searched_gates >= 19
+    )
+    assert (judge(facts, LIMITS).word == "recommended") == within
 
 
 WORSE = {
@@ -295,24 +309,26 @@ WORSE |= {"objective": -1.0, "events": 0}
 
 @given(ANY, st.sampled_from(sorted(WORSE)))
 def test_a_worse_figure_never_brings_a_better_word(facts: Facts, name: str) -> None:
-    better = ("do not recommend", "cannot be told", "recommend").index
+    better = ("not recommended", "inconclusive", "recommended").index
     if name == "events" or getattr(facts, name) is not None:
         worse = judge(facts._replace(**{name: WORSE[name]}), LIMITS).word
         before = judge(facts, LIMITS).word
         assert better(worse) <= better(before) or (
-            name == "events" and worse == "cannot be told" and before == "do not recommend"
+            name == "events" and worse == "inconclusive" and before == "not recommended"
         )
 
 
 def test_worthless_searches_are_rarely_recommended() -> None:
-    """Under luck alone p is even between 1 / (n + 1) and 1; even if every other test were passed, 5 % would remain."""
+    """Under luck alone p is even between 1 / (n + 1) and 1; even if every other test were passed, 5
+    % would remain.
+    """
     p = np.arange(1, 202) / 201
-    words = [judged(searched_gates_p=float(one)).word for one in p]
-    assert words.count("recommend") / len(p) <= 0.05
+    words = [judge_with(searched_gates_p=float(one)).word for one in p]
+    assert words.count("recommended") / len(p) <= 0.05
 
 
 def test_a_set_that_backtrader_runs_otherwise_is_never_recommended() -> None:
     found = judge(GOOD._replace(agrees=False), LIMITS)
-    assert judge(GOOD, LIMITS).word == "recommend" and found.word == "do not recommend"
+    assert judge(GOOD, LIMITS).word == "recommended" and found.word == "not recommended"
     assert "this is a bug" in found.why[1]
-    assert judge(GOOD._replace(agrees=False, events=0), LIMITS).word == "do not recommend"
+    assert judge(GOOD._replace(agrees=False, events=0), LIMITS).word == "not recommended"

@@ -1,4 +1,6 @@
-"""Walk-forward: against a search over days, nothing from the future, the default set where nothing can be chosen, costs by hand."""
+"""Walk-forward: against a search over days, nothing from the future, the default set where nothing
+can be chosen, costs by hand.
+"""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from backtests.tuning.validation.walk_forward import (
     Columns,
     WalkForward,
     drift,
-    stitched,
+    stitch_returns,
     walk_forward,
 )
 
@@ -133,7 +135,9 @@ def test_the_default_set_is_kept_until_somebody_held_coins() -> None:
 
 
 def test_the_default_set_is_kept_where_no_set_keeps_the_rule() -> None:
-    """One order every second day: 60 of them need 120 days of training. What is tested need not have as many."""
+    """One order every second day: 60 of them need 120 days of training. What is tested need not
+    have as many.
+    """
     cuts, edges = cut(), step_edges()
     orders = np.broadcast_to(np.arange(300)[:, None] % 2, (300, 6))
     found = walk_forward(
@@ -158,7 +162,7 @@ def test_a_window_shorter_than_the_training_tests_nothing() -> None:
     assert [len(found.step), len(found.chosen), len(found.out_of_sample), len(found.first)] == [
         0
     ] * 4
-    assert stitched(found, columns(drawn(7)), columns(drawn(7)), 0.001).tolist() == []
+    assert stitch_returns(found, columns(drawn(7)), columns(drawn(7)), 0.001).tolist() == []
     assert drift(found, np.zeros((6, 2), dtype=np.int16)).tolist() == [0, 0]
 
 
@@ -173,7 +177,7 @@ def test_steps_without_training_are_refused(
         walk_forward(kept(drawn(8), cuts), cuts, BEST_SHARPE, train_steps, first_step=first_step)
 
 
-# --- drift and the path ------------------------------------------------------------------------------------------------------
+# drift and the path
 
 
 def chosen_as(rows: list[int], edges: list[int]) -> WalkForward:
@@ -201,7 +205,9 @@ def test_the_path_pays_for_each_change_by_hand() -> None:
     shares[1] = [0.3, 0.9, 0.5]  # entered from cash: only what set 2 holds is bought
     shares[3] = [0.4, 0.9, 0.6]  # set 2 is sold, set 0 is bought
     shares[5] = [0.7, 0.9, 0.8]  # nothing changes
-    path = stitched(chosen_as([2, 0, 0], [2, 4, 6, 8]), columns(returns), columns(shares), 0.01)
+    path = stitch_returns(
+        chosen_as([2, 0, 0], [2, 4, 6, 8]), columns(returns), columns(shares), 0.01
+    )
     expected = [
         1.08 * (1 - 0.01 * 0.5) - 1,
         0.11,
@@ -216,7 +222,7 @@ def test_the_path_pays_for_each_change_by_hand() -> None:
 def test_without_costs_the_path_is_the_chosen_sets_own_days() -> None:
     daily, cuts = drawn(10), cut()
     found = walk_forward(kept(daily, cuts), cuts, BEST_SHARPE, 3)
-    path = stitched(found, columns(daily), columns(np.ones_like(daily)), 0.0)
+    path = stitch_returns(found, columns(daily), columns(np.ones_like(daily)), 0.0)
     assert len(path) == 300 - step_edges()[3]
     assert path == pytest.approx(
         np.concatenate(

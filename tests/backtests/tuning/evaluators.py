@@ -8,38 +8,64 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.benchmarks.random_gates import shifted
+from backtests.benchmarks.random_gates import shift_circularly
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Gate
-from backtests.engine.inputs import Inputs, prepare
+from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.engine.simulation import Run, simulate
 from backtests.performance.metrics import daily_rows
-from backtests.tuning.search.evaluator import Field
+from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.segment_stats import Segments, from_returns
 from backtests.tuning.search.space import Axis, Space
 from backtests.tuning.search.splits import Partition
 from brokers.prices.load import Prices, load_prices
-from config.settings import ConfigError, Settings, changed, load
+from config.settings import ConfigError, Settings, load, with_changes
 from tests.price_folder import overrides
 
 NOW = pd.Timestamp("2017-01-15", tz="UTC")
 CHANNELS = ("credit", "broad", "leadership", "rates", "liquidity")
 TESTS = ("volume", "breadth", "leadership", "credit", "liquidity", "exhaustion")
 SMALL = {  # windows of a few sessions: gates open and close within a few dozen bars
-    "gate.base_sessions": (3, 5, 7), "gate.rearm_sessions": (1, 2, 4), "gate.rearm_within": (0, 4, 8), "gate.confirm_sessions": (1, 2, 3),
-    "gate.confirm_within": (2, 6), "gate.buffer": (0.0, 0.003), "gate.min_confirmations": (0, 1, 2), "gate.fail_sessions": (1, 2),
-    "gate.fail_tolerance": (0.0, 0.02, 0.05), "gate.trend_sessions": (3, 5, 8), "gate.max_sessions": (0, 4), "gate.max_gate_age": (0, 2, 4),
+    "gate.base_sessions": (3, 5, 7),
+    "gate.rearm_sessions": (1, 2, 4),
+    "gate.rearm_within": (0, 4, 8),
+    "gate.confirm_sessions": (1, 2, 3),
+    "gate.confirm_within": (2, 6),
+    "gate.buffer": (0.0, 0.003),
+    "gate.min_confirmations": (0, 1, 2),
+    "gate.fail_sessions": (1, 2),
+    "gate.fail_tolerance": (0.0, 0.02, 0.05),
+    "gate.trend_sessions": (3, 5, 8),
+    "gate.max_sessions": (0, 4),
+    "gate.max_gate_age": (0, 2, 4),
     **{f"confirmations.{name}.enabled": (False, True) for name in TESTS},
-    "confirmations.volume.fast_sessions": (1, 2, 3), "confirmations.volume.slow_sessions": (3, 5), "confirmations.volume.min_ratio": (0.8, 1.0, 1.2),
-    "confirmations.breadth.sessions": (2, 4), "confirmations.breadth.min_share": (0.5, 1.0), "confirmations.leadership.sessions": (2, 3, 5),
-    "confirmations.credit.sessions": (2, 3, 5), "confirmations.liquidity.weeks": (1, 2), "confirmations.exhaustion.drawdown": (0.05, 0.1, 0.3),
-    "confirmations.exhaustion.days": (3, 10), "risk_curve.broad_sessions": (2, 4, 7), "risk_curve.rates_sessions": (2, 4, 7),
-    "haircuts.flows.factor": (0.3, 1.0), "haircuts.flows.days": (5, 20), "haircuts.flows.record_sessions": (1, 5),
-    "haircuts.losses.factor": (0.3, 1.0), "haircuts.losses.max_share": (0.2, 0.6), "haircuts.losses.max_age": (3, 30),
-    "allocation.unready": ("cash", "spread"), "allocation.own_trend": ("off", "and", "or"), "allocation.own_trend_days": (2, 4, 9),
-    "allocation.target_volatility": (0.0, 0.3, 0.6), "allocation.volatility_days": (2, 5, 10), "allocation.drawdown_stop": (0.0, 0.05, 0.15),
-    "allocation.cash_reserve": (0.0, 0.02, 0.2), "allocation.band": (0.0, 0.05, 0.3),
-}  # fmt: skip
+    "confirmations.volume.fast_sessions": (1, 2, 3),
+    "confirmations.volume.slow_sessions": (3, 5),
+    ("confirmations.volume.min_ratio"): (0.8, 1.0, 1.2),
+    "confirmations.breadth.sessions": (2, 4),
+    "confirmations.breadth.min_share": (0.5, 1.0),
+    ("confirmations.leadership.sessions"): (2, 3, 5),
+    "confirmations.credit.sessions": (2, 3, 5),
+    "confirmations.liquidity.weeks": (1, 2),
+    ("confirmations.exhaustion.drawdown"): (0.05, 0.1, 0.3),
+    "confirmations.exhaustion.days": (3, 10),
+    "risk_curve.broad_sessions": (2, 4, 7),
+    "risk_curve.rates_sessions": (2, 4, 7),
+    "haircuts.flows.factor": (0.3, 1.0),
+    "haircuts.flows.days": (5, 20),
+    ("haircuts.flows.record_sessions"): (1, 5),
+    "haircuts.losses.factor": (0.3, 1.0),
+    "haircuts.losses.max_share": (0.2, 0.6),
+    "haircuts.losses.max_age": (3, 30),
+    "allocation.unready": ("cash", "spread"),
+    "allocation.own_trend": ("off", "and", "or"),
+    "allocation.own_trend_days": (2, 4, 9),
+    "allocation.target_volatility": (0.0, 0.3, 0.6),
+    "allocation.volatility_days": (2, 5, 10),
+    "allocation.drawdown_stop": (0.0, 0.05, 0.15),
+    "allocation.cash_reserve": (0.0, 0.02, 0.2),
+    "allocation.band": (0.0, 0.05, 0.3),
+}
 
 
 def spaced(
@@ -81,20 +107,21 @@ def folder_prices(folder: Path, calendar: Path, *more: str) -> tuple[Settings, P
     return settings, load_prices(settings, NOW)
 
 
-def folder_field(
+def folder_evaluator(
     folder: Path,
     calendar: Path,
     values: Mapping[str, tuple[Any, ...]],
     *more: str,
     threads: int = 1,
-) -> Field:
-    """The made-up folder's prices as a field."""
+) -> Evaluator:
+    """The made-up folder's prices as a evaluator."""
     settings, prices = folder_prices(folder, calendar, *more)
-    return Field(prepare(settings, prices), spaced(settings, values), threads)
+    return Evaluator(prepare_inputs(settings, prices), spaced(settings, values), threads)
 
 
 def by_day(inputs: Inputs, run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Daily returns, whether coins were held at each of these days' ends, and orders filled on each of these days, by a run of backtrader.
+    """Daily returns, whether coins were held at each of these days' ends, and orders filled on each
+    of these days, by a run of backtrader.
 
     What fills on the first day, before there is a return, counts with the second.
     """
@@ -110,7 +137,7 @@ def whole_backtest(
     settings: Settings, prices: Prices, point: Mapping[str, Any], edges: np.ndarray
 ) -> tuple[Segments, Run]:
     """One set as `backtest` would run it: its own settings, prepared anew, in backtrader."""
-    inputs = prepare(changed(settings, point, "the set"), prices)
+    inputs = prepare_inputs(with_changes(settings, point, "the set"), prices)
     run = simulate(inputs)
     lines = (line[:, None] for line in by_day(inputs, run))
     return from_returns(*lines, edges), run
@@ -119,7 +146,7 @@ def whole_backtest(
 def accepted(settings: Settings, point: Mapping[str, Any]) -> bool:
     """Whether the settings take a set."""
     try:
-        changed(settings, point, "the set")
+        with_changes(settings, point, "the set")
     except ConfigError:
         return False
     return True
@@ -135,7 +162,7 @@ def shifted_run(inputs: Inputs, turn: int) -> np.ndarray:
     equity, cash = np.empty((2, len(bars.time)))
     account = arrays.account_of(inputs)
     kernel.trade(
-        shifted(window, known_at, turn),
+        shift_circularly(window, known_at, turn),
         own,
         arrays.as_arrays(inputs.rules),
         inputs.costs,
@@ -147,9 +174,9 @@ def shifted_run(inputs: Inputs, turn: int) -> np.ndarray:
     return equity
 
 
-def halves(field: Field) -> Partition:
+def halves(evaluator: Evaluator) -> Partition:
     """Two segments, each a block, a fold and a step."""
-    days = field.days
+    days = evaluator.days
     edges = np.array([0, len(days) // 2, len(days)])
     label = np.array([0, 1])
     starts = days[edges[:-1]]
@@ -157,7 +184,9 @@ def halves(field: Field) -> Partition:
 
 
 def assert_same(found: Segments, expected: Segments) -> None:
-    """Segment by segment: sums to the rounding of doubles, what is kept in single precision to its own."""
+    """Segment by segment: sums to the rounding of doubles, what is kept in single precision to its
+    own.
+    """
     for name, one, other in zip(Segments._fields, found, expected, strict=True):
         if name in ("exposed", "orders"):
             np.testing.assert_array_equal(one, other, err_msg=name)

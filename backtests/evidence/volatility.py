@@ -1,0 +1,152 @@
+"""Claims about Bitcoin's volatility and drawdowns since the spot ETFs."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from backtests.evidence.claim import (
+    Statement,
+    missing_prices,
+    tested_claim,
+    verdict_by_interval,
+)
+from backtests.evidence.document import Claim
+from backtests.evidence.estimate import Estimate
+from backtests.evidence.events import LEVEL, NORMAL, SEEN, SIDES
+from backtests.evidence.history import BITCOIN, History
+from backtests.evidence.weekly_returns import (
+    BLOCK_WEEKS,
+    DRAWS,
+    FEWEST_WEEKS,
+    WEEKS_A_YEAR,
+    students_estimate,
+    students_quantile,
+    weekly_returns,
+)
+from backtests.statistics.stationary_bootstrap import DrawnDays, draw_days
+from config.evidence import Evidence
+from strategies.indicators import Floats
+
+ETFS = pd.Timestamp("2024-01-11", tz="UTC")  # the first day on which the spot ETFs traded
+CALMER = Statement(
+    "A6",
+    "Since the spot ETFs of January 2024 institutions have lowered BTC's volatility: shallower"
+    " falls, and no advance like 2017's",
+)
+ALL_YEARS = 100  # back from the ETFs: more than there are
+
+
+def claims(history: History, evidence: Evidence) -> Iterator[Claim]:
+    """Those about volatility since the ETFs."""
+    for reading, years in (("all earlier years", ALL_YEARS), ("the four years before", 4)):
+        statement = CALMER.read_as(f"volatility against {reading}")
+        yield volatility_claim(statement, history, evidence, years)
+    yield drawdown_claim(CALMER.read_as("maximum drawdown"), history, evidence)
+
+
+def volatility_claim(
+    statement: Statement, history: History, evidence: Evidence, years: int
+) -> Claim:
+    """Volatility since the ETFs against that of so many years before."""
+    before, since = _weeks_around_etfs(history, years)
+    if min(len(before), len(since)) < FEWEST_WEEKS:
+        return missing_prices(statement, "BTC for two years before and after")
+    estimate = _log_ratio(before, since, evidence)
+    verdict = verdict_by_interval(estimate.low, estimate.high, rises=False)
+    annual = [float(weeks.std(ddof=1)) * np.sqrt(WEEKS_A_YEAR) for weeks in (before, since)]
+    why = (
+        f"Annualised volatility was {annual[0]:.0%} before and {annual[1]:.0%} since; log ratio "
+        f"{estimate.estimate:+.2f} ({estimate.interval})"
+    )
+    return tested_claim(
+        statement,
+        estimate,
+        test="log ratio of weekly volatilities, since over before, against that of weeks drawn in"
+        " blocks from both",
+        data=BITCOIN,
+        unit="log",
+        verdict=verdict,
+        why=f"{why}{estimate.detectable_effect(verdict)}.",
+    )
+
+
+def _log_ratio(before: Floats, since: Floats, evidence: Evidence) -> Estimate:
+    """Of the deviation since over that before.
+
+    Both are drawn from all weeks: a short time mostly misses the few volatile weeks that a long
+    one has, and seems calm without being it.
+    """
+    weeks = np.concatenate((since, before))
+    rows = draw_days(len(weeks), DRAWS, evidence.seed, BLOCK_WEEKS)
+    by_chance = np.log(
+        weeks[rows[:, : len(since)]].std(axis=1, ddof=1)
+        / weeks[rows[:, len(since) :]].std(axis=1, ddof=1)
+    )
+    estimate = float(np.log(float(since.std(ddof=1)) / float(before.std(ddof=1))))
+    n = min(len(before), len(since))
+    # The shorter time holds few blocks, and rows drawn from few vary too little.
+    wider = students_quantile(SIDES[1], n / BLOCK_WEEKS - 1.0) / NORMAL.inv_cdf(SIDES[1])
+    low, high = (estimate - wider * float(np.quantile(by_chance, side)) for side in SIDES[::-1])
+    bar = np.quantile(by_chance, LEVEL)
+    return Estimate(
+        n=n,
+        estimate=estimate,
+        low=low,
+        high=high,
+        p=None,
+        power=float(np.mean(by_chance + estimate <= bar)),
+        smallest=float(np.quantile(by_chance, SEEN) - bar),
+    )
+
+
+def _weeks_around_etfs(history: History, years: int) -> tuple[Floats, Floats]:
+    """Bitcoin's weekly returns before, so many years back, and since."""
+    weeks = weekly_returns({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
+    before = weeks[ETFS - pd.DateOffset(years=years) : ETFS - pd.Timedelta(days=1)]
+    return before.to_numpy(), weeks[ETFS:].to_numpy()
+
+
+def max_drawdowns(weeks: Floats) -> Floats:
+    """The maximum drawdown of each path of log returns, its start included; paths x weeks."""
+    levels = np.cumsum(np.concatenate((np.zeros((len(weeks), 1)), weeks), axis=1), axis=1)
+    return np.asarray(-np.expm1(-(np.maximum.accumulate(levels, axis=1) - levels).max(axis=1)))
+
+
+def drawdown_claim(statement: Statement, history: History, evidence: Evidence) -> Claim:
+    """Maximum drawdown since the ETFs against all earlier windows of the same length.
+
+    The longer the window, the deeper the maximum.
+    """
+    before, since = _weeks_around_etfs(history, ALL_YEARS)
+    length = len(since)
+    if min(len(before), length) < FEWEST_WEEKS or len(before) < length:
+        return missing_prices(statement, "BTC for two years before and after")
+    windows = max_drawdowns(np.lib.stride_tricks.sliding_window_view(before, length))
+    drawn = [
+        max_drawdowns(weeks[_draw(len(weeks), evidence.seed + number)][:, :length])
+        for number, weeks in enumerate((before, since))
+    ]
+    current = float(max_drawdowns(since[None])[0])
+    error = float((drawn[1] - drawn[0]).std())
+    estimate = students_estimate(length, current - float(windows.mean()), error)
+    verdict = verdict_by_interval(estimate.low, estimate.high, rises=False)
+    why = (
+        f"The maximum drawdown since is {current:.0%} on weekly closes; in {len(windows)} earlier "
+        f"windows of the same length it was {windows.min():.0%} to {windows.max():.0%}. Difference "
+        f"from their mean {estimate.estimate:+.2f} ({estimate.interval})"
+    )
+    return tested_claim(
+        statement,
+        estimate,
+        test="maximum drawdown since less the mean of that in all earlier windows of the same"
+        " length, block bootstrap of weeks",
+        data=BITCOIN,
+        unit="share",
+        verdict=verdict,
+        why=f"{why}{estimate.detectable_effect(verdict)}.",
+    )
+
+
+def _draw(weeks: int, seed: int) -> DrawnDays:
+    return draw_days(weeks, DRAWS, seed, BLOCK_WEEKS)

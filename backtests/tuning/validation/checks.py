@@ -1,0 +1,289 @@
+"""The tests that the best parameter set of a search must pass, each with a sentence.
+
+The sentences are written for readers who have never heard of the tests.
+"""
+
+from math import ceil, isfinite, isnan
+from typing import NamedTuple
+
+from config.tuning import Limits
+
+EVEN = 0.5  # chance does as well as the parameter set, as often as not
+RARE = 0.05  # probability below which an outcome counts as evidence against an assumption
+
+
+class Facts(NamedTuple):
+    """What a search and its tests found about its best parameter set.
+
+    None or NaN: a figure that does not exist. `objective` is of the whole window, None where no set
+    meets the constraints. `events` counts the breakouts in whose folds the set held coins; of
+    `folds` that were left out, on `won` the set chosen without them was above 0. `pbo`, `at_median`
+    and `probability_of_loss` are those of `statistics.cscv`, `neighbours` is
+    `robustness.Neighbours.share_of_best`, `searched_gates` the number of shifted gates that were
+    searched, `superior_p` that of Hansen's test against the current settings (for the words only).
+    `agrees`: backtrader does the same as the kernel with the best set.
+    """
+
+    is_default: bool
+    sets: int
+    objective: float | None
+    events: int
+    pbo: float | None
+    at_median: float | None
+    probability_of_loss: float | None
+    deflated_sharpe: float | None
+    won: int
+    folds: int
+    neighbours: float | None
+    searched_gates_p: float | None
+    searched_gates: int
+    agrees: bool = True
+    superior_p: float | None = None
+
+
+class Check(NamedTuple):
+    """One test.
+
+    `passed` is None if the test could not be made. `condemns`: it is failed so clearly that the set
+    is not recommended whatever else is known.
+    """
+
+    name: str
+    value: float | None
+    limit: float
+    passed: bool | None
+    condemns: bool
+    text: str
+
+
+def check_all(facts: Facts, limits: Limits) -> tuple[Check, ...]:
+    """Every test; that of the engines only where they disagree."""
+    limited = (_events, _overfitting, _deflated, _left_out, _neighbours, _time_shifts)
+    return (
+        _objective(facts),
+        *(make(facts, limits) for make in limited),
+        *([] if facts.agrees else [_engines()]),
+    )
+
+
+def _objective(facts: Facts) -> Check:
+    value = _existing(facts.objective)
+    if value is None or not isfinite(value):
+        text = (
+            "Objective: no parameter set meets tune.min_orders and tune.max_drawdown,"
+            " so none was chosen."
+        )
+        return _impossible("objective", 0.0, text)
+    text = (
+        f"Objective: the best of {facts.sets:,} parameter sets scores {value:.2f} in-sample"
+        " (more than 0 is needed, the score of holding nothing)."
+    )
+    passed = value > 0.0
+    return Check("objective", value, 0.0, passed, condemns=not passed, text=text)
+
+
+def _events(facts: Facts, limits: Limits) -> Check:
+    passed = facts.events >= limits.min_events
+    meaning = "enough to compare them" if passed else "so few that a single one decides the result"
+    noun = "independent breakout" + ("" if facts.events == 1 else "s")
+    text = (
+        f"Breakouts: the set held coins in {facts.events} {noun}"
+        f" (at least {limits.min_events} are needed): {meaning}."
+    )
+    values = float(facts.events), float(limits.min_events)
+    return Check("events", *values, passed, condemns=False, text=text)
+
+
+def _overfitting(facts: Facts, limits: Limits) -> Check:
+    value, limit = _existing(facts.pbo), limits.max_pbo
+    if value is None:
+        text = (
+            "Overfitting: coins were held too rarely to compare the best set of one half of the"
+            " days with the other half."
+        )
+        return _impossible("pbo", limit, text)
+    loss, most = _existing(facts.probability_of_loss), limits.max_probability_of_loss
+    helps, equal = value <= limit, loss is not None and loss <= most
+    condemns = not helps and not equal and value - (facts.at_median or 0.0) >= EVEN
+    text = (
+        "Overfitting: the history was split into two halves in thousands of ways; in"
+        f" {_percent(value, limit)} of them the best set of one half was at or below the median of"
+        f" all sets in the other (PBO; at most {_limit(limit)} is allowed"
+    )
+    if not helps and loss is not None:
+        text += (
+            f", or a loss there in at most {_limit(most)}; it lost money in {_percent(loss, most)}"
+        )
+    meanings = (
+        "the best stayed good"
+        if helps
+        else "choosing is no better than chance, but all sets are good",
+        "the best of the past says too little about the future",
+        "the best of the past is not the best of the future",
+    )
+    return _evaluated(
+        "pbo",
+        value,
+        limit,
+        passed=helps or equal,
+        condemns=condemns,
+        text=f"{text})",
+        meanings=meanings,
+    )
+
+
+def _deflated(facts: Facts, limits: Limits) -> Check:
+    value, limit = _existing(facts.deflated_sharpe), limits.min_deflated_sharpe
+    if value is None:
+        text = "Deflated Sharpe ratio: the set's returns do not vary, so it has no Sharpe ratio."
+        return _impossible("deflated_sharpe", limit, text)
+    passed = value >= limit
+    return _evaluated(
+        "deflated_sharpe",
+        value,
+        limit,
+        passed=passed,
+        condemns=not passed and value < EVEN,
+        text=(
+            "Deflated Sharpe ratio: the best of many sets without skill has a good Sharpe ratio"
+            " too; the probability that this set's is truly higher than that is"
+            f" {_percent(value, limit)} (at least {_limit(limit)} is needed)"
+        ),
+        meanings=(
+            "chance hardly explains it",
+            "chance may explain it",
+            "chance alone is expected to do better",
+        ),
+    )
+
+
+def _left_out(facts: Facts, limits: Limits) -> Check:
+    limit = limits.min_leave_one_out
+    if not facts.folds:
+        text = "Breakouts left out: there are too few to leave one out."
+        return _impossible("leave_one_out", limit, text)
+    value = facts.won / facts.folds
+    passed = value >= limit
+    return _evaluated(
+        "leave_one_out",
+        value,
+        limit,
+        passed=passed,
+        condemns=not passed and not facts.won and (1.0 - limit) ** facts.folds <= RARE,
+        text=(
+            "Breakouts left out: each was left out in turn and the best set chosen without it; on"
+            f" {facts.won} of {facts.folds} left out that set made money ({_percent(value, limit)};"
+            f" at least {_limit(limit)} is needed)"
+        ),
+        meanings=(
+            "the choice generalises",
+            "the choice generalises too rarely",
+            "the choice generalises to none",
+        ),
+    )
+
+
+def _neighbours(facts: Facts, limits: Limits) -> Check:
+    value, limit = _existing(facts.neighbours), limits.min_neighbours
+    if value is None:
+        text = "Neighbours: the set has none to be compared with, or scores 0 or less itself."
+        return _impossible("neighbours", limit, text)
+    passed = value >= limit
+    text = (
+        f"reach {_percent(value, limit)} of its score (median; at least {_limit(limit)} is needed)"
+        if isfinite(value)
+        else "break a constraint in half of all cases or more"
+        f" (their median must reach {_limit(limit)} of its score)"
+    )
+    return _evaluated(
+        "neighbours",
+        value,
+        limit,
+        passed=passed,
+        condemns=not passed and value <= 0.0,
+        text=f"Neighbours: sets that differ from it by one step of one setting {text}",
+        meanings=(
+            "the result does not depend on exact values",
+            "the result depends on exact values, as a chance result does",
+            "sets close to it earn nothing",
+        ),
+    )
+
+
+def _time_shifts(facts: Facts, limits: Limits) -> Check:
+    value, limit = _existing(facts.searched_gates_p), limits.max_searched_gates_p
+    gates = facts.searched_gates
+    if value is None or not gates:
+        text = "Time-shift test: no search was made on shifted gates; see tune.searched_gates."
+        return _impossible("searched_gates", limit, text)
+    if 1.0 / (gates + 1) > limit > 0.0:
+        noun = "search on a shifted gate is" if gates == 1 else "searches on shifted gates are"
+        text = (
+            f"Time-shift test: {gates} {noun} too few; a p of {_limit(limit)} needs at least"
+            f" {ceil(1.0 / limit) - 1}: raise tune.searched_gates."
+        )
+        return _impossible("searched_gates", limit, text)
+    passed = value <= limit
+    return _evaluated(
+        "searched_gates",
+        value,
+        limit,
+        passed=passed,
+        condemns=not passed and value >= EVEN,
+        text=(
+            f"Time-shift test: the same search was repeated on {gates:,} gates shifted in time;"
+            f" {_percent(value, limit)} of all searches found as good a set, this one included"
+            f" (p; at most {_limit(limit)} is allowed)"
+        ),
+        meanings=(
+            "the time at which the gate opens matters",
+            "the time at which the gate opens may not matter",
+            "gates at other times do as well",
+        ),
+    )
+
+
+def _engines() -> Check:
+    text = (
+        "Engines: run again in backtrader, as a backtest or a paper session runs it,"
+        " the set does not do what it did in the search: this is a bug."
+    )
+    return Check("engines", None, 0.0, passed=False, condemns=True, text=text)
+
+
+def _evaluated(
+    name: str,
+    value: float,
+    limit: float,
+    *,
+    passed: bool,
+    condemns: bool,
+    text: str,
+    meanings: tuple[str, str, str],
+) -> Check:
+    """A test that could be made; `meanings` end its sentence where it passes, fails, condemns."""
+    meaning = meanings[0 if passed else 2 if condemns else 1]
+    finite = value if isfinite(value) else None
+    return Check(name, finite, limit, passed, condemns=condemns, text=f"{text}: {meaning}.")
+
+
+def _impossible(name: str, limit: float, text: str) -> Check:
+    return Check(name, None, limit, None, condemns=False, text=text)
+
+
+def _existing(value: float | None) -> float | None:
+    return None if value is None or isnan(value) else value
+
+
+def _percent(value: float, limit: float) -> str:
+    """With as many digits as distinguish it from its limit, up to 6."""
+    digits = 0
+    while (
+        digits < 6 and value != limit and f"{value * 100:.{digits}f}" == f"{limit * 100:.{digits}f}"
+    ):
+        digits += 1
+    return f"{value * 100:.{digits}f}%"
+
+
+def _limit(limit: float) -> str:
+    return f"{limit * 100:g}%"

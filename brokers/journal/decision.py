@@ -1,0 +1,133 @@
+"""A decision between strategy and journal: its fields, and the rows they become, by name."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from brokers.journal.records import Bar, DecisionRow, GateRow
+
+
+class GateLine(Protocol):
+    """The gate's newest row as numbers: `confirmed_at` in epoch seconds, NaN for never."""
+
+    @property
+    def state(self) -> float:
+        """Code of the gate's state."""
+
+    @property
+    def ceiling(self) -> float:
+        """Largest share of equity in coins."""
+
+    @property
+    def filled(self) -> float:
+        """Risk checks that pass."""
+
+    @property
+    def confirmed_at(self) -> float:
+        """When the breakout was confirmed, epoch seconds; NaN: never."""
+
+    @property
+    def stale(self) -> float:
+        """Sessions since the gate was last computed from complete prices."""
+
+
+class Decision(Protocol):
+    """What a strategy decided at one bar. Tuples have one entry a coin, in the settings' order."""
+
+    @property
+    def time(self) -> int:
+        """End of the bar, epoch seconds."""
+
+    @property
+    def gate(self) -> GateLine:
+        """The gate it was decided on."""
+
+    @property
+    def equity(self) -> float:
+        """Value of the account, quote units."""
+
+    @property
+    def cash(self) -> float:
+        """Free quote units."""
+
+    @property
+    def drawdown(self) -> float:
+        """Largest drawdown since the confirmation, a positive fraction."""
+
+    @property
+    def gross(self) -> float:
+        """Share of equity that all coins get together."""
+
+    @property
+    def missing(self) -> tuple[float, ...]:
+        """Bars since each coin's last one; NaN before it is listed."""
+
+    @property
+    def current(self) -> tuple[float, ...]:
+        """Share of equity held."""
+
+    @property
+    def targets(self) -> tuple[float, ...]:
+        """Share of equity aimed at."""
+
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """Signed coin units to trade."""
+
+
+def time_or_none(value: float) -> float | None:
+    """An instant as the journal stores it: None for one that does not exist (NaN)."""
+    return None if math.isnan(value) else float(value)
+
+
+# Every field of a decision or its gate, the column that stores it, and how.
+COLUMNS = (
+    "time", "equity", "cash", "drawdown", "gross", "missing", "current", "targets", "sizes",
+)  # fmt: skip
+GATE_COLUMNS: Mapping[str, tuple[str, Callable[[float], float | None]]] = {
+    "state": ("state", int),
+    "ceiling": ("ceiling", float),
+    "filled": ("filled", int),
+    "confirmed_at": ("confirmed_at", time_or_none),
+    "stale": ("gate_stale", int),
+}
+
+TABLE_COLUMNS = ("close", "record", "base_age", "level")  # of the gate's table
+
+
+def decision_row(
+    decision: Decision, *, decided_at: float, sentence: str, note: str, session: int
+) -> DecisionRow:
+    """The journal's row of `decision`, mapped by field name."""
+    values: dict[str, object] = {name: getattr(decision, name) for name in COLUMNS}
+    values |= {
+        column: convert(getattr(decision.gate, name))
+        for name, (column, convert) in GATE_COLUMNS.items()
+    }
+    values |= {
+        "decided_at": decided_at,
+        "sentence": sentence,
+        "note": note,
+        "session": session,
+    }
+    return DecisionRow._make(values[name] for name in DecisionRow._fields)
+
+
+def gate_values(row: DecisionRow) -> dict[str, float]:
+    """The gate's fields by name, as they were before they became columns of `row`."""
+    stored = {name: getattr(row, column) for name, (column, _) in GATE_COLUMNS.items()}
+    return {name: math.nan if value is None else float(value) for name, value in stored.items()}
+
+
+def gate_row(known_at: float, row: Mapping[str, Any], lines: Mapping[str, float]) -> GateRow:
+    """The journal's row of the gate: `row` of the gate's table, `lines` as they were acted on."""
+    values: dict[str, object] = {name: float(row[name]) for name in TABLE_COLUMNS}
+    values |= {name: convert(lines[name]) for name, (_, convert) in GATE_COLUMNS.items()}
+    values |= {"known_at": int(known_at), "reason": str(row["reason"])}
+    return GateRow._make(values[name] for name in GateRow._fields)
+
+
+def bar_row(time: int, symbol: str, lines: Mapping[str, float]) -> Bar:
+    """The journal's row of one coin's bar, out of its lines."""
+    prices = {name: lines[name] for name in ("open", "high", "low", "close", "volume")}
+    return Bar(time=time, symbol=symbol, stale=int(lines["stale"]), **prices)
