@@ -1,6 +1,6 @@
 """The form of the code in figures: widths, modules, functions, untyped mappings, circles.
 
-    python -m tests.form
+python -m tests.form
 """
 
 import ast

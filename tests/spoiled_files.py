@@ -154,7 +154,7 @@ def _no_dates(folder: Path) -> tuple[str, ...]:
 
 def _no_date(folder: Path) -> tuple[str, ...]:
     set_cell(folder / "daily/XBI.csv", 20, "Date", "31/31/2012")
-    return ("XBI.csv", "row 22", "31/31/2012", "no date", "YYYY-MM-DD")
+    return ("XBI.csv", "row 22", "31/31/2012", "is not a date", "YYYY-MM-DD")
 
 
 def _no_file(folder: Path) -> tuple[str, ...]:

@@ -52,9 +52,8 @@ def clean_series(
     known_at = (
         index if request.kind == "macro" else _known_at(request, origin, index, closes, delay)
     )
-    running = known_at > now
+    running = _running_rows(index, known_at, request, origin, now)
     if running.any():
-        _check_running(index, known_at, request, origin, now)
         notes.append(f"running bar of {_day(index[-1])} left out")
     frame = frame.set_axis(known_at.as_unit("ns").rename("known_at"))[~running]
     if frame.empty:
@@ -116,15 +115,17 @@ def _refuse(index: pd.DatetimeIndex, origin: str, refused: NDArray[np.bool_], wh
         raise DataError(f"{origin}: {day} {why} ({count(rows, 'such row')})")
 
 
-def _check_running(
+def _running_rows(
     index: pd.DatetimeIndex,
     known_at: pd.DatetimeIndex,
     request: Request,
     origin: str,
     now: pd.Timestamp,
-) -> None:
-    """Only the last row may be running at `now`; anything later is a wrong date."""
+) -> NDArray[np.bool_]:
+    """The rows not finished at `now`: at most the last one; anything later is a wrong date."""
     later = np.asarray(known_at > now)
+    if not later.any():
+        return later
     longest = pd.Timedelta(days=4) if request.kind == "macro" else DAY + pd.Timedelta(hours=12)
     if later.sum() > 1 or known_at[-1] > now + longest:
         first = index[int(np.argmax(later))]
@@ -132,6 +133,7 @@ def _check_running(
             f"{origin}: {_day(first)} is in the future (now {now:%Y-%m-%d %H:%M} UTC); check the "
             "clock and the dates"
         )
+    return later
 
 
 def _clean_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[str]) -> pd.DataFrame:

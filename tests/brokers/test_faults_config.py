@@ -131,7 +131,7 @@ def test_fault_61_keys_of_the_live_exchange_are_no_use_at_the_testnet(
     began = w.clock.now()
     with pytest.raises(
         CallAPersonError,
-        match=r"-2015.*belongs to the live exchange in place of the sandbox.*one that may trade",
+        match=r"-2015.*belongs to the live exchange instead of the sandbox.*one that may trade",
     ) as raised:
         w.run(once=once)
     assert main.exit_code(raised.value) == main.EXCHANGE
@@ -184,7 +184,7 @@ def test_fault_62_what_cannot_be_meant_is_refused_before_anybody_is_asked(
 @pytest.mark.parametrize("mode", ["testnet", "dry-run"])
 def test_fault_62_a_market_nobody_lists_is_refused_by_name(w: World, mode: str) -> None:
     result = paper(w, f"exchange.mode={mode}", coins(("BTC/USDT", 0.5), ("FOO/USDT", 0.3)))
-    assert_refused(result, main.EXCHANGE, "FOO/USDT", "take those coins out")
+    assert_refused(result, main.EXCHANGE, "FOO/USDT", "remove those coins")
     assert w.venue.orders == []
 
 
@@ -410,7 +410,7 @@ def both_ways(
 def test_fault_68_a_dry_run_fills_no_better_than_the_testnet(
     w: World, whole_folder: Path, cache: Path, *, thin: bool
 ) -> None:
-    testnet, dry = both_ways(w, whole_folder, cache, {}, thin)
+    testnet, dry = both_ways(w, whole_folder, cache, {}, thin=thin)
     assert [coin for coin, *_ in dry] == ALL
     for theirs, ours in zip(testnet, dry, strict=True):
         assert ours == (

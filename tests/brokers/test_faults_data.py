@@ -158,7 +158,7 @@ def next_day(w: World) -> Any:
 def test_fault_38_a_running_bar_is_never_decided_on(
     whole_folder: Path, cache: Path, tmp_path: Path, start: str
 ) -> None:
-    with downloading(whole_folder, cache, tmp_path, AT_ONCE, start) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, start=start) as w:
         change_candles(w, "", times(1000.0, "2015-10-20"))
         w.run()
         assert bars(w, FIRST) == {coin: (close(w, coin, "2015-10-19"), 0) for coin in ALL}
@@ -784,7 +784,7 @@ def test_fault_46_a_session_in_progress_is_not_read_before_its_close(
         cache,
         tmp_path,
         AT_ONCE | {"exchange.timeframe": "1h"},
-        f"{day} {utc - 1}:00:02",
+        start=f"{day} {utc - 1}:00:02",
     ) as w:
         w.venue.candles = hourly(w)
         whole = change_rows(
@@ -824,7 +824,7 @@ THANKSGIVING = (
 def test_fault_47_holidays_half_days_and_weekends_make_nothing_stale(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    with downloading(whole_folder, cache, tmp_path, AT_ONCE, THANKSGIVING) as w:
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, start=THANKSGIVING) as w:
         observer = w.run(once=False, until="2015-11-30 00:00:10")
         rows = decisions(w)
         assert [row.time for row in rows] == list(
@@ -847,7 +847,7 @@ def test_fault_47_the_age_of_a_kept_row_is_counted_in_sessions(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with downloading(
-        whole_folder, cache, tmp_path, AT_ONCE | {"gate.max_gate_age": 1}, THANKSGIVING
+        whole_folder, cache, tmp_path, AT_ONCE | {"gate.max_gate_age": 1}, start=THANKSGIVING
     ) as w:
         w.run()
         w.yahoo.always = DOWN["dropped"]

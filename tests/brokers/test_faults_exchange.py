@@ -278,7 +278,7 @@ def test_fault_28_nothing_is_decided_on_balances_without_the_last_trades(
         assert_as_undisturbed(w, undisturbed(whole_folder, cache))
         assert len(posts(w)) == 3 and incident_texts(observer.incidents, "moved") == []
         told = incident_texts(observer.incidents, "exchange")
-        assert len(told) >= 3 and all("do not show our last trades yet" in text for text in told)
+        assert len(told) >= 3 and all("do not include our last trades yet" in text for text in told)
         with w.journal() as journal:
             assert [row.flow for row in journal.equity()] == [0.0, 0.0]
 

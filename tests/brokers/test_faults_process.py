@@ -537,7 +537,7 @@ def test_fault_58_new_yorks_change_of_time_moves_no_bar(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
     with disturbed(
-        whole_folder, cache, tmp_path, {"paper.patience": 0.0}, "2015-10-31 00:00:02"
+        whole_folder, cache, tmp_path, {"paper.patience": 0.0}, start="2015-10-31 00:00:02"
     ) as w:
         w.run(once=False, until="2015-11-03 00:00:10")
         assert [row.time for row in decisions(w)] == [
@@ -592,7 +592,7 @@ def test_fault_59_many_bars_leave_nothing_behind(
         "log.keep": 2,
     }
     with disturbed(
-        whole_folder, cache, tmp_path, changes, "2015-10-20 00:10:00", downloads=True
+        whole_folder, cache, tmp_path, changes, start="2015-10-20 00:10:00", downloads=True
     ) as w:
         w.venue.candles = minutes(w)
         seen: list[tuple[Counter[str], int, int, int]] = []

@@ -21,7 +21,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 # As `python main.py`, and says on a pipe when the first line is reached.
 FIRST_LINE = """
-import os, sys
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # before main.py only Python runs
 pipe, file, *words = sys.argv[1:]
 code = compile(open(file, encoding="utf-8").read(), file, "exec")
 sys.argv, sys.path[0] = [file, *words], os.path.dirname(file)

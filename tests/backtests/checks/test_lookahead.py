@@ -270,13 +270,13 @@ def test_a_coin_shifted_by_one_bar(late: Scene, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_shift_in_the_loader(late: Scene, monkeypatch: pytest.MonkeyPatch):
     """Where rows are stamped: no cut can show it, the source's own dates do."""
-    honest = clean._checked_bars
+    honest = clean._clean_bars
 
     def leaky(*arguments: object) -> pd.DataFrame:
         bars = honest(*arguments)
         return bars.assign(close=bars["close"].shift(-1).ffill())
 
-    monkeypatch.setattr(clean, "_checked_bars", leaky)
+    monkeypatch.setattr(clean, "_clean_bars", leaky)
     prices = load_prices(late.settings, NOW)
     assert (
         findings_of_cut(late.settings, prices, take_snapshot(late.settings, prices), WEDNESDAY)
@@ -350,13 +350,13 @@ def test_todays_running_bar(
 ):
     settings, now = today
     assert check_timestamps(settings, load_prices(settings, now)).findings == ()
-    honest = clean._running
+    honest = clean._running_rows
 
     def leaky(*arguments: object) -> np.ndarray:
         running = honest(*arguments)
         return np.zeros_like(running) if arguments[2].kind == kind else running
 
-    monkeypatch.setattr(clean, "_running", leaky)
+    monkeypatch.setattr(clean, "_running_rows", leaky)
     prices = load_prices(settings, now)
     report = find_lookahead(settings, prices)
     assert {finding.series for finding in report.findings} == {

@@ -89,7 +89,7 @@ def test_a_search_is_printed_and_written(twice: Twice) -> None:
         == document((folder / "tune.json").read_text())["trials"]["n"]
         == 5
     )
-    assert "5 sets" in (folder / "run.log").read_text()
+    assert "5 parameter sets" in (folder / "run.log").read_text()
 
 
 def test_json_is_one_document_and_nothing_else(twice: Twice) -> None:

@@ -184,7 +184,7 @@ def test_a_reading_says_what_is_held_and_whether_it_was_confirmed(settings: Sett
     assert held[1].startswith("The close of IEF of 2015-11-03 (+")
     assert held[1].endswith(
         "from the one before) is held until the next one confirms it: the row is that of the "
-        "session before, no holding may rise on it, and after 5 sessions all are sold."
+        "session before, exposure may not rise, and after 5 sessions all coins are sold."
     )
     assert (
         after[1]

@@ -142,7 +142,7 @@ def test_a_set_that_is_refused_leaves_no_claim(
         whole_folder, cache, {"gate.base_sessions": (30, 252), "gate.rearm_sessions": (21, 40)}
     )
     codes = evaluator.space.grid()
-    with pytest.raises(ConfigError, match="refuses the set"):
+    with pytest.raises(ConfigError, match="refuses the parameter set"):
         run(evaluator, codes, tmp_path)
     assert list((tmp_path / "tune" / digest(evaluator, codes, halves(evaluator))).iterdir()) == []
 

@@ -535,7 +535,7 @@ def test_shifting_a_gate_is_the_same_operation_as_for_random_gates(
         np.arange(sessions) * 86_400.0,
     )
     out = Gate(*np.full((5, sessions), 77.0))
-    sweep.sweep_shifted(gate, known_at, before, before + window - 1, turn, out)
+    sweep.shift_circularly(gate, known_at, before, before + window - 1, turn, out)
     inside = slice(before, before + window)
     expected = shift_circularly(Gate(*(line[inside] for line in gate)), known_at[inside], turn)
     for found, line in zip(out, expected, strict=True):

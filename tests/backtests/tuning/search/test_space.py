@@ -493,9 +493,9 @@ UNFIT = [
         [
             (
                 "the settings refuse the parameter set gate.min_confirmations = 4, "
-                "confirmations.credit.enabled = False: gate.min_confirmations is 4, but 3 "
+                "confirmations.credit.enabled = False: gate.min_confirmations is 4, but only 3 "
             ),
-            "no breakout could confirm",
+            "no breakout could be confirmed",
         ],
     ),
 ]
