@@ -286,7 +286,7 @@ STOPS = {
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
-        ({"BTC": 0.0, "ETH": -1.0}, "a price must be positive"),
+        ({"BTC": 0.0, "ETH": -1.0}, "it must be positive"),
         ({"BTC": 10.0, "ETH": 0.1}, "not used before another candle confirms it"),
     ],
     ids=["no price", "spike"],
