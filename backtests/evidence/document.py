@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationError
 
-from backtests.runs.document import DocumentError, Record
+from backtests.runs.document import DocumentError, Record, first_reason
 
 NAME = "evidence.json"
 VERSION: Final = 2
@@ -253,20 +253,7 @@ def parse(content: object) -> EvidenceDocument:
     try:
         return EvidenceDocument.model_validate(content)
     except ValidationError as error:
-        raise DocumentError(_first_reason(error)) from None
-
-
-def _first_reason(error: ValidationError) -> str:
-    """All missing keys, or the first value that is not what it should be."""
-    errors = error.errors(include_url=False, include_input=False)
-    missing = [_path(entry["loc"]) for entry in errors if entry["type"] == "missing"]
-    if missing:
-        return f"has no {', '.join(missing)}"
-    return f"{_path(errors[0]['loc'])}: {errors[0]['msg']}"
-
-
-def _path(parts: tuple[int | str, ...]) -> str:
-    return ".".join(map(str, parts))
+        raise DocumentError(first_reason(error)) from None
 
 
 def _translate_0_1(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -214,6 +214,19 @@ def parse(content: object) -> MetricsDocument:
         raise DocumentError(f"{where}: {first['msg']}{more}") from None
 
 
+def first_reason(error: ValidationError) -> str:
+    """Why a document was refused: all missing keys, or the first value that is not allowed."""
+    errors = error.errors(include_url=False, include_input=False)
+    missing = [_path(entry["loc"]) for entry in errors if entry["type"] == "missing"]
+    if missing:
+        return f"has no {', '.join(missing)}"
+    return f"{_path(errors[0]['loc'])}: {errors[0]['msg']}"
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, parts))
+
+
 def _translate_0_1(content: Mapping[str, Any]) -> dict[str, Any]:
     """A document of version 0.1 as one of this version."""
     verdict = content.get("verdict")
