@@ -7,7 +7,7 @@ up to it rescaled, as a later dividend and split do, is everything still the sam
 
 import gc
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -123,7 +123,7 @@ def findings_of_rescaling(
     return comparison.findings(_with(then, changed), alone, progress)
 
 
-def as_json(report: LookaheadReport) -> dict[str, Any]:
+def as_json(report: LookaheadReport) -> dict[str, object]:
     """The report as plain values, with the sentences."""
     return {
         "cuts": report.cuts,

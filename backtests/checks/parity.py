@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backtests.engine.simulation import Run
 from brokers.clock import utc_text
@@ -182,7 +182,7 @@ def sentences(report: ParityReport) -> list[str]:
     return lines
 
 
-def as_json(report: ParityReport) -> dict[str, Any]:
+def as_json(report: ParityReport) -> dict[str, object]:
     """Plain values by name."""
     return report._asdict() | {
         "differences": [difference._asdict() for difference in report.differences],

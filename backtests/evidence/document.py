@@ -8,7 +8,7 @@ The command writes it, page, terminal and the quotation on other pages read it, 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 from pydantic import Field, ValidationError
 
@@ -211,7 +211,7 @@ class EvidenceDocument(Record):
     draws: int
     data: Mapping[str, SeriesRecord] = Field(description="the series, by symbol")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The content of the file."""
         return self.model_dump(mode="json")
 
@@ -256,7 +256,7 @@ def parse(content: object) -> EvidenceDocument:
         raise DocumentError(first_reason(error)) from None
 
 
-def _translate_0_1(content: Mapping[str, Any]) -> dict[str, Any]:
+def _translate_0_1(content: Mapping[str, object]) -> dict[str, object]:
     """A document of version 0.1 as one of this version; what is damaged stays so."""
     translated = {**content, "version": VERSION}
     line, verdicts, claims = (content.get(key) for key in ("line", "verdicts", "claims"))

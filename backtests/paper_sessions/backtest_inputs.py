@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pandas as pd
 
@@ -131,7 +130,7 @@ def _differing_keys(before: str, after: str) -> list[str]:
     return sorted(key for key in keys if key.partition(".")[0] not in PRIVATE)
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+def _flatten(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Values by dotted key."""
     for name, value in values.items():
         if isinstance(value, dict):

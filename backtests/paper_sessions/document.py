@@ -13,10 +13,10 @@ from brokers.json_values import to_json
 INSTANTS = {"first", "last", "time", "started", "ended", "resumed", "at"}  # epoch seconds
 
 
-def as_json(report: SessionReport) -> dict[str, Any]:
+def as_json(report: SessionReport) -> dict[str, object]:
     """Plain values by name; instants as ISO 8601, what is not known as null."""
     journal, comparison = report.journal, report.comparison
-    content: dict[str, Any] = {
+    content: dict[str, object] = {
         "journal": str(journal.path),
         "account": journal.account,
         "word": str(report.agreement),

@@ -1,7 +1,7 @@
 """Returns of the coins after each opening of the gate."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ class ForwardReturns(NamedTuple):
     period: GatePeriod
     by_coin: Mapping[str, Mapping[str, float | None]]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Python's own types, instants as ISO 8601."""
         period = self.period
         return {

@@ -37,7 +37,7 @@ class GateReading(NamedTuple):
     coins_since: Mapping[str, float]
     forward_returns: list[ForwardReturns]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Python's own types, with the sentences."""
         values = {
             name: _json_value(self.row[name])
@@ -55,7 +55,7 @@ class GateReading(NamedTuple):
             "text": list(sentences(self)),
         }
 
-    def _checks(self, kind: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def _checks(self, kind: str, names: Iterable[str]) -> dict[str, dict[str, object]]:
         return {
             name: {
                 "holds": _json_value(self.row[f"{kind}_{name}"]),

@@ -7,7 +7,7 @@ translates it. A document of a newer version is refused.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
@@ -180,7 +180,7 @@ class MetricsDocument(Record):
     order_list_hash: str = Field(description="equal hashes, equal orders")
     versions: Mapping[str, str] = Field(description="of Python and the libraries")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The content of the file: JSON keys, instants as ISO 8601."""
         return self.model_dump(mode="json", by_alias=True)
 
@@ -227,7 +227,7 @@ def _path(parts: tuple[int | str, ...]) -> str:
     return ".".join(map(str, parts))
 
 
-def _translate_0_1(content: Mapping[str, Any]) -> dict[str, Any]:
+def _translate_0_1(content: Mapping[str, object]) -> dict[str, object]:
     """A document of version 0.1 as one of this version."""
     verdict = content.get("verdict")
     if isinstance(verdict, dict) and "word" in verdict:

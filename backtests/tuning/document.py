@@ -5,7 +5,7 @@ document of a newer version is refused.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
@@ -56,7 +56,7 @@ class TuneDocument(Record):
     warnings: tuple[str, ...]
     versions: Mapping[str, str] = Field(description="of Python and the libraries")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The content of the file."""
         return self.model_dump(mode="json")
 
@@ -85,7 +85,7 @@ def parse(content: object) -> TuneDocument:
         raise DocumentError(first_reason(error)) from None
 
 
-def _translate_0_1(content: Mapping[str, Any]) -> dict[str, Any]:
+def _translate_0_1(content: Mapping[str, object]) -> dict[str, object]:
     """A document of version 0.1 as one of this version."""
     translated = {**content, "version": VERSION}
     verdict, ability = content.get("verdict"), content.get("superior_ability")

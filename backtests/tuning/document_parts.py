@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from backtests.runs.document import Figures, Record
+from backtests.tuning.search.space import Value
 from config.tuning import VerdictWord
 
 
@@ -16,7 +17,6 @@ def _finite(value: object) -> object:
 
 
 Number = Annotated[float | None, BeforeValidator(_finite)]
-Value = bool | int | float | str | tuple[bool | int | float | str, ...]  # of a setting
 Point = Mapping[str, Value]  # dotted key -> value
 
 

@@ -70,7 +70,7 @@ def text(
     return f"{comments}\n{tomli_w.dumps({'tuned': tuned} | tables)}"
 
 
-def _tables(changed: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+def _tables(changed: Mapping[str, tuple[Any, Any]]) -> dict[str, object]:
     """The new values as nested tables."""
     tables: dict[str, Any] = {}
     for key, (_, value) in changed.items():

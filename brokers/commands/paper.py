@@ -1,7 +1,6 @@
 """`paper`: build a session, run it, and record how it ended."""
 
 import gc
-import json
 import signal
 import sys
 import traceback
@@ -66,7 +65,7 @@ def run_paper(
         if as_json:
             from brokers.journal.documents import latest_decision
 
-            print(json.dumps(latest_decision(journal), allow_nan=False))
+            print(latest_decision(journal))
     return 130 if signal.SIGINT in received else 0
 
 

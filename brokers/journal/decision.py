@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 from brokers.journal.records import Bar, DecisionRow, GateRow
 
@@ -92,7 +92,20 @@ GATE_COLUMNS: Mapping[str, tuple[str, Callable[[float], float | None]]] = {
     "stale": ("gate_stale", int),
 }
 
-TABLE_COLUMNS = ("close", "record", "base_age", "level")  # of the gate's table
+
+class GateExplanation(NamedTuple):
+    """Why a gate row is what it is: columns of the gate's table, with their names."""
+
+    close: float
+    record: float
+    base_age: float
+    level: float
+    reason: str
+    held: str
+    closes_note: str
+
+
+TABLE_COLUMNS = ("close", "record", "base_age", "level", "reason")  # that the journal stores
 
 
 def decision_row(
@@ -119,11 +132,11 @@ def gate_values(row: DecisionRow) -> dict[str, float]:
     return {name: math.nan if value is None else float(value) for name, value in stored.items()}
 
 
-def gate_row(known_at: float, row: Mapping[str, Any], lines: Mapping[str, float]) -> GateRow:
-    """The journal's row of the gate: `row` of the gate's table, `lines` as they were acted on."""
-    values: dict[str, object] = {name: float(row[name]) for name in TABLE_COLUMNS}
+def gate_row(known_at: float, why: GateExplanation, lines: Mapping[str, float]) -> GateRow:
+    """The journal's row of the gate: `lines` as they were acted on, and what explains them."""
+    values: dict[str, object] = {name: getattr(why, name) for name in TABLE_COLUMNS}
     values |= {name: convert(lines[name]) for name, (_, convert) in GATE_COLUMNS.items()}
-    values |= {"known_at": int(known_at), "reason": str(row["reason"])}
+    values["known_at"] = int(known_at)
     return GateRow._make(values[name] for name in GateRow._fields)
 
 

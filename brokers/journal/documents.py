@@ -31,12 +31,12 @@ DecisionDocument = create_model(
 )
 
 
-def latest_decision(journal: JournalReader) -> dict[str, Any]:
-    """The newest decision in JSON values; `decision` is None before the first."""
+def latest_decision(journal: JournalReader) -> str:
+    """The newest decision as one line of JSON; `decision` is null before the first."""
     row, equity = journal.last_decision(), journal.last_equity()
     document = DecisionDocument(
         decision=row and row._asdict(),
         intents=tuple(intent._asdict() for intent in journal.intents(row.time)) if row else (),
         equity=equity and equity._asdict(),
     )
-    return document.model_dump(mode="json")
+    return document.model_dump_json()

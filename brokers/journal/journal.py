@@ -260,10 +260,10 @@ class Journal(JournalReader):
                 raise JournalError(f"{self._database.path}: {missing}")
 
 
-def _inserted(connection: Connection, statement: Any, row: dict[str, Any]) -> int:
+def _inserted(connection: Connection, statement: Any, row: dict[str, object]) -> int:
     key: Any = connection.execute(statement, row).inserted_primary_key
     return int(key[0])
 
 
-def _without_id(intent: Intent) -> dict[str, Any]:
+def _without_id(intent: Intent) -> dict[str, object]:
     return {name: value for name, value in intent._asdict().items() if name != "id"}

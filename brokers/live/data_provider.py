@@ -1,12 +1,13 @@
 """What is known when a bar closes: the newest gate row, every coin's newest bar, and gaps."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 
 from brokers.clock import Clock
+from brokers.journal.decision import GateExplanation
 from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.live.series_checks import (
@@ -38,14 +39,15 @@ NO_BARS = pd.DataFrame(columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz=
 class MarketSnapshot(NamedTuple):
     """Everything known at the bar that ended at `due` (epoch seconds).
 
-    `gate` is the newest row as the numbers of the gate feed, `row` the same with what explains it,
-    both empty before the first; `coins` has the lines of every listed coin.
+    `gate` is the newest row as the numbers of the gate feed, empty before the first, and `why` what
+    explains it, None where only earlier sessions computed it; `coins` has the lines of every
+    listed coin.
     """
 
     due: int
     gate_known_at: float
     gate: Mapping[str, float]
-    row: Mapping[str, Any]
+    why: GateExplanation | None
     coins: Mapping[str, Mapping[str, float]]
     incidents: tuple[Incident, ...]
 
@@ -148,7 +150,7 @@ class DataProvider:
                 "sessions"
             )
             incidents.append(Incident("data", "warning", text))
-        known_at, gate, row = self._gate(incidents)
+        known_at, gate, why = self._gate(incidents)
         coins = {
             coin.name: lines
             for coin in self._settings.coins
@@ -158,7 +160,7 @@ class DataProvider:
             due=due,
             gate_known_at=known_at,
             gate=gate,
-            row=row,
+            why=why,
             coins=coins,
             incidents=tuple(incidents),
         )
@@ -247,21 +249,21 @@ class DataProvider:
 
     def _gate(
         self, incidents: list[Incident]
-    ) -> tuple[float, Mapping[str, float], Mapping[str, Any]]:
+    ) -> tuple[float, Mapping[str, float], GateExplanation | None]:
         """The newest row, when it was known, and what explains it.
 
         Where the newest session could not be computed, the last one that could, marked stale.
         """
         if not len(self._lines):
-            return 0.0, {}, {}
+            return 0.0, {}, None
         lines = {str(name): float(value) for name, value in self._lines.iloc[-1].items()}
         lines["stale"] += self._missed_sessions()
-        row = dict(self._table.iloc[-1]) if len(self._table) else {}
+        why = _explanation(self._table)
         if lines["stale"] > 0:
-            incidents.append(self._stale_incident(int(lines["stale"]), row))
-        return float(self._lines.index[-1].timestamp()), lines, row
+            incidents.append(self._stale_incident(int(lines["stale"]), why))
+        return float(self._lines.index[-1].timestamp()), lines, why
 
-    def _stale_incident(self, stale: int, row: Mapping[str, Any]) -> Incident:
+    def _stale_incident(self, stale: int, why: GateExplanation | None) -> Incident:
         complete = self._lines.index[self._lines["stale"] == 0]
         used = f"its row of {complete[-1]:%Y-%m-%d}" if len(complete) else "its last row"
         oldest = self._settings.gate.max_gate_age
@@ -269,8 +271,8 @@ class DataProvider:
             f"no position is increased, and everything is sold after gate.max_gate_age ({oldest}) "
             "sessions"
         )
-        if row.get("held") and not self._missed_sessions():
-            text = f"{row['closes_note']}; the gate uses {used}: {rule}"
+        if why and why.held and not self._missed_sessions():
+            text = f"{why.closes_note}; the gate uses {used}: {rule}"
             return Incident("held close", "critical", text)
         sessions = "1 session" if stale == 1 else f"{stale} sessions"
         text = f"the gate could not be computed for {sessions} and uses {used}: {rule}"
@@ -324,6 +326,10 @@ def load_gate_rows(journal: Journal) -> pd.DataFrame:
     return pd.DataFrame(
         {name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float
     )
+
+
+def _explanation(table: pd.DataFrame) -> GateExplanation | None:
+    return GateExplanation(*table[list(GateExplanation._fields)].iloc[-1]) if len(table) else None
 
 
 def _newest(frame: pd.DataFrame) -> pd.Timestamp:

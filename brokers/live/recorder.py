@@ -94,10 +94,10 @@ class DecisionRecorder(Generic[D]):
         A close that comes late or is corrected makes the same session's row a better one.
         """
         version = snapshot.gate_known_at, snapshot.gate.get("stale", 0.0)
-        if not snapshot.row or version == self._recorded_gate:
+        if snapshot.why is None or version == self._recorded_gate:
             return None
         self._recorded_gate = version
-        return gate_row(snapshot.gate_known_at, snapshot.row, snapshot.gate)
+        return gate_row(snapshot.gate_known_at, snapshot.why, snapshot.gate)
 
 
 def closes_of(snapshot: MarketSnapshot) -> Mapping[str, float]:

@@ -1,6 +1,6 @@
 """What is wrong or unusual about each series."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -112,7 +112,7 @@ def _last(index: pd.DatetimeIndex) -> str:
     return f"{index[-1]:%Y-%m-%d}" if len(index) else ""
 
 
-def as_json(row: Quality) -> dict[str, Any]:
+def as_json(row: Quality) -> dict[str, object]:
     """`row` as JSON can hold it."""
     return row._asdict() | {
         "first": row.first.isoformat(),

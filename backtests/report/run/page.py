@@ -1,17 +1,19 @@
 """A run folder as one self-contained HTML page."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
+from pydantic import ValidationError
 
 from backtests.performance.attribution import monthly_returns
 from backtests.report import figures, shell
 from backtests.report.run import tables
-from backtests.runs.document import MetricsDocument
+from backtests.report.run.stored_settings import StoredSettings
+from backtests.runs.document import MetricsDocument, first_reason
 from backtests.runs.folder import RunError, read_run
 
 NAME = "report.html"
@@ -20,7 +22,6 @@ HEADLINES = {
     "worse": "Worse than holding Bitcoin.",
     "inconclusive": "Inconclusive.",
 }
-SETTINGS = {"signal", "costs", "prices", "coins", "backtest"}  # tables of settings.toml on the page
 
 
 class StoredRun(NamedTuple):
@@ -28,7 +29,7 @@ class StoredRun(NamedTuple):
 
     name: str
     document: MetricsDocument
-    settings: Mapping[str, Any]
+    settings: StoredSettings
     equity: pd.DataFrame
     curves: pd.DataFrame
     gate: pd.DataFrame
@@ -60,9 +61,7 @@ def load_run(folder: Path, name: str | None = None) -> StoredRun:
     document = read_run(folder)
     settings = folder / "settings.toml"
     try:
-        content = tomllib.loads(settings.read_text(encoding="utf-8"))
-        if missing := SETTINGS - content.keys():
-            raise ValueError(f"has no {', '.join(sorted(missing))}")
+        content = StoredSettings.model_validate(tomllib.loads(settings.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise _damaged(settings, _reason(error)) from None
     frames = [_frame(folder / f"{file}.csv", columns) for file, columns in tables.FILES.items()]
@@ -97,6 +96,8 @@ def _damaged(path: Path, why: str) -> RunError:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return first_reason(error)
     return str(error.strerror) if isinstance(error, OSError) else str(error).partition("\n")[0]
 
 
@@ -130,7 +131,7 @@ def pictures(run: StoredRun) -> dict[str, figures.Figure]:
     drawn = {
         "equity": figures.equity(run.curves, periods),
         "drawdown": figures.drawdown(run.curves, periods),
-        "index": figures.index(run.gate, run.settings["signal"]["index"], periods),
+        "index": figures.index(run.gate, run.settings.signal.index, periods),
         "exposure": figures.exposure(run.curves, run.gate),
     }
     if periods and document.profit.coins:

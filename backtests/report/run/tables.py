@@ -19,6 +19,7 @@ from backtests.report.cells import (
     number,
     side_by_side,
 )
+from backtests.report.run.stored_settings import StoredSettings
 from backtests.runs.document import (
     AblationRecord,
     GatePeriodRecord,
@@ -225,22 +226,21 @@ def decisions(frame: pd.DataFrame) -> Table:
     return Table(headings, rows)
 
 
-def assumptions(settings: Mapping[str, Any]) -> list[str]:
+def assumptions(settings: StoredSettings) -> list[str]:
     """What the simulation assumes, one sentence each."""
-    costs, prices, coins = settings["costs"], settings["prices"], settings["coins"]
+    costs = settings.costs
     weights = ", ".join(
-        f"{coin['name']} {coin['weight']:.0%} from"
-        f" {count(coin['lag_days'], 'day')} after the confirmation"
-        for coin in coins
+        f"{coin.name} {coin.weight:.0%} from {count(coin.lag_days, 'day')} after the confirmation"
+        for coin in settings.coins
     )
-    slippage, fee = f"{costs['slippage']:.2%}", f"{costs['fee']:.2%}"
-    delay = count(prices["publication_delay"], "minute")
+    slippage, fee = f"{costs.slippage:.2%}", f"{costs.fee:.2%}"
+    delay = count(settings.prices.publication_delay, "minute")
     return [
-        f"Starting cash {settings['backtest']['cash']:,.0f}; weights: {weights}.",
+        f"Starting cash {settings.backtest.cash:,.0f}; weights: {weights}.",
         f"Orders fill at the next bar's open, with {slippage} slippage and a fee of {fee}.",
         "Order sizes are rounded down to the exchange's step.",
-        f"Orders below {costs['min_notional']:g} are not sent.",
-        f"Cash earns {costs['cash_yield']:.1%} a year.",
+        f"Orders below {costs.min_notional:g} are not sent.",
+        f"Cash earns {costs.cash_yield:.1%} a year.",
         f"A US close is known {delay} after the session, a coin's daily close at 24:00 UTC.",
         "No taxes, no borrowing, no short positions, no market impact.",
         "Ratios use 365 days a year and no risk-free rate.",

@@ -3,7 +3,7 @@
 from backtests.report.cells import NONE, number
 from backtests.statistics.cscv import BLOCKS
 from backtests.tuning.document import TuneDocument
-from backtests.tuning.document_parts import Value
+from backtests.tuning.document_parts import Point
 from brokers.plurals import count
 
 HEADLINES = {
@@ -103,7 +103,7 @@ def measure(result: TuneDocument) -> str:
     return name if "x" not in name.split() else "objective"
 
 
-def current_point(result: TuneDocument) -> dict[str, Value]:
+def current_point(result: TuneDocument) -> Point:
     """The current value of every searched setting."""
     return dict(result.best.point) | {key: old for key, (old, _) in result.best.changed.items()}
 

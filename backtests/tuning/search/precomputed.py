@@ -150,7 +150,7 @@ class FeatureCache:
             )
         return self._inputs.settings.model_copy(update=updated)
 
-    def _section(self, name: str, changes: dict[str, Any]) -> Any:
+    def _section(self, name: str, changes: Mapping[str, object]) -> Any:
         current = getattr(self._inputs.settings, name)
         values = current.model_dump()
         for key, value in changes.items():
@@ -183,7 +183,7 @@ class FeatureCache:
             check = partial(self._check_together, changes)
             _cached(self._sections, ("", tuple(combination)), check)
 
-    def _check_together(self, changes: Mapping[str, Any]) -> None:
+    def _check_together(self, changes: Mapping[str, object]) -> None:
         try:
             with_changes(self._inputs.settings, changes, "tune.space")
         except ConfigError as error:
@@ -275,7 +275,7 @@ def _cached(store: dict[Any, Any], key: Any, build: Callable[[], Any]) -> Any:
     return store[key]
 
 
-def _refusal(who: str, changes: Mapping[str, Any], reason: str) -> ConfigError:
+def _refusal(who: str, changes: Mapping[str, object], reason: str) -> ConfigError:
     parameter_set = ", ".join(f"{key} = {value}" for key, value in changes.items())
     return ConfigError(
         f"tune.space: {who} the parameter set {parameter_set}: {reason};"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from config.settings import ConfigError, Settings, with_changes
 from config.tuned import TUNABLE
 from config.tuning import Axis as GivenAxis
+from config.tuning import Value as GivenValue
 
 CURRENT = -1  # the code of a parameter that keeps the value of the current settings
 OF_PRICES = (
@@ -26,6 +27,7 @@ DRAWS_AT_ONCE = 4096
 PATIENCE = 50  # rounds of draws without a new set after which a space counts as exhausted
 
 Codes = NDArray[np.int16]  # sets x axes
+Value = bool | int | float | str | tuple[bool | int | float | str, ...]  # of a setting
 
 
 class Axis(NamedTuple):
@@ -35,22 +37,22 @@ class Axis(NamedTuple):
     """
 
     key: str
-    values: tuple[Any, ...]
-    when: Mapping[str, tuple[Any, ...]]
+    values: tuple[Value, ...]
+    when: Mapping[str, tuple[Value, ...]]
 
 
 class Space(NamedTuple):
     """What is searched. `current` has the value of the current settings on each axis."""
 
     axes: tuple[Axis, ...]
-    current: tuple[Any, ...]
+    current: tuple[Value, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The parameters' dotted keys."""
         return tuple(axis.key for axis in self.axes)
 
-    def point(self, codes: Sequence[int] | Codes) -> dict[str, Any]:
+    def point(self, codes: Sequence[int] | Codes) -> dict[str, Value]:
         """The values of one parameter set by key; the current value where none is tried."""
         pairs = zip(self.axes, self.current, codes, strict=True)
         return {
@@ -215,8 +217,14 @@ def _axis(key: str, given: GivenAxis, settings: Settings) -> Axis:
     if repeated := [value for number, value in enumerate(values) if value in values[:number]]:
         raise ConfigError(f"{name}: {repeated[0]!r} is listed twice")
     return Axis(
-        key, tuple(values), {other: tuple(allowed) for other, allowed in given.when.items()}
+        key,
+        tuple(values),
+        {other: tuple(map(_frozen, allowed)) for other, allowed in given.when.items()},
     )
+
+
+def _frozen(value: GivenValue) -> Value:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _values(given: GivenAxis, *, whole: bool) -> list[Any]:

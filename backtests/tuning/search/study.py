@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from backtests.tuning.search.batches import search_batches
 from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, figures, objective
-from backtests.tuning.search.space import CURRENT, Codes, Space
+from backtests.tuning.search.space import CURRENT, Codes, Space, Value
 from backtests.tuning.search.splits import Partition, breakouts, partition
 from brokers.progress import Progress
 from config.settings import ConfigError, Settings
@@ -42,11 +42,11 @@ class Study(NamedTuple):
         """Of the best parameter set, or of the current settings where there is none."""
         return DEFAULT if self.best is None else self.best
 
-    def point(self, row: int) -> dict[str, Any]:
+    def point(self, row: int) -> dict[str, Value]:
         """The values of a parameter set by key."""
         return self.space.point(self.codes[row])
 
-    def changes(self, row: int) -> dict[str, Any]:
+    def changes(self, row: int) -> dict[str, Value]:
         """The values in which a parameter set differs from the current settings."""
         pairs = zip(self.point(row).items(), self.space.current, strict=True)
         return {key: value for (key, value), current in pairs if value != current}

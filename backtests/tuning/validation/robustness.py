@@ -68,7 +68,7 @@ class StressTest(NamedTuple):
     """
 
     name: str
-    changes: Mapping[str, Any]
+    changes: Mapping[str, object]
     late: bool = False
 
     @property
@@ -231,9 +231,11 @@ def _without_confirmations(settings: Settings) -> list[StressTest]:
     """One test for each enabled confirmation, if any are required."""
     least = settings.gate.min_confirmations
     enabled = settings.confirmations.enabled() if least else ()
-    lowered = {"gate.min_confirmations": len(enabled) - 1} if least == len(enabled) else {}
+    lowered: Mapping[str, object] = (
+        {"gate.min_confirmations": len(enabled) - 1} if least == len(enabled) else {}
+    )
     return [
-        StressTest(f"without {name}", {f"confirmations.{name}.enabled": False} | lowered)
+        StressTest(f"without {name}", {f"confirmations.{name}.enabled": False, **lowered})
         for name in enabled
     ]
 

@@ -1,7 +1,7 @@
 """The best parameter set under harder conditions."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backtests.benchmarks.benchmarks import prepare_kernel, run_kernel
 from backtests.engine import arrays
@@ -22,7 +22,7 @@ class StressResult(NamedTuple):
 
 
 def run_stress_tests(
-    settings: Settings, point: Mapping[str, Any], prices: Prices
+    settings: Settings, point: Mapping[str, object], prices: Prices
 ) -> list[StressResult]:
     """Run a parameter set as it is and under each of `robustness.stress_tests`, in the kernel."""
     chosen = with_changes(settings, point, "the best parameter set")

@@ -1,12 +1,20 @@
 """A decision from the strategy to the journal and back: every field arrives as itself."""
 
+import json
 import math
 from pathlib import Path
 
 import pytest
 
 from backtests.engine.journal_run import decision_of
-from brokers.journal.decision import COLUMNS, GATE_COLUMNS, bar_row, decision_row, gate_row
+from brokers.journal.decision import (
+    COLUMNS,
+    GATE_COLUMNS,
+    GateExplanation,
+    bar_row,
+    decision_row,
+    gate_row,
+)
 from brokers.journal.documents import DecisionDocument, latest_decision
 from brokers.journal.opening import open_journal
 from brokers.journal.records import Bar, DecisionRow, GateRow
@@ -80,9 +88,11 @@ def test_a_decision_comes_back_from_the_journal_as_it_was(
 
 
 def test_a_row_of_the_gate_has_the_tables_values_and_the_lines_acted_on() -> None:
-    table = {"close": 1.5, "record": 2.5, "base_age": 3.5, "level": 4.5, "reason": "record"}
+    why = GateExplanation(
+        close=1.5, record=2.5, base_age=3.5, level=4.5, reason="record", held="IWM", closes_note="."
+    )
     lines = {"state": 1.0, "ceiling": 0.5, "filled": 2.0, "confirmed_at": math.nan, "stale": 3.0}
-    assert gate_row(START + 0.0, table, lines) == GateRow(
+    assert gate_row(START + 0.0, why, lines) == GateRow(
         known_at=START,
         close=1.5,
         record=2.5,
@@ -106,11 +116,11 @@ def test_a_row_of_a_bar_has_its_lines() -> None:
 
 def test_the_document_has_every_column_and_null_for_what_is_unknown(tmp_path: Path) -> None:
     with open_journal(tmp_path / "paper.sqlite", Clock()) as journal:
-        assert latest_decision(journal)["decision"] is None
+        assert json.loads(latest_decision(journal))["decision"] is None
         session = journal.begin_session("dry-run", "{}", "1")
         row = ROW._replace(session=session, cash=math.nan)
         journal.record_decision(row, None, [], equity(START), [])
-        document = latest_decision(journal)
+        document = json.loads(latest_decision(journal))
     assert set(document["decision"]) == set(DecisionRow._fields)
     assert document["decision"]["missing"] == [0.0, 5.0, None]
     assert document["decision"]["cash"] is None

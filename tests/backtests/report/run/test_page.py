@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from backtests.report.run import page
+from backtests.report.run.stored_settings import Coin, Signal
 from backtests.runs import folder as run_folders
 from backtests.runs.document import Caveat, EvidenceQuote, MetricsDocument, VerdictRecord
 from tests.backtests.report.conftest import FALLBACK, KINDS
@@ -258,11 +259,12 @@ def test_what_comes_from_data_stays_text(run_of: Callable[[str], Path]) -> None:
     spoiled = run._replace(
         name=EVIL,
         document=hostile(run.document),
-        settings={
-            **run.settings,
-            "signal": {**run.settings["signal"], "index": EVIL},
-            "coins": [{"name": EVIL, "weight": 1.0, "lag_days": 0}],
-        },
+        settings=run.settings.model_copy(
+            update={
+                "signal": Signal(index=EVIL),
+                "coins": (Coin(name=EVIL, weight=1.0, lag_days=0),),
+            }
+        ),
         orders=run.orders.assign(symbol=EVIL, status=EVIL, reason=EVIL),
         decisions=run.decisions.assign(state=EVIL, reason=EVIL),
         gate=run.gate.assign(reason=EVIL),

@@ -250,16 +250,16 @@ def test_data_names_every_series(run: StoredRun) -> None:
 
 def test_assumptions_are_those_of_the_settings(run: StoredRun) -> None:
     text = "\n".join(tables.assumptions(run.settings))
-    costs = run.settings["costs"]
+    costs = run.settings.costs
     for expected in (
-        f"{costs['fee']:.2%}",
-        f"{costs['slippage']:.2%}",
-        f"{costs['cash_yield']:.1%}",
-        f"{run.settings['backtest']['cash']:,.0f}",
+        f"{costs.fee:.2%}",
+        f"{costs.slippage:.2%}",
+        f"{costs.cash_yield:.1%}",
+        f"{run.settings.backtest.cash:,.0f}",
     ):
         assert expected in text
-    for coin in run.settings["coins"]:
-        assert f"{coin['name']} {coin['weight']:.0%} from {coin['lag_days']} day" in text
+    for coin in run.settings.coins:
+        assert f"{coin.name} {coin.weight:.0%} from {coin.lag_days} day" in text
 
 
 @pytest.mark.parametrize(
