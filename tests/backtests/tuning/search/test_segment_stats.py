@@ -60,9 +60,10 @@ def measured(daily: np.ndarray) -> Metrics:
 
 def assert_measured(found: Figures, row: int, daily: np.ndarray) -> None:
     expected = measured(daily)
-    # A ratio is as uncertain as what it is divided by: the drawdown is allowed to be off by NOTHING.
-    fall = expected.max_drawdown
-    of_ratio = SINGLE + NOTHING / fall if fall > NOTHING else SINGLE
+    # Both parts of a ratio may be off by NOTHING: the quotient is off by more where it divides by
+    # a small drawdown.
+    fall, ratio = expected.max_drawdown, abs(expected.calmar or 0.0)
+    of_ratio = NOTHING * (1.0 + ratio) / fall if fall > 0.0 else 0.0
     for name in (
         "total_return",
         "cagr",
@@ -75,8 +76,8 @@ def assert_measured(found: Figures, row: int, daily: np.ndarray) -> None:
         value = getattr(expected, name)
         assert getattr(found, name)[row] == pytest.approx(
             0.0 if value is None else value,
-            rel=of_ratio if name == "calmar" else SINGLE,
-            abs=NOTHING,
+            rel=SINGLE,
+            abs=NOTHING + (of_ratio if name == "calmar" else 0.0),
         ), name
 
 
