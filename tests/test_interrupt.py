@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 
 from brokers import interrupts
-from tests.proofs.interrupts import ROOT, interrupt
+from tests.proofs.interrupts import ROOT, interrupt, length
 
-MOMENTS = (0.0, 0.05, 0.2, 0.5, 1.0, 1.5)  # seconds after the first line of main.py
+MOMENTS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75)  # of a backtest, from the first line of main.py on
 
 
-@pytest.mark.parametrize("seconds", MOMENTS)
+@pytest.fixture(scope="module")
+def whole(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
+    return length(cache, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_an_interrupted_backtest_ends_with_130_and_leaves_nothing(
-    seconds: float, cache: Path, tmp_path: Path
+    moment: float, whole: float, cache: Path, tmp_path: Path
 ) -> None:
-    ending = interrupt(seconds, cache, tmp_path)
+    ending = interrupt(moment * whole, cache, tmp_path)
     assert ending.clean, ending
 
 
