@@ -10,7 +10,7 @@ import pytest
 from brokers import interrupts
 from tests.proofs.interrupts import ROOT, interrupt, length
 
-MOMENTS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75)  # of a backtest, from the first line of main.py on
+MOMENTS = (0.0, 0.02, 0.1, 0.2, 0.3, 0.4)  # of a backtest, from the first line of main.py on
 
 
 @pytest.fixture(scope="module")

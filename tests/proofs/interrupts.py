@@ -4,8 +4,9 @@
 
 Each shot starts a backtest of the embedded sample in an empty folder and interrupts it so long
 after the first line of main.py. It must end with exit code 130 and one message, and leave nothing.
-Where a backtest takes less than `--seconds`, the shots go over the first 80 % of it. Exit 1 if one
-does not end so.
+Where a backtest takes less than `--seconds`, the shots go over the first 80 % of it; on a machine
+with other work one may still be over before its shot, which is counted apart. Exit 1 if one ends in
+another way, or if more than a tenth were over.
 """
 
 import argparse
@@ -32,6 +33,8 @@ exec(code, {"__name__": "__main__", "__file__": file})
 """
 LONG = ("backtest.random_gates=100000",)
 BEFORE_THE_END = 0.8  # of a run: later it might be over before its shot
+MOST_OVER = 0.1  # of all shots
+FILES = {"metrics.json", "equity.csv", "orders.csv", "report.html"}  # of a whole run, and more
 
 
 class Ending(NamedTuple):
@@ -40,14 +43,20 @@ class Ending(NamedTuple):
     code: int
     out: str
     err: str
-    left: tuple[str, ...]  # files and folders
+    left: tuple[Path, ...]  # files and folders
+    whole_run: bool  # whether that is one whole run
 
     @property
     def clean(self) -> bool:
-        """Whether all is as it should be."""
+        """Whether it was interrupted as it should be."""
         return (self.code, self.out, self.left) == (130, "", ()) and self.err == (
             "interrupted; nothing half-written is left\n"
         )
+
+    @property
+    def over(self) -> bool:
+        """Whether the backtest was over before it could be interrupted."""
+        return self.code == 0 and self.whole_run and not self.err
 
 
 def length(cache: Path, folder: Path) -> float:
@@ -68,7 +77,8 @@ def interrupt(seconds: float, cache: Path, folder: Path) -> Ending:
     out, err = process.communicate()
     left = (*folder.glob("*.*"), *folder.glob("runs/*"), *folder.glob("runs/.*"))
     left += tuple(cache.rglob(".*"))
-    return Ending(process.returncode, out, err, tuple(sorted(str(path) for path in left)))
+    whole = len(left) == 1 and {path.name for path in left[0].iterdir()} >= FILES
+    return Ending(process.returncode, out, err, tuple(sorted(left)), whole)
 
 
 def _start(cache: Path, folder: Path) -> subprocess.Popen[str]:
@@ -107,14 +117,15 @@ def main() -> None:
             seconds = span * shot / given.shots
             with tempfile.TemporaryDirectory() as folder:
                 ending = interrupt(seconds, Path(cache), Path(folder))
-            counts["clean" if ending.clean else "not clean"] += 1
-            if not ending.clean:
+            name = "clean" if ending.clean else "over" if ending.over else "other"
+            counts[name] += 1
+            if name == "other":
                 print(f"after {seconds:.3f} s: code {ending.code}, {ending.err!r}, {ending.left}")
     print(
         f"{given.shots} shots over {span:.2f} s of a backtest of {whole:.2f} s: "
-        f"{counts['clean']} clean exits"
+        f"{counts['clean']} clean exits, {counts['over']} over before, {counts['other']} others"
     )
-    sys.exit(counts["clean"] != given.shots)
+    sys.exit(counts["other"] > 0 or counts["over"] > MOST_OVER * given.shots)
 
 
 if __name__ == "__main__":
