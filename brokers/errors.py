@@ -1,4 +1,8 @@
-"""What stops trading, whoever detects it."""
+"""What ends a command, whoever detects it."""
+
+
+class RetryLaterError(Exception):
+    """Something is busy, full or away, and nothing was lost. Exit code 75: start again later."""
 
 
 class SafetyError(Exception):

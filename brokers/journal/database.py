@@ -1,31 +1,34 @@
 """A SQLite file and its transactions: short ones, and errors that say what to do."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 from sqlalchemy import Connection, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from brokers.journal.records import DamagedError, JournalError
+from brokers.journal.records import DamagedError, JournalError, JournalUnavailableError
 
 PATIENCE = 5.0  # seconds to wait for another process that writes
 READS = "reads_only"
 DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+BUSY, FULL, FAILS = ("SQLITE_BUSY", "SQLITE_LOCKED"), ("SQLITE_FULL",), ("SQLITE_IOERR",)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_TEXT = "the disk is full; free disk space"
+LEAST_ROOM = 65_536  # bytes; a disk that does not take them is full
 MEANINGS = (  # by the beginning of SQLite's name of the error
-    (("SQLITE_FULL",), "the disk is full; free disk space"),
+    (FULL, FULL_TEXT),
     (
         ("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH"),
         "it or its folder cannot be written; make both writable",
     ),
-    (
-        ("SQLITE_BUSY", "SQLITE_LOCKED"),
-        "another process keeps it locked; end that one and try again",
-    ),
-    (("SQLITE_IOERR",), "the disk fails to read or write; look at its space and its health"),
+    (BUSY, "another process keeps it locked; end that one and try again"),
+    (FAILS, "the disk fails to read or write; look at its space and its health"),
     (DAMAGED, "it is damaged"),
     (("SQLITE_CONSTRAINT",), "it refuses the row"),
 )
@@ -46,7 +49,8 @@ class Database:
     ) -> None:
         self.path = path
         self._address = f"{path.as_uri()}?mode={mode}"
-        self._pragmas = () if mode == "ro" else PRAGMAS if checked else PRAGMAS[:2]
+        self._reads_only = mode == "ro"
+        self._pragmas = PRAGMAS if checked else PRAGMAS[:2]
         self._file = _identity(path)
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=QueuePool)
         event.listen(self._engine, "begin", _begin)
@@ -67,8 +71,10 @@ class Database:
 
         Raises
         ------
+        JournalUnavailableError
+            Another process keeps it locked, or the disk is full.
         JournalError
-            It could not be written, for whatever reason.
+            It could not be written, for another reason.
 
         """
         if _identity(self.path) != self._file:
@@ -93,12 +99,32 @@ class Database:
         self._engine.dispose()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
-        )
+        if self._reads_only:
+            return self._connect_to_read()
+        connection = _open(self._address)
         try:
             for pragma in self._pragmas:
                 connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        """A connection that reads even where SQLite cannot make the index of its log.
+
+        That is so in a folder or on a disk that takes no file. Without a log nobody writes: then
+        the file alone is read, as one that does not change.
+        """
+        connection = _open(self._address)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_schema")
+        except sqlite3.OperationalError:
+            connection.close()
+            log = self.path.with_name(f"{self.path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise
+            return _open(f"{self._address}&immutable=1")
         except BaseException:
             connection.close()
             raise
@@ -112,12 +138,49 @@ class Database:
             name = getattr(error.orig, "sqlite_errorname", "")
             if not name:  # of the driver: a value of a type it does not know, which is a bug
                 raise
-            meaning = next(
-                (text for beginnings, text in MEANINGS if name.startswith(beginnings)),
-                "it cannot be used",
-            )
-            kind = DamagedError if name.startswith(DAMAGED) else JournalError
-            raise kind(f"{self.path}: {meaning} (SQLite says: {error.orig})") from error
+            raise _explain(self.path, name, error) from error
+
+
+def _explain(path: Path, name: str, error: DBAPIError) -> JournalError:
+    """What SQLite's error of that `name` means."""
+    meaning = next(
+        (text for beginnings, text in MEANINGS if name.startswith(beginnings)), "it cannot be used"
+    )
+    # SQLite reports a quota, and a disk without room for its log's index, as one that fails.
+    if name.startswith((*FAILS, "SQLITE_CANTOPEN")) and not _has_room(path):
+        name, meaning = FULL[0], FULL_TEXT
+    kind = (
+        DamagedError
+        if name.startswith(DAMAGED)
+        else JournalUnavailableError
+        if name.startswith(BUSY + FULL)
+        else JournalError
+    )
+    return kind(f"{path}: {meaning} (SQLite says: {error.orig})")
+
+
+def _has_room(path: Path) -> bool:
+    """Whether the disk of `path` takes another small file, as far as can be known."""
+    try:
+        with TemporaryFile(dir=path.parent) as probe:
+            probe.write(bytes(LEAST_ROOM))
+            probe.flush()
+    except OSError as error:
+        return error.errno not in NO_ROOM
+    return True
+
+
+def file_error(what: str, error: Exception, remedy: str) -> JournalError:
+    """`what` could not be done with a file beside the journal; for lack of room: for now."""
+    full = getattr(error, "errno", None) in NO_ROOM
+    kind = JournalUnavailableError if full else JournalError
+    return kind(f"{what} ({error}); {FULL_TEXT if full else remedy}")
+
+
+def _open(address: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        address, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+    )
 
 
 def _begin(connection: Connection) -> None:

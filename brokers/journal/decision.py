@@ -1,10 +1,11 @@
 """A decision between strategy and journal: its fields, and the rows they become, by name."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from brokers.journal.records import Bar, DecisionRow, GateRow
+from brokers.journal.records import Bar, DecisionKind, DecisionRow, GateRow
 
 
 class GateLine(Protocol):
@@ -109,7 +110,14 @@ TABLE_COLUMNS = ("close", "record", "base_age", "level", "reason")  # that the j
 
 
 def decision_row(
-    decision: Decision, *, decided_at: float, sentence: str, note: str, session: int
+    decision: Decision,
+    *,
+    decided_at: float,
+    sentence: str,
+    note: str,
+    session: int,
+    kind: DecisionKind = "bar",
+    rules_digest: str = "",
 ) -> DecisionRow:
     """The journal's row of `decision`, mapped by field name."""
     values: dict[str, object] = {name: getattr(decision, name) for name in COLUMNS}
@@ -122,6 +130,8 @@ def decision_row(
         "sentence": sentence,
         "note": note,
         "session": session,
+        "kind": kind,
+        "rules_digest": rules_digest,
     }
     return DecisionRow._make(values[name] for name in DecisionRow._fields)
 
@@ -132,12 +142,20 @@ def gate_values(row: DecisionRow) -> dict[str, float]:
     return {name: math.nan if value is None else float(value) for name, value in stored.items()}
 
 
-def gate_row(known_at: float, why: GateExplanation, lines: Mapping[str, float]) -> GateRow:
+def gate_row(
+    known_at: float, why: GateExplanation, lines: Mapping[str, float], rules_digest: str = ""
+) -> GateRow:
     """The journal's row of the gate: `lines` as they were acted on, and what explains them."""
     values: dict[str, object] = {name: getattr(why, name) for name in TABLE_COLUMNS}
     values |= {name: convert(lines[name]) for name, (_, convert) in GATE_COLUMNS.items()}
-    values["known_at"] = int(known_at)
-    return GateRow._make(values[name] for name in GateRow._fields)
+    values |= {
+        "known_at": int(known_at),
+        "rules_digest": rules_digest,
+        "held": json.dumps(why.held.split(", ") if why.held else []),
+    }
+    return GateRow._make(
+        values.get(name, GateRow._field_defaults.get(name)) for name in GateRow._fields
+    )
 
 
 def bar_row(time: int, symbol: str, lines: Mapping[str, float]) -> Bar:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, create_model
 from brokers.journal.reader import JournalReader
 from brokers.journal.records import DecisionRow, EquityRow, Intent
 
-VERSION = 1
+VERSION = 2
 CLOSED = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -24,7 +24,7 @@ DecisionDocument = create_model(
     "DecisionDocument",
     __config__=CLOSED,
     __doc__="The newest decision of a paper session, its orders, and the account at that bar.",
-    version=(Literal[1], VERSION),
+    version=(Literal[2], VERSION),
     decision=(_object_of(DecisionRow) | None, None),
     intents=(INTENTS, ()),
     equity=(_object_of(EquityRow) | None, None),

@@ -1,20 +1,22 @@
 """The journal: what was decided, sent, filled and noticed, and the account's value at every bar."""
 
-import math
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 from sqlalchemy import Connection, insert, update
 
 from brokers.clock import utc_text
-from brokers.journal import statements, tables
-from brokers.journal.database import Database
+from brokers.journal import drawdown, statements, tables
+from brokers.journal.database import Database, file_error
+from brokers.journal.incident import Incident
 from brokers.journal.lock import SessionLock
-from brokers.journal.reader import ACCOUNT_ID, FLOW, HALTED, RESUMED, JournalReader
+from brokers.journal.permit import grant_permit, permit_path, withdraw_permit
+from brokers.journal.reader import ACCOUNT_ID, FLOW, JournalReader, read_trading
 from brokers.journal.records import (
+    Accepted,
     Bar,
     DecisionRow,
     EquityRow,
@@ -24,13 +26,14 @@ from brokers.journal.records import (
     Intent,
     IntentState,
     JournalError,
+    Known,
     OrderChanges,
     OrderRow,
     Severity,
+    Trading,
+    TradingState,
 )
-from brokers.journal.statements import select_rows
-
-DAY = 86_400
+from brokers.journal.statements import incident_values, select_rows, write_trading
 
 
 class Journal(JournalReader):
@@ -72,7 +75,7 @@ class Journal(JournalReader):
             self._lock.release()
 
     def put(self, key: str, value: str) -> None:
-        """Store `value` under `key`; "account_id", "halted" and "resumed" are the journal's own."""
+        """Store `value` under `key`; "account_id", "trading" and "resumed" are its own."""
         self.put_all({key: value})
 
     def put_all(self, values: Mapping[str, str]) -> None:
@@ -82,18 +85,46 @@ class Journal(JournalReader):
                 statements.PUT, [{"key": key, "value": value} for key, value in values.items()]
             )
 
-    def halt(self, reason: str) -> None:
-        """Allow no orders until `resume`; from any process."""
-        with self._database.writing() as connection:
-            connection.execute(
-                statements.PUT, {"key": HALTED, "value": reason or "no reason was given"}
-            )
+    def set_trading(self, state: TradingState, reason: str) -> None:
+        """Change what may be ordered, from any process; `on` is stored under `RESUMED` too.
 
-    def resume(self) -> None:
-        """Allow orders again, from any process; when that was is stored under `RESUMED`."""
+        The permit is withdrawn before `off` is written, and granted after `on` or `flatten` is.
+        """
+        with self._permit():
+            if state == "off":
+                withdraw_permit(self.path)
+            with self._database.writing() as connection:
+                write_trading(connection, Trading(state, reason, self._now()))
+            if state in ("on", "flatten"):
+                grant_permit(self.path)
+
+    def end_flatten(self, reason: str) -> bool:
+        """Turn `flatten` to `off`; False where a person has changed the trading state since."""
+        with self._permit(), self._writing() as connection:
+            if read_trading(connection, self.path, self._version).state != "flatten":
+                return False
+            withdraw_permit(self.path)
+            write_trading(connection, Trading("off", reason, self._now()))
+        return True
+
+    @contextmanager
+    def _permit(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise file_error(
+                f"{permit_path(self.path)}: cannot be changed", error, "make its folder writable"
+            ) from error
+
+    def put_known(self, row: Known) -> None:
+        """Record what was asked for and until when it is good, in place of an earlier answer."""
+        with self._writing() as connection:
+            connection.execute(statements.PUT_KNOWN, row._asdict())
+
+    def accept_close(self, row: Accepted) -> None:
+        """Record that a close was confirmed, from any process."""
         with self._database.writing() as connection:
-            connection.execute(tables.meta.delete().where(tables.meta.c.key == HALTED))
-            connection.execute(statements.PUT, {"key": RESUMED, "value": repr(self._now())})
+            connection.execute(statements.ACCEPT, row._asdict())
 
     def begin_session(self, mode: str, settings: str, version: str) -> int:
         """Record that this process trades from now on; the session's id."""
@@ -138,7 +169,7 @@ class Journal(JournalReader):
 
         """
         with self._writing() as connection:
-            last = connection.scalar(statements.LAST_TIME)
+            last = connection.scalar(statements.last_bar())
             if last is not None and last >= decision.time:
                 bar = utc_text(decision.time)
                 raise JournalError(
@@ -160,12 +191,31 @@ class Journal(JournalReader):
             connection.execute(statements.ADD_EQUITY, equity._asdict())
             # The flow is in that row now.
             connection.execute(statements.PUT, {"key": FLOW, "value": "0.0"})
-            return [
-                intent._replace(
-                    id=_inserted(connection, statements.ADD_INTENT, _without_id(intent))
-                )
-                for intent in intents
-            ]
+            return _add_intents(connection, intents)
+
+    def record_flatten(self, decision: DecisionRow, intents: Sequence[Intent]) -> list[Intent]:
+        """Record a decision to sell everything, at a second of its own; the intents with their ids.
+
+        Raises
+        ------
+        HaltedError
+            The trading state is not `flatten` any more: nothing is recorded.
+
+        """
+        with self._writing() as connection:
+            if why := read_trading(connection, self.path, self._version).refusal(-1.0, "flatten"):
+                raise HaltedError(why)
+            connection.execute(statements.ADD_DECISION, decision._asdict())
+            return _add_intents(connection, intents)
+
+    def drawdown_since(self, time: float) -> tuple[float, float]:
+        """As for a reader; now and then the result is kept, so that the newest rows are enough."""
+        with self._database.reading() as connection:
+            newest, rows = drawdown.drawdown_since(connection, time)
+            kept = drawdown.kept_with(connection, newest)
+        if rows > drawdown.KEPT_EVERY and self._lock is not None:
+            self.put(drawdown.KEY, kept)
+        return newest.known
 
     def set_intent(self, id: int, state: IntentState, why: str) -> None:
         """Record the state of an intent, and why."""
@@ -183,12 +233,14 @@ class Journal(JournalReader):
             An order of this id, or attempt, is there already, or its intent is settled: it must not
             be sent.
         HaltedError
-            The account was halted: nothing is recorded to be sent.
+            The trading state refuses it: nothing is recorded to be sent.
 
         """
         with self._writing() as connection:
-            if (why := connection.scalar(statements.VALUE, {"key": HALTED})) is not None:
-                raise HaltedError(f"halted: {why}")
+            kind: Any = connection.scalar(statements.KIND, {"intent": order.intent}) or "bar"
+            trading = read_trading(connection, self.path, self._version)
+            if why := trading.refusal(order.size, kind):
+                raise HaltedError(why)
             if connection.execute(statements.SENT, {"intent": order.intent}).rowcount != 1:
                 raise JournalError(
                     f"{self._database.path}: order {order.client_id} must not be sent, "
@@ -233,16 +285,7 @@ class Journal(JournalReader):
 
     def record_incident(self, kind: str, severity: Severity, text: str) -> bool:
         """Record an incident, from any process; False if it only repeats one of today (UTC)."""
-        now = self._now()
-        row = {
-            "time": now,
-            "kind": kind,
-            "severity": severity,
-            "text": text,
-            "count": 1,
-            "last": now,
-            "day": math.floor(now / DAY),
-        }
+        row = incident_values(Incident(kind, severity, text), self._now())
         with self._database.writing() as connection:
             return bool(connection.scalar(statements.NOTICE, row) == 1)
 
@@ -263,6 +306,14 @@ class Journal(JournalReader):
 def _inserted(connection: Connection, statement: Any, row: dict[str, object]) -> int:
     key: Any = connection.execute(statement, row).inserted_primary_key
     return int(key[0])
+
+
+def _add_intents(connection: Connection, intents: Sequence[Intent]) -> list[Intent]:
+    """`intents` with the ids they got."""
+    return [
+        intent._replace(id=_inserted(connection, statements.ADD_INTENT, _without_id(intent)))
+        for intent in intents
+    ]
 
 
 def _without_id(intent: Intent) -> dict[str, object]:

@@ -6,7 +6,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from brokers.atomic_files import replace_file
-from brokers.journal.records import JournalError
+from brokers.journal.database import file_error
+from brokers.journal.records import InUseError
+from brokers.processes import is_running
 
 
 class SessionLock:
@@ -14,8 +16,10 @@ class SessionLock:
 
     Raises
     ------
-    JournalError
-        Another session holds it, or the folder cannot be written.
+    InUseError
+        Another session holds it.
+    JournalUnavailableError, JournalError
+        The disk is full, or the folder cannot be written.
 
     """
 
@@ -30,15 +34,16 @@ class SessionLock:
                 lambda temporary: Path(temporary).write_text(f"{os.getpid()}\n", encoding="utf-8"),
             )
         except Timeout:
-            raise JournalError(
+            raise InUseError(
                 f"{path}: is in use by another session ({_process(self._pid)}); "
                 "stop that one first: an account has one session"
             ) from None
         except (OSError, NotImplementedError) as error:
             self._lock.release()
-            raise JournalError(
-                f"{path}: cannot be locked ({error}); make its folder writable, free disk space, "
-                "or set journal.folder to another"
+            raise file_error(
+                f"{path}: cannot be locked",
+                error,
+                "make its folder writable, free disk space, or set journal.folder to another",
             ) from error
 
     def release(self) -> None:
@@ -61,10 +66,20 @@ def holder(path: Path) -> str:
     lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, thread_local=False)
     try:
         lock.acquire()
-    except (OSError, NotImplementedError):  # held, or a file system without locks
+    except Timeout:
         return _process(pid)
+    except (OSError, NotImplementedError):  # no lock can be had here
+        return _process(pid) if _is_alive(pid) else ""
     lock.release()
     return ""
+
+
+def _is_alive(pid: Path) -> bool:
+    """Whether its process runs; so it may where nobody can say."""
+    try:
+        return is_running(int(pid.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return True
 
 
 def _process(pid: Path) -> str:

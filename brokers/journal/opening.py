@@ -1,8 +1,9 @@
 """Opening a journal: created if missing, checked before use, migrated to the newest version."""
 
 import filecmp
-from collections.abc import Callable
-from contextlib import ExitStack
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from glob import escape
 from itertools import count
@@ -15,33 +16,42 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from brokers.atomic_files import replace_file
+from brokers.journal import statements
 from brokers.journal.client_ids import new_account_id
-from brokers.journal.database import Database
+from brokers.journal.database import Database, file_error
 from brokers.journal.journal import Journal
 from brokers.journal.lock import SessionLock
-from brokers.journal.reader import ACCOUNT_ID
-from brokers.journal.records import DamagedError, JournalError
-from brokers.journal.tables import APPLICATION_ID, METADATA, meta
+from brokers.journal.migrations import MIGRATIONS
+from brokers.journal.permit import grant_permit
+from brokers.journal.reader import ACCOUNT_ID, JournalReader
+from brokers.journal.records import DamagedError, JournalError, JournalUnavailableError
+from brokers.journal.tables import APPLICATION_ID, METADATA, WITH_PERMIT, meta
 from config.settings import ConfigError, Settings
 
-# What brings a file from version 1 to 2, from 2 to 3 and so on, in order; none is ever changed
-# later. Whoever adds one changes tables.py as well: a new file has the newest version at once.
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = ()
 # Bytes of SQLite's smallest page; it removes the write-ahead log of a file that is nearly empty.
 SMALLEST = 512
+# Bytes that every start reads through, in a fifth of a second; more only after an unclean end.
+ALWAYS_CHECKED = 8_000_000
 
 
-def open_journal(path: Path, now: Callable[[], float], *, locked: bool = True) -> Journal:
+def open_journal(
+    path: Path, now: Callable[[], float], *, locked: bool = True, thorough: bool = False
+) -> Journal:
     """The journal at `path`, created with its folder if missing; `now` is the clock, epoch seconds.
 
     With `locked`, as the one session that may decide and order; without, to read, to halt and to
-    resume beside it.
+    resume beside it. A large file is read through, for damage, where the session before was killed,
+    or if `thorough`.
 
     Raises
     ------
+    InUseError
+        Another session has it.
+    JournalUnavailableError
+        It is locked by another program, or the disk is full.
     JournalError
-        The file is damaged or of a newer version (it stays as it is, a copy is kept beside it),
-        another session has it, or it cannot be read or written.
+        The file is damaged or of a newer version (it stays as it is, a copy is kept beside it), or
+        it cannot be read or written.
 
     """
     with ExitStack() as undone:
@@ -53,18 +63,44 @@ def open_journal(path: Path, now: Callable[[], float], *, locked: bool = True) -
                 undone.callback(lock.release)
             if not path.exists():
                 _create(path)
-            if _check_version(path, now()) <= len(MIGRATIONS):
+            thorough = thorough or (locked and _was_killed(path))
+            if _check_version(path, now(), thorough=thorough) <= len(MIGRATIONS):
                 _migrate(path, now(), lock)
         except OSError as error:
-            raise JournalError(
-                f"{path}: cannot be created or read ({error}); make its folder writable, "
-                "free disk space, or set journal.folder to another"
+            raise file_error(
+                f"{path}: cannot be created or read",
+                error,
+                "make its folder writable, free disk space, or set journal.folder to another",
             ) from error
         database = Database(path)
         undone.callback(database.close)
         journal = Journal(database, lock, now)
         undone.pop_all()
     return journal
+
+
+@contextmanager
+def read_journal_file(path: Path) -> Iterator[JournalReader]:
+    """The journal at `path` for reading alone, in whatever version it is; nothing is written.
+
+    Raises
+    ------
+    JournalError
+        It is not there, damaged, of a newer version, or cannot be read.
+
+    """
+    path = path.resolve()
+    version = _version(path, thorough=False)
+    database = Database(path, "ro")
+    try:
+        yield JournalReader(database, version)
+    finally:
+        database.close()
+
+
+def _is_off(connection: Connection) -> bool:
+    stored = connection.execute(statements.VALUE, {"key": statements.TRADING}).scalar()
+    return stored is not None and json.loads(stored)["state"] == "off"
 
 
 def _create(path: Path) -> None:
@@ -81,6 +117,7 @@ def _create(path: Path) -> None:
                 connection.exec_driver_sql(f"PRAGMA user_version = {1 + len(MIGRATIONS)}")
         finally:
             database.close()
+        grant_permit(path)
         _rename(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -96,10 +133,15 @@ def _rename(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def _check_version(path: Path, now: float) -> int:
+def _was_killed(path: Path) -> bool:
+    """Whether the last program that wrote the file was; it removes its log when it closes it."""
+    return _size(_log(path)) > 0
+
+
+def _check_version(path: Path, now: float, *, thorough: bool) -> int:
     """The version of the file, if it is intact and a journal."""
     try:
-        return _version(path)
+        return _version(path, thorough=thorough)
     except DamagedError as error:
         raise JournalError(
             f"{error}. Nothing in it was changed; {_keep_copy(path, now)}. "
@@ -109,7 +151,7 @@ def _check_version(path: Path, now: float) -> int:
         ) from error
 
 
-def _version(path: Path) -> int:
+def _version(path: Path, *, thorough: bool) -> int:
     if not path.is_file():
         raise JournalError(f"{path}: is not a file; set journal.folder to another folder")
     size = path.stat().st_size
@@ -122,7 +164,8 @@ def _version(path: Path) -> int:
                 int(_pragma(connection, name))
                 for name in ("application_id", "user_version", "page_size")
             )
-            problem = _pragma(connection, "quick_check(1)")
+            thorough = thorough or size <= ALWAYS_CHECKED
+            problem = _pragma(connection, "quick_check(1)") if thorough else "ok"
     finally:
         database.close()
     if problem != "ok":
@@ -197,18 +240,24 @@ def _migrate(path: Path, now: float, lock: SessionLock | None) -> None:
         try:
             replace_file(_backup_name(path, now), database.copy_to)
             with database.writing() as connection:
-                for migration in MIGRATIONS[int(_pragma(connection, "user_version")) - 1 :]:
+                before = int(_pragma(connection, "user_version"))
+                for migration in MIGRATIONS[before - 1 :]:
                     migration(connection)
+                if before < WITH_PERMIT and not _is_off(connection):
+                    grant_permit(path)
                 if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                     raise JournalError(
                         f"a row of {broken[0]} would refer to a row of {broken[2]} "
                         "that does not exist"
                     )
                 connection.exec_driver_sql(f"PRAGMA user_version = {1 + len(MIGRATIONS)}")
+        except JournalUnavailableError:
+            raise  # it is unchanged
         except (OSError, SQLAlchemyError, JournalError) as error:
-            raise JournalError(
-                f"{path}: cannot be migrated to version {1 + len(MIGRATIONS)} ({error}). "
-                "It is unchanged; use the version of the program that wrote it"
+            raise file_error(
+                f"{path}: cannot be migrated to version {1 + len(MIGRATIONS)}",
+                error,
+                "it is unchanged; use the version of the program that wrote it",
             ) from error
 
 

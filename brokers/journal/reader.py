@@ -1,41 +1,69 @@
 """Reading a journal: every row of it, oldest first unless said otherwise."""
 
+import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, Table, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, tuple_
 
 from brokers.journal import statements, tables
 from brokers.journal.database import Database
+from brokers.journal.drawdown import drawdown_since
+from brokers.journal.permit import is_permitted, permit_path
 from brokers.journal.records import (
+    Accepted,
     Bar,
+    DecisionKind,
     DecisionRow,
     EquityRow,
     FillRow,
     GateRow,
     IncidentRow,
     Intent,
+    Known,
     OrderRow,
     SessionRecord,
+    Trading,
 )
-from brokers.journal.statements import select_equal, select_rows
+from brokers.journal.statements import HALTED, TRADING, select_equal, select_rows
 
 # Keys of the meta table; the last: what was paid in since the newest decision.
-ACCOUNT_ID, HALTED, RESUMED, FLOW = "account_id", "halted", "resumed", "flow"
+ACCOUNT_ID, FLOW = "account_id", "flow"
 PAGE = 1000  # rows a transaction reads at most while a caller goes through them
 
 R = TypeVar("R", bound=NamedTuple)
 
 
+def read_trading(connection: Connection, path: Path, version: int) -> Trading:
+    """What the journal at `path`, of that version, and its permit allow to be ordered."""
+    if version < tables.WITH_PERMIT:
+        halted = connection.scalar(statements.VALUE, {"key": HALTED})
+        return Trading("on" if halted is None else "off", halted or "", math.nan)
+    stored = connection.scalar(statements.VALUE, {"key": TRADING})
+    trading = Trading(**json.loads(stored)) if stored else Trading("on", "", math.nan)
+    if trading.state != "off" and not is_permitted(path):
+        permit = permit_path(path).name
+        return Trading("off", f"{permit} is missing; `resume` makes it again", math.nan)
+    return trading
+
+
 class JournalReader:
     """What one account decided, sent and got; nothing stays locked between two calls.
 
-    Every method raises JournalError where the file cannot be read.
+    Every method raises JournalError where the file cannot be read. A file of an older `version` is
+    read as it is; what it does not have is empty.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, version: int = tables.NEWEST) -> None:
         self._database = database
+        self._version = version
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
 
     def get(self, key: str) -> str | None:
         """What was last put under `key`."""
@@ -43,9 +71,24 @@ class JournalReader:
             value: str | None = connection.scalar(statements.VALUE, {"key": key})
         return value
 
-    def halt_reason(self) -> str | None:
-        """Why nothing may be ordered, None if all may."""
-        return self.get(HALTED)
+    def trading(self) -> Trading:
+        """What the account may order now."""
+        with self._database.reading() as connection:
+            return read_trading(connection, self.path, self._version)
+
+    def known(self) -> list[Known]:
+        """What a session has asked for and until when it is good."""
+        if self._version < tables.NEWEST:
+            return []
+        return self._list(Known, select_rows(tables.known, Known).order_by(tables.known.c.what))
+
+    def accepted(self) -> list[Accepted]:
+        """The closes that were confirmed, by symbol and session."""
+        if self._version < tables.NEWEST:
+            return []
+        columns = tables.accepted.c
+        query = select_rows(tables.accepted, Accepted)
+        return self._list(Accepted, query.order_by(columns.symbol, columns.session))
 
     def sessions(self) -> list[SessionRecord]:
         """All sessions, oldest first."""
@@ -54,24 +97,50 @@ class JournalReader:
             select_rows(tables.sessions, SessionRecord).order_by(tables.sessions.c.id),
         )
 
+    def session(self, id: int | None = None) -> SessionRecord | None:
+        """The session of that id; the newest one without."""
+        query = select_equal(tables.sessions, SessionRecord, "id", id)
+        return next(
+            iter(self._list(SessionRecord, query.order_by(tables.sessions.c.id.desc()).limit(1))),
+            None,
+        )
+
+    @property
+    def version(self) -> int:
+        """The version of the file."""
+        return self._version
+
     def last_decision(self) -> DecisionRow | None:
-        """The newest decision."""
+        """The newest decision on a bar."""
         with self._database.reading() as connection:
-            last = connection.scalar(statements.LAST_TIME)
-        return None if last is None else next(self.decisions(since=last))
+            last = connection.scalar(statements.last_bar(self._version))
+        return None if last is None else next(self.decisions(since=last, until=last))
 
     def decisions(
-        self, since: int | None = None, until: int | None = None
+        self,
+        since: int | None = None,
+        until: int | None = None,
+        *,
+        kind: DecisionKind | None = "bar",
     ) -> Iterator[DecisionRow]:
-        """Decisions on bars from `since` to `until`, both included, oldest first."""
+        """Decisions of one kind, or all, from `since` to `until`, both included, oldest first."""
+        where = None
+        if kind is not None and self._version >= tables.NEWEST:
+            where = tables.decisions.c.kind == kind
         sentence: str | None = None
-        for row in self._pages(tables.decisions, DecisionRow, since, until):
+        for row in self._pages(tables.decisions, DecisionRow, since, until, where):
             if row.sentence is not None:
                 sentence = row.sentence
             elif sentence is None:
                 with self._database.reading() as connection:
                     sentence = connection.scalar(statements.SENTENCE, {"until": row.time})
             yield row._replace(sentence=sentence or "")
+
+    def kind_at(self, time: int) -> DecisionKind | None:
+        """The kind of the decision of that second, None if there is none."""
+        with self._database.reading() as connection:
+            kind: DecisionKind | None = connection.scalar(statements.KIND_AT, {"time": time})
+        return kind
 
     def gate_rows(self, since: int | None = None, until: int | None = None) -> Iterator[GateRow]:
         """Gate rows known from `since` to `until`, oldest first."""
@@ -80,6 +149,12 @@ class JournalReader:
     def bars(self, since: int | None = None, until: int | None = None) -> Iterator[Bar]:
         """Bars that ended from `since` to `until`, oldest first, those of one instant by symbol."""
         return self._pages(tables.bars, Bar, since, until)
+
+    def last_bar(self, symbol: str) -> Bar | None:
+        """The newest bar of one coin."""
+        columns = tables.bars.c
+        query = select_rows(tables.bars, Bar).where(columns.symbol == symbol)
+        return next(iter(self._list(Bar, query.order_by(columns.time.desc()).limit(1))), None)
 
     def intents(self, time: int | None = None) -> list[Intent]:
         """The intents of one decision, or all, in the order they were decided."""
@@ -99,14 +174,14 @@ class JournalReader:
         columns = tables.orders.c
         return self._list(
             OrderRow,
-            select_equal(tables.orders, OrderRow, "intent", intent).order_by(
+            select_equal(tables.orders, OrderRow, "intent", intent, version=self._version).order_by(
                 columns.intent, columns.attempt
             ),
         )
 
     def order(self, client_id: str) -> OrderRow | None:
         """The order of this id."""
-        query = select_equal(tables.orders, OrderRow, "client_id", client_id)
+        query = select_equal(tables.orders, OrderRow, "client_id", client_id, version=self._version)
         return next(iter(self._list(OrderRow, query)), None)
 
     def fills(self, since: float | None = None) -> list[FillRow]:
@@ -134,8 +209,7 @@ class JournalReader:
         A fraction.
         """
         with self._database.reading() as connection:
-            highest, largest = connection.execute(statements.DRAWDOWN, {"since": time}).one()
-        return math.nan if highest is None else float(highest), float(largest or 0.0)
+            return drawdown_since(connection, time)[0].known
 
     def incidents(self, limit: int) -> list[IncidentRow]:
         """The `limit` incidents that were seen last, newest first."""
@@ -149,11 +223,17 @@ class JournalReader:
             return [record._make(row) for row in connection.execute(query)]
 
     def _pages(
-        self, table: Table, record: type[R], since: int | None, until: int | None
+        self,
+        table: Table,
+        record: type[R],
+        since: int | None,
+        until: int | None,
+        where: ColumnElement[bool] | None = None,
     ) -> Iterator[R]:
         """Rows by the table's key, a transaction a page."""
         key = tuple(table.primary_key)
-        query = select_rows(table, record).order_by(*key).limit(PAGE)
+        query = select_rows(table, record, self._version).order_by(*key).limit(PAGE)
+        query = query if where is None else query.where(where)
         query = query if since is None else query.where(key[0] >= since)
         query = query if until is None else query.where(key[0] <= until)
         page = self._list(record, query)

@@ -10,8 +10,10 @@ from typing import Annotated, Literal, NamedTuple, TypedDict
 
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
-from brokers.errors import SafetyError
+from brokers.errors import RetryLaterError, SafetyError
 
+TradingState = Literal["on", "no-buys", "flatten", "off"]
+DecisionKind = Literal["bar", "flatten"]
 IntentState = Literal["planned", "sent", "done", "abandoned", "refused"]
 Severity = Literal["info", "warning", "critical"]
 # A number that may be unknown: NaN in a record, NULL in SQL, null in JSON.
@@ -26,12 +28,70 @@ class JournalError(SafetyError):
     """The journal cannot be used: trading stops before the next order. Exit code 5."""
 
 
+class JournalUnavailableError(RetryLaterError, JournalError):
+    """It is busy or its disk full: nothing is lost, and the same may be tried again. Exit code 75.
+
+    What was recorded as sent is looked up by its id then, so that this is true after an order too.
+    """
+
+
+class InUseError(JournalError):
+    """Another session holds the account."""
+
+
 class HaltedError(Exception):
-    """The account is halted; the message says why. No order may be sent."""
+    """The account's trading state refuses an order; the message says why. It may not be sent."""
 
 
 class DamagedError(JournalError):
     """The file is not an intact journal of a version that this program knows."""
+
+
+class Trading(NamedTuple):
+    """What an account may order: `on` all, `no-buys` and `flatten` only sells, `off` nothing.
+
+    Why, and since when (epoch seconds; NaN: not known).
+    """
+
+    state: TradingState
+    reason: str
+    since: float
+
+    def refusal(self, size: float, kind: DecisionKind = "bar") -> str:
+        """Why an order of that signed size, from that kind of decision, may not be sent; or ""."""
+        if self.state == "off":
+            return f"halted: {self.reason}"
+        if kind == "flatten" and self.state != "flatten":
+            return f"everything is no longer to be sold ({self.state}): {self.reason}"
+        if self.state != "on" and size > 0:
+            return f"nothing is bought ({self.state}): {self.reason}"
+        return ""
+
+
+class Known(NamedTuple):
+    """Something a session has asked for and uses until it asks again.
+
+    `what` it is ("calendar"), `until` when it reaches or holds and when it was `asked_at` (epoch
+    seconds), and its `source`.
+    """
+
+    what: str
+    until: float
+    source: str
+    asked_at: float
+
+
+class Accepted(NamedTuple):
+    """A close that a second source or a person has confirmed.
+
+    `session` is the session's close and `at` when it was confirmed, epoch seconds.
+    """
+
+    symbol: str
+    session: int
+    close: float
+    by_whom: str
+    at: float
 
 
 class SessionRecord(NamedTuple):
@@ -77,6 +137,9 @@ class GateRow(NamedTuple):
     confirmed_at: float | None
     stale: int
     reason: str
+    rules_digest: str = ""  # of the rules it was computed with; "": not known
+    sources: str = ""  # JSON: the source of each symbol
+    held: str = ""  # JSON: the symbols whose close is held
 
 
 class DecisionRow(NamedTuple):
@@ -116,6 +179,13 @@ class DecisionRow(NamedTuple):
     sentence: Annotated[str, Field(description="What was decided and why.")]
     note: Annotated[str, Field(description="Orders that the guards did not allow, and why.")]
     session: Annotated[int, Field(description="Id of the session that decided.")]
+    kind: Annotated[
+        DecisionKind,
+        Field(description='"bar": at a bar\'s end; "flatten": a person asked to sell everything.'),
+    ] = "bar"
+    rules_digest: Annotated[
+        str, Field(description="Digest of the rules it was made with; empty: not known.")
+    ] = ""
 
 
 class Intent(NamedTuple):
@@ -142,7 +212,8 @@ class Intent(NamedTuple):
 class OrderRow(NamedTuple):
     """One attempt at an intent, as the exchange reports it.
 
-    `limit` None is a market order; `filled` is signed like `size`.
+    `limit` None is a market order; `filled` is signed like `size`; `venue_text` are the exchange's
+    own words on a refused one.
     """
 
     client_id: str
@@ -157,6 +228,7 @@ class OrderRow(NamedTuple):
     filled: float
     average: float | None
     updated: float
+    venue_text: str = ""
 
 
 class OrderChanges(TypedDict, total=False):
@@ -167,6 +239,7 @@ class OrderChanges(TypedDict, total=False):
     filled: float
     average: float | None
     updated: float
+    venue_text: str
 
 
 class FillRow(NamedTuple):

@@ -18,6 +18,8 @@ from sqlalchemy import (
 
 # "RGJL", in the file's header: no other program's database is taken for a journal.
 APPLICATION_ID = 0x52474A4C
+NEWEST = 2  # version
+WITH_PERMIT = 2  # version from which a journal trades only with its permit
 Numbers = tuple[float, ...]
 
 
@@ -73,6 +75,11 @@ def _text(name: str) -> Column[Any]:
     return Column(name, Text, nullable=False)
 
 
+def _added(name: str, default: str = "") -> Column[Any]:
+    """A text column that version 2 added: rows of version 1 have the default."""
+    return Column(name, Text, nullable=False, server_default=default)
+
+
 def _integer(name: str, *parts: Any) -> Column[Any]:
     return Column(name, Integer, *parts, nullable=False)
 
@@ -116,6 +123,7 @@ gate_rows = _table(
     Column("confirmed_at", REAL),
     _integer("stale"),
     _text("reason"),
+    *(_added(name) for name in ("rules_digest", "sources", "held")),
 )
 
 decisions = _table(
@@ -135,6 +143,8 @@ decisions = _table(
     Column("sentence", Text),  # NULL: that of the decision before
     _text("note"),
     _integer("session", ForeignKey("sessions.id")),
+    _added("kind", "bar"),
+    _added("rules_digest"),
 )
 Index(
     "decisions_that_say_something_new",
@@ -169,6 +179,7 @@ orders = _table(
     _known("filled"),
     Column("average", REAL),
     _known("updated"),
+    _added("venue_text"),
     UniqueConstraint("intent", "attempt"),
     rows_by_key=True,
 )
@@ -202,4 +213,23 @@ incidents = _table(
     _known("last"),
     _integer("day"),  # of `time`, UTC days since 1970
     UniqueConstraint("day", "kind", "severity", "text"),
+)
+
+known = _table(
+    "known",
+    _key("what", Text),
+    _known("until"),
+    _text("source"),
+    _known("asked_at"),
+    rows_by_key=True,
+)
+
+accepted = _table(
+    "accepted",
+    _key("symbol", Text),
+    _key("session"),
+    _known("close"),
+    _text("by_whom"),
+    _known("at"),
+    rows_by_key=True,
 )

@@ -18,7 +18,17 @@ from brokers.journal import reader as module
 from brokers.journal import records, tables
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
-from brokers.journal.records import IncidentRow, JournalError, SessionRecord
+from brokers.journal.permit import permit_path
+from brokers.journal.records import (
+    Accepted,
+    HaltedError,
+    IncidentRow,
+    JournalError,
+    Known,
+    SessionRecord,
+    TradingState,
+)
+from brokers.journal.statements import RESUMED
 from tests.brokers.journal.samples import (
     MINUTE,
     START,
@@ -119,9 +129,10 @@ def test_an_empty_journal_answers_everything(journal: Journal):
         journal.last_decision(),
         journal.last_equity(),
         journal.order("x"),
-        journal.halt_reason(),
         journal.get("x"),
-    ) == (None,) * 5
+    ) == (None,) * 4
+    assert journal.trading()[:2] == ("on", "")
+    assert journal.known() == journal.accepted() == []
     assert [
         *journal.decisions(),
         *journal.bars(),
@@ -418,16 +429,59 @@ def test_an_incident_belongs_to_the_utc_day(journal: Journal, clock: Clock):
     assert journal.record_incident("venue", "info", "x")
 
 
+@pytest.mark.parametrize(
+    ("state", "buys", "sells"),
+    [("on", True, True), ("no-buys", False, True), ("flatten", False, True), ("off", False, False)],
+)
+def test_what_may_be_sent_follows_from_the_trading_state(
+    journal: Journal, state: TradingState, *, buys: bool, sells: bool
+):
+    for number, (size, allowed) in enumerate(((1.0, buys), (-1.0, sells))):
+        at = START + number * MINUTE
+        (recorded,) = decide(journal, at, [intent(at)._replace(size=size)])
+        journal.set_trading(state, "why")
+        row = order(f"id{number}", recorded.id)._replace(size=size)
+        if allowed:
+            journal.record_order(row)
+        else:
+            with pytest.raises(HaltedError, match="why"):
+                journal.record_order(row)
+        assert (journal.order(row.client_id) is not None) == allowed
+
+
+def test_without_its_permit_nothing_is_sent_until_trading_is_on_again(journal: Journal):
+    (recorded,) = decide(journal, START, [intent(START)])
+    permit_path(journal.path).unlink()
+    assert journal.trading().state == "off"
+    with pytest.raises(HaltedError, match=r"paper\.permit is missing; `resume` makes it again"):
+        journal.record_order(order("id", recorded.id))
+    journal.set_trading("on", "")
+    journal.record_order(order("id", recorded.id))
+
+
+def test_what_is_known_replaces_what_was_known(journal: Journal):
+    for until in (1.0, 2.0):
+        journal.put_known(Known("calendar", until, "file", 0.5))
+    journal.put_known(Known("a", 7.0, "", 0.0))
+    assert journal.known() == [Known("a", 7.0, "", 0.0), Known("calendar", 2.0, "file", 0.5)]
+
+
+def test_a_confirmed_close_is_kept_once_and_can_be_corrected(journal: Journal):
+    for close in (1.0, 2.0):
+        journal.accept_close(Accepted("HYG", START, close, "me", 3.0))
+    assert journal.accepted() == [Accepted("HYG", START, 2.0, "me", 3.0)]
+
+
 def test_a_halt_stands_until_it_is_taken_back(journal: Journal, clock: Clock):
-    journal.halt("the drawdown stop")
-    assert journal.halt_reason() == "the drawdown stop"
-    journal.halt("")
-    assert journal.halt_reason() == "no reason was given"
-    assert journal.get(module.RESUMED) is None
+    journal.set_trading("off", "the drawdown stop")
+    assert journal.trading().reason == "the drawdown stop"
+    journal.set_trading("off", "")
+    assert journal.trading().reason == "no reason was given"
+    assert journal.get(RESUMED) is None
     for clock.time in (START + 7.25, START + 8.5):
-        journal.resume()
-        assert journal.halt_reason() is None
-        assert float(journal.get(module.RESUMED) or 0) == clock.time
+        journal.set_trading("on", "")
+        assert journal.trading().state == "on"
+        assert float(journal.get(RESUMED) or 0) == clock.time
 
 
 def test_a_session_ends_or_is_seen_not_to_have_ended(journal: Journal, path: Path, clock: Clock):
@@ -471,9 +525,9 @@ def test_beside_the_session_one_may_read_halt_and_note_incidents_only(
 ):
     decide(journal, START, [intent(START)])
     with open_journal(path, clock, locked=False) as beside:
-        beside.halt("by hand")
+        beside.set_trading("off", "by hand")
         beside.record_incident("halt", "info", "by hand")
-        assert journal.halt_reason() == "by hand"
+        assert journal.trading().reason == "by hand"
         assert len(journal.incidents(9)) == len(beside.intents()) == 1
         for write in (
             lambda: decide(beside, START + MINUTE),

@@ -70,7 +70,8 @@ def test_no_field_of_decision_or_gate_is_left_out() -> None:
     assert {*COLUMNS, "gate"} == set(Decision._fields)
     assert set(GATE_COLUMNS) == set(GateLine._fields)
     columns = {*COLUMNS, *(column for column, _ in GATE_COLUMNS.values())}
-    assert columns | {"decided_at", "sentence", "note", "session"} == set(DecisionRow._fields)
+    others = {"decided_at", "sentence", "note", "session", "kind", "rules_digest"}
+    assert columns | others == set(DecisionRow._fields)
 
 
 @pytest.mark.parametrize("confirmed_at", [START - 7.0, math.nan])
@@ -89,7 +90,13 @@ def test_a_decision_comes_back_from_the_journal_as_it_was(
 
 def test_a_row_of_the_gate_has_the_tables_values_and_the_lines_acted_on() -> None:
     why = GateExplanation(
-        close=1.5, record=2.5, base_age=3.5, level=4.5, reason="record", held="IWM", closes_note="."
+        close=1.5,
+        record=2.5,
+        base_age=3.5,
+        level=4.5,
+        reason="record",
+        held="IWM, HYG",
+        closes_note=".",
     )
     lines = {"state": 1.0, "ceiling": 0.5, "filled": 2.0, "confirmed_at": math.nan, "stale": 3.0}
     assert gate_row(START + 0.0, why, lines) == GateRow(
@@ -104,6 +111,7 @@ def test_a_row_of_the_gate_has_the_tables_values_and_the_lines_acted_on() -> Non
         confirmed_at=None,
         stale=3,
         reason="record",
+        held='["IWM", "HYG"]',
     )
 
 

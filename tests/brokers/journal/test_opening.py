@@ -4,14 +4,11 @@ Nothing begins from zero unasked.
 """
 
 import os
-import resource
 import shutil
 import sqlite3
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,8 +16,10 @@ from sqlalchemy import Connection
 
 from brokers.journal import database, opening
 from brokers.journal.journal import Journal
+from brokers.journal.migrations import MIGRATIONS
 from brokers.journal.opening import open_journal
-from brokers.journal.records import JournalError
+from brokers.journal.records import JournalError, JournalUnavailableError
+from tests.brokers.journal.disks import full_disk, without_root
 from tests.brokers.journal.samples import (
     MINUTE,
     START,
@@ -34,7 +33,6 @@ from tests.brokers.journal.samples import (
 )
 
 AT_START = "20231115T000002Z"  # of the clock, in names of backups
-NOBODY = 65534
 posix = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows knows neither file modes nor limits of this kind"
 )
@@ -113,37 +111,6 @@ def open_files(path: Path) -> list[str]:
     return sorted(one.name for one in path.parent.iterdir() if not one.name.endswith(".lock"))
 
 
-@contextmanager
-def without_root() -> Iterator[Path]:
-    """A folder of our own, in which modes mean what they say: for root they mean nothing."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        if os.geteuid() == 0:
-            folder.chmod(0o755)
-            os.chown(folder, NOBODY, NOBODY)
-            os.seteuid(NOBODY)
-            try:
-                yield folder
-            finally:
-                os.seteuid(0)
-        else:
-            yield folder
-    finally:
-        folder.chmod(0o755)
-        shutil.rmtree(folder)
-
-
-@contextmanager
-def full_disk(room: int) -> Iterator[None]:
-    """No file may grow beyond `room` bytes, as if the disk were full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_missing_journal_is_made_with_its_folder_for_its_owner_only(path: Path):
     with open_journal(path, Clock()) as journal:
         assert len(journal.account_id) == 8
@@ -153,7 +120,7 @@ def test_a_missing_journal_is_made_with_its_folder_for_its_owner_only(path: Path
             assert (
                 sys.platform == "win32" or stat.S_IMODE(beside(path, name).stat().st_mode) == 0o600
             )
-    assert open_files(path) == ["paper.sqlite"]
+    assert open_files(path) == ["paper.permit", "paper.sqlite"]
 
 
 def test_two_journals_are_two_accounts(tmp_path: Path):
@@ -203,7 +170,7 @@ def test_of_two_that_make_it_at_once_the_faster_one_wins(
     monkeypatch.setattr(opening, "_rename", slower)
     with open_journal(path, Clock()) as journal:
         assert [journal.account_id] == accounts
-    assert open_files(path) == ["paper.sqlite"]
+    assert open_files(path) == ["paper.permit", "paper.sqlite"]
 
 
 def test_a_file_system_without_hard_links_will_do(path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -213,7 +180,7 @@ def test_a_file_system_without_hard_links_will_do(path: Path, monkeypatch: pytes
     monkeypatch.setattr(Path, "hardlink_to", none)
     with open_journal(path, Clock()) as journal:
         decide(journal, START)
-    assert open_files(path) == ["paper.sqlite"]
+    assert open_files(path) == ["paper.permit", "paper.sqlite"]
 
 
 def shorten(path: Path, kept: float) -> None:
@@ -255,8 +222,19 @@ def test_a_truncated_journal_is_refused_and_kept_with_its_log(killed: Path, kept
     assert "it is damaged" in refused(killed, log=True)
 
 
-def test_a_page_that_is_still_in_the_log_is_not_missing(killed: Path):
-    shorten(killed, -4096)
+def pages_in_log(path: Path) -> set[int]:
+    """Numbers of the pages in a write-ahead log: sqlite.org/fileformat2.html, section 4.1."""
+    content = beside(path, "-wal").read_bytes()
+    size = int.from_bytes(content[8:12])
+    return {int.from_bytes(content[at : at + 4]) for at in range(32, len(content), 24 + size)}
+
+
+def test_a_page_that_is_still_in_the_log_may_be_damaged_in_the_file(killed: Path):
+    in_file = killed.stat().st_size // 4096
+    page = max(number for number in pages_in_log(killed) if number <= in_file)
+    with killed.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
     with open_journal(killed, Clock()) as journal:
         assert len(list(journal.decisions())) == 110
         assert len(list(journal.bars())) == 330
@@ -286,6 +264,26 @@ def test_an_overwritten_page_is_found(whole: Path, page: int):
     assert "it is damaged" in refused(whole)
 
 
+def test_a_large_journal_is_read_through_after_a_kill_or_when_asked_to(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(opening, "ALWAYS_CHECKED", 10_000)
+    with whole.open("r+b") as file:
+        file.seek(12 * 4096)
+        file.write(b"\xff" * 4096)
+    for locked in (True, False):
+        open_journal(whole, Clock(), locked=locked).close()
+    with pytest.raises(JournalError, match="it is damaged"):
+        open_journal(whole, Clock(), thorough=True)
+    with sqlite3.connect(whole) as killed:  # as a session that was killed leaves it
+        killed.execute("INSERT INTO meta VALUES ('x', '1')")
+        killed.commit()
+        with pytest.raises(JournalError, match="it is damaged"):
+            open_journal(whole, Clock())
+        open_journal(whole, Clock(), locked=False).close()  # beside a session there is a log too
+    killed.close()
+
+
 def test_a_database_of_another_program_is_refused(path: Path):
     path.parent.mkdir()
     change(path, "CREATE TABLE studies (id INTEGER)", "PRAGMA user_version = 1")
@@ -293,9 +291,9 @@ def test_a_database_of_another_program_is_refused(path: Path):
 
 
 def test_a_newer_version_is_refused_and_kept(whole: Path):
-    change(whole, "PRAGMA user_version = 2")
+    change(whole, "PRAGMA user_version = 3")
     message = refused(whole)
-    assert "it is of version 2, this program knows versions up to 1; update the program" in message
+    assert "it is of version 3, this program knows versions up to 2; update the program" in message
 
 
 def test_the_message_says_how_to_go_on(whole: Path):
@@ -318,9 +316,9 @@ def test_another_damage_is_another_copy(whole: Path):
 
 
 def test_a_refusal_lets_go_of_the_lock(whole: Path):
-    change(whole, "PRAGMA user_version = 2")
+    change(whole, "PRAGMA user_version = 3")
     refused(whole)
-    change(whole, "PRAGMA user_version = 1")
+    change(whole, "PRAGMA user_version = 2")
     with open_journal(whole, Clock()) as journal:
         assert is_decided(journal, START)
 
@@ -366,12 +364,12 @@ def orphan(connection: Connection) -> None:
 def test_an_older_journal_is_brought_up_step_by_step_after_a_copy_was_kept(
     killed: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(opening, "MIGRATIONS", (add_mood, rename_mood))
+    monkeypatch.setattr(opening, "MIGRATIONS", (*MIGRATIONS, add_mood, rename_mood))
     with open_journal(killed, Clock()) as journal:
         assert len(list(journal.decisions())) == 110
         assert decide(journal, START + 200 * MINUTE) == []
     assert (ask(killed, "PRAGMA user_version"), ask(killed, "SELECT weather FROM sessions")) == (
-        3,
+        4,
         "calm",
     )
     backup = beside(killed, f".{AT_START}.backup")
@@ -379,14 +377,14 @@ def test_an_older_journal_is_brought_up_step_by_step_after_a_copy_was_kept(
     with open_journal(killed, Clock()):
         pass
     assert list(killed.parent.glob("*.backup")) == [backup]
-    monkeypatch.setattr(opening, "MIGRATIONS", ())
+    monkeypatch.setattr(opening, "MIGRATIONS", MIGRATIONS)
     with open_journal(backup, Clock()) as before:
         assert len(list(before.decisions())) == 110
 
 
 def test_only_the_steps_that_are_missing_are_taken(whole: Path, monkeypatch: pytest.MonkeyPatch):
     for steps in ((add_mood,), (add_mood, rename_mood)):
-        monkeypatch.setattr(opening, "MIGRATIONS", steps)
+        monkeypatch.setattr(opening, "MIGRATIONS", (*MIGRATIONS, *steps))
         open_journal(whole, Clock()).close()
     assert ask(whole, "SELECT weather FROM sessions") == "calm"
 
@@ -394,17 +392,17 @@ def test_only_the_steps_that_are_missing_are_taken(whole: Path, monkeypatch: pyt
 def test_a_table_that_others_refer_to_can_be_made_anew(
     whole: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(opening, "MIGRATIONS", (rebuild,))
+    monkeypatch.setattr(opening, "MIGRATIONS", (*MIGRATIONS, rebuild))
     with open_journal(whole, Clock()) as journal:
         assert len(journal.intents()) == 100
     assert ask(whole, "SELECT sum(more) FROM decisions") == 100
 
 
 def test_a_new_journal_needs_no_migration(path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(opening, "MIGRATIONS", (fail,))
+    monkeypatch.setattr(opening, "MIGRATIONS", (*MIGRATIONS, fail))
     for _ in range(2):
         open_journal(path, Clock()).close()
-    assert ask(path, "PRAGMA user_version") == 2
+    assert ask(path, "PRAGMA user_version") == 3
 
 
 @pytest.mark.parametrize("step", [fail, orphan])
@@ -412,9 +410,9 @@ def test_a_migration_that_fails_changes_nothing(
     whole: Path, monkeypatch: pytest.MonkeyPatch, step: Callable[[Connection], None]
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "MIGRATIONS", (add_mood, step))
+        patch.setattr(opening, "MIGRATIONS", (*MIGRATIONS, add_mood, step))
         with pytest.raises(
-            JournalError, match=r"cannot be migrated to version 3 .*It is unchanged"
+            JournalError, match=r"cannot be migrated to version 4 .*it is unchanged"
         ):
             open_journal(whole, Clock())
     with open_journal(whole, Clock()) as journal:
@@ -427,7 +425,7 @@ def test_no_migration_under_the_feet_of_a_session_of_an_older_program(
     whole: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with open_journal(whole, Clock()) as journal:
-        monkeypatch.setattr(opening, "MIGRATIONS", (add_mood,))
+        monkeypatch.setattr(opening, "MIGRATIONS", (*MIGRATIONS, add_mood))
         with pytest.raises(JournalError, match="in use by another session"):
             open_journal(whole, Clock(), locked=False)
         decide(journal, START + 200 * MINUTE)
@@ -482,7 +480,7 @@ def test_a_read_only_file_is_reported_before_anything_is_ordered():
         open_journal(path, Clock()).close()
         path.chmod(0o444)
         with open_journal(path, Clock()) as journal:
-            assert journal.halt_reason() is None
+            assert journal.trading().state == "on"
             with pytest.raises(JournalError, match="cannot be written; make both writable"):
                 journal.begin_session("dry-run", "{}", "1")
 
@@ -520,7 +518,7 @@ def test_a_full_database_stops_before_the_order_and_goes_on_when_there_is_room(b
     many = [
         bar._replace(symbol=f"{place}") for place in range(300) for bar in bars(START + MINUTE)[:1]
     ]
-    with pytest.raises(JournalError, match="the disk is full; free disk space"):
+    with pytest.raises(JournalUnavailableError, match="the disk is full; free disk space"):
         busy.record_decision(decision(START + MINUTE), None, many, equity(START + MINUTE), [])
     with busy._database._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
@@ -536,11 +534,12 @@ def test_a_disk_that_takes_no_more_stops_before_the_order_and_goes_on_when_there
         for write in (
             lambda: decide(busy, START + MINUTE),
             lambda: busy.set_intent(1, "done", ""),
-            lambda: busy.halt("by hand"),
+            lambda: busy.set_trading("off", "by hand"),
         ):
             with pytest.raises(JournalError, match="the disk"):
                 write()
-        assert busy.halt_reason() is None
+        assert busy.trading().state == "off"  # by its permit, which needs no room
+    busy.set_trading("on", "")
     sent_nothing(busy)
 
 
@@ -560,9 +559,9 @@ def test_a_file_that_another_process_keeps_locked_is_reported(
         decide(journal, START, [intent(START)])
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalError, match="another process keeps it locked"):
+        with pytest.raises(JournalUnavailableError, match="another process keeps it locked"):
             decide(journal, START + MINUTE)
-        assert journal.halt_reason() is None  # reading waits for nobody
+        assert journal.trading().state == "on"  # reading waits for nobody
         other.close()
         sent_nothing(journal)
 

@@ -89,17 +89,17 @@ def test_a_halt_from_another_process_comes_through_while_a_session_writes_and_so
 ):
     halting = """
 with open_journal(path, time.time, locked=False) as journal:
-    journal.halt("by hand")
+    journal.set_trading("off", "by hand")
     input()
-    journal.resume()
+    journal.set_trading("on", "")
 """
     with open_journal(path, time.time) as journal, python(halting, path) as child:
         at = START - MINUTE
-        for answer, expected in (("", "by hand"), ("\n", None)):
+        for answer, expected in (("", "off"), ("\n", "on")):
             child.stdin.write(answer)
             child.stdin.flush()
             before = at
-            while journal.halt_reason() != expected or at == before:
+            while journal.trading().state != expected or at == before:
                 at += MINUTE
                 decide(journal, at)
                 assert at - before < 10_000 * MINUTE and child.poll() in (None, 0), (

@@ -1,0 +1,139 @@
+"""Changing what an account may order from outside, whatever else is wrong with its journal.
+
+A journal is opened here without its checks and without migrating it, so that a halt is as quick on
+a large file, beside a session of an older program, and on a disk that has just become full.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from brokers.journal import statements, tables
+from brokers.journal.database import Database, file_error
+from brokers.journal.incident import Incident
+from brokers.journal.permit import grant_permit, permit_path, withdraw_permit
+from brokers.journal.reader import read_trading
+from brokers.journal.records import JournalError, JournalUnavailableError, Trading
+from brokers.journal.statements import incident_values, write_trading
+
+# Where version and kind of a journal are in the header of its file.
+VERSION_AT, KIND_AT = 60, 68
+
+
+def halt_account(path: Path, reason: str, now: float) -> str:
+    """Allow no orders for the journal at `path` from now on; what could not be changed, or "".
+
+    The permit is removed first: without it a session records and sends nothing.
+
+    Raises
+    ------
+    JournalUnavailableError, JournalError
+        Nothing could be changed that a session looks at: it may go on ordering.
+
+    """
+    problems, path = [], path.resolve()
+    permit = permit_path(path)
+    try:
+        withdraw_permit(path)
+    except OSError as error:
+        problems.append(file_error(f"{permit}: cannot be removed", error, "remove it by hand"))
+    try:
+        with _opened(path) as (connection, version):
+            write_trading(connection, Trading("off", reason, now), version)
+            text = Incident("halt", "warning", f"halted: {reason}")
+            connection.execute(statements.NOTICE, incident_values(text, now))
+    except JournalError as error:
+        # A session of version 1 does not know the permit.
+        problems.append(error)
+        if len(problems) > 1 or _stored_version(path) < tables.WITH_PERMIT:
+            raise _all_in_vain(problems) from error
+    return "; ".join(str(problem) for problem in problems)
+
+
+def stop_buying(path: Path, reason: str, now: float) -> Trading:
+    """Allow only sells for the journal at `path`, unless less is allowed; the trading state then.
+
+    Raises
+    ------
+    JournalUnavailableError, JournalError
+        It could not be written, and nothing has changed.
+
+    """
+    path = path.resolve()
+    with _opened(path) as (connection, version):
+        trading = read_trading(connection, path, version)
+        if trading.state != "on":
+            return trading
+        if version < tables.WITH_PERMIT:
+            raise JournalError(
+                f"{path}: its session is of an older version of the program, which knows no such "
+                "state; `halt` without --reduce-only stops all its orders"
+            )
+        trading = Trading("no-buys", reason, now)
+        write_trading(connection, trading, version)
+        text = Incident("halt", "warning", f"nothing is bought any more: {reason}")
+        connection.execute(statements.NOTICE, incident_values(text, now))
+    return trading
+
+
+def resume_account(path: Path, now: float) -> None:
+    """Allow all orders again for the journal at `path`.
+
+    Raises
+    ------
+    JournalUnavailableError, JournalError
+        It could not be written; nothing is ordered until it can.
+
+    """
+    path = path.resolve()
+    with _opened(path) as (connection, version):
+        write_trading(connection, Trading("on", "resumed", now), version)
+        connection.execute(
+            statements.NOTICE, incident_values(Incident("resume", "info", "resumed"), now)
+        )
+    if version >= tables.WITH_PERMIT:
+        try:
+            grant_permit(path)
+        except OSError as error:
+            raise file_error(
+                f"{permit_path(path)}: cannot be made", error, "make its folder writable"
+            ) from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Connection, int]]:
+    """A transaction that writes the journal at `path`, and its version."""
+    with closing(Database(path)) as database, database.writing() as connection:
+        kind, version = (
+            int(connection.exec_driver_sql(f"PRAGMA {name}").scalar() or 0)
+            for name in ("application_id", "user_version")
+        )
+        if kind != tables.APPLICATION_ID:
+            raise JournalError(f"{path}: it is not a journal but another database")
+        if version > tables.NEWEST:
+            raise JournalError(
+                f"{path}: it is of version {version}, this program writes versions up to "
+                f"{tables.NEWEST}; update the program"
+            )
+        yield connection, version
+
+
+def _stored_version(path: Path) -> int:
+    """The version in the file's header, where the database itself cannot be asked; 0: unknown."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(KIND_AT + 4)
+    except OSError:
+        return 0
+    if int.from_bytes(header[KIND_AT:]) != tables.APPLICATION_ID:
+        return tables.NEWEST  # of nobody's program: no session can be reading it either
+    return int.from_bytes(header[VERSION_AT : VERSION_AT + 4])
+
+
+def _all_in_vain(problems: list[JournalError]) -> JournalError:
+    text = "; ".join(str(problem) for problem in problems)
+    later = any(isinstance(problem, JournalUnavailableError) for problem in problems)
+    kind: Callable[[str], JournalError] = JournalUnavailableError if later else JournalError
+    return kind(f"not halted: {text}; to stop it, end the session's process")
