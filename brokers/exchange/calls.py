@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
+from brokers.clock import utc_text
 from brokers.exchange.errors import (
     CallAPersonError,
     NotServedError,
@@ -12,10 +13,17 @@ from brokers.exchange.errors import (
     TryLaterError,
     UnknownOutcomeError,
 )
+from brokers.exchange.failures import (
+    classify_error,
+    describe_failure,
+    own_words,
+    requested_pause,
+    setup_advice,
+)
 from brokers.exchange.rate_limits import RateLimits
 from brokers.exchange.responses import PARSE_ERRORS, UnusableError
-from brokers.exchange.sandboxes import ErrorKind, Facts, Unsettled
-from brokers.exchange.transport import Reply, Transport
+from brokers.exchange.sandboxes import Facts, Unsettled
+from brokers.exchange.transport import Transport
 from brokers.plurals import times
 from brokers.redaction import redact
 
@@ -23,8 +31,6 @@ ATTEMPTS = 4
 PATIENCE = 20.0  # seconds after whose end no further attempt begins
 BACK_OFF = wait_random_exponential(multiplier=1, max=5)
 LONGEST_WAIT = 60.0  # seconds; an exchange that asks for a longer pause is not waited for
-SHORTEST_BAN = 120.0  # seconds of a 418 without a length; Binance bans for two minutes at least
-LONGEST_PAUSE = 3 * 86_400.0  # seconds; Binance's longest ban, a bound for what a proxy may say
 MARGIN = 0.2  # seconds waited beyond the pause asked for, so that no rounding makes it less
 USELESS_KEY = (
     "The API key does not work here: it was revoked, belongs to the live exchange instead of the "
@@ -36,17 +42,31 @@ Result = TypeVar("Result")
 
 
 class MissingError(Exception):
-    """The exchange knows no such order, or none that is still open."""
+    """The exchange knows no such order, or none that is still open; `words` are its own."""
+
+    def __init__(self, message: str, words: str = "") -> None:
+        super().__init__(message)
+        self.words = words
+
+
+class ArchivedError(MissingError):
+    """The exchange has put the order away: it ended long ago with nothing filled."""
 
 
 class _UnsettledError(Exception):
-    """A temporary failure, and how long a pause the exchange asks for (seconds)."""
+    """A temporary failure, how long a pause the exchange asks for (seconds), and its own words."""
 
     def __init__(
-        self, kind: Unsettled, what: str, wait: float = 0.0, *, banned: bool = False
+        self,
+        kind: Unsettled,
+        what: str,
+        wait: float = 0.0,
+        *,
+        banned: bool = False,
+        words: str = "",
     ) -> None:
         super().__init__(what)
-        self.kind, self.what, self.wait = kind, what, wait
+        self.kind, self.what, self.wait, self.words = kind, what, wait, words
         self.worth_waiting = not banned and wait <= LONGEST_WAIT
 
 
@@ -54,7 +74,8 @@ class Calls:
     """All traffic with one exchange. During a pause that it asked for, nothing is sent.
 
     `set_clock` asks for the exchange's time; it is called when a request was refused because of its
-    time, which is then repeated: such a refusal comes before anything is executed.
+    time, which is then repeated: such a refusal comes before anything is executed. `now` is our
+    clock and `server_now` the exchange's as far as it is known, both epoch seconds.
     """
 
     def __init__(
@@ -66,11 +87,13 @@ class Calls:
         set_clock: Callable[[], object],
         sleep: Callable[[float], None],
         now: Callable[[], float],
+        server_now: Callable[[], float],
         secrets: Collection[str],
         rate_limits: RateLimits,
     ) -> None:
         self._name, self._facts, self._transport, self._secrets = name, facts, transport, secrets
-        self._set_clock, self._sleep, self._now = set_clock, sleep, now
+        self._set_clock, self._sleep = set_clock, sleep
+        self._now, self._server_now = now, server_now
         self._rate_limits = rate_limits
 
     def ask(self, what: str, call: Callable[[], Result]) -> Result:
@@ -105,16 +128,20 @@ class Calls:
             result: Result = retrying(self._attempt, what, call)
         except _UnsettledError as error:
             attempts = times(retrying.statistics["attempt_number"])
+            pause = self._pause_left()
+            again = f"not before {self._until(pause)}" if pause else "in the next cycle"
             raise TryLaterError(
-                f"{self._name}: {what}: {error.what}. Asked {attempts}; nothing was changed, the "
-                "next cycle asks again",
-                self._pause_left(),
+                f"{self._name}: {what}: {error.what}. Asked {attempts}; nothing was changed, it is "
+                f"asked again {again}",
+                pause,
+                error.words,
             ) from None
         except RefusedError as error:
             if error.why == "market":
                 raise
             raise CallAPersonError(
-                f"{error}. A read request should not be refused: report this, or update ccxt"
+                f"{error}. A read request should not be refused: report this, or update ccxt",
+                error.words,
             ) from None
         return result
 
@@ -139,10 +166,13 @@ class Calls:
             if error.kind == "lost":
                 raise UnknownOutcomeError(
                     f"{self._name}: {what}: {error.what}. It may have been executed or not: ask "
-                    "for the order by its client id before anything else"
+                    "for the order by its client id before anything else",
+                    error.words,
                 ) from None
             raise TryLaterError(
-                f"{self._name}: {what}: {error.what}. It was not executed", self._pause_left()
+                f"{self._name}: {what}: {error.what}. It was not executed",
+                self._pause_left(),
+                error.words,
             ) from None
 
     def _attempt(self, what: str, call: Callable[[], Result]) -> Result:
@@ -168,7 +198,8 @@ class Calls:
         try:
             return call()
         except UnusableError as error:
-            text = f"no usable response, {error}: {_describe(error, self._transport.reply)}"
+            shown = describe_failure(error, self._transport.reply)
+            text = f"no usable response, {error}: {shown}"
             raise _UnsettledError("lost", redact(text, self._secrets)) from None
         except (ccxt.BaseError, *PARSE_ERRORS) as error:
             if not self._transport.sent and not isinstance(error, ccxt.BaseError):
@@ -180,23 +211,28 @@ class Calls:
         reply = self._transport.reply
         # Where nothing was sent, ccxt itself has refused the request.
         kind = classify_error(error, reply, self._facts) if self._transport.sent else "other"
-        text = redact(_describe(error, reply), self._secrets)
-        if wait := requested_pause(reply):
+        text = redact(describe_failure(error, reply), self._secrets)
+        words = redact(own_words(reply, self._facts), self._secrets)
+        if wait := requested_pause(reply, self._server_now()):
             self._rate_limits.pause(self._name, wait)
         if kind == "lost" or kind == "busy" or kind == "clock":
             banned = reply is not None and reply.status == 418
-            return _UnsettledError(kind, text, wait, banned=banned)
+            return _UnsettledError(kind, text, wait, banned=banned, words=words)
         message = f"{self._name}: {what}: {text}"
-        if kind == "missing":
-            return MissingError(message)
+        if kind == "missing" or kind == "archived":
+            return (MissingError if kind == "missing" else ArchivedError)(message, words)
+        if kind == "setup":
+            return CallAPersonError(f"{message}: {setup_advice(error)}")
         if kind == "location":
             return NotServedError(
                 f"{message}. It does not serve this place; choose another exchange.id, or for "
-                "prices exchange.prices_id"
+                "prices exchange.prices_id",
+                words,
             )
         if kind == "key":
-            return CallAPersonError(f"{message}. {USELESS_KEY.format(where=self._facts.keys_at)}")
-        return RefusedError(message, kind)
+            advice = USELESS_KEY.format(where=self._facts.keys_at)
+            return CallAPersonError(f"{message}. {advice}", words)
+        return RefusedError(message, kind, words)
 
     def _pause_left(self) -> float:
         """Seconds left of the pause that the exchange asked for."""
@@ -205,75 +241,13 @@ class Calls:
     def _respect_pause(self) -> None:
         if left := self._pause_left():
             raise TryLaterError(
-                f"{self._name}: asked for a pause, {left:.0f} s of it are left; nothing was sent",
+                f"{self._name}: asked to be left alone until {self._until(left)}; nothing was sent",
                 left,
             )
 
-
-def classify_error(error: Exception, reply: Reply | None, facts: Facts) -> ErrorKind:
-    """What an error of ccxt means: first by the exchange's own code or text, then by its class."""
-    if reply is None:
-        return "lost"
-    text, code = reply.text.lower(), _code(reply, facts)
-    if (
-        reply.status == 451
-        or "restricted location" in text
-        or "block access from your country" in text
-    ):
-        return "location"
-    if reply.status in (418, 429):
-        return "busy"
-    if reply.status >= 500 or (facts.error_code and not code):
-        return "lost"
-    by_text = next((kind for words, kind in facts.texts if words in text), None)
-    return by_text or facts.kinds.get(code) or _by_class(error)
-
-
-def requested_pause(reply: Reply | None) -> float:
-    """Seconds without requests that the exchange asks for; 0 where it asks for none."""
-    if reply is None or reply.status < 400:
-        return 0.0
-    seconds = reply.headers.get("retry-after", "")
-    if seconds.isdecimal():
-        return min(float(seconds), LONGEST_PAUSE)
-    return SHORTEST_BAN if reply.status == 418 else 0.0
-
-
-def _by_class(error: Exception) -> ErrorKind:
-    import ccxt
-
-    kinds: tuple[tuple[type[Exception], ErrorKind], ...] = (
-        (ccxt.OrderNotFound, "missing"),
-        (ccxt.InvalidNonce, "clock"),
-        (ccxt.DDoSProtection, "busy"),
-        (ccxt.RateLimitExceeded, "busy"),
-        (ccxt.AuthenticationError, "key"),  # PermissionDenied and AccountSuspended too
-        (ccxt.InsufficientFunds, "funds"),
-        (ccxt.MarketClosed, "market"),
-        (ccxt.BadSymbol, "market"),
-        (ccxt.OperationFailed, "lost"),
-    )
-    if not isinstance(error, ccxt.BaseError) or type(error) is ccxt.ExchangeError:
-        return "lost"  # unknown to ccxt: mostly a body that the exchange itself would not send
-    return next((kind for error_class, kind in kinds if isinstance(error, error_class)), "other")
-
-
-def _code(reply: Reply, facts: Facts) -> str:
-    content = reply.content()
-    code = str(content.get(facts.error_code, "")) if isinstance(content, dict) else ""
-    return "" if code == "0" else code
-
-
-def _describe(error: Exception, reply: Reply | None) -> str:
-    """What happened, without the address: it may be signed."""
-    if reply is not None:
-        return f"HTTP {reply.status} {' '.join(reply.text[:1000].split())[:160]!r}"
-    cause: BaseException = error
-    while (
-        deeper := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-    ) is not None:
-        cause = deeper
-    return f"{type(error).__name__}, {type(cause).__name__}: {str(cause)[:200]}"
+    def _until(self, seconds: float) -> str:
+        """The hour that is so many seconds away."""
+        return utc_text(self._now() + seconds)
 
 
 def _is_worth_repeating(error: BaseException) -> bool:

@@ -1,16 +1,26 @@
 """The exchange: its sandbox with keys, its public prices without."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from brokers.exchange import responses
-from brokers.exchange.calls import Calls, MissingError
+from brokers.exchange.calls import ArchivedError, Calls, MissingError
 from brokers.exchange.connection import create_exchange, restrict_hosts, set_pace
-from brokers.exchange.errors import CallAPersonError, RefusedError, UnknownOutcomeError
+from brokers.exchange.errors import (
+    CallAPersonError,
+    ExchangeError,
+    RefusedError,
+    UnknownOutcomeError,
+)
+from brokers.exchange.order_responses import (
+    SentOrder,
+    acknowledged_order,
+    archived_order,
+    new_order,
+    same_order,
+)
 from brokers.exchange.rate_limits import RateLimits
 from brokers.exchange.rounding import round_limit, round_size
 from brokers.exchange.sandboxes import ANY, FACTS, facts_of
@@ -73,6 +83,7 @@ class Client:
             set_clock=self._set_clock,
             sleep=sleep,
             now=now,
+            server_now=lambda: now() + self.clock_offset,
             secrets=tuple(keys or ()),
             rate_limits=rate_limits or RateLimits(now),
         )
@@ -88,9 +99,15 @@ class Client:
 
     def server_time(self) -> float:
         """The exchange's time, epoch seconds."""
-        return self._calls.ask(
-            "server time", lambda: responses.parse_server_time(self._exchange.fetch_time())
-        )
+        return self._calls.ask("server time", self._fetch_time)
+
+    def answers(self) -> bool:
+        """Whether the exchange answers at all, asked once."""
+        try:
+            self._calls.send_once("server time", self._fetch_time)
+        except ExchangeError:
+            return False
+        return True
 
     def listings(self, *, reload: bool = False) -> Mapping[str, Listing]:
         """Spot markets by symbol; asked for once unless `reload`."""
@@ -135,12 +152,15 @@ class Client:
     def order(self, client_id: str, symbol: str) -> ExchangeOrder | None:
         """The order of a client id; None only if the exchange reports that there is none.
 
-        Shortly after an order was sent, that report can be wrong.
+        Shortly after an order was sent, that report can be wrong. One that it has archived, which
+        ended long ago with nothing filled, comes without an id, a size and a time.
         """
         try:
             return self._private(
                 f"order {client_id}", partial(self._find, client_id, symbol), symbol
             )
+        except ArchivedError as archived:
+            return archived_order(client_id, symbol, archived.words)
         except MissingError:
             return None
 
@@ -151,6 +171,15 @@ class Client:
             return list(self._read(self._exchange.fetch_open_orders(symbol), symbol))
 
         return self._private(f"open orders of {symbol}", call, symbol)
+
+    def recent_orders(self, symbol: str, wanted: Callable[[str], bool]) -> list[ExchangeOrder]:
+        """The newest orders of `symbol`, ended ones too, whose client id is `wanted`."""
+
+        def call() -> list[ExchangeOrder]:
+            fetch, length = getattr(self._exchange, self._facts.history), self._facts.history_length
+            return list(self._read(fetch(symbol, None, length), symbol, wanted))
+
+        return self._private(f"orders of {symbol}", call, symbol)
 
     def trades(self, order: ExchangeOrder) -> list[Trade]:
         """Executions of one order; they can appear later than the order is reported as filled."""
@@ -193,9 +222,10 @@ class Client:
         def call() -> ExchangeOrder:
             # No price with a market order: for Binance ccxt would turn the size into quote units.
             raw = self._exchange.create_order(symbol, kind, side, size, price, params)
+            sent = SentOrder(client_id, symbol, side, size)
             if self._facts.returns_whole_order:
-                return self._check_new(raw, symbol, side, size, client_id)
-            return self._acknowledge(raw, symbol, side, size, client_id)
+                return new_order(raw, sent, self._facts)
+            return acknowledged_order(raw, sent, self._facts, self._now() + self.clock_offset)
 
         self._need_keys(about)
         try:
@@ -205,62 +235,47 @@ class Client:
                 f"{error}. Ask for the order by its client id before anything else"
             ) from None
 
-    def _check_new(
-        self, raw: Any, symbol: str, side: Side, size: float, client_id: str
-    ) -> ExchangeOrder:
-        """The order in the response to a new one, if it is that order."""
-        order = responses.parse_order(raw, symbol, self._facts)
-        same = (order.client_id, order.side) == (client_id, side)
-        if not same or not math.isclose(order.size, size, rel_tol=1e-9):
-            raise responses.UnusableError(
-                f"another order, {order.side} {order.size:g}, client id {order.client_id}"
-            )
-        return order
-
-    def _acknowledge(
-        self, raw: Any, symbol: str, side: Side, size: float, client_id: str
-    ) -> ExchangeOrder:
-        """A new order of which the response holds the id only."""
-        return ExchangeOrder(
-            id=responses.parse_order_id(raw, client_id, self._facts),
-            client_id=client_id,
-            symbol=symbol,
-            side=side,
-            size=size,
-            filled=0.0,
-            average=math.nan,
-            status="open",
-            time=self._now() + self.clock_offset,
-        )
-
     def cancel(self, order: ExchangeOrder) -> ExchangeOrder:
-        """Cancel an order, and return it as it is then: it may have filled first.
+        """Cancel an order, and return it as it is then: it may have filled first, or be open still.
 
         Raises
         ------
         UnknownOutcomeError
-            It may be cancelled or not, or cannot be found any more.
+            It may be cancelled or not, cannot be found any more, or is open because its
+            cancellation was refused.
 
         """
         about = f"cancel order {order.client_id}"
         self._listing(order.symbol)
         self._need_keys(about)
-        with suppress(MissingError):  # it has ended before
+        refusal = ""
+        try:
             self._calls.send_once(
                 about, lambda: self._exchange.cancel_order(order.id, order.symbol)
             )
+        except (MissingError, RefusedError) as error:  # mostly: it has ended before
+            refusal = error.words or str(error)
         ended = self.order(order.client_id, order.symbol)
         if ended is None:
             raise UnknownOutcomeError(
                 f"{self.id}: {about}: cannot be cancelled and cannot be found; was the sandbox "
                 "reset?"
             )
+        if refusal and ended.status == "open":
+            raise UnknownOutcomeError(
+                f"{self.id}: {about}: was refused ({refusal}) and the order is still open; it is "
+                "tried again later, or cancel it by hand",
+                refusal,
+            )
         return ended
+
+    def _fetch_time(self) -> float:
+        return responses.parse_server_time(self._exchange.fetch_time())
 
     def _set_clock(self) -> float:
         # Measured when the response is here: a time stamp that is early by the way back is accepted
         # within `recv_window`, one that is late is not.
-        self.clock_offset = responses.parse_server_time(self._exchange.fetch_time()) - self._now()
+        self.clock_offset = self._fetch_time() - self._now()
         self._exchange.options["timeDifference"] = round(-self.clock_offset * 1000)
         return self.clock_offset
 
@@ -284,7 +299,7 @@ class Client:
                 if not self._facts.lists:
                     raise
             else:
-                return self._check_id(order, client_id)
+                return same_order(order, client_id)
         params = {self._facts.list_filter: id_} if self._facts.list_filter else {}
         for name in self._facts.lists:
             rows = getattr(self._exchange, name)(symbol, None, LIST_LENGTH, params)
@@ -293,15 +308,13 @@ class Client:
                     return order
         raise MissingError(client_id)
 
-    def _check_id(self, order: ExchangeOrder, client_id: str) -> ExchangeOrder:
-        if order.client_id != client_id:
-            raise responses.UnusableError(f"order {order.client_id!r} in place of {client_id!r}")
-        return order
-
-    def _read(self, orders: Any, symbol: str) -> Iterator[ExchangeOrder]:
+    def _read(
+        self, orders: Any, symbol: str, wanted: Callable[[str], bool] | None = None
+    ) -> Iterator[ExchangeOrder]:
         self._check_rows()
         for order in orders:
-            yield responses.parse_order(order, symbol, self._facts)
+            if wanted is None or wanted(responses.parse_client_id(order, self._facts)):
+                yield responses.parse_order(order, symbol, self._facts)
 
     def _check_rows(self) -> None:
         if not isinstance(responses.value_at(self._content(), self._facts.rows), list):

@@ -10,25 +10,34 @@ ExchangeError              the exchange cannot be used as asked
 
 from typing import Literal
 
-Refusal = Literal["funds", "limits", "duplicate", "market", "other"]
+from brokers.errors import RetryLaterError
+
+Refusal = Literal["funds", "limits", "depth", "duplicate", "market", "other"]
 
 
 class ExchangeError(Exception):
-    """The exchange cannot be used as asked: which one, what it said, what to do. Exit code 4."""
+    """The exchange cannot be used as asked: which one, what it said, what to do. Exit code 4.
+
+    `words` are the exchange's own, "" where it said nothing.
+    """
+
+    def __init__(self, message: str, words: str = "") -> None:
+        super().__init__(message)
+        self.words = words
 
 
-class TryLaterError(ExchangeError):
+class TryLaterError(RetryLaterError, ExchangeError):
     """No usable response to a request that changes nothing: skip this cycle, repeat it in the next.
 
     `wait` is how many seconds the exchange asks for without requests (0: it did not say).
     """
 
-    def __init__(self, message: str, wait: float = 0.0) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, wait: float = 0.0, words: str = "") -> None:
+        super().__init__(message, words)
         self.wait = wait
 
 
-class UnknownOutcomeError(ExchangeError):
+class UnknownOutcomeError(RetryLaterError, ExchangeError):
     """An order was sent and no usable response came: it may exist or not.
 
     Look for it by its client id; never send it again before that.
@@ -38,12 +47,13 @@ class UnknownOutcomeError(ExchangeError):
 class RefusedError(ExchangeError):
     """The exchange refused this one order, which therefore does not exist; other orders may go on.
 
-    `why`: "funds" too little; "limits" step, minimum or price filter; "duplicate" an order of that
-    client id exists; "market" not tradable now; "other".
+    `why`: "funds" too little; "limits" step, minimum or price filter; "depth" nobody on the other
+    side of the book; "duplicate" an order of that client id exists; "market" not tradable now;
+    "other".
     """
 
-    def __init__(self, message: str, why: Refusal) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, why: Refusal, words: str = "") -> None:
+        super().__init__(message, words)
         self.why = why
 
 

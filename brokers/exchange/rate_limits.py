@@ -24,7 +24,7 @@ class RateLimits:
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         """`now` is the clock, epoch seconds."""
-        self._now = now
+        self.now = now
         self._pauses: dict[str, tuple[float, float]] = {}  # from, until
         self._save: Callable[[str], None] | None = None
 
@@ -40,7 +40,7 @@ class RateLimits:
 
     def pause(self, name: str, seconds: float) -> None:
         """Send nothing to `name` for `seconds` from now on."""
-        start = self._now()
+        start = self.now()
         self._pauses[name] = (start, start + seconds)
         if self._save is not None:
             self._save(json.dumps(self._pauses))
@@ -48,6 +48,6 @@ class RateLimits:
     def seconds_left(self, name: str) -> float:
         """Seconds left of the pause that `name` has asked for."""
         start, end = self._pauses.get(name, (0.0, 0.0))
-        now = self._now()
+        now = self.now()
         # A clock that was set back must not make the pause longer.
         return end - now if start <= now < end else 0.0

@@ -26,6 +26,7 @@ TOLERANCE = 1e-9  # relative; what is lost on the way from decimals to floats
 
 STATUSES: Mapping[str, Status] = {
     "open": "open",
+    "PENDING_NEW": "open",  # Binance's word for the second order of a list, which ccxt passes on
     "canceling": "open",
     "closed": "filled",
     "canceled": "cancelled",
@@ -122,18 +123,30 @@ def parse_order(order: Any, symbol: str, facts: Facts) -> ExchangeOrder:
         raise UnusableError(f"an order of unknown status {order.get('status')!r}")
     if status == "filled" and filled < size * (1 - TOLERANCE):
         status = "expired"  # Bybit and Gate report an order as closed when its rest has expired
-    client_id = str(order.get("clientOrderId") or "").removeprefix(facts.id_prefix)
     return ExchangeOrder(
-        _name(order, "id"),
-        client_id,
-        symbol,
-        _side(order),
-        size,
-        filled,
-        average,
-        status,
-        _time(order),
+        id=_name(order, "id"),
+        client_id=parse_client_id(order, facts),
+        symbol=symbol,
+        side=_side(order),
+        size=size,
+        filled=filled,
+        average=average,
+        status=status,
+        time=_time(order),
+        words=_end_in_words(order, facts) if status in ("expired", "refused") else "",
     )
+
+
+def _end_in_words(order: Any, facts: Facts) -> str:
+    """How and why an order ended, in the exchange's own words, as in "EXPIRED_IN_MATCH"."""
+    raw = _member(order, "info")
+    words = (raw.get(name) for name in facts.end_fields)
+    return ", ".join(str(word) for word in words if word)
+
+
+def parse_client_id(order: Any, facts: Facts) -> str:
+    """An order's client id without the exchange's prefix; "" for none."""
+    return str(_member(order, "clientOrderId") or "").removeprefix(facts.id_prefix)
 
 
 def parse_order_id(order: Any, client_id: str, facts: Facts) -> str:
@@ -189,15 +202,29 @@ def _listing(market: Mapping[str, Any]) -> Listing | None:
         return None
     precision, limits = market.get("precision") or {}, market.get("limits") or {}
     least = ((limits.get(name) or {}).get("min") for name in ("amount", "cost"))
+    # "market" is the lot of a market order.
+    most = ((limits.get(name) or {}).get("max") for name in ("amount", "market", "cost"))
     try:
-        step, tick, size, notional = (
+        step, tick, min_size, min_notional = (
             0.0 if rule is None else _size(rule, "a rule")
             for rule in (precision.get("amount"), precision.get("price"), *least)
+        )
+        lot, market_lot, max_notional = (
+            _size(rule, "a rule") if rule else math.inf for rule in most
         )
     except UnusableError:
         return None
     return Listing(
-        symbol, base, quote, market.get("active") is not False, step, size, notional, tick
+        symbol=symbol,
+        base=base,
+        quote=quote,
+        active=market.get("active") is not False,
+        step=step,
+        min_size=min_size,
+        min_notional=min_notional,
+        tick=tick,
+        max_size=min(lot, market_lot),
+        max_notional=max_notional,
     )
 
 

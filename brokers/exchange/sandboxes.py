@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from brokers.exchange.errors import CallAPersonError, Refusal
 
 Unsettled = Literal["lost", "busy", "clock"]
-ErrorKind = Refusal | Unsettled | Literal["missing", "key", "location"]
+ErrorKind = Refusal | Unsettled | Literal["missing", "archived", "key", "location", "setup"]
 BodyPath = tuple[str | int, ...]  # members and positions that lead into a body
 
 
@@ -15,8 +15,9 @@ class Facts(NamedTuple):
 
     `kinds` and `texts` classify an error, by its code and by words in its body (lower case), where
     ccxt's class misleads: "lost" it may have been executed or not, "busy" come back later, "clock"
-    our time is off, "missing" no such order (any more), "key" the key does not work, "location" not
-    served from here, else why an order is refused.
+    our time is off, "missing" no such order (any more), "archived" one that ended long ago with
+    nothing filled, "key" the key does not work, "location" not served from here, else why an order
+    is refused.
     """
 
     sandbox_hosts: frozenset[str] = frozenset()
@@ -24,17 +25,21 @@ class Facts(NamedTuple):
     keys_at: str = ""  # where a person makes keys for the sandbox
     options: Mapping[str, Any] = {}  # of ccxt
     error_code: str = ""  # the member of a body that holds an error's code
+    error_text: str = ""  # and the one that holds its words
     kinds: Mapping[str, ErrorKind] = {}
     texts: tuple[tuple[str, ErrorKind], ...] = ()
     id_prefix: str = ""  # stands before a client id at the exchange
     takes_client_id: bool = True  # an order can be fetched by its client id
     lists: tuple[str, ...] = ()  # ccxt's lists in which to look for an order that cannot
     list_filter: str = ""  # parameter that narrows such a list to one client id
+    history: str = "fetch_orders"  # ccxt's list of ended orders, newest first or last
+    history_length: int = 1000  # the most it gives at once
     returns_whole_order: bool = True  # the response to a new order has its fills, not only its id
     quote_buys: bool = False  # the size of a market buy is quote units
     account: BodyPath = ()  # the list of coins in the body of an account
     account_fields: tuple[str, ...] = ()  # what each of them must have
     order_fields: tuple[str, ...] = ()  # what an order must have, else ccxt fills in a zero
+    end_fields: tuple[str, ...] = ("status",)  # what says how and why an order ended
     rows: BodyPath = ()  # the list in the body of a response that is a list
     bids: BodyPath = ("bids",)
     asks: BodyPath = ("asks",)
@@ -53,29 +58,31 @@ FACTS = {
             "createOrder": {"quoteOrderQty": False},  # the size is coins, always
         },
         error_code="code",
+        error_text="msg",
+        # Checked against the list of error codes in Binance's API documentation of July 2026, for
+        # the calls made here; of the rest ccxt's class says what it means.
         kinds={
-            "-1000": "lost",  # unknown error while processing
-            "-1001": "lost",  # internal error
-            "-1006": "lost",  # "execution status unknown"
-            "-1007": "lost",  # the same
-            "-1008": "lost",  # overloaded
-            "-1010": "lost",  # the matching engine's error; a refusal is recognised by its text
-            "-1013": "limits",  # a filter, or a size or price that cannot be one
-            "-1021": "clock",  # said before an order is looked at
-            "-1111": "limits",  # too many decimals
-            "-1112": "market",  # nobody on the other side of the book
+            "-1013": "limits",  # BadRequest: a filter, or a size or price that cannot be one
+            "-1016": "lost",  # BadRequest: the service is shutting down
+            "-1111": "limits",  # BadRequest: too many decimals
+            "-1112": "depth",  # OperationFailed: nobody on the other side of the book
             "-2015": "key",  # ccxt calls it a rate limit once a call has succeeded
+            "-2016": "lost",  # OperationRejected: no price of that coin now
+            "-2026": "archived",  # InvalidOrder
         },
         texts=(
             ("duplicate order sent", "duplicate"),  # -2010, a plain InvalidOrder in ccxt
-            ("insufficient balance", "funds"),
-            ("market is closed", "market"),  # -1013 or -2010
+            ("market is closed", "market"),  # -1013 too
+            # Refusals of -2010 for one market, whose words ccxt has wrong.
             ("this action is disabled", "market"),
             ("permitted for this account", "market"),
             ("restricted for this account", "market"),
             ("filter failure", "limits"),
-            ("may not place or cancel orders", "key"),
-            ("rest api trading is not enabled", "key"),
+            ("price * qty is zero or less", "limits"),
+            # -2011, OrderNotFound in ccxt: a cancellation refused although the order is there.
+            ("cancel restrictions", "other"),
+            ("cancel order is invalid", "other"),
+            ("would change no state", "other"),
         ),
         account=("balances",),
         account_fields=("asset", "free", "locked"),
@@ -104,6 +111,7 @@ FACTS = {
             "unifiedMarginStatus": 6,
         },
         error_code="retCode",
+        error_text="retMsg",
         kinds={
             "10000": "lost",  # server timeout
             "10002": "clock",
@@ -141,6 +149,8 @@ FACTS = {
         takes_client_id=False,  # of a unified account ccxt fetches by the exchange's id only
         lists=("fetch_open_orders", "fetch_canceled_and_closed_orders"),
         list_filter="orderLinkId",
+        history="fetch_canceled_and_closed_orders",  # of the last seven days
+        history_length=50,
         returns_whole_order=False,
         account=("result", "list", 0, "coin"),
         account_fields=("coin", "walletBalance"),
@@ -153,6 +163,7 @@ FACTS = {
             "cumExecQty",
             "cumExecValue",
         ),
+        end_fields=("orderStatus", "rejectReason"),
         rows=("result", "list"),
         bids=("result", "b"),
         asks=("result", "a"),
@@ -168,6 +179,7 @@ FACTS = {
             "unifiedAccount": False,
         },
         error_code="label",
+        error_text="message",
         kinds={
             "AMOUNT_TOO_LITTLE": "limits",
             "AMOUNT_TOO_MUCH": "limits",
@@ -185,9 +197,12 @@ FACTS = {
         id_prefix="t-",  # ccxt adds it itself, but not to an id that happens to begin with a t
         # A closed order can be fetched by its client id for an hour only.
         lists=("fetch_closed_orders",),
+        history="fetch_closed_orders",
+        history_length=100,
         quote_buys=True,
         account_fields=("currency", "available", "locked"),
         order_fields=("id", "currency_pair", "side", "status", "amount", "left", "filled_total"),
+        end_fields=("status", "finish_as"),
     ),
 }
 ANY = Facts()  # an exchange asked for public prices only

@@ -1,15 +1,18 @@
 """The only network access of the exchange client: listed hosts only, in bounded time."""
 
 import json
+import socket
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from threading import Thread
+from threading import Thread, local
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from requests import PreparedRequest, ReadTimeout, Response, TooManyRedirects
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
 
 from brokers.errors import SafetyError
 
@@ -34,11 +37,37 @@ class Reply(NamedTuple):
             return None
 
 
+_this_thread = local()  # `used`: the connections of the request that it makes
+
+
+class _Connection(HTTPSConnection):
+    """A connection that the thread which uses it knows, so that another can end its wait."""
+
+    def connect(self) -> None:
+        _this_thread.__dict__.setdefault("used", []).append(self)
+        super().connect()
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        _this_thread.__dict__.setdefault("used", []).append(self)
+        super().request(*arguments, **options)
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+def _follow_connections(manager: Any) -> None:
+    """Let the connections of a pool manager be known to their threads; SOCKS has its own kind."""
+    if manager.pool_classes_by_scheme["https"] is HTTPSConnectionPool:
+        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _Pool}
+
+
 class Transport(HTTPAdapter):
     """Sends requests to `hosts` over https; without `keys` only GET requests that are not signed.
 
     A whole response, from the look-up of the host's name to the last byte, takes `total` seconds at
-    most. A signed request never follows a redirect. `sent` and `reply` are of the newest request.
+    most; then its connection is shut down, whatever it is doing. A redirect is followed by no
+    signed request, and by others to `hosts` only. `sent` and `reply` are of the newest request.
     """
 
     def __init__(self, name: str, hosts: Collection[str], *, keys: bool, total: float) -> None:
@@ -64,40 +93,62 @@ class Transport(HTTPAdapter):
         """
         self._check_allowed(request)
         self.sent, self.reply = True, None
-        begun: list[Response] = []
 
         def read_whole() -> Response:
             response = HTTPAdapter.send(self, request, *arguments, **options | {"stream": True})
-            begun.append(response)
             _ = response.content
             return response
 
-        response = self._read_in_time(read_whole, begun)
+        response = self._read_in_time(read_whole)
         headers = {name.lower(): value for name, value in response.headers.items()}
         text = response.content.decode(errors="replace")
         self.reply = Reply(response.status_code, headers, text)
-        if response.is_redirect and _is_signed(request):
-            raise TooManyRedirects(
-                f"{response.status_code}: a signed request does not follow a redirect"
-            )
+        if response.is_redirect and (_is_signed(request) or not self._leads_on(response)):
+            raise TooManyRedirects(f"{response.status_code}: the redirect is not followed")
         return response
 
-    def _read_in_time(self, read_whole: Callable[[], Response], begun: list[Response]) -> Response:
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Let all connections be of the kind that can be shut down."""
+        super().init_poolmanager(*arguments, **options)
+        _follow_connections(self.poolmanager)
+
+    def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+        """The pool of a proxy, whose connections can be shut down too."""
+        manager = super().proxy_manager_for(*arguments, **options)
+        _follow_connections(manager)
+        return manager
+
+    def _read_in_time(self, read_whole: Callable[[], Response]) -> Response:
+        used: list[HTTPSConnection] = []
+
+        def read() -> Response:
+            _this_thread.used = used
+            return read_whole()
+
         with suppress(TimeoutError):
-            return call_within(self._total, read_whole)
-        for response in begun:
+            return call_within(self._total, read)
+        for connection in used:
             with suppress(Exception):  # it may end by itself at this moment
-                response.raw.shutdown()
+                # Not the TLS socket's own method, which takes the session away from a reading one.
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
         self.close()  # the connection is not used again
         raise ReadTimeout(f"no complete response within {self._total:g} s")
 
+    def _leads_on(self, response: Response) -> bool:
+        """Whether a redirect leads to a host of the list."""
+        target = urljoin(response.url, response.headers.get("location", ""))
+        return self._is_listed(urlsplit(target))
+
+    def _is_listed(self, address: SplitResult) -> bool:
+        return (
+            address.scheme == "https"
+            and address.hostname in self._hosts
+            and address.port in (None, 443)
+        )
+
     def _check_allowed(self, request: PreparedRequest) -> None:
         address = urlsplit(request.url or "")
-        if (
-            address.scheme != "https"
-            or address.hostname not in self._hosts
-            or address.port not in (None, 443)
-        ):
+        if not self._is_listed(address):
             kind = "the sandbox" if self._keys else "public prices"
             raise SafetyError(
                 f"{self._name}: stopped a request to {address.scheme}://{address.hostname}: this "

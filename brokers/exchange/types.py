@@ -1,7 +1,8 @@
 """What an exchange reports, checked and in plain types."""
 
+import math
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 Side = Literal["buy", "sell"]
 Status = Literal["open", "filled", "cancelled", "expired", "refused"]
@@ -10,7 +11,8 @@ Status = Literal["open", "filled", "cancelled", "expired", "refused"]
 class Listing(NamedTuple):
     """One spot market.
 
-    `step` and `min_size` are coin units, `tick` and `min_notional` quote units; 0: no such rule.
+    `step`, `min_size` and `max_size` are coin units, `tick`, `min_notional` and `max_notional`
+    quote units; 0, or infinity for the largest: no such rule.
     """
 
     symbol: str
@@ -21,6 +23,23 @@ class Listing(NamedTuple):
     min_size: float
     min_notional: float
     tick: float
+    max_size: float = math.inf
+    max_notional: float = math.inf
+
+    @classmethod
+    def unlisted(cls, symbol: str) -> Self:
+        """The market `symbol` where it is not traded."""
+        base, _, quote = symbol.partition("/")
+        return cls(
+            symbol=symbol,
+            base=base,
+            quote=quote,
+            active=False,
+            step=0.0,
+            min_size=0.0,
+            min_notional=0.0,
+            tick=0.0,
+        )
 
 
 class Balances(NamedTuple):
@@ -34,7 +53,8 @@ class ExchangeOrder(NamedTuple):
     """An order as the exchange reports it.
 
     `size` and `filled` are positive coin units; `average` is the mean fill price in quote units,
-    NaN before the first fill; `time` is epoch seconds.
+    NaN before the first fill; `time` is epoch seconds. `words` are the exchange's own for the end
+    of an order that expired or was refused, "" otherwise.
     """
 
     id: str
@@ -46,6 +66,7 @@ class ExchangeOrder(NamedTuple):
     average: float
     status: Status
     time: float
+    words: str = ""
 
 
 class Trade(NamedTuple):

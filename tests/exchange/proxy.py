@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 
     `missing` bytes are announced and never come. `drop` closes the connection without a byte;
     `stall` sends none until the client gives up. `delay` is seconds before the first byte, `pace`
-    seconds before each byte of the body.
+    seconds before each byte of the body, `head_pace` before each byte of the headers.
     """
 
     status: int = 200
@@ -62,6 +62,7 @@ class Answer(NamedTuple):
     stall: bool = False
     delay: float = 0.0
     pace: float = 0.0
+    head_pace: float = 0.0
 
 
 DROPPED = Answer(drop=True)
@@ -264,18 +265,22 @@ class _Tunnelled(_Quiet):
             self.send_header(name, value)
         if answer.missing:
             self.close_connection = True
+        if answer.head_pace:
+            head = b"".join(self._headers_buffer)  # type: ignore[attr-defined]
+            self._headers_buffer: list[bytes] = []
+            self._trickle(head, answer.head_pace)
         self.end_headers()
         if answer.pace:
-            self._trickle(answer)
+            self._trickle(answer.body, answer.pace)
         else:
             self.wfile.write(answer.body)
 
-    def _trickle(self, answer: Answer) -> None:
-        for position in range(len(answer.body)):
+    def _trickle(self, data: bytes, pace: float) -> None:
+        for position in range(len(data)):
             self.wfile.flush()
-            if self.server.internet.stopped.wait(answer.pace):
+            if self.server.internet.stopped.wait(pace):
                 break
-            self.wfile.write(answer.body[position : position + 1])
+            self.wfile.write(data[position : position + 1])
 
     def _wait_for_leave(self) -> None:
         self.connection.settimeout(GIVE_UP)

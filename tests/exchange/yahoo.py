@@ -27,14 +27,15 @@ class YahooSite:
     `frames` have one row a date (naive midnight) and the columns open, high, low, close, adj_close,
     volume; a symbol of the form COIN-USD has UTC days, any other has sessions of New York. Rows
     whose session or day has begun by `now()` are shown; one in progress is stamped now, as Yahoo
-    does. `faults` are answered to the next charts asked for, `always` to every one, `for_symbol` to
-    those of a symbol.
+    does. With `ignores_end` rows after the end that was asked for are sent too. `faults` are
+    answered to the next charts asked for, `always` to every one, `for_symbol` to those of a symbol.
     """
 
     def __init__(
         self, frames: Mapping[str, pd.DataFrame], now: Callable[[], float] = time.time
     ) -> None:
         self.frames, self.now = dict(frames), now
+        self.ignores_end = False
         self.faults: list[Answer] = []
         self.always: Answer | None = None
         self.for_symbol: dict[str, Answer] = {}
@@ -86,7 +87,9 @@ class YahooSite:
             for begins, ends, row in self._stamped(symbol, zone)
             if begins <= now
         )
-        return [(stamp, row) for stamp, _, row in bars if first <= stamp <= last]
+        return [
+            (stamp, row) for stamp, _, row in bars if first <= stamp <= last or self.ignores_end
+        ]
 
     def _stamped(self, symbol: str, zone: ZoneInfo) -> list[Bar]:
         """Every row's bar; worked out once for a frame."""

@@ -64,6 +64,8 @@ def test_markets_have_their_rules(client: Client) -> None:
         min_size=1e-05,
         min_notional=5.0,
         tick=0.01,
+        max_size=900_000.0,  # of a market order, which is less than that of any order
+        max_notional=9_000_000.0,
     )
 
 
@@ -432,6 +434,83 @@ def test_a_ban_of_unknown_length_is_taken_for_two_minutes(
     assert caught.value.wait == 120.0
 
 
+SIX_HOURS = 6 * 3600
+BANNED = (
+    "Way too much request weight used; IP banned until {until}. Please use WebSocket Streams for "
+    "live updates to avoid bans."
+)
+
+
+@pytest.mark.parametrize("status", [418, 429, 403])
+def test_the_end_of_a_ban_is_read_from_the_text_too(
+    client: Client, venue: BinanceVenue, network: Internet, clock: SimulatedClock, status: int
+) -> None:
+    client.listings()
+    until = int(NOW + SIX_HOURS) * 1000
+    venue.faults.add(
+        lambda *_: refusal(-1003, BANNED.format(until=until), status), "GET", "account"
+    )
+    with pytest.raises(TryLaterError) as caught:
+        client.balances()
+    assert caught.value.wait == pytest.approx(SIX_HOURS, abs=1.0)
+    # 1,800,000,000 seconds are 2027-01-15 08:00 UTC.
+    assert "IP banned until 2027-01-15 14:00 UTC" in str(caught.value)
+    assert "not before 2027-01-15 1" in str(caught.value)
+    assert str(until) not in str(caught.value) + caught.value.words
+    sent = len(network.asked)
+    clock.sleep(SIX_HOURS - 10.0)
+    with pytest.raises(TryLaterError, match="left alone until 2027-01-15 1"):
+        client.balances()
+    assert len(network.asked) == sent
+    clock.sleep(10.0)
+    assert client.balances().total["BTC"] == 1.0
+
+
+def test_the_longer_of_header_and_text_holds(client: Client, venue: BinanceVenue) -> None:
+    client.listings()
+    text = BANNED.format(until=int(NOW + SIX_HOURS) * 1000)
+    answer = refusal(-1003, text, 418)
+    headers = (*answer.headers, ("Retry-After", "120"))
+    venue.faults.add(lambda *_: answer._replace(headers=headers), "GET", "account")
+    with pytest.raises(TryLaterError) as caught:
+        client.balances()
+    assert caught.value.wait == pytest.approx(SIX_HOURS, abs=1.0)
+
+
+def test_a_ban_that_is_over_by_the_exchanges_clock_is_a_short_one(
+    client: Client, venue: BinanceVenue
+) -> None:
+    """Its time counts: ours is an hour behind."""
+    venue.clock_offset = 3600.0
+    client.sync_clock()
+    client.listings()
+    text = BANNED.format(until=int(NOW + 3600.0 + 600.0) * 1000)
+    venue.faults.add(lambda *_: refusal(-1003, text, 418), "GET", "account")
+    with pytest.raises(TryLaterError) as caught:
+        client.balances()
+    assert caught.value.wait == pytest.approx(600.0, abs=2.0)
+
+
+def test_a_date_as_retry_after_is_read(client: Client, venue: BinanceVenue) -> None:
+    client.listings()
+    header = ("Retry-After", "Fri, 15 Jan 2027 08:10:00 GMT")
+    venue.faults.add(lambda *_: Answer(429, b"{}", (header,)), "GET", "account")
+    with pytest.raises(TryLaterError) as caught:
+        client.balances()
+    assert caught.value.wait == pytest.approx(600.0, abs=2.0)
+
+
+def test_the_interval_of_a_limit_is_waited_for(
+    client: Client, venue: BinanceVenue, clock: SimulatedClock
+) -> None:
+    client.listings()
+    text = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
+    rule = venue.faults.add(lambda *_: refusal(-1003, text, 429), "GET", "account")
+    began = clock.now()
+    assert client.balances().total["BTC"] == 1.0
+    assert clock.now() - began >= 60.0 and len(rule.met) == 1
+
+
 def test_a_clock_set_back_does_not_prolong_a_pause(
     client: Client, venue: BinanceVenue, clock: SimulatedClock
 ) -> None:
@@ -558,7 +637,7 @@ def test_a_refused_order_says_why(
         (-2010, "This symbol is not permitted for this account.", "market"),
         (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE", "limits"),
         (-1013, "Invalid quantity.", "limits"),
-        (-1112, "No orders on book for symbol.", "market"),
+        (-1112, "No orders on book for symbol.", "depth"),
         (-2010, "Stop price would trigger immediately.", "other"),
         (-1102, "Mandatory parameter 'side' was not sent, was empty/null, or malformed.", "other"),
     ],
@@ -592,6 +671,66 @@ def test_what_binance_itself_does_not_know_is_no_refusal_whatever_its_status(
     venue.faults.add(lambda *_: refusal(code, "Execution status unknown.", 400), "POST", "order")
     with pytest.raises(UnknownOutcomeError):
         client.place(BTC, "buy", 0.5, ID)
+
+
+def test_a_refusal_keeps_the_words_of_the_exchange(client: Client, venue: BinanceVenue) -> None:
+    venue.faults.add("market_closed", "POST", "order")
+    with pytest.raises(RefusedError) as caught:
+        client.place(BTC, "buy", 0.5, ID)
+    assert caught.value.words == "-1013: Market is closed."
+    venue.faults.add("too_many_orders", "POST", "order")
+    with pytest.raises(TryLaterError) as turned_away:
+        client.place(BTC, "buy", 0.5, ID)
+    limit = "Too many new orders; current limit is 50 orders per 10 SECOND."
+    assert turned_away.value.words == f"-1015: {limit}"
+
+
+def test_a_refusal_of_our_own_has_no_words_of_the_exchange(client: Client) -> None:
+    with pytest.raises(RefusedError) as caught:
+        client.place(BTC, "sell", 0.000009, ID)
+    assert caught.value.words == ""
+
+
+def test_an_archived_order_has_ended_with_nothing_filled(
+    client: Client, venue: BinanceVenue
+) -> None:
+    text = (
+        "Order was canceled or expired with no executed qty over 90 days ago and has been archived."
+    )
+    venue.faults.add(lambda *_: refusal(-2026, text), "GET", "order")
+    order = client.order(ID, BTC)
+    assert order is not None and (order.status, order.filled) == ("expired", 0.0)
+    assert order.words == f"-2026: {text}"
+
+
+def test_an_order_that_would_have_traded_with_another_of_ours_has_expired(
+    client: Client, venue: BinanceVenue
+) -> None:
+    venue.person.buy("BTCUSDT", "0.25", type="LIMIT", price="90", timeInForce="GTC")
+    venue.matching.close(venue.orders[0], "EXPIRED_IN_MATCH")
+    order = client.order(venue.orders[0].client_id, BTC)
+    assert order is not None
+    assert (order.status, order.words) == ("expired", "EXPIRED_IN_MATCH")
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        (-2011, "Unknown order sent."),
+        (-2011, "Order was not canceled due to cancel restrictions."),
+        (-2010, "Market is closed."),
+    ],
+)
+def test_an_order_whose_cancellation_is_refused_is_still_open(
+    client: Client, venue: BinanceVenue, network: Internet, code: int, text: str
+) -> None:
+    venue.person.buy("BTCUSDT", "0.25", type="LIMIT", price="90", timeInForce="GTC")
+    (found,) = client.open_orders(BTC)
+    venue.faults.add(lambda *_: refusal(code, text), "DELETE", "order")
+    with pytest.raises(UnknownOutcomeError, match="still open") as caught:
+        client.cancel(found)
+    assert caught.value.words == f"{code}: {text}"
+    assert network.counts[TESTNET, "DELETE", "/api/v3/order"] == 1
 
 
 def test_an_order_that_spends_too_much_is_refused_for_its_funds(client: Client) -> None:
@@ -629,6 +768,28 @@ def test_a_lost_cancel_has_an_unknown_outcome(
 
 
 # What only a person can mend.
+
+
+def test_a_socks_proxy_without_its_package_is_refused_at_once(
+    client: Client, network: Internet, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "socks5h://user:password@127.0.0.1:9050")
+    began = clock.now()
+    with pytest.raises(CallAPersonError, match=r"SOCKS proxy.*pip install pysocks") as caught:
+        client.listings()
+    assert clock.now() == began and "password" not in str(caught.value)
+
+
+def test_a_proxy_without_a_host_is_refused_at_once(
+    client: Client, clock: SimulatedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, "http://")
+    began = clock.now()
+    with pytest.raises(CallAPersonError, match="check the address of the proxy"):
+        client.listings()
+    assert clock.now() == began
 
 
 @pytest.mark.parametrize("after_a_good_call", [False, True])

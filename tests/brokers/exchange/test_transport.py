@@ -106,9 +106,11 @@ def test_an_unsigned_question_is_sent_on_within_the_list_only(
 ) -> None:
     venue.faults.add(redirect(f"https://{TESTNET}/api/v3/time"), "GET", "time", host=TESTNET)
     assert client.server_time() > 0
-    venue.faults.add(redirect("https://portal.example/login"), "GET", "time", times=2)
+    venue.faults.add(redirect("https://portal.example/login"), "GET", "time", times=8)
     for reader in (client, connect(keys=None)):
-        with pytest.raises(SafetyError, match=r"https://portal\.example"):
+        with pytest.raises(
+            TryLaterError, match=r"a redirection to portal\.example, which is not followed"
+        ):
             reader.server_time()
     assert "portal.example" not in network.hosts()
 
@@ -137,6 +139,30 @@ def test_a_response_that_trickles_is_not_waited_for(hasty: Client, venue: Binanc
     for thread in set(threading.enumerate()) - before:
         if thread.name == "request":
             thread.join(60.0)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("where", ["in the headers", "in the body"])
+def test_nothing_is_left_of_a_response_that_is_given_up(
+    hasty: Client, venue: BinanceVenue, network: Internet, where: str
+) -> None:
+    """A byte comes before each timeout, for a quarter of an hour."""
+    before = set(threading.enumerate())
+    paces = {"head_pace": 0.5} if where == "in the headers" else {"pace": 0.5}
+    padding = (("X-Padding", "x" * 2000),)
+
+    def dripping(venue: BinanceVenue, asked: object, execute: Callable[..., Answer]) -> Answer:
+        answer = execute()
+        return answer._replace(
+            headers=(*answer.headers, *padding), body=answer.body + b" " * 2000, **paces
+        )
+
+    rule = venue.faults.add(dripping, "GET", "account")
+    assert hasty.balances().total["BTC"] == 1.0
+    assert len(rule.met) == 1
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "request":
+            thread.join(30.0)
             assert not thread.is_alive()
 
 
