@@ -26,3 +26,14 @@ def walk_book(
         return 0.0, 0.0
     # One level has one price: dividing what was multiplied would move its last digit.
     return filled, levels[0][0] if filled <= levels[0][1] else value / filled
+
+
+def levels_beyond(levels: Levels, size: float) -> Levels:
+    """What is left of `levels` when `size` coin units have been taken of them."""
+    left = []
+    for price, available in levels:
+        taken = min(available, size)
+        size -= taken
+        if available > taken:
+            left.append((price, available - taken))
+    return left

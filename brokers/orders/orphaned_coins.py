@@ -3,20 +3,20 @@
 Nobody would sell them, and their value would look like a loss.
 """
 
-import json
 from collections.abc import Collection
 
 from brokers.errors import SafetyError
 from brokers.journal.journal import Journal
-from brokers.orders.ledger import BASELINE, BEGUN, SNAPSHOT
+from brokers.journal.reader import JournalReader
+from brokers.orders.holdings import DUST, current_holdings
+from config.settings import Settings
 
-DUST = 5.0  # quote units; what fees and steps leave behind
 
+def refuse_orphaned_coins(journal: Journal, settings: Settings) -> None:
+    """Check that `settings` name every coin the account holds or has an unsettled order in.
 
-def refuse_orphaned_coins(journal: Journal, coins: Collection[str]) -> None:
-    """Check that every coin the account holds, or has an unsettled order in, is one of `coins`.
-
-    It holds what was bought and not sold: by us, or by somebody else if a session has seen it.
+    It holds what was bought and not sold: by us, or by somebody else if a session has seen it. A
+    coin that a person has said is gone is taken out at the start.
 
     Raises
     ------
@@ -24,16 +24,16 @@ def refuse_orphaned_coins(journal: Journal, coins: Collection[str]) -> None:
         It is not: the message says which and how much.
 
     """
-    held = {coin: units for coin, units in _held(journal).items() if coin not in coins}
-    if held:
+    coins = {coin.name for coin in settings.coins}
+    if held := _held(journal, coins | settings.paper.gone.keys()):
         listed = ", ".join(f"{units:g} {coin}" for coin, units in held.items())
         raise SafetyError(
             f"the account holds {listed}, which no [[coins]] table names any more. Add it again, "
-            "if with a small weight, until it is sold. If you have sold it yourself, add it for one"
-            " bar after `halt`: that session sees it and buys nothing. Or start a new account with "
-            "another journal.folder"
+            "if with a small weight, until it is sold. If the exchange trades it no more, or you "
+            'have sold it yourself, set paper.gone: "loss" (worth nothing) or "last-price" (taken '
+            "out at its last price). Or start a new account with another journal.folder"
         )
-    if unsettled := sorted({intent.symbol for intent in journal.unfinished_intents()} - set(coins)):
+    if unsettled := sorted({intent.symbol for intent in journal.unfinished_intents()} - coins):
         raise SafetyError(
             f"an order in {', '.join(unsettled)} is not settled, and no [[coins]] table names that "
             "coin any more. Add it again for one session, which settles the order, or start a new "
@@ -41,13 +41,13 @@ def refuse_orphaned_coins(journal: Journal, coins: Collection[str]) -> None:
         )
 
 
-def _held(journal: Journal) -> dict[str, float]:
-    """Units by coin that are worth more than `DUST` at their last fill."""
-    untraded, baseline = (json.loads(journal.get(key) or "{}") for key in (SNAPSHOT, BASELINE))
-    units = {coin: left - baseline.get(coin, 0.0) for coin, left in untraded.items()}
-    prices: dict[str, float] = {}
-    for row in journal.fills(float(journal.get(BEGUN) or 0.0)):
-        in_coin = row.fee if row.fee_coin == row.symbol else 0.0
-        units[row.symbol] = units.get(row.symbol, 0.0) + row.size - in_coin
-        prices[row.symbol] = row.price
-    return {coin: units[coin] for coin in prices if units[coin] * prices[coin] > DUST}
+def _held(journal: JournalReader, named: Collection[str]) -> dict[str, float]:
+    """Units by coin of those beside `named` that are worth more than `DUST`."""
+    holdings = current_holdings(journal, {}, "")
+    if holdings is None:
+        return {}
+    return {
+        coin: units
+        for coin, units in holdings.units.items()
+        if coin not in named and holdings.worth(coin) > DUST
+    }

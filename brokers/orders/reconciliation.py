@@ -9,9 +9,12 @@ from brokers.journal.client_ids import is_ours
 from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.records import OrderRow
-from brokers.orders.ledger import BEGUN, Ledger, Movement
+from brokers.orders.attribution import Movement
+from brokers.orders.balances import BEGUN
+from brokers.orders.ledger import Ledger
 from brokers.orders.nav import NetAssetValue
-from brokers.orders.submission import OrderSubmission
+from brokers.orders.own_movements import OwnMovements
+from brokers.orders.submission import ENDED, OrderSubmission
 
 LAGGING = 600.0  # seconds after a trade in which balances without it are believed to be old ones
 FILLS_WITHIN = 3 * 86_400.0  # seconds after which fills that were never listed are not waited for
@@ -33,6 +36,7 @@ class Reconciliation:
         time: Callable[[], float],
         granted: Callable[[Balances], float],
         report: Callable[[Incident], None],
+        deposits_are_ours: bool,
     ) -> None:
         """`time` is the exchange's clock, `granted` the quote units of balances that become ours.
 
@@ -47,6 +51,8 @@ class Reconciliation:
         self._time = time
         self._granted = granted
         self._report = report
+        self._deposits_are_ours = deposits_are_ours
+        self._own = OwnMovements(client, journal, orders=orders, listings=listings, report=report)
 
     def account_for(
         self, movements: Sequence[Movement], balances: Balances, closes: Mapping[str, float]
@@ -68,18 +74,30 @@ class Reconciliation:
                 f"{self._client.id}: the balances do not include our last trades yet; "
                 "nothing is decided on old balances"
             )
-        if self.orders_without_fills():
+        if self._own.record(movements, self._time()):
+            movements = self._ledger.movements(balances.total)
+        if not movements or self.orders_without_fills():
             return  # whose the difference is will be known when all fills are
-        before = self._value(self._ledger.expected_balances(), closes)
-        self._ledger.accept_movements(
-            movements, balances.total, lambda: self._value(balances.total, closes) - before
+        ours = self._ledger.accept_movements(
+            movements, balances.total, closes, deposits_are_ours=self._deposits_are_ours
         )
-        changes = ", ".join(f"{units:+g} {coin}" for coin, units in movements)
+        part = f"of our part {_listed(ours)}" if ours else "nothing of our part"
         text = (
-            f"{self._client.id}: somebody else changed the account ({changes}); "
+            f"{self._client.id}: somebody else changed the account ({_listed(movements)}), {part}; "
             "this does not count as profit or loss"
         )
+        if not self._deposits_are_ours and any(change.units > 0.0 for change in movements):
+            text += '. What others pay in is theirs unless exchange.deposits is "ours"'
         self._report(Incident("moved", "warning", text))
+
+    def has_open_questions(self) -> bool:
+        """Whether some balances may differ from the expected ones because of our own orders."""
+        since = self._begun()
+        return bool(self.orders_without_fills()) or any(
+            order.status not in ENDED and order.sent_at >= since
+            for intent in self._journal.unfinished_intents()
+            for order in self._journal.orders(intent.id)
+        )
 
     def orders_without_fills(self) -> list[OrderRow]:
         """Orders whose fills the exchange has still to list."""
@@ -159,3 +177,7 @@ class Reconciliation:
 
     def _begun(self) -> float:
         return float(self._journal.get(BEGUN) or 0.0)
+
+
+def _listed(movements: Sequence[Movement]) -> str:
+    return ", ".join(f"{units:+g} {coin}" for coin, units in movements)

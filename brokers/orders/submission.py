@@ -13,18 +13,22 @@ from brokers.exchange.errors import RefusedError, TryLaterError, UnknownOutcomeE
 from brokers.exchange.types import ExchangeOrder, Listing, Trade
 from brokers.journal.client_ids import client_id
 from brokers.journal.journal import Journal
-from brokers.journal.records import FillRow, HaltedError, Intent, OrderRow
+from brokers.journal.records import FillRow, HaltedError, Intent, OrderChanges, OrderRow
 
 ATTEMPTS = 2  # an order that never arrived is sent a second time, and no third
 LATE = 10.0  # seconds an exchange may take over a request, beyond its receive window
 POLL_EVERY = 1.0  # seconds between two requests for an order
+# Requests for an order in a row, where the exchange's time or ours stands still.
+MOST_POLLS = 120
+CANCELS = 5  # cancellations in a row that are accepted and leave the order open
 ABSENT_ANSWERS = 2  # times an exchange must say that there is no such order
 # Requests for an order's fills, which may be listed later than the order is reported filled.
 FILL_REQUESTS = 5
 ROUNDING = 1e-9  # of a size
 TURNED_AWAY = "turned away"  # by an exchange's rate limit: counts as no attempt
+GONE = "gone"  # acknowledged once, and no longer known: how much it filled is not known
 NEVER_ACCEPTED = ("refused", "absent", TURNED_AWAY)
-ENDED = ("filled", "cancelled", "expired", *NEVER_ACCEPTED)
+ENDED = ("filled", "cancelled", "expired", GONE, *NEVER_ACCEPTED)
 
 
 class OrderSubmission:
@@ -67,7 +71,7 @@ class OrderSubmission:
             Its end is not known yet; `settle` finds out.
 
         """
-        now = self._clock.now() + self._client.clock_offset
+        now = self._clock.now()
         id_ = self._record(intent, size, limit, now)
         market = self._listings[intent.symbol].symbol
         try:
@@ -76,13 +80,16 @@ class OrderSubmission:
             )
         except RefusedError as refused:
             if refused.why != "duplicate":  # which means that it was accepted
-                self._journal.update_order(id_, status="refused")
+                self._journal.update_order(id_, status="refused", venue_text=refused.words)
                 raise
-            raise UnknownOutcomeError(str(refused)) from refused
-        except TryLaterError:
-            self._journal.update_order(id_, status=TURNED_AWAY)
+            raise UnknownOutcomeError(str(refused), refused.words) from refused
+        except TryLaterError as away:
+            self._journal.update_order(id_, status=TURNED_AWAY, venue_text=away.words)
             raise
-        self._follow(placed, now)
+        try:
+            self._follow(placed, now)
+        except RefusedError as gone:  # the market, not the order: that one was accepted
+            raise UnknownOutcomeError(str(gone), gone.words) from gone
 
     def _record(self, intent: Intent, size: float, limit: float | None, now: float) -> str:
         """Record the next attempt at `intent`; its client id."""
@@ -126,8 +133,14 @@ class OrderSubmission:
         market = self._listings[order.symbol].symbol
         # It may have left later than was recorded: after a wait, or again when our clock was set.
         conclusive_from = max(order.sent_at, self._client.server_time()) + self._window + LATE
-        absent = 0
+        absent = polls = 0
         while absent < ABSENT_ANSWERS:
+            if polls >= MOST_POLLS:
+                raise UnknownOutcomeError(
+                    f"order {order.client_id}: {self._client.id} does not find it, and its time "
+                    "stands still, so that it is unknown whether it arrived; it is looked up again"
+                )
+            polls += 1
             placed = self._client.order(order.client_id, market)
             if placed is not None:
                 self._follow(placed, order.sent_at)
@@ -145,7 +158,7 @@ class OrderSubmission:
         # One that the exchange had acknowledged is gone, not absent: a list that ends before it, or
         # a reset. It is not sent again.
         gone = order.venue_id is not None
-        self._journal.update_order(order.client_id, status="expired" if gone else "absent")
+        self._journal.update_order(order.client_id, status=GONE if gone else "absent")
         return gone
 
     def _follow(self, placed: ExchangeOrder, sent_at: float) -> None:
@@ -154,14 +167,20 @@ class OrderSubmission:
         That it has ended is recorded after its fills: a crash in between must not leave it without
         them.
         """
+        polls = cancels = 0
         while placed.status == "open":
             self._store(placed)
-            if self._clock.now() + self._client.clock_offset > sent_at + self._fill_within:
-                placed = self._client.cancel(placed)
+            # By the number of requests too: a clock that was set back would wait for days.
+            is_late = polls * POLL_EVERY > self._fill_within
+            if is_late or self._clock.now() > sent_at + self._fill_within:
+                if cancels:
+                    self._pause_after_cancel(placed, cancels)
+                placed, cancels = self._client.cancel(placed), cancels + 1
             else:
                 self._clock.sleep(POLL_EVERY)
                 latest = self._client.order(placed.client_id, placed.symbol)
                 placed = placed if latest is None else latest  # it may be invisible for a moment
+                polls += 1
             if self._clock.stopped and placed.status == "open":
                 self._store(placed)
                 raise UnknownOutcomeError(
@@ -173,14 +192,23 @@ class OrderSubmission:
 
     def _store(self, placed: ExchangeOrder) -> None:
         sign = 1.0 if placed.side == "buy" else -1.0
-        average = None if math.isnan(placed.average) else placed.average
-        self._journal.update_order(
-            placed.client_id,
-            venue_id=placed.id,
-            status=placed.status,
-            filled=sign * placed.filled,
-            average=average,
-        )
+        changes = OrderChanges(status=placed.status)
+        if placed.id:  # of an archived order nothing else is known
+            changes["venue_id"] = placed.id
+            changes["filled"] = sign * placed.filled
+            changes["average"] = None if math.isnan(placed.average) else placed.average
+        if placed.words:
+            changes["venue_text"] = placed.words
+        self._journal.update_order(placed.client_id, **changes)
+
+    def _pause_after_cancel(self, placed: ExchangeOrder, cancels: int) -> None:
+        """Wait before an order that is still open is cancelled once more, longer each time."""
+        if cancels >= CANCELS:
+            raise UnknownOutcomeError(
+                f"order {placed.client_id}: was cancelled {cancels} times and is still open; it is "
+                "looked up again, or cancel it by hand"
+            )
+        self._clock.sleep(POLL_EVERY * 2.0 ** (cancels - 1))
 
     def store_fills(self, placed: ExchangeOrder, requests: int) -> bool:
         """Store an order's fills; whether the exchange listed them all within so many requests."""

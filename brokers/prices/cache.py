@@ -14,12 +14,16 @@ from urllib.parse import quote
 import pandas as pd
 
 from brokers.atomic_files import replace_file
+from brokers.local_paths import show_path
+from brokers.plurals import count
+from brokers.prices.arrow_memory import use_system_memory
 from brokers.prices.series import DataError, Request, UnreachableError
 
 OVERLAP = 10  # rows downloaded again, to see whether the source has changed them
 CHANGED = 1e-6  # relative change of a price beyond rounding: a dividend, a split, a revision
 PATIENCE = 120.0  # seconds to wait for another process that downloads the same series
 COMPARED = ("close", "adj_close", "value")
+MACRO_SLACK = pd.Timedelta(days=1)  # a value published within the last day is not asked for
 
 
 class RawRows(NamedTuple):
@@ -38,10 +42,17 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        use_system_memory()
 
-    def read(self, source: str, request: Request) -> pd.DataFrame | None:
-        """The rows as last downloaded; None if there are none, or none that can be read."""
-        return self._read(self.path(source, request), [])
+    def read(
+        self, source: str, request: Request, last_due: pd.Timestamp | None = None
+    ) -> pd.DataFrame | None:
+        """The rows as last downloaded; None if there are none, or none that can be read.
+
+        With `last_due`, as in `update`, those up to it.
+        """
+        rows = self._read(self.path(source, request), [])
+        return rows if rows is None or last_due is None else _rows_until(request, rows, last_due)
 
     def update(
         self,
@@ -62,7 +73,8 @@ class Cache:
         fetch : downloads from a date on; from None everything.
         last_due : the index the last *closed* row should have by now: a session's or UTC day's
             date, an intraday bar's start, a macro value's publication. If that row is stored, there
-            is no download. Later bars are running: returned, not stored.
+            is no download. Later bars are running: returned, not stored. Later rows that are stored
+            were downloaded when the clock showed more: they stay in the file and are left out.
         check : raises DataError on rows that must not be stored.
         refresh : download everything.
 
@@ -81,8 +93,12 @@ class Cache:
             notes: list[str] = []
             stored = self._read(path, notes)
             due = pd.Timestamp(last_due)
-            if stored is not None and not refresh and _is_current(stored, due):
-                return RawRows(stored, tuple(notes))
+            if stored is not None and not refresh:
+                known = _rows_until(request, stored, due)
+                if len(known) < len(stored):
+                    return RawRows(known, (*notes, *_note_later_rows(request, stored, known)))
+                if _is_current(stored, due):
+                    return RawRows(stored, tuple(notes))
             try:
                 frame = (
                     fetch(None)
@@ -172,8 +188,8 @@ class Cache:
             with _name_write_errors(self.folder):
                 path.replace(aside)
             notes.append(
-                f"{path}: could not be read ({str(error)[:120]}); moved to {aside.name} and "
-                "downloaded again"
+                f"{show_path(path)}: could not be read ({str(error)[:120]}); moved to "
+                f"{aside.name} and downloaded again"
             )
             return None
         return frame
@@ -235,6 +251,33 @@ def _has_changed(before: pd.DataFrame, after: pd.DataFrame) -> bool:
     columns = [name for name in COMPARED if name in before and name in after]
     old, new = before[columns].to_numpy(dtype=float), after[columns].to_numpy(dtype=float)
     return bool((abs(new - old) > CHANGED * abs(old)).any())
+
+
+def _rows_until(request: Request, stored: pd.DataFrame, due: pd.Timestamp) -> pd.DataFrame:
+    """The rows that were closed at `due`, or published until a day after it."""
+    last = _match_zone(due + MACRO_SLACK if request.kind == "macro" else due, stored.index)
+    return stored[stored.index <= last]
+
+
+def _note_later_rows(
+    request: Request, stored: pd.DataFrame, known: pd.DataFrame
+) -> tuple[str, ...]:
+    """What a person should know of them; of one nothing: another process may just be ahead.
+
+    Raises
+    ------
+    DataError
+        There are no others.
+
+    """
+    later = len(stored) - len(known)
+    text = (
+        f"{request.name}: {count(later, 'row')} of the cache are later than now, the last of "
+        f"{stored.index[-1]:%Y-%m-%d %H:%M}: is this computer's clock right?"
+    )
+    if known.empty:
+        raise DataError(f"{text} No other rows are stored; set the clock")
+    return (f"{text} They are left out",) if later > 1 else ()
 
 
 def _is_current(frame: pd.DataFrame, due: pd.Timestamp) -> bool:

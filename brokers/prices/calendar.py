@@ -19,6 +19,11 @@ YEAR = 366 * DAY
 _in_memory: dict[tuple[date, Path], pd.Series] = {}
 
 
+def calendar_source() -> str:
+    """Who says when there are sessions."""
+    return f"XNYS of exchange_calendars {version('exchange_calendars')}"
+
+
 def session_closes(start: date, cache: Path, now: pd.Timestamp | None = None) -> pd.Series:
     """Closes of New York sessions from `start` to at least `AHEAD` beyond `now`.
 

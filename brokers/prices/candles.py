@@ -19,6 +19,7 @@ from brokers.prices.quality import SPIKE
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 PAGE = 300  # candles asked for at a time where ccxt does not know the limit
+RENEWED = pd.Timedelta(days=1)  # the life of a connection with its list of markets
 FIRST_MARKET = date(2010, 7, 17)  # Mt. Gox opened on this day: no candle is older
 
 Candle = list[float]
@@ -65,21 +66,37 @@ def fetch(
 
 
 class Candles:
-    """The newest candles of several markets, repeatedly: one connection, one list of markets."""
+    """The newest candles of several markets, repeatedly.
+
+    Connection and list of markets are a day old at most.
+    """
 
     def __init__(self, exchange_id: str, count: int) -> None:
         """`count` candles are requested each time."""
         self._id = exchange_id
         self._count = count
         self._public: PublicExchange | None = None
+        self._connected = pd.Timestamp(0, tz="UTC")
 
     def newest(self, request: Request, now: pd.Timestamp) -> pd.DataFrame:
         """The last candles of `request` that were closed at `now`, rows and errors as `fetch`."""
-        if self._public is None:
-            self._public = connect(self._id, request)
+        if self._public is None or not now < self._connected + RENEWED:
+            self._public, self._connected = self._reconnect(request), now
         market = _market(self._public, request, now)
         since = market.last - self._count * market.length
         return _frame(_closed_candles(market, retry(partial(_page, market, since))), request)
+
+    def _reconnect(self, request: Request) -> PublicExchange:
+        """A new connection; the old one where the list of markets cannot be loaded now."""
+        try:
+            public = connect(self._id, request)
+        except UnreachableError:
+            if self._public is None:
+                raise
+            return self._public
+        if self._public is not None:
+            self._public.exchange.close()
+        return public
 
 
 def _market(public: PublicExchange, request: Request, now: pd.Timestamp) -> _Market:

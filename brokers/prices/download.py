@@ -9,7 +9,7 @@ import pandas as pd
 from brokers.prices import candles, fred, probe, public_exchange, yahoo
 from brokers.prices.cache import Cache
 from brokers.prices.clean import bar_length
-from brokers.prices.series import DataError, Request, Series, UnreachableError
+from brokers.prices.series import DataError, Request, Series, UnreachableError, other_source
 from config.settings import Settings
 
 DAY = pd.Timedelta(days=1)
@@ -37,7 +37,7 @@ def update(
     def fetch(start: date | None) -> pd.DataFrame:
         if source == "exchange":
             return candles.fetch(request, start, settings.exchange.prices_id, now)
-        return fred.fetch(request, start) if source == "fred" else yahoo.fetch(request, start)
+        return fred.fetch(request, start) if source == "fred" else yahoo.fetch(request, start, now)
 
     rows = Cache(Path(settings.prices.cache)).update(
         _cache_name(source, settings),
@@ -70,9 +70,11 @@ def read_pinned(
     return clean(Cache(Path(settings.prices.cache)).read_pinned(pinned[request.name]), origin)
 
 
-def read_cached(request: Request, source: str, settings: Settings) -> pd.DataFrame | None:
-    """Raw rows as last downloaded."""
-    return Cache(Path(settings.prices.cache)).read(_cache_name(source, settings), request)
+def read_cached(
+    request: Request, source: str, settings: Settings, last_due: pd.Timestamp
+) -> pd.DataFrame | None:
+    """Raw rows as last downloaded, up to `last_due`, the result of `due`."""
+    return Cache(Path(settings.prices.cache)).read(_cache_name(source, settings), request, last_due)
 
 
 def due(request: Request, known_at: pd.Series, now: pd.Timestamp) -> pd.Timestamp:
@@ -123,8 +125,8 @@ def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settin
         )
         if why := probe.connection_problem(url):
             raise UnreachableError(
-                f"{name}: {request.name} is not in the cache and {why}; check the network, or set "
-                "prices.source"
+                f"{name}: {request.name} is not in the cache and {why}; check the network, or "
+                f"{other_source(request, source)}"
             )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from brokers.prices.arrow_memory import use_system_memory
 from brokers.prices.series import BAR_COLUMNS, DataError, Request
 
 TIME_COLUMNS = ("date", "timestamp", "datetime", "time", "observation_date")
@@ -100,8 +101,7 @@ def _read(path: Path) -> pd.DataFrame:
     import pyarrow
     from pyarrow import csv, parquet
 
-    # The system's own allocator: Arrow's holds fifty megabytes after the last file.
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    use_system_memory()
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path}: is empty; download it again")

@@ -15,6 +15,7 @@ from brokers.prices.load import (
     sessions,
 )
 from brokers.prices.series import DataError, Request, Series
+from brokers.progress import Progress
 from config.settings import ConfigError, Settings
 
 NEWEST = 10  # bars requested at a time: more than a coin may lack before it counts as ended
@@ -25,14 +26,22 @@ class LivePrices:
 
     final = False
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError where the prices would be simulated."""
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        """`progress` is called before each series, which may take minutes to fail.
+
+        Raises
+        ------
+        ConfigError
+            The prices would be simulated.
+
+        """
         if settings.prices.source == "sample":
             raise ConfigError(
                 'prices.source is "sample": a live session needs real prices; use another source, '
                 "or paper --replay"
             )
         self._timeframe = settings.exchange.timeframe
+        self._progress = progress
         self._daily = daily(settings)
         self._markets = {coin.history: coin.market for coin in settings.coins_and_bitcoin()}
         self._candles = Candles(settings.exchange.prices_id, NEWEST)
@@ -47,7 +56,7 @@ class LivePrices:
         """
         usable: dict[Request, Series] = {}
         failed: dict[str, DataError] = {}
-        for request, loaded in load_each(self._daily, now, again=again):
+        for request, loaded in load_each(self._daily, now, again=again, progress=self._progress):
             series: Series | None
             if isinstance(loaded, DataError):
                 failed[request.symbol] = loaded
@@ -62,9 +71,14 @@ class LivePrices:
         """How many US sessions' closes were known at `now`."""
         return len(sessions(self._daily, now))
 
+    def calendar_end(self, now: pd.Timestamp) -> pd.Timestamp:
+        """The close of the last US session that is known at all."""
+        return pd.Timestamp(closes_and_delay(self._daily, now)[0].iloc[-1])
+
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """The newest bars of one coin that ended by `now`, by the instant they ended."""
         request = Request(history, "coin", self._markets[history], self._timeframe)
+        self._progress(f"newest bars of {request.market}")
         closes, delay = closes_and_delay(self._daily, now)
         series = clean_series(
             request,

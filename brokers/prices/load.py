@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
+from brokers.local_paths import show_file, show_path
 from brokers.prices import folder
 from brokers.prices.calendar import session_closes
 from brokers.prices.clean import clean_series
@@ -226,10 +227,11 @@ def read_cached(settings: Settings, request: Request, now: pd.Timestamp) -> Seri
     from brokers.prices import download
 
     source = source_of(request, settings)
-    rows = download.read_cached(request, source, settings)
+    closes, delay = closes_and_delay(settings, now)
+    last_due = download.due(request, closes + delay, now)
+    rows = download.read_cached(request, source, settings, last_due)
     if rows is None:
         return None
-    closes, delay = closes_and_delay(settings, now)
     try:
         return clean_series(
             request,
@@ -290,9 +292,11 @@ def _load_one(
 
     if source == "file":
         path = Path(own_file(request.symbol, settings))
-        return clean(*folder.own_values(path, OWN_COLUMNS[request.symbol]))
+        rows, _ = folder.own_values(path, OWN_COLUMNS[request.symbol])
+        return clean(rows, show_path(path))
     if source == "folder":
-        return clean(*folder.fetch(request, Path(settings.prices.folder)))
+        rows, file = folder.fetch(request, Path(settings.prices.folder))
+        return clean(rows, show_file(Path(file), Path(settings.prices.folder)))
     if source == "sample":
         return _simulate(request, settings, now)
     from brokers.prices import download

@@ -14,6 +14,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from brokers.clock import utc_text
 from brokers.errors import SafetyError
 from brokers.exchange.rate_limits import RateLimits
 from brokers.exchange.sandboxes import ANY, FACTS
@@ -118,7 +119,8 @@ def ask(public: PublicExchange, call: Callable[[], Any]) -> Any:
 
     exchange = public.exchange
     if left := RATE_LIMITS.seconds_left(exchange.id):
-        raise _BusyError(exchange.id, left, f"asked for a pause, {left:.0f} s of it are left")
+        until = utc_text(RATE_LIMITS.now() + left)
+        raise _BusyError(exchange.id, left, f"asked to be left alone until {until}")
     try:
         return call()
     except ccxt.BaseError as error:
@@ -133,11 +135,13 @@ def _translate(public: PublicExchange, error: Exception) -> DataError:
     """What an error of ccxt means."""
     import ccxt
 
-    from brokers.exchange.calls import requested_pause
+    from brokers.exchange.failures import describe_failure, requested_pause, setup_advice
 
     name = public.exchange.id
     text = f"{type(error).__name__}: {str(error)[:200]}"
-    pause = requested_pause(public.transport.reply)
+    if advice := setup_advice(error):
+        return DataError(f"{name}: {type(error).__name__}: {advice}")
+    pause = requested_pause(public.transport.reply, RATE_LIMITS.now())
     if pause or isinstance(error, ccxt.RateLimitExceeded | ccxt.DDoSProtection):
         return _BusyError(name, pause, text)
     if isinstance(error, ccxt.NetworkError):
@@ -147,7 +151,7 @@ def _translate(public: PublicExchange, error: Exception) -> DataError:
         )
     # Unknown to ccxt: mostly a body that the exchange itself would not send.
     if type(error) is ccxt.ExchangeError:
-        return unusable(public.exchange, text)
+        return unusable(public.exchange, describe_failure(error, public.transport.reply))
     return DataError(f"{name}: {text}; change the market or exchange.prices_id")
 
 

@@ -52,3 +52,22 @@ class Series(NamedTuple):
     frame: pd.DataFrame
     vintage: str
     notes: tuple[str, ...]
+
+
+def other_source(request: Request, source: str) -> str:
+    """What a person can do who gets no prices of `request` from `source`: advice that can work.
+
+    An exchange has candles of coins only, Yahoo no macro values and no intraday bars.
+    """
+    folder = "macro" if request.kind == "macro" else "daily"
+    file = f'"folder", with a file of it in prices.folder/{folder}'
+    if source == "exchange":
+        elsewhere = "choose another exchange.prices_id"
+        return elsewhere if request.timeframe != "1d" else f"{elsewhere}, or {_set(request, file)}"
+    if source == "yahoo" and request.kind == "coin":
+        return _set(request, f'"exchange" or {file}')
+    return _set(request, file)
+
+
+def _set(request: Request, value: str) -> str:
+    return f'set prices.sources."{request.symbol}" to {value}'

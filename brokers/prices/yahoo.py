@@ -23,7 +23,13 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
+from brokers.prices.series import (
+    BAR_COLUMNS,
+    DataError,
+    Request,
+    UnreachableError,
+    other_source,
+)
 
 # yfinance's own; a test compares the two, as importing yfinance takes half a second.
 URL = "https://query2.finance.yahoo.com"
@@ -32,12 +38,15 @@ TIMEOUT = 10.0  # seconds for one response, its last byte included
 STOP = stop_after_attempt(4) | stop_after_delay(15)
 WAIT = wait_random_exponential(multiplier=1, max=5)
 ZONES = {"session": ZoneInfo("America/New_York"), "coin": ZoneInfo("UTC")}
+DAY = 86_400
 # Seconds before now of "everything"; Yahoo accepts negative times.
-LONGEST = 99 * 366 * 86_400
+LONGEST = 99 * 366 * DAY
 
 
-def fetch(request: Request, start: date | None) -> pd.DataFrame:
-    """Daily bars of `request.symbol` from `start` (None: all there are) until now.
+def fetch(request: Request, start: date | None, now: pd.Timestamp | None = None) -> pd.DataFrame:
+    """Daily bars of `request.symbol` from `start` (None: all there are) until `now`.
+
+    `now` is UTC, the machine's clock unless given: that may be wrong.
 
     Returns
     -------
@@ -62,22 +71,23 @@ def fetch(request: Request, start: date | None) -> pd.DataFrame:
     retrying = Retrying(
         retry=retry_if_exception_type(UnreachableError), stop=STOP, wait=WAIT, reraise=True
     )
-    return _clean_rows(request, retrying(_download, request, start))
+    return _clean_rows(request, retrying(_download, request, start, now))
 
 
-def _download(request: Request, start: date | None) -> pd.DataFrame:
+def _download(request: Request, start: date | None, now: pd.Timestamp | None) -> pd.DataFrame:
     """One attempt, up to a table as Yahoo sends it."""
     from yfinance.exceptions import YFException, YFRateLimitError
 
-    now = int(time.time())
+    # A session asks for the bar that has ended; the row in progress lies later.
+    last = int(time.time() if now is None else now.timestamp() + DAY)
     first = (
-        now - LONGEST
+        last - LONGEST
         if start is None
         else int(pd.Timestamp(start, tz=ZONES[request.kind]).timestamp())
     )
     params = {
         "period1": first,
-        "period2": now,
+        "period2": last,
         "interval": "1d",
         "includePrePost": "false",
         "events": "div,splits",
@@ -139,15 +149,15 @@ def _raise_for_error(request: Request, status: int, error: object) -> None:
                 "finance.yahoo.com (^RUT, IWM, BTC-USD)"
             )
         raise DataError(
-            f"Yahoo: refused {request.symbol!r} ({what}); check the symbol and the dates, or set "
-            "prices.source to another source"
+            f"Yahoo: refused {request.symbol!r} ({what}); check the symbol and the dates, or "
+            f"{other_source(request, 'yahoo')}"
         )
 
 
 def _unreachable(request: Request, what: str) -> UnreachableError:
     return UnreachableError(
-        f"Yahoo: no usable response for {request.symbol}: {what}; try again later, or set "
-        'prices.source to "folder" or "exchange"'
+        f"Yahoo: no usable response for {request.symbol}: {what}; try again later, or "
+        f"{other_source(request, 'yahoo')}"
     )
 
 

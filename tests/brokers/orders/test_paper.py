@@ -37,6 +37,7 @@ def started(journal: Journal, terms: Terms, books: Callable[[str], Book]) -> Pap
         rules=lambda: {"BTC": Rules(0.01, 5.0)},
         books=books,
         now=lambda: 7.0,
+        report=lambda incident: None,
     )
     paper.start()
     return paper
@@ -111,11 +112,14 @@ def test_what_is_filled_is_not_filled_again(journal: Journal) -> None:
         (BOOK, 0.04, 100.0, "no cash"),
     ],
 )
-def test_what_cannot_be_filled_is_abandoned_with_a_reason(
+def test_what_cannot_be_filled_waits_and_is_then_abandoned_with_a_reason(
     book: Book, size: float, price: float, why: str, journal: Journal
 ) -> None:
     paper = account(journal, book, cash=3.0 if why == "no cash" else 1000.0)
-    paper.carry_out(intended(journal, size, price), may_send=True)
+    assert why in paper.carry_out(intended(journal, size, price), may_send=True)
+    (intent,) = journal.unfinished_intents()
+    assert (intent.state, why in intent.why) == ("planned", True)
+    assert paper.carry_out(intent, may_send=False) == ""
     (intent,) = journal.intents()
     assert intent.state == "abandoned"
     assert why in intent.why

@@ -375,6 +375,54 @@ def test_a_folder_that_cannot_be_made_is_named_with_the_remedy(
         )
 
 
+def test_rows_later_than_a_clock_that_was_set_back_are_left_out_and_kept(
+    cache: Cache, source: Source, update: Update
+) -> None:
+    """Stored up to the 10th; the clock now shows the 5th."""
+    update("2024-01-10")
+    got = update("2024-01-05")
+    assert got.frame.index[-1] == pd.Timestamp("2024-01-05")
+    (note,) = got.notes
+    assert note == (
+        "IWM: 5 rows of the cache are later than now, the last of 2024-01-10 00:00: is this "
+        "computer's clock right? They are left out"
+    )
+    assert source.asked == [None], "nothing newer can be needed"
+    assert len(cache.read("yahoo", FUND)) == 30
+    assert cache.read("yahoo", FUND, pd.Timestamp("2024-01-05")).index[-1] == got.frame.index[-1]
+    assert update("2024-01-10").notes == ()
+    assert source.asked == [None]
+
+
+def test_one_later_row_is_another_process_that_is_ahead_and_no_news(update: Update) -> None:
+    update("2024-01-10")
+    got = update("2024-01-09")
+    assert (got.frame.index[-1], got.notes) == (pd.Timestamp("2024-01-09"), ())
+
+
+def test_a_clock_before_all_that_is_stored_is_an_error(cache: Cache, update: Update) -> None:
+    update("2024-01-10")
+    with pytest.raises(DataError, match=r"30 rows of the cache are later than now.* set the clock"):
+        update("2020-01-01")
+    assert len(cache.read("yahoo", FUND)) == 30
+
+
+def test_a_macro_value_of_the_last_day_is_not_later_than_now(
+    cache: Cache, source: Source, update: Update
+) -> None:
+    """Releases have no calendar: what is due is what is older than a day."""
+    source.rows = pd.DataFrame(
+        {"value": [1.0, 2.0, 3.0]},
+        index=pd.DatetimeIndex(
+            ["2024-01-08 21:30", "2024-01-09 21:30", "2024-01-10 21:30"], tz="UTC"
+        ),
+    )
+    update("2024-01-10 22:00", request=MACRO)
+    got = update("2024-01-09 22:00", request=MACRO)
+    assert (len(got.frame), got.notes) == (3, ())
+    assert len(update("2024-01-08 22:00", request=MACRO).frame) == 2
+
+
 def test_an_error_of_the_operating_system_while_downloading_is_not_blamed_on_the_folder(
     cache: Cache,
 ) -> None:

@@ -14,7 +14,7 @@ from tenacity import wait_none
 
 from brokers.exchange.rate_limits import RateLimits
 from brokers.prices import public_exchange
-from brokers.prices.candles import fetch
+from brokers.prices.candles import Candles, fetch
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 DAILY = Request("BTC-USD", "coin", "BTC/USDT")
@@ -53,6 +53,23 @@ def test_gives_the_closed_days_from_the_listing_on(site: BinanceSite) -> None:
     assert frame.index.tolist() == pd.date_range("2024-01-01", "2024-01-10").tolist()
     assert frame.iloc[0].tolist() == [10.0, 12.0, 9.0, 11.0, 11.0, 5.0]
     assert frame.index.tz is None
+
+
+def test_the_list_of_markets_is_a_day_old_at_most(site: BinanceSite) -> None:
+    """A market listed later is found; while the list cannot be loaded the old one serves."""
+    candles_of = Candles("binance", 3)
+    later = [NOW + pd.Timedelta(hours=hours) for hours in (0, 23, 24, 48, 72)]
+    loaded = []
+    whole = site.markets
+    for number, instant in enumerate(later):
+        site.market_faults = [Answer(500)] * 4 if number == 3 else []
+        before = json.loads(whole.body)["symbols"]
+        site.markets = Answer(
+            200, json.dumps({"symbols": before[: 2 if number == 0 else 3]}).encode()
+        )
+        candles_of.newest(DAILY, instant)
+        loaded.append("SOL/USDT" in candles_of._public.exchange.markets)
+    assert loaded == [False, False, True, True, True]
 
 
 def test_a_day_counts_as_closed_from_its_end_on(site: BinanceSite) -> None:

@@ -17,7 +17,7 @@ from brokers.prices import candles, fred, probe, public_exchange, sample, yahoo
 from brokers.prices import folder as folder_source
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import session_closes
-from brokers.prices.load import LEAD, Prices, load_prices
+from brokers.prices.load import LEAD, Prices, load_prices, read_cached
 from brokers.prices.series import DataError, Request, UnreachableError
 from brokers.prices.sources import required_series, source_of
 from config.settings import Settings, load
@@ -409,6 +409,30 @@ def test_prices_in_the_cache_are_preferred_even_if_they_are_old(
     assert prices.fallback == ""
     assert {one.source for one in prices.series.values()} == {"yahoo"}
     assert bool(no_network) == bool(days_later)
+
+
+def test_a_cache_ahead_of_a_clock_that_was_set_back_is_read_up_to_now(
+    empty_cache: Path, no_network: list[str], whole_folder: Path
+) -> None:
+    """Stored at the end of 2016, read two months earlier: each series to its row of that day."""
+    settings = load([], [f"prices.cache={empty_cache}", f"signal.history_from={HISTORY_FROM}"])
+    fill(empty_cache, settings, whole_folder)
+    now = pd.Timestamp("2016-10-20 12:00", tz="UTC")
+    prices = load_prices(settings, now)
+    assert no_network == []
+    ends = {request.kind: series.frame.index[-1] for request, series in prices.series.items()}
+    assert ends == {
+        "session": pd.Timestamp("2016-10-19 20:30", tz="UTC"),
+        "coin": pd.Timestamp("2016-10-20", tz="UTC"),
+    }
+    assert all(
+        any("is this computer's clock right?" in note for note in series.notes)
+        for series in prices.series.values()
+    )
+    for request, series in prices.series.items():
+        kept = read_cached(settings, request, now)
+        assert kept is not None
+        pd.testing.assert_frame_equal(kept.frame, series.frame)
 
 
 def test_one_series_that_is_missing_makes_all_of_them_simulated(

@@ -136,6 +136,35 @@ def test_gives_up_on_bad_answers_after_four_attempts_and_says_what_to_do(
     assert len(site.asked) == (8 if fault.status >= 400 else 4)
 
 
+def test_a_crumb_that_yahoo_no_longer_takes_is_renewed(
+    site: YahooSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cookie and crumb are kept for the life of the process; of a year's process they expire."""
+    valid = ["first"]
+
+    def answer(host: str, path: str, query: dict[str, str]) -> Answer:
+        if path.endswith("/getcrumb"):
+            return Answer(200, valid[-1].encode())
+        if site.is_data(path) and query.get("crumb") != valid[-1]:
+            return Answer(401, b"Invalid Crumb")
+        return YahooSite.answer(site, host, path, query)
+
+    monkeypatch.setattr(site, "answer", answer)
+    yahoo._client.cache_clear()
+    assert len(yahoo.fetch(RUSSELL, None)) == 3
+    valid.append("second")
+    assert len(yahoo.fetch(RUSSELL, None)) == 3
+
+
+def test_asks_until_the_instant_it_is_given_and_not_by_the_machines_clock(site: YahooSite) -> None:
+    """The clock of a machine may be days behind: a session gives the exchange's time."""
+    last = pd.Timestamp("2024-03-09", tz="UTC")
+    assert yahoo.fetch(RUSSELL, None, last).index[-1] == pd.Timestamp("2024-03-08")
+    ahead = pd.Timestamp("2090-03-09", tz="UTC")
+    yahoo.fetch(RUSSELL, None, ahead)
+    assert int(site.asked[-1]["period2"]) == int(ahead.timestamp()) + 86_400
+
+
 def test_names_the_rate_limit(site: YahooSite) -> None:
     site.always = BUSY
     with pytest.raises(UnreachableError, match="too many requests"):
