@@ -7,14 +7,11 @@ if __name__ == "__main__":
 
 import gc
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import typer
 
+from backtests.commands.command_group import CommandGroup
 from backtests.commands.options import (
     AsOf,
     BarLength,
@@ -32,6 +29,7 @@ from backtests.commands.options import (
     Output,
     PriceFolder,
     Reason,
+    ReduceOnly,
     Refresh,
     Replay,
     ReplayOutput,
@@ -41,78 +39,34 @@ from backtests.commands.options import (
     Set,
     Style,
     Window,
+    Yes,
 )
-from brokers.interrupts import EXIT_CODE, check_interrupt, raised_at_once, record_interrupts
-
-DONE, USAGE, MARKET_DATA, EXCHANGE, STOPPED, INTERRUPTED = 0, 2, 3, 4, 5, EXIT_CODE
+from backtests.commands.registration import EXIT_CODES, command
+from brokers.interrupts import record_interrupts
 
 app = typer.Typer(
+    cls=CommandGroup,
     help="Hold crypto only after breakouts of the Russell 2000: backtest, tune, trade on paper.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, "
-    "5 stopped for safety or a check failed, 130 interrupted.",
+    epilog=EXIT_CODES,
 )
 check = typer.Typer(
+    cls=CommandGroup,
     help="Check your configuration and data for errors.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 config = typer.Typer(
-    help="Show the settings and the JSON schemas.", no_args_is_help=True, rich_markup_mode=None
+    cls=CommandGroup,
+    help="Show the settings and the JSON schemas.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 app.add_typer(check, name="check")
 app.add_typer(config, name="config")
-
-
-def command(
-    group: typer.Typer, name: str, *, waits: bool = False
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command; an expected error becomes one message and an exit code.
-
-    Ctrl-C ends it at its next step; one that `waits` for a person or the network at once.
-    """
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        @wraps(function)
-        def guarded(*args: Any, **kwargs: Any) -> None:
-            try:
-                check_interrupt()
-                with raised_at_once() if waits else nullcontext():
-                    function(*args, **kwargs)
-            except (KeyboardInterrupt, typer.Abort) as interrupt:
-                notes = getattr(interrupt, "__notes__", [])
-                message = "; ".join(["interrupted", "nothing half-written is left", *notes])
-                typer.echo(message, err=True)
-                raise typer.Exit(INTERRUPTED) from None
-            except Exception as error:
-                code = exit_code(error)
-                if code is None:
-                    raise
-                typer.echo(f"error: {error}", err=True)
-                raise typer.Exit(code) from None
-
-        group.command(name)(guarded)
-        return guarded
-
-    return register
-
-
-def exit_code(error: Exception) -> int | None:
-    """The exit code of an error, by its class; None for a bug."""
-    kinds = {
-        "ConfigError": USAGE,
-        "RunError": USAGE,
-        "DataError": MARKET_DATA,
-        "ExchangeError": EXCHANGE,
-        "CheckFailedError": STOPPED,
-        "SafetyError": STOPPED,
-    }
-    return next(
-        (kinds[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in kinds), None
-    )
 
 
 @command(app, "backtest")
@@ -203,17 +157,37 @@ def paper(
         run_replay(config, set_, replay, RunOptions(as_json=json, output=output))
         return
     from backtests.engine.live import live_strategy
+    from backtests.paper_sessions.week_process import compare_week
     from brokers.commands.paper import run_paper
 
-    raise typer.Exit(run_paper(config, set_, live_strategy, as_json=json, once=once))
+    raise typer.Exit(
+        run_paper(config, set_, live_strategy, compare_week=compare_week, as_json=json, once=once)
+    )
 
 
 @command(app, "halt")
-def halt(*, config: Config = None, set_: Set = None, reason: Reason = "by hand") -> None:
-    """Stop all trading of a paper session at once."""
+def halt(
+    *,
+    config: Config = None,
+    set_: Set = None,
+    reason: Reason = "by hand",
+    reduce_only: ReduceOnly = False,
+) -> None:
+    """Stop all orders of a paper session at once, or all buys."""
     from brokers.commands.halt import halt
 
-    halt(config, set_, reason)
+    halt(config, set_, reason, reduce_only=reduce_only)
+
+
+@command(app, "flatten", waits=True)
+def flatten(
+    *, config: Config = None, set_: Set = None, reason: Reason = "by hand", yes: Yes = False
+) -> None:
+    """Sell everything a paper account holds, then halt it."""
+    from backtests.engine.live import live_strategy
+    from brokers.commands.flatten import run_flatten
+
+    raise typer.Exit(run_flatten(config, set_, live_strategy, reason, confirmed=yes))
 
 
 @command(app, "resume")
@@ -222,6 +196,15 @@ def resume(*, config: Config = None, set_: Set = None) -> None:
     from brokers.commands.resume import resume
 
     resume(config, set_)
+
+
+@command(app, "status")
+def status(*, config: Config = None, set_: Set = None, json: Json = False) -> None:
+    """Show gate, holdings, next decision and incidents of a paper session."""
+    from brokers.commands.status import show_status
+    from strategies.breakout import STATES
+
+    raise typer.Exit(show_status(config, set_, STATES, as_json=json))
 
 
 @command(app, "doctor", waits=True)

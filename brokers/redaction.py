@@ -28,6 +28,9 @@ NAMED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+# User and password of an address, as that of a proxy.
+USER = re.compile(r"([a-z][a-z0-9+.-]{0,20}://)[^\s/@]{1,200}@", re.IGNORECASE)
+
 
 def redact(text: str, secrets: Collection[str]) -> str:
     """`text` with `secrets` masked, and the values of signatures and keys that it names.
@@ -36,7 +39,16 @@ def redact(text: str, secrets: Collection[str]) -> str:
     print it; of one with several lines each long line.
     """
     pattern = _pattern(frozenset(secrets))
-    return NAMED.sub(rf"\1{MASK}", pattern.sub(MASK, text) if pattern else text)
+    masked = pattern.sub(MASK, text) if pattern else text
+    return NAMED.sub(rf"\1{MASK}", USER.sub(rf"\1{MASK}@", masked))
+
+
+def redact_words(text: str, words: Collection[str]) -> str:
+    """`text` with each of `words` masked, however short, where it is not part of a longer word."""
+    forms = sorted({word for word in words if word}, key=len, reverse=True)
+    if not forms:
+        return text
+    return re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, forms))})(?!\w)", MASK, text)
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.addresses import secret_parts
 from config.settings import PREFIX, SECRETS_FOLDER, ConfigError
 
 DOTENV = Path(".env")
@@ -26,6 +27,10 @@ class Secrets(BaseSettings):
     notify_urls: SecretStr = Field(
         default=SecretStr(""), description="apprise addresses, separated by spaces or commas"
     )
+    heartbeat_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="address that is pinged in the manner of healthchecks.io",
+    )
 
     def keys(self) -> tuple[str, str] | None:
         """API key and secret; None if neither is set."""
@@ -42,17 +47,20 @@ class Secrets(BaseSettings):
         """Addresses that notifications are sent to."""
         return self.notify_urls.get_secret_value().replace(",", " ").split()
 
+    def heartbeat(self) -> str:
+        """The address that is pinged; "" for none."""
+        return self.heartbeat_url.get_secret_value().strip()
+
     def hidden(self) -> list[str]:
-        """Every text that must not appear in a log, an error or a file."""
-        values = (self.api_key, self.api_secret, self.notify_urls)
+        """Every text that must not appear in a log, an error or a file.
+
+        Of an address that is all of it but its host.
+        """
+        values = (self.api_key, self.api_secret, self.notify_urls, self.heartbeat_url)
+        texts = [value.get_secret_value().strip() for value in values]
         return [
-            text
-            for value in values
-            for text in {
-                value.get_secret_value(),
-                *value.get_secret_value().replace(",", " ").split(),
-            }
-            if text
+            *dict.fromkeys(text for text in texts if text),
+            *secret_parts([*self.urls(), self.heartbeat()]),
         ]
 
 

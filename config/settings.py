@@ -5,15 +5,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from config import evidence, sections, trading, tuning
+from config.explanations import explain, find_address, nearest
 
 # Parts of a dotted key; a part in quotes may hold dots.
 KEY_PART = re.compile(r""""[^"]*"|'[^']*'|[^.]+""")
@@ -22,10 +21,9 @@ PREFIX = "RUSSELL_GATE_"
 SECRETS_FOLDER = f"{PREFIX}SECRETS"
 SECRET_VARIABLES = {
     SECRETS_FOLDER,
-    *(f"{PREFIX}{name}" for name in ("API_KEY", "API_SECRET", "NOTIFY_URLS")),
+    *(f"{PREFIX}{name}" for name in ("API_KEY", "API_SECRET", "NOTIFY_URLS", "HEARTBEAT_URL")),
 }  # read by config.secrets
 OTHER_VARIABLES = {f"{PREFIX}TEST_DATA", *SECRET_VARIABLES}  # the first is read by the tests
-SECRET_WORDS = ("key", "secret", "password", "token", "url")
 
 
 class ConfigError(Exception):
@@ -61,6 +59,17 @@ class Settings(BaseSettings):
         default=None, description="written by `tune`: its verdict on these settings"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_addresses(cls, values: Any) -> Any:
+        if (key := find_address(values)) is not None:
+            raise ValueError(
+                f"{key}: holds an address (NAME://...), which may hold a secret: settings are "
+                "shown and stored; no setting takes one. Addresses of notifications belong in "
+                f"{PREFIX}NOTIFY_URLS, that of a proxy in HTTPS_PROXY"
+            )
+        return values
+
     @model_validator(mode="after")
     def _weights(self) -> Self:
         total = sum(coin.weight for coin in self.coins)
@@ -85,7 +94,7 @@ class Settings(BaseSettings):
         for symbol in self.prices.sources:
             if symbol not in known:
                 raise ValueError(
-                    f"prices.sources.{symbol}: no setting uses this symbol{_nearest(symbol, known)}"
+                    f"prices.sources.{symbol}: no setting uses this symbol{nearest(symbol, known)}"
                 )
         return self
 
@@ -209,7 +218,10 @@ def with_changes(settings: Settings, point: Mapping[str, Any], name: str) -> Set
 
 
 def _named(overrides: list[str] | None) -> list[tuple[str, dict[str, Any]]]:
-    return [(f"--set {text}", _override(text)) for text in overrides or []]
+    """Each override under the name of its key: its value may be a secret, if a misplaced one."""
+    return [
+        (f"--set {text.partition('=')[0].strip()}", _override(text)) for text in overrides or []
+    ]
 
 
 def _settings(layers: list[tuple[str, dict[str, Any]]]) -> Settings:
@@ -220,7 +232,9 @@ def _settings(layers: list[tuple[str, dict[str, Any]]]) -> Settings:
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(item, layers) for item in error.errors())) from None
+        raise ConfigError(
+            "\n".join(explain(item, layers, Settings, SECRET_VARIABLES) for item in error.errors())
+        ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -245,7 +259,7 @@ def _environment() -> dict[str, Any]:
         if section.lower() not in Settings.model_fields:
             raise ConfigError(
                 f"environment variable {name}: no section {section.lower()!r}"
-                f"{_nearest(section.lower(), list(Settings.model_fields))}"
+                f"{nearest(section.lower(), list(Settings.model_fields))}"
             )
         if not nested and not os.environ[name].lstrip().startswith(("{", "[")):
             raise ConfigError(
@@ -262,7 +276,9 @@ def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     names = [name.strip().strip("\"'") for name in KEY_PART.findall(key)]
     if not equals or not names or ".".join(KEY_PART.findall(key)) != key:
-        raise ConfigError(f"--set {text}: expected section.key=value")
+        # Without a section of ours at its beginning the text may be anything, a secret too.
+        shown = key if names and names[0] in Settings.model_fields else "..."
+        raise ConfigError(f"--set {shown}: expected section.key=value")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -286,61 +302,3 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
             _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
         )
     return merged
-
-
-def _explain(item: ErrorDetails, layers: list[tuple[str, dict[str, Any]]]) -> str:
-    location = [part for part in item["loc"] if part != "[key]"]
-    key = ".".join(str(part) for part in location)
-    message = item["msg"].removeprefix("Value error, ")
-    if not key:
-        return message
-    where = next((name for name, layer in reversed(layers) if _holds(layer, location)), None)
-    source = f" (in {where})" if where else ""
-    if item["type"] == "extra_forbidden" and any(
-        word in str(location[-1]).lower() for word in SECRET_WORDS
-    ):
-        variables = ", ".join(sorted(SECRET_VARIABLES))
-        return (
-            f"{key}: secrets are not allowed in settings files{source}; set {variables} in the "
-            "environment or in .env"
-        )
-    if item["type"] == "extra_forbidden":
-        return f"{key}: unknown key{source}{_nearest(str(location[-1]), _siblings(location))}"
-    value = "" if isinstance(item["input"], dict) else f": got {item['input']!r}"
-    return f"{key}: {message[0].lower()}{message[1:]}{value}{source}"
-
-
-def _holds(layer: Any, location: list[str | int]) -> bool:
-    for part in location:
-        try:
-            layer = layer[part]
-        except (KeyError, IndexError, TypeError):
-            return False
-    return True
-
-
-def _siblings(location: list[str | int]) -> list[str]:
-    """The keys allowed in the table of `location`."""
-    model: Any = Settings
-    for part in location[:-1]:
-        if isinstance(part, int) or part not in model.model_fields:
-            continue  # an index of a list, a key of a dictionary
-        annotation = model.model_fields[part].annotation
-        arguments = getattr(annotation, "__args__", ())
-        model = next(
-            (
-                kind
-                for kind in (annotation, *arguments)
-                if isinstance(kind, type) and issubclass(kind, BaseModel)
-            ),
-            None,
-        )
-        if model is None:
-            return []
-    return list(model.model_fields)
-
-
-def _nearest(word: str, allowed: list[str]) -> str:
-    close = get_close_matches(word, allowed, n=1, cutoff=0.5)
-    listed = f"; allowed are {', '.join(allowed)}" if allowed else ""
-    return f"; did you mean {close[0]!r}?" if close else listed

@@ -7,7 +7,8 @@ from pydantic import Field
 from config.sections import Fraction, Section
 
 Timeframe = Literal["1d", "4h", "1h", "15m", "5m", "1m"]
-Event = Literal["gate", "orders", "incident", "daily", "missed"]
+Event = Literal["gate", "orders", "incident", "daily", "weekly", "missed"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 ExchangeId = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=32)]
 
 
@@ -33,6 +34,12 @@ class Exchange(Section):
         description="account size as a fraction of the quote coin found at the first start",
     )
     adopt: bool = Field(description="whether coins found at the first start belong to the account")
+    deposits: Literal["theirs", "ours"] = Field(
+        description="whose is what others pay in after the first start: theirs, or the account's"
+    )
+    found: Literal["ask", "adopt", "leave"] = Field(
+        description="what a lost journal's orders have bought: stop and ask, take over, leave alone"
+    )
     order: Literal["market", "limit"] = Field(
         description="market, or limit: a marketable limit order bounded by price_guard"
     )
@@ -64,6 +71,9 @@ class Paper(Section):
         gt=0,
         le=100_000,
         description="minutes after the end of a bar from which a decision may only sell",
+    )
+    gone: dict[str, Literal["loss", "last-price"]] = Field(
+        description="coins traded no more that leave the account: as a loss, or at their last price"
     )
 
 
@@ -101,11 +111,14 @@ class JournalPlace(Section):
 class Notify(Section):
     """Which notifications are sent. The addresses are secret: RUSSELL_GATE_NOTIFY_URLS."""
 
-    events: tuple[Event, ...] = Field(max_length=5, description="kinds of events to notify")
+    events: tuple[Event, ...] = Field(max_length=6, description="kinds of events to notify")
     daily_at: int = Field(
         ge=0,
         le=23,
         description="UTC hour; the first decision after it sends the daily summary",
+    )
+    weekly_on: Weekday = Field(
+        description="day whose first decision after daily_at sends the comparison with the backtest"
     )
 
 

@@ -49,7 +49,7 @@ class Measure(NamedTuple):
     holds: Floats
 
 
-Known = Callable[[pd.Series], Floats]
+BySession = Callable[[pd.Series], Floats]
 
 
 def measure(name: str, market: Market, rules: MeasureRules) -> Measure:
@@ -68,10 +68,10 @@ def measure(name: str, market: Market, rules: MeasureRules) -> Measure:
     """
     known_at = pd.DatetimeIndex(market.sessions.index)
 
-    def known(series: pd.Series) -> Floats:
+    def by_session(series: pd.Series) -> Floats:
         return carry_forward(in_session(series, known_at), rules.max_age_sessions)
 
-    return MEASURES[name](market, rules, known_at, known)
+    return MEASURES[name](market, rules, known_at, by_session)
 
 
 def _passes(value: Floats, condition: np.ndarray) -> Measure:
@@ -79,44 +79,50 @@ def _passes(value: Floats, condition: np.ndarray) -> Measure:
 
 
 def _volume(
-    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, by_session: BySession
 ) -> Measure:
-    volume = known(market.volume)
+    volume = by_session(market.volume)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = rolling_mean(volume, rules.volume_fast) / rolling_mean(volume, rules.volume_slow)
     return _passes(ratio, ratio >= rules.volume_ratio)
 
 
 def _breadth(
-    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, by_session: BySession
 ) -> Measure:
-    above = [excess(known(series), rules.breadth_sessions) for series in market.breadth.values()]
+    above = [
+        excess(by_session(series), rules.breadth_sessions) for series in market.breadth.values()
+    ]
     share = np.mean([np.where(np.isnan(fund), np.nan, fund > 0) for fund in above], axis=0)
     return _passes(share, share >= rules.breadth_share)
 
 
 def _leadership(
-    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, by_session: BySession
 ) -> Measure:
-    return _above(known(market.small_caps) / known(market.broad), rules.leadership_sessions)
+    return _above(
+        by_session(market.small_caps) / by_session(market.broad), rules.leadership_sessions
+    )
 
 
 def _credit(
-    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, by_session: BySession
 ) -> Measure:
-    return _above(known(market.risky_credit) / known(market.safe_credit), rules.credit_sessions)
+    return _above(
+        by_session(market.risky_credit) / by_session(market.safe_credit), rules.credit_sessions
+    )
 
 
 def _broad(
-    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, by_session: BySession
 ) -> Measure:
-    return _above(known(market.broad), rules.broad_sessions)
+    return _above(by_session(market.broad), rules.broad_sessions)
 
 
 def _rates(
-    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, by_session: BySession
 ) -> Measure:
-    return _above(known(market.safe_credit), rules.rates_sessions)
+    return _above(by_session(market.safe_credit), rules.rates_sessions)
 
 
 def _above(values: Floats, sessions: int) -> Measure:
@@ -125,7 +131,7 @@ def _above(values: Floats, sessions: int) -> Measure:
 
 
 def _liquidity(
-    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, by_session: BySession
 ) -> Measure:
     max_age = pd.Timedelta(days=rules.max_age_macro_days)
 
@@ -138,7 +144,7 @@ def _liquidity(
 
 
 def _exhaustion(
-    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, known: Known
+    market: Market, rules: MeasureRules, known_at: pd.DatetimeIndex, by_session: BySession
 ) -> Measure:
     if market.coin is None:
         raise ValueError("the exhaustion measure needs market.coin")
@@ -149,7 +155,7 @@ def _exhaustion(
     return _passes(value, value > rules.exhaustion_drawdown)
 
 
-MEASURES: Mapping[str, Callable[[Market, MeasureRules, pd.DatetimeIndex, Known], Measure]] = {
+MEASURES: Mapping[str, Callable[[Market, MeasureRules, pd.DatetimeIndex, BySession], Measure]] = {
     "volume": _volume,
     "breadth": _breadth,
     "leadership": _leadership,

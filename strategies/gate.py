@@ -72,7 +72,7 @@ def session_rows(market: Market, rules: GateRules) -> pd.DataFrame:
         ("channel", rules.curve.channels),
     ):
         for name in chosen:
-            table[f"{prefix}_{name}"] = _shown(measures[name].holds)
+            table[f"{prefix}_{name}"] = _with_unknown(measures[name].holds)
     for name, result in measures.items():
         table[f"measure_{name}"] = result.value
     filled = filled_channels([measures[name].holds for name in rules.curve.channels], len(known_at))
@@ -143,7 +143,7 @@ def _ceilings(states: Ints, filled: Ints, curve: CurveRules) -> Floats:
     return chosen
 
 
-def _shown(holds: Floats) -> Any:
+def _with_unknown(holds: Floats) -> Any:
     return pd.arrays.BooleanArray(holds == 1.0, np.isnan(holds))
 
 

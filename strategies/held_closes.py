@@ -76,17 +76,17 @@ def check_market(market: Market) -> CheckedMarket:
         for close in found:
             what = f"the close of {name} of {timeline[close.row]:%Y-%m-%d}"
             during = slice(close.row, close.until)
-            held[during] = [_joined(before, name, ", ") for before in held[during]]
+            held[during] = [_join(before, name, ", ") for before in held[during]]
             move = f"{close.move:+.1%} from the one before"
             waits = f"{what} ({move}) is held until the next one confirms it"
-            notes[during] = [_joined(before, waits) for before in notes[during]]
+            notes[during] = [_join(before, waits) for before in notes[during]]
             if close.until < len(timeline):
                 end = (
                     "confirmed: it counts from now on"
                     if close.confirmed
                     else "not confirmed: it counts as missing"
                 )
-                notes[close.until] = _joined(notes[close.until], f"{what} was held and is {end}")
+                notes[close.until] = _join(notes[close.until], f"{what} was held and is {end}")
         if dropped := [timeline[close.row] for close in found if not close.confirmed]:
             changed[key] = closes.drop(dropped)
     return CheckedMarket(_with_series(market, changed), held[offset:], notes[offset:])
@@ -119,7 +119,7 @@ def held_closes(closes: Floats, sibling: Floats | None = None) -> list[HeldClose
             (later for later in range(row + 1, end) if not np.isnan(counted[later])), None
         )
         confirmed = following is not None and _confirms(counted, sibling, row, following)
-        move = closes[row] / counted[_before(counted, row)] - 1.0
+        move = closes[row] / counted[_row_before(counted, row)] - 1.0
         found.append(
             HeldClose(row, end if following is None else following, confirmed, float(move))
         )
@@ -170,7 +170,7 @@ def _departures(closes: Floats, sibling: Floats | None) -> Ints:
 
 def _confirms(closes: Floats, sibling: Floats | None, row: int, following: int) -> bool:
     """Whether the close of `following` confirms the held one of `row`."""
-    move, remaining = np.log(closes[[row, following]] / closes[_before(closes, row)])
+    move, remaining = np.log(closes[[row, following]] / closes[_row_before(closes, row)])
     keeps = bool(remaining * move > 0.5 * move**2)
     base = _last_agreement(closes, sibling, row)
     if sibling is None or base is None or np.isnan(sibling[following]):
@@ -185,7 +185,7 @@ def _confirms(closes: Floats, sibling: Floats | None, row: int, following: int) 
     return keeps
 
 
-def _before(closes: Floats, row: int) -> int:
+def _row_before(closes: Floats, row: int) -> int:
     """The last session before `row` with a close that counts."""
     return int(np.flatnonzero(~np.isnan(closes[:row]))[-1])
 
@@ -243,5 +243,5 @@ def _with_series(market: Market, changed: Mapping[str, pd.Series]) -> Market:
     )
 
 
-def _joined(before: str, text: str, by: str = "; ") -> str:
+def _join(before: str, text: str, by: str = "; ") -> str:
     return f"{before}{by}{text}" if before else text

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import backtrader as bt
 
@@ -20,7 +20,15 @@ UNKNOWN = float("nan")
 UNSEEN = (UNKNOWN,) * 3
 EPOCH = float(date(1970, 1, 1).toordinal())  # backtrader counts days as date ordinals, in UTC
 Shares = tuple[float, ...]
-OrderPlan = tuple[Shares, Shares, float, Shares]
+
+
+class OrderPlan(NamedTuple):
+    """Shares of equity held and aimed at, `gross`, and signed coin units to trade, by coin."""
+
+    current: Shares
+    targets: Shares
+    gross: float
+    sizes: Shares
 
 
 class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
@@ -68,21 +76,28 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
         broker = self.broker
         now = round((self.lines.datetime[0] - EPOCH) * 86400)
         # Here and below: a feed read before its first bar shows future prices.
-        state, ceiling, filled, confirmed_at, stale = self._gate_lines
-        gate = (
-            GateLine(state[0], ceiling[0], filled[0], confirmed_at[0], stale[0])
-            if len(state)
-            else NO_GATE
-        )
+        lines = self._gate_lines
+        gate = GateLine._make([line[0] for line in lines]) if len(lines[0]) else NO_GATE
         missing = tuple([line[0] if len(line) else UNKNOWN for line in self._missing_lines])
         equity, drawdown = broker.getvalue(), broker.largest_drawdown(gate.confirmed_at)
         positions = [broker.getposition(coin).size for coin in self._coins]
-        shares = self._none, self._none, 0.0, self._none
+        plan = OrderPlan(self._none, self._none, 0.0, self._none)
         if not nothing_to_decide(any(positions), gate.ceiling, self._rules.own_trend):
-            shares = self._size_orders(
+            plan = self._size_orders(
                 now, gate, equity, drawdown=drawdown, missing=missing, positions=positions
             )
-        return Decision(now, gate, equity, broker.getcash(), drawdown, missing, *shares)
+        return Decision(
+            time=now,
+            gate=gate,
+            equity=equity,
+            cash=broker.getcash(),
+            drawdown=drawdown,
+            missing=missing,
+            current=plan.current,
+            targets=plan.targets,
+            gross=plan.gross,
+            sizes=plan.sizes,
+        )
 
     def _size_orders(
         self,
@@ -119,7 +134,9 @@ class RussellGate(bt.Strategy):  # type: ignore[misc]  # backtrader has no types
                 rules.band,
                 *self.broker.limits(coin),
             )
-        return tuple(current), tuple(targets), gross, tuple(sizes)
+        return OrderPlan(
+            current=tuple(current), targets=tuple(targets), gross=gross, sizes=tuple(sizes)
+        )
 
     def _trade(self, decision: Decision) -> None:
         """Cancel what is outstanding, then sell, then buy."""

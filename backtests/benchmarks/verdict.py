@@ -85,10 +85,11 @@ def more_events(events: Events, drift: float) -> str:
     """
     effects = list(_effects(events, drift).values())
     missing = max(MIN_EVENTS - events.closed_events, 0)
-    at_least = f"At least {missing} more are needed. " if missing else ""
+    verb = "is" if missing == 1 else "are"
+    at_least = f"At least {count(missing, 'more event')} {verb} needed. " if missing else ""
     if len(effects) < 2:
-        sample = count(len(effects), "event")
-        return f"{at_least}{sample}: too few to estimate how many are needed for 80 % power."
+        sample = count(len(effects), "closed event")
+        return f"{at_least}With {sample} the number for 80 % power cannot be estimated."
     mean, deviation = float(np.mean(effects)), float(np.std(effects, ddof=1))
     if mean <= 0:
         return f"{at_least}The measured effect is not positive: no number of events would show one."

@@ -11,6 +11,7 @@ import pandas as pd
 from backtests.commands.run_scope import Files, RunOptions, Texts, run_scope
 from backtests.report.run.terminal import show_backtest
 from brokers.console import console
+from brokers.local_paths import path_from_here
 from brokers.prices.load import Prices, load_prices
 from brokers.progress import Progress
 from config.settings import ConfigError, Settings, load
@@ -71,7 +72,7 @@ def _run(command: str, settings: Settings, make: Make, options: RunOptions) -> N
         write_run(result, found, scope.partial, latest_evidence())
     document = read_run(scope.folder)
     if options.as_json:
-        print(json.dumps(document.to_json() | {"folder": str(scope.folder)}))
+        print(json.dumps(document.to_json() | {"folder": path_from_here(scope.folder)}))
     else:
         show_backtest(console(), document, scope.folder)
 

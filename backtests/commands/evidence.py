@@ -10,6 +10,7 @@ from backtests.evidence.history import History, load_history
 from backtests.evidence.measure import measure_evidence
 from backtests.runs.folder import write_json, write_settings
 from brokers.console import console
+from brokers.local_paths import path_from_here
 from brokers.prices.load import Prices
 from brokers.progress import Progress
 from config.settings import load
@@ -30,7 +31,7 @@ def run_evidence(files: Files, overrides: Texts, options: RunOptions) -> None:
         write_json(content, scope.partial / NAME)
         write_settings(settings, scope.partial)
     if options.as_json:
-        print(json.dumps(content | {"folder": str(scope.folder)}))
+        print(json.dumps(content | {"folder": path_from_here(scope.folder)}))
     else:
         from backtests.report.evidence.terminal import show_document
 

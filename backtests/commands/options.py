@@ -32,7 +32,8 @@ Output = Annotated[
 ]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Skip the HTML report.")]
 NoBenchmarks = Annotated[
-    bool, typer.Option("--no-benchmarks", help="Skip benchmarks, random gates and the verdict.")
+    bool,
+    typer.Option("--no-benchmarks", help="Skip benchmarks, permutation test and verdict."),
 ]
 AsOf = Annotated[
     str | None,
@@ -54,6 +55,8 @@ ReplayOutput = Annotated[
     Path | None, typer.Option("--output", "-o", help="Run folder to write, with --replay.")
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Reason, for journal and notifications.")]
+ReduceOnly = Annotated[bool, typer.Option("--reduce-only", help="Only stop buys; sells go on.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the account's name.")]
 Drill = Annotated[
     bool,
     typer.Option(
@@ -75,7 +78,7 @@ DocumentName = Annotated[
     typer.Option(
         "--document",
         metavar="NAME",
-        help="Schema of a document instead: metrics, tune, evidence or decision.",
+        help="Schema of a document instead: metrics, tune, evidence, decision or status.",
     ),
 ]
 RunOrJournal = Annotated[

@@ -10,6 +10,7 @@ from backtests.commands.run_scope import Texts
 from backtests.report.progress import progress
 from backtests.report.session.terminal import show_session
 from brokers.console import console
+from brokers.local_paths import path_from_here
 from config.settings import ConfigError
 
 
@@ -22,12 +23,16 @@ def write_report(path: Path, overrides: Texts, *, as_json: bool) -> None:
         return
     if overrides:
         raise ConfigError(
-            f"--set {overrides[0]}: {path} is no paper session's journal;"
+            f"--set {overrides[0].partition('=')[0]}: {path} is no paper session's journal;"
             " a run's page shows what its folder holds"
         )
     with progress() as step:
         page = write_page(path, None, step)
-    print(json.dumps({"report": str(page)}) if as_json else f"Written to {page}")
+    print(
+        json.dumps({"report": path_from_here(page)})
+        if as_json
+        else f"Written to {path_from_here(page)}"
+    )
 
 
 def _write_session_report(journal: Path, overrides: list[str], *, as_json: bool) -> None:
@@ -40,6 +45,8 @@ def _write_session_report(journal: Path, overrides: list[str], *, as_json: bool)
         step("report")
         page = session_page.write(report)
     if as_json:
-        print(json.dumps(document.as_json(report) | {"report": str(page)}, allow_nan=False))
+        print(
+            json.dumps(document.as_json(report) | {"report": path_from_here(page)}, allow_nan=False)
+        )
     else:
         show_session(console(), report, page)

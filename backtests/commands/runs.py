@@ -5,6 +5,7 @@ from pathlib import Path
 
 from backtests.report import terminal
 from brokers.console import console
+from brokers.local_paths import path_from_here
 
 
 def list_runs(folders: list[Path] | None, *, as_json: bool) -> None:
@@ -14,7 +15,7 @@ def list_runs(folders: list[Path] | None, *, as_json: bool) -> None:
     chosen = folders or run_folders.list_runs()
     has_equal_names = len({folder.name for folder in chosen}) < len(chosen)
     runs = {
-        str(folder) if has_equal_names else folder.name: run_folders.read_run(folder)
+        path_from_here(folder) if has_equal_names else folder.name: run_folders.read_run(folder)
         for folder in chosen
     }
     if as_json:

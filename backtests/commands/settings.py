@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from backtests.commands.run_scope import Files, Texts
+from brokers.local_paths import path_from_here
 from config.settings import ConfigError, Settings, load
 
 # The documents that `config schema --document` knows: where the class of each is, imported late.
@@ -14,6 +15,7 @@ DOCUMENTS = {
     "tune": ("backtests.tuning.document", "TuneDocument"),
     "evidence": ("backtests.evidence.document", "EvidenceDocument"),
     "decision": ("brokers.journal.documents", "DecisionDocument"),
+    "status": ("brokers.live.status_document", "StatusReport"),
 }
 
 
@@ -73,4 +75,5 @@ def start_config(
         folder=answer(prices, "Folder of price files (empty: from Yahoo)", ""),
     )
     start.write_config(answers, output)
-    print(f"Written to {output}; now: python main.py backtest --config {output}")
+    written = path_from_here(output)
+    print(f"Written to {written}; now: python main.py backtest --config {written}")

@@ -18,6 +18,7 @@ from backtests.tuning.trials import write_trials
 from backtests.tuning.validation.findings import find
 from backtests.tuning.writer import make_document
 from brokers.console import console
+from brokers.local_paths import path_from_here
 from brokers.plurals import count
 from brokers.prices.load import Prices, load_prices
 from brokers.progress import Progress
@@ -50,7 +51,7 @@ def run_tune(files: Files, overrides: Texts, options: RunOptions) -> None:
             result.verdict.word if result.verdict else SIMULATED,
         )
     if options.as_json:
-        print(json.dumps(result.to_json() | {"folder": str(scope.folder)}))
+        print(json.dumps(result.to_json() | {"folder": path_from_here(scope.folder)}))
     else:
         from backtests.report.tune import terminal as tune_terminal
 
@@ -73,6 +74,6 @@ def _search(settings: Settings, space: Space, scope: RunScope[Prices]) -> TuneDo
     write_trials(study, partial / "trials.parquet")
     best = with_changes(settings, study.changes(study.row), "the best parameter set")
     changed, today = result.best.changed, datetime.now(UTC).date()
-    content = overlay.text(best, changed, findings.verdict, str(scope.folder), today)
+    content = overlay.text(best, changed, findings.verdict, path_from_here(scope.folder), today)
     overlay.write(partial / "best.toml", content)
     return result

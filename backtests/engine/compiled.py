@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast
 from backtests.engine.sources import ROOT, content_of, import_closure
 
 NAME = "russell-gate"  # of a folder outside the program's own
-KEPT_FOR = 7 * 86_400.0  # seconds after which machine code that nobody loads is removed
+UNUSED_AFTER = 7 * 86_400.0  # seconds after which machine code that nobody loads is removed
 
 
 def _numba() -> Any:
@@ -41,7 +41,7 @@ def _numba() -> Any:
 
 
 numba = _numba()
-OF_THE_USER = numba.config.CACHE_DIR  # NUMBA_CACHE_DIR, or nothing
+CONFIGURED_CACHE = numba.config.CACHE_DIR  # NUMBA_CACHE_DIR, or nothing
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -90,7 +90,7 @@ def cache_key(module: Path, root: Path = ROOT) -> str:
 def cache_folder(module: Path, options: tuple[str, ...] = ()) -> Path:
     """The folder of a module's machine code of one kind: the first place that can be written."""
     kind = "-".join(["machine", module.stem, *options])
-    for place in _places():
+    for place in _cache_folders():
         folder = place / f"{kind}-{cache_key(module)}"
         try:
             if not folder.exists():
@@ -104,10 +104,10 @@ def cache_folder(module: Path, options: tuple[str, ...] = ()) -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{NAME}-"))  # forgotten: compiled again by the next run
 
 
-def _places() -> Iterator[Path]:
+def _cache_folders() -> Iterator[Path]:
     """Where machine code may be kept. What is loaded is run: no other user may write there."""
-    if OF_THE_USER:
-        yield Path(OF_THE_USER)
+    if CONFIGURED_CACHE:
+        yield Path(CONFIGURED_CACHE)
     yield Path(__file__).parent / "__pycache__"
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")  # noqa: PTH111, PTH118  # Path.home() raises where there is none
     if os.path.isabs(home):  # noqa: PTH117
@@ -121,7 +121,7 @@ def _forget_old(place: Path, kind: str) -> None:
     """Remove machine code of other sources that has not been loaded for long."""
     for folder in place.glob(f"{kind}-*"):
         with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > KEPT_FOR:
+            if time.time() - folder.stat().st_mtime > UNUSED_AFTER:
                 shutil.rmtree(folder)
 
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 
 from backtests.engine.inputs import market
-from backtests.engine.rules import decision_rules, gate_rules
+from backtests.engine.rules import decision_rules, gate_rules, rules_digest
 from brokers.live.strategy import Functions, LiveStrategy
 from config.settings import Settings
 from strategies.breakout import CONFIRMED, STATES
@@ -35,6 +35,7 @@ def live_strategy(settings: Settings) -> LiveStrategy[Decision]:
     return LiveStrategy(
         kind=RussellGate,
         rules=decision_rules(settings),
+        rules_digest=rules_digest(settings),
         states=STATES,
         confirmed=CONFIRMED,
         functions=_functions(settings),

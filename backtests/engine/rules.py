@@ -1,5 +1,7 @@
 """The settings' numbers under the strategy's names: one place for defaults, one for meaning."""
 
+from hashlib import sha256
+
 from brokers.orders.fills import Costs
 from config.settings import Settings
 from strategies.breakout import BreakoutRules
@@ -9,6 +11,7 @@ from strategies.gate import GateRules
 from strategies.risk_curve import CurveRules, HaircutRules
 
 DAY_SECONDS = 86_400
+DIGEST = 12  # characters: two sets of rules that share them do not occur
 MAX_MISSING = 3  # bars after which a coin counts as ended
 
 
@@ -76,3 +79,27 @@ def costs(settings: Settings) -> Costs:
     """What a simulated fill costs, from the settings."""
     rates = settings.costs
     return Costs(fee=rates.fee, slippage=rates.slippage, min_notional=rates.min_notional)
+
+
+def rules_digest(settings: Settings) -> str:
+    """A short text that differs where the rules, or the series they are applied to, do.
+
+    Everything that can change a gate row or a decision, and nothing else: not the account, the
+    guards, the costs, the log. Two rows with the same digest were computed alike, so where they
+    differ the prices do.
+    """
+    signal, tests, prices = settings.signal, settings.confirmations, settings.prices
+    average, volatility = settings.allocation.own_trend_days, settings.allocation.volatility_days
+    parts = (
+        gate_rules(settings),
+        decision_rules(settings),
+        (average, volatility),
+        [(coin.name, coin.history, coin.market) for coin in settings.coins],
+        signal,
+        (tests.breadth.symbols, tests.exhaustion.symbol),
+        (tests.liquidity.assets, tests.liquidity.treasury, tests.liquidity.reverse_repos),
+        [(name, cut.enabled and cut.file) for name, cut in settings.haircuts],
+        (prices.publication_delay, prices.source, prices.folder, sorted(prices.sources.items())),
+        (settings.exchange.prices_id, settings.exchange.timeframe),
+    )
+    return sha256(repr(parts).encode()).hexdigest()[:DIGEST]

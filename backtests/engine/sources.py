@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # Imports stand above the first definition, those of types only are indented; what a function
 # imports for itself it cannot be compiled with.
-DEFINITION = re.compile(rb"^(?:def|class|async|@)", re.MULTILINE)
+DEFINITION = re.compile(rb"^(?:def |class |async |@)", re.MULTILINE)
 IMPORT = re.compile(
     rb"^[ \t]*(?:from +([\w.]+) +import +(\([^)]*\)|[^\n#]*)|import +([\w., ]+))", re.MULTILINE
 )

@@ -25,6 +25,7 @@ from backtests.evidence.events import (
     daily_closes,
 )
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
+from brokers.plurals import count
 
 WASHED_OUT = 0.5  # drawdown from the record that counts as sold out
 BOTH_TIMES = Statement(
@@ -103,14 +104,14 @@ def too_few_claim(study: EventStudy) -> Claim:
     excess = study.out_of_sample[NAMED].strictest
     is_shown = excess.n >= FEWEST and excess.p <= LEVEL and excess.power >= SEEN
     why = (
-        f"{excess.n} breakouts with a price of BTC did not form the thesis. Over {NAMED} BTC"
-        f" gained {_gain(excess.mean):+.0%} on average, {_gain(excess.usual):+.0%} at random dates"
-        f" (p {excess.p:.3f}). At least {FEWEST} are needed for a conclusion."
+        f"{count(excess.n, 'breakout')} with a price of BTC did not form the thesis. Over {NAMED}"
+        f" BTC gained {_gain(excess.mean):+.0%} on average, {_gain(excess.usual):+.0%} at random"
+        f" dates (p {excess.p:.3f}). At least {FEWEST} are needed for a conclusion."
     )
     return tested_claim(
         TOO_FEW,
         _estimate(excess),
-        test=f"BTC over {NAMED} after breakouts that did not form the thesis, against random dates",
+        test=f"BTC over {NAMED} after out-of-sample breakouts, against random dates",
         data=BITCOIN,
         unit="log",
         verdict="contradicted" if is_shown else "supported",
@@ -155,9 +156,9 @@ def _answer_claim(study: EventStudy, asset: str, horizon: str) -> Claim:
     excess = response.strictest
     ps = ", ".join(f"{each.p:.3f} against {name}" for name, each in response.comparisons.items())
     why = (
-        f"After {excess.n} breakouts {asset} gained {_gain(excess.mean):+.0%} on average, at the"
-        f" least favourable random dates {_gain(excess.usual):+.0%} (p {ps}); smallest effect"
-        f" detectable with 80 % power: {_gain(excess.smallest):.0%}."
+        f"After {count(excess.n, 'breakout')} {asset} gained {_gain(excess.mean):+.0%} on average,"
+        f" at the least favourable random dates {_gain(excess.usual):+.0%} (p {ps}); smallest"
+        f" effect detectable with 80 % power: {_gain(excess.smallest):.0%}."
     )
     return tested_claim(
         statement,
@@ -179,7 +180,7 @@ def _same_engine_claim(study: EventStudy) -> Claim:
     gains = [_gain(gain) for gain in log_gains]
     p = response.strictest.spread_p
     why = (
-        f"Over {NAMED} after its {len(gains)} breakouts BTC gained {min(gains):+.0%} to"
+        f"Over {NAMED} after its {count(len(gains), 'breakout')} BTC gained {min(gains):+.0%} to"
         f" {max(gains):+.0%}. Gains after random dates differ as much in {p:.0%} of draws."
     )
     return Claim(
@@ -228,7 +229,7 @@ def _sold_out_claim(daily: pd.Series, days: pd.DatetimeIndex) -> Claim:
         estimate=float(drawdowns.median()),
         unit="share",
         holds=bool((drawdowns >= WASHED_OUT).mean() > 0.5),
-        why=f"BTC's drawdown from its record close at {len(days)} breakouts: {by_year}.",
+        why=f"BTC's drawdown from its record close at {count(len(days), 'breakout')}: {by_year}.",
         n=len(days),
     )
 
@@ -241,11 +242,11 @@ def _late_claim(bitcoin: pd.Series, days: pd.DatetimeIndex) -> Claim:
     )
     return factual_claim(
         LATE,
-        test=f"BTC below its {TREND_DAYS}-day mean in most",
+        test=f"BTC below its {TREND_DAYS}-day MA in most",
         data=BITCOIN,
         estimate=float(1.0 - above.mean()),
         unit="share",
         holds=bool(above.mean() < 0.5),
-        why=f"BTC against its {TREND_DAYS}-day mean at {len(days)} breakouts: {by_year}.",
+        why=f"BTC against its {TREND_DAYS}-day MA at {count(len(days), 'breakout')}: {by_year}.",
         n=len(days),
     )

@@ -12,10 +12,10 @@ from backtests.evidence.events import (
     ForwardGains,
     above_own_mean,
     compare_with_dates,
+    confirmed_breakouts,
     draw_any_dates,
     draw_matching_dates,
     draw_nearby_dates,
-    find_breakouts,
     forward_gains,
 )
 from backtests.evidence.history import BITCOIN, History
@@ -93,7 +93,7 @@ def run_event_study(history: History, settings: Settings) -> EventStudy:
     """Gains after the breakouts of the settings' own definition, and of other definitions."""
     rules = breakout_rules(settings)._replace(confirm_sessions=1)
     closes, evidence = history.closes, settings.evidence
-    events = find_breakouts(closes, rules, settings.gate.trend_sessions)
+    events = confirmed_breakouts(closes, rules, settings.gate.trend_sessions)
     later = events[[event.year not in FORMED for event in events]]
     responses = [
         _response(history, asset, horizon, events, evidence)
@@ -120,7 +120,7 @@ def _definitions(history: History, settings: Settings) -> list[Definition]:
     for base in evidence.bases:
         for confirm in evidence.confirms:
             changed = rules._replace(base_sessions=base, confirm_sessions=confirm)
-            events = find_breakouts(history.closes, changed, settings.gate.trend_sessions)
+            events = confirmed_breakouts(history.closes, changed, settings.gate.trend_sessions)
             response = _response(history, BITCOIN, NAMED, events, evidence)
             definitions.append(Definition(base, confirm, len(events), response))
     return definitions
@@ -153,7 +153,7 @@ def _required_events(
     required = []
     for horizon, response in responses.items():
         excess = response.strictest
-        needed = excess.needed()
+        needed = excess.required_events()
         years = None if needed is None else max(needed - excess.n, 0.0) / rate
         power = [round(excess.power_with(events), 4) for events in range(1, MOST_EVENTS + 1)]
         required.append(RequiredEvents(horizon, excess.n, needed, years, power))

@@ -88,15 +88,15 @@ def factual_claim(
 def untestable_claim(statement: Statement, needed: str, problem: str = "") -> Claim:
     """Prices cannot decide it; `needed` could, and `problem` says why it was not used."""
     why = f"Testable with {needed}.{f' {problem}' if problem else ''}"
-    return _undecided(statement, "not testable with prices", why, n=None)
+    return _claim_without_test(statement, "not testable with prices", why, n=None)
 
 
 def missing_prices(statement: Statement, series: str) -> Claim:
     """Prices could decide it, but are not there."""
-    return _undecided(statement, "inconclusive", f"There are no prices of {series}.", n=0)
+    return _claim_without_test(statement, "inconclusive", f"There are no prices of {series}.", n=0)
 
 
-def _undecided(statement: Statement, verdict: Verdict, why: str, n: int | None) -> Claim:
+def _claim_without_test(statement: Statement, verdict: Verdict, why: str, n: int | None) -> Claim:
     return Claim(
         id=statement.id,
         claim=statement.text,

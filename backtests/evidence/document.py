@@ -170,7 +170,7 @@ class RequiredEventsRecord(Record):
     """How many breakouts it takes to detect the measured difference with 80 % power."""
 
     horizon: str
-    had: int = Field(description="breakouts so far that did not form the thesis")
+    had: int = Field(description="out-of-sample breakouts so far: they did not form the thesis")
     events: float | None = Field(description="breakouts needed; None: no number suffices")
     years: float | None = Field(description="until then, at the rate of breakouts so far")
     power: Sequence[float] = Field(description="by number of breakouts, from 1 on")

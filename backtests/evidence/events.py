@@ -70,7 +70,7 @@ class Excess(NamedTuple):
         """Of the two means."""
         return self.mean - self.usual
 
-    def needed(self) -> float | None:
+    def required_events(self) -> float | None:
         """Events for 80 % power, were the measured difference the true one; None without any.
 
         The error falls with the root of their number.
@@ -85,7 +85,7 @@ class Excess(NamedTuple):
         )
 
 
-def find_breakouts(
+def confirmed_breakouts(
     closes: pd.Series, rules: BreakoutRules, trend_sessions: int
 ) -> pd.DatetimeIndex:
     """Instants at which breakouts out of a full base were confirmed, by the closes alone.

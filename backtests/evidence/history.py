@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.events import daily_closes
+from brokers.local_paths import name_paths
 from brokers.prices.load import Prices, load_prices, load_requests
 from brokers.prices.series import DataError, Request, Series
 from brokers.prices.sources import OWN_COLUMNS, own_file, source_of
@@ -96,7 +97,9 @@ def _all_series(
     loaded = load_requests(requests, settings, prices.now, refresh=refresh, progress=step)
     further = {request.symbol: item for request, item in loaded}
     series |= {name: item for name, item in further.items() if not isinstance(item, DataError)}
-    errors = {name: str(item) for name, item in further.items() if isinstance(item, DataError)}
+    errors = {
+        name: name_paths(str(item)) for name, item in further.items() if isinstance(item, DataError)
+    }
     return series, errors
 
 

@@ -1,7 +1,6 @@
 """The inputs of the backtest that a paper session is compared with."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 import pandas as pd
@@ -10,12 +9,14 @@ from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.paper_sessions.recording import REPLAYED, JournalSnapshot
 from backtests.runs.folder import RunError, read_run
 from brokers.clock import utc_text
+from brokers.local_paths import show_path
 from brokers.prices import download
 from brokers.prices.live import daily
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError
 from brokers.prices.sources import required_series, source_of
 from brokers.progress import Progress
+from config.changes import changed_settings
 from config.settings import ConfigError, Settings, restore
 
 SERVICES = ("yahoo", "exchange", "fred")
@@ -32,7 +33,7 @@ def session_settings(journal: JournalSnapshot, overrides: Sequence[str]) -> Sett
 
     """
     last = journal.sessions[-1]
-    name = f"the settings of session {last.id} in {journal.path}"
+    name = f"the settings of session {last.id} in {show_path(journal.path)}"
     if not journal.setup.coins:
         raise ConfigError(f"{name}: name no coins; they are not those of a paper session")
     settings = restore(last.settings, name, list(overrides))
@@ -114,29 +115,13 @@ def session_inputs(
 def _changed_settings(journal: JournalSnapshot) -> Iterator[str]:
     """A sentence for each session that began with other settings than the one before it."""
     for before, after in zip(journal.sessions, journal.sessions[1:], strict=False):
-        if keys := _differing_keys(before.settings, after.settings):
+        changes = changed_settings(before.settings, after.settings)
+        keys = [change.key for change in changes if change.key.partition(".")[0] not in PRIVATE]
+        if keys:
             yield (
                 f"From {utc_text(after.started)} on the paper session had other settings "
                 f"({', '.join(keys)}); the backtest uses the last ones."
             )
-
-
-def _differing_keys(before: str, after: str) -> list[str]:
-    """Dotted keys in which two sessions' settings (JSON) differ, except those without effect."""
-    one, other = (
-        dict(_flatten(json.loads(text))) if text.startswith("{") else {} for text in (before, after)
-    )
-    keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
-    return sorted(key for key in keys if key.partition(".")[0] not in PRIVATE)
-
-
-def _flatten(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Values by dotted key."""
-    for name, value in values.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _day(end: int) -> date:

@@ -9,6 +9,7 @@ from backtests.paper_sessions.sentences import sentence
 from backtests.paper_sessions.summary import SessionReport
 from backtests.paper_sessions.tracking import TrackingReport
 from brokers.json_values import to_json
+from brokers.local_paths import path_from_here
 
 INSTANTS = {"first", "last", "time", "started", "ended", "resumed", "at"}  # epoch seconds
 
@@ -17,7 +18,7 @@ def as_json(report: SessionReport) -> dict[str, object]:
     """Plain values by name; instants as ISO 8601, what is not known as null."""
     journal, comparison = report.journal, report.comparison
     content: dict[str, object] = {
-        "journal": str(journal.path),
+        "journal": path_from_here(journal.path),
         "account": journal.account,
         "word": str(report.agreement),
         "text": sentence(report),

@@ -1,17 +1,15 @@
 """A paper session's journal read once, with the settings of each of its sessions."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from time import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from backtests.engine.journal_run import run_of
 from backtests.engine.simulation import Run
 from brokers.journal.journal import Journal
 from brokers.journal.lock import holder
 from brokers.journal.opening import open_journal
-from brokers.journal.reader import RESUMED
 from brokers.journal.records import (
     DecisionRow,
     EquityRow,
@@ -21,8 +19,8 @@ from brokers.journal.records import (
     OrderRow,
     SessionRecord,
 )
-from brokers.live.observer import MARGIN
-from brokers.prices.clean import bar_length
+from brokers.journal.statements import RESUMED
+from brokers.live.session_setup import SessionSetup, setup_of
 from strategies.decision import Decision
 
 REPLAYED = "replayed"  # outcome of a session that was history through the live path
@@ -30,25 +28,13 @@ ALL_INCIDENTS = 1_000_000
 UNKNOWN = float("nan")
 
 
-class SessionSetup(NamedTuple):
-    """What a session's settings say about its bars, whatever version wrote them.
-
-    Names of its coins and of the coin they are quoted in, seconds of a bar, and seconds after a
-    bar's end within which a decision is in time.
-    """
-
-    coins: tuple[str, ...]
-    quote: str
-    bar_seconds: int
-    in_time: float
-
-
 class JournalSnapshot(NamedTuple):
     """Everything in a journal up to its last decision.
 
-    `run` is the same as a backtest has it, with the coins of the last session. `opens` are opens of
-    bars by the end of the bar and coin, where an order was filled in them. `running`: a session
-    holds the journal now.
+    `decisions` are those on bars; `intents` and `fills` are also those of a person who had
+    everything sold. `run` is the same as a backtest has it, with the coins of the last session.
+    `opens` are opens of bars by the end of the bar and coin, where an order was filled in them.
+    `running`: a session holds the journal now.
     """
 
     path: Path
@@ -98,8 +84,9 @@ def read_journal(path: Path) -> JournalSnapshot:
         decisions = list(journal.decisions())
         until = decisions[-1].time if decisions else 0
         coins = {row.time: setups[row.session].coins for row in decisions if row.session in setups}
-        intents = [intent for intent in journal.intents() if intent.time <= until]
-        resumed = journal.get(RESUMED)
+        sold = {row.time for row in journal.decisions(kind="flatten")}
+        intents = [row for row in journal.intents() if row.time <= until or row.time in sold]
+        resumed, trading = journal.get(RESUMED), journal.trading()
         return JournalSnapshot(
             path=path,
             account=journal.account_id,
@@ -113,28 +100,10 @@ def read_journal(path: Path) -> JournalSnapshot:
             equity=[row for row in journal.equity() if row.time <= until],
             incidents=journal.incidents(ALL_INCIDENTS),
             opens=_opens(journal, intents, last.bar_seconds),
-            halted=journal.halt_reason(),
+            halted=trading.reason if trading.state == "off" else None,
             resumed=float(resumed) if resumed else None,
             running=bool(holder(path)),
         )
-
-
-def setup_of(settings: str) -> SessionSetup:
-    """What a session's settings (JSON) say; where they cannot be read, what most have."""
-    try:
-        content: Any = json.loads(settings)
-    except ValueError:
-        content = {}
-    sections: Any = content if isinstance(content, dict) else {}
-    coins, paper = sections.get("coins", []), sections.get("paper", {})
-    quotes = [str(coin["market"]).partition("/")[2] for coin in coins]
-    length = bar_length(sections.get("exchange", {}).get("timeframe", "1d"))
-    return SessionSetup(
-        coins=tuple(str(coin["name"]) for coin in coins),
-        quote=quotes[0] if quotes else "quote units",
-        bar_seconds=int(length.total_seconds()),
-        in_time=float(paper.get("grace", 0.0)) + float(paper.get("patience", 0.0)) + MARGIN,
-    )
 
 
 def _with_coins(run: Run, coins: Mapping[int, tuple[str, ...]], now: tuple[str, ...]) -> Run:

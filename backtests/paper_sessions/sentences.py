@@ -39,10 +39,17 @@ def sentence(report: SessionReport) -> str:
             f"{report.why_not.rstrip('.')}. {REMEDY}"
         )
     return (
-        f"{span}, {count(comparison.orders, 'order')}. The paper session returned "
+        f"{span}, {_orders(report)}. The paper session returned "
         f"{comparison.live.total_return:+.2%}, the backtest "
         f"{comparison.backtest.total_return:+.2%}: {_gap(comparison.tracking.total)}."
     )
+
+
+def _orders(report: SessionReport) -> str:
+    """The filled orders, and how many of them wait for a price to be compared at."""
+    waiting = report.waiting_orders
+    text = count(len(report.filled), "filled order")
+    return f"{text} ({waiting:,} not compared yet)" if waiting else text
 
 
 def _gap(difference: float) -> str:

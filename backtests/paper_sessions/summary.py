@@ -19,6 +19,7 @@ from backtests.paper_sessions.uptime import (
     summarize_sessions,
 )
 from brokers.journal.records import EquityRow, Severity
+from brokers.local_paths import name_paths
 from brokers.prices.series import DataError
 from brokers.progress import Progress
 from config.settings import ConfigError
@@ -104,6 +105,14 @@ class SessionReport(NamedTuple):
         return DifferenceCounts(bars, len(independent) - orders - bars, orders)
 
     @property
+    def waiting_orders(self) -> int:
+        """Filled orders that are not compared yet.
+
+        The bar at whose open the backtest would fill them has not closed, or prices end before it.
+        """
+        return len(self.filled) - self.comparison.live.orders if self.comparison else 0
+
+    @property
     def agreement(self) -> Agreement:
         """Whether it matches the backtest."""
         if not self.journal.decisions:
@@ -155,7 +164,7 @@ def _compare(
     try:
         session_settings(journal, ())
     except ConfigError as error:
-        return None, str(error)
+        return None, name_paths(str(error))
     settings = session_settings(journal, overrides)  # any error now is in the override
     try:
         prices = load_session_prices(settings, now, progress)
@@ -163,7 +172,7 @@ def _compare(
             progress("backtrader")
         return compare_with_backtest(journal, settings, prices), ""
     except DataError as error:
-        return None, str(error)
+        return None, name_paths(str(error))
 
 
 def _summarize_incidents(journal: JournalSnapshot) -> list[IncidentSummary]:

@@ -35,7 +35,7 @@ class MissedBars(NamedTuple):
 
 
 class LateDecision(NamedTuple):
-    """A bar decided later than by a session that runs."""
+    """A bar decided too late to buy, or later than a session that runs would have."""
 
     time: int
     minutes: float
@@ -134,10 +134,10 @@ def _incident_at(journal: JournalSnapshot, time: int, length: int) -> str:
 def _late_decisions(journal: JournalSnapshot) -> Iterator[LateDecision]:
     started = {session.id: session.started for session in journal.sessions}
     for row in journal.decisions:
-        delay = row.decided_at - row.time
-        if delay > journal.setup_at(row).in_time:
-            why = _why_late(journal, row, started.get(row.session, 0.0))
-            yield LateDecision(row.time, delay / 60.0, why)
+        begun = started.get(row.session, 0.0)
+        if journal.setup_at(row).is_late(row.time, row.decided_at, begun):
+            why = _why_late(journal, row, begun)
+            yield LateDecision(row.time, (row.decided_at - row.time) / 60.0, why)
 
 
 def _why_late(journal: JournalSnapshot, row: DecisionRow, started: float) -> str:

@@ -14,6 +14,7 @@ from config.settings import Settings
 from strategies.gate import GateRules, gate_table
 
 THESIS_DAYS = (30, 91)  # "one to three months" after the breakout
+NOTHING = "No coins may be held"
 NUMBER_FORMS = {"volume": "{:.2f}", "breadth": "{:.2f}", "liquidity": "{:+,.0f}"}
 ENDINGS = {
     "": "no breakout so far",
@@ -37,8 +38,18 @@ class GateReading(NamedTuple):
     coins_since: Mapping[str, float]
     forward_returns: list[ForwardReturns]
 
+    @property
+    def is_too_old(self) -> bool:
+        """Whether the row is older than `max_gate_age` allows: all coins are sold then."""
+        return int(self.row["stale"]) > self.max_gate_age
+
+    @property
+    def ceiling(self) -> float:
+        """Largest share of equity in coins that may be held now, whatever the row says."""
+        return 0.0 if self.is_too_old else float(self.row["ceiling"])
+
     def to_json(self) -> dict[str, object]:
-        """Python's own types, with the sentences."""
+        """Python's own types, with the sentences; `ceiling` is the one in force."""
         values = {
             name: _json_value(self.row[name])
             for name in self.row.index
@@ -47,6 +58,8 @@ class GateReading(NamedTuple):
         return {
             "as_of": self.as_of.isoformat(),
             **values,
+            "ceiling": self.ceiling,
+            "row_ceiling": values["ceiling"],
             "confirmations": self._checks("confirmation", self.rules.confirmations),
             "channels": self._checks("channel", self.rules.curve.channels),
             "coins_since": dict(self.coins_since),
@@ -110,10 +123,13 @@ def sentences(reading: GateReading) -> Iterator[str]:
     """The reading in words: the answer, the reasons, and what would change it."""
     row, rules = reading.row, reading.rules
     stale = int(row["stale"])
-    is_zero = stale > reading.max_gate_age or row["ceiling"] == 0
-    allowed = "No coins" if is_zero else f"Up to {row['ceiling']:.0%} of equity"
-    yield f"The gate is {_state(row)}. {allowed} may be held{'' if is_zero else ' in coins'}."
+    if reading.is_too_old:
+        yield "No coins may be held: the gate's last row is too old to act on."
+    else:
+        yield f"The gate is {_state(row)}. {_allowed(reading.ceiling)}."
     yield from _about_data(reading, stale)
+    if reading.is_too_old:
+        yield f"In that row the gate is {_state(row)}. {_allowed(float(row['ceiling']))} by it."
     yield f"{reading.symbol} closed at {row['close']:,.2f}, {_against_record(row)}."
     days = _days_open(reading)
     if reading.coins_since:
@@ -132,15 +148,22 @@ def sentences(reading: GateReading) -> Iterator[str]:
     )
     confirmations = ", ".join(_check(row, "confirmation", name) for name in rules.confirmations)
     yield f"Confirmations: {confirmations or 'none'}."
-    yield f"What would change it: {_change(reading)}."
+    newer = "newer prices; by that row, " if reading.is_too_old else ""
+    yield f"What would change it: {newer}{_change(reading)}."
+
+
+def _allowed(ceiling: float) -> str:
+    return f"Up to {ceiling:.0%} of equity may be held in coins" if ceiling else NOTHING
 
 
 def _about_data(reading: GateReading, stale: int) -> Iterator[str]:
     """What is wrong with the newest closes, if anything."""
     note = _capital(reading.row["closes_note"] or "")
+    allowed = count(reading.max_gate_age, "session")
     consequence = (
-        "exposure may not rise, and after"
-        f" {count(reading.max_gate_age, 'session')} all coins are sold."
+        f"gate.max_gate_age allows {allowed}, so all coins are sold."
+        if reading.is_too_old
+        else f"exposure may not rise, and after {allowed} all coins are sold."
     )
     if stale and reading.row["held"]:
         yield f"{note}: the row is that of the session before, {consequence}"

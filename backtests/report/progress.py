@@ -15,7 +15,7 @@ def progress() -> Iterator[Progress]:
 
     Each step is one at which Ctrl-C may end the work.
     """
-    with _shown() as show:
+    with _progress_display() as show:
 
         def step(text: str, done: int = 0, of: int = 0) -> None:
             check_interrupt()
@@ -25,7 +25,7 @@ def progress() -> Iterator[Progress]:
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[str, int, int], object]]:
+def _progress_display() -> Iterator[Callable[[str, int, int], object]]:
     if not sys.stderr.isatty():
         yield lambda *_: None
         return

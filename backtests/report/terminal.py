@@ -33,7 +33,7 @@ def show_sample(out: Console, why: str) -> None:
     """A warning above all figures that prices are simulated, and why."""
     out.print(
         "[bold black on yellow] SAMPLE PRICES [/] A simulation pinned to a few dozen published"
-        " closes, not a market: no verdict, no p."
+        " closes, not a market: no verdict, no p-values."
     )
     if why:
         out.print(f"[yellow]{why[0].upper()}{why[1:].rstrip('.')}.[/]")

@@ -130,7 +130,8 @@ def _sessions_between(inputs: Inputs, last: pd.Timestamp, end: pd.Timestamp) -> 
 def _about_ended_series(ended: Mapping[str, list[str]]) -> Iterator[Caveat]:
     for when, names in ended.items():
         verb = "ends" if len(names) == 1 else "end"
-        text = f"{', '.join(names)} {verb} {when}; what depends on it is unknown after that"
+        what = "it" if len(names) == 1 else "them"
+        text = f"{', '.join(names)} {verb} {when}; what depends on {what} is unknown after that"
         remedy = "get newer data, or ignore the gate after that day"
         yield Caveat(severity="medium", about="series ended", text=text, remedy=remedy)
 

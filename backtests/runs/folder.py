@@ -21,6 +21,7 @@ from backtests.runs.document import (
     parse,
 )
 from brokers.interrupts import unfinished
+from brokers.local_paths import name_paths
 from brokers.prices.load import Prices
 from brokers.processes import is_running
 from config.settings import Settings
@@ -114,8 +115,8 @@ def write_settings(settings: Settings, folder: Path) -> None:
 
 
 def write_json(content: Mapping[str, object], path: Path) -> None:
-    """Write a document; it holds no NaN, which JSON does not know."""
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    """Write a document; it holds no NaN, which JSON does not know, and no path of this machine."""
+    text = name_paths(json.dumps(content, indent=1, allow_nan=False)) + "\n"
     path.write_text(text, encoding="utf-8")
 
 

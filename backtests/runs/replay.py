@@ -1,6 +1,6 @@
 """History through the live path: data provider, live feeds, paper account and journal."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,8 @@ from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
-from brokers.live.data_provider import DataProvider, load_gate_rows
+from brokers.live.data_provider import DataProvider
+from brokers.live.gate_history import load_gate_rows
 from brokers.live.session import PaperSession
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.prices.clean import bar_length
@@ -89,6 +90,12 @@ class ReplayObserver:
         self._total, self._progress, self._done = total, progress, 0
         self.incidents: list[Incident] = []
 
+    def on_start(self) -> None:
+        """Ignore it."""
+
+    def on_progress(self, text: str, done: int = 0, of: int = 0) -> None:
+        """Ignore it."""
+
     def on_incident(self, incident: Incident) -> None:
         """Collect it."""
         self.incidents.append(incident)
@@ -102,6 +109,9 @@ class ReplayObserver:
             self._progress("replay", self._done, self._total)
 
     def on_orders(self, intents: list[Intent]) -> None:
+        """Ignore it."""
+
+    def on_completed(self, bar: int) -> None:
         """Ignore it."""
 
     def on_wait(self, until: float) -> None:
@@ -144,13 +154,13 @@ def replay(inputs: Inputs, path: Path, progress: Progress | None = None) -> list
             strategy.functions,
             settings,
             clock,
-            gate_rows=load_gate_rows(journal),
+            gate_rows=load_gate_rows(journal, strategy.rules_digest),
         )
         session = PaperSession(
             settings,
             strategy,
             provider=provider,
-            account=_paper_account(inputs, settings, journal, clock),
+            account=_paper_account(inputs, settings, journal, clock, observer.on_incident),
             journal=journal,
             clock=clock,
             observer=observer,
@@ -162,7 +172,11 @@ def replay(inputs: Inputs, path: Path, progress: Progress | None = None) -> list
 
 
 def _paper_account(
-    inputs: Inputs, settings: Settings, journal: Journal, clock: SimulatedClock
+    inputs: Inputs,
+    settings: Settings,
+    journal: Journal,
+    clock: SimulatedClock,
+    report: Callable[[Incident], None],
 ) -> PaperAccount:
     """A paper account that fills at the next open, under the exchange rules of the simulation."""
     rules = {
@@ -176,4 +190,5 @@ def _paper_account(
         rules=lambda: rules,
         books=NextOpenBooks(inputs, clock).book,
         now=clock.now,
+        report=report,
     )

@@ -285,7 +285,7 @@ class RobustnessRecord(Record):
     neighbours: NeighboursRecord
     importance: tuple[ImportanceRecord, ...]
     heat_maps: tuple[HeatMapRecord, ...]
-    stress: tuple[StressRecord, ...] = Field(description="the first is the set as it is")
+    stress: tuple[StressRecord, ...] = Field(description="the first is the set unchanged")
 
 
 class KernelRecord(Record):

@@ -100,7 +100,7 @@ def _comments(
     paragraphs.append(
         "What differs from the settings of the search:"
         if changed
-        else "The best set is the current settings: nothing differs."
+        else "No set is better than the current settings: nothing differs."
     )
     paragraphs += [
         f"- {key}: {_shown(value)}, was {_shown(old)}" for key, (old, value) in changed.items()

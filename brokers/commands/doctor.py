@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from brokers.doctor.finding import Finding
 from brokers.doctor.installation import check_versions
+from brokers.local_paths import hide_paths
+from brokers.redaction import redact
 
 if TYPE_CHECKING:
     from brokers.clock import Clock
@@ -42,7 +44,9 @@ def run_doctor(
 
     """
     findings: list[tuple[Area, Finding]] = []
-    for area, finding in _findings(files, overrides, drill=drill):
+    for area, found in _findings(files, overrides, drill=drill):
+        texts = (hide_paths(redact(text, ())) for text in (found.text, found.remedy))
+        finding = Finding(found.name, found.state, *texts)
         findings.append((area, finding))
         if not as_json:
             _show(finding)

@@ -3,14 +3,12 @@
 import time
 from pathlib import Path
 
-from brokers.journal.opening import existing_journal, open_journal
-from config.settings import load
+from brokers.journal.halting import resume_account
+from brokers.journal.selection import select_journal
 
 
 def resume(files: list[Path] | None, overrides: list[str] | None) -> None:
     """Let a halted account trade again; the drawdown guard starts a new peak."""
-    path = existing_journal(load(files, overrides))
-    with open_journal(path, time.time, locked=False) as journal:
-        journal.resume()
-        journal.record_incident("resume", "info", "resumed")
+    path = select_journal(files, overrides)
+    resume_account(path, time.time())
     print(f"resumed: {path} trades again from its next bar")

@@ -2,11 +2,16 @@
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from brokers.doctor.finding import Finding
+from brokers.exchange.client import Client
 from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
+from brokers.journal.neighbours import account_ids
+from brokers.orders.balances import BASELINE
 from brokers.orders.ledger import Ledger
+from brokers.orders.lost_journal import find_lost_holdings
 from config.settings import Settings
 
 SMALL = 0.02  # share of the account that should still be a possible order
@@ -21,16 +26,18 @@ def check_balances(
 
     `total` are its balances; `running` says that a session is using the account.
     """
-    ledger = None if journal is None else Ledger(journal, ledger_listings(settings))
-    if journal is None or ledger is None or not ledger.has_begun:
+    if journal is None or not has_begun(journal):
         return _before_us(settings, total)
-    cash, positions = ledger.own_balances(total)
+    ledger = Ledger(journal, ledger_listings(settings))
+    # What our own orders are changing just now is nobody else's doing.
+    settled = not running and not journal.unfinished_intents()
+    cash, positions = (ledger.own_amid_movements if settled else ledger.own_balances)(total)
     owned = {ledger.quote: cash} | {
         coin.market.partition("/")[0]: positions[coin.name] for coin in settings.coins
     }
     others = {coin: units - owned.get(coin, 0.0) for coin, units in total.items()}
     text = f"ours: {_listed(owned)}; not ours, not touched: {_listed(others)}"
-    if not running and not journal.unfinished_intents() and (moved := ledger.movements(total)):
+    if settled and (moved := ledger.movements(total)):
         changes = ", ".join(f"{change.units:+g} {change.coin}" for change in moved)
         text = f"{text}; somebody else has changed it since the last decision ({changes})"
         remedy = (
@@ -41,15 +48,35 @@ def check_balances(
     return Finding("account", "ok", text)
 
 
+def has_begun(journal: Journal | None) -> bool:
+    """Whether a testnet's account has had its first start."""
+    return journal is not None and journal.get(BASELINE) is not None
+
+
+def check_earlier_orders(
+    settings: Settings, client: Client, total: Mapping[str, float], journal: Journal | None
+) -> Finding:
+    """Whether orders of a journal that is lost have left coins in an account that is to begin."""
+    known = account_ids(Path(settings.journal.folder))
+    known -= {journal.account_id} if journal is not None else set()
+    lost = find_lost_holdings(client, ledger_listings(settings), total, known)
+    if not lost.accounts:
+        return Finding("earlier orders", "ok", "none of this program's that a journal is lost of")
+    text = f"a journal is lost: its orders have left {lost.text}"
+    choice = settings.exchange.found
+    if choice == "ask":
+        remedy = (
+            'put it back, or set exchange.found to "adopt" (the account takes them over) or '
+            '"leave" (they are somebody else\'s); nothing is bought before'
+        )
+        return Finding("earlier orders", "wrong", text, remedy)
+    what = "taken over" if choice == "adopt" else "left alone"
+    return Finding("earlier orders", "ok", f"{text}; {what} at the first start (exchange.found)")
+
+
 def ledger_listings(settings: Settings) -> dict[str, Listing]:
     """The markets of the coins as a ledger needs them, whether they are listed now or not."""
-    parts = {coin.name: (coin.market, *coin.market.split("/")) for coin in settings.coins}
-    return {
-        name: Listing(
-            symbol, base, quote, active=False, step=0.0, min_size=0.0, min_notional=0.0, tick=0.0
-        )
-        for name, (symbol, base, quote) in parts.items()
-    }
+    return {coin.name: Listing.unlisted(coin.market) for coin in settings.coins}
 
 
 def _before_us(settings: Settings, total: Mapping[str, float]) -> Finding:

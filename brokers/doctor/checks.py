@@ -5,8 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
 from brokers.clock import Clock
-from brokers.doctor import exchange, installation, prices, records
+from brokers.doctor import exchange, installation, prices, records, sources
 from brokers.doctor.finding import Finding
 from brokers.journal.journal import Journal
 from brokers.journal.lock import holder
@@ -29,16 +31,25 @@ def run_checks(
     yield "configuration", installation.check_configuration(settings)
     if isinstance(secrets, Secrets):
         yield "configuration", installation.check_notifications(settings, secrets)
+        yield "configuration", installation.check_heartbeat(secrets)
     with ExitStack() as ending:
         journal = _open(path, clock)
         readable = None if isinstance(journal, Finding) else ending.enter_context(journal)
         held_by = holder(path)
+        unreachable, network = exchange.check_network(settings)
+        yield "exchange", network
         for finding in exchange.check_exchanges(
-            settings, secrets, readable, clock, running=bool(held_by)
+            settings, secrets, readable, clock, unreachable=unreachable, running=bool(held_by)
         ):
             yield "exchange", finding
+            if finding.state == "wrong" and finding.name == settings.exchange.prices_id:
+                unreachable |= {"prices"}
+        now = pd.Timestamp(clock.now(), unit="s", tz="UTC")
+        for finding in sources.check_sources(settings, now, unreachable):
+            yield "data", finding
         for finding in prices.check_prices(settings, clock.now()):
             yield "data", finding
+        yield "configuration", records.check_hours(settings, clock.now())
         for finding in records.check_folders(settings):
             yield "journal", finding
         if isinstance(journal, Finding):
@@ -53,7 +64,7 @@ def _open(path: Path, clock: Clock) -> Journal | Finding:
     try:
         if not path.exists():
             return Finding("journal", "ok", f"{path}: none yet, the first session creates it")
-        return open_journal(path, clock.now, locked=False)
+        return open_journal(path, clock.now, locked=False, thorough=True)
     except (JournalError, OSError) as error:
         backup = "put an earlier backup in its place, or move it away to begin with an empty one"
         remedy = (

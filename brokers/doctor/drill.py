@@ -25,6 +25,7 @@ from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, EquityRow, FillRow, Intent
+from brokers.live.exchange_clock import ExchangeClock
 from brokers.orders.ledger import Ledger
 from brokers.orders.testnet import TestnetAccount
 from brokers.plurals import count
@@ -39,10 +40,7 @@ TOLERANCE = 1e-6  # of a step: what floats lose
 
 
 class Leg(NamedTuple):
-    """One order of the drill.
-
-    Its fills, the middle of the book before it (quote units), and how many seconds it took.
-    """
+    """One order: its fills, the middle of the book before it (quote units), seconds it took."""
 
     fills: list[FillRow]
     middle: float
@@ -68,6 +66,9 @@ def run_drill(settings: Settings, keys: Keys, path: Path, clock: Clock) -> Itera
             )
             client = create_client(settings.exchange.id, keys, settings, clock)
             ending.callback(client.close)
+            exchange_clock = ExchangeClock(clock)
+            exchange_clock.follow(client, oldest_decision=settings.paper.max_decision_age)
+            exchange_clock.synchronise()
             public = create_client(settings.exchange.prices_id, None, settings, clock)
             ending.callback(public.close)
             drill = Drill(
@@ -76,7 +77,7 @@ def run_drill(settings: Settings, keys: Keys, path: Path, clock: Clock) -> Itera
                 live_price=public.price,
                 journal=journal,
                 practice=practice,
-                clock=clock,
+                clock=exchange_clock,
             )
             yield from drill.run()
     except CallAPersonError as error:
@@ -89,8 +90,12 @@ def run_drill(settings: Settings, keys: Keys, path: Path, clock: Clock) -> Itera
 
 
 def _refuse(journal: Journal, path: Path) -> None:
-    if why := journal.halt_reason():
-        raise SafetyError(f"{path}: halted ({why}), and a drill is an order; resume first")
+    trading = journal.trading()
+    if trading.state != "on":
+        raise SafetyError(
+            f"{path}: trading is {trading.state} ({trading.reason}), and a drill is an order; "
+            "resume first"
+        )
     if journal.unfinished_intents():
         raise SafetyError(
             f"{path}: has orders that are not settled; run paper --once first, which settles them"
@@ -251,7 +256,9 @@ class Drill:
         for tries_left in reversed(range(TRIES)):
             wait = PAUSE
             try:
-                account.carry_out(intent, may_send=True)
+                if why := account.carry_out(intent, may_send=True):
+                    # A drill is one order: what it did not fill is not continued.
+                    account.carry_out(intent._replace(why=why), may_send=False)
                 account.refresh({intent.symbol: intent.price})
             except (TryLaterError, UnknownOutcomeError) as error:
                 wait = max(PAUSE, getattr(error, "wait", 0.0))

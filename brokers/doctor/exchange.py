@@ -1,20 +1,27 @@
 """Whether the exchanges can be reached, agree about the time, take the key, and list the coins."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from brokers.clock import Clock
-from brokers.doctor.account import account_value, check_balances, check_order_sizes
+from brokers.doctor.account import (
+    account_value,
+    check_balances,
+    check_earlier_orders,
+    check_order_sizes,
+    has_begun,
+)
 from brokers.doctor.finding import Finding, State
 from brokers.errors import SafetyError
 from brokers.exchange.client import Client, Keys
 from brokers.exchange.errors import CallAPersonError, ExchangeError, NotServedError
-from brokers.exchange.sandboxes import FACTS
+from brokers.exchange.sandboxes import FACTS, facts_of
 from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
+from brokers.orders.holdings import DUST, current_holdings
 from brokers.prices import fred, probe, yahoo
 from brokers.prices.live import daily
 from brokers.prices.public_exchange import address
@@ -42,22 +49,23 @@ def check_exchanges(
     journal: Journal | None,
     clock: Clock,
     *,
+    unreachable: Collection[str],
     running: bool,
 ) -> Iterator[Finding]:
-    """Everything about network, exchanges, keys and account.
+    """Everything about exchanges, keys and account.
 
-    `secrets` may be the error that they could not be loaded with; `running` says that a session is
-    using the account.
+    `secrets` may be the error that they could not be loaded with; `unreachable` are the services
+    that `check_network` names; `running` says that a session is using the account.
     """
     exchange = settings.exchange
-    unreachable, finding = check_network(settings)
-    yield finding
     prices: Market | None = None
     if "prices" not in unreachable:
         prices, finding = open_market(exchange.prices_id, None, settings, clock)
         yield finding
-    yield check_keys(settings, secrets)
-    keys = secrets.keys() if isinstance(secrets, Secrets) and exchange.mode == "testnet" else None
+    without = check_sandbox(settings)
+    yield without or check_keys(settings, secrets)
+    trades = exchange.mode == "testnet" and without is None
+    keys = secrets.keys() if isinstance(secrets, Secrets) and trades else None
     sandbox: Market | None = None
     if keys is not None and "testnet" not in unreachable:
         sandbox, finding = open_market(exchange.id, Keys(*keys), settings, clock)
@@ -68,7 +76,7 @@ def check_exchanges(
             ending.callback(market.client.close)
         if markets:
             yield run_check("clock", partial(check_clock, markets[-1], exchange.recv_window, clock))
-        yield from (check_coins(settings, market) for market in markets)
+        yield from (check_coins(settings, market, journal) for market in markets)
         yield from _check_account(settings, prices, sandbox, journal, running=running)
 
 
@@ -87,6 +95,9 @@ def _check_account(
         yield finding
     if total is not None:
         yield check_balances(settings, total, journal, running=running)
+    if sandbox is not None and total is not None and not has_begun(journal):
+        check = partial(check_earlier_orders, settings, sandbox.client, total, journal)
+        yield run_check("earlier orders", check)
     if prices is not None:
         listings, price = (sandbox or prices).listings, prices.client.price
         account = account_value(settings, total, journal)
@@ -105,7 +116,10 @@ def run_check(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 def check_network(settings: Settings) -> tuple[set[str], Finding]:
-    """The services that these settings need and that cannot be reached, and the finding on them."""
+    """The services that these settings need and that cannot be reached, and the finding on them.
+
+    Services as `service_urls` names them.
+    """
     try:
         urls = service_urls(settings)
     except DataError as error:
@@ -237,6 +251,16 @@ def check_clock(market: Market, recv_window: int, clock: Clock) -> Finding:
     return Finding("clock", "wrong", f"{text}; exchange.recv_window allows {window:g} s", remedy)
 
 
+def check_sandbox(settings: Settings) -> Finding | None:
+    """The finding that the exchange has no sandbox to trade in; None if none is needed or is."""
+    if settings.exchange.mode == "testnet":
+        try:
+            facts_of(settings.exchange.id)
+        except CallAPersonError as error:
+            return Finding("testnet", "wrong", str(error), "set exchange.id as the message says")
+    return None
+
+
 def check_keys(settings: Settings, secrets: Secrets | ConfigError) -> Finding:
     """Whether there are keys where the mode needs them, and whether others can read them."""
     if isinstance(secrets, ConfigError):
@@ -248,8 +272,7 @@ def check_keys(settings: Settings, secrets: Secrets | ConfigError) -> Finding:
         text = "set, not used in a dry run" if given else "none, and none needed in a dry run"
         return Finding("keys", "ok", f"{text}{mode}")
     if not given:
-        facts = FACTS.get(settings.exchange.id)
-        where = facts.keys_at if facts else "the exchange's testnet"
+        where = FACTS[settings.exchange.id].keys_at
         remedy = f"make a pair at {where} and set {KEYS} (see .env.example)"
         return Finding("keys", "wrong", f"none{mode}", remedy)
     return Finding("keys", "ok", f"set{mode}")
@@ -283,16 +306,33 @@ def check_key(settings: Settings, client: Client) -> tuple[Mapping[str, float] |
     return total, Finding("key", "ok", f"{text}{withdraw}")
 
 
-def check_coins(settings: Settings, market: Market) -> Finding:
-    """Whether the coins are listed, and traded now."""
+def check_coins(settings: Settings, market: Market, journal: Journal | None) -> Finding:
+    """Whether the coins are listed, and traded now; what can be done with those that are held."""
     name, symbols = f"coins at {market.name}", [coin.market for coin in settings.coins]
     missing = [symbol for symbol in symbols if symbol not in market.listings]
     if missing:
         key = "exchange.id" if market.name != settings.exchange.prices_id else "exchange.prices_id"
         remedy = f"remove them from the coins, or choose another {key}"
+        gone = [coin.name for coin in settings.coins if coin.market in missing]
+        if held := _held_of(gone, settings, journal):
+            remedy = (
+                f"they are kept, and the others traded. If they do not come back: set "
+                f'{" and ".join(f"paper.gone.{coin}" for coin in held)} to "loss" (worth nothing) '
+                f'or "last-price" (taken out at the last price, no loss), then {remedy}'
+            )
         return Finding(name, "wrong", f"{', '.join(missing)}: not listed", remedy)
     paused = [symbol for symbol in symbols if not market.listings[symbol].active]
     if paused:
-        remedy = "none needed for positions, which are kept; wait, or remove them from the coins"
+        remedy = (
+            "none needed for positions, which are kept; wait, or if they are gone for good, set "
+            'paper.gone to "loss" or "last-price" for each and remove them from the coins'
+        )
         return Finding(name, "warning", f"{', '.join(paused)}: not traded now", remedy)
     return Finding(name, "ok", f"{', '.join(symbols)} are listed and traded")
+
+
+def _held_of(coins: Collection[str], settings: Settings, journal: Journal | None) -> list[str]:
+    """Those of `coins` that the account holds."""
+    bases = {coin.name: coin.market.partition("/")[0] for coin in settings.coins}
+    holdings = current_holdings(journal, bases, "") if journal is not None else None
+    return [coin for coin in coins if holdings is not None and holdings.worth(coin) > DUST]

@@ -6,6 +6,7 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from brokers.doctor.finding import Finding
 from brokers.plurals import count
@@ -84,6 +85,24 @@ def check_notifications(settings: "Settings", secrets: "Secrets") -> Finding:
     if not events:
         return Finding("notifications", "warning", text, "name some in notify.events")
     return Finding("notifications", "ok", text)
+
+
+def check_heartbeat(secrets: "Secrets") -> Finding:
+    """Whether somebody is pinged; nobody is now."""
+    from loguru import logger
+
+    from brokers.live.heartbeat import NAME, Heartbeat
+    from config.settings import ConfigError
+
+    address = secrets.heartbeat()
+    if not address:
+        text = f"nobody is pinged: {NAME} is not set. If this machine or its network fails, "
+        return Finding("heartbeat", "ok", f"{text}nobody is told")
+    try:
+        Heartbeat(address, logger, secrets.hidden()).close(1.0)
+    except ConfigError as error:
+        return Finding("heartbeat", "wrong", str(error), f"correct {NAME}")
+    return Finding("heartbeat", "ok", f"pinged: {urlsplit(address).hostname}")
 
 
 def _installed_version(name: str) -> str:

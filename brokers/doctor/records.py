@@ -8,11 +8,14 @@ from tempfile import TemporaryFile
 from brokers.clock import utc_text
 from brokers.doctor.finding import Finding, span
 from brokers.journal.journal import Journal
-from brokers.journal.opening import MIGRATIONS
+from brokers.journal.migrations import MIGRATIONS
 from brokers.journal.records import SessionRecord
+from brokers.live.changed_settings import NOT_APPLIED, describe_changes, refuse_other_markets
+from brokers.live.hours import buying_hours
+from brokers.live.session_setup import setup_of
 from brokers.plurals import times
 from brokers.prices.clean import bar_length
-from config.settings import Settings
+from config.settings import ConfigError, Settings
 
 DAY = 86_400
 MEGABYTE = 1_000_000
@@ -84,6 +87,7 @@ def check_journal(
     last = sessions[-1] if sessions else None
     yield check_session(last, held_by, now)
     if last is not None:
+        yield check_settings(journal, last, settings)
         yield check_decision(journal, last, held_by, settings, now)
     yield check_halt(journal)
     yield check_incidents(journal, now)
@@ -110,6 +114,18 @@ def check_session(last: SessionRecord | None, held_by: str, now: float) -> Findi
     return Finding("session", "wrong", ended, f"fix what it reports, then {START}")
 
 
+def check_settings(journal: Journal, last: SessionRecord, settings: Settings) -> Finding:
+    """Whether a session with these settings goes on with the account, and what they change."""
+    try:
+        refuse_other_markets(journal, settings)
+    except ConfigError as error:
+        return Finding("settings", "wrong", str(error), "follow the message before the next start")
+    text = describe_changes(last, settings)
+    if NOT_APPLIED in text:
+        return Finding("settings", "warning", text, "none, if the account is to go on as it is")
+    return Finding("settings", "ok", text or "those of the last session")
+
+
 def check_decision(
     journal: Journal, last: SessionRecord, held_by: str, settings: Settings, now: float
 ) -> Finding:
@@ -133,14 +149,21 @@ def check_decision(
     return Finding("decision", "wrong", text, remedy)
 
 
+def check_hours(settings: Settings, now: float) -> Finding:
+    """When something can be bought: a session that starts outside these hours waits for them."""
+    hours = buying_hours(setup_of(settings.model_dump_json()), now)
+    return Finding("hours", "ok", f"{hours.sentence} (paper.max_decision_age)")
+
+
 def check_halt(journal: Journal) -> Finding:
     """Whether trading was stopped."""
-    why = journal.halt_reason()
-    if why is not None:
+    trading = journal.trading()
+    if trading.state != "on":
+        orders = "no orders are sent" if trading.state == "off" else "nothing is bought"
         return Finding(
             "halted",
             "wrong",
-            f"no orders are sent: {why}",
+            f"{orders}: {trading.reason}",
             "python main.py resume with the same --config, when the reason is gone",
         )
     return Finding("halted", "ok", "no")

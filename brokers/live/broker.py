@@ -1,5 +1,6 @@
 """The broker of a live session's strategy: it knows the account, and collects order requests."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -51,16 +52,24 @@ class TradingAccount(Account, Protocol):
     def start(self) -> None:
         """Check the account before the first decision."""
 
-    def time(self) -> float:
-        """Now by the exchange's clock, epoch seconds."""
-
     def refresh(self, closes: Mapping[str, float]) -> float:
         """Read the account again; what was paid in since the last time, quote units at `closes`."""
 
-    def carry_out(self, intent: Intent, *, may_send: bool) -> None:
-        """Bring one intent to its end, once, however often it is called.
+    def price(self, coin: str) -> float:
+        """What a coin is sold at now, quote units; NaN: nobody buys.
 
-        Without `may_send` only what was sent before is settled.
+        Raises
+        ------
+        RefusedError, TryLaterError
+            The exchange does not say.
+
+        """
+
+    def carry_out(self, intent: Intent, *, may_send: bool, budget: float = math.inf) -> str:
+        """Bring one intent as far as it gets now; why it is not at its end, "" if it is.
+
+        Each of its orders is sent once, however often it is called. At most `budget` quote units
+        are spent. Without `may_send` what was sent before is settled, and that is its end.
         """
 
 

@@ -1,6 +1,6 @@
 """What is known when a bar closes: the newest gate row, every coin's newest bar, and gaps."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -9,7 +9,8 @@ import pandas as pd
 from brokers.clock import Clock
 from brokers.journal.decision import GateExplanation
 from brokers.journal.incident import Incident
-from brokers.journal.journal import Journal
+from brokers.live.absent_rows import Absent, absent_coins, absent_series, report_missing_bars
+from brokers.live.gate_history import NO_ROWS, GateHistory
 from brokers.live.series_checks import (
     check_series,
     report_held_closes,
@@ -20,7 +21,7 @@ from brokers.live.strategy import Functions
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.quality import missing
-from brokers.prices.series import BAR_COLUMNS, SIBLINGS, DataError
+from brokers.prices.series import BAR_COLUMNS, SIBLINGS, DataError, UnreachableError
 from config.settings import Settings
 
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two requests for what is missing
@@ -90,30 +91,33 @@ class DataProvider:
         settings: Settings,
         clock: Clock,
         *,
-        gate_rows: pd.DataFrame,
+        gate_rows: GateHistory,
+        on_download: Callable[[pd.Timestamp], None] = lambda now: None,
     ) -> None:
-        """`gate_rows` are those earlier sessions acted on, as `Functions.gate_lines` has them."""
-        self._source = source
-        self.final = source.final
-        self._functions = functions
-        self._settings = settings
-        self._clock = clock
+        """`gate_rows` are those earlier sessions acted on; `on_download` hears of each download."""
+        self._source, self.final = source, source.final
+        self._functions, self._settings, self._clock = functions, settings, clock
+        self._on_download = on_download
         self._length = bar_length(settings.exchange.timeframe)
         self._required_closes = required_closes(settings)
         self._prices: Prices | None = None
         self._failed: dict[str, DataError] = {}
         self._behind: list[str] = []
         self._reported: set[Incident] = set()
+        self._unreachable: set[str] = set()  # coins whose exchange has not answered
+        self._lacking: Absent = frozenset()  # series at the last download
+        self._in_vain: Absent = frozenset()  # what was waited for and did not come
         self._again_at, self._pause = 0.0, PAUSES[0]
         self._table = pd.DataFrame()
-        self._lines = gate_rows
-        self._acted_on = _newest(gate_rows)  # the newest gate row that was handed over
+        self._lines, self._foreign = gate_rows
+        self._acted_on = _newest(self._lines)  # the newest gate row that was handed over
         self._news: tuple[Incident, ...] = ()
 
-    def snapshot(self, due: int) -> MarketSnapshot:
+    def snapshot(self, due: int, interrupted: Callable[[], bool] = lambda: False) -> MarketSnapshot:
         """What is known at the bar that ended at `due`.
 
-        What should exist is waited for, until `paper.patience` or a quarter of a bar is over.
+        What should exist is waited for, until `paper.patience` or a quarter of a bar is over, or
+        until `interrupted`; what was waited for in vain is not waited for again.
         """
         paper = self._settings.paper
         patience = min(paper.patience, self._length.total_seconds() * LONGEST_WAIT)
@@ -122,21 +126,30 @@ class DataProvider:
         self._news = ()
         while True:
             snapshot = self._look(due)
+            absent = self._lacking | absent_coins(
+                self._settings.coins, snapshot.coins, due, self._length, self._unreachable
+            )
             left = ends - self._clock.now()
-            if self._is_complete(snapshot) or left <= 0.0 or self._clock.stopped:
+            given_up = self._clock.stopped or interrupted()
+            if absent <= self._in_vain or left <= 0.0 or given_up:
+                self._in_vain = self._in_vain if given_up else absent
                 self._acted_on = _newest(self._lines)
                 return snapshot._replace(incidents=(*snapshot.incidents, *self._news))
-            self._clock.sleep(min(next(pauses, PAUSES[-1]), left))
+            self._clock.wait(min(next(pauses, PAUSES[-1]), left), interrupted)
 
-    def _is_complete(self, snapshot: MarketSnapshot) -> bool:
-        return (
-            not snapshot.incidents
-            and len(snapshot.coins) == len(self._settings.coins)
-            and all(lines["stale"] == 0 for lines in snapshot.coins.values())
-        )
+    def _absent(self) -> Absent:
+        """What the last download lacked."""
+        if self._prices is None:
+            return frozenset()
+        absent = absent_series(self._prices, self._failed, self._behind)
+        if not self._is_gate_stale():
+            return absent
+        whole = self._lines.index[self._lines["stale"] == 0]
+        return absent | {("gate", whole[-1] if len(whole) else None)}
 
     def _look(self, due: int) -> MarketSnapshot:
         now = pd.Timestamp(due, unit="s", tz="UTC")
+        self._unreachable.clear()
         if self._outdated(now):
             self._refresh(now)
         incidents = [
@@ -172,11 +185,7 @@ class DataProvider:
             return True
         if self._source.sessions(now) > len(prices.sessions):
             return True
-        return self._is_lacking() and self._clock.now() >= self._again_at
-
-    def _is_lacking(self) -> bool:
-        """Whether something should be available that was not at the last download."""
-        return bool(self._failed or self._behind) or self._is_gate_stale()
+        return bool(self._lacking) and self._clock.now() >= self._again_at
 
     def _is_gate_stale(self) -> bool:
         """Whether the gate lacks the newest session, or a series of it."""
@@ -206,8 +215,12 @@ class DataProvider:
         self._prices = prices
         if not self.final:
             self._check_series(prices)
-        self._pause = min(self._pause * 2.0, LONGEST_PAUSE) if self._is_lacking() else PAUSES[0]
+        lacking = self._absent()
+        still = bool(lacking) and lacking <= self._lacking
+        self._lacking = lacking
+        self._pause = min(self._pause * 2.0, LONGEST_PAUSE) if still else PAUSES[0]
         self._again_at = self._clock.now() + self._pause
+        self._on_download(now)
 
     def _compute_gate(self, prices: Prices) -> None:
         try:
@@ -216,8 +229,9 @@ class DataProvider:
             self._failed["gate"] = error
             return
         lines = self._functions.gate_lines(table)
-        self._news += report_revisions(self._lines.loc[: self._acted_on], lines)
-        self._table, self._lines = table, lines
+        comparable = self._lines.drop(self._foreign).loc[: self._acted_on]
+        self._news += report_revisions(comparable, lines)
+        self._table, self._lines, self._foreign = table, lines, NO_ROWS
         self._report_once(report_held_closes(table))
 
     def _doubtful_symbols(self) -> set[str]:
@@ -258,10 +272,15 @@ class DataProvider:
             return 0.0, {}, None
         lines = {str(name): float(value) for name, value in self._lines.iloc[-1].items()}
         lines["stale"] += self._missed_sessions()
+        if self._is_newest_foreign():
+            lines["stale"] = max(lines["stale"], 1.0)  # other rules allow nothing to be bought
         why = _explanation(self._table)
         if lines["stale"] > 0:
             incidents.append(self._stale_incident(int(lines["stale"]), why))
         return float(self._lines.index[-1].timestamp()), lines, why
+
+    def _is_newest_foreign(self) -> bool:
+        return len(self._foreign) > 0 and self._foreign[-1] == self._lines.index[-1]
 
     def _stale_incident(self, stale: int, why: GateExplanation | None) -> Incident:
         complete = self._lines.index[self._lines["stale"] == 0]
@@ -274,6 +293,8 @@ class DataProvider:
         if why and why.held and not self._missed_sessions():
             text = f"{why.closes_note}; the gate uses {used}: {rule}"
             return Incident("held close", "critical", text)
+        if self._is_newest_foreign():
+            used = f"{used}, which was computed with other settings"
         sessions = "1 session" if stale == 1 else f"{stale} sessions"
         text = f"the gate could not be computed for {sessions} and uses {used}: {rule}"
         return Incident("gate stale", "critical", text)
@@ -291,6 +312,8 @@ class DataProvider:
             bars = self._source.bars(history, now)
         except DataError as error:
             incidents.append(Incident("data", "warning", f"{history}: {error}"))
+            if isinstance(error, UnreachableError):
+                self._unreachable.add(history)
             bars, reported = daily, True
         bars = bars[bars.index <= now]
         if bars.empty:
@@ -300,7 +323,7 @@ class DataProvider:
         table = self._functions.coin(bars, known, pd.DatetimeIndex([now - self._length, now]))
         lines = {str(name): float(value) for name, value in table.iloc[-1].items()}
         if not reported and 0 < lines["stale"] <= REPORTED_BARS:
-            incidents.append(_missing_bars(history, int(lines["stale"]), bars.index[-1]))
+            incidents.append(report_missing_bars(history, int(lines["stale"]), bars.index[-1]))
         return lines
 
     def _daily_closes(self, daily: pd.DataFrame, bars: pd.DataFrame) -> pd.Series:
@@ -318,28 +341,9 @@ class DataProvider:
         return NO_BARS
 
 
-def load_gate_rows(journal: Journal) -> pd.DataFrame:
-    """The gate rows earlier sessions acted on, as `strategies.gate.gate_lines` makes them."""
-    rows = list(journal.gate_rows())
-    index = pd.DatetimeIndex([row.known_at * 10**9 for row in rows], tz="UTC")
-    columns = ("state", "ceiling", "filled", "confirmed_at", "stale")
-    return pd.DataFrame(
-        {name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float
-    )
-
-
 def _explanation(table: pd.DataFrame) -> GateExplanation | None:
     return GateExplanation(*table[list(GateExplanation._fields)].iloc[-1]) if len(table) else None
 
 
 def _newest(frame: pd.DataFrame) -> pd.Timestamp:
     return frame.index[-1] if len(frame) else EPOCH
-
-
-def _missing_bars(history: str, stale: int, newest: pd.Timestamp) -> Incident:
-    ended = "1 bar ago" if stale == 1 else f"{stale} bars ago"
-    text = (
-        f"{history}: its newest bar ended {ended}, at {newest:%Y-%m-%d %H:%M} UTC: "
-        "later bars are missing"
-    )
-    return Incident("data", "warning", text)

@@ -18,9 +18,18 @@ class DeadMansSwitch:
     whether the session says so or not.
     """
 
-    def __init__(self, bar_seconds: int, alarm: Callable[[str], None], log: Any) -> None:
-        """`alarm` gets the sentence that is logged, in this class's thread; errors are logged."""
-        self._bar_seconds, self._alarm, self._log = bar_seconds, alarm, log
+    def __init__(
+        self,
+        bar_seconds: int,
+        alarm: Callable[[str], None],
+        log: Any,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`alarm` gets the sentence that is logged, in this class's thread; errors are logged.
+
+        `now` is the clock that bars end by, epoch seconds.
+        """
+        self._bar_seconds, self._alarm, self._log, self._now = bar_seconds, alarm, log, now
         self._due: tuple[int, float] | None = None  # bar and instant, epoch seconds
         self._settled = -1  # the newest bar that was decided or raised an alarm
         self._changed = threading.Condition()
@@ -74,7 +83,7 @@ class DeadMansSwitch:
     def _look(self) -> str:
         """Wait a little, or settle what has not come in time and say so."""
         with self._changed:
-            wait = LOOK if self._due is None else self._due[1] - time.time()
+            wait = LOOK if self._due is None else self._due[1] - self._now()
             if self._closed or self._due is None or wait > 0:
                 self._changed.wait(min(LOOK, wait))
                 return ""

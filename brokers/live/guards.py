@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
-from brokers.journal.reader import RESUMED
 from brokers.journal.records import Intent
+from brokers.journal.statements import RESUMED
 from brokers.live.broker import OrderRequest
+from brokers.live.exchange_clock import CLOCK, why_too_far_off
 from config.settings import Settings
 
 DAY = 86_400
@@ -21,7 +22,8 @@ class Situation(NamedTuple):
     """What the guards look at.
 
     `due` is the end of the bar decided on and `confirmed_at` the confirmation of an open gate,
-    epoch seconds; `equity` is in quote units, `drawdown` a fraction, `closes` by coin.
+    epoch seconds; `equity` is in quote units, `drawdown` a fraction, `closes` by coin;
+    `clock_offset` is the exchange's time minus the machine's, seconds.
     """
 
     due: int
@@ -30,6 +32,7 @@ class Situation(NamedTuple):
     drawdown: float
     closes: Mapping[str, float]
     confirmed_at: float | None
+    clock_offset: float = 0.0
 
 
 class Guards:
@@ -52,11 +55,12 @@ class Guards:
         self, requests: Sequence[OrderRequest], situation: Situation
     ) -> tuple[list[Intent], list[Incident]]:
         """The intents, sells first as they came, and what was stopped."""
-        if requests and (why := self._journal.halt_reason()):
-            text = f"halted ({why}): {_listed(requests)} not ordered"
-            return [], [Incident("halted", "warning", text)]
         incidents: list[Incident] = []
-        allowed = list(requests)
+        allowed, trading = list(requests), self._journal.trading()
+        if refused := [request for request in requests if trading.refusal(request.size)]:
+            text = f"{trading.refusal(refused[0].size)}: {_listed(refused)} not ordered"
+            incidents.append(Incident("halted", "warning", text))
+            allowed = [request for request in requests if request not in refused]
         for reason in self._no_buys(situation):
             if buys := [request for request in allowed if request.size > 0]:
                 text = f"{reason.text}: {_listed(buys)} not ordered"
@@ -87,6 +91,8 @@ class Guards:
                 f"paper.max_decision_age allows {oldest:g}"
             )
             yield Incident("late", "warning", text)
+        if text := why_too_far_off(situation.clock_offset, oldest):
+            yield Incident(CLOCK, "critical", text)
         skipped = self._journal.get(SKIPPED)
         if situation.confirmed_at is not None and skipped == json.dumps(situation.confirmed_at):
             text = 'paper.join = "next": this gate period was open at the first start'

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
+from brokers.live.log_file import LogFile
+from brokers.local_paths import hide_paths, show_path
 from brokers.redaction import MASK, redact
 from config.settings import ConfigError
 
@@ -89,12 +91,10 @@ def _add_console(level: str) -> None:
 
 def _add_file(path: Path, level: str, size: int, keep: int) -> None:
     logger.add(
-        str(path).replace("{", "{{").replace("}", "}}"),  # loguru reads braces as fields
+        LogFile(path, size, keep, _report),
         level=level,
         format="{message}",
         serialize=True,
-        rotation=size,
-        retention=keep,
         diagnose=False,
         backtrace=False,
     )
@@ -106,9 +106,6 @@ def stop() -> None:
 
 
 def _remove_sinks() -> None:
-    # Once for each file that cannot be flushed as it is closed: the disk is full.
-    with suppress(OSError):
-        logger.remove()
     with suppress(OSError):
         logger.remove()
 
@@ -117,6 +114,7 @@ def _redact_records(secrets: frozenset[str]) -> None:
     def redact_record(record: "Record") -> None:
         record["message"] = _clean(record["message"], secrets)
         record["extra"] = _to_loggable(record["extra"], secrets)
+        record["file"].path = show_path(Path(record["file"].path))
         if record["exception"]:
             # As text from here on: a sink that formats the exception itself would not mask it.
             kind, value, trace = record["exception"]
@@ -134,8 +132,11 @@ def _leave_record(record: "Record") -> None:
 
 
 def _clean(text: str, secrets: frozenset[str]) -> str:
-    """Without secrets and escape sequences: an exchange's answer must not move the cursor."""
-    return redact(text, secrets).replace("\x1b", "\\x1b")
+    """Without secrets, paths of this machine and escape sequences.
+
+    An exchange's answer must not move the cursor.
+    """
+    return hide_paths(redact(text, secrets)).replace("\x1b", "\\x1b")
 
 
 def _to_loggable(value: Any, secrets: frozenset[str], depth: int = 0) -> Any:
@@ -179,6 +180,14 @@ def _to_stderr(message: "Message") -> None:
     with suppress(OSError, ValueError):
         if sys.stderr is not None:
             sys.stderr.write(message)
+            sys.stderr.flush()
+
+
+def _report(text: str) -> None:
+    """Show a line about the log itself, which must not go through the log."""
+    with suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 
 

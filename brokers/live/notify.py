@@ -4,27 +4,36 @@ import logging
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
 
-from brokers.redaction import redact
+from brokers.live.delivery import Notification, Service
+from brokers.live.undelivered import Undelivered
+from brokers.plurals import times
+from brokers.redaction import redact, redact_words
+from config.addresses import secret_parts
 from config.settings import ConfigError
 
-# What a person can ask to be notified of, and how apprise marks it.
+
+class Kind(NamedTuple):
+    """How apprise marks an event, and its rank: what has a lower one is sent first."""
+
+    mark: str
+    rank: int
+
+
+FIRST = 0  # rank of what must arrive whatever else waits: that the session has ended
+# What a person can ask to be notified of.
 EVENTS = {
-    "gate": "info",
-    "orders": "info",
-    "daily": "info",
-    "incident": "warning",
-    "missed": "failure",
+    "gate": Kind("info", 2),
+    "orders": Kind("info", 2),
+    "daily": Kind("info", 3),
+    "weekly": Kind("info", 3),
+    "incident": Kind("warning", 1),
+    "missed": Kind("failure", 1),
 }
-WAITING = 50  # messages that wait for one service before the oldest is dropped
 TIMEOUT = 10.0  # seconds to connect to a service, and to wait for each part of its answer
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds between attempts, doubled after each
-PATIENCE = 6 * 3600.0  # seconds after which a message is given up
 QUIET = 3600.0  # seconds in which the same incident is sent once
 REPEATED = ("incident", "missed")  # events that come again and again while something lasts
 # What may differ between two reports of the same incident: numbers, the parts of times, and what
@@ -32,20 +41,12 @@ REPEATED = ("incident", "missed")  # events that come again and again while some
 VARIABLE = re.compile(r"0x[0-9a-f]+|\b(?=\w*\d)\w{16,}\b|[+-]?\d+(?:[.,:]\d+)*(?:e[+-]?\d+)?")
 
 
-class Notification(NamedTuple):
-    """What is sent; `kind` is apprise's."""
-
-    kind: str
-    title: str
-    text: str
-
-
 class Notifier:
     """Sends each event a person asked for to every service, in the background.
 
     The one rule: `send` returns at once and raises nothing, whatever state network and services are
     in. Each service has its own thread and queue, so that one that hangs delays no other. A service
-    that cannot be reached is tried again for `PATIENCE`.
+    that cannot be reached is tried again for hours.
     """
 
     def __init__(
@@ -65,45 +66,54 @@ class Notifier:
                     f"notify.events: {event!r} is not an event; allowed are {', '.join(EVENTS)}"
                 )
         self._events = frozenset(events)
-        self._log = log
-        self._secrets = frozenset((*secrets, *secret_parts(urls)))
+        self._parts = secret_parts(urls)
+        self._secrets = frozenset((*secrets, *self._parts))
         self._repeats = RepeatFilter()
         self._services = [
-            _Service(name, post, log, self._secrets) for name, post in list(_posts(urls))
+            Service(name, post, log, self._redact_answer) for name, post in list(_posts(urls))
         ]
 
-    def send(self, event: str, title: str, text: str) -> None:
+    def sends(self, event: str) -> bool:
+        """Whether `event` reaches anybody."""
+        return event in self._events and bool(self._services)
+
+    def send(self, event: str, title: str, text: str, *, first: bool = False) -> None:
         """Send `event` to every service, if it is among the configured ones.
 
         The same incident, or missed decision, is sent once in `QUIET` seconds, and the next time
-        with how often it has come since.
+        with how often it has come since. What is to be `first` passes everything that waits.
         """
-        if event not in self._events or not self._services:
+        if not self.sends(event):
             return
         if event in REPEATED:
             count = self._repeats.count_if_due(f"{title}\n{text}", time.monotonic())
             if count is None:
                 return
             if count:
-                times = "once" if count == 1 else "twice" if count == 2 else f"{count} times"
-                text += f" (repeated {times} since the last notification)"
+                text += f" (repeated {times(count)} since the last notification)"
         body = f"{text}\n{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        kind = EVENTS[event]
         notification = Notification(
-            EVENTS[event], redact(title, self._secrets), redact(body, self._secrets)
+            kind.mark, redact(title, self._secrets), redact(body, self._secrets)
         )
         for service in self._services:
-            service.put(notification)
+            service.put(notification, FIRST if first else kind.rank)
 
     def close(self, timeout: float) -> None:
-        """Send what still waits, each message once more at most; log what is left.
-
-        All of it within `timeout` seconds.
-        """
+        """Send what still waits, each message once more at most, within `timeout` seconds."""
         until = time.monotonic() + timeout
         for service in self._services:
             service.finish()
         for service in self._services:
             service.join(max(0.0, until - time.monotonic()))
+
+    def undelivered(self) -> list[Undelivered]:
+        """What did not arrive, by service; nothing more is sent."""
+        return [lost for service in self._services for lost in service.undelivered()]
+
+    def _redact_answer(self, text: str) -> str:
+        """What a service says may repeat any part of its address, however short."""
+        return redact_words(redact(text, self._secrets), self._parts)
 
 
 class RepeatFilter:
@@ -129,81 +139,6 @@ class RepeatFilter:
             }
             self._sent[text] = (now, 0)
             return count
-
-
-class _Service:
-    """One service's queue and the thread that empties it; `post` returns the error, "" for none."""
-
-    def __init__(
-        self, name: str, post: Callable[[Notification], str], log: Any, secrets: frozenset[str]
-    ) -> None:
-        self._name, self._post, self._log, self._secrets = name, post, log, secrets
-        self._waiting: deque[Notification] = deque()
-        self._changed = threading.Condition()
-        self._closing = threading.Event()
-        # A daemon: a service that hangs must not keep the program from ending.
-        self._thread = threading.Thread(target=self._work, name=f"notify {name}", daemon=True)
-        self._thread.start()
-
-    def put(self, notification: Notification) -> None:
-        dropped = None
-        with self._changed:
-            if len(self._waiting) == WAITING:
-                dropped = self._waiting.popleft()
-            self._waiting.append(notification)
-            self._changed.notify()
-        if dropped:
-            self._log.warning(
-                f"notification dropped, {WAITING} newer ones wait for {self._name}: {dropped.title}"
-            )
-
-    def finish(self) -> None:
-        with self._changed:
-            self._closing.set()
-            self._changed.notify()
-
-    def join(self, timeout: float) -> None:
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            with self._changed:
-                titles = [notification.title for notification in self._waiting]
-            self._log.warning(
-                f"{self._name} does not answer; not sent are the current message and {titles}"
-            )
-
-    def _work(self) -> None:
-        while (notification := self._next()) is not None:
-            self._deliver(notification)
-
-    def _next(self) -> Notification | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
-            return self._waiting.popleft() if self._waiting else None
-
-    def _deliver(self, notification: Notification) -> None:
-        """Until it is sent, given up after `PATIENCE`, or failed while closing."""
-        given_up = time.monotonic() + PATIENCE
-        pause = FIRST_PAUSE
-        failed = False
-        while why := self._attempt(notification):
-            last = self._closing.is_set() or time.monotonic() >= given_up
-            if last or not failed:
-                next_step = "giving up" if last else "trying again"
-                self._log.warning(
-                    f"notification not sent to {self._name}, {next_step}: "
-                    f"{notification.title}: {why}"
-                )
-            if last:
-                return
-            failed = True
-            self._closing.wait(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    def _attempt(self, notification: Notification) -> str:
-        try:
-            return redact(self._post(notification), self._secrets)
-        except Exception as error:  # a service's module may do anything; the thread must go on
-            return redact(f"{type(error).__name__}: {error}", self._secrets)
 
 
 def _posts(urls: Sequence[str]) -> Iterator[tuple[str, Callable[[Notification], str]]]:
@@ -254,33 +189,3 @@ def _post_through(sender: Any) -> Callable[[Notification], str]:
         )
 
     return post
-
-
-def secret_parts(urls: Sequence[str]) -> list[str]:
-    """What in notification URLs must not be logged.
-
-    Each URL as a whole, its password, and whatever else looks like a token.
-    """
-    secrets = list(urls)
-    for url in urls:
-        try:
-            parts = urlsplit(url)
-        except ValueError:  # no URL; apprise will say so
-            continue
-        login, _, host = parts.netloc.rpartition("@")
-        user, _, password = login.partition(":")
-        pieces = [
-            user,
-            host,
-            *parts.path.split("/"),
-            *(value for _, value in parse_qsl(parts.query)),
-        ]
-        tokens = [
-            piece
-            for piece in pieces
-            if len(piece) >= 8 and any(letter.isdigit() for letter in piece) and "." not in piece
-        ]
-        secrets += [
-            form for secret in (password, *tokens) if secret for form in {secret, unquote(secret)}
-        ]
-    return secrets

@@ -66,6 +66,7 @@ class DecisionRecorder(Generic[D]):
             drawdown=self._drawdown(equity.unit_value),
             closes=closes_of(snapshot),
             confirmed_at=confirmed_at,
+            clock_offset=self._clock.offset,
         )
         intents, stopped = self._guards.check_requests(self._broker.requests, situation)
         row = decision_row(
@@ -74,11 +75,14 @@ class DecisionRecorder(Generic[D]):
             sentence=self._strategy.describe(decision),
             note="; ".join(incident.text for incident in stopped),
             session=session,
+            rules_digest=self._strategy.rules_digest,
         )
         bars = [bar_row(snapshot.due, name, lines) for name, lines in snapshot.coins.items()]
         gate = self._new_gate_row(snapshot)
         recorded = self._journal.record_decision(row, gate, bars, equity, intents)
         self._account.nav.remember(equity)
+        if gate is not None:
+            self._recorded_gate = _version_of_gate(snapshot)
         return RecordedDecision(row, previous, recorded, stopped)
 
     def _drawdown(self, unit_value: float) -> float:
@@ -93,11 +97,15 @@ class DecisionRecorder(Generic[D]):
 
         A close that comes late or is corrected makes the same session's row a better one.
         """
-        version = snapshot.gate_known_at, snapshot.gate.get("stale", 0.0)
-        if snapshot.why is None or version == self._recorded_gate:
+        if snapshot.why is None or _version_of_gate(snapshot) == self._recorded_gate:
             return None
-        self._recorded_gate = version
-        return gate_row(snapshot.gate_known_at, snapshot.why, snapshot.gate)
+        return gate_row(
+            snapshot.gate_known_at, snapshot.why, snapshot.gate, self._strategy.rules_digest
+        )
+
+
+def _version_of_gate(snapshot: MarketSnapshot) -> tuple[float, float]:
+    return snapshot.gate_known_at, snapshot.gate.get("stale", 0.0)
 
 
 def closes_of(snapshot: MarketSnapshot) -> Mapping[str, float]:

@@ -3,31 +3,35 @@
 import math
 import platform
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Generic
 
 from brokers.cerebro import Cerebro, Step
 from brokers.clock import Clock, utc_text
-from brokers.exchange.errors import TryLaterError, UnknownOutcomeError
+from brokers.exchange.errors import ExchangeError, TryLaterError, UnknownOutcomeError
 from brokers.feeds import LiveCoinFeed, LiveGateFeed, backtrader_time
-from brokers.journal.incident import Incident
+from brokers.journal.incident import Incident, first_cause
 from brokers.journal.journal import Journal
-from brokers.journal.records import Intent
+from brokers.journal.records import JournalUnavailableError, Trading
 from brokers.live.broker import LiveBroker, TradingAccount
+from brokers.live.changed_settings import refuse_other_markets, report_changes
 from brokers.live.data_provider import DataProvider, MarketSnapshot
+from brokers.live.exchange_clock import EVERY, FRESH, JUMP, REPORTED
+from brokers.live.flatten import Flatten
+from brokers.live.hours import outside_hours
 from brokers.live.observer import SessionObserver
 from brokers.live.recorder import DecisionRecorder, closes_of
+from brokers.live.retries import pause_after
+from brokers.live.settlement import Settlement
 from brokers.live.strategy import D, LiveStrategy
 from brokers.orders.orphaned_coins import refuse_orphaned_coins
 from brokers.prices.clean import bar_length
 from brokers.prices.series import DataError
 from config.settings import Settings
 
-# Seconds between two attempts at what has failed, doubled after each.
-RETRY, LONGEST_RETRY = 30.0, 900.0
-MOST_DOUBLINGS = 9
 ONCE_ATTEMPTS = 3  # with --once
-TEMPORARY = (DataError, TryLaterError, UnknownOutcomeError)
+TEMPORARY = (DataError, TryLaterError, UnknownOutcomeError, JournalUnavailableError)
 
 
 class PaperSession(Generic[D]):
@@ -65,6 +69,17 @@ class PaperSession(Generic[D]):
             journal=journal,
             clock=clock,
         )
+        self._settlement = Settlement(
+            settings, account=account, journal=journal, clock=clock, observer=observer
+        )
+        self._flatten = Flatten(
+            settings,
+            account=account,
+            journal=journal,
+            observer=observer,
+            settlement=self._settlement,
+        )
+        self._tried: Trading | None = None  # the newest request to sell everything
         self._decision: D | None = None
         self._last_bar = -1  # the newest bar that has its decision
         self._session = 0
@@ -78,9 +93,9 @@ class PaperSession(Generic[D]):
         ------
         CallAPersonError, SafetyError
             Trading must not go on.
-        DataError, TryLaterError
-            With `once`: the bar could not be decided or settled now, for want of prices or of the
-            exchange.
+        DataError, TryLaterError, JournalUnavailableError
+            With `once`: the bar could not be decided or settled now, for want of prices, of the
+            exchange or of the journal.
 
         """
         cerebro = Cerebro(lambda feeds: self._steps(feeds, once=once, until=until))
@@ -91,18 +106,54 @@ class PaperSession(Generic[D]):
         cerebro.addstrategy(
             self._strategy.kind, rules=self._strategy.rules, record=self._keep_decision
         )
-        refuse_orphaned_coins(self._journal, [coin.name for coin in self._settings.coins])
+        self._begin()
+        last = self._journal.last_decision()
+        self._last_bar = last.time if last else -1
+        if once or last is None:
+            for outside in outside_hours(self._settings, self._clock.now()):
+                self._observer.on_incident(outside)
+        cerebro.run()
+
+    def flatten(self) -> None:
+        """Sell everything, as the trading state asks, and decide on no bar.
+
+        Raises
+        ------
+        CallAPersonError, SafetyError, TryLaterError, UnknownOutcomeError, JournalUnavailableError
+            As `run` with `once`; the next start carries on.
+
+        """
+        self._begin()
+        for attempt in range(1, ONCE_ATTEMPTS + 1):
+            try:
+                self._clock.synchronise()
+                self._account.start()
+                self._flatten.run(self._session)
+                return
+            except TEMPORARY as error:
+                self._report_failure(error)
+                if attempt == ONCE_ATTEMPTS or self._clock.stopped:
+                    raise
+                self._clock.sleep(pause_after(1, error))
+
+    def _begin(self) -> None:
+        """Check that the account and these settings belong together, and begin the session."""
+        refuse_orphaned_coins(self._journal, self._settings)
+        refuse_other_markets(self._journal, self._settings)
+        for change in report_changes(self._journal, self._settings, self._strategy.rules_digest):
+            self._observer.on_incident(change)
+        with suppress(ExchangeError):  # the loop asks again, and says so
+            self._clock.synchronise()
         self._session = self._journal.begin_session(
             self._settings.exchange.mode, self._settings.model_dump_json(), _versions()
         )
-        last = self._journal.last_decision()
-        self._last_bar = last.time if last else -1
-        cerebro.run()
+        self._observer.on_start()
 
     def end(self, outcome: str) -> None:
         """Record how the session ended."""
         if self._session:
-            self._journal.end_session(outcome)
+            with suppress(JournalUnavailableError):  # it then looks killed, which is true enough
+                self._journal.end_session(outcome)
 
     def _keep_decision(self, decision: D) -> None:
         self._decision = decision
@@ -111,36 +162,72 @@ class PaperSession(Generic[D]):
         self._broker.coins = feeds[1:]
         failures, started = 0, False
         while not self._clock.stopped and self._clock.now() < until:
-            due = self._newest_bar()
             try:
+                is_new = self._due_bar(once=once) > self._last_bar
+                self._clock.synchronise(FRESH if is_new else EVERY)
+                due = self._due_bar(once=once)
                 if not started:
                     self._account.start()
                     started = True
+                self._sell_if_asked()
                 if due > self._last_bar:
                     yield from self._decide(due, feeds)
-                elif due < self._last_bar:
+                elif self._clock.now() < self._last_bar:
                     self._report_clock()
-                self._settle(due)
+                last_try = self._provider.final or (once and failures >= ONCE_ATTEMPTS - 1)
+                waiting = self._settlement.settle(due, to_end=last_try)
             except TEMPORARY as error:
                 failures += 1
-                kind = "data" if isinstance(error, DataError) else "exchange"
-                self._observer.on_incident(Incident(kind, "warning", str(error)))
+                self._report_failure(error)
                 if once and failures >= ONCE_ATTEMPTS:
                     raise
-                pause = max(self._pause(failures), getattr(error, "wait", 0.0))
-                self._wait(min(self._clock.now() + pause, self._next_bar()))
+                self._wait(self._retry_at(failures, error))
+                continue
+            if due == self._last_bar and not self._clock.stopped and not (waiting and failures):
+                self._observer.on_completed(due)
+            if waiting:  # what a thin book or too little cash has cut short
+                failures += 1
+                self._wait(self._retry_at(failures))
                 continue
             failures = 0
-            if once:
+            if once and not self._is_asked_to_sell() and self._due_bar(once=True) <= due:
                 return
             # Which is past if this bar took so long: then the newest one is decided at once.
             self._wait(due + self._bar_seconds + self._settings.paper.grace)
 
-    def _pause(self, failures: int) -> float:
-        """Seconds until the next attempt after so many failures in a row."""
-        if self._provider.final:
-            return math.inf  # nothing can change
-        return min(RETRY * 2.0 ** min(failures - 1, MOST_DOUBLINGS), LONGEST_RETRY)
+    def _sell_if_asked(self) -> None:
+        """Sell everything if a person has asked for it, before a bar is decided."""
+        trading = self._journal.trading()
+        if trading.state == "flatten":
+            self._tried = trading
+            self._flatten.run(self._session)
+
+    def _is_asked_to_sell(self) -> bool:
+        """Whether a person has asked to sell everything since the last attempt at it."""
+        trading = self._trading()
+        return trading is not None and trading.state == "flatten" and trading != self._tried
+
+    def _report_failure(self, error: Exception) -> None:
+        """Report what may succeed at the next attempt."""
+        kinds = {DataError: "data", JournalUnavailableError: "journal"}
+        kind = next((name for cls, name in kinds.items() if isinstance(error, cls)), "exchange")
+        self._observer.on_incident(Incident(kind, "warning", str(error)))
+
+    def _retry_at(self, failures: int, error: Exception | None = None) -> float:
+        """When the next attempt is made after so many failures in a row, the newest an `error`."""
+        trading = self._trading()
+        # An order that cannot be ended, and a person who has asked for quiet.
+        is_over = isinstance(error, UnknownOutcomeError) and trading and trading.state == "off"
+        if is_over or self._provider.final:
+            return self._next_bar()
+        return min(self._clock.now() + pause_after(failures, error), self._next_bar())
+
+    def _trading(self) -> Trading | None:
+        """The trading state; None while the journal is busy or full, which is waited for."""
+        try:
+            return self._journal.trading()
+        except JournalUnavailableError:
+            return None
 
     def _report_clock(self) -> None:
         now, last = utc_text(self._clock.now()), utc_text(self._last_bar)
@@ -149,6 +236,16 @@ class PaperSession(Generic[D]):
             "the clock may have been set back; nothing is decided until it has passed that bar"
         )
         self._observer.on_incident(Incident("clock", "warning", text))
+
+    def _due_bar(self, *, once: bool) -> int:
+        """End of the bar to decide: the newest that ended a grace ago; with `once` that has ended.
+
+        Also by a clock that is ahead by too little to be reported: a timer starts by that clock.
+        """
+        if not once:
+            return self._newest_bar()
+        early = -self._clock.offset if 0.0 < -self._clock.offset <= REPORTED else 0.0
+        return int((self._clock.now() + early) // self._bar_seconds) * self._bar_seconds
 
     def _newest_bar(self) -> int:
         """End of the newest bar that ended a grace ago."""
@@ -159,19 +256,34 @@ class PaperSession(Generic[D]):
         return self._newest_bar() + self._bar_seconds + self._settings.paper.grace
 
     def _wait(self, until: float) -> None:
-        """Until then by the wall clock, which may jump."""
-        while (left := until - self._clock.now()) > 0.0 and not self._clock.stopped:
-            self._observer.on_wait(self._next_bar())
+        """Until then, or until a person wants everything sold, or the clock was found to be wrong.
+
+        `until` may have been computed by that clock.
+        """
+        offset = self._clock.offset
+        while not self._clock.stopped:
+            with suppress(TryLaterError):  # reported when the bar is due
+                self._clock.synchronise()
+            left = until - self._clock.now()
+            if left <= 0.0 or abs(self._clock.offset - offset) > JUMP:
+                return
+            if self._is_asked_to_sell():
+                return
+            with suppress(JournalUnavailableError):  # a status line is not worth an end
+                self._observer.on_wait(self._next_bar())
             self._clock.sleep(min(left, self._clock.longest_sleep))
 
     def _decide(self, due: int, feeds: Any) -> Iterator[Step]:
         """Show the strategy what is known at `due`, and record what it decides."""
         if self._journal.unfinished_intents():
-            self._settle(due)  # before a new decision nothing of an earlier one is left open
-        self._await_bar_end(due)
-        snapshot = self._provider.snapshot(due)
-        if self._clock.stopped:
-            return  # with whatever was there so far: the next start looks again
+            # Before a new decision nothing of an earlier one is left open.
+            self._settlement.settle(due)
+        self._wait(due + self._settings.paper.grace)
+        if self._is_asked_to_sell() or self._clock.now() < due + self._settings.paper.grace:
+            return
+        snapshot = self._provider.snapshot(due, self._is_asked_to_sell)
+        if self._clock.stopped or self._is_asked_to_sell():
+            return  # with whatever was there so far: it is looked at again
         for incident in snapshot.incidents:
             self._observer.on_incident(incident)
         self._check_prices(snapshot)
@@ -181,27 +293,18 @@ class PaperSession(Generic[D]):
         yield backtrader_time(due), stepping
         self._record(snapshot, flow)
 
-    def _await_bar_end(self, due: int) -> None:
-        """Wait until the bar has ended by the exchange's clock too."""
-        if (early := due - self._account.time()) > RETRY:
-            raise TryLaterError(
-                "this machine's clock is ahead of the exchange's: by the exchange's, the bar of "
-                f"{utc_text(due)} ends in {early:.0f} s; it is not decided before; set the clock"
-            )
-        if early > 0.0:
-            self._clock.sleep(early)
-
     def _check_prices(self, snapshot: MarketSnapshot) -> None:
         """Refuse to decide on prices that are missing or old."""
+        cause = first_cause(snapshot.incidents)
         if not snapshot.fresh:
             raise DataError(
                 f"no coin has a bar that ended at {utc_text(snapshot.due)}: nothing is decided on "
-                "old prices; prices are requested again soon"
+                f"old prices; prices are requested again soon{cause}"
             )
         if not snapshot.gate and not self._provider.final:
             raise DataError(
                 "the gate has never been computed, because prices are missing: nothing is decided "
-                "and nothing sold; prices are requested again soon"
+                f"and nothing sold; prices are requested again soon{cause}"
             )
         unpriced = [
             name
@@ -211,7 +314,7 @@ class PaperSession(Generic[D]):
         if unpriced:
             raise DataError(
                 f"the account holds {', '.join(unpriced)}, of which no price is available: "
-                "the account's value is unknown and nothing is decided"
+                f"the account's value is unknown and nothing is decided{cause}"
             )
 
     def _fill_feeds(self, snapshot: MarketSnapshot, feeds: Any) -> list[Any]:
@@ -236,39 +339,6 @@ class PaperSession(Generic[D]):
         for incident in recorded.stopped:
             self._observer.on_incident(incident)
         self._observer.on_decision(recorded.row, recorded.previous, recorded.intents)
-
-    def _settle(self, due: int) -> None:
-        """Carry out what is planned and settle what was sent, sells first.
-
-        The first that cannot be ends the round: what follows may rest on it.
-        """
-        intents = self._journal.unfinished_intents()
-        for intent in intents:
-            if self._clock.stopped:
-                return
-            why = self._why_not_sent(intent, due)
-            if why and intent.state == "planned":
-                self._journal.set_intent(intent.id, "abandoned", why)
-                text = f"{intent.order_text}: {why}"
-                self._observer.on_incident(Incident("abandoned", "warning", text))
-            else:
-                self._account.carry_out(intent, may_send=not why)
-        if intents:
-            self._observer.on_orders(self._journal.intents(intents[-1].time))
-
-    def _why_not_sent(self, intent: Intent, due: int) -> str:
-        """Why nothing more may be sent for `intent`; "" if it may."""
-        if why := self._journal.halt_reason():
-            return f"halted: {why}"
-        if intent.time < due:
-            return "a newer bar has closed"
-        oldest = self._settings.paper.max_decision_age
-        if intent.size > 0 and self._clock.now() - intent.time > oldest * 60.0:
-            return (
-                f"the decision is older than paper.max_decision_age ({oldest:g} minutes), "
-                "after which nothing is bought"
-            )
-        return ""
 
 
 def _versions() -> str:

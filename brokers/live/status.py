@@ -1,48 +1,20 @@
 """The status of a session in the terminal: a panel below the log lines, or lines of the log."""
 
-import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
-from brokers.clock import utc_text
+from brokers.live.status_document import Health, StatusReport
+from brokers.live.status_words import status_lines
 
 REFRESH = 1.0  # times a second
-
-
-class Holding(NamedTuple):
-    """A coin: its value now and its target value, quote units."""
-
-    coin: str
-    value: float
-    target: float
-
-
-class Status(NamedTuple):
-    """What a person wants to see. NaN and "" stand for what is unknown or has not happened.
-
-    `next_decision` is epoch seconds, `ceiling` and `drawdown` are fractions of equity, `equity` is
-    in units of `quote`, `halted` the reason of a halt.
-    """
-
-    mode: str
-    exchange: str
-    next_decision: float
-    gate: str
-    ceiling: float
-    equity: float
-    quote: str
-    drawdown: float
-    holdings: tuple[Holding, ...]
-    sentence: str
-    incident: str
-    halted: str
+COLOURS: Mapping[Health, str] = {"well": "green", "recovering": "yellow", "needs a person": "red"}
 
 
 @contextmanager
-def show_status(log: Any) -> Iterator[Callable[[Status], None]]:
+def show_status(log: Any) -> Iterator[Callable[[StatusReport], None]]:
     """Show the status for the length of the block; what is yielded takes each new one.
 
     In a terminal what anyone writes to stderr, the log's console line too, appears above the panel.
@@ -79,87 +51,67 @@ class _Lines:
         self._log = log
         self._logged: tuple[object, ...] = ()
 
-    def __call__(self, status: Status) -> None:
-        content = (
-            str(status.next_decision),
-            status.gate,
-            str(status.ceiling),
-            status.sentence,
-            status.incident,
-            status.halted,
-        )
+    def __call__(self, report: StatusReport) -> None:
+        content = _content(report)
         if content != self._logged:
             self._logged = content
-            self._log.info(
-                "; ".join(
-                    f"{name} {text}" if name else text
-                    for name, text in _rows(status, time.time())
-                    if text
-                )
-            )
+            lines = status_lines(report, _now(report))
+            self._log.info("{}", "; ".join(str(line) for line in lines if line.text))
+
+
+def _content(report: StatusReport) -> tuple[object, ...]:
+    """What a new line is worth; prices and counts change all the time."""
+    gate, decision = report.gate, report.decision
+    return (
+        report.next and report.next.at,
+        gate and (gate.state, gate.ceiling_in_force, gate.stale),
+        decision and decision.sentence,
+        report.trading,
+        report.health,
+        {(incident.kind, incident.text) for incident in report.incidents if incident.open},
+    )
 
 
 class _Panel:
     """Drawn anew at every refresh: the time left runs on while nothing else happens."""
 
     def __init__(self) -> None:
-        self._status: Status | None = None
+        self._report: StatusReport | None = None
 
-    def __call__(self, status: Status) -> None:
-        self._status = status
+    def __call__(self, report: StatusReport) -> None:
+        self._report = report
 
     def render(self) -> Any:
         from rich.panel import Panel
-        from rich.table import Table
         from rich.text import Text
 
-        if self._status is None:
+        if self._report is None:
             return Panel(Text("starting"), title="Russell Gate", title_align="left")
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim", no_wrap=True)
-        table.add_column(overflow="fold")
-        colours = {"halted": "bold red", "incident": "yellow"}
-        for name, text in _rows(self._status, time.time()):
-            table.add_row(
-                name, Text(_printable(text) or "-", style=colours.get(name, "") if text else "dim")
-            )
-        border = "red" if self._status.halted else "yellow" if self._status.incident else "green"
-        return Panel(table, title="Russell Gate", title_align="left", border_style=border)
+        return status_panel(self._report, _now(self._report))
 
 
-def _rows(status: Status, now: float) -> list[tuple[str, str]]:
-    """Name and text of each line; the text is "" where there is none."""
-    holdings = ", ".join(
-        f"{coin} {_amount(value)} (target {_amount(target)})"
-        for coin, value, target in status.holdings
-    )
-    return [
-        ("session", f"{status.mode} on {status.exchange}"),
-        ("next decision", _until(status.next_decision, now)),
-        ("gate", f"{status.gate}, ceiling {_share(status.ceiling)}" if status.gate else ""),
-        ("equity", f"{_amount(status.equity)} {status.quote}, drawdown {_share(status.drawdown)}"),
-        ("holdings", holdings or "none"),
-        ("decision", status.sentence),
-        ("incident", status.incident),
-        ("halted", status.halted),
-    ]
+def status_panel(report: StatusReport, now: float) -> Any:
+    """The report as a panel, for the terminal; `now` is what the time left is counted from."""
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    colour = COLOURS[report.health]
+    colours = {"health": colour, "incident": "yellow"}
+    if report.trading.state != "on":
+        colours["trading"] = "bold red"
+    for name, text in status_lines(report, now):
+        style = colours.get(name, "") if text else "dim"
+        table.add_row(name, Text(_printable(text) or "-", style=style))
+    return Panel(table, title="Russell Gate", title_align="left", border_style=colour)
 
 
-def _until(at: float, now: float) -> str:
-    if math.isnan(at):
-        return ""
-    left = math.ceil(at - now)
-    hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
-    wait = f"in {hours} h {minutes:02} min" if hours else f"in {minutes} min {seconds:02} s"
-    return f"{utc_text(at)}, {wait if left > 0 else 'due'}"
-
-
-def _amount(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:,.2f}"
-
-
-def _share(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.1%}".replace(".0%", "%")
+def _now(report: StatusReport) -> float:
+    """The exchange's time, as far as it is known."""
+    return time.time() + (report.clock_offset or 0.0)
 
 
 def _printable(text: str) -> str:

@@ -28,13 +28,15 @@ class Functions(NamedTuple):
 class LiveStrategy(NamedTuple, Generic[D]):
     """A strategy whose decisions are of type `D`.
 
-    `kind` is the backtrader class and `rules` its rules; `states` are the names of the gate's
-    states by code and `confirmed` is the code of the confirmed one; `describe` puts a decision into
-    words, and is called once for each, in order.
+    `kind` is the backtrader class and `rules` its rules; `rules_digest` changes with whatever may
+    change a gate row or a decision; `states` are the names of the gate's states by code and
+    `confirmed` is the code of the confirmed one; `describe` puts a decision into words, and is
+    called once for each, in order.
     """
 
     kind: type
     rules: object
+    rules_digest: str
     states: Sequence[str]
     confirmed: int
     functions: Functions

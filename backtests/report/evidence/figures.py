@@ -213,7 +213,7 @@ def power_curves(required: Sequence[RequiredEventsRecord]) -> Figure:
     ]
     so_far: Figure = START | {"x0": required[0].had, "x1": required[0].had}
     layout = {
-        "xaxis": _axis("breakouts that did not form the thesis"),
+        "xaxis": _axis("out-of-sample breakouts"),
         "yaxis": _axis("power") | {"tickformat": ".0%", "range": [0, 1.02]},
         "shapes": [so_far, _level_line(SEEN, "--soft")],
         "hovermode": "closest",

@@ -1,5 +1,7 @@
 """The evidence on the terminal."""
 
+from pathlib import Path
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
@@ -9,6 +11,7 @@ from backtests.evidence.document import Claim, EvidenceDocument
 from backtests.report import terminal
 from backtests.report.evidence import tables, words
 from backtests.report.terminal import terminal_table
+from brokers.local_paths import path_from_here
 
 COLOURS = {
     "supported": "green",
@@ -19,7 +22,7 @@ COLOURS = {
 ALL = 1000  # rows
 
 
-def show_document(out: Console, document: EvidenceDocument, folder: object) -> None:
+def show_document(out: Console, document: EvidenceDocument, folder: Path | str) -> None:
     """Key results first, then the claims, the breakouts, and other definitions of a breakout."""
     if document.sample:
         terminal.show_sample(out, document.fallback)
@@ -36,7 +39,7 @@ def show_document(out: Console, document: EvidenceDocument, folder: object) -> N
             out.print(escape(text))
     for symbol, why in document.lacking.items():
         out.print(f"[yellow]without {escape(symbol)}[/]: {escape(why)}")
-    out.print(f"\nWritten to {folder}")
+    out.print(f"\nWritten to {path_from_here(folder)}")
 
 
 def _claim_table(document: EvidenceDocument) -> Table:

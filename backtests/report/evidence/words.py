@@ -62,11 +62,11 @@ def required_events(document: EvidenceDocument) -> list[str]:
 
 def _required_events(required: RequiredEventsRecord) -> str:
     what = f"Bitcoin over {required.horizon}"
-    so_far = f"{count(required.had, 'breakout')} did not form the thesis"
+    so_far = f"{count(required.had, 'out-of-sample breakout')} so far"
     if required.events is None:
         return (
-            f"{what}: {so_far} and gained no more than random dates; no number of breakouts"
-            " suffices."
+            f"{what}: {so_far}, with gains no larger than at random dates; no number of"
+            " breakouts would show a difference."
         )
     more = max(ceil(required.events - required.had), 0)
     if not more or not required.years:

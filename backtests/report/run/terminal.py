@@ -9,6 +9,7 @@ from rich.table import Table
 
 from backtests.report.terminal import COLOURS, metrics_table, show_evidence, show_sample
 from backtests.runs.document import GatePeriodRecord, MetricsDocument, RandomGatesRecord
+from brokers.local_paths import path_from_here
 from brokers.plurals import count
 
 
@@ -36,7 +37,7 @@ def show_backtest(out: Console, document: MetricsDocument, folder: Path) -> None
     for caveat in document.caveats:
         colour = COLOURS[caveat.severity]
         out.print(f"[{colour}]{caveat.severity}: {caveat.about}[/]: {caveat.text}; {caveat.remedy}")
-    out.print(f"\nWritten to {folder}")
+    out.print(f"\nWritten to {path_from_here(folder)}")
 
 
 def _permutation_test(gates: RandomGatesRecord) -> str:

@@ -14,8 +14,9 @@ def assumptions(report: SessionReport) -> list[str]:
         "Executions of one order count as one fill; fees are listed separately.",
         "Returns are those of a unit of the account: deposits and withdrawals are no return.",
         (
-            "A bar is late when it was decided later than paper.grace, paper.patience and two "
-            "minutes after its end."
+            "A bar is late when it was decided more than paper.max_decision_age after its end, "
+            "which is too late to buy, or by a session that ran at its end more than paper.grace, "
+            "paper.patience and two minutes after it."
         ),
     ]
     if comparison is None:

@@ -1,5 +1,7 @@
 """A paper session in the terminal."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -10,6 +12,7 @@ from backtests.paper_sessions.summary import SessionReport
 from backtests.report.session import comparison_tables, uptime_tables
 from backtests.report.session.tiles import tiles
 from backtests.report.terminal import COLOURS, show_sample, terminal_table
+from brokers.local_paths import path_from_here
 
 TABLES = (
     (comparison_tables.metrics, ""),
@@ -18,7 +21,7 @@ TABLES = (
 )
 
 
-def show_session(out: Console, report: SessionReport, page: object) -> None:
+def show_session(out: Console, report: SessionReport, page: Path | str) -> None:
     """How far a paper session is from the backtest, what it cost, what needs attention."""
     if report.comparison is not None and report.comparison.prices.sample:
         show_sample(out, "")
@@ -34,4 +37,4 @@ def show_session(out: Console, report: SessionReport, page: object) -> None:
     for item in attention(report):
         severity = f"[{COLOURS[item.severity]}]{item.severity}: {item.about}[/]"
         out.print(f"{severity}: {escape(item.text)}")
-    out.print(f"\nWritten to {page}")
+    out.print(f"\nWritten to {path_from_here(page)}")

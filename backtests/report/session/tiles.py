@@ -34,7 +34,8 @@ def _tracking(comparison: TrackingReport) -> Tile:
 
 def _matching_orders(report: SessionReport, comparison: TrackingReport) -> Tile:
     matching = comparison.orders - report.difference_counts.orders
-    filled = f"{comparison.live.orders:,} filled, backtest {comparison.backtest.orders:,}"
+    waiting = f" ({report.waiting_orders:,} not compared yet)" if report.waiting_orders else ""
+    filled = f"{len(report.filled):,} filled{waiting}, backtest {comparison.backtest.orders:,}"
     return "matching orders", f"{matching:,} of {comparison.orders:,}", filled
 
 

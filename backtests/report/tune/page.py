@@ -31,7 +31,7 @@ FIGURES = (
     "orders",
 )
 # Functions of `tables`.
-TABLES = ("tests", "changed", "compared", "folds", "stress", "intervals", "space")
+TABLES = ("tests", "changed_settings", "in_sample_figures", "folds", "stress", "intervals", "space")
 # Functions of `words` with their headings.
 OVERFITTING = {
     "overfitting": "Probability of backtest overfitting",

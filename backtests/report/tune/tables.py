@@ -44,7 +44,7 @@ SHOWN = (
     "orders",
 )
 # Of a search: a share of days. The exposure of a backtest is a share of equity.
-DAYS_IN_COINS = "days in coins"
+DAYS_IN_COINS = "time in market"
 SEARCH_COLUMNS: tuple[Column, ...] = tuple(
     (DAYS_IN_COINS, "days_held", form) if key == "exposure" else (name, key, form)
     for name, key, form in BENCHMARK_COLUMNS
@@ -71,12 +71,12 @@ def tiles(result: TuneDocument) -> list[Tile]:
         (
             "Sharpe ratio, in-sample",
             number(result.best.in_sample.sharpe, "{:.2f}").text,
-            _beside(result.defaults.in_sample.sharpe),
+            _note_on_defaults(result.defaults.in_sample.sharpe),
         ),
         (
             "Sharpe ratio, out-of-sample",
             number(walk.figures.sharpe if walk.figures else None, "{:.2f}").text,
-            _beside(walk.defaults.sharpe if walk.defaults else None),
+            _note_on_defaults(walk.defaults.sharpe if walk.defaults else None),
         ),
         ("PBO", number(result.pbo.pbo, "{:.0%}").text, "50% is chance, less is better"),
         (
@@ -97,7 +97,7 @@ def tiles(result: TuneDocument) -> list[Tile]:
     ]
 
 
-def _beside(sharpe: float | None) -> str:
+def _note_on_defaults(sharpe: float | None) -> str:
     return "" if sharpe is None else f"{CURRENT} {sharpe:.2f}"
 
 
@@ -133,7 +133,7 @@ def _test_row(test: CheckRecord) -> list[Cell]:
     ]
 
 
-def changed(result: TuneDocument) -> Table:
+def changed_settings(result: TuneDocument) -> Table:
     """The settings in which the best parameter set differs from the current ones."""
     rows = [
         [Cell(key), Cell(value_text(old)), Cell(value_text(new), None, "own")]
@@ -142,7 +142,7 @@ def changed(result: TuneDocument) -> Table:
     return Table([("setting", False), ("current", False), (BEST, False)], rows)
 
 
-def compared(result: TuneDocument) -> Table:
+def in_sample_figures(result: TuneDocument) -> Table:
     """The best parameter set and the current settings, both in-sample."""
     bounds = {
         key: (interval.low, interval.high)
@@ -256,28 +256,28 @@ def drift(result: TuneDocument, mode: Mode) -> Table:
         [Cell(key), number(times, "{:,}"), number(chances, "{:,}")]
         for key, times in sorted(walk.drift.items(), key=lambda item: -item[1])
     ]
-    return Table([("setting", False), ("times changed", True), ("of", True)], rows)
+    return Table([("setting", False), ("times changed", True), ("possible changes", True)], rows)
 
 
 def stress(result: TuneDocument) -> Table:
-    """The best parameter set under harder conditions, and as it is."""
+    """The best parameter set under harder conditions, and unchanged."""
     keys = ("sharpe", "cagr", "max_drawdown", "total_return")
     tests = result.robustness.stress
     headings = [
         ("condition", False),
         *((NAMES[key], True) for key in keys),
-        ("Sharpe ratio, change", True),
+        ("change in Sharpe ratio", True),
     ]
     return Table(headings, [_stress_row(test, keys, tests[0]) for test in tests])
 
 
-def _stress_row(test: StressRecord, keys: Sequence[str], as_it_is: StressRecord) -> list[Cell]:
-    unchanged = test is as_it_is
+def _stress_row(test: StressRecord, keys: Sequence[str], first: StressRecord) -> list[Cell]:
+    unchanged = test is first
     name = f"{test.name}\n{test.why}" if test.why else test.name
     return [
         Cell(name, None, "own" if unchanged else ""),
         *(number(getattr(test, key), FORMS[key]) for key in keys),
-        gain(None if unchanged else _difference(test.sharpe, as_it_is.sharpe), "{:+.2f}"),
+        gain(None if unchanged else _difference(test.sharpe, first.sharpe), "{:+.2f}"),
     ]
 
 

@@ -1,5 +1,6 @@
 """A parameter search on the terminal."""
 
+from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
@@ -12,12 +13,13 @@ from backtests.report.tune import tables as tune_tables
 from backtests.report.tune import words as tune_words
 from backtests.report.tune.tables import Mode
 from backtests.tuning.document import TuneDocument
+from brokers.local_paths import path_from_here
 
 COLOURS = {"recommended": "green", "not recommended": "red"}
 ALL = 100  # rows; there are never many searched settings or tests
 
 
-def show(out: Console, result: TuneDocument, folder: object) -> None:
+def show(out: Console, result: TuneDocument, folder: Path | str) -> None:
     """Print the verdict, its tests, the best parameter set, its figures and the method."""
     if result.sample:
         terminal.show_sample(out, result.fallback)
@@ -32,18 +34,18 @@ def show(out: Console, result: TuneDocument, folder: object) -> None:
         out.print(escape(text))
     for warning in result.warnings:
         out.print(f"[yellow]warning[/]: {escape(warning)}")
-    out.print(f"\nWritten to {folder}")
+    out.print(f"\nWritten to {path_from_here(folder)}")
 
 
 def _show_best(out: Console, result: TuneDocument) -> None:
     if tune_words.nothing_chosen(result):
         constraints = tune_words.constraints(result)
         out.print(f"No parameter set meets the constraints: {constraints}.\n")
-    elif (changed := tune_tables.changed(result)).rows:
+    elif (changed := tune_tables.changed_settings(result)).rows:
         title = f"Best parameter set by {tune_words.objective(result)}"
         out.print(terminal_table(changed, title, ALL))
     else:
-        out.print("The best parameter set is the current settings.\n")
+        out.print("No parameter set is better than the current settings.\n")
 
 
 def _show_figures(out: Console, result: TuneDocument) -> None:

@@ -33,7 +33,7 @@ from strategies.indicators import Ints
 BATCH = 2000  # sets
 CLAIMED_FOR = 600.0  # seconds without a sign of life after which a batch counts as forgotten
 LOOK_EVERY = 0.2  # seconds
-KEPT_FOR = 7 * 86_400.0  # seconds after which a search that nobody goes on with is thrown away
+UNUSED_AFTER = 7 * 86_400.0  # seconds after which a search that nobody goes on with is thrown away
 # Sections of the settings that no parameter set's result depends on.
 NO_SETTINGS_OF_A_SET = {
     *("tune", "tuned", "evidence", "paper", "guards", "journal", "notify", "log"),
@@ -110,7 +110,7 @@ def _run_or_read(
     part = _read(file, *shape)
     if part is not None:
         return part
-    with _claimed(file) as mine:
+    with _claim_batch(file) as mine:
         if not mine:
             return None
         part = _read(file, *shape)  # another process may just have finished it
@@ -126,7 +126,7 @@ def _count_sets(progress: Progress, done: int, of: int, file: Path) -> Callable[
 
     def count(sets: int) -> None:
         with suppress(FileNotFoundError):
-            os.utime(_claim(file))
+            os.utime(_claim_path(file))
         so_far[0] += sets
         progress(so_far[0], of)
 
@@ -172,21 +172,21 @@ def sources() -> list[Path]:
     return import_closure([evaluator], without=[ROOT / name for name in NO_PART_OF_A_SET])
 
 
-def _claim(file: Path) -> Path:
+def _claim_path(file: Path) -> Path:
     return file.with_suffix(".claim")
 
 
 @contextmanager
-def _claimed(file: Path) -> Iterator[bool]:
+def _claim_batch(file: Path) -> Iterator[bool]:
     """Whether a batch is this process's to run; nobody else begins it before the block ends."""
-    claim, mine = _claim(file), False
+    claim, mine = _claim_path(file), False
     try:
         try:
             with claim.open("x") as opened:
                 mine = True
                 opened.write(f"{socket.gethostname()} {os.getpid()}")
         except FileExistsError:
-            if _forgotten(claim):  # the next round tries again
+            if _is_dead(claim):  # the next round tries again
                 claim.unlink(missing_ok=True)
         with unfinished(claim) if mine else nullcontext():
             yield mine
@@ -195,7 +195,7 @@ def _claimed(file: Path) -> Iterator[bool]:
             claim.unlink(missing_ok=True)
 
 
-def _forgotten(claim: Path) -> bool:
+def _is_dead(claim: Path) -> bool:
     """Whether the process that claimed a batch is dead. Its number may be another's by now."""
     try:
         host, _, pid = claim.read_text().partition(" ")
@@ -244,5 +244,5 @@ def _read(file: Path, sets: int, segments: int) -> Segments | None:
 def _forget_old(folder: Path) -> None:
     for study in folder.iterdir():
         with suppress(OSError):
-            if time.time() - study.stat().st_mtime > KEPT_FOR:
+            if time.time() - study.stat().st_mtime > UNUSED_AFTER:
                 shutil.rmtree(study)

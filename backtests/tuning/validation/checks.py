@@ -108,11 +108,12 @@ def _overfitting(facts: Facts, limits: Limits) -> Check:
     text = (
         "Overfitting: the history was split into two halves in thousands of ways; in"
         f" {_percent(value, limit)} of them the best set of one half was at or below the median of"
-        f" all sets in the other (PBO; at most {_limit(limit)} is allowed"
+        f" all sets in the other (PBO; the limit is {_limit(limit)}"
     )
     if not helps and loss is not None:
         text += (
-            f", or a loss there in at most {_limit(most)}; it lost money in {_percent(loss, most)}"
+            f"). It lost money in the other half in {_percent(loss, most)} of them (the limit is"
+            f" {_limit(most)}"
         )
     meanings = (
         "the best stayed good"

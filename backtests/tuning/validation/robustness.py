@@ -235,7 +235,9 @@ def _without_confirmations(settings: Settings) -> list[StressTest]:
         {"gate.min_confirmations": len(enabled) - 1} if least == len(enabled) else {}
     )
     return [
-        StressTest(f"without {name}", {f"confirmations.{name}.enabled": False, **lowered})
+        StressTest(
+            f"without the {name} confirmation", {f"confirmations.{name}.enabled": False, **lowered}
+        )
         for name in enabled
     ]
 

@@ -8,6 +8,7 @@ from backtests.engine import arrays
 from backtests.engine.inputs import Inputs, prepare_inputs
 from backtests.performance.metrics import Metrics
 from backtests.tuning.validation.robustness import delay_gate, stress_tests
+from brokers.local_paths import name_paths
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError
 from config.settings import Settings, with_changes
@@ -24,14 +25,14 @@ class StressResult(NamedTuple):
 def run_stress_tests(
     settings: Settings, point: Mapping[str, object], prices: Prices
 ) -> list[StressResult]:
-    """Run a parameter set as it is and under each of `robustness.stress_tests`, in the kernel."""
+    """Run a parameter set unchanged and under each of `robustness.stress_tests`, in the kernel."""
     chosen = with_changes(settings, point, "the best parameter set")
-    results = [StressResult("as it is", _metrics(prepare_inputs(chosen, prices)))]
+    results = [StressResult("unchanged", _metrics(prepare_inputs(chosen, prices)))]
     for test in stress_tests(chosen):
         try:
             inputs = prepare_inputs(with_changes(chosen, test.changes, test.name), prices)
         except DataError as error:
-            results.append(StressResult(test.name, None, str(error)))
+            results.append(StressResult(test.name, None, name_paths(str(error))))
         else:
             metrics = _metrics(delay_gate(inputs) if test.late else inputs)
             results.append(StressResult(test.name, metrics))

@@ -1,0 +1,175 @@
+"""Selling everything because a person has asked for it, on the same way as every other order."""
+
+import math
+from typing import NamedTuple
+
+from brokers.exchange.errors import RefusedError, TryLaterError
+from brokers.journal.incident import Incident
+from brokers.journal.journal import Journal
+from brokers.journal.records import DecisionRow, HaltedError, Intent, Trading
+from brokers.live.broker import TradingAccount
+from brokers.live.observer import SessionObserver
+from brokers.live.settlement import Settlement
+from config.settings import Settings
+
+KIND = "flatten"  # of the incident that says how it has ended
+# Decisions, each about what the one before has left: a thin order book takes a part at a time.
+ROUNDS = 20
+BAR = 60  # seconds: at a multiple of them a bar may end
+ROUNDING = 1e-6  # of a step
+
+
+class Holding(NamedTuple):
+    """Units of a coin that can be sold, and its price now (quote units; NaN: not known)."""
+
+    coin: str
+    units: float
+    price: float
+
+
+class Flatten:
+    """Sells all that an account holds, and turns its trading off.
+
+    The one rule: what is to be sold is a decision in the journal, at a second of its own, before
+    anything is sent. Until trading is off, every start carries on where the one before was killed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        account: TradingAccount,
+        journal: Journal,
+        observer: SessionObserver,
+        settlement: Settlement,
+    ) -> None:
+        self._settings = settings
+        self._account = account
+        self._journal = journal
+        self._observer = observer
+        self._settlement = settlement
+        self._clock = settlement.clock
+
+    def run(self, session: int) -> None:
+        """Sell until nothing is left that can be sold, in the session of that id.
+
+        Raises
+        ------
+        TryLaterError, UnknownOutcomeError, JournalUnavailableError
+            Not now: the trading state stays `flatten`, and the next call carries on.
+
+        """
+        self._settlement.settle(due=0)
+        left, rounds = self._holdings(), 0
+        while left and rounds < ROUNDS:
+            trading = self._journal.trading()
+            if trading.state != "flatten" or self._clock.stopped:
+                return
+            decision = self._decision(left, trading, session)
+            try:
+                self._journal.record_flatten(decision, _intents(left, decision.time))
+            except HaltedError:
+                return
+            self._settlement.settle(due=0)
+            before, left, rounds = _units(left), self._holdings(), rounds + 1
+            if _units(left) == before:
+                break  # nobody buys
+        self._finish(left)
+
+    def _holdings(self) -> list[Holding]:
+        """What of each coin can be sold now, the account read anew."""
+        prices = {coin.name: self._price(coin.name) for coin in self._settings.coins}
+        known = {coin: price for coin, price in prices.items() if not math.isnan(price)}
+        self._account.refresh(known)
+        holdings = []
+        for coin, price in prices.items():
+            units, (step, min_notional) = self._account.positions[coin], self._account.limits(coin)
+            whole = math.floor(units / step + ROUNDING) * step if step > 0.0 else units
+            if whole > 0.0 and not whole * price < min_notional:  # at an unknown price it is tried
+                holdings.append(Holding(coin, units, price))
+        return holdings
+
+    def _price(self, coin: str) -> float:
+        """The price now; NaN where nobody gives one, which must not keep the other coins up."""
+        try:
+            return self._account.price(coin)
+        except (RefusedError, TryLaterError):
+            return math.nan
+
+    def _decision(self, left: list[Holding], trading: Trading, session: int) -> DecisionRow:
+        """The journal's row; the gate in it is that of the newest bar."""
+        last = self._journal.last_decision()
+        values = {holding.coin: holding.units * holding.price for holding in left}
+        equity = self._account.cash + sum(values.values())
+        units = _units(left)
+        coins = [coin.name for coin in self._settings.coins]
+        return DecisionRow(
+            time=self._own_second(),
+            decided_at=self._clock.now(),
+            state=last.state if last else 0,
+            ceiling=0.0,
+            filled=last.filled if last else 0,
+            confirmed_at=last.confirmed_at if last else None,
+            gate_stale=last.gate_stale if last else 0,
+            equity=equity,
+            cash=self._account.cash,
+            drawdown=math.nan,
+            gross=0.0,
+            missing=(0.0,) * len(coins),
+            current=tuple(values.get(coin, 0.0) / (equity or 1.0) for coin in coins),
+            targets=(0.0,) * len(coins),
+            sizes=tuple(-units.get(coin, 0.0) for coin in coins),
+            sentence=f"Everything is sold: {trading.reason}.",
+            note="",
+            session=session,
+            kind="flatten",
+        )
+
+    def _own_second(self) -> int:
+        """The first second from now on at which no bar ends and nothing was decided."""
+        second = int(self._clock.now())
+        while second % BAR == 0 or self._journal.kind_at(second) is not None:
+            second += 1
+        return second
+
+    def _finish(self, left: list[Holding]) -> None:
+        """Report what was sold and what was not, and turn trading off."""
+        reason, incident = self._journal.trading().reason, _ending(left, self._why_left())
+        self._observer.on_incident(incident)
+        self._journal.end_flatten(f"{reason}; {'a part' if left else 'everything'} was sold")
+
+    def _why_left(self) -> dict[str, str]:
+        """Why the newest order in each coin has sold no more."""
+        return {intent.symbol: intent.why for intent in self._journal.intents()}
+
+
+def _units(holdings: list[Holding]) -> dict[str, float]:
+    return {holding.coin: holding.units for holding in holdings}
+
+
+def _intents(holdings: list[Holding], time: int) -> list[Intent]:
+    """A sale of all units of each coin."""
+    return [
+        Intent(
+            id=0,
+            time=time,
+            symbol=holding.coin,
+            leg=leg,
+            size=-holding.units,
+            price=holding.price,
+            state="planned",
+            why="",
+        )
+        for leg, holding in enumerate(holdings)
+    ]
+
+
+def _ending(left: list[Holding], why: dict[str, str]) -> Incident:
+    if not left:
+        return Incident(KIND, "warning", "everything is sold and trading is off until `resume`")
+    listed = "; ".join(
+        f"{holding.units:g} {holding.coin} ({why.get(holding.coin, 'not sold')})"
+        for holding in left
+    )
+    text = f"not everything could be sold: {listed}; trading is off until `resume`"
+    return Incident(KIND, "critical", text)

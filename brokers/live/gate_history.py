@@ -1,0 +1,31 @@
+"""The gate rows that earlier sessions acted on, out of the journal."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from brokers.journal.reader import JournalReader
+
+NO_ROWS = pd.DatetimeIndex([], tz="UTC")
+
+
+class GateHistory(NamedTuple):
+    """Gate rows that were acted on, as `strategies.gate.gate_lines` makes them.
+
+    `foreign` are the instants of those that were computed with other rules than those of now, or
+    with rules that are not known.
+    """
+
+    lines: pd.DataFrame
+    foreign: pd.DatetimeIndex
+
+
+def load_gate_rows(journal: JournalReader, digest: str) -> GateHistory:
+    """The gate rows that earlier sessions acted on; `digest` is that of the rules of now."""
+    rows = list(journal.gate_rows())
+    index = pd.DatetimeIndex([row.known_at * 10**9 for row in rows], tz="UTC")
+    columns = ("state", "ceiling", "filled", "confirmed_at", "stale")
+    lines = pd.DataFrame(
+        {name: [getattr(row, name) for row in rows] for name in columns}, index=index, dtype=float
+    )
+    return GateHistory(lines, index[[row.rules_digest != digest for row in rows]])
