@@ -1,11 +1,13 @@
 """Imports point one way, folder by folder; names say what things are; modules stay small."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,16 @@ MAY_IMPORT = {
         "backtests.tuning backtests.tuning.search backtests.tuning.validation"
     ),
 }
+MAIN_MAY_IMPORT = {
+    "strategies",
+    "brokers",
+    "brokers.commands",
+    "backtests.commands",
+    "backtests.engine",
+    "backtests.paper_sessions",
+}
+# Which import by a name that is computed; what that is no test of imports can see.
+BY_NAME = {"backtests.engine.compiled", "backtests.commands.settings"}
 STRATEGY_LIBRARIES = {"numpy", "pandas", "numba"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "core", "misc", "tools"}
 HEAVY = (
@@ -190,6 +202,40 @@ def test_every_folder_has_its_row_and_stands_below_all_it_may_import() -> None:
 @pytest.mark.parametrize("name", MAY_IMPORT)
 def test_a_folder_imports_what_its_row_allows_and_nothing_is_allowed_in_vain(name: str) -> None:
     assert of_folders()[name] == set(MAY_IMPORT[name].split())
+
+
+def test_the_main_module_imports_commands_and_what_they_are_handed() -> None:
+    names = {
+        alias.name if isinstance(node, ast.Import) else str(node.module)
+        for node in ast.walk(tree(ROOT / "main.py"))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {folder(name) for name in names & modules().keys()} == MAIN_MAY_IMPORT
+
+
+def test_nothing_is_imported_by_a_computed_name() -> None:
+    calls = {
+        module
+        for module, path in modules().items()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Name | ast.Attribute)
+        and (node.id if isinstance(node, ast.Name) else node.attr)
+        in ("__import__", "import_module", "exec_module")
+    }
+    assert calls == BY_NAME
+
+
+def test_foreign_packages_are_installed_for_running() -> None:
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([\w-]+)==", lock, re.MULTILINE))
+    packages = packages_distributions()
+    foreign = {name.partition(".")[0] for module in modules() for name in imports(module)}
+    foreign -= sys.stdlib_module_names | {*PACKAGES, "apprise"}  # an extra, asked for by name
+    assert foreign
+    for name in foreign:
+        distributions = {one.lower().replace("_", "-") for one in packages[name]}
+        assert distributions & locked, name
 
 
 def test_there_is_no_circle_of_files_or_of_folders() -> None:

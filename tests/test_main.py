@@ -123,7 +123,7 @@ def test_the_help_names_the_exit_codes():
     text = " ".join(run("--help").stdout.split())
     assert (
         "Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, "
-        "5 stopped for safety or a check failed, 130 interrupted."
+        "5 stopped for safety or a check failed, 75 try again later, 130 interrupted."
     ) in text
 
 
@@ -335,7 +335,12 @@ def test_without_network_yahoo_is_unreachable_and_nothing_is_kept(
         "signal.history_from=2012-01-03",
     ]
     assert_one_message(
-        run("gate", *words), 3, "Yahoo", "^RUT", "try again later", 'prices.source to "folder"'
+        run("gate", *words),
+        3,
+        "Yahoo",
+        "^RUT",
+        "try again later",
+        'prices.sources."^RUT" to "folder"',
     )
     assert not list(own.rglob("*UT*.parquet"))
 

@@ -27,7 +27,9 @@ EVERY = [
 ]
 EVERY += re.findall(r"`(python main\.py (?:doctor|paper)[^`]*)`", TEXT)  # in the steps to a testnet
 LIVE = [line for line in EVERY if re.match(r"python main\.py (doctor|paper(?! --replay))", line)]
-COMMANDS = [line for line in EVERY if line not in LIVE]
+# Of a session that has run.
+AFTER = [line for line in EVERY if re.match(r"python main\.py (status|halt|flatten|resume)", line)]
+COMMANDS = [line for line in EVERY if line not in (*LIVE, *AFTER)]
 
 
 def test_its_commands_run_one_after_the_other(
@@ -55,6 +57,11 @@ def test_its_live_commands_run_against_an_exchange(
                 continue
             missing = ["--config", here] if "--config" not in words else []
             words = [here if word == "config/testnet.toml" else word for word in words] + missing
+            assert forked.run(w, *words) == 0, f"{line}\n{forked.err}\n{forked.out}"
+        assert len(AFTER) == 5
+        for line in AFTER:
+            yes = ["--yes"] if "flatten" in line else []
+            words = [*shlex.split(line)[2:], "--config", here, *yes]
             assert forked.run(w, *words) == 0, f"{line}\n{forked.err}\n{forked.out}"
 
 
@@ -84,7 +91,7 @@ def test_its_numbers_are_the_defaults() -> None:
         f"below the {usual.gate.trend_sessions}-session average",
         f"{', '.join(f'{ceiling:.0%}'[:-1] for ceiling in usual.risk_curve.ceilings)} %",
         f"known {usual.prices.publication_delay} minutes after",
-        f"{usual.backtest.random_gates:,} random gates",
+        f"{usual.backtest.random_gates:,} shifted gates",
         f"ETH after {usual.coins[1].lag_days} days",
         f"{usual.coins[2].name} after {usual.coins[2].lag_days}.",
     }

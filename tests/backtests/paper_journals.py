@@ -13,6 +13,7 @@ import pandas as pd
 from backtests.engine.inputs import prepare_inputs
 from backtests.paper_sessions.summary import SessionReport, session_report
 from backtests.runs.replay import replay
+from brokers.journal.permit import grant_permit
 from brokers.prices.load import load_prices
 from config.settings import load
 from tests.price_folder import overrides
@@ -40,6 +41,7 @@ def changed(journal: Path, place: Path, *statements: str, name: str = "session")
     with closing(sqlite3.connect(copy)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
+    grant_permit(copy)
     return copy
 
 

@@ -54,7 +54,7 @@ def disturbed(
             patch.setattr(
                 paper,
                 "LivePrices",
-                lambda settings: FromMemory(settings, _prices(folder, cache), lambda: False),
+                lambda settings, _: FromMemory(settings, _prices(folder, cache), lambda: False),
             )
         yield w
 

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 from tenacity import stop_after_attempt
 
+from backtests.commands.registration import MARKET_DATA, exit_code
 from brokers.clock import SimulatedClock
 from brokers.journal.incident import Incident
 from brokers.journal.records import DecisionRow, GateRow
 from brokers.prices import calendar, yahoo
 from brokers.prices.series import DataError
-from main import MARKET_DATA, exit_code
 from tests.brokers.misfortunes import START, asked_for, bought, disturbed, incident_texts
 from tests.brokers.worlds import DAY, World, epoch
 from tests.exchange.proxy import DROPPED, Answer, Asked
@@ -919,7 +919,7 @@ def test_fault_48_a_revised_history_is_reported_and_not_acted_on_backwards(
 
 
 def ahead(w: World) -> None:
-    w.yahoo.now = lambda: w.clock.now() + 3 * DAY
+    w.yahoo.now, w.yahoo.ignores_end = lambda: w.clock.now() + 3 * DAY, True
 
 
 def shifted(w: World) -> None:
@@ -946,7 +946,7 @@ def test_fault_49_rows_of_other_days_are_refused(
             for text in incident_texts(incidents, "data")
         )
         assert decisions(w)[-1].gate_stale == 1
-        w.yahoo.frames, w.yahoo.now = whole, now
+        w.yahoo.frames, w.yahoo.now, w.yahoo.ignores_end = whole, now, False
         assert next_day(w).incidents == []
         assert decisions(w)[-1].gate_stale == 0
         assert bought(w) == ALL

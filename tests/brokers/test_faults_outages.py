@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from backtests.commands.registration import RETRY_LATER, exit_code
 from brokers.exchange.errors import ExchangeError, TryLaterError
 from brokers.prices.series import DataError
-from main import EXCHANGE, exit_code
 from tests.brokers.misfortunes import (
     OUT,
     START,
@@ -200,7 +200,7 @@ def test_fault_12_no_name_no_trust_no_proxy(
             broken(off=True)
             with pytest.raises(ExchangeError, match=words) as caught:
                 w.run()
-            assert exit_code(caught.value) == EXCHANGE
+            assert exit_code(caught.value) == RETRY_LATER
             assert "binance" in str(caught.value) and "signature" not in str(caught.value)
             broken(off=False)
         assert posts(w) == []
@@ -213,11 +213,11 @@ def test_fault_12_no_name_no_trust_no_proxy(
 def test_fault_13_one_book_or_price_fails_for_a_while(
     whole_folder: Path, cache: Path, tmp_path: Path, path: str
 ) -> None:
-    """The order of buying is kept: what comes after the one that cannot be priced waits too."""
+    """The others are bought at once, and it is when it can be priced."""
     with disturbed(whole_folder, cache, tmp_path) as w:
         w.venue.faults.add("503_before", "GET", path, times=10, where=_about("ETHUSDT"))
         observer = w.run(once=False, until="2015-10-20 12:00")
-        assert bought(w) == ["BTC", "ETH", "SOL"]
+        assert bought(w) == ["BTC", "SOL", "ETH"]
         assert (
             len(incident_texts(observer.incidents, "exchange")) == 2
         )  # ten failures, four attempts a question

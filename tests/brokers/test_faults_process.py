@@ -23,12 +23,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import main
+from backtests.commands import registration
 from backtests.engine.live import live_strategy
 from brokers.clock import SimulatedClock
-from brokers.commands.paper import build_session, observe_session
+from brokers.commands.paper import build_session
 from brokers.journal import database
 from brokers.journal.opening import journal_path
 from brokers.journal.records import DecisionRow, JournalError
+from brokers.live.observation import observe_session
 from strategies.breakout import STATES
 from tests.brokers.children import Children, RealPace, children, config
 from tests.brokers.misfortunes import (
@@ -240,7 +242,9 @@ def test_fault_53_a_second_instance_is_refused_before_it_asks_anything(
     whole_folder: Path, cache: Path, tmp_path: Path, commands: Children
 ) -> None:
     with beside(whole_folder, cache, tmp_path) as w, w.journal(locked=True):
-        assert commands.run(w, "paper", "--once", "--config", str(config(w))) == main.STOPPED
+        assert (
+            commands.run(w, "paper", "--once", "--config", str(config(w))) == registration.STOPPED
+        )
         assert (
             f"is in use by another session (process {os.getpid()}); stop that one first: "
             "an account has one session" in commands.err
@@ -260,7 +264,7 @@ def test_fault_53_the_lock_of_a_dead_instance_holds_nobody_up(
         assert bought(w) == ALL
 
 
-ENDS = [(signal.SIGTERM, 0, "stopped"), (signal.SIGINT, main.INTERRUPTED, "interrupted")]
+ENDS = [(signal.SIGTERM, 0, "stopped"), (signal.SIGINT, registration.INTERRUPTED, "interrupted")]
 
 
 @posix
@@ -357,7 +361,7 @@ def test_fault_55_a_damaged_journal_is_refused_and_kept(
         DAMAGES[damage](path)
         spoiled, asked = path.read_bytes(), len(w.network.asked)
         result = command(w)
-        assert result.exit_code == main.STOPPED
+        assert result.exit_code == registration.STOPPED
         assert (
             result.stderr.startswith(f"error: {path}: it is") and "Traceback" not in result.stderr
         )
@@ -386,7 +390,7 @@ def test_fault_56_a_full_disk_stops_before_the_order(
 
         at(w, "GET", "depth", 2, fill)
         running.append(commands.start(w, "paper", "--once", "--config", str(config(w))))
-        assert commands.ended() == main.STOPPED, commands.err
+        assert commands.ended() == registration.STOPPED, commands.err
         assert "the disk" in commands.err.splitlines()[-1]
         assert bought(w) == ["BTC"]
         assert len(posts(w)) == 1
@@ -429,7 +433,7 @@ def test_fault_56_a_folder_that_cannot_be_written_stops_before_anything(
 ) -> None:
     with disturbed(whole_folder, cache, tmp_path) as w:
         result = command(w, "--set", "journal.folder=/proc/nowhere")
-        assert result.exit_code == main.STOPPED
+        assert result.exit_code == registration.STOPPED
         assert "make its folder writable, free disk space, or set journal.folder" in result.stderr
         assert list(w.network.asked) == []
 

@@ -25,7 +25,7 @@ from tests.proofs.kills import (
 def cycles(
     whole_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Rebalance]]:
-    """A cycle that buys three coins, one that sells and buys, one on paper."""
+    """Cycles that buy three coins, sell and buy, sell everything; and on paper."""
     with rebalances(whole_folder, cache, tmp_path_factory.mktemp("kills")) as found:
         yield found
 
@@ -73,6 +73,28 @@ def test_it_does_so_when_killed_over_a_write_of_its_journal(
 def test_an_order_on_paper_is_filled_once_too(cycles: dict[str, Rebalance], case: Case) -> None:
     assert cycles["on paper"].died(case)
     assert cycles["on paper"].wrong() == []
+
+
+@pytest.mark.parametrize(
+    ("order", "moment"), [(0, LOST), (1, EXECUTED), (1, UNANSWERED), (2, LATE)]
+)
+def test_a_sale_of_everything_is_carried_on_by_the_next_start(
+    cycles: dict[str, Rebalance], order: int, moment: str
+) -> None:
+    chosen = cycles["sells everything"]
+    assert chosen.died(Case(moment, chosen.orders[order]))
+    assert chosen.wrong() == []
+
+
+@pytest.mark.parametrize("cycle", ["sells everything", "sells everything on paper"])
+@pytest.mark.parametrize("number", [2, 3, 4, 15])
+def test_it_is_so_when_killed_over_a_write_of_its_journal(
+    cycles: dict[str, Rebalance], cycle: str, number: int
+) -> None:
+    """Before and after its decision is recorded, over an order, and at its end."""
+    for moment in (BEFORE, AFTER):
+        assert cycles[cycle].died(Case(moment, number))
+        assert cycles[cycle].wrong() == []
 
 
 def test_a_cycle_that_is_over_is_not_begun_again(cycles: dict[str, Rebalance]) -> None:

@@ -17,10 +17,11 @@ import pytest
 
 from backtests.engine.live import live_strategy
 from brokers.commands import paper
-from brokers.commands.paper import build_session, observe_session
+from brokers.commands.paper import build_session
 from brokers.errors import SafetyError
 from brokers.exchange.errors import ExchangeError
 from brokers.journal.opening import journal_path, open_journal
+from brokers.live.observation import observe_session
 from strategies.breakout import STATES
 from tests.brokers.worlds import DAY, SECRETS, World, world
 from tests.exchange.account import KEY, SECRET, Key
@@ -134,7 +135,7 @@ def scene(
         world(whole_folder, cache, tmp_path, "2015-10-20 00:00:02", changes) as found,
     ):
         monkeypatch.setattr(
-            paper, "LivePrices", lambda settings: FromMemory(settings, prices, lambda: False)
+            paper, "LivePrices", lambda settings, _: FromMemory(settings, prices, lambda: False)
         )
         yield found
 

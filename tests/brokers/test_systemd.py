@@ -11,15 +11,21 @@ import pytest
 import typer
 
 import main
+from backtests.commands import registration
+from brokers.clock import Clock
+from brokers.live import observation
+from brokers.live.systemd_notify import MARGIN
+from brokers.prices import cache
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "brokers" / "systemd"
 SERVICES = ("russell-gate.service", "russell-gate-once.service")
 TIMER = "russell-gate-once.timer"
+FAILURE = "russell-gate-failure@.service"
 ANALYZE = shutil.which("systemd-analyze")
 with_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
 # Where a session that runs on and one decision a day differ.
-OWN = {"Type", "ExecStart", "TimeoutStartSec"}
+OWN = {"Type", "ExecStart", "TimeoutStartSec", "WatchdogSec", "WatchdogSignal"}
 # Tenths, of 100; what `systemd-analyze security` counts, the network a trading program needs
 # included
 MOST_EXPOSED = 20
@@ -70,7 +76,7 @@ def complaints(unit: Path) -> str:
 
 
 @with_systemd
-@pytest.mark.parametrize("unit", [*SERVICES, TIMER])
+@pytest.mark.parametrize("unit", [*SERVICES, TIMER, FAILURE])
 def test_systemd_accepts_the_unit(unit: str, installed: Path):
     assert complaints(installed / unit) == ""
 
@@ -78,17 +84,21 @@ def test_systemd_accepts_the_unit(unit: str, installed: Path):
 @with_systemd
 @pytest.mark.parametrize(
     ("right", "wrong"),
-    [("Restart=on-failure", "Restart=sometimes"), ("NoNewPrivileges=yes", "NoNewPriviliges=yes")],
+    [
+        ("Restart=on-failure", "Restart=sometimes"),
+        ("NoNewPrivileges=yes", "NoNewPriviliges=yes"),
+        ("WatchdogSec=5min", "WatchdogSec=sometimes"),
+    ],
 )
 def test_systemd_would_have_complained(right: str, wrong: str, installed: Path):
     path = installed / SERVICES[0]
     path.write_text(path.read_text().replace(right, wrong))
     (complaint,) = complaints(path).splitlines()
-    assert ("sometimes" if wrong == "Restart=sometimes" else "NoNewPriviliges") in complaint
+    assert wrong.split("=")["sometimes" in wrong] in complaint
 
 
 @with_systemd
-@pytest.mark.parametrize("unit", SERVICES)
+@pytest.mark.parametrize("unit", [*SERVICES, FAILURE])
 def test_little_of_the_machine_is_exposed(unit: str, installed: Path):
     command = [
         str(ANALYZE),
@@ -108,10 +118,54 @@ def test_a_session_that_wants_a_person_is_not_started_again(unit: str):
     service = values(unit, "Service")
     assert service["Restart"] == "on-failure"
     assert {int(code) for code in service["RestartPreventExitStatus"].split()} == {
-        main.USAGE,
-        main.STOPPED,
+        registration.USAGE,
+        registration.EXCHANGE,
+        registration.STOPPED,
     }
-    assert int(service["SuccessExitStatus"]) == main.INTERRUPTED
+    assert int(service["SuccessExitStatus"]) == registration.INTERRUPTED
+
+
+def test_what_passes_is_retried_for_as_long_as_it_lasts():
+    """A full disk, an exchange or prices that are away, a hang, a crash."""
+    unit, service = (values(SERVICES[0], section) for section in ("Unit", "Service"))
+    assert unit["StartLimitIntervalSec"] == "0"
+    retried = {registration.MARKET_DATA, registration.RETRY_LATER, 1}
+    assert retried.isdisjoint(map(int, service["RestartPreventExitStatus"].split()))
+    assert service["RestartSec"] == "5min"
+
+
+def test_a_session_that_gives_no_sign_of_life_is_killed_without_a_core_file():
+    """Signs are due oftener than at every step of a wait, and longer work gives its own."""
+    service = values(SERVICES[0], "Service")
+    assert (service["Type"], service["NotifyAccess"]) == ("notify", "main")
+    watched = 60.0 * float(service["WatchdogSec"].removesuffix("min"))
+    assert watched / MARGIN > Clock.longest_sleep
+    # The longest of what gives none: the wait for another process that downloads the same series,
+    # and then the attempts at it.
+    assert watched > cache.PATIENCE + 60.0
+    assert (service["WatchdogSignal"], service["LimitCORE"]) == ("SIGKILL", "0")
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_the_last_messages_are_delivered_before_a_stop_is_enforced(unit: str):
+    minutes = float(values(unit, "Service")["TimeoutStopSec"].removesuffix("min"))
+    ends = (observation.COMPARE, observation.STOP_COMPARING, observation.PING, observation.FLUSH)
+    assert 60.0 * minutes - sum(ends) >= 90.0  # for the cycle in progress
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_a_unit_that_is_not_started_again_is_reported(unit: str):
+    assert values(unit, "Unit")["OnFailure"] == "russell-gate-failure@%n.service"
+    service = values(FAILURE, "Service")
+    assert service["Type"] == "oneshot"
+    python, option, module, instance = service["ExecStart"].split()
+    assert python == values(unit, "Service")["ExecStart"].split()[0]
+    assert (option, instance) == ("-m", "%i")
+    assert (ROOT / f"{module.replace('.', '/')}.py").exists()
+    assert service["Environment"] == "PYTHONPATH=/opt/russell-gate"
+    shared = ("User", "Group", "EnvironmentFile", "WorkingDirectory", "StateDirectory", "UMask")
+    theirs = values(unit, "Service")
+    assert {key: service[key] for key in shared} == {key: theirs[key] for key in shared}
 
 
 @pytest.mark.parametrize("unit", SERVICES)
@@ -132,7 +186,7 @@ def test_the_service_may_write_its_own_folders_only_and_nobody_else_reads_them(u
     )  # relative folders of the configuration lie there
 
 
-@pytest.mark.parametrize("unit", SERVICES)
+@pytest.mark.parametrize("unit", [*SERVICES, FAILURE])
 def test_keys_come_from_a_file_and_stand_in_no_unit(unit: str):
     assert values(unit, "Service")["EnvironmentFile"] == "-/etc/russell-gate/environment"
     assert not re.search(r"RUSSELL_GATE_\w+=", (UNITS / unit).read_text())
@@ -182,6 +236,7 @@ def test_the_example_names_each_secret_and_holds_none():
         "RUSSELL_GATE_API_KEY=",
         "RUSSELL_GATE_API_SECRET=",
         "RUSSELL_GATE_NOTIFY_URLS=",
+        "RUSSELL_GATE_HEARTBEAT_URL=",
     ]
     assert "chmod 600 .env" in text
 

@@ -8,8 +8,8 @@ candles and books.
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ from brokers.commands.paper import build_session
 from brokers.exchange.rate_limits import RateLimits
 from brokers.journal.journal import Journal
 from brokers.journal.opening import journal_path, open_journal
+from brokers.live.exchange_clock import ExchangeClock
+from brokers.live.observer import SessionObserver
+from brokers.live.session import PaperSession
 from brokers.prices import public_exchange
 from config.secrets import Secrets
 from config.settings import Settings, load
@@ -36,6 +39,8 @@ from tests.price_folder import FUNDS, overrides
 DAY = 86_400
 SYMBOLS = ("^RUT", "^GSPC", "IWM", "HYG", "IEF", *FUNDS)
 SECRETS = Secrets(api_key=SecretStr(KEY), api_secret=SecretStr(SECRET))
+Act = Callable[[PaperSession[Any]], None]
+Observe = Callable[[Journal, Callable[[], float]], AbstractContextManager[SessionObserver]]
 GRANTS = {"USDT": "10000", "BTC": "1", "ETH": "1", "SOL": "5", "BNB": "1", "TRX": "1000"}
 
 
@@ -93,26 +98,42 @@ class World:
 
     def run(self, *, once: bool = True, until: str | None = None, **changes: Any) -> ReplayObserver:
         """One session in this process, from its start to its end; what it had to say."""
+        end = epoch(until) if until else float("inf")
+        return self._session(lambda session: session.run(once=once, until=end))
+
+    def flatten(self) -> ReplayObserver:
+        """One session that only sells everything."""
+        return self._session(lambda session: session.flatten())
+
+    def _session(self, act: Act) -> ReplayObserver:
         observer = ReplayObserver(0, None)
-        with self.journal(locked=True) as journal:
+        self.observed_session(lambda journal, now: nullcontext(observer), act)
+        return observer
+
+    def observed_session(self, observe: Observe, act: Act) -> None:
+        """One session in this process, which `observe` watches."""
+        clock = ExchangeClock(self.clock)
+        with (
+            open_journal(journal_path(self.settings), clock.now) as journal,
+            observe(journal, clock.now) as observer,
+        ):
             session = build_session(
                 self.settings,
                 SECRETS,
                 live_strategy(self.settings),
                 journal=journal,
-                clock=self.clock,
+                clock=clock,
                 observer=observer,
             )
             outcome = "bug"
             try:
-                session.run(once=once, until=epoch(until) if until else float("inf"))
+                act(session)
                 outcome = "done"
             except Exception as error:
                 outcome = type(error).__name__
                 raise
             finally:
                 session.end(outcome)
-        return observer
 
     def owned(self) -> dict[str, float]:
         """Units at the exchange beyond what it granted."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import main
+from backtests.commands import registration
 from config.settings import load
 
 COMMANDS = (
@@ -127,8 +128,8 @@ def hold(cases: int, tmp_path: Path) -> set[int]:
         assert result.exception is None or isinstance(result.exception, SystemExit), repr(
             result.exception
         )
-        assert result.exit_code in (main.DONE, main.USAGE, main.MARKET_DATA)
-        if result.exit_code == main.DONE:
+        assert result.exit_code in (registration.DONE, registration.USAGE, registration.MARKET_DATA)
+        if result.exit_code == registration.DONE:
             assert command == ["config", "show"] or isinstance(json.loads(result.stdout), dict)
         else:
             assert result.stdout == ""
@@ -143,7 +144,7 @@ def test_any_configuration_ends_as_documented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert hold(SHORT, tmp_path) >= {main.DONE, main.USAGE}
+    assert hold(SHORT, tmp_path) >= {registration.DONE, registration.USAGE}
 
 
 @pytest.mark.proof
@@ -151,4 +152,4 @@ def test_many_configurations_end_as_documented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert hold(LONG, tmp_path) >= {main.DONE, main.USAGE}
+    assert hold(LONG, tmp_path) >= {registration.DONE, registration.USAGE}

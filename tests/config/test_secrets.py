@@ -1,5 +1,6 @@
 """API keys come from the environment, .env or a secrets folder, and from nowhere else."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -102,12 +103,17 @@ def test_they_print_masked_and_are_all_known_to_who_hides_them(
 ) -> None:
     monkeypatch.setenv("RUSSELL_GATE_API_KEY", "abc-key")
     monkeypatch.setenv("RUSSELL_GATE_API_SECRET", "def-secret")
-    monkeypatch.setenv("RUSSELL_GATE_NOTIFY_URLS", "json://one/token1, json://two/token2")
+    monkeypatch.setenv("RUSSELL_GATE_NOTIFY_URLS", "json://one.org/token1, json://two.org/token2")
+    monkeypatch.setenv("RUSSELL_GATE_HEARTBEAT_URL", " https://joe:pw@hc.org/some/uuid\n")
     found = load_secrets()
-    assert not {"abc-key", "def-secret", "token1"} & set(repr(found).replace("'", " ").split())
-    assert {"abc-key", "def-secret", "json://one/token1", "json://two/token2"} <= set(
-        found.hidden()
+    assert (found.urls(), found.heartbeat()) == (
+        ["json://one.org/token1", "json://two.org/token2"],
+        "https://joe:pw@hc.org/some/uuid",
     )
+    secrets = {"abc-key", "def-secret", "token1", "token2", "joe", "pw", "some", "uuid"}
+    assert not secrets & set(re.split(r"\W+", repr(found)))
+    assert {*secrets, *found.urls(), found.heartbeat()} <= set(found.hidden())
+    assert {"one.org", "two.org", "hc.org"}.isdisjoint(found.hidden())
 
 
 @pytest.mark.parametrize(
@@ -126,7 +132,12 @@ def test_a_secret_in_a_settings_file_is_refused_without_being_shown(
 def test_secrets_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUSSELL_GATE_API_KEY", "abc")
     assert "abc" not in load().model_dump_json()
-    assert set(Secrets.model_fields) == {"api_key", "api_secret", "notify_urls"}
+    assert set(Secrets.model_fields) == {
+        "api_key",
+        "api_secret",
+        "notify_urls",
+        "heartbeat_url",
+    }
 
 
 def test_one_account_has_one_quote_coin() -> None:

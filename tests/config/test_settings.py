@@ -259,7 +259,7 @@ def test_a_file_that_changes_nothing_changes_nothing(tmp_path: Path):
 def test_an_unknown_key_names_its_nearest_neighbour_and_its_layer(text: str, nearest: str):
     message = refused(text)
     assert text.startswith(message.partition(":")[0])
-    assert f": unknown key (in --set {text})" in message
+    assert f": unknown key (in --set {text.partition('=')[0]})" in message
     assert f"did you mean '{nearest}'?" in message
 
 
@@ -289,7 +289,7 @@ def test_the_layer_named_is_the_last_that_holds_the_key(
     assert "got 8 (in " + str(second) in refused(files=[first, second])
     monkeypatch.setenv("RUSSELL_GATE_GATE__BUFFER", "9")
     assert "got '9' (in the environment)" in refused(files=[first, second])
-    assert "got 10 (in --set gate.buffer=10)" in refused("gate.buffer=10", files=[first, second])
+    assert "got 10 (in --set gate.buffer)" in refused("gate.buffer=10", files=[first, second])
 
 
 def test_all_mistakes_are_reported_at_once():
@@ -337,7 +337,7 @@ def test_a_wrong_value_names_key_rule_and_layer(text: str, words: str):
     message = refused(text)
     assert message.startswith(text.partition("=")[0].removesuffix(".deep"))
     assert words in message
-    assert f"(in --set {text})" in message
+    assert f"(in --set {text.partition('=')[0]})" in message
     assert "\n" not in message
 
 
@@ -422,7 +422,8 @@ def test_what_belongs_together_may_be_changed_together():
     "text", ["gate.buffer", "=3", "gate.=3", ".buffer=3", "gate..buffer=3", ""]
 )
 def test_a_set_of_another_form_says_which_form(text: str):
-    assert refused(text) == f"--set {text}: expected section.key=value"
+    shown = text.partition("=")[0] if text.startswith("gate") else "..."
+    assert refused(text) == f"--set {shown}: expected section.key=value"
 
 
 def test_a_missing_file_is_named(tmp_path: Path):

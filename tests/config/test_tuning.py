@@ -237,7 +237,7 @@ def test_nothing_else_is_searched_for(text: str, said: str) -> None:
         (
             "verdict.max_pbx=1",
             (
-                "tune.verdict.max_pbx: unknown key (in --set tune.verdict.max_pbx=1); "
+                "tune.verdict.max_pbx: unknown key (in --set tune.verdict.max_pbx); "
                 "did you mean 'max_pbo'?"
             ),
         ),

@@ -50,7 +50,7 @@ class FromMemory(LivePrices):
     """A session's prices from memory; now and then a vendor has none."""
 
     def __init__(self, settings: Settings, prices: Prices, missing: Callable[[], bool]) -> None:
-        super().__init__(settings)
+        super().__init__(settings, lambda *_: None)
         self._prices, self._missing = prices, missing
 
     def history(
@@ -107,7 +107,7 @@ class Misfortunes:
         self._scene.yahoo.faults.clear()
         self._mend()
         with self._scene.journal() as journal:
-            journal.resume()
+            journal.set_trading("on", "")
 
     def _mend(self) -> None:
         venue = self._scene.venue
@@ -196,10 +196,10 @@ class Misfortunes:
             venue.reset()
             self._held_back.clear()
         with self._scene.journal() as journal:
-            if journal.halt_reason():
-                journal.resume()
+            if journal.trading().state != "on":
+                journal.set_trading("on", "")
             elif self.happens("halt", 0.03):
-                journal.halt("somebody wants to look")
+                journal.set_trading("off", "somebody wants to look")
         if self.happens("clock jumps", 0.03):
             venue.clock_offset = self._chance.uniform(-20.0, 20.0)
         if self.happens("fees in BNB", 0.03):

@@ -19,7 +19,8 @@ def ours(venue: BinanceVenue, journal: Journal) -> list[Order]:
 def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
     """Orders there are too many of.
 
-    A second one of an id, one that no intent asked for, or more filled than an intent asked for.
+    A second one of an id, one that no intent asked for, or more filled than an intent asked for:
+    what one order was cut short by, a second one may ask for, and no more.
     """
     orders = ours(venue, journal)
     intents = {order.client_id: order.intent for order in journal.orders()}
@@ -40,7 +41,7 @@ def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
             if intents.get(order.client_id) == intent.id and order.executed
         ]
         total = float(sum(order.executed for order in filled))
-        if len(filled) > 1 or total > abs(intent.size) + SLIVER:
+        if total > abs(intent.size) + SLIVER:
             found.append(
                 f"intent {intent.id} of {intent.size:g} {intent.symbol} "
                 f"was filled {len(filled)} times, {total:g} in all"

@@ -3,12 +3,13 @@ whether each order came to be once.
 
     python -m tests.proofs.kills [--only TEXT]
 
-Cycles of three coins at the test exchange: one that buys all three, one that sells and buys, one on
-paper. The session runs in a process of its own and is ended by SIGKILL: before a request is
-executed (which is then lost on the way, or executed although nobody waits), after it is executed
-and before it is answered, while an order is held back on its way for as long as an exchange may
-take, and around each write of the journal. Then sessions are started until the bar is settled.
-Prints how many cases end as the cycle that nobody disturbed; exit 1 if one does not.
+Cycles of three coins at the test exchange: one that buys all three, one that sells and buys, one
+that sells everything because a person wants it; the first and the last on paper too. The session
+runs in a process of its own and is ended by SIGKILL: before a request is executed (which is then
+lost on the way, or executed although nobody waits), after it is executed and before it is answered,
+while an order is held back on its way for as long as an exchange may take, and around each write of
+the journal. Then sessions are started until the bar is settled. Prints how many cases end as the
+cycle that nobody disturbed; exit 1 if one does not.
 """
 
 import argparse
@@ -45,6 +46,7 @@ START = epoch("2015-10-20 00:00:02")
 COINS = ("USDT", "BTC", "ETH", "SOL")
 RESTARTS = 6
 KILLED = -signal.SIGKILL
+HOUR = 3600.0
 HELD_BACK = 14.0  # seconds: less than recv_window and the ten seconds an exchange may take
 LOST, EXECUTED, UNANSWERED, LATE = (
     "lost on the way",
@@ -73,12 +75,16 @@ class Case(NamedTuple):
 
 
 class Beginning(NamedTuple):
-    """What a cycle begins with: its settings, the time, the folder of journals, the account."""
+    """What a cycle begins with: its settings, the time, the folder of journals, the account.
+
+    `flatten`: a person has asked to sell everything.
+    """
 
     settings: Settings
     now: float
     journals: Path
     account: Matching
+    flatten: bool = False
 
 
 class Rebalance:
@@ -189,6 +195,7 @@ class Rebalance:
                 if one.state != "done"
             ]
             bars = len(list(journal.decisions(since=int(self._beginning.now) // DAY * DAY)))
+            found += unsold(journal) if self._beginning.flatten else []
         return found if bars == 1 else [*found, f"{bars} decisions for one bar"]
 
     def _unsound(self, journal: Journal) -> list[str]:
@@ -216,6 +223,15 @@ class Rebalance:
             copied(self.venue.matching),
         )
 
+    def asked_to_sell(self, folder: Path) -> Beginning:
+        """The beginning of a cycle an hour later, in which everything is to be sold."""
+        later = self.after_it({}, HOUR)
+        shutil.copytree(later.journals, folder)
+        name = journal_path(later.settings).name
+        with open_journal(folder / name, lambda: later.now, locked=False) as journal:
+            journal.set_trading("flatten", "a person wants it")
+        return later._replace(journals=folder, flatten=True)
+
 
 class OnPaper(Rebalance):
     """A cycle whose orders are filled here: the journal alone knows them."""
@@ -235,6 +251,13 @@ class OnPaper(Rebalance):
             if fills == self._fills
             else [*found, f"fills are {fills} in place of {self._fills}"]
         )
+
+
+def unsold(journal: Journal) -> list[str]:
+    """What of a sale of everything is not as it should be."""
+    trading, sales = journal.trading(), list(journal.decisions(kind="flatten"))
+    found = [] if trading.state == "off" else [f"trading is {trading.state}: {trading.reason}"]
+    return found if len(sales) == 1 else [*found, f"{len(sales)} decisions to sell everything"]
 
 
 def told(journal: Journal) -> tuple[list[Any], list[Any]]:
@@ -284,14 +307,24 @@ def rebalances(folder: Path, cache: Path, base: Path) -> Iterator[dict[str, Reba
             Beginning(scene.settings, START, none, scene.venue.matching),
         )
         other = settings_for(folder, cache, base, USUAL | WEIGHTS)
-        sells = Rebalance(
-            scene, forking, base / "sells", buys.after_it({"coins": other.coins}, DAY)
-        )
+        rebalanced = buys.after_it({"coins": other.coins}, DAY)
+        sold = buys.asked_to_sell(base / "asked, testnet")
+        sells = Rebalance(scene, forking, base / "sells", rebalanced)
         dry = settings_for(folder, cache, base, USUAL | {"exchange.mode": "dry-run"})
         paper = OnPaper(
             scene, forking, base / "paper", Beginning(dry, START, none, scene.venue.matching)
         )
-        yield {"buys": buys, "sells and buys": sells, "on paper": paper}
+        all_ = Rebalance(scene, forking, base / "all", sold)
+        paper_all = OnPaper(
+            scene, forking, base / "paper all", paper.asked_to_sell(base / "asked, paper")
+        )
+        yield {
+            "buys": buys,
+            "sells and buys": sells,
+            "sells everything": all_,
+            "on paper": paper,
+            "sells everything on paper": paper_all,
+        }
 
 
 def cases(cycle: Rebalance) -> Iterator[Case]:

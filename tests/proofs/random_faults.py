@@ -39,6 +39,7 @@ from brokers.journal.journal import Journal
 from brokers.prices.calendar import session_closes
 from brokers.prices.live import LivePrices
 from brokers.prices.load import LEAD, Prices
+from brokers.progress import Progress
 from config.settings import Settings
 from tests.brokers.worlds import DAY, World, epoch, world
 from tests.price_folder import HISTORY_FROM, write_folder
@@ -135,9 +136,9 @@ def played(seed: int, bars: int, place: Path) -> Outcome:
     ):
         misfortunes = Misfortunes(scene, chance)
 
-        def source(settings: Settings) -> LivePrices:
+        def source(settings: Settings, progress: Progress) -> LivePrices:
             if not seed % WHOLE:
-                return LivePrices(settings)
+                return LivePrices(settings, progress)
             return FromMemory(settings, prices, lambda: misfortunes.happens("no prices", 0.004))
 
         with crashing(misfortunes), patch.object(paper, "LivePrices", source):

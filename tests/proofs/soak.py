@@ -21,12 +21,13 @@ import pandas as pd
 
 from backtests.engine.live import live_strategy
 from brokers.clock import SimulatedClock
-from brokers.commands.paper import observe_session
 from brokers.exchange.types import Book
 from brokers.journal.incident import Incident
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
-from brokers.live.data_provider import DataProvider, load_gate_rows
+from brokers.live.data_provider import DataProvider
+from brokers.live.gate_history import load_gate_rows
+from brokers.live.observation import observe_session
 from brokers.live.observer import SessionObserver
 from brokers.live.session import PaperSession
 from brokers.orders.paper import PaperAccount, Rules, Terms
@@ -108,6 +109,12 @@ class MemoryObserver:
         self._observer, self._settled = observer, settled
         self.bars, self.least, self.most = 0, 0.0, 0.0
 
+    def on_start(self) -> None:
+        self._observer.on_start()
+
+    def on_progress(self, text: str, done: int = 0, of: int = 0) -> None:
+        self._observer.on_progress(text, done, of)
+
     def on_incident(self, incident: Incident) -> None:
         self._observer.on_incident(incident)
 
@@ -123,6 +130,9 @@ class MemoryObserver:
 
     def on_orders(self, intents: list[Intent]) -> None:
         self._observer.on_orders(intents)
+
+    def on_completed(self, bar: int) -> None:
+        self._observer.on_completed(bar)
 
     def on_wait(self, until: float) -> None:
         self._observer.on_wait(until)
@@ -192,9 +202,14 @@ def soaked(settings: Settings, daily: Prices, count: int, settled: int = SETTLED
             rules=lambda: rules,
             books=lambda coin: source.book(histories[coin], clock.now()),
             now=clock.now,
+            report=observer.on_incident,
         )
         provider = DataProvider(
-            source, strategy.functions, settings, clock, gate_rows=load_gate_rows(journal)
+            source,
+            strategy.functions,
+            settings,
+            clock,
+            gate_rows=load_gate_rows(journal, strategy.rules_digest),
         )
         session = PaperSession(
             settings,

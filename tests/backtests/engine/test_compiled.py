@@ -1,5 +1,6 @@
 """Machine code is never stale: its key follows every source and constant that it is made of."""
 
+import ast
 import os
 import re
 import shutil
@@ -216,7 +217,7 @@ def no_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
     (tmp_path / "file").touch()
     nowhere = tmp_path / "file" / "below"
     monkeypatch.setattr(module, "__file__", str(nowhere / "compiled.py"))
-    monkeypatch.setattr(module, "OF_THE_USER", "")
+    monkeypatch.setattr(module, "CONFIGURED_CACHE", "")
     monkeypatch.setattr(module, "cache_key", lambda file: "key")
     monkeypatch.setenv("XDG_CACHE_HOME", str(nowhere))
     monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(nowhere))
@@ -229,7 +230,7 @@ def no_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
         elif place == "home":
             monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
         elif place == "chosen":
-            monkeypatch.setattr(module, "OF_THE_USER", str(folder))
+            monkeypatch.setattr(module, "CONFIGURED_CACHE", str(folder))
         else:
             monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(folder))
         return folder
@@ -328,3 +329,26 @@ def test_an_installation_that_cannot_be_written_works_without_a_home(tree: Path)
     folder = Path(done.stdout.strip())
     assert folder.parent == temporary / f"russell-gate-{os.getuid()}"
     assert list(folder.rglob("*.nbi"))
+
+
+def test_the_imports_of_every_file_are_found() -> None:
+    """The scanner against Python's own parser."""
+    for file in (*(ROOT / "strategies").rglob("*.py"), *(ROOT / "backtests").rglob("*.py")):
+        names = set()
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom):
+                names |= {str(node.module), *(f"{node.module}.{one.name}" for one in node.names)}
+            elif isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+        paths = (ROOT / f"{name.replace('.', '/')}.py" for name in names)
+        assert sources.imported_files(file, ROOT) >= {path for path in paths if path.is_file()}
+
+
+def test_a_word_that_looks_like_a_definition_hides_no_import(tmp_path: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack/b.py").write_text("")
+    for line in ("default = 1", "classes = 2", "asynchronous = 3"):
+        (tmp_path / "pack/a.py").write_text(f"{line}\nfrom pack.b import x\n")
+        sources.imported_files.cache_clear()
+        sources.content_of.cache_clear()
+        assert len(import_closure([tmp_path / "pack/a.py"], root=tmp_path)) == 2

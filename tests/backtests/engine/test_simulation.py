@@ -11,7 +11,7 @@ import pytest
 
 from backtests.engine.inputs import Inputs
 from backtests.engine.simulation import Run, simulate
-from strategies.decision import Decision
+from strategies.decision import Decision, GateLine
 from strategies.gate import GATE_LINES, gate_lines
 from strategies.russell_gate import RussellGate
 from tests.backtests.parity import SEED, real
@@ -382,6 +382,29 @@ def test_orders_fill_at_the_next_open_never_at_the_close_they_were_decided_at() 
     assert [one.equity for one in result.decisions] == pytest.approx(
         [1000.0, 490 + 5 * 104, 490 + 5 * 90, 490 + 5 * 88]
     )
+
+
+def test_each_number_of_a_decision_is_what_its_name_says() -> None:
+    """Half of 1000 in two coins at 100 and 50; then they stand at 120 and 25, and a quarter is
+    allowed.
+    """
+    frames = {
+        "BTC": bars([100.0, 120.0], ends(2), opens=[100.0, 100.0]),
+        "ETH": bars([50.0, 25.0], ends(2), opens=[50.0, 50.0]),
+    }
+    first, second = run(frames, [0.5, 0.25]).decisions
+    assert first.gate == GateLine(2.0, 0.5, 0.0, float(ends(2)[0].timestamp()), 0.0)
+    assert (first.time, first.equity, first.cash) == (int(ends(2)[0].timestamp()), 1000.0, 1000.0)
+    assert (first.missing, first.current, first.targets) == ((0.0, 0.0), (0.0, 0.0), (0.25, 0.25))
+    assert (first.gross, first.drawdown, first.sizes) == (0.5, 0.0, (2.5, 5.0))
+    equity = 500.0 + 2.5 * 120 + 5 * 25
+    assert (second.equity, second.cash) == (equity, 500.0)
+    assert second.current == pytest.approx((300 / equity, 125 / equity))
+    assert (second.targets, second.gross) == ((0.125, 0.125), 0.25)
+    assert second.sizes == pytest.approx(
+        ((0.125 * equity - 300) / 120, (0.125 * equity - 125) / 25)
+    )
+    assert second.drawdown == pytest.approx(1 - equity / 1000.0)
 
 
 def test_what_the_last_bar_decides_stays_open() -> None:

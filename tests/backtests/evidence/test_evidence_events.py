@@ -13,11 +13,11 @@ from backtests.evidence.events import (
     ForwardGains,
     above_own_mean,
     compare_with_dates,
+    confirmed_breakouts,
     daily_closes,
     draw_any_dates,
     draw_matching_dates,
     draw_nearby_dates,
-    find_breakouts,
     forward_gains,
     leave_one_out_means,
 )
@@ -198,11 +198,14 @@ def test_power_and_smallest_are_those_of_the_normal_where_gains_are() -> None:
     assert found.smallest == pytest.approx(2.486, abs=0.05)
     assert found.power == pytest.approx(0.639, abs=0.02)
     assert np.isnan(found.spread_p)
-    assert found.needed() == pytest.approx((2.486 / 2.0) ** 2, rel=0.05)
+    assert found.required_events() == pytest.approx((2.486 / 2.0) ** 2, rel=0.05)
 
 
 def test_no_number_of_events_detects_a_negative_difference() -> None:
-    assert compare_with_dates(by_hand([1.0, 0.0, 2.0], [1]), np.array([[0], [2]])).needed() is None
+    assert (
+        compare_with_dates(by_hand([1.0, 0.0, 2.0], [1]), np.array([[0], [2]])).required_events()
+        is None
+    )
 
 
 def test_p_is_uniform_where_events_have_no_effect() -> None:
@@ -234,9 +237,9 @@ def test_a_breakout_is_a_close_above_a_record_that_stood_for_a_base() -> None:
     Then a record every day, which is no breakout.
     """
     closes = sessions([100.0] + [90.0] * 300 + [101.0, 102.0, 103.0])
-    assert find_breakouts(closes, RULES, 200).tolist() == [closes.index[301]]
-    assert find_breakouts(closes, RULES._replace(base_sessions=400), 200).tolist() == []
-    assert find_breakouts(closes, RULES._replace(confirm_sessions=3), 200).tolist() == [
+    assert confirmed_breakouts(closes, RULES, 200).tolist() == [closes.index[301]]
+    assert confirmed_breakouts(closes, RULES._replace(base_sessions=400), 200).tolist() == []
+    assert confirmed_breakouts(closes, RULES._replace(confirm_sessions=3), 200).tolist() == [
         closes.index[303]
     ]
 
@@ -250,12 +253,12 @@ def test_re_armed_breakouts_are_no_events_of_their_own() -> None:
         + [95.0] * 40
         + [105.0, 106.0, 107.0]
     )
-    assert len(find_breakouts(sessions(failed), RULES, 5)) == 1
+    assert len(confirmed_breakouts(sessions(failed), RULES, 5)) == 1
 
 
 def test_missing_closes_are_no_events() -> None:
     closes = sessions([100.0] + [90.0] * 300 + [np.nan, 101.0])
-    assert find_breakouts(closes, RULES, 200).tolist() == [closes.index[302]]
+    assert confirmed_breakouts(closes, RULES, 200).tolist() == [closes.index[302]]
 
 
 @pytest.mark.parametrize("difference", [0.3, -0.2])
@@ -271,5 +274,5 @@ def test_power_grows_with_the_root_of_the_number_of_events(difference: float) ->
         assert found.power_with(events) == pytest.approx(
             NORMAL.cdf(difference * events**0.5 / error - NORMAL.inv_cdf(0.95))
         )
-    if needed := found.needed():
+    if needed := found.required_events():
         assert found.power_with(round(needed)) == pytest.approx(0.8, abs=0.01)

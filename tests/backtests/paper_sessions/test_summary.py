@@ -21,6 +21,7 @@ from backtests.paper_sessions.sentences import headline, sentence
 from backtests.paper_sessions.summary import Agreement, SessionReport
 from backtests.paper_sessions.tracking import compare_with_backtest, tracking_difference
 from backtests.paper_sessions.uptime import MissedBars, measure_uptime
+from backtests.report.session.tiles import tiles
 from backtests.runs import folder as run_folders
 from backtests.runs.replay import replay
 from brokers.journal.opening import open_journal
@@ -165,6 +166,28 @@ def test_an_order_of_the_newest_bar_waits_for_the_bar_after_it(
         BARS,
         Agreement.MATCHES,
     )
+
+
+def test_on_day_one_all_places_count_the_same_orders(journal: Changed, tmp_path: Path) -> None:
+    """Bitcoin was bought on the first bar; the bar at whose open a backtest buys has not closed."""
+    later = (
+        "DELETE FROM fills WHERE client_id IN (SELECT client_id FROM orders WHERE intent > 1)",
+        "DELETE FROM orders WHERE intent > 1",
+        "DELETE FROM intents WHERE id > 1",
+        *(f"DELETE FROM {table} WHERE time > {FIRST}" for table in ("equity", "decisions")),
+    )
+    copy = journal(*later)
+    report = report_of(copy, f"prices.folder={_cut(copy, tmp_path, until='2015-08-15')}")
+    assert report.comparison is not None
+    assert (report.comparison.orders, len(report.filled), report.waiting_orders) == (0, 1, 1)
+    assert (
+        "1 bar from 2015-08-16 00:00 UTC to 2015-08-16 00:00 UTC, 1 filled order "
+        "(1 not compared yet)."
+    ) in sentence(report)
+    facts = {what: (figure, remark) for what, figure, remark in tiles(report)}
+    assert facts["matching orders"] == ("0 of 0", "1 filled (1 not compared yet), backtest 0")
+    (fill,) = report.filled
+    assert facts["fees, USDT"][0] == f"{fill.fee:,.2f}" != "0.00"
 
 
 def test_where_prices_end_earlier_the_rest_is_not_compared(
@@ -325,6 +348,18 @@ def test_late_decisions_have_their_minutes(journal: Changed) -> None:
     assert [difference.minutes for difference in started.uptime.late] == [120.0]
 
 
+def test_a_decision_of_the_shipped_timer_is_not_late(journal: Changed) -> None:
+    """It starts 5 to 7 minutes after the bar; paper.max_decision_age is 180 minutes."""
+    timer = [
+        *SESSIONS[:1],
+        f"UPDATE sessions SET started = {bar(11) + 420} WHERE id = 2",
+        f"UPDATE decisions SET session = 2, decided_at = time + 440 WHERE time = {bar(11)}",
+        f"UPDATE decisions SET session = 2, decided_at = time + 10801 WHERE time = {bar(12)}",
+    ]
+    late = report_of(journal(*(text.replace("{2}", "0") for text in timer))).uptime.late
+    assert [(decision.time, decision.minutes) for decision in late] == [(bar(12), 10801 / 60)]
+
+
 def test_a_refused_order_differs_and_says_why(journal: Changed) -> None:
     """ETH on the seventh bar never came; what later bars order of it follows from that."""
     refused = (
@@ -442,6 +477,33 @@ def _deviation(report: SessionReport) -> float:
     assert report.comparison is not None
     changes = report.comparison.curves[["live", "backtest"]].pct_change().dropna()
     return float((changes["live"] - changes["backtest"]).std())
+
+
+def test_a_sale_of_everything_counts_as_an_order_but_as_no_bar(journal: Changed) -> None:
+    """A person's wish: uptime, comparison and parity are about bars."""
+    second, at = bar(5) + 7, bar(5) + 7.5
+    order = f"'sale', 99, 1, 'BTC', -1.0, NULL, {at}, NULL, 'filled', -1.0, 99.0, {at}, ''"
+    sale = (
+        f"CREATE TEMP TABLE sale AS SELECT * FROM decisions WHERE time = {bar(5)}",
+        f"UPDATE sale SET time = {second}, kind = 'flatten', sentence = 'Everything is sold.'",
+        "INSERT INTO decisions SELECT * FROM sale",
+        f"INSERT INTO intents VALUES (99, {second}, 'BTC', 0, -1.0, 100.0, 'done', 'filled')",
+        f"INSERT INTO orders VALUES ({order})",
+        f"INSERT INTO fills VALUES ('BTC', 'sale', 'sale', {at}, -1.0, 99.0, 0.1, '', 0.1)",
+    )
+    before, report = report_of(journal(name="before")), report_of(journal(*sale))
+    assert before.comparison is not None
+    assert report.comparison is not None
+    assert (report.uptime, report.sessions) == (before.uptime, before.sessions)
+    assert report.agreement == before.agreement == Agreement.MATCHES
+    assert (report.comparison.bars, report.comparison.orders, report.comparison.tracking) == (
+        before.comparison.bars,
+        before.comparison.orders,
+        before.comparison.tracking,
+    )
+    (sold,) = [order for order in report.filled if order.time == second]
+    assert (sold.coin, sold.size, sold.price, sold.open) == ("BTC", -1.0, 99.0, None)
+    assert len(report.filled) == len(before.filled) + 1
 
 
 def test_a_deposit_is_no_return(journal: Changed) -> None:
@@ -612,9 +674,9 @@ def test_incidents_are_counted_by_kind_the_worst_first(journal: Changed) -> None
 def test_a_halt_comes_first(journal: Changed) -> None:
     copy = journal(*without(25))
     with open_journal(copy, lambda: float(bar(50)), locked=False) as opened:
-        opened.halt("the fee bill")
+        opened.set_trading("off", "the fee bill")
         assert attention(report_of(copy))[0].text == "no orders until resumed: the fee bill"
-        opened.resume()
+        opened.set_trading("on", "")
         resumed = report_of(copy)
     assert "halted" not in abouts(resumed)
     assert resumed.journal.resumed == bar(50)
@@ -675,7 +737,7 @@ def test_so_do_settings_that_cannot_be_read(settings: str, journal: Changed) -> 
 
 def test_a_setting_given_wrongly_is_the_users_error(journal: Changed) -> None:
     with pytest.raises(
-        ConfigError, match=r"gate\.nonsense: unknown key \(in --set gate\.nonsense=1\)"
+        ConfigError, match=r"gate\.nonsense: unknown key \(in --set gate\.nonsense\)"
     ):
         report_of(journal(), "gate.nonsense=1")
 
@@ -850,7 +912,7 @@ def test_a_session_on_the_testnet_is_the_backtest_but_for_its_days_off(
             "no paper session was running: the previous one ended as done",
         ),
     )
-    assert [round(decision.minutes) for decision in traded.uptime.late] == [90]
+    assert traded.uptime.late == ()  # begun after the bar, in time to buy
     assert (traded.difference_counts, headline(traded)) == (
         (2, 0, 0),
         "Differs from the backtest: 2 missed bars.",

@@ -238,6 +238,21 @@ def test_an_old_close_is_named_before_anything_else(
     assert "Get newer prices." in second
 
 
+def test_a_row_that_is_too_old_allows_nothing_in_words_and_in_json(folder: Path, cache: Path):
+    edit(folder / "daily/RUT.csv", lambda rows: [row for row in rows if row < "2013-09-17"])
+    prices = load_prices(load([], overrides(folder, cache)), pd.Timestamp("2017-01-01", tz="UTC"))
+    young, old = (reading(prices, folder, cache, day) for day in ("2013-09-23", "2013-09-24"))
+    assert (young.row["stale"], old.row["stale"]) == (5, 6)
+    assert (young.to_json()["ceiling"], young.to_json()["row_ceiling"]) == (1.0, 1.0)
+    content = old.to_json()
+    assert (content["state"], content["ceiling"], content["row_ceiling"]) == ("confirmed", 0.0, 1.0)
+    first, second, third, *_ = sentences(old)
+    assert first == "No coins may be held: the gate's last row is too old to act on."
+    assert "gate.max_gate_age allows 5 sessions, so all coins are sold" in second
+    assert third.startswith("In that row the gate is open (confirmed) since 2013-07-15")
+    assert not first.startswith("The gate is open")
+
+
 def test_on_a_weekend_it_is_fridays_reading_and_not_stale(
     prices: Prices, whole_folder: Path, cache: Path
 ):

@@ -264,8 +264,8 @@ def test_a_halt_and_its_end_are_kept(tmp_path: Path) -> None:
     open_journal(path, lambda: 0.0).close()
     assert called("halt", "--reason", "looking into it")[0] == 0
     with open_journal(path, lambda: 0.0, locked=False) as journal:
-        assert journal.halt_reason() == "looking into it"
+        assert journal.trading().reason == "looking into it"
     assert called("resume")[0] == 0
     with open_journal(path, lambda: 0.0, locked=False) as journal:
-        assert journal.halt_reason() is None
+        assert journal.trading().state == "on"
         assert {one.text for one in journal.incidents(5)} == {"halted: looking into it", "resumed"}

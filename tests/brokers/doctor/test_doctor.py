@@ -34,6 +34,7 @@ from tests.brokers.worlds import DAY, GRANTS, SECRETS, World, epoch, settings_fo
 from tests.exchange.account import KEY, SECRET
 from tests.exchange.proxy import Answer, Asked
 from tests.exchange.venue import LIVE, TESTNET
+from tests.exchange.yahoo import HOSTS as YAHOO
 
 NOON = "2015-10-20 12:00:00"  # a Tuesday; the newest session is Monday's, the newest day too
 BAR = "2015-10-20"
@@ -117,7 +118,7 @@ def test_before_the_first_session_all_is_well_and_nothing_is_made_or_sent(
     assert "none yet" in found["journal"].text
     assert {one.name for one in tmp_path.iterdir()} == {"cache"}
     assert {method for _, method, _ in w.network.counts} == {"GET", "HEAD"}
-    assert w.network.hosts() == {TESTNET, LIVE, "query2.finance.yahoo.com"}
+    assert w.network.hosts() == {TESTNET, LIVE, *YAHOO}
 
 
 def test_a_dry_run_needs_no_key_and_signs_nothing(w: World, changed: Callable[..., None]) -> None:
@@ -125,7 +126,7 @@ def test_a_dry_run_needs_no_key_and_signs_nothing(w: World, changed: Callable[..
     found = findings(w, Secrets())
     assert not_ok(found) == []
     assert found["keys"].text == "none, and none needed in a dry run"
-    assert w.network.hosts() == {LIVE, "query2.finance.yahoo.com"}
+    assert w.network.hosts() == {LIVE, *YAHOO}
 
 
 def test_after_a_session_it_shows_what_is_ours_and_how_old_the_prices_are(w: World) -> None:
@@ -442,7 +443,7 @@ def test_simulated_prices_are_never_behind_and_nothing_to_trade_on(
 def test_a_halted_session(w: World) -> None:
     traded(w)
     with w.journal() as journal:
-        journal.halt("the exchange looks odd")
+        journal.set_trading("off", "the exchange looks odd")
     found = findings(w)
     assert not_ok(found) == ["halted"]
     assert found["halted"].text == "no orders are sent: the exchange looks odd"
@@ -594,6 +595,16 @@ def test_versions_are_those_of_the_project_or_newer(tmp_path: Path) -> None:
     assert installation.check_versions(tmp_path / "none").state == "warning"
 
 
+def test_a_heartbeat_needs_a_web_address_of_which_the_host_alone_is_shown() -> None:
+    none = installation.check_heartbeat(Secrets())
+    assert (none.state, "nobody is pinged" in none.text) == ("ok", True)
+    good = Secrets(heartbeat_url=SecretStr("https://joe:pw@hc.example/some-uuid"))
+    assert installation.check_heartbeat(good)[:3] == ("heartbeat", "ok", "pinged: hc.example")
+    bad = installation.check_heartbeat(Secrets(heartbeat_url=SecretStr("some-uuid")))
+    assert bad.state == "wrong"
+    assert "some-uuid" not in str(bad)
+
+
 def test_notifications_need_addresses_that_are_understood(
     w: World, changed: Callable[..., None]
 ) -> None:
@@ -601,7 +612,7 @@ def test_notifications_need_addresses_that_are_understood(
         notify_urls=SecretStr("json://127.0.0.1:9/abcdef1234 json://127.0.0.1:9/fedcba4321")
     )
     found = installation.check_notifications(w.settings, good)
-    assert found[1:3] == ("ok", "to 2 addresses: gate, orders, incident, daily, missed")
+    assert found[1:3] == ("ok", "to 2 addresses: gate, orders, incident, daily, weekly, missed")
     changed({"notify.events": []})
     assert installation.check_notifications(w.settings, good).state == "warning"
     bad = installation.check_notifications(
@@ -746,7 +757,7 @@ def test_a_change_by_somebody_else_during_a_drill_is_reported(begun: World) -> N
     assert "somebody else changed the account (+2 ETH)" in found["drill: outcome"].text
     kinds, flow = look(begun)
     assert kinds == ["moved"]
-    assert flow == pytest.approx(2 * 30.0)
+    assert flow == 0.0  # what others pay in is theirs
 
 
 def test_what_is_too_little_to_be_sold_is_reported_and_sold_by_the_next_drill(begun: World) -> None:
@@ -807,10 +818,10 @@ def test_a_drill_is_refused_while_halted_while_in_use_and_while_something_is_uns
     begun: World,
 ) -> None:
     with begun.journal() as journal:
-        journal.halt("by hand")
-    assert "halted (by hand), and a drill is an order" in drill(begun)["drill"].text
+        journal.set_trading("off", "by hand")
+    assert "trading is off (by hand), and a drill is an order" in drill(begun)["drill"].text
     with begun.journal() as journal:
-        journal.resume()
+        journal.set_trading("on", "")
     with begun.journal(locked=True) as journal:
         assert f"in use by another session (process {os.getpid()})" in drill(begun)["drill"].text
         decide(journal, epoch(BAR), [intent(epoch(BAR), symbol="BTC")])
@@ -823,8 +834,8 @@ def test_a_drill_is_refused_while_halted_while_in_use_and_while_something_is_uns
 
 @pytest.fixture
 def command(w: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs `doctor` in this process, on the machine's own time."""
-    w.clock = Clock()
+    """Runs `doctor` in this process, at the world's time."""
+    monkeypatch.setattr("brokers.clock.Clock", lambda: w.clock)
     place = tmp_path / "here"
     place.mkdir()
     monkeypatch.chdir(place)
@@ -866,7 +877,7 @@ def test_the_command_gives_one_document_and_the_code_of_what_is_worst(
         "journal",
     }
     with w.journal() as journal:
-        journal.halt("by hand")
+        journal.set_trading("off", "by hand")
     assert command("--json").exit_code == 5
     damaged = Path(w.settings.prices.cache) / "yahoo" / "IWM_1d.parquet"
     damaged.parent.mkdir()

@@ -9,8 +9,9 @@ import pytest
 
 from brokers.clock import SimulatedClock
 from brokers.live.data_provider import DataProvider, Functions
+from brokers.live.gate_history import NO_ROWS, GateHistory
 from brokers.prices.load import Prices
-from brokers.prices.series import DataError, Request, Series
+from brokers.prices.series import DataError, Request, Series, UnreachableError
 from config.settings import Settings, load
 from tests.scenes import changed
 
@@ -84,6 +85,11 @@ def gate_of(prices: Prices) -> pd.DataFrame:
         "filled": 3,
         "confirmed_at": 5.0,
         "stale": 0,
+        "close": 100.0,
+        "record": 90.0,
+        "base_age": 300.0,
+        "level": 90.0,
+        "reason": "confirmed",
         "held": "",
         "closes_note": "",
     }
@@ -108,7 +114,10 @@ def coin_of(frame: pd.DataFrame, closes: pd.Series, grid: pd.DatetimeIndex) -> p
 
 
 def made(
-    source: Source, gate_rows: pd.DataFrame | None = None, **changes: Any
+    source: Source,
+    gate_rows: pd.DataFrame | None = None,
+    foreign: pd.DatetimeIndex = NO_ROWS,
+    **changes: Any,
 ) -> tuple[DataProvider, SimulatedClock]:
     coins = [
         {
@@ -130,7 +139,7 @@ def made(
         functions,
         settings,
         clock,
-        gate_rows=NOTHING if gate_rows is None else gate_rows,
+        gate_rows=GateHistory(NOTHING if gate_rows is None else gate_rows, foreign),
     ), clock
 
 
@@ -159,6 +168,107 @@ def test_a_bar_that_is_late_is_waited_for_and_one_that_never_comes_is_missing() 
     provider, clock = made(source)
     assert provider.snapshot(DUE).coins["ETH"]["stale"] == 0.0
     assert clock.now() == DUE + 5
+
+
+def days(source: Source, clock: SimulatedClock, number: int) -> int:
+    """Go on to the bar `number` days after DUE; the coins that have bars get theirs."""
+    due = DUE + number * DAY
+    clock.sleep(due + 5.0 - clock.now())
+    whole = {name for name, frame in source.bars_of.items() if len(frame) == 30}
+    source.bars_of |= {name: bars(due, 30) for name in whole}
+    return due
+
+
+def test_a_coin_that_goes_on_lacking_bars_is_waited_for_once() -> None:
+    """And again as soon as it has had a new one."""
+    source = Source()
+    source.bars_of["ETH-USD"] = source.bars_of["ETH-USD"].iloc[:-1]
+    provider, clock = made(source)
+    waited = []
+    for number in range(4):
+        if number == 3:  # it has come back, and is a bar late
+            source.bars_of["ETH-USD"] = bars(DUE + 2 * DAY, 29)
+        due = days(source, clock, number)
+        provider.snapshot(due)
+        waited.append(clock.now() - due - 5.0)
+    assert waited == [60.0, 0.0, 0.0, 60.0]
+
+
+def test_a_coin_that_is_not_listed_is_waited_for_once() -> None:
+    source = Source()
+    source.bars_of["ETH-USD"] = source.bars_of["ETH-USD"].iloc[:0]
+    provider, clock = made(source)
+    waited = []
+    for number in range(3):
+        due = days(source, clock, number)
+        provider.snapshot(due)
+        waited.append(clock.now() - due - 5.0)
+    assert waited == [60.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("error", "waits"),
+    [
+        (DataError("^KRE: no symbol"), [60.0, 0.0, 0.0, 0.0]),
+        (UnreachableError("HTTP 500"), [60.0, 60.0, 60.0, 0.0]),
+    ],
+    ids=["gone", "away"],
+)
+def test_a_series_that_cannot_be_loaded_is_waited_for_while_its_vendor_may_come_back(
+    error: DataError, waits: list[float]
+) -> None:
+    """Once where the vendor has answered; after each session where it cannot be reached.
+
+    The fourth bar brings no new session.
+    """
+    source = Source()
+    source.failed = {"KRE": error}
+    provider, clock = made(source)
+    known, waited = source.known, []
+    ends = known(pd.Timestamp(DUE + 2 * DAY, unit="s", tz="UTC")).index[-1]
+    for number in range(4):
+        due = days(source, clock, number)
+        if number == 3:
+            source.known = lambda now: known(min(now, ends))  # type: ignore[method-assign]
+        provider.snapshot(due)
+        waited.append(clock.now() - due - 5.0)
+    assert waited == waits
+
+
+def test_what_is_newly_missing_is_waited_for_beside_what_is_missing_for_good() -> None:
+    source = Source()
+    source.failed = {"KRE": DataError("^KRE: no symbol")}
+    provider, clock = made(source)
+    provider.snapshot(days(source, clock, 0))
+    due = days(source, clock, 1)
+    source.failed |= {"HYG": UnreachableError("HTTP 500")}
+    history = source.history
+
+    def mended(now: pd.Timestamp, again: Collection[str] = ()) -> Any:
+        if clock.now() >= due + 5.0 + 12.0:
+            source.failed.pop("HYG", None)
+        return history(now, again)
+
+    source.history = mended  # type: ignore[method-assign]
+    snapshot = provider.snapshot(due)
+    assert 12.0 <= clock.now() - due - 5.0 < 30.0, "asked again soon, in spite of the long absence"
+    assert [incident.text.partition(":")[0] for incident in snapshot.incidents] == ["KRE"]
+
+
+def test_minutes_do_not_wait_for_a_series_that_lacks_its_newest_row_for_good() -> None:
+    """One bar waits a quarter of a minute; the series is still asked for, ever more seldom."""
+    source = Source()
+    source.failed = {"KRE": DataError("^KRE: no symbol")}
+    provider, clock = made(source, **{"exchange.timeframe": "1m"})
+    late = []
+    for minute in range(1, 61):
+        due = DUE + minute * 60
+        clock.sleep(due + 5.0 - clock.now())
+        source.bars_of = {name: bars(due, 30) for name in source.bars_of}
+        provider.snapshot(due)
+        late.append(clock.now() - due - 5.0)
+    assert late == [15.0] + [0.0] * 59
+    assert 5 < source.downloads < 15
 
 
 def test_short_bars_are_not_waited_for_into_the_next() -> None:

@@ -47,12 +47,12 @@ def test_what_nothing_speaks_against_becomes_intents_in_their_order(journal: Jou
 
 
 def test_a_halt_stops_everything_until_resume(journal: Journal) -> None:
-    journal.halt("looking into it")
+    journal.set_trading("off", "looking into it")
     intents, incidents = guards(journal).check_requests([SELL, BUY], NOW)
     assert intents == []
     assert [incident.kind for incident in incidents] == ["halted"]
     assert "looking into it" in incidents[0].text
-    journal.resume()
+    journal.set_trading("on", "")
     assert coins(guards(journal).check_requests([SELL, BUY], NOW)[0]) == ["ETH", "BTC"]
 
 
@@ -114,8 +114,8 @@ def test_an_account_far_below_its_peak_only_sells(
 def test_resume_lets_the_peak_count_anew(journal: Journal) -> None:
     guard = guards(journal)
     assert guard.peak_since() == 0.0
-    journal.halt("")
-    journal.resume()
+    journal.set_trading("off", "")
+    journal.set_trading("on", "")
     assert guard.peak_since() == DUE + 10.0
 
 

@@ -3,8 +3,10 @@
 All secrets are made up.
 """
 
+import errno
 import json
 import logging
+import os
 import re
 import sys
 import threading
@@ -17,7 +19,7 @@ import requests
 from loguru import logger
 from requests.adapters import HTTPAdapter
 
-from brokers.live import logs
+from brokers.live import log_file, logs
 from brokers.redaction import redact
 from config.settings import ConfigError
 from tests.brokers.prices.servers import closed_port
@@ -351,9 +353,6 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
 @pytest.mark.skipif(
     not Path("/dev/full").exists(), reason="this system has no /dev/full to stand for a full disk"
 )
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # Python flushes the file once more as it is forgotten
 def test_a_full_disk_stops_neither_the_session_nor_the_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
@@ -365,6 +364,65 @@ def test_a_full_disk_stops_neither_the_session_nor_the_terminal(
     assert "order sent with ***" in err
     assert "No space left on device" in err
     assert MARK.findall(err) == []
+
+
+class FullDisk:
+    """The module os, on a disk that has room for so many bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def write(self, file: int, data: bytes) -> int:
+        if self.room <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fits = data[: self.room]
+        self.room -= len(fits)
+        return os.write(file, fits)
+
+
+def test_a_full_disk_is_one_line_and_the_log_goes_on_when_there_is_space(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    started(tmp_path, console=False)
+    logger.info("before")
+    disk = FullDisk(room=100)  # a part of a line
+    monkeypatch.setattr(log_file, "os", disk)
+    for number in range(50):
+        logger.info("lost {}", number)
+    assert [record["message"] for record in records(tmp_path)] == ["before"]
+    assert capfd.readouterr().err == (
+        "the log paper.log.jsonl cannot be written (No space left on device): its lines are lost "
+        "until it can be; the session goes on\n"
+    )
+    disk.room = 1_000_000
+    logger.info("after")
+    assert [record["message"] for record in records(tmp_path)] == [
+        "before",
+        "50 lines are missing here: the log could not be written",
+        "after",
+    ]
+    assert capfd.readouterr().err.splitlines() == [
+        "the log is written again; 50 of its lines are missing"
+    ]
+
+
+def test_a_log_that_cannot_be_put_aside_is_written_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    started(tmp_path, rotation_mb=0.002, console=False)
+    monkeypatch.setattr(Path, "rename", refuse)
+    for number in range(20):
+        logger.info("line {}", number)
+    assert [record["message"] for record in records(tmp_path)] == [
+        f"line {number}" for number in range(20)
+    ]
+    assert capfd.readouterr().err == ""
 
 
 def test_a_closed_terminal_does_not_stop_the_session(

@@ -3,7 +3,6 @@ a session that hangs.
 """
 
 import builtins
-import json
 import logging
 import os
 import re
@@ -12,87 +11,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from brokers.live import dead_mans_switch, notify
+from brokers.live import dead_mans_switch, delivery, notify
 from brokers.live.dead_mans_switch import DeadMansSwitch
-from brokers.live.notify import EVENTS, Notifier, RepeatFilter, secret_parts
+from brokers.live.notify import EVENTS, Notifier, RepeatFilter
 from config.settings import ConfigError
 from tests.brokers.prices.servers import closed_port
+from tests.brokers.receivers import SOON, Log, Receiver, eventually
 
 # Apprise 2.3 loads its mail module, which on Python before 3.13 imports a module that Python 3.13
 # drops.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 ROOT = Path(__file__).parents[3]
-SOON = 60.0  # seconds after which an event that should come is given up
 SECRET = "MADEUPSECRET77"
-
-
-class Log:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def warning(self, text: str) -> None:
-        self.said.append(text)
-
-    error = warning
-
-
-class Receiver:
-    """A service that takes apprise's json:// notifications.
-
-    `statuses` are answered first, `held` answers until it is set.
-    """
-
-    def __init__(self) -> None:
-        self.got: list[dict[str, Any]] = []
-        self.statuses: list[int] = []
-        self.held = threading.Event()
-        self.held.set()
-        self.asked = 0
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.asked += 1
-                receiver.held.wait(SOON)
-                status = receiver.statuses.pop(0) if receiver.statuses else 200
-                if status == 200:
-                    receiver.got.append(json.loads(body))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                pass
-
-            def handle(self) -> None:
-                with suppress(OSError):  # the client did not wait for the answer
-                    super().handle()
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-
-    @property
-    def url(self) -> str:
-        return f"json://127.0.0.1:{self.server.server_address[1]}/hook"
-
-    @property
-    def titles(self) -> list[str]:
-        return [one["title"] for one in self.got]
 
 
 @pytest.fixture
@@ -100,22 +37,13 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     one = Receiver()
     yield one
-    one.held.set()
-    one.server.shutdown()
-    one.server.server_close()
+    one.close()
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(notify, "LONGEST_PAUSE", 0.05)
-
-
-def eventually(condition: Callable[[], object]) -> bool:
-    until = time.monotonic() + SOON
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.005)
-    return bool(condition())
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(delivery, "LONGEST_PAUSE", 0.05)
 
 
 def test_each_event_arrives_with_its_kind_and_its_time(receiver: Receiver):
@@ -124,13 +52,14 @@ def test_each_event_arrives_with_its_kind_and_its_time(receiver: Receiver):
     for event in EVENTS:
         notifier.send(event, f"about {event}", "BTC 0.5 [bold]of[/] *equity*")
     notifier.close(SOON)
-    assert [(one["title"], one["type"]) for one in receiver.got] == [
-        ("about gate", "info"),
-        ("about orders", "info"),
-        ("about daily", "info"),
-        ("about incident", "warning"),
-        ("about missed", "failure"),
-    ]
+    assert {one["title"]: one["type"] for one in receiver.got} == {
+        "about gate": "info",
+        "about orders": "info",
+        "about daily": "info",
+        "about weekly": "info",
+        "about incident": "warning",
+        "about missed": "failure",
+    }
     assert all(
         re.fullmatch(
             r"BTC 0.5 \[bold\]of\[/\] \*equity\*\n\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC",
@@ -195,7 +124,7 @@ def test_an_event_that_does_not_exist_is_refused_with_those_that_do():
     with pytest.raises(
         ConfigError,
         match=r"notify.events: 'order' is not an event; allowed are gate, orders, daily, "
-        "incident, missed",
+        "weekly, incident, missed",
     ):
         Notifier([], ["gate", "order"], Log())
 
@@ -222,8 +151,12 @@ def test_a_service_that_hangs_delays_no_other(receiver: Receiver):
         notifier.send("incident", "no prices", "text")
         assert eventually(lambda: receiver.titles == ["no decision", "no prices"])
         notifier.close(0.3)
+        assert [lost[:2] for lost in notifier.undelivered()] == [
+            ("JSON (1)", "no decision"),
+            ("JSON (1)", "no prices"),
+        ]
         assert log.said == [
-            "JSON (1) does not answer; not sent are the current message and ['no prices']"
+            "JSON (1) does not answer in time; not sent: 'no decision', 'no prices'"
         ]
 
 
@@ -265,15 +198,15 @@ def test_a_message_is_tried_again_until_it_is_taken_and_the_failure_reported_onc
 
 
 def test_pauses_grow_up_to_a_limit(receiver: Receiver, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(notify, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(notify, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(delivery, "LONGEST_PAUSE", 0.2)
     receiver.statuses = [500] * 4
     waited: list[float] = []
     wait = threading.Event.wait
 
     def noted(self: threading.Event, timeout: float | None = None) -> bool:
-        if threading.current_thread().name.startswith("notify "):
-            waited.append(timeout or 0.0)
+        if timeout is not None and threading.current_thread().name.startswith("notify "):
+            waited.append(timeout)
         return wait(self, timeout)
 
     monkeypatch.setattr(threading.Event, "wait", noted)
@@ -287,7 +220,7 @@ def test_pauses_grow_up_to_a_limit(receiver: Receiver, monkeypatch: pytest.Monke
 def test_a_message_nobody_takes_is_given_up(
     hasty: None, monkeypatch: pytest.MonkeyPatch, receiver: Receiver
 ):
-    monkeypatch.setattr(notify, "PATIENCE", 0.2)
+    monkeypatch.setattr(delivery, "PATIENCE", 0.2)
     receiver.statuses = [404] * 1000
     log = Log()
     notifier = Notifier([receiver.url], EVENTS, log)
@@ -300,7 +233,7 @@ def test_a_message_nobody_takes_is_given_up(
 
 def test_closing_tries_once_more_and_ends_though_nobody_listens(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(notify, "FIRST_PAUSE", 3600.0)  # which closing must end
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 3600.0)  # which closing must end
     log = Log()
     notifier = Notifier([f"json://127.0.0.1:{closed_port()}/hook"], EVENTS, log)
     notifier.send("gate", "opened", "text")
@@ -312,24 +245,146 @@ def test_closing_tries_once_more_and_ends_though_nobody_listens(monkeypatch: pyt
     ]
 
 
-def test_the_oldest_message_is_dropped_when_too_many_wait(
+def test_the_oldest_of_the_least_important_is_dropped_when_too_many_wait_and_reported(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(notify, "WAITING", 3)
+    monkeypatch.setattr(delivery, "WAITING", 3)
     receiver.held.clear()
     log = Log()
     notifier = Notifier([receiver.url], EVENTS, log)
     notifier.send("orders", "on its way", "text")
     assert eventually(lambda: receiver.asked == 1)
-    for number in range(5):
+    notifier.send("incident", "incident", "text")
+    for number in range(4):
         notifier.send("orders", f"number {number}", "text")
+    assert log.said == [
+        f"notification dropped, 3 others wait for JSON (1): number {number}" for number in (0, 1)
+    ]
+    receiver.held.set()
+    assert eventually(lambda: len(receiver.got) == 5)
+    notifier.close(SOON)
+    assert receiver.titles == [
+        "on its way",
+        "incident",
+        "Russell Gate: undelivered",
+        "number 2",
+        "number 3",
+    ]
+    assert receiver.got[2]["message"].startswith("JSON (1): number 0: text")
+    assert "JSON (1): number 1: text" in receiver.got[2]["message"]
+    assert notifier.undelivered() == []
+
+
+def test_what_waits_is_sent_by_importance_and_the_end_first_of_all(receiver: Receiver):
+    receiver.held.clear()
+    notifier = Notifier([receiver.url], EVENTS, Log())
+    notifier.send("daily", "on its way", "text")
+    assert eventually(lambda: receiver.asked == 1)
+    for event in ("weekly", "daily", "gate", "orders", "incident", "missed"):
+        notifier.send(event, event, "text")
+    notifier.send("incident", "has ended", "text", first=True)
     receiver.held.set()
     notifier.close(SOON)
-    assert receiver.titles == ["on its way", "number 2", "number 3", "number 4"]
-    assert log.said == [
-        f"notification dropped, 3 newer ones wait for JSON (1): number {number}"
-        for number in (0, 1)
+    assert receiver.titles == [
+        "on its way",
+        "has ended",
+        "incident",
+        "missed",
+        "gate",
+        "orders",
+        "weekly",
+        "daily",
     ]
+
+
+def test_one_that_is_tried_again_lets_a_more_important_one_pass(
+    receiver: Receiver, hasty: None, monkeypatch: pytest.MonkeyPatch
+):
+    receiver.statuses = [500]
+    receiver.held.clear()
+    notifier = Notifier([receiver.url], EVENTS, Log())
+    notifier.send("daily", "daily", "text")
+    assert eventually(lambda: receiver.asked == 1)
+    notifier.send("incident", "incident", "text")
+    receiver.held.set()
+    assert eventually(lambda: len(receiver.got) == 2)
+    notifier.close(SOON)
+    assert receiver.titles == ["incident", "daily"]
+
+
+def test_what_is_not_delivered_in_time_is_known_the_most_important_first(receiver: Receiver):
+    """A service so slow that the end of a session comes before its answer."""
+    receiver.held.clear()
+    log = Log()
+    notifier = Notifier([receiver.url], EVENTS, log, [SECRET])
+    notifier.send("daily", "daily", "text")
+    assert eventually(lambda: receiver.asked == 1)
+    notifier.send("orders", "orders", "text")
+    notifier.send("incident", "has ended", f"because of {SECRET}", first=True)
+    notifier.close(0.05)
+    lost = notifier.undelivered()
+    assert [entry.title for entry in lost] == ["daily", "has ended", "orders"]
+    assert lost[1].text.startswith("because of ***\n")
+    receiver.held.set()
+    assert eventually(lambda: receiver.titles == ["daily"])
+    assert notifier.undelivered() == [], "it has arrived after all"
+
+
+def test_what_was_given_up_is_reported_to_the_service_when_it_answers_again(
+    hasty: None, monkeypatch: pytest.MonkeyPatch, receiver: Receiver
+):
+    monkeypatch.setattr(delivery, "PATIENCE", 0.0)
+    receiver.statuses = [500]
+    log = Log()
+    notifier = Notifier([receiver.url], EVENTS, log)
+    notifier.send("orders", "bought", "text")
+    assert eventually(lambda: any("giving up" in line for line in log.said))
+    assert notifier.undelivered()[0][:2] == ("JSON (1)", "bought")
+    notifier.send("daily", "daily", "text")
+    assert eventually(lambda: len(receiver.got) == 2)
+    notifier.close(SOON)
+    assert receiver.titles == ["daily", "Russell Gate: undelivered"]
+    assert receiver.got[1]["message"].startswith("JSON (1): bought: text")
+
+
+def test_a_service_that_sends_its_answer_a_byte_at_a_time_is_given_up(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(delivery, "WHOLE", 0.1)
+    receiver.held.clear()
+    log = Log()
+    notifier = Notifier([receiver.url], EVENTS, log)
+    notifier.send("gate", "opened", "text")
+    assert eventually(lambda: log.said)
+    receiver.held.set()
+    notifier.close(SOON)
+    assert log.said[0].endswith("trying again: opened: no answer within 0.1 s")
+
+
+@pytest.mark.parametrize("topic", ["mySecretTopic", "plan", "x"])
+def test_no_part_of_an_address_is_logged_when_its_service_fails(
+    topic: str, monkeypatch: pytest.MonkeyPatch
+):
+    """ntfy's topic is its only secret; with a server of one's own it is the path."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    receiver = Receiver()
+    receiver.statuses = [403] * 4
+    log = Log()
+    url = f"ntfy://someone:pw@127.0.0.1:{receiver.server.server_address[1]}/{topic}"
+    notifier = Notifier([url], EVENTS, log)
+    for answer in (
+        f"topic {topic} of someone is reserved, see ntfy.example/{topic}?auth=pw",
+        f"HTTPConnectionPool(host='h'): Max retries exceeded with url: /{topic}",
+    ):
+        monkeypatch.setattr(notifier._services[0], "_post", lambda _, said=answer: said)
+        notifier.send("gate", f"about {answer[:5]}", "text")
+        assert eventually(lambda: log.said)
+    notifier.close(SOON)
+    receiver.close()
+    said = " ".join(log.said)
+    assert "Max retries exceeded with url: /***" in said
+    words = set(re.split(r"\W+", said))
+    assert words.isdisjoint({topic, "someone", "pw"})
 
 
 def test_an_error_inside_apprise_ends_no_thread(
@@ -408,14 +463,18 @@ def test_the_same_incident_is_reported_once_an_hour_with_how_often_it_came(
     monkeypatch.setattr(notify, "QUIET", 0.0)  # an hour later
     notifier.send("incident", "exchange", "no answer")
     notifier.close(SOON)
-    said = [(one["type"], one["message"].splitlines()[0]) for one in receiver.got]
-    incidents = [("warning", "no answer"), ("warning", "other")]
-    assert said == [
-        *incidents,
-        ("info", "no answer"),
-        ("info", "no answer"),
-        ("warning", "no answer (repeated twice since the last notification)"),
-    ]
+    said = {
+        kind: [one["message"].splitlines()[0] for one in receiver.got if one["type"] == kind]
+        for kind in ("warning", "info")
+    }
+    assert said == {
+        "warning": [
+            "no answer",
+            "other",
+            "no answer (repeated twice since the last notification)",
+        ],
+        "info": ["no answer", "no answer"],
+    }
 
 
 def test_decisions_missed_at_every_bar_are_reported_once_an_hour(
@@ -529,27 +588,6 @@ def test_incidents_are_forgotten():
     assert len(repeats._sent) == 2 * 3600 / 60  # those of the last two hours
 
 
-def test_what_is_secret_in_a_url_is_found():
-    urls = [
-        "tgram://123456789:abcdefg_hijklmnop/12315544/",
-        "mailto://someone:p%40ssw0rd@mail.example.test?to=me@example.test",
-        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general",
-        "http://[broken",
-    ]
-    found = secret_parts(urls)
-    for secret in (
-        *urls,
-        "123456789:abcdefg_hijklmnop",
-        "12315544",
-        "p%40ssw0rd",
-        "p@ssw0rd",
-        "T1JJ3T3L2",
-        "TIiajkdnlazkcOXrIdevi7FQ",
-    ):
-        assert secret in found
-    assert not {"someone", "mail.example.test", "general", ""} & set(found)
-
-
 class SetClock:
     """The time as a test sets it; `step` seconds pass at every look."""
 
@@ -570,7 +608,6 @@ class SetClock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     chosen = SetClock()
-    monkeypatch.setattr(dead_mans_switch, "time", chosen)
     monkeypatch.setattr(dead_mans_switch, "LOOK", 0.01)
     return chosen
 
@@ -582,7 +619,7 @@ def alarms() -> list[str]:
 
 @pytest.fixture
 def switch(alarms: list[str], clock: SetClock) -> Iterator[DeadMansSwitch]:
-    switch = DeadMansSwitch(1, alarms.append, Log())
+    switch = DeadMansSwitch(1, alarms.append, Log(), clock.time)
     yield switch
     switch.close()
 
@@ -602,7 +639,7 @@ def test_the_alarm_comes_while_the_session_hangs_in_a_call_once_a_bar(clock: Set
                 answering.send(b"x")
 
         clock.step = 0.05
-        switch = DeadMansSwitch(1, alarm, Log())
+        switch = DeadMansSwitch(1, alarm, Log(), clock.time)
         switch.expect(1_767_225_600, clock.now + 0.2)  # the bar that ends 2026-01-01 00:00 UTC
         connection.settimeout(SOON)
         assert connection.recv(1) == b"x"
@@ -662,7 +699,7 @@ def test_a_new_instant_for_the_same_bar_holds(
 def test_bars_missed_in_a_sleep_are_one_alarm(alarms: list[str], clock: SetClock):
     """The clock goes on by three days while nothing runs."""
     clock.now = 1_767_225_600.0  # 2026-01-01 00:00 UTC
-    switch = DeadMansSwitch(86_400, alarms.append, Log())
+    switch = DeadMansSwitch(86_400, alarms.append, Log(), clock.time)
     switch.expect(1_767_225_600, clock.now + 1800)
     clock.assert_seen()
     assert alarms == []
@@ -684,7 +721,7 @@ def test_an_alarm_that_fails_is_logged_and_the_next_one_comes(clock: SetClock):
         raise OSError("no journal")
 
     clock.step = 0.05
-    switch = DeadMansSwitch(1, alarm, log)
+    switch = DeadMansSwitch(1, alarm, log, clock.time)
     switch.expect(60, clock.now - 0.5)
     assert eventually(lambda: len(log.said) >= 4)
     switch.close()
@@ -696,7 +733,7 @@ def test_an_alarm_that_fails_is_logged_and_the_next_one_comes(clock: SetClock):
 
 
 def test_nothing_is_expected_after_closing(alarms: list[str], clock: SetClock):
-    switch = DeadMansSwitch(1, alarms.append, Log())
+    switch = DeadMansSwitch(1, alarms.append, Log(), clock.time)
     switch.expect(60, clock.now + 0.1)
     switch.close()
     assert eventually(lambda: not switch._thread.is_alive())

@@ -10,11 +10,11 @@ import pytest
 
 from backtests.engine.live import live_strategy
 from brokers.clock import SimulatedClock
-from brokers.commands.paper import build_session, observe_session
+from brokers.commands.paper import build_session
 from brokers.errors import SafetyError
-from brokers.exchange.errors import TryLaterError
 from brokers.journal.journal import Journal
 from brokers.journal.records import JournalError
+from brokers.live.observation import observe_session
 from strategies.breakout import STATES
 from tests.brokers.misfortunes import (
     OUT,
@@ -28,7 +28,7 @@ from tests.brokers.misfortunes import (
     intents,
     undisturbed,
 )
-from tests.brokers.test_faults_data import AT_ONCE, decisions, downloading
+from tests.brokers.test_faults_data import decisions, downloading
 from tests.brokers.worlds import DAY, SECRETS, epoch
 from tests.exchange.faults import REFUSALS, refusal
 from tests.exchange.proxy import DROPPED, Answer, Asked
@@ -194,7 +194,7 @@ def test_a_deposit_stays_one_if_its_decision_could_not_be_written_down(
     def full(*_: object) -> None:
         raise JournalError("the disk is full")
 
-    with disturbed(whole_folder, cache, tmp_path) as w:
+    with disturbed(whole_folder, cache, tmp_path, {"exchange.deposits": "ours"}) as w:
         w.run()
         w.clock.sleep(DAY)
         w.venue.person.deposit("USDT", "5000")
@@ -221,7 +221,7 @@ def test_nothing_leaves_after_a_halt(
         def halting(asked: Asked, number: int) -> None:
             if asked.path == "/api/v3/depth":
                 with w.journal() as journal:
-                    journal.halt("now")
+                    journal.set_trading("off", "now")
 
         w.venue.before_request = halting
         w.run()
@@ -231,34 +231,6 @@ def test_nothing_leaves_after_a_halt(
         assert all(
             one.state in ("refused", "abandoned") and "halted: now" in one.why for one in intents(w)
         )
-
-
-def test_a_bar_is_decided_when_it_has_ended_by_the_clock_of_the_exchange(
-    whole_folder: Path, cache: Path, tmp_path: Path
-) -> None:
-    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
-        w.venue.clock_offset = -6 * 3600.0
-        with pytest.raises(
-            TryLaterError,
-            match="clock is ahead of the exchange's: by the exchange's, the bar of "
-            "2015-10-20 00:00 UTC ends in 2",
-        ):
-            w.run()
-        assert decisions(w) == [] and bought(w) == []
-
-
-def test_a_clock_a_little_ahead_waits_a_little(
-    whole_folder: Path, cache: Path, tmp_path: Path
-) -> None:
-    """Two seconds after the bar by ours, eight before its end by the exchange's."""
-    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
-        w.venue.clock_offset = -10.0
-        observer = w.run()
-        (decided,) = decisions(w)
-        assert 10.0 <= decided.decided_at - decided.time < 12.0
-        assert [
-            incident.kind for incident in observer.incidents if incident.severity != "info"
-        ] == []
 
 
 @pytest.mark.parametrize("mode", ["testnet", "dry-run"])

@@ -13,35 +13,34 @@ from pathlib import Path
 
 import pytest
 
-from brokers.live.status import Holding, Status, show_status
+from brokers.live.status import show_status
+from tests.brokers.live.status_samples import (
+    HALTED,
+    NEXT,
+    REPORT,
+    changed,
+    incident,
+)
 
 pty = pytest.importorskip("pty", reason="pseudo-terminals exist on Unix only")
 
 ROOT = Path(__file__).parents[3]
-NAN = float("nan")
 PATIENCE = 20.0  # seconds after which a program hangs
-STATUS = Status(
-    mode="testnet",
-    exchange="binance",
-    next_decision=1_893_456_000.0,  # 2030-01-01 00:00 UTC
-    gate="confirmed",
-    ceiling=0.75,
-    equity=10_250.5,
-    quote="USDT",
-    drawdown=0.012,
-    holdings=(Holding("BTC", 5000.0, 5125.25), Holding("ETH", 0.0, 1025.0)),
-    sentence="The gate is confirmed: 2 of 3 channels hold.",
-    incident="",
-    halted="",
-)
 BEGINNING = f"""
 import sys
 from pathlib import Path
 from loguru import logger
 from brokers.live import logs
-from brokers.live.status import Holding, Status, show_status
-nan = float("nan")
-status = {STATUS!r}
+from brokers.live.status import show_status
+from brokers.live.status_document import StatusReport
+status = StatusReport.model_validate_json({REPORT.model_dump_json()!r})
+
+def changed(**parts):
+    content = status.model_dump()
+    for name, part in parts.items():
+        content[name] = {{**content[name], **part}} if isinstance(part, dict) else part
+    return StatusReport.model_validate(content)
+
 logs.start(
     Path(sys.argv[1]), level="INFO", rotation_mb=1.0, keep=1, console=True, secrets=[]
 )
@@ -54,8 +53,8 @@ class Lines:
     def __init__(self) -> None:
         self.said: list[str] = []
 
-    def info(self, text: str) -> None:
-        self.said.append(text)
+    def info(self, text: str, *values: str) -> None:
+        self.said.append(text.format(*values))
 
 
 class Terminal:
@@ -118,7 +117,7 @@ def test_log_lines_stand_above_one_panel_that_shows_the_newest_status(tmp_path: 
     program = """
 with show_status(logger) as update:
     logger.info("first line")
-    update(status._replace(sentence="An older decision."))
+    update(changed(decision={"sentence": "An older decision."}))
     logger.warning("second line, longer than what fits: " + "word " * 12)
     print("from a library", file=sys.stderr)
     print("on standard output")
@@ -149,13 +148,16 @@ with show_status(logger) as update:
     assert "An older decision." not in text
     panel = re.sub(r"[│\s]+", " ", "\n".join(screen[top + 1 :]))
     for fact in (
-        "session testnet on binance",
+        "session testnet on binance, runs (process 4711) since 2029-12-22 00:00 UTC",
+        "health well",
+        "trading on",
         "next decision 2030-01-01 00:00 UTC, ",
-        "gate confirmed, ceiling 75%",
-        "equity 10,250.50 USDT, drawdown 1.2%",
+        "buys possible from 00:00 to 03:00 UTC, not before 2030-01-01 00:00 UTC",
+        "gate confirmed since 2029-09-23 00:00 UTC, ceiling 75% (2 of 3 risk checks)",
+        "equity 10,250.50 USDT, cash 5,250.50, drawdown 1.2%",
         "holdings BTC 5,000.00 (target 5,125.25), ETH 0.00 (target 1,025.00)",
         "decision The gate is confirmed: 2 of 3 channels hold.",
-        "incident - halted -",
+        "incident -",
     ):
         assert fact in panel, panel
 
@@ -164,7 +166,7 @@ def test_time_runs_on_while_the_session_waits(tmp_path: Path):
     program = """
 import time
 with show_status(logger) as update:
-    update(status._replace(next_decision=time.time() + 65.5))
+    update(changed(next={"at": time.time() + 65.5}))
     sys.stdin.read()
 """
     terminal = Terminal(program, tmp_path)
@@ -178,7 +180,10 @@ with show_status(logger) as update:
 def test_what_an_exchange_answered_is_shown_as_text(tmp_path: Path):
     program = r"""
 with show_status(logger) as update:
-    update(status._replace(incident="[bold]not markup[/] \x1b[2J\x07 end", halted="by hand"))
+    incident = dict(kind="exchange", severity="warning", count=1, first=0.0, last=0.0, open=True)
+    incident["text"] = "[bold]not markup[/] \x1b[2J\x07 end"
+    off = {"state": "off", "reason": "by hand"}
+    update(changed(incidents=(incident,), trading=off))
 """
     terminal = Terminal(program, tmp_path)
     terminal.read()
@@ -196,7 +201,7 @@ with show_status(logger) as update:
     update(status)
     sys.stdin.read()
     logger.info("still here")
-    update(status._replace(sentence="Nobody looks."))
+    update(changed(decision={"sentence": "Nobody looks."}))
 print("ended well")
 """
     terminal = Terminal(program, tmp_path)
@@ -214,7 +219,7 @@ def test_a_terminal_that_cannot_be_drawn_on_gets_lines(tmp_path: Path):
     terminal.close()
     assert b"\x1b[1A" not in terminal.sent
     assert b"INFO" in terminal.sent
-    assert b"session testnet on binance; next decision 2030-01-01 00:00 UTC, in " in terminal.sent
+    assert b"; next decision 2030-01-01 00:00 UTC, in " in terminal.sent
 
 
 def test_without_a_terminal_a_line_is_logged_when_something_has_changed(
@@ -222,38 +227,43 @@ def test_without_a_terminal_a_line_is_logged_when_something_has_changed(
 ):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     log = Lines()
+    account = REPORT.account and REPORT.account.model_copy(update={"equity": 9_999.0})
+    silent = (incident("no answer from the exchange"),)
+    again = (incident("no answer from the exchange", count=2),)
     with show_status(log) as update:
-        update(STATUS)
-        update(STATUS)
-        update(STATUS._replace(equity=9_999.0, drawdown=0.02))  # prices move all the time
-        update(STATUS._replace(incident="no answer from the exchange"))
-        update(STATUS._replace(incident="no answer from the exchange", halted="by hand"))
+        update(REPORT)
+        update(REPORT)
+        update(changed(account=account))  # prices move all the time
+        update(changed(incidents=silent))
+        update(changed(incidents=again))
+        update(changed(incidents=again, trading=HALTED))
     first, *others = log.said
     assert re.fullmatch(
-        r"session testnet on binance; next decision 2030-01-01 00:00 UTC, (in \d+ h \d\d min|due); "
-        r"gate confirmed, ceiling 75%; "
-        r"equity 10,250\.50 USDT, drawdown 1\.2%; "
+        r"session testnet on binance, runs \(process 4711\) since 2029-12-22 00:00 UTC; "
+        r"health well; trading on; "
+        r"next decision 2030-01-01 00:00 UTC, (in \d+ h \d\d min|due); "
+        r"buys possible from 00:00 to 03:00 UTC, not before 2030-01-01 00:00 UTC; "
+        r"gate confirmed since 2029-09-23 00:00 UTC, ceiling 75% \(2 of 3 risk checks\); "
+        r"equity 10,250\.50 USDT, cash 5,250\.50, drawdown 1\.2%; "
         r"holdings BTC 5,000\.00 \(target 5,125\.25\), ETH 0\.00 \(target 1,025\.00\); "
         r"decision The gate is confirmed: 2 of 3 channels hold\.",
         first,
     )
-    assert [line.rpartition("; ")[2] for line in others] == [
-        "incident no answer from the exchange",
-        "halted by hand",
-    ]
+    assert others[0].endswith("; incident exchange: no answer from the exchange")
+    assert "trading off since 2029-12-31 22:00 UTC, nothing is ordered: by hand;" in others[1]
+    assert len(others) == 2
     assert sys.stderr.getvalue() == ""
 
 
-def test_what_is_not_known_yet_is_a_dash_and_reported_once(monkeypatch: pytest.MonkeyPatch):
+def test_before_the_first_decision_only_what_is_known_is_logged(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     log = Lines()
-    unknown = Status("dry-run", "binance", NAN, "", NAN, NAN, "USDT", NAN, (), "", "", "")
+    young = changed(gate=None, account=None, decision=None, next=None)
     with show_status(log) as update:
-        update(unknown)
-        update(
-            unknown._replace(next_decision=float("nan"), ceiling=float("nan"), equity=float("nan"))
-        )
-    assert log.said == ["session dry-run on binance; equity - USDT, drawdown -; holdings none"]
+        update(young)
+        update(young)
+    session = "session testnet on binance, runs (process 4711) since 2029-12-22 00:00 UTC"
+    assert log.said == [f"{session}; health well; trading on"]
 
 
 @pytest.mark.parametrize(
@@ -270,8 +280,8 @@ def test_what_is_not_known_yet_is_a_dash_and_reported_once(monkeypatch: pytest.M
 )
 def test_how_long_until_the_next_decision(left: float, words: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    monkeypatch.setattr(time, "time", lambda: STATUS.next_decision - left)
+    monkeypatch.setattr(time, "time", lambda: NEXT - left)
     log = Lines()
     with show_status(log) as update:
-        update(STATUS)
+        update(REPORT)
     assert f"UTC, {words};" in log.said[0]

@@ -217,7 +217,7 @@ def test_a_folder_without_evidence_is_named(text: str | None, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("years", "events", "text"),
     [
-        (None, None, "no number of breakouts suffices"),
+        (None, None, "no number of breakouts would show a difference"),
         (0.0, 2.0, "enough for 80 % power"),
         (3.6, 3.5, "About 1 more breakout needed"),
         (7.2, 5.0, "About 2 more breakouts needed for 80 % power to detect the measured"),
@@ -229,7 +229,7 @@ def test_how_many_more_breakouts_are_needed(
     required = {"horizon": "3 months", "had": 3, "events": events, "years": years, "power": []}
     (sentence,) = words.required_events(parse(documents.document(until=[required])))
     assert text in sentence
-    assert sentence.startswith("Bitcoin over 3 months: 3 breakouts did not form the thesis")
+    assert sentence.startswith("Bitcoin over 3 months: 3 out-of-sample breakouts so far")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 compared, and usable in a real browser.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,14 @@ from tests.backtests.report.run.test_page import EVIL, Parsed
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened, cells, number
 
 QUOTED = EVIL.replace("'", "''")
+
+
+def halt(reason: str) -> str:
+    """SQL: trading was turned off."""
+    stored = json.dumps({"state": "off", "reason": reason, "since": 0.0}).replace("'", "''")
+    return f"INSERT INTO meta VALUES ('trading', '{stored}')"
+
+
 TROUBLE = (
     *without(10, 11, 12, 25),
     "UPDATE intents SET state = 'refused', why = 'the market is closed' WHERE id = 6",
@@ -37,7 +46,7 @@ TROUBLE = (
         f"1, {bar(3)}, 1)"
     ),
     "UPDATE sessions SET ended = NULL, outcome = NULL",
-    "INSERT INTO meta VALUES ('halted', 'the fee bill')",
+    halt("the fee bill"),
 )
 NOWHERE = "prices.folder=/nowhere"
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -50,7 +59,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "unreadable settings": (("UPDATE sessions SET settings = '{}'",), ()),
     "evil": (
         (
-            f"INSERT INTO meta VALUES ('halted', '{QUOTED}')",
+            halt(EVIL),
             f"UPDATE decisions SET note = '{QUOTED}'",
         ),
         (),

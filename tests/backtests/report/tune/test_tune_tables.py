@@ -60,14 +60,16 @@ def test_a_test_is_called_what_its_text_calls_it(usual: RecordedSearch) -> None:
 
 def test_the_best_set_is_listed_with_old_and_new_values(usual: RecordedSearch) -> None:
     best = usual.trials.loc[usual.trials["objective"].idxmax()]
-    rows = [[cell.text for cell in row] for row in tune_tables.changed(usual.result).rows]
+    rows = [[cell.text for cell in row] for row in tune_tables.changed_settings(usual.result).rows]
     expected = [[key, CURRENT[key], best[key]] for key in VALUES if best[key] != CURRENT[key]]
     assert len(expected) > 3
     assert rows == [
         [key, tune_words.value_text(was), tune_words.value_text(now)] for key, was, now in expected
     ]
-    assert tune_tables.compared(usual.result).rows[0][2].sort == pytest.approx(best["cagr"])
-    assert tune_tables.compared(usual.result).rows[-1][2].sort == pytest.approx(
+    assert tune_tables.in_sample_figures(usual.result).rows[0][2].sort == pytest.approx(
+        best["cagr"]
+    )
+    assert tune_tables.in_sample_figures(usual.result).rows[-1][2].sort == pytest.approx(
         usual.trials["cagr"][0]
     )
 
@@ -162,11 +164,11 @@ def test_a_whole_set_is_written_as_its_changes(usual: RecordedSearch) -> None:
     )
 
 
-def test_days_in_coins_are_not_mixed_up_with_the_share_of_the_account_in_coins(
+def test_time_in_market_is_not_mixed_up_with_the_share_of_the_account_in_coins(
     usual: RecordedSearch,
 ) -> None:
-    table = tune_tables.compared(usual.result)
-    place = [name for name, _ in table.headings].index("days in coins")
+    table = tune_tables.in_sample_figures(usual.result)
+    place = [name for name, _ in table.headings].index("time in market")
     best, again, standing = (row[place] for row in table.rows)
     assert (best.sort, standing.sort) == (
         usual.result.best.in_sample.days_held,

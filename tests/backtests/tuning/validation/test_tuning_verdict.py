@@ -148,7 +148,11 @@ def test_where_choosing_is_a_toss_all_sets_have_to_be_good() -> None:
     alike = judge_with(pbo=0.5, probability_of_loss=0.05)
     assert alike.word == "recommended" and passed(alike)["pbo"] is True
     text = next(test.text for test in alike.tests if test.name == "pbo")
-    assert "50%" in text and "it lost money in 5%" in text and "all sets are good" in text
+    assert (
+        "50%" in text
+        and "It lost money in the other half in 5%" in text
+        and "all sets are good" in text
+    )
     beyond = judge_with(pbo=0.5, probability_of_loss=0.05 + 1e-9)
     assert beyond.word == "not recommended" and passed(beyond)["pbo"] is False
     assert judge_with(pbo=0.5, probability_of_loss=None).word == "not recommended"
