@@ -61,7 +61,7 @@ types: $(READY_DEV)
 	$(VENV)/bin/mypy
 
 # Long checks: parity and look-ahead on hundreds of cases, kills and faults at every request, a month of minutes,
-# two hundred searches for what is not there, mutated comparisons.
+# a year of days, two hundred searches for what is not there, mutated comparisons.
 proofs: coverage
 	$(RUN) -m tests.backtests.parity --pairs 500 --data $(DATA)
 	$(RUN) -m tests.backtests.lookahead --cuts 200 --data $(DATA)
@@ -70,8 +70,11 @@ proofs: coverage
 	$(RUN) -m tests.proofs.kills
 	$(RUN) -m tests.proofs.random_faults --sequences 1000
 	$(RUN) -m tests.proofs.latency
+	$(RUN) -m tests.proofs.heartbeat
 	$(RUN) -m tests.proofs.start_up --data $(DATA)
 	$(RUN) -m tests.proofs.soak
+	$(RUN) -m tests.proofs.year
+	$(RUN) -m tests.proofs.year --data $(DATA)
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world null
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world twice
 	$(RUN) -m tests.proofs.evidence_calibration --data $(DATA)

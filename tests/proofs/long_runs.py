@@ -4,6 +4,8 @@ The real session, journal and log, at the testnet and the price server of the te
 fast as it goes. The kept calendar file ends within the time.
 """
 
+import ctypes
+import gc
 import os
 import random
 import statistics
@@ -26,6 +28,7 @@ from brokers.live.observer import SessionObserver
 from brokers.prices import calendar
 from config.secrets import Secrets
 from strategies.breakout import STATES
+from tests.brokers import worlds
 from tests.brokers.misfortunes import disturbed
 from tests.brokers.worlds import DAY, World, epoch
 from tests.exchange.matching import Order
@@ -101,9 +104,12 @@ class Year(NamedTuple):
 class Diary(MemoryObserver):
     """Notes at each decision what the process takes and what the journal has by then."""
 
-    def __init__(self, observer: SessionObserver, journal: Journal, year: Year, w: World) -> None:
+    def __init__(
+        self, observer: SessionObserver, journal: Journal, year: Year, w: World, *, measure: bool
+    ) -> None:
         super().__init__(observer, settled=10)
         self._journal, self._year, self._network = journal, year, w.network
+        self._measure = measure
 
     def on_incident(self, incident: Incident) -> None:
         self._year.incidents.append(incident)
@@ -114,16 +120,21 @@ class Diary(MemoryObserver):
     ) -> None:
         rows = self._journal.gate_rows(since=row.time - 10 * DAY)
         self._year.read[row.time] = max(gate_row.known_at for gate_row in rows)
-        self._year.memory.append(private_memory())
         self._network.asked.clear()  # the tests' own part of the memory
+        if self._measure:
+            # pandas keeps up to 500 dead references for each frame that lives long: not the tests'.
+            worlds._rows.cache_clear()
+            self._year.memory.append(private_memory())
         super().on_decision(row, previous, intents)
 
 
 def private_memory() -> float:
-    """MB of memory that is this process's alone.
+    """MB of memory that this process holds for itself.
 
-    Without what is mapped from files: how much of a library is in memory is up to the machine.
+    Without garbage that is not collected yet, pages that are free, and what is mapped from files.
     """
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     _, resident, shared, *_ = Path("/proc/self/statm").read_text().split()
     return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
 
@@ -145,8 +156,8 @@ def random_seconds(scene: Scene, seed: int = 15) -> list[Visit]:
     return [(bar + chance.randrange(DAY), None) for bar in scene.bars]
 
 
-def run_year(scene: Scene, place: Path, visits: Sequence[Visit]) -> Year:
-    """Run the processes one after the other, with one journal."""
+def run_year(scene: Scene, place: Path, visits: Sequence[Visit], *, measure: bool = False) -> Year:
+    """Run the processes one after the other, with one journal; `measure` their memory."""
     began = time.perf_counter()
     place.mkdir(exist_ok=True)
     year = Year([], [], [], [], {}, [], [], [], 0, 0, [], 0.0)
@@ -157,7 +168,7 @@ def run_year(scene: Scene, place: Path, visits: Sequence[Visit]) -> Year:
         ) as w,
         ending_calendar(w, scene.calendar_end, year.renewals),
     ):
-        observe = _observe(w, year)
+        observe = _observe(w, year, measure=measure)
         for begins, ends in visits:
             calendar._in_memory.clear()  # a new process has none
             w.clock.sleep(begins - w.clock.now())
@@ -179,13 +190,13 @@ def run_year(scene: Scene, place: Path, visits: Sequence[Visit]) -> Year:
             )
 
 
-def _observe(w: World, year: Year) -> Callable[..., Any]:
+def _observe(w: World, year: Year, *, measure: bool) -> Callable[..., Any]:
     @contextmanager
     def observe(journal: Journal, now: Callable[[], float]) -> Iterator[SessionObserver]:
         with observe_session(
             w.settings, Secrets(), journal, STATES, console=False, now=now
         ) as observer:
-            yield Diary(observer, journal, year, w)
+            yield Diary(observer, journal, year, w, measure=measure)
 
     return observe
 
