@@ -173,7 +173,13 @@ def halt(
     reason: Reason = "by hand",
     reduce_only: ReduceOnly = False,
 ) -> None:
-    """Stop all orders of a paper session at once, or all buys."""
+    """Stop all orders of a paper session at once, or all buys.
+
+    Works while its session runs and without one, on a full disk too. What is held is kept.
+
+    Exit codes: 0 halted; 2 no such journal, or several could be meant; 5 the journal cannot be
+    used; 75 it is busy or its disk is full. After 5 and 75 nothing was changed.
+    """
     from brokers.commands.halt import halt
 
     halt(config, set_, reason, reduce_only=reduce_only)
@@ -183,7 +189,14 @@ def halt(
 def flatten(
     *, config: Config = None, set_: Set = None, reason: Reason = "by hand", yes: Yes = False
 ) -> None:
-    """Sell everything a paper account holds, then halt it."""
+    """Sell everything a paper account holds, then halt it.
+
+    Its session sells; where none runs, this command does. What was not sold when it ends is sold by
+    the next start of `paper` or `flatten`; `halt` calls it off.
+
+    Exit codes: 0 everything is sold; 2 the account was not named; 4 the exchange refuses; 5
+    something is left, or it was called off; 75 not done yet; 130 interrupted: still to be sold.
+    """
     from backtests.engine.live import live_strategy
     from brokers.commands.flatten import run_flatten
 
@@ -192,7 +205,14 @@ def flatten(
 
 @command(app, "resume")
 def resume(*, config: Config = None, set_: Set = None) -> None:
-    """Allow a halted paper session to trade again."""
+    """Allow a halted paper session to trade again.
+
+    At its next bar it buys as the gate allows, also what `flatten` has sold. The drawdown guard
+    starts a new peak. Nothing changes where trading is on already.
+
+    Exit codes: 0 trading is on; 2 no such journal, or several could be meant; 5 the journal cannot
+    be used; 75 it is busy or its disk is full.
+    """
     from brokers.commands.resume import resume
 
     resume(config, set_)
@@ -200,7 +220,14 @@ def resume(*, config: Config = None, set_: Set = None) -> None:
 
 @command(app, "status")
 def status(*, config: Config = None, set_: Set = None, json: Json = False) -> None:
-    """Show gate, holdings, next decision and incidents of a paper session."""
+    """Show how a paper session stands.
+
+    Gate, holdings, next decision and incidents, from the journal alone. Without --config it is the
+    session that runs, or the only journal below journal.folder.
+
+    Exit codes: 0 well; 2 no such journal, or several could be meant; 5 a person is needed; 75
+    recovering by itself.
+    """
     from brokers.commands.status import show_status
     from strategies.breakout import STATES
 

@@ -72,8 +72,8 @@ class Clock:
 
     def wait(self, seconds: float, interrupted: Callable[[], bool]) -> None:
         """Wait for `seconds`, or until stopped or `interrupted`, which is asked again and again."""
-        end = self.now() + seconds
-        while (left := end - self.now()) > 0.0 and not self.stopped and not interrupted():
+        end = self.monotonic() + seconds
+        while (left := end - self.monotonic()) > 0.0 and not self.stopped and not interrupted():
             self.sleep(min(left, self.longest_sleep))
 
     def stop(self) -> None:

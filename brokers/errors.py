@@ -1,5 +1,7 @@
 """What ends a command, whoever detects it."""
 
+STOPPED, RETRY_LATER = 5, 75  # exit codes
+
 
 class RetryLaterError(Exception):
     """Something is busy, full or away, and nothing was lost. Exit code 75: start again later."""

@@ -43,8 +43,12 @@ def redact(text: str, secrets: Collection[str]) -> str:
     return NAMED.sub(rf"\1{MASK}", USER.sub(rf"\1{MASK}@", masked))
 
 
-def redact_words(text: str, words: Collection[str]) -> str:
-    """`text` with each of `words` masked, however short, where it is not part of a longer word."""
+def redact_answer(text: str, secrets: Collection[str], words: Collection[str]) -> str:
+    """`redact`, and each of `words`, however short, where it is not part of a longer word.
+
+    What a service says may repeat any part of its address.
+    """
+    text = redact(text, secrets)
     forms = sorted({word for word in words if word}, key=len, reverse=True)
     if not forms:
         return text

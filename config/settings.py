@@ -120,6 +120,16 @@ class Settings(BaseSettings):
             )
         return self
 
+    @property
+    def quote(self) -> str:
+        """The coin that all markets are quoted in."""
+        return self.coins[0].market.partition("/")[2]
+
+    @property
+    def bases(self) -> dict[str, str]:
+        """The base coin of each coin's market, by the coin's name."""
+        return {coin.name: coin.market.partition("/")[0] for coin in self.coins}
+
     def coins_and_bitcoin(self) -> tuple[sections.Coin, ...]:
         """The coins, followed by Bitcoin if it is not among them: the benchmarks need it."""
         bitcoin = self.backtest.bitcoin
@@ -276,8 +286,9 @@ def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     names = [name.strip().strip("\"'") for name in KEY_PART.findall(key)]
     if not equals or not names or ".".join(KEY_PART.findall(key)) != key:
-        # Without a section of ours at its beginning the text may be anything, a secret too.
-        shown = key if names and names[0] in Settings.model_fields else "..."
+        # What follows the name of a key, or has no section of ours before it, may be a secret.
+        name = re.match(r"[\w.-]*", key)
+        shown = name[0] if name and names and names[0] in Settings.model_fields else "..."
         raise ConfigError(f"--set {shown}: expected section.key=value")
     try:
         parsed = tomllib.loads(f"value = {value}")["value"]

@@ -48,6 +48,30 @@ def test_every_link_in_a_page_leads_to_a_file(page: Path) -> None:
     assert [target for target in links if not (page.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=ids([*PAGES, *OTHERS]))
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [
+        (target, heading)
+        for target, heading in re.findall(r"\]\(([^)#]*)#([^)]+)\)", text)
+        if "://" not in target
+    ]
+    assert [link for link in links if link[1] not in anchors(page.parent / (link[0] or page))] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The addresses of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_page_on_running_lists_all_its_parts() -> None:
+    text = (ROOT / "docs/operation.md").read_text(encoding="utf-8")
+    assert re.findall(r"^- \[(.+)\]\(#", text, re.MULTILINE) == re.findall(
+        r"^## (.+)$", text, re.MULTILINE
+    )
+
+
 @pytest.mark.parametrize("page", PAGES, ids=ids(PAGES))
 def test_every_function_and_class_is_defined_in_the_file_named_with_it(page: Path) -> None:
     """They are written as `name` (`path`)."""

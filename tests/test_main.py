@@ -99,6 +99,32 @@ def test_every_command_explains_itself(words: list[str]):
         assert "Usage:" in result.stdout
 
 
+def test_no_summary_is_cut_in_the_list_of_commands():
+    for words in ([], ["check"], ["config"]):
+        assert "..." not in run(*words, "--help").stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize("name", ["status", "halt", "flatten", "resume"])
+def test_commands_about_an_account_explain_their_exit_codes(name: str):
+    text = " ".join(run(name, "--help").stdout.split())
+    assert "Exit codes: 0 " in text
+    for code in ("2", "5", "75"):
+        assert f"; {code} " in text
+
+
+def test_resume_says_what_it_brings_about():
+    text = " ".join(run("resume", "--help").stdout.split())
+    assert "it buys as the gate allows" in text
+    assert "The drawdown guard starts a new peak" in text
+
+
+def test_a_command_in_the_place_of_an_argument_is_named_and_nothing_else_is():
+    result = run("paper", "status")
+    assert result.exit_code == 2
+    assert "`main.py status` is a command of its own" in result.stderr
+    assert "hunter2" not in run("paper", "hunter2").stderr
+
+
 def test_every_option_has_a_line_of_help():
     from typer.main import get_command
 

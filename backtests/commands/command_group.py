@@ -1,6 +1,7 @@
 """The group of commands, whose usage errors repeat no value: it may be a secret put amiss."""
 
 import re
+from collections.abc import Collection
 from typing import Any, Protocol, cast
 
 import typer
@@ -11,6 +12,9 @@ LEFT_OVER = (
     "there is an argument too many; it is not shown, as it may be a secret. A setting is changed "
     "with --set section.key=value, a value with spaces in quotation marks"
 )
+
+
+ITS_OWN = "there is an argument too many: `main.py {}` is a command of its own"
 
 
 class UsageErrorLike(Protocol):
@@ -28,12 +32,14 @@ class CommandGroup(TyperGroup):
             return super().invoke(ctx)
         except Exception as error:
             if isinstance(error, typer.BadParameter.__bases__[0]):
-                _hide_values(cast("UsageErrorLike", error))
+                _hide_values(cast("UsageErrorLike", error), ctx.find_root().command.commands)
             raise
 
 
-def _hide_values(error: UsageErrorLike) -> None:
+def _hide_values(error: UsageErrorLike, commands: Collection[str]) -> None:
     if EXTRA in error.message:
-        error.message = LEFT_OVER
+        words = re.findall(r"[\w-]+", error.message.partition(EXTRA)[2])
+        command = next((word for word in words if word in commands), "")
+        error.message = ITS_OWN.format(command) if command else LEFT_OVER
     elif error.message.startswith("No such command"):
         error.message = re.sub(r"=[^']*", "=...", error.message)

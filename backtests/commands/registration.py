@@ -7,9 +7,11 @@ from typing import Any
 
 import typer
 
+from brokers import errors
 from brokers.interrupts import EXIT_CODE, check_interrupt, raised_at_once
 
-DONE, USAGE, MARKET_DATA, EXCHANGE, STOPPED, RETRY_LATER = 0, 2, 3, 4, 5, 75
+DONE, USAGE, MARKET_DATA, EXCHANGE = 0, 2, 3, 4
+STOPPED, RETRY_LATER = errors.STOPPED, errors.RETRY_LATER
 INTERRUPTED = EXIT_CODE
 EXIT_CODES = (
     "Exit codes: 0 done, 2 usage or configuration, 3 market data, 4 exchange, "

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CODES: Mapping["Area", int] = {"exchange": 4, "data": 3, "journal": 5, "configuration": 2}
 LABELS: Mapping["State", str] = {"ok": "ok", "warning": "warning", "wrong": "FAIL"}
 COLOURS: Mapping["State", str] = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
-NAME = 22  # characters; longer names shift their text
+NAME = 26  # characters, of "coins at binance's testnet"; longer names shift their text
 
 
 def run_doctor(

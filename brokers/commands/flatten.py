@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from brokers.clock import Clock
-from brokers.commands.paper import build_session, recorded_end, stop_on_signals
+from brokers.commands.paper import build_session, record_end, stop_on_signals
+from brokers.errors import RETRY_LATER, STOPPED
 from brokers.journal.lock import holder
 from brokers.journal.opening import open_journal, read_journal_file
 from brokers.journal.reader import JournalReader
@@ -20,13 +21,14 @@ from brokers.live.flatten import KIND
 from brokers.live.observation import observe_session
 from brokers.live.session import PaperSession
 from brokers.live.strategy import D, LiveStrategy
+from brokers.orders.outcome import how_it_ended
 from config.secrets import load_secrets
 from config.settings import ConfigError, Settings, load, restore
 
 LOOK = 1.0  # seconds between two looks at what a running session does
 PATIENCE = 300.0  # seconds until nobody waits for it here any more; it goes on
 NEWEST = 100  # incidents in which the end is looked for
-DONE, STOPPED, RETRY_LATER = 0, 5, 75
+DONE = 0
 
 
 class Progress(NamedTuple):
@@ -71,9 +73,23 @@ def run_flatten(
     try:
         code = _wait_or_sell(path, files, overrides, strategy_of)
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note(f"{path}: everything is still to be sold; `halt` calls it off")
+        interrupt.add_note(_pending(path))
         raise
-    return code or _report(path, before)
+    except Exception:
+        if _is_asked(path):
+            print(_pending(path), file=sys.stderr)
+        raise
+    if code and _is_asked(path):  # a signal has stopped it
+        print(_pending(path), file=sys.stderr)
+        return code
+    return _report(path, before) or code
+
+
+def _pending(path: Path) -> str:
+    return (
+        f"{path}: everything is still to be sold: start `flatten` or `paper` again; "
+        "`halt` calls it off"
+    )
 
 
 def _wait_or_sell(
@@ -168,7 +184,7 @@ def _sell(path: Path, settings: Settings, strategy: LiveStrategy[D]) -> int:
             )
         )
         begun = list[PaperSession[D]]()
-        with recorded_end(begun, observer, secrets, received):
+        with record_end(begun, observer, secrets, received):
             session = build_session(
                 settings, secrets, strategy, journal=journal, clock=clock, observer=observer
             )
@@ -191,7 +207,8 @@ def _report(path: Path, before: Progress) -> int:
         trading, now = journal.trading(), _progress(journal)
         for second in sorted(now.sales - before.sales):
             for intent in journal.intents(second):
-                print(f"{intent.order_text}: {intent.state}, {intent.why}")
+                became = how_it_ended(intent.size, intent.state, intent.why)
+                print(f"{intent.order_text}: {became}")
     if trading.state == "flatten":
         print(f"{path}: not everything is sold yet; its session goes on with it")
         return RETRY_LATER

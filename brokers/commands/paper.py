@@ -34,9 +34,9 @@ from brokers.live.strategy import D, LiveStrategy
 from brokers.live.systemd_notify import SystemdNotifier, WatchedClock
 from brokers.live.weekly import CompareWeek
 from brokers.local_paths import hide_paths
-from brokers.orders.market_rules import known_markets, unlisted
+from brokers.orders.market_rules import check_listed, known_markets
 from brokers.orders.paper import PaperAccount, Rules, Terms
-from brokers.orders.remainder import not_traded
+from brokers.orders.remainder import why_not_traded
 from brokers.orders.testnet import TestnetAccount
 from brokers.prices import public_exchange
 from brokers.prices.calendar import calendar_source
@@ -88,7 +88,7 @@ def run_paper(
         if advice := warning_of(settings):
             observer.on_incident(Incident("tuned", "warning", advice))
         begun: list[PaperSession[D]] = []
-        with recorded_end(begun, observer, secrets, received):
+        with record_end(begun, observer, secrets, received):
             session = build_session(
                 settings, secrets, strategy, journal=journal, clock=clock, observer=observer
             )
@@ -105,7 +105,7 @@ def run_paper(
 
 
 @contextmanager
-def recorded_end(
+def record_end(
     begun: Sequence[PaperSession[D]],
     observer: NotifyingObserver,
     secrets: Secrets,
@@ -295,22 +295,22 @@ def _rules(
     """
     listings = public.listings(reload=True)
     journal.put_known(known_markets(public.id, clock.now()))
-    missing = [market for market in markets.values() if market not in listings]
-    if missing and journal.last_decision() is None:
-        raise CallAPersonError(
-            f"{public.id}: does not list {', '.join(missing)}; remove those coins, or choose "
-            "another exchange.prices_id"
-        )
-    for market in missing:
-        report(unlisted(market, public.id))
+    check_listed(
+        markets.values(),
+        listings,
+        public.id,
+        has_begun=journal.last_decision() is not None,
+        report=report,
+        key="exchange.prices_id",
+    )
     return {name: _rules_of(market, listings, public.id) for name, market in markets.items()}
 
 
 def _rules_of(market: str, listings: Mapping[str, Listing], where: str) -> Rules:
     if market not in listings:
-        return Rules(0.0, 0.0, not_traded(market, where))
+        return Rules(0.0, 0.0, why_not_traded(market, where))
     listing = listings[market]
-    why_closed = "" if listing.active else not_traded(market, where)
+    why_closed = "" if listing.active else why_not_traded(market, where)
     return Rules(listing.step, listing.min_notional, why_closed)
 
 

@@ -10,5 +10,11 @@ from brokers.journal.selection import select_journal
 def resume(files: list[Path] | None, overrides: list[str] | None) -> None:
     """Let a halted account trade again; the drawdown guard starts a new peak."""
     path = select_journal(files, overrides)
-    resume_account(path, time.time())
-    print(f"resumed: {path} trades again from its next bar")
+    before = resume_account(path, time.time())
+    if before.state == "on":
+        print(f"{path}: trading was on already; nothing has changed")
+        return
+    print(
+        f"resumed: {path} trades again from its next bar, and buys if the gate is open; the "
+        f"drawdown guard starts a new peak (trading was {before.state}: {before.reason})"
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from brokers.console import console
 from brokers.journal.opening import read_journal_file
 from brokers.journal.selection import select_journal
-from brokers.live.exchange_clock import stored_offset
+from brokers.live.exchange_clock import present_offset
 from brokers.live.health import EXIT_CODES
 from brokers.live.status import status_panel
 from brokers.live.status_report import status_report
@@ -22,8 +22,8 @@ def show_status(
     """
     path = select_journal(files, overrides)
     with read_journal_file(path) as journal:
-        offset = stored_offset(journal.known()) or 0.0  # the session's time is the exchange's
-        report = status_report(journal, states, time.time() + offset)
+        now = time.time()  # the session's time is the exchange's
+        report = status_report(journal, states, now + present_offset(journal.known(), now))
     if as_json:
         print(report.model_dump_json())
     else:

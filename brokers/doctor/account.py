@@ -1,6 +1,5 @@
 """What is in the account, what of it is ours, and whether it covers the smallest orders."""
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
 from brokers.journal.neighbours import account_ids
 from brokers.orders.balances import BASELINE
+from brokers.orders.beginning import granted_cash
 from brokers.orders.ledger import Ledger
 from brokers.orders.lost_journal import find_lost_holdings
 from config.settings import Settings
@@ -32,9 +32,7 @@ def check_balances(
     # What our own orders are changing just now is nobody else's doing.
     settled = not running and not journal.unfinished_intents()
     cash, positions = (ledger.own_amid_movements if settled else ledger.own_balances)(total)
-    owned = {ledger.quote: cash} | {
-        coin.market.partition("/")[0]: positions[coin.name] for coin in settings.coins
-    }
+    owned = {ledger.quote: cash} | {base: positions[name] for name, base in settings.bases.items()}
     others = {coin: units - owned.get(coin, 0.0) for coin, units in total.items()}
     text = f"ours: {_listed(owned)}; not ours, not touched: {_listed(others)}"
     if settled and (moved := ledger.movements(total)):
@@ -61,7 +59,7 @@ def check_earlier_orders(
     known -= {journal.account_id} if journal is not None else set()
     lost = find_lost_holdings(client, ledger_listings(settings), total, known)
     if not lost.accounts:
-        return Finding("earlier orders", "ok", "none of this program's that a journal is lost of")
+        return Finding("earlier orders", "ok", "no orders from a lost journal")
     text = f"a journal is lost: its orders have left {lost.text}"
     choice = settings.exchange.found
     if choice == "ask":
@@ -80,9 +78,9 @@ def ledger_listings(settings: Settings) -> dict[str, Listing]:
 
 
 def _before_us(settings: Settings, total: Mapping[str, float]) -> Finding:
-    exchange, quote = settings.exchange, _quote(settings)
+    exchange, quote = settings.exchange, settings.quote
     balance = total.get(quote, 0.0)
-    cash = _granted(settings, balance)
+    cash = granted_cash(exchange, balance)
     others = _listed({coin: units for coin, units in total.items() if coin != quote})
     if cash <= 0.0 and not exchange.adopt:
         remedy = "wait for the testnet's next reset, which grants some, or make a new account there"
@@ -103,10 +101,6 @@ def _before_us(settings: Settings, total: Mapping[str, float]) -> Finding:
     return Finding("account", "ok", text)
 
 
-def _granted(settings: Settings, balance: float) -> float:
-    return min(settings.exchange.amount or math.inf, settings.exchange.share * balance)
-
-
 def account_value(
     settings: Settings, total: Mapping[str, float] | None, journal: Journal | None
 ) -> float:
@@ -119,7 +113,7 @@ def account_value(
         return equity.value
     if total is None:
         return settings.exchange.amount or settings.backtest.cash
-    return _granted(settings, total.get(_quote(settings), 0.0))
+    return granted_cash(settings.exchange, total.get(settings.quote, 0.0))
 
 
 def check_order_sizes(
@@ -137,8 +131,7 @@ def check_order_sizes(
             )
     orders = ", ".join(f"{name} {value:,.2f}" for name, value in smallest.items()) or "unknown"
     text = (
-        f"smallest {orders} {_quote(settings)}; {SMALL:.0%} of the account is "
-        f"{SMALL * account:,.2f}"
+        f"smallest {orders} {settings.quote}; {SMALL:.0%} of the account is {SMALL * account:,.2f}"
     )
     if too_large := [name for name, value in smallest.items() if value > SMALL * account]:
         remedy = "use a larger exchange.amount, or fewer coins: smaller changes are not traded"
@@ -149,10 +142,6 @@ def check_order_sizes(
             remedy,
         )
     return Finding("order sizes", "ok", text)
-
-
-def _quote(settings: Settings) -> str:
-    return settings.coins[0].market.partition("/")[2]
 
 
 def _listed(units: Mapping[str, float]) -> str:

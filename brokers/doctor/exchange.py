@@ -18,6 +18,7 @@ from brokers.doctor.finding import Finding, State
 from brokers.errors import SafetyError
 from brokers.exchange.client import Client, Keys
 from brokers.exchange.errors import CallAPersonError, ExchangeError, NotServedError
+from brokers.exchange.failures import root_cause
 from brokers.exchange.sandboxes import FACTS, facts_of
 from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
@@ -32,6 +33,7 @@ from config.settings import ConfigError, Settings
 
 AGREES = 0.5  # seconds two clocks may differ by without a warning
 LATER = "run doctor again in a minute; if it fails again, see the exchange's status page"
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # of OpenSSL
 KEYS = "RUSSELL_GATE_API_KEY and RUSSELL_GATE_API_SECRET"
 
 
@@ -136,6 +138,11 @@ def check_network(settings: Settings) -> tuple[set[str], Finding]:
     }
     if failed:
         remedy = "check the network, a firewall, and the proxy that HTTPS_PROXY names"
+        if any(UNTRUSTED in why for why in failed.values()):
+            remedy = (
+                "check the clock and the proxy that HTTPS_PROXY names: one that opens TLS needs "
+                "its certificate in the file that REQUESTS_CA_BUNDLE names"
+            )
         return set(failed), Finding("network", "wrong", "; ".join(failed.values()), remedy)
     hosts = ", ".join(urlsplit(url).hostname or "" for url in urls.values())
     return set(), Finding("network", "ok", f"{hosts} can be reached")
@@ -178,9 +185,7 @@ def http_problem(url: str, timeout: float) -> str:
             session.auth = lambda request: request
             session.head(f"{parts.scheme}://{parts.netloc}", timeout=timeout, allow_redirects=False)
     except requests.RequestException as error:
-        cause: BaseException = error
-        while (deeper := cause.__context__) is not None:
-            cause = deeper
+        cause = root_cause(error)
         return f"no response from {parts.hostname} ({type(error).__name__}: {cause})"
     return ""
 
@@ -333,6 +338,5 @@ def check_coins(settings: Settings, market: Market, journal: Journal | None) -> 
 
 def _held_of(coins: Collection[str], settings: Settings, journal: Journal | None) -> list[str]:
     """Those of `coins` that the account holds."""
-    bases = {coin.name: coin.market.partition("/")[0] for coin in settings.coins}
-    holdings = current_holdings(journal, bases, "") if journal is not None else None
+    holdings = current_holdings(journal, settings.bases, "") if journal is not None else None
     return [coin for coin in coins if holdings is not None and holdings.worth(coin) > DUST]

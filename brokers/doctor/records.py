@@ -9,7 +9,7 @@ from brokers.clock import utc_text
 from brokers.doctor.finding import Finding, span
 from brokers.journal.journal import Journal
 from brokers.journal.migrations import MIGRATIONS
-from brokers.journal.records import SessionRecord
+from brokers.journal.records import IncidentRow, SessionRecord
 from brokers.live.changed_settings import NOT_APPLIED, describe_changes, refuse_other_markets
 from brokers.live.hours import buying_hours
 from brokers.live.session_setup import setup_of
@@ -21,7 +21,9 @@ DAY = 86_400
 MEGABYTE = 1_000_000
 # Bytes free: a day of log and journal; a year of them.
 NEEDED, COMFORTABLE = 20 * MEGABYTE, 500 * MEGABYTE
-SHOWN = 3  # newest incidents
+SHOWN = 3  # newest incidents, of different texts
+LOOKED_AT = 30  # incidents among which they are looked for: one is stored again each day
+LONGEST = 160  # characters of an incident; the log has all of it
 BY_HAND = ("interrupted", "stopped")  # outcomes of a session that a person ended
 START = "python main.py paper with the same --config: it settles orders left open"
 
@@ -89,8 +91,8 @@ def check_journal(
     if last is not None:
         yield check_settings(journal, last, settings)
         yield check_decision(journal, last, held_by, settings, now)
-    yield check_halt(journal)
-    yield check_incidents(journal, now)
+    yield check_trading(journal)
+    yield from check_incidents(journal, now)
 
 
 def check_session(last: SessionRecord | None, held_by: str, now: float) -> Finding:
@@ -99,7 +101,7 @@ def check_session(last: SessionRecord | None, held_by: str, now: float) -> Findi
         return Finding(
             "session",
             "ok",
-            f"the lock is held: {held_by}{f', since {utc_text(last.started)}' if last else ''}",
+            f"runs ({held_by}{f', since {utc_text(last.started)}' if last else ''})",
         )
     if last is None:
         return Finding("session", "ok", "none has run yet")
@@ -152,34 +154,41 @@ def check_decision(
 def check_hours(settings: Settings, now: float) -> Finding:
     """When something can be bought: a session that starts outside these hours waits for them."""
     hours = buying_hours(setup_of(settings.model_dump_json()), now)
-    return Finding("hours", "ok", f"{hours.sentence} (paper.max_decision_age)")
+    return Finding("hours", "ok", f"buys are {hours.when} (paper.max_decision_age)")
 
 
-def check_halt(journal: Journal) -> Finding:
-    """Whether trading was stopped."""
+def check_trading(journal: Journal) -> Finding:
+    """Whether trading was stopped, or everything is to be sold."""
     trading = journal.trading()
-    if trading.state != "on":
-        orders = "no orders are sent" if trading.state == "off" else "nothing is bought"
-        return Finding(
-            "halted",
-            "wrong",
-            f"{orders}: {trading.reason}",
-            "python main.py resume with the same --config, when the reason is gone",
+    if trading.state == "on":
+        return Finding("trading", "ok", "on")
+    orders = {
+        "off": "no orders are sent",
+        "no-buys": "nothing is bought",
+        "flatten": "everything is still to be sold",
+    }
+    text = f"{trading.state}, {orders[trading.state]}: {trading.reason}"
+    if trading.state == "flatten":
+        remedy = "start `paper` or `flatten` again, which sells; `halt` calls it off"
+    else:
+        remedy = "python main.py resume with the same --config, when the reason is gone"
+    return Finding("trading", "wrong", text, remedy)
+
+
+def check_incidents(journal: Journal, now: float) -> Iterator[Finding]:
+    """The newest incidents; a warning for each of the last day that is more than information."""
+    different: dict[tuple[str, str], IncidentRow] = {}
+    for row in journal.incidents(LOOKED_AT):
+        different.setdefault((row.kind, row.text), row)
+    if not different:
+        yield Finding("incidents", "ok", "none")
+    for number, row in enumerate(list(different.values())[:SHOWN], 1):
+        text = row.text if len(row.text) <= LONGEST else f"{row.text[: LONGEST - 3].rstrip()}..."
+        grave = row.severity != "info" and now - row.last < DAY
+        yield Finding(
+            "incidents" if number == 1 else f"incidents ({number})",
+            "warning" if grave else "ok",
+            f"{span(now - row.last)} ago {row.kind} ({row.severity}, seen {times(row.count)} that "
+            f"day): {text}",
+            "check whether it needs action; the log has the details" if grave else "",
         )
-    return Finding("halted", "ok", "no")
-
-
-def check_incidents(journal: Journal, now: float) -> Finding:
-    """The newest incidents; a warning if one of the last day is more than information."""
-    incidents = journal.incidents(SHOWN)
-    if not incidents:
-        return Finding("incidents", "ok", "none")
-    text = "; ".join(
-        f"{span(now - incident.last)} ago {incident.kind} ({incident.severity}, "
-        f"seen {times(incident.count)} that day): {incident.text}"
-        for incident in incidents
-    )
-    if any(row.severity != "info" and now - row.last < DAY for row in incidents):
-        remedy = "check whether they need action; the log has the details"
-        return Finding("incidents", "warning", text, remedy)
-    return Finding("incidents", "ok", text)

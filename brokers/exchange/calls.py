@@ -129,7 +129,7 @@ class Calls:
         except _UnsettledError as error:
             attempts = times(retrying.statistics["attempt_number"])
             pause = self._pause_left()
-            again = f"not before {self._until(pause)}" if pause else "in the next cycle"
+            again = f"not before {self._until(pause)}" if pause else "at the next attempt"
             raise TryLaterError(
                 f"{self._name}: {what}: {error.what}. Asked {attempts}; nothing was changed, it is "
                 f"asked again {again}",

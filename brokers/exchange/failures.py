@@ -113,7 +113,7 @@ def own_words(reply: Reply | None, facts: Facts) -> str:
 def describe_failure(error: Exception, reply: Reply | None) -> str:
     """What happened, without the address: it may be signed."""
     if reply is None:
-        cause = _first_cause(error)
+        cause = root_cause(error)
         return f"{type(error).__name__}, {type(cause).__name__}: {str(cause)[:200]}"
     text = _with_hours(" ".join(reply.text[:1000].split()))
     shown = f"HTTP {reply.status} {text[:SHOWN]!r}"
@@ -147,6 +147,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
 
 
-def _first_cause(error: BaseException) -> BaseException:
+def root_cause(error: BaseException) -> BaseException:
+    """What an error began with."""
     *_, first = _causes(error)
     return first

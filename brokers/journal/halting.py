@@ -7,6 +7,7 @@ a large file, beside a session of an older program, and on a disk that has just 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -14,7 +15,7 @@ from brokers.journal import statements, tables
 from brokers.journal.database import Database, file_error
 from brokers.journal.incident import Incident
 from brokers.journal.permit import grant_permit, permit_path, withdraw_permit
-from brokers.journal.reader import read_trading
+from brokers.journal.reader import read_trading, stored_trading
 from brokers.journal.records import JournalError, JournalUnavailableError, Trading
 from brokers.journal.statements import incident_values, write_trading
 
@@ -22,10 +23,18 @@ from brokers.journal.statements import incident_values, write_trading
 VERSION_AT, KIND_AT = 60, 68
 
 
-def halt_account(path: Path, reason: str, now: float) -> str:
-    """Allow no orders for the journal at `path` from now on; what could not be changed, or "".
+class Halt(NamedTuple):
+    """A halt in force: as the journal has it, None if it could not be written; what went wrong."""
 
-    The permit is removed first: without it a session records and sends nothing.
+    recorded: Trading | None
+    problem: str
+
+
+def halt_account(path: Path, reason: str, now: float) -> Halt:
+    """Allow no orders for the journal at `path` from now on.
+
+    The permit is removed first: without it a session records and sends nothing. An account that is
+    halted already keeps its first reason.
 
     Raises
     ------
@@ -33,7 +42,7 @@ def halt_account(path: Path, reason: str, now: float) -> str:
         Nothing could be changed that a session looks at: it may go on ordering.
 
     """
-    problems, path = [], path.resolve()
+    problems, recorded, path = [], None, path.resolve()
     permit = permit_path(path)
     try:
         withdraw_permit(path)
@@ -41,15 +50,24 @@ def halt_account(path: Path, reason: str, now: float) -> str:
         problems.append(file_error(f"{permit}: cannot be removed", error, "remove it by hand"))
     try:
         with _opened(path) as (connection, version):
-            write_trading(connection, Trading("off", reason, now), version)
-            text = Incident("halt", "warning", f"halted: {reason}")
-            connection.execute(statements.NOTICE, incident_values(text, now))
+            recorded = _record_halt(connection, version, reason, now)
     except JournalError as error:
         # A session of version 1 does not know the permit.
-        problems.append(error)
+        problems, recorded = [*problems, error], None
         if len(problems) > 1 or _stored_version(path) < tables.WITH_PERMIT:
             raise _all_in_vain(problems) from error
-    return "; ".join(str(problem) for problem in problems)
+    return Halt(recorded, "; ".join(str(problem) for problem in problems))
+
+
+def _record_halt(connection: Connection, version: int, reason: str, now: float) -> Trading:
+    before = stored_trading(connection, version)
+    if before.state == "off":
+        return before
+    trading = Trading("off", reason, now)
+    write_trading(connection, trading, version)
+    text = Incident("halt", "warning", f"halted: {reason}")
+    connection.execute(statements.NOTICE, incident_values(text, now))
+    return trading
 
 
 def stop_buying(path: Path, reason: str, now: float) -> Trading:
@@ -78,8 +96,10 @@ def stop_buying(path: Path, reason: str, now: float) -> Trading:
     return trading
 
 
-def resume_account(path: Path, now: float) -> None:
-    """Allow all orders again for the journal at `path`.
+def resume_account(path: Path, now: float) -> Trading:
+    """Allow all orders again for the journal at `path`; what was allowed before.
+
+    Nothing is changed where all were allowed.
 
     Raises
     ------
@@ -89,6 +109,9 @@ def resume_account(path: Path, now: float) -> None:
     """
     path = path.resolve()
     with _opened(path) as (connection, version):
+        before = read_trading(connection, path, version)
+        if before.state == "on":
+            return before
         write_trading(connection, Trading("on", "resumed", now), version)
         connection.execute(
             statements.NOTICE, incident_values(Incident("resume", "info", "resumed"), now)
@@ -100,6 +123,7 @@ def resume_account(path: Path, now: float) -> None:
             raise file_error(
                 f"{permit_path(path)}: cannot be made", error, "make its folder writable"
             ) from error
+    return before
 
 
 @contextmanager

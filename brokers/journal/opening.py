@@ -1,7 +1,6 @@
 """Opening a journal: created if missing, checked before use, migrated to the newest version."""
 
 import filecmp
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -16,18 +15,20 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from brokers.atomic_files import replace_file
-from brokers.journal import statements
 from brokers.journal.client_ids import new_account_id
 from brokers.journal.database import Database, file_error
 from brokers.journal.journal import Journal
 from brokers.journal.lock import SessionLock
 from brokers.journal.migrations import MIGRATIONS
 from brokers.journal.permit import grant_permit
-from brokers.journal.reader import ACCOUNT_ID, JournalReader
+from brokers.journal.reader import ACCOUNT_ID, JournalReader, stored_trading
 from brokers.journal.records import DamagedError, JournalError, JournalUnavailableError
 from brokers.journal.tables import APPLICATION_ID, METADATA, WITH_PERMIT, meta
 from config.settings import ConfigError, Settings
 
+NAME_IT = (  # how a user says which journal is meant
+    "name the configuration that it runs with, for example --config config/testnet.toml"
+)
 # Bytes of SQLite's smallest page; it removes the write-ahead log of a file that is nearly empty.
 SMALLEST = 512
 # Bytes that every start reads through, in a fifth of a second; more only after an unclean end.
@@ -96,11 +97,6 @@ def read_journal_file(path: Path) -> Iterator[JournalReader]:
         yield JournalReader(database, version)
     finally:
         database.close()
-
-
-def _is_off(connection: Connection) -> bool:
-    stored = connection.execute(statements.VALUE, {"key": statements.TRADING}).scalar()
-    return stored is not None and json.loads(stored)["state"] == "off"
 
 
 def _create(path: Path) -> None:
@@ -243,7 +239,7 @@ def _migrate(path: Path, now: float, lock: SessionLock | None) -> None:
                 before = int(_pragma(connection, "user_version"))
                 for migration in MIGRATIONS[before - 1 :]:
                     migration(connection)
-                if before < WITH_PERMIT and not _is_off(connection):
+                if before < WITH_PERMIT and stored_trading(connection, WITH_PERMIT).state != "off":
                     grant_permit(path)
                 if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                     raise JournalError(
@@ -275,7 +271,7 @@ def existing_journal(settings: Settings) -> Path:
     path = journal_path(settings)
     if not path.exists():
         raise ConfigError(
-            f"{path}: there is no such journal; give the configuration the session runs with, "
-            "for example --config config/testnet.toml"
+            f"{path}: there is no such journal; run this in the folder where the session was "
+            f"started, or {NAME_IT}"
         )
     return path

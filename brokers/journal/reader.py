@@ -38,15 +38,20 @@ R = TypeVar("R", bound=NamedTuple)
 
 def read_trading(connection: Connection, path: Path, version: int) -> Trading:
     """What the journal at `path`, of that version, and its permit allow to be ordered."""
+    trading = stored_trading(connection, version)
+    if version >= tables.WITH_PERMIT and trading.state != "off" and not is_permitted(path):
+        permit = permit_path(path).name
+        return Trading("off", f"{permit} is missing; `resume` makes it again", math.nan)
+    return trading
+
+
+def stored_trading(connection: Connection, version: int) -> Trading:
+    """What a journal of that version allows to be ordered, whatever its permit says."""
     if version < tables.WITH_PERMIT:
         halted = connection.scalar(statements.VALUE, {"key": HALTED})
         return Trading("on" if halted is None else "off", halted or "", math.nan)
     stored = connection.scalar(statements.VALUE, {"key": TRADING})
-    trading = Trading(**json.loads(stored)) if stored else Trading("on", "", math.nan)
-    if trading.state != "off" and not is_permitted(path):
-        permit = permit_path(path).name
-        return Trading("off", f"{permit} is missing; `resume` makes it again", math.nan)
-    return trading
+    return Trading(**json.loads(stored)) if stored else Trading("on", "", math.nan)
 
 
 class JournalReader:

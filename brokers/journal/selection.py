@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from brokers.journal.lock import holder
-from brokers.journal.opening import existing_journal
+from brokers.journal.opening import NAME_IT, existing_journal
 from config.settings import PREFIX, ConfigError, load
 
 DRILL = ".drill.sqlite"
@@ -14,7 +14,8 @@ SECTION = "exchange"  # of the settings: it names the account
 def select_journal(files: list[Path] | None, overrides: list[str] | None) -> Path:
     """The journal of the configuration; where none is given, of the session that runs.
 
-    Without a running session it is the only journal in `journal.folder`.
+    Without a running session it is the only journal in `journal.folder` or in a folder below it:
+    shipped configurations keep theirs apart.
 
     Raises
     ------
@@ -25,19 +26,22 @@ def select_journal(files: list[Path] | None, overrides: list[str] | None) -> Pat
     settings = load(files, overrides)
     if files or _names_account(overrides or []):
         return existing_journal(settings)
+    folder = Path(settings.journal.folder)
     # A drill has a journal of its own beside the account's.
-    files_there = sorted(Path(settings.journal.folder).glob("*.sqlite"))
+    files_there = sorted(folder.rglob("*.sqlite"))
     journals = [path for path in files_there if not path.name.endswith(DRILL)]
     running = [path for path in journals if holder(path)]
     candidates = running or journals
     if len(candidates) > 1:
         what = "sessions run" if running else "journals are there"
         listed = "\n".join(f"  {path}" for path in candidates)
+        raise ConfigError(f"{len(candidates)} {what}; {NAME_IT}:\n{listed}")
+    if not candidates:
         raise ConfigError(
-            f"{len(candidates)} {what}; name one with the configuration that it runs with, for "
-            f"example --config config/testnet.toml:\n{listed}"
+            f"{folder}: there is no such journal in this folder or below it; run this in the "
+            f"folder where the session was started, or {NAME_IT}"
         )
-    return candidates[0] if candidates else existing_journal(settings)
+    return candidates[0]
 
 
 def _names_account(overrides: list[str]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from brokers.journal.incident import Incident
+from brokers.plurals import count
 from brokers.prices.load import Prices
 from brokers.prices.series import DataError, UnreachableError
 from config.sections import Coin
@@ -56,9 +57,8 @@ def absent_coins(
 
 def report_missing_bars(history: str, stale: int, newest: pd.Timestamp) -> Incident:
     """A coin whose newest bar ended `stale` bars ago, at `newest`."""
-    ended = "1 bar ago" if stale == 1 else f"{stale} bars ago"
     text = (
-        f"{history}: its newest bar ended {ended}, at {newest:%Y-%m-%d %H:%M} UTC: "
-        "later bars are missing"
+        f"{history}: its newest bar ended {count(stale, 'bar')} ago, at "
+        f"{newest:%Y-%m-%d %H:%M} UTC: later bars are missing"
     )
     return Incident("data", "warning", text)

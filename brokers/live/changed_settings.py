@@ -84,12 +84,11 @@ def refuse_other_markets(journal: JournalReader, settings: Settings) -> None:
     before = coin_markets(sessions[-1].settings) if sessions else {}
     now = {coin.name: coin.market for coin in settings.coins}
     quotes = {market.partition("/")[2] for market in before.values()}
-    quote = settings.coins[0].market.partition("/")[2]
-    if quotes and quote not in quotes:
+    if quotes and settings.quote not in quotes:
         raise ConfigError(
-            f"coins: markets are quoted in {quote}, but the account in {journal.path.name} is kept "
-            f"in {', '.join(sorted(quotes))}; quote them as before, or start a new account with "
-            "another journal.folder"
+            f"coins: markets are quoted in {settings.quote}, but the account in "
+            f"{journal.path.name} is kept in {', '.join(sorted(quotes))}; quote them as "
+            "before, or start a new account with another journal.folder"
         )
     _refuse_other_coins(journal, _markets_of(sessions, now), now)
 

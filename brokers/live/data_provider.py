@@ -18,6 +18,7 @@ from brokers.live.series_checks import (
     required_closes,
 )
 from brokers.live.strategy import Functions
+from brokers.plurals import count
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.quality import missing
@@ -25,8 +26,7 @@ from brokers.prices.series import BAR_COLUMNS, SIBLINGS, DataError, UnreachableE
 from config.settings import Settings
 
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two requests for what is missing
-# Of a bar may be spent waiting: the next one must not find the session still busy.
-LONGEST_WAIT = 0.25
+LONGEST_WAIT = 0.25  # of a bar: the next one must not find the session still busy
 LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missing
 REPORTED_BARS = 10  # for which a missing coin is reported; by then it has long counted as ended
 DAY = pd.Timedelta(days=1)
@@ -121,7 +121,8 @@ class DataProvider:
         """
         paper = self._settings.paper
         patience = min(paper.patience, self._length.total_seconds() * LONGEST_WAIT)
-        ends = due + paper.grace + patience
+        # By the clock that nobody can set: one that is set back while prices are late adds no wait.
+        ends = self._clock.monotonic() + due + paper.grace + patience - self._clock.now()
         pauses = iter(PAUSES)
         self._news = ()
         while True:
@@ -129,7 +130,7 @@ class DataProvider:
             absent = self._lacking | absent_coins(
                 self._settings.coins, snapshot.coins, due, self._length, self._unreachable
             )
-            left = ends - self._clock.now()
+            left = ends - self._clock.monotonic()
             given_up = self._clock.stopped or interrupted()
             if absent <= self._in_vain or left <= 0.0 or given_up:
                 self._in_vain = self._in_vain if given_up else absent
@@ -295,7 +296,7 @@ class DataProvider:
             return Incident("held close", "critical", text)
         if self._is_newest_foreign():
             used = f"{used}, which was computed with other settings"
-        sessions = "1 session" if stale == 1 else f"{stale} sessions"
+        sessions = count(stale, "session")
         text = f"the gate could not be computed for {sessions} and uses {used}: {rule}"
         return Incident("gate stale", "critical", text)
 

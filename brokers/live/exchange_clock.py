@@ -19,7 +19,7 @@ OLD = 2.0 * EVERY  # seconds; an offset of this age is reported
 # Seconds by which the machine's clock may depart from its monotonic one between two looks: more,
 # and it was set, or the machine was suspended.
 JUMP = 5.0
-REPORTED = 60.0  # seconds; a larger offset is reported
+REPORT_BEYOND = 60.0  # seconds; a larger offset is reported
 DAY = 86_400.0
 CLOCK = "clock"  # the kind of these incidents, and the name of what is known
 OFFSET = re.compile(r", ([+-][0-9.]+) s$")  # in what is recorded of it
@@ -156,8 +156,8 @@ class ExchangeClock(Clock):
     def _accept_offset(self, source: TimeSource) -> None:
         self._start_period(f"{source.id}, {self.offset:+.1f} s")
         reported, when = self._reported
-        repeats = abs(self.offset - reported) <= REPORTED and self.monotonic() - when < DAY
-        if abs(self.offset) > REPORTED and not repeats:
+        repeats = abs(self.offset - reported) <= REPORT_BEYOND and self.monotonic() - when < DAY
+        if abs(self.offset) > REPORT_BEYOND and not repeats:
             self._reported = self.offset, self.monotonic()
             self._report(_offset_incident(self.offset, source.id, self._oldest))
 
@@ -196,6 +196,16 @@ class ExchangeClock(Clock):
                 "used; see that it is synchronised (timedatectl set-ntp true)"
             )
             self._report(Incident(CLOCK, "warning", text))
+
+
+def present_offset(known: Iterable[Known], now: float) -> float:
+    """The recorded offset if it is still good at the machine's time `now`, else 0.
+
+    Since an older one the machine's clock may have been set.
+    """
+    rows = [row for row in known if row.what == CLOCK]
+    offset = stored_offset(rows) or 0.0
+    return offset if rows and now + offset <= rows[0].until else 0.0
 
 
 def stored_offset(known: Iterable[Known]) -> float | None:

@@ -1,6 +1,7 @@
 """Selling everything because a person has asked for it, on the same way as every other order."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from brokers.exchange.errors import RefusedError, TryLaterError
@@ -10,13 +11,14 @@ from brokers.journal.records import DecisionRow, HaltedError, Intent, Trading
 from brokers.live.broker import TradingAccount
 from brokers.live.observer import SessionObserver
 from brokers.live.settlement import Settlement
+from brokers.orders.pricing import floor_to_step
 from config.settings import Settings
 
 KIND = "flatten"  # of the incident that says how it has ended
 # Decisions, each about what the one before has left: a thin order book takes a part at a time.
 ROUNDS = 20
+SMALLEST, ROUNDING = 1e-6, 1e-3  # units where no step is known; share of a step that is nothing
 BAR = 60  # seconds: at a multiple of them a bar may end
-ROUNDING = 1e-6  # of a step
 
 
 class Holding(NamedTuple):
@@ -49,6 +51,7 @@ class Flatten:
         self._observer = observer
         self._settlement = settlement
         self._clock = settlement.clock
+        self._rest: dict[str, float] = {}  # units that are too few to be sold
 
     def run(self, session: int) -> None:
         """Sell until nothing is left that can be sold, in the session of that id.
@@ -71,22 +74,26 @@ class Flatten:
             except HaltedError:
                 return
             self._settlement.settle(due=0)
+            if self._clock.stopped:
+                return  # every start carries on
             before, left, rounds = _units(left), self._holdings(), rounds + 1
             if _units(left) == before:
                 break  # nobody buys
         self._finish(left)
 
     def _holdings(self) -> list[Holding]:
-        """What of each coin can be sold now, the account read anew."""
+        """What of each coin can be sold now, the account read anew; the rest is remembered."""
         prices = {coin.name: self._price(coin.name) for coin in self._settings.coins}
         known = {coin: price for coin, price in prices.items() if not math.isnan(price)}
         self._account.refresh(known)
-        holdings = []
+        holdings, self._rest = [], {}
         for coin, price in prices.items():
             units, (step, min_notional) = self._account.positions[coin], self._account.limits(coin)
-            whole = math.floor(units / step + ROUNDING) * step if step > 0.0 else units
+            whole = floor_to_step(units, step)
             if whole > 0.0 and not whole * price < min_notional:  # at an unknown price it is tried
                 holdings.append(Holding(coin, units, price))
+            elif units > max(step, SMALLEST) * ROUNDING:
+                self._rest[coin] = units
         return holdings
 
     def _price(self, coin: str) -> float:
@@ -134,9 +141,24 @@ class Flatten:
 
     def _finish(self, left: list[Holding]) -> None:
         """Report what was sold and what was not, and turn trading off."""
-        reason, incident = self._journal.trading().reason, _ending(left, self._why_left())
+        trading = self._journal.trading()
+        if left:
+            sold, incident = "a part was sold", _partial_ending(left, self._why_left())
+        elif self._has_sold():
+            sold, incident = "everything was sold", _ending("everything is sold", self._rest)
+        else:
+            sold, incident = "nothing was held", _ending("nothing was held", self._rest)
+        if not self._journal.end_flatten(f"{trading.reason}; {sold}"):
+            now = self._journal.trading().state
+            text = f"{sold}; then it was called off, and trading is {now}"
+            incident = Incident("flatten", "warning", text)
         self._observer.on_incident(incident)
-        self._journal.end_flatten(f"{reason}; {'a part' if left else 'everything'} was sold")
+
+    def _has_sold(self) -> bool:
+        """Whether anything was sold since the newest bar, by a session that was killed too."""
+        last = self._journal.last_decision()
+        since = last.time if last else None
+        return any(True for _ in self._journal.decisions(since=since, kind="flatten"))
 
     def _why_left(self) -> dict[str, str]:
         """Why the newest order in each coin has sold no more."""
@@ -164,9 +186,16 @@ def _intents(holdings: list[Holding], time: int) -> list[Intent]:
     ]
 
 
-def _ending(left: list[Holding], why: dict[str, str]) -> Incident:
-    if not left:
-        return Incident(KIND, "warning", "everything is sold and trading is off until `resume`")
+def _ending(what: str, rest: Mapping[str, float]) -> Incident:
+    """All that can be sold is; what is too little to be sold, in units, stays."""
+    text = f"{what} and trading is off until `resume`"
+    if rest:
+        listed = ", ".join(f"{units:.4g} {coin}" for coin, units in rest.items())
+        text += f"; left: {listed} (below the smallest order)"
+    return Incident(KIND, "warning", text)
+
+
+def _partial_ending(left: list[Holding], why: Mapping[str, str]) -> Incident:
     listed = "; ".join(
         f"{holding.units:g} {holding.coin} ({why.get(holding.coin, 'not sold')})"
         for holding in left

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from brokers.clock import duration_text
 from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.records import Intent
@@ -15,6 +16,7 @@ from config.settings import Settings
 DAY = 86_400
 # Journal key: confirmation of the gate period that was open at the first start.
 SKIPPED = "skipped_spell"
+LATE = "late"  # the kind of a decision that came too late to buy
 ROUNDING = 1e-9  # of an order's size
 
 
@@ -63,7 +65,10 @@ class Guards:
             allowed = [request for request in requests if request not in refused]
         for reason in self._no_buys(situation):
             if buys := [request for request in allowed if request.size > 0]:
-                text = f"{reason.text}: {_listed(buys)} not ordered"
+                what = f"{_listed(buys)} not ordered"
+                if reason.kind == LATE:
+                    what = ", ".join(request.coin for request in buys)
+                text = f"{reason.text}: {what}"
                 incidents.append(reason._replace(text=text))
                 allowed = [request for request in allowed if request.size < 0]
         allowed = self._within_size(allowed, situation, incidents)
@@ -83,14 +88,11 @@ class Guards:
 
     def _no_buys(self, situation: Situation) -> Iterator[Incident]:
         """Why nothing may be bought."""
-        age = (situation.now - situation.due) / 60.0
-        oldest = self._settings.paper.max_decision_age
-        if age > oldest:
-            text = (
-                f"the decision came {age:.0f} minutes after its bar, "
-                f"paper.max_decision_age allows {oldest:g}"
-            )
-            yield Incident("late", "warning", text)
+        age, oldest = situation.now - situation.due, self._settings.paper.max_decision_age
+        if age > oldest * 60.0:
+            limit = duration_text(oldest * 60.0)
+            text = f"Too late to buy ({duration_text(age)} after its bar; limit {limit})"
+            yield Incident(LATE, "warning", text)
         if text := why_too_far_off(situation.clock_offset, oldest):
             yield Incident(CLOCK, "critical", text)
         skipped = self._journal.get(SKIPPED)

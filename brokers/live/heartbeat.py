@@ -15,7 +15,7 @@ import requests
 
 from brokers.exchange.transport import call_within
 from brokers.live.notify import RepeatFilter
-from brokers.redaction import redact, redact_words
+from brokers.redaction import redact, redact_answer
 from config.addresses import WEB, secret_parts
 from config.settings import ConfigError
 
@@ -119,7 +119,7 @@ class Heartbeat:
         self._missed = self._missed + 1 if why else 0
 
     def _redact(self, text: str) -> str:
-        return redact_words(redact(text, self._secrets), self._parts)
+        return redact_answer(text, self._secrets, self._parts)
 
 
 class _Target(NamedTuple):

@@ -24,11 +24,11 @@ class BuyingHours(NamedTuple):
     text: str
 
     @property
-    def sentence(self) -> str:
-        """When something can be bought, in words."""
+    def when(self) -> str:
+        """When something can be bought, as the end of a sentence."""
         if self.is_open:
-            return f"buys are possible {self.text}, now until {utc_text(self.closes)}"
-        return f"buys are possible {self.text}, not before {utc_text(self.opens)}"
+            return f"possible {self.text}, now until {utc_text(self.closes)}"
+        return f"possible {self.text}, not before {utc_text(self.opens)}"
 
 
 def buying_hours(setup: SessionSetup, now: float) -> BuyingHours:
@@ -44,10 +44,11 @@ def buying_hours(setup: SessionSetup, now: float) -> BuyingHours:
 
 
 def outside_hours(settings: Settings, now: float) -> Iterator[Incident]:
-    """What to tell a person who starts a session at which nothing can be bought yet."""
-    hours = buying_hours(setup_of(settings.model_dump_json()), now)
+    """What to tell a person whose session starts `now` and decides a grace later, outside them."""
+    setup = setup_of(settings.model_dump_json())
+    hours = buying_hours(setup, now + setup.grace)
     if not hours.is_open:
-        text = f"{hours.sentence}; until then a decision only sells (paper.max_decision_age)"
+        text = f"buys are {hours.when}; until then a decision only sells (paper.max_decision_age)"
         yield Incident("hours", "info", text)
 
 

@@ -25,6 +25,7 @@ FILE = "paper.log.jsonl"
 MEGABYTE = 1_000_000
 LIBRARIES = ("ccxt", "urllib3", "yfinance", "requests", "sqlalchemy")
 LIBRARY_LEVEL = logging.WARNING
+FILE_ONLY = {"file_only": True}  # extra field of a line that does not go to stderr
 DEEPEST = 6  # tables within tables of an extra field; below, their printed form
 
 _undo = ExitStack()
@@ -82,11 +83,16 @@ def _add_console(level: str) -> None:
     logger.add(
         _to_stderr,
         level=level,
+        filter=_is_for_people,
         format=_line,
         colorize=coloured,
         diagnose=False,
         backtrace=False,
     )
+
+
+def _is_for_people(record: "Record") -> bool:
+    return not FILE_ONLY.items() <= record["extra"].items()
 
 
 def _add_file(path: Path, level: str, size: int, keep: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from brokers.live.delivery import Notification, Service
 from brokers.live.undelivered import Undelivered
 from brokers.plurals import times
-from brokers.redaction import redact, redact_words
+from brokers.redaction import redact, redact_answer
 from config.addresses import secret_parts
 from config.settings import ConfigError
 
@@ -112,8 +112,7 @@ class Notifier:
         return [lost for service in self._services for lost in service.undelivered()]
 
     def _redact_answer(self, text: str) -> str:
-        """What a service says may repeat any part of its address, however short."""
-        return redact_words(redact(text, self._secrets), self._parts)
+        return redact_answer(text, self._secrets, self._parts)
 
 
 class RepeatFilter:

@@ -12,8 +12,9 @@ from brokers.journal.journal import Journal
 from brokers.journal.records import DecisionRow, Intent, JournalUnavailableError, Severity
 from brokers.live.dead_mans_switch import DeadMansSwitch
 from brokers.live.heartbeat import Heartbeat, Signal
+from brokers.live.logs import FILE_ONLY
 from brokers.live.notify import Notifier
-from brokers.live.session_setup import MARGIN
+from brokers.live.session_setup import setup_of
 from brokers.live.status_document import StatusReport
 from brokers.live.status_report import status_report
 from brokers.live.status_words import status_lines, status_sentence
@@ -21,13 +22,14 @@ from brokers.live.systemd_notify import SystemdNotifier
 from brokers.live.undelivered import UndeliveredStore
 from brokers.live.weekly import WeeklyMessage
 from brokers.local_paths import hide_paths
+from brokers.orders.outcome import how_it_ended
 from config.settings import Settings
 
 LEVELS = {"info": "INFO", "warning": "WARNING", "critical": "CRITICAL"}
 # What of an incident leaves the machine: one that the session deals with by itself is noted only.
 SIGNALS: Mapping[Severity, Signal] = {"warning": "log", "critical": "fail"}
 DAY = 86_400
-RENEWED = 20.0  # seconds after which the status is read again though nothing has happened
+REFRESH = 20.0  # seconds after which the status is read again though nothing has happened
 
 
 class SessionObserver(Protocol):
@@ -89,6 +91,7 @@ class NotifyingObserver:
         `now` is the session's clock, epoch seconds.
         """
         self._settings = settings
+        self._setup = setup_of(settings.model_dump_json())
         self._journal = journal
         self._log = channels.log
         self._notifier = channels.notifier
@@ -167,7 +170,10 @@ class NotifyingObserver:
 
     def on_orders(self, intents: list[Intent]) -> None:
         """Log each order and notify of all together."""
-        lines = [f"{intent.order_text}: {intent.state}, {intent.why}" for intent in intents]
+        lines = [
+            f"{intent.order_text}: {how_it_ended(intent.size, intent.state, intent.why)}"
+            for intent in intents
+        ]
         for line in lines:
             self._log.info("{}", line)
         self._is_news = True
@@ -200,27 +206,38 @@ class NotifyingObserver:
     def on_stop(self, outcome: str) -> None:
         """Report that the session has ended as it should."""
         self._systemd.stopping()
-        self._heartbeat.ping("log", f"the session has ended: {outcome}")
+        text = f"the session has ended: {outcome}"
+        self._log.info("{}", text if outcome == "done" else f"{text}; {self._how_to_go_on()}")
+        self._heartbeat.ping("log", text)
+
+    def _how_to_go_on(self) -> str:
+        """What a session that a person has ended leaves, and what settles it."""
+        left = "unknown"
+        with suppress(JournalUnavailableError):
+            left = str(len(self._journal.unfinished_intents()))
+        return f"open orders: {left}; start `paper` to go on"
 
     def on_end(self, outcome: str, *, bug: bool, retried: bool) -> None:
         """Log and notify that the session has ended on an error; a bug with its traceback.
 
-        `retried`: on one that the systemd units start again after.
+        `retried`: on one that the systemd units start again after. The terminal gets the error
+        from the command itself.
         """
         self._systemd.status(f"has ended: {outcome}")
         self._systemd.stopping()
-        self._log.opt(exception=bug).critical("the session has ended: {}", outcome)
+        log = self._log.bind(**FILE_ONLY).opt(exception=bug)
+        log.critical("the session has ended: {}", outcome)
         title = "Russell Gate: the session has ended"
         self._notifier.send("incident", title, outcome, first=True)
         self._heartbeat.ping("log" if retried else "fail", f"the session has ended: {outcome}")
 
     def on_wait(self, until: float) -> None:
         """Arm the dead man's switch and show the status."""
-        paper, bar = self._settings.paper, int(until - self._settings.paper.grace)
-        self._switch.expect(bar, until + paper.patience + MARGIN)
+        bar = int(until - self._setup.grace)
+        self._switch.expect(bar, bar + self._setup.in_time)
         self._systemd.alive()
         now = self._now()
-        if self._is_news or abs(now - self._shown_at) >= RENEWED:
+        if self._is_news or abs(now - self._shown_at) >= REFRESH:
             self._is_news, self._shown_at = False, now
             if report := self._report():
                 self._show(report)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from brokers.journal.incident import Incident
+from brokers.plurals import count
 from brokers.prices.series import Series
 from config.settings import Settings
 
@@ -29,13 +30,12 @@ def check_series(
     if len(missing):
         inside = missing[(missing > now - YEAR) & (missing < series.frame.index[-1])]
     if len(inside):
-        bars = "1 bar" if len(inside) == 1 else f"{len(inside)} bars"
         is_missing = "is" if len(inside) == 1 else "are"
         yield Incident(
             "gap",
             "warning",
-            f"{series.origin}: {bars} of the last year {is_missing} missing, the newest that of "
-            f"{inside[-1]:%Y-%m-%d}; averages are computed without",
+            f"{series.origin}: {count(len(inside), 'bar')} of the last year {is_missing} missing, "
+            f"the newest that of {inside[-1]:%Y-%m-%d}; averages are computed without",
         )
     if series.request.kind == "coin" and len(series.frame) < required:
         yield Incident(

@@ -17,16 +17,16 @@ from brokers.journal.records import JournalUnavailableError, Trading
 from brokers.live.broker import LiveBroker, TradingAccount
 from brokers.live.changed_settings import refuse_other_markets, report_changes
 from brokers.live.data_provider import DataProvider, MarketSnapshot
-from brokers.live.exchange_clock import EVERY, FRESH, JUMP, REPORTED
+from brokers.live.exchange_clock import EVERY, FRESH, JUMP, REPORT_BEYOND
 from brokers.live.flatten import Flatten
 from brokers.live.hours import outside_hours
 from brokers.live.observer import SessionObserver
 from brokers.live.recorder import DecisionRecorder, closes_of
 from brokers.live.retries import pause_after
+from brokers.live.session_setup import setup_of
 from brokers.live.settlement import Settlement
 from brokers.live.strategy import D, LiveStrategy
 from brokers.orders.orphaned_coins import refuse_orphaned_coins
-from brokers.prices.clean import bar_length
 from brokers.prices.series import DataError
 from config.settings import Settings
 
@@ -59,7 +59,7 @@ class PaperSession(Generic[D]):
         self._journal = journal
         self._clock = clock
         self._observer = observer
-        self._bar_seconds = int(bar_length(settings.exchange.timeframe).total_seconds())
+        self._setup = setup_of(settings.model_dump_json())
         self._broker = LiveBroker(account)
         self._recorder = DecisionRecorder(
             settings,
@@ -115,7 +115,7 @@ class PaperSession(Generic[D]):
         cerebro.run()
 
     def flatten(self) -> None:
-        """Sell everything, as the trading state asks, and decide on no bar.
+        """Sell everything, as the trading state asks, and decide on no bar, until stopped.
 
         Raises
         ------
@@ -131,8 +131,10 @@ class PaperSession(Generic[D]):
                 self._flatten.run(self._session)
                 return
             except TEMPORARY as error:
+                if self._clock.stopped:
+                    return  # by a person; the error is mostly what the stop has cut off
                 self._report_failure(error)
-                if attempt == ONCE_ATTEMPTS or self._clock.stopped:
+                if attempt == ONCE_ATTEMPTS:
                     raise
                 self._clock.sleep(pause_after(1, error))
 
@@ -172,8 +174,7 @@ class PaperSession(Generic[D]):
                 self._sell_if_asked()
                 if due > self._last_bar:
                     yield from self._decide(due, feeds)
-                elif self._clock.now() < self._last_bar:
-                    self._report_clock()
+                self._report_clock_set_back()
                 last_try = self._provider.final or (once and failures >= ONCE_ATTEMPTS - 1)
                 waiting = self._settlement.settle(due, to_end=last_try)
             except TEMPORARY as error:
@@ -183,8 +184,10 @@ class PaperSession(Generic[D]):
                     raise
                 self._wait(self._retry_at(failures, error))
                 continue
-            if due == self._last_bar and not self._clock.stopped and not (waiting and failures):
-                self._observer.on_completed(due)
+            if due > self._last_bar:
+                continue  # stopped, the clock was set, or a person wants everything sold
+            if not (waiting and failures):
+                self._report_completed(due)
             if waiting:  # what a thin book or too little cash has cut short
                 failures += 1
                 self._wait(self._retry_at(failures))
@@ -193,7 +196,11 @@ class PaperSession(Generic[D]):
             if once and not self._is_asked_to_sell() and self._due_bar(once=True) <= due:
                 return
             # Which is past if this bar took so long: then the newest one is decided at once.
-            self._wait(due + self._bar_seconds + self._settings.paper.grace)
+            self._wait(due + self._setup.bar_seconds + self._setup.grace)
+
+    def _report_completed(self, due: int) -> None:
+        if due == self._last_bar and not self._clock.stopped:
+            self._observer.on_completed(due)
 
     def _sell_if_asked(self) -> None:
         """Sell everything if a person has asked for it, before a bar is decided."""
@@ -219,8 +226,8 @@ class PaperSession(Generic[D]):
         # An order that cannot be ended, and a person who has asked for quiet.
         is_over = isinstance(error, UnknownOutcomeError) and trading and trading.state == "off"
         if is_over or self._provider.final:
-            return self._next_bar()
-        return min(self._clock.now() + pause_after(failures, error), self._next_bar())
+            return self._next_decision()
+        return min(self._clock.now() + pause_after(failures, error), self._next_decision())
 
     def _trading(self) -> Trading | None:
         """The trading state; None while the journal is busy or full, which is waited for."""
@@ -229,7 +236,9 @@ class PaperSession(Generic[D]):
         except JournalUnavailableError:
             return None
 
-    def _report_clock(self) -> None:
+    def _report_clock_set_back(self) -> None:
+        if self._clock.now() >= self._last_bar:
+            return
         now, last = utc_text(self._clock.now()), utc_text(self._last_bar)
         text = (
             f"the clock shows {now}, but the bar of {last} is decided already: "
@@ -243,40 +252,31 @@ class PaperSession(Generic[D]):
         Also by a clock that is ahead by too little to be reported: a timer starts by that clock.
         """
         if not once:
-            return self._newest_bar()
-        early = -self._clock.offset if 0.0 < -self._clock.offset <= REPORTED else 0.0
-        return int((self._clock.now() + early) // self._bar_seconds) * self._bar_seconds
+            return self._setup.newest_bar(self._clock.now())
+        early = -self._clock.offset if 0.0 < -self._clock.offset <= REPORT_BEYOND else 0.0
+        length = self._setup.bar_seconds
+        return int((self._clock.now() + early) // length) * length
 
-    def _newest_bar(self) -> int:
-        """End of the newest bar that ended a grace ago."""
-        length = self._bar_seconds
-        return int((self._clock.now() - self._settings.paper.grace) // length) * length
-
-    def _next_bar(self) -> float:
-        return self._newest_bar() + self._bar_seconds + self._settings.paper.grace
+    def _next_decision(self) -> float:
+        return self._setup.next_decision(self._clock.now())
 
     def _wait(self, until: float) -> None:
-        """Until then, or until a person wants everything sold, or the clock was found to be wrong.
-
-        `until` may have been computed by that clock.
-        """
+        """Until then, or until a person wants everything sold or the clock proves to be wrong."""
         offset = self._clock.offset
         while not self._clock.stopped:
             with suppress(TryLaterError):  # reported when the bar is due
                 self._clock.synchronise()
             left = until - self._clock.now()
-            if left <= 0.0 or abs(self._clock.offset - offset) > JUMP:
-                return
-            if self._is_asked_to_sell():
+            was_set = abs(self._clock.offset - offset) > JUMP
+            if left <= 0.0 or was_set or self._is_asked_to_sell():
                 return
             with suppress(JournalUnavailableError):  # a status line is not worth an end
-                self._observer.on_wait(self._next_bar())
+                self._observer.on_wait(self._next_decision())
             self._clock.sleep(min(left, self._clock.longest_sleep))
 
     def _decide(self, due: int, feeds: Any) -> Iterator[Step]:
         """Show the strategy what is known at `due`, and record what it decides."""
-        if self._journal.unfinished_intents():
-            # Before a new decision nothing of an earlier one is left open.
+        if self._journal.unfinished_intents():  # none is left open when the next bar is decided
             self._settlement.settle(due)
         self._wait(due + self._settings.paper.grace)
         if self._is_asked_to_sell() or self._clock.now() < due + self._settings.paper.grace:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from brokers.live.status_document import Health, StatusReport
-from brokers.live.status_words import status_lines
+from brokers.live.status_document import Health, StatusReport, TradingNow
+from brokers.live.status_words import short_line, status_lines
 
 REFRESH = 1.0  # times a second
 COLOURS: Mapping[Health, str] = {"well": "green", "recovering": "yellow", "needs a person": "red"}
@@ -18,8 +18,8 @@ def show_status(log: Any) -> Iterator[Callable[[StatusReport], None]]:
     """Show the status for the length of the block; what is yielded takes each new one.
 
     In a terminal what anyone writes to stderr, the log's console line too, appears above the panel.
-    Elsewhere a status becomes a line of `log`, and only where a decision, an incident or a halt has
-    changed it.
+    Elsewhere a short line of `log` follows a decision and a change of health, and another every
+    change of the trading state.
     """
     from rich.console import Console
 
@@ -50,25 +50,34 @@ class _Lines:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._logged: tuple[object, ...] = ()
+        self._trading: TradingNow | None = None
 
     def __call__(self, report: StatusReport) -> None:
+        before, self._trading = self._trading, report.trading
+        if before is not None and before != report.trading:
+            self._log.info("{}", _change(before, report.trading))
         content = _content(report)
         if content != self._logged:
             self._logged = content
-            lines = status_lines(report, _now(report))
-            self._log.info("{}", "; ".join(str(line) for line in lines if line.text))
+            self._log.info("{}", short_line(report, _now(report)))
+
+
+def _change(before: TradingNow, after: TradingNow) -> str:
+    """A change of the trading state; one that was taken back between two looks as well."""
+    states = f"{before.state} -> {after.state}"
+    if before.state == after.state:
+        states = f"{after.state} (changed meanwhile)"
+    return f"trading {states}: {after.reason or 'no reason was given'}"
 
 
 def _content(report: StatusReport) -> tuple[object, ...]:
-    """What a new line is worth; prices and counts change all the time."""
+    """What a new line is worth; prices change all the time, and incidents have their own lines."""
     gate, decision = report.gate, report.decision
     return (
         report.next and report.next.at,
-        gate and (gate.state, gate.ceiling_in_force, gate.stale),
-        decision and decision.sentence,
-        report.trading,
+        gate and (gate.state, gate.ceiling, gate.stale),
+        decision and (decision.bar, decision.sentence),
         report.health,
-        {(incident.kind, incident.text) for incident in report.incidents if incident.open},
     )
 
 

@@ -49,13 +49,14 @@ class TradingNow(Record):
 
 
 class GateNow(Record):
-    """The gate that the newest decision went by."""
+    """The gate that the newest decision on a bar went by."""
 
     state: str = Field(description="dormant, testing or confirmed")
-    ceiling: float | None = Field(description="largest share of equity in coins that it allows")
-    ceiling_in_force: float | None = Field(
-        description="the same, and 0 once the gate is older than gate.max_gate_age allows"
+    ceiling: float | None = Field(
+        description="largest share of equity in coins; 0 once the gate is older than "
+        "gate.max_gate_age allows"
     )
+    row_ceiling: float | None = Field(description="the same by its row, however old that is")
     since: float | None = Field(
         description="when the breakout was confirmed; else since when the journal shows this state"
     )
@@ -143,7 +144,9 @@ class IncidentNow(Record):
     count: int = Field(description="how often on that UTC day")
     first: float
     last: float
-    open: bool = Field(description="whether no decision has come and gone without it since")
+    open: bool = Field(
+        description="whether neither `resume` nor two decisions without it have ended it"
+    )
 
 
 class KnownNow(Record):

@@ -7,7 +7,14 @@ from itertools import takewhile
 
 from brokers.journal.lock import holder
 from brokers.journal.reader import JournalReader
-from brokers.journal.records import DecisionRow, GateRow, Intent, SessionRecord
+from brokers.journal.records import (
+    DecisionRow,
+    GateRow,
+    IncidentRow,
+    Intent,
+    SessionRecord,
+    Trading,
+)
 from brokers.live.account_now import account_now, number
 from brokers.live.exchange_clock import stored_offset
 from brokers.live.health import judge
@@ -26,7 +33,8 @@ from brokers.live.status_document import (
 )
 from brokers.local_paths import path_from_here
 
-SHOWN, LOOKED_AT = 10, 200  # incidents; critical ones beyond the first of these are shown too
+MOST_SHOWN, MOST_READ = 10, 200  # incidents; critical ones beyond the first of these are shown too
+STOPS = ("halt", "halted", "flatten")  # incidents about trading that is not on
 DAY = 86_400
 
 
@@ -43,9 +51,9 @@ def status_report(journal: JournalReader, states: Sequence[str], now: float) -> 
     """
     stored = journal.session()
     setup = setup_of(stored.settings if stored else "{}")
-    rows = _newest_decisions(journal, setup)
+    rows, trading = _newest_decisions(journal, setup), journal.trading()
     decision = _decision(journal, rows[-1]) if rows else None
-    incidents = tuple(_incidents(journal, rows))
+    incidents = tuple(_incidents(journal, rows, trading))
     known = journal.known()
     report = StatusReport(
         at=now,
@@ -54,8 +62,8 @@ def status_report(journal: JournalReader, states: Sequence[str], now: float) -> 
         health="well",
         reasons=(),
         session=_session(journal, stored, setup, decision, incidents) if stored else None,
-        trading=_trading(journal),
-        gate=_gate(journal, rows[-1], setup, states) if rows else None,
+        trading=TradingNow(state=trading.state, reason=trading.reason, since=number(trading.since)),
+        gate=_gate(journal, _on_a_bar(rows), setup, states) if rows else None,
         account=account_now(journal, rows) if rows else None,
         decision=decision,
         next=_next(setup, now) if stored else None,
@@ -75,9 +83,9 @@ def _newest_decisions(journal: JournalReader, setup: SessionSetup) -> list[Decis
     return list(journal.decisions(since=since, kind=None))
 
 
-def _trading(journal: JournalReader) -> TradingNow:
-    trading = journal.trading()
-    return TradingNow(state=trading.state, reason=trading.reason, since=number(trading.since))
+def _on_a_bar(rows: Sequence[DecisionRow]) -> DecisionRow:
+    """The newest decision on a bar: one to sell everything knows no gate."""
+    return next((row for row in reversed(rows) if row.kind == "bar"), rows[-1])
 
 
 def _session(
@@ -115,8 +123,8 @@ def _gate(
     since = row.confirmed_at if is_confirmed else _unchanged_since(rows, row.state)
     return GateNow(
         state=states[row.state],
-        ceiling=number(row.ceiling),
-        ceiling_in_force=0.0 if row.gate_stale > setup.gate_age else number(row.ceiling),
+        ceiling=0.0 if row.gate_stale > setup.gate_age else number(row.ceiling),
+        row_ceiling=number(row.ceiling),
         since=since,
         stale=row.gate_stale,
         filled=row.filled,
@@ -167,14 +175,19 @@ def _order(journal: JournalReader, intent: Intent) -> OrderNow:
     )
 
 
-def _incidents(journal: JournalReader, rows: Sequence[DecisionRow]) -> Iterator[IncidentNow]:
-    """The newest ones. One is open until a decision and the one after it came without it."""
+def _incidents(
+    journal: JournalReader, rows: Sequence[DecisionRow], trading: Trading
+) -> Iterator[IncidentNow]:
+    """The newest ones.
+
+    One is open until a decision and the one after it came without it, or until `resume` ended it.
+    """
     before = -math.inf
     if rows:
         before = rows[-2].decided_at if len(rows) > 1 else rows[-1].time - DAY
-    for place, row in enumerate(journal.incidents(LOOKED_AT)):
-        is_open = row.severity != "info" and row.last >= before
-        if place < SHOWN or (is_open and row.severity == "critical"):
+    for place, row in enumerate(journal.incidents(MOST_READ)):
+        is_open = row.severity != "info" and row.last >= before and not _is_resumed(row, trading)
+        if place < MOST_SHOWN or (is_open and row.severity == "critical"):
             yield IncidentNow(
                 kind=row.kind,
                 severity=row.severity,
@@ -184,6 +197,16 @@ def _incidents(journal: JournalReader, rows: Sequence[DecisionRow]) -> Iterator[
                 last=row.last,
                 open=is_open,
             )
+
+
+def _is_resumed(row: IncidentRow, trading: Trading) -> bool:
+    """Whether the incident is about a state that `resume` has ended.
+
+    Not by time where the state itself says so: a session follows the exchange's clock.
+    """
+    if trading.state != "on":
+        return False
+    return row.kind in STOPS or (row.kind == "drawdown" and row.last <= trading.since)
 
 
 def _next(setup: SessionSetup, now: float) -> NextDecision:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 from brokers.live.notify import Notifier
 from config.trading import Notify, Weekday
@@ -10,16 +11,8 @@ from config.trading import Notify, Weekday
 DAY = 86_400
 WEEK = 7 * DAY
 HOUR = 3_600
-# 1 January 1970 was a Thursday.
-DAYS: tuple[Weekday, ...] = (
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "monday",
-    "tuesday",
-    "wednesday",
-)
+DAYS = get_args(Weekday)
+FIRST = DAYS.index("thursday")  # 1 January 1970
 TITLE = "Russell Gate: the week against the backtest"
 # One line on the journal at a path at an instant (epoch seconds), computed until the event is set.
 # What it raises becomes the message.
@@ -66,7 +59,8 @@ class WeeklyMessage:
             self._thread.join(end)
 
     def _week(self, bar: int) -> int:
-        begin = DAYS.index(self._settings.weekly_on) * DAY + self._settings.daily_at * HOUR
+        days = DAYS.index(self._settings.weekly_on) - FIRST
+        begin = days * DAY + self._settings.daily_at * HOUR
         return (bar - begin) // WEEK
 
     def _work(self, compare: CompareWeek, now: float) -> None:

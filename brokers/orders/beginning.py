@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 
+from brokers.errors import SafetyError
 from brokers.exchange.client import Client
 from brokers.exchange.errors import CallAPersonError
 from brokers.exchange.types import Balances, Listing
@@ -18,6 +19,7 @@ from brokers.orders.lost_journal import (
     find_lost_holdings,
 )
 from config.settings import Settings
+from config.trading import Exchange
 
 
 class AccountBeginning:
@@ -58,7 +60,7 @@ class AccountBeginning:
             cancel_lost_orders(self._client, self._listings, lost.accounts)
             balances = self._client.balances()
             lost = self._lost_holdings(balances)
-        cash = self.granted(balances, lost if take else NOTHING)
+        cash = self.grant(balances, lost if take else NOTHING)
         adopt = self._exchange.adopt
         # With `adopt` all coins are ours, so that here is said which are not; otherwise which are.
         sign = float(take) - float(adopt)
@@ -68,7 +70,6 @@ class AccountBeginning:
             adopt=adopt,
             bought={coin: sign * units for coin, units in lost.units.items()},
             now=now,
-            flow=lambda: 0.0,
         )
         self._report_beginning(balances, cash)
         if lost.accounts:
@@ -77,7 +78,30 @@ class AccountBeginning:
             self._report(Incident("found", "warning", text))
         return balances
 
-    def granted(self, balances: Balances, lost: LostHoldings = NOTHING) -> float:
+    def check_new_coins(self, balances: Balances) -> None:
+        """Look for what a lost journal's orders have left in coins that are named since.
+
+        Raises
+        ------
+        SafetyError
+            There is something, and nobody has chosen what becomes of it.
+
+        """
+        new = self._ledger.new_coins()
+        known = account_ids(self._journal.path.parent)
+        lost = find_lost_holdings(self._client, new, balances.total, known) if new else NOTHING
+        if not lost.accounts:
+            return
+        text = f"orders of a lost journal have left {lost.text} at {self._client.id}"
+        if self._exchange.found == "ask":
+            raise SafetyError(
+                f"{self._journal.path}: {', '.join(new)} is named since, and {text}. Nothing is "
+                'bought before you have chosen: set exchange.found to "leave", which leaves it as '
+                "somebody else's, or sell it by hand first"
+            )
+        self._report(Incident("found", "warning", f"{text}; it counts as somebody else's"))
+
+    def grant(self, balances: Balances, lost: LostHoldings = NOTHING) -> float:
         """Quote units of `balances` that become ours; what is taken over of `lost` is paid for.
 
         Raises
@@ -88,8 +112,7 @@ class AccountBeginning:
         """
         exchange, quote = self._exchange, self._ledger.quote
         available = balances.total.get(quote, 0.0)
-        size = min(exchange.amount or math.inf, exchange.share * (available + lost.spent))
-        cash = min(max(size - lost.spent, 0.0), available)
+        cash = granted_cash(exchange, available, lost.spent)
         if cash <= 0.0 and not exchange.adopt and not lost.accounts:
             raise CallAPersonError(
                 f"{self._client.id}: the testnet account has no {quote} to trade with; "
@@ -114,3 +137,12 @@ class AccountBeginning:
         if lost.accounts and self._exchange.found == "ask":
             raise ask_what_to_do(lost, self._client, self._journal.path)
         return lost
+
+
+def granted_cash(exchange: Exchange, available: float, spent: float = 0.0) -> float:
+    """Quote units of those `available` that an account begins with.
+
+    `spent` are those that it has paid already for what it takes over.
+    """
+    size = min(exchange.amount or math.inf, exchange.share * (available + spent))
+    return min(max(size - spent, 0.0), available)

@@ -17,8 +17,8 @@ from brokers.orders.remainder import (
     Smallest,
     filled_units,
     next_part,
-    not_traded,
     units_left,
+    why_not_traded,
 )
 from brokers.orders.submission import (
     ATTEMPTS,
@@ -121,7 +121,7 @@ class IntentExecution:
             return intent.why or TOO_LATE
         listing = self._listings[intent.symbol]
         if not listing.active:
-            return not_traded(listing.symbol, self._client.id)
+            return why_not_traded(listing.symbol, self._client.id)
         return ""
 
     def _send(self, part: Intent, orders: Sequence[OrderRow], budget: float) -> str:

@@ -7,7 +7,7 @@ from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
 from brokers.journal.reader import FLOW
 from brokers.orders.attribution import Movement
-from brokers.orders.balances import BASELINE, BEGUN, SNAPSHOT, AccountBalances
+from brokers.orders.balances import BASELINE, BEGUN, SNAPSHOT, AccountBalances, OwnBalances
 
 NONE: Mapping[str, float] = {}
 CENTS = 8  # decimals of a flow, quote units; what is smaller is a rounding error
@@ -33,13 +33,13 @@ class Ledger(AccountBalances):
         adopt: bool,
         bought: Mapping[str, float] = NONE,
         now: float = 0.0,
-        flow: Callable[[], float] = float,
+        flow: Callable[[OwnBalances], float] = lambda own: 0.0,
     ) -> None:
         """Take `cash` quote units and, with `adopt`, all coins as ours; leave the rest alone.
 
         From `now` on (epoch seconds of the exchange). `bought` are units by coin that are ours
         besides (negative: not ours, though the rest is). `flow` returns what has been paid in since
-        the newest decision, once it is ours.
+        the newest decision, given what is ours from now on.
         """
         ours = {self.quote: cash}
         for name, listing in self._listings.items():
@@ -47,12 +47,20 @@ class Ledger(AccountBalances):
             units = (there if adopt else 0.0) + bought.get(name, 0.0)
             ours[listing.base] = min(max(units, 0.0), there)
         baseline = {coin: there - ours.get(coin, 0.0) for coin, there in totals.items()}
+        own = OwnBalances(
+            cash, {name: ours[listing.base] for name, listing in self._listings.items()}
+        )
         values = {
             BEGUN: repr(now),
             BASELINE: json.dumps(baseline),
             SNAPSHOT: json.dumps(self._snapshot(totals)),
         }
-        self._journal.put_all(values | {FLOW: repr(flow())})
+        self._journal.put_all(values | {FLOW: repr(flow(own))})
+
+    def new_coins(self) -> dict[str, Listing]:
+        """Coins that the settings name since the account began, with their listings."""
+        known = self._untraded()
+        return {name: one for name, one in self._listings.items() if one.base not in known}
 
     def add_new_coins(self, totals: Mapping[str, float]) -> None:
         """Of a coin named since, what is there and was not bought by us is somebody else's."""

@@ -27,17 +27,20 @@ def refuse_orphaned_coins(journal: Journal, settings: Settings) -> None:
     coins = {coin.name for coin in settings.coins}
     if held := _held(journal, coins | settings.paper.gone.keys()):
         listed = ", ".join(f"{units:g} {coin}" for coin, units in held.items())
+        it, is_, its = ("it", "is", "its") if len(held) == 1 else ("them", "are", "their")
+        they = "it" if len(held) == 1 else "they"
         raise SafetyError(
-            f"the account holds {listed}, which no [[coins]] table names any more. Add it again, "
-            "if with a small weight, until it is sold. If the exchange trades it no more, or you "
-            'have sold it yourself, set paper.gone: "loss" (worth nothing) or "last-price" (taken '
-            "out at its last price). Or start a new account with another journal.folder"
+            f"the account holds {listed}, which no [[coins]] table names any more. Add {it} again, "
+            f"if with a small weight, until {they} {is_} sold. If the exchange trades {it} no "
+            f'more, or you have sold {it} yourself, set paper.gone: "loss" (worth nothing) or '
+            f'"last-price" (taken out at {its} last price). Or start a new account with another '
+            "journal.folder"
         )
     if unsettled := sorted({intent.symbol for intent in journal.unfinished_intents()} - coins):
         raise SafetyError(
             f"an order in {', '.join(unsettled)} is not settled, and no [[coins]] table names that "
-            "coin any more. Add it again for one session, which settles the order, or start a new "
-            "account with another journal.folder"
+            f"coin any more. Add {'it' if len(unsettled) == 1 else 'them'} again for one session, "
+            "which settles the order, or start a new account with another journal.folder"
         )
 
 

@@ -37,3 +37,18 @@ def end_intent(
     if why:
         report(Incident(kind, "warning", f"{intent.order_text}: {text}"))
     return ""
+
+
+def how_it_ended(size: float, state: IntentState, why: str) -> str:
+    """What became of an order of that signed size, for a person.
+
+    Examples
+    --------
+    >>> how_it_ended(-2.5, "done", "2.5 of 2.5 filled"), how_it_ended(1.0, "refused", "no cash")
+    ('filled', 'refused, no cash')
+
+    """
+    if state == "done":
+        amount = f"{abs(size):g}"
+        return "filled" if why in ("", f"{amount} of {amount} filled") else why
+    return f"{state}, {why}" if why and why != state else state

@@ -16,9 +16,9 @@ from brokers.journal.records import FillRow, OrderRow
 from brokers.orders.attribution import Movement
 from brokers.orders.submission import ENDED, FILL_REQUESTS, GONE, OrderSubmission
 
-DOUBTED = 3 * 86_400.0  # seconds for which an order without an end may explain a change
+DOUBT_FOR = 3 * 86_400.0  # seconds for which an order without an end may explain a change
 BALANCE = "balance"  # trade id of an execution that only the balances show
-LIKE = 0.25  # by how much its price may differ from the one decided on, a fraction
+PRICE_TOLERANCE = 0.25  # by how much its price may differ from the one decided on, a fraction
 
 
 class OwnMovements:
@@ -99,7 +99,7 @@ class OwnMovements:
 
     def _is_doubtful(self, order: OrderRow, market: str, now: float) -> bool:
         """Whether nobody says any more how much an order of these days has filled."""
-        if order.sent_at < now - DOUBTED:
+        if order.sent_at < now - DOUBT_FOR:
             return False
         gone = market not in self._client.listings()
         return order.status == GONE or (gone and order.status not in ENDED)
@@ -110,7 +110,7 @@ class OwnMovements:
             intent.price for intent in self._journal.intents() if intent.id == order.intent
         )
         price = -quote / filled
-        return decided if abs(price / decided - 1.0) > LIKE else price
+        return decided if abs(price / decided - 1.0) > PRICE_TOLERANCE else price
 
 
 def _fill(order: OrderRow, filled: float, price: float, now: float) -> FillRow:

@@ -70,7 +70,7 @@ def plan_order(
         return f"{why}; {cut}" if cut else why
     largest = min(listing.max_size, listing.max_notional / best)
     if beyond := size > largest:
-        size = _floor_to_step(largest, listing.step)
+        size = floor_to_step(largest, listing.step)
     return Plan(
         math.copysign(size, intent.size),
         limit if exchange.order == "limit" else None,
@@ -116,7 +116,7 @@ def _size(
         units, _, _ = fill(available, price, means.cash, listing.step, costs)
     else:
         units = min(available, means.units)
-    size = _floor_to_step(units, listing.step)
+    size = floor_to_step(units, listing.step)
     there = f"{means.cash:,.2f} {listing.quote}" if buying else f"{means.units:g} {listing.base}"
     return size, why_cut(size, wanted, on_offer=available, there=there, market=listing.symbol)
 
@@ -133,6 +133,6 @@ def why_cut(size: float, wanted: float, *, on_offer: float, there: str, market: 
     return f"the order book of {market} has no more near its best price"
 
 
-def _floor_to_step(units: float, step: float) -> float:
+def floor_to_step(units: float, step: float) -> float:
     """`units` in whole steps, as an exchange wants it."""
     return math.floor(units / step + 1e-6) * step if step > 0.0 else units

@@ -10,7 +10,7 @@ from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.records import OrderRow
 from brokers.orders.attribution import Movement
-from brokers.orders.balances import BEGUN
+from brokers.orders.balances import BEGUN, OwnBalances
 from brokers.orders.ledger import Ledger
 from brokers.orders.nav import NetAssetValue
 from brokers.orders.own_movements import OwnMovements
@@ -19,6 +19,7 @@ from brokers.orders.submission import ENDED, OrderSubmission
 LAGGING = 600.0  # seconds after a trade in which balances without it are believed to be old ones
 FILLS_WITHIN = 3 * 86_400.0  # seconds after which fills that were never listed are not waited for
 LOOKUPS = 2  # that must not find our last order after a reset
+REMEMBERED = 7 * 86_400.0  # seconds for which every exchange still knows an order
 
 
 class Reconciliation:
@@ -34,11 +35,11 @@ class Reconciliation:
         listings: Mapping[str, Listing],
         nav: NetAssetValue,
         time: Callable[[], float],
-        granted: Callable[[Balances], float],
+        grant: Callable[[Balances], float],
         report: Callable[[Incident], None],
         deposits_are_ours: bool,
     ) -> None:
-        """`time` is the exchange's clock, `granted` the quote units of balances that become ours.
+        """`time` is the exchange's clock, `grant` the quote units of balances that become ours.
 
         `listings` by coin.
         """
@@ -49,7 +50,7 @@ class Reconciliation:
         self._listings = listings
         self._nav = nav
         self._time = time
-        self._granted = granted
+        self._grant = grant
         self._report = report
         self._deposits_are_ours = deposits_are_ours
         self._own = OwnMovements(client, journal, orders=orders, listings=listings, report=report)
@@ -132,29 +133,24 @@ class Reconciliation:
         """Take what a reset has granted, with the flow that makes neither profit nor loss of it."""
         self._ledger.begin(
             balances.total,
-            self._granted(balances),
+            self._grant(balances),
             adopt=False,
             now=self._time(),
-            flow=lambda: self._nav.reset_flow(self._value(balances.total, closes)),
+            flow=lambda own: self._nav.reset_flow(_value(own, closes)),
         )
-        value = self._value(balances.total, closes)
+        value = _value(self._ledger.own_balances(balances.total), closes)
         text = (
             f"{self._client.id}: the testnet was reset: orders and balances are gone; "
             f"the account continues with {value:,.2f} {self._ledger.quote}"
         )
         self._report(Incident("reset", "critical", text))
 
-    def _value(self, totals: Mapping[str, float], closes: Mapping[str, float]) -> float:
-        """What of `totals` is ours, quote units."""
-        cash, positions = self._ledger.own_balances(totals)
-        return cash + sum(units * closes.get(coin, 0.0) for coin, units in positions.items())
-
     def _is_reset(self, movements: Sequence[Movement]) -> bool:
         """Whether the exchange has forgotten us: a reset, as testnets have monthly.
 
         Every coin we hold has another balance, and our last order that arrived is not known any
         more. Neither alone is proof: people move balances, and exchanges that were not reset forget
-        old orders.
+        old orders. Where we hold nothing only a young order can prove it.
         """
         listed, moved = self._client.listings(), {coin for coin, _ in movements}
         _, positions = self._ledger.own_balances(self._ledger.expected_balances())
@@ -171,12 +167,19 @@ class Reconciliation:
         if not arrived:
             return False
         last = arrived[-1]
+        if not any(positions.values()) and last.sent_at < self._time() - REMEMBERED:
+            return False
         return all(
             self._client.order(last.client_id, self.market_of(last)) is None for _ in range(LOOKUPS)
         )
 
     def _begun(self) -> float:
         return float(self._journal.get(BEGUN) or 0.0)
+
+
+def _value(own: OwnBalances, closes: Mapping[str, float]) -> float:
+    """What is ours, quote units."""
+    return own.cash + sum(units * closes.get(coin, 0.0) for coin, units in own.positions.items())
 
 
 def _listed(movements: Sequence[Movement]) -> str:

@@ -13,7 +13,7 @@ TOO_MANY = f"no more than {MOST_ORDERS} orders are sent for one decision"
 TOO_LATE = "too late to be sent"
 
 
-def not_traded(market: str, where: str) -> str:
+def why_not_traded(market: str, where: str) -> str:
     """Why nothing is sent to a market that has halted, or is gone."""
     return f"{market} is not traded at {where} now; the position is kept"
 

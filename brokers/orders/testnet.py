@@ -16,7 +16,7 @@ from brokers.orders.beginning import AccountBeginning
 from brokers.orders.gone_coins import GoneCoins
 from brokers.orders.intents import IntentExecution
 from brokers.orders.ledger import Ledger
-from brokers.orders.market_rules import RENEWED, known_markets, unlisted
+from brokers.orders.market_rules import RENEWED, check_listed, known_markets
 from brokers.orders.nav import NetAssetValue
 from brokers.orders.pricing import Means
 from brokers.orders.reconciliation import Reconciliation
@@ -82,7 +82,7 @@ class TestnetAccount:
             listings=self._listings,
             nav=self.nav,
             time=clock.now,
-            granted=self._beginning.granted,
+            grant=self._beginning.grant,
             report=report,
             deposits_are_ours=settings.exchange.deposits == "ours",
         )
@@ -100,7 +100,7 @@ class TestnetAccount:
         self._gone = GoneCoins(
             journal,
             settings.paper.gone,
-            bases={coin.name: coin.market.partition("/")[0] for coin in settings.coins},
+            bases=settings.bases,
             report=report,
         )
         self._permitted_at = -math.inf
@@ -126,6 +126,7 @@ class TestnetAccount:
         balances = self._client.balances()
         if not self._ledger.has_begun:
             balances = self._beginning.begin(balances, self._clock.now())
+        self._beginning.check_new_coins(balances)
         self._ledger.add_new_coins(balances.total)
         self._reconciliation.cancel_unknown_orders()
         self._gone.take_out(lambda coin: self._listings[coin].active)
@@ -218,14 +219,14 @@ class TestnetAccount:
         A coin that is no longer listed is kept and not traded; at the first start it is refused.
         """
         listings = self._client.listings(reload=True)
-        missing = [coin.market for coin in self._settings.coins if coin.market not in listings]
-        if missing and not self._ledger.has_begun:
-            raise CallAPersonError(
-                f"{self._client.id}: its testnet does not list {', '.join(missing)}; "
-                "remove those coins, or choose another exchange.id"
-            )
-        for market in missing:
-            self._report(unlisted(market, self._client.id))
+        check_listed(
+            [coin.market for coin in self._settings.coins],
+            listings,
+            self._client.id,
+            has_begun=self._ledger.has_begun,
+            report=self._report,
+            key="exchange.id",
+        )
         for coin in self._settings.coins:
             known = self._listings.get(coin.name, Listing.unlisted(coin.market))
             self._listings[coin.name] = listings.get(coin.market, known._replace(active=False))

@@ -56,6 +56,20 @@ def bar(number: int) -> int:
     return FIRST + number * DAY
 
 
+def sold(second: int, after: int) -> list[str]:
+    """SQL: everything was sold at `second`, after the bar of that time."""
+    at = second + 0.5
+    order = f"'sale', 99, 1, 'BTC', -1.0, NULL, {at}, NULL, 'filled', -1.0, 99.0, {at}, ''"
+    return [
+        f"CREATE TEMP TABLE sale AS SELECT * FROM decisions WHERE time = {after}",
+        f"UPDATE sale SET time = {second}, kind = 'flatten', sentence = 'Everything is sold.'",
+        "INSERT INTO decisions SELECT * FROM sale",
+        f"INSERT INTO intents VALUES (99, {second}, 'BTC', 0, -1.0, 100.0, 'done', 'filled')",
+        f"INSERT INTO orders VALUES ({order})",
+        f"INSERT INTO fills VALUES ('BTC', 'sale', 'sale', {at}, -1.0, 99.0, 0.1, '', 0.1)",
+    ]
+
+
 def report_of(journal: Path, *settings: str, source: list[str] = FROM_FOLDER) -> SessionReport:
     return session_report(journal, [*source, *settings], NOW)
 

@@ -34,8 +34,8 @@ def test_without_yahoo_the_last_line_has_the_cause_and_advice_that_can_work(
 def test_without_candles_it_is_the_exchange_that_is_named(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    with downloading(whole_folder, cache, tmp_path, AT_ONCE) as w:
-        w.venue.faults.add(Answer(503, b"maintenance"), "GET", "klines", times=1_000_000)
+    with downloading(whole_folder, cache, tmp_path, AT_ONCE, cold=True) as w:
+        w.venue.faults.add("503_before", "GET", "klines", times=1_000_000)
         with pytest.raises(
             DataError, match=r"no coin has a bar.*the first cause: BTC-USD: binance"
         ):

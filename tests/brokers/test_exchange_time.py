@@ -462,3 +462,43 @@ def test_the_alarm_for_a_missed_decision_goes_by_the_same_clock() -> None:
 
 def test_the_age_at_which_an_old_offset_is_reported_is_beyond_a_missed_measurement() -> None:
     assert OLD > EVERY + AGAIN
+
+
+@pytest.mark.parametrize("back", [HOUR, 3.0 * DAY])
+def test_a_clock_that_is_set_back_while_prices_are_late_delays_no_bar(
+    whole_folder: Path, cache: Path, tmp_path: Path, back: float
+) -> None:
+    patience = 120.0
+    with machine(
+        whole_folder, cache, tmp_path, "2015-10-20 00:00:01", paper__patience=patience
+    ) as (w, clock):
+        clock.longest_sleep = 2.0
+        w.run()
+        w.venue.faults.add(
+            "503_before",
+            "GET",
+            "klines",
+            times=100_000,
+            where=lambda asked: asked.query.get("symbol") == "BTCUSDT",
+        )
+        clock._now = epoch("2015-10-21 00:00:00")
+        clock.at.append((epoch("2015-10-21 00:00:20"), lambda: setattr(clock, "off", -back)))
+        w.run(once=False, until="2015-10-23 12:00")
+        rows = decisions(w)
+        assert [row.time for row in rows] == [BAR + day * DAY for day in range(4)]
+        assert all(row.decided_at - row.time <= patience + MINUTE for row in rows)
+
+
+@pytest.mark.parametrize("off", [-DAY, -30.0, 30.0, DAY])
+def test_once_decides_its_bar_though_the_clock_is_set_within_the_grace(
+    whole_folder: Path, cache: Path, tmp_path: Path, off: float
+) -> None:
+    with machine(whole_folder, cache, tmp_path, "2015-10-20 00:00:01", off, paper__grace=20.0) as (
+        w,
+        clock,
+    ):
+        clock.longest_sleep = 2.0
+        clock.at.append((epoch("2015-10-20 00:00:05"), lambda: setattr(clock, "off", 0.0)))
+        w.run()
+        assert [row.time for row in decisions(w)] == [BAR]
+        assert clock.time >= BAR + 20.0

@@ -83,6 +83,25 @@ def test_fault_31_a_reset_between_two_orders(
         )
 
 
+@pytest.mark.parametrize("moved", [0, 2000, -3000])
+def test_fault_31_a_reset_after_others_have_moved_money_is_neither_profit_nor_loss(
+    whole_folder: Path, cache: Path, tmp_path: Path, moved: int
+) -> None:
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        if moved:
+            move = w.venue.person.deposit if moved > 0 else w.venue.person.withdraw
+            move("USDT", str(abs(moved)))
+        w.clock.sleep(DAY)
+        w.run()
+        w.clock.sleep(DAY)
+        w.venue.reset()
+        assert incident_texts(w.run().incidents, "reset")
+        with w.journal() as journal:
+            _, before, after = journal.equity()
+        assert after.unit_value == pytest.approx(before.unit_value, rel=1e-9)
+
+
 def test_fault_32_what_was_there_before_stays_and_does_not_count(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:

@@ -147,7 +147,7 @@ def test_a_halt_on_a_full_disk_ends_the_orders_of_a_running_session(
 
         def stop() -> None:
             filler = fill(disk)
-            problems.append(halt_account(journal_path(w.settings), "now", w.clock.now()))
+            problems.append(halt_account(journal_path(w.settings), "now", w.clock.now()).problem)
             filler.unlink()
 
         at(w, "GET", "depth", 2, stop)

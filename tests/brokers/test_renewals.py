@@ -12,7 +12,8 @@ import pytest
 from brokers.clock import duration_text
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+FOR_USERS = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
 FOLDERS = ("brokers", "config", "strategies")  # what a session runs, but for a few functions
 CONTAINERS = {"dict", "list", "set", "local"}
 CACHES = {"lru_cache", "cache", "cached_property"}
@@ -23,9 +24,9 @@ CONSTANTS = {
 }
 
 
-def rows(name: str) -> list[list[str]]:
-    """The rows of one table of the page, without its heading, by cell."""
-    table = PAGE.partition(f"<!-- {name} -->")[2].partition("<!-- end -->")[0]
+def rows(name: str, page: str = PAGE) -> list[list[str]]:
+    """The rows of one table of a page, without its heading, by cell."""
+    table = page.partition(f"<!-- {name} -->")[2].partition("<!-- end -->")[0]
     lines = table.strip().splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
@@ -64,11 +65,20 @@ def test_each_renewal_has_its_tests(row: list[str]) -> None:
         assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, name
 
 
+def test_the_users_table_has_the_same_lengths_of_time() -> None:
+    length = r"\b\d+ (?:s|min|h|days?)\b"
+    stated = [re.findall(length, row[1]) for row in rows("read again", FOR_USERS)]
+    assert len(stated) > 5
+    checked = {found for row in RENEWED for found in re.findall(length, row[2])}
+    assert {one for found in stated for one in found} <= checked
+    assert {"90 days", "20 h", "15 min"} <= {one for found in stated for one in found}
+
+
 def test_every_cache_of_a_process_is_in_one_of_the_tables() -> None:
     text = "\n".join(cell for row in [*RENEWED, *KEPT] for cell in row)
     named = set(re.findall(r"`(\w+)`, `([\w/]+\.py)`", text))
     in_code = {entry for path in modules() for entry in caches(path)} - CONSTANTS
-    assert in_code - named == set(), "name them in docs/operation.md: renewed, or kept and why"
+    assert in_code - named == set(), "name them in docs/architecture.md: renewed, or kept and why"
     assert named - in_code == set(), "no longer in the program"
 
 

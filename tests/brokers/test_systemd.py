@@ -192,6 +192,20 @@ def test_keys_come_from_a_file_and_stand_in_no_unit(unit: str):
     assert not re.search(r"RUSSELL_GATE_\w+=", (UNITS / unit).read_text())
 
 
+def test_commands_beside_a_unit_get_its_user_folder_and_keys() -> None:
+    """As a person without them `doctor` finds no keys, and `status` no journal."""
+    page = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
+    unit = (UNITS / "russell-gate.service").read_text(encoding="utf-8")
+    for text in (page, unit):
+        command = text.partition("systemd-run --pipe")[2].partition("main.py")[0]
+        for option in (
+            "--uid=russell-gate",
+            "-p EnvironmentFile=-/etc/russell-gate/environment",
+            "-p WorkingDirectory=/var/lib/russell-gate",
+        ):
+            assert option in command
+
+
 def test_both_services_are_the_same_but_for_how_long_they_run():
     session, once = (
         [line for line in lines(unit, "Service") if line[0] not in OWN] for unit in SERVICES

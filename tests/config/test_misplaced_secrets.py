@@ -118,3 +118,10 @@ def test_doctor_refuses_it_by_name() -> None:
     result = CliRunner().invoke(main.app, ["doctor", "--set", f"exchange.secret={VALUE}"])
     assert "exchange.secret: secrets are not allowed" in result.output
     assert VALUE not in result.output
+
+
+@pytest.mark.parametrize("between", [" ", ":", ": ", " : ", "\t", "/"])
+def test_a_secret_after_a_key_without_an_equals_sign_is_not_repeated(between: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load([], [f"exchange.secret{between}hunter2hunter2"])
+    assert str(error.value) == "--set exchange.secret: expected section.key=value"

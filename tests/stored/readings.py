@@ -112,7 +112,9 @@ RUN = {
     "order_list_hash": "order_list_hash",
 }
 GATE = {name: name for name in ["as_of", "state", "level", "close", "record", "ceiling", "sample"]}
-FINDINGS = ("journal", "session", "decision", "halted", "incidents")  # of doctor
+# Of doctor, with their names now.
+FINDINGS = {name: name for name in ("journal", "session", "decision", "incidents")}
+FINDINGS["halted"] = "trading"
 
 
 class Place(NamedTuple):
@@ -364,7 +366,7 @@ def doctors_findings(place: Place, mode: str) -> Facts:
     with _session_at(place, mode, LAST if mode == "testnet" else "2014-05-22 00:10") as world:
         answer: Answer = world.command("doctor", "--json")
     states = {one["name"]: one["state"] for one in answer.json["findings"]}
-    return {"code": answer.code, **{name: states[name] for name in FINDINGS}}
+    return {"code": answer.code, **{name: states[now] for name, now in FINDINGS.items()}}
 
 
 LAST = "2014-05-23 00:10"  # ten minutes after the testnet's last bar

@@ -163,13 +163,19 @@ def _marks(texts: Mapping[int, str], live: pd.Series, name: str, marker: Figure)
     """Marks on the paper session's line."""
     return {
         "x": [moment(time) for time in texts],
-        "y": [round(float(live[time]), 6) for time in texts],
+        # A sale of everything has no bar: it stands at the last known value.
+        "y": [round(float(live.iloc[_row_at(live, time)]), 6) for time in texts],
         "name": name,
         "mode": "markers",
         "marker": marker,
         "text": [f"{name}: {text}" for text in texts.values()],
         "hovertemplate": "%{text}<extra></extra>",
     }
+
+
+def _row_at(values: pd.Series, time: int) -> int:
+    """Number of the last row at or before `time`, or the first where all are later."""
+    return max(int(values.index.searchsorted(time, side="right")) - 1, 0)
 
 
 def _missed_bands(report: SessionReport) -> list[Figure]:

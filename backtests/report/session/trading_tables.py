@@ -76,14 +76,27 @@ def fills(report: SessionReport) -> Table:
         ("fee", True),
         ("executions", True),
     )
-    return Table(headings, [_fill_cells(fill) for fill in rows.newest_first(report.filled)])
+    bars = _decided_bars(report)
+    return Table(
+        headings,
+        [_fill_cells(fill, on_bar=fill.time in bars) for fill in rows.newest_first(report.filled)],
+    )
 
 
-def _fill_cells(fill: FilledOrder) -> list[Cell]:
+def _decided_bars(report: SessionReport) -> set[int]:
+    """Ends of the decided bars; an order of another time is of a sale of everything."""
+    return {row.time for row in report.journal.decisions}
+
+
+def _decided_cell(time: int, *, on_bar: bool) -> Cell:
+    return Cell(rows.moment(time) if on_bar else f"{rows.moment(time)} flatten")
+
+
+def _fill_cells(fill: FilledOrder, *, on_bar: bool) -> list[Cell]:
     is_buy = fill.size > 0
     return [
-        Cell(rows.moment(fill.time)),
-        number(fill.at - fill.time, "{:,.0f}"),
+        _decided_cell(fill.time, on_bar=on_bar),
+        number(fill.at - fill.time if on_bar else None, "{:,.0f}"),
         Cell(fill.coin),
         Cell("buy" if is_buy else "sell", None, "good" if is_buy else "bad"),
         number(abs(fill.size), "{:,.6g}"),
@@ -120,9 +133,10 @@ def fees(report: SessionReport) -> Table:
 
 def unfilled(report: SessionReport) -> Table:
     """Orders that were not filled, or not in full, the newest first."""
+    bars = _decided_bars(report)
     cells = [
         [
-            Cell(rows.moment(order.time)),
+            _decided_cell(order.time, on_bar=order.time in bars),
             Cell(order.order or NONE),
             Cell(STATE_LABELS[order.state]),
             Cell(order.why, None, "sentence"),

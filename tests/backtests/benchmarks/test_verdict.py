@@ -116,7 +116,7 @@ def test_the_sentence_has_the_figures() -> None:
 def test_without_events_to_measure_it_says_how_many_are_missing(closed: int) -> None:
     text = more_events(events_of([0.1], closed=closed), 0.0)
     assert f"At least {5 - closed} more" in text
-    assert "1 event: too few" in text
+    assert "With 1 closed event the number for 80 % power cannot be estimated." in text
 
 
 def test_events_needed_by_hand() -> None:

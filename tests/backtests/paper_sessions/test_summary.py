@@ -38,6 +38,7 @@ from tests.backtests.paper_journals import (
     changed,
     report_of,
     rows,
+    sold,
     without,
 )
 from tests.scenes import random_backtest
@@ -481,17 +482,8 @@ def _deviation(report: SessionReport) -> float:
 
 def test_a_sale_of_everything_counts_as_an_order_but_as_no_bar(journal: Changed) -> None:
     """A person's wish: uptime, comparison and parity are about bars."""
-    second, at = bar(5) + 7, bar(5) + 7.5
-    order = f"'sale', 99, 1, 'BTC', -1.0, NULL, {at}, NULL, 'filled', -1.0, 99.0, {at}, ''"
-    sale = (
-        f"CREATE TEMP TABLE sale AS SELECT * FROM decisions WHERE time = {bar(5)}",
-        f"UPDATE sale SET time = {second}, kind = 'flatten', sentence = 'Everything is sold.'",
-        "INSERT INTO decisions SELECT * FROM sale",
-        f"INSERT INTO intents VALUES (99, {second}, 'BTC', 0, -1.0, 100.0, 'done', 'filled')",
-        f"INSERT INTO orders VALUES ({order})",
-        f"INSERT INTO fills VALUES ('BTC', 'sale', 'sale', {at}, -1.0, 99.0, 0.1, '', 0.1)",
-    )
-    before, report = report_of(journal(name="before")), report_of(journal(*sale))
+    second = bar(5) + 7
+    before, report = report_of(journal(name="before")), report_of(journal(*sold(second, bar(5))))
     assert before.comparison is not None
     assert report.comparison is not None
     assert (report.uptime, report.sessions) == (before.uptime, before.sessions)
@@ -501,8 +493,8 @@ def test_a_sale_of_everything_counts_as_an_order_but_as_no_bar(journal: Changed)
         before.comparison.orders,
         before.comparison.tracking,
     )
-    (sold,) = [order for order in report.filled if order.time == second]
-    assert (sold.coin, sold.size, sold.price, sold.open) == ("BTC", -1.0, 99.0, None)
+    (sale,) = [order for order in report.filled if order.time == second]
+    assert (sale.coin, sale.size, sale.price, sale.open) == ("BTC", -1.0, 99.0, None)
     assert len(report.filled) == len(before.filled) + 1
 
 
@@ -849,6 +841,13 @@ def test_the_command_takes_a_journal_or_its_folder(journal: Changed, tmp_path: P
     found = json.loads(command(str(tmp_path), "--json", "--set", "prices.source=folder").stdout)
     assert (found["report"], found["word"]) == (str(page), "alike")
     assert page.is_file()
+
+
+def test_the_command_reports_a_sale_of_everything_and_the_bars_after_it(journal: Changed) -> None:
+    copy = str(journal(*sold(bar(5) + 7, bar(5))))
+    for words in ([], ["--json"]):
+        result = command(copy, "--set", "prices.source=folder", *words)
+        assert (result.exit_code, result.stderr) == (0, "")
 
 
 def test_a_folder_of_several_journals_asks_which(journal: Changed, tmp_path: Path) -> None:

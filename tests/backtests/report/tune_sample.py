@@ -157,7 +157,7 @@ def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
     near = {"n": 3, "median": None, "worst": None, "best": None, "share_of_best": None}
     results = dict.fromkeys(("sharpe", "cagr", "max_drawdown", "total_return"))
     stress = [
-        {"name": "as it is", "why": ""} | results,
+        {"name": "unchanged", "why": ""} | results,
         {"name": "gate on IWM", "why": "no prices of IWM"} | results,
     ]
     return (

@@ -429,11 +429,11 @@ def _left_out(keys: list[str], random: np.random.Generator) -> dict[str, Any]:
 def _robustness(keys: list[str], trials: pd.DataFrame, best: Any) -> dict[str, Any]:
     shares = dict(zip(VALUES, (0.41, 0.12, 0.17, 0.02, 0.01, 0.22, 0.05), strict=True))
     stress = (
-        ("as it is", 1.0),
+        ("unchanged", 1.0),
         ("fee doubled", 0.93),
         ("slippage tripled", 0.9),
         ("gate one bar late", 0.84),
-        ("without credit", 1.02),
+        ("without the credit confirmation", 1.02),
     )
     wanted = [
         ("gate.base_sessions", "gate.trend_sessions"),

@@ -181,7 +181,7 @@ def test_simulated_prices_are_no_live_ones(offline: None) -> None:
 def test_what_does_not_exist_cannot_be_halted(command: str) -> None:
     code, said = called(command)
     assert code == 2
-    assert "dry-run-binance.sqlite" in said
+    assert "state: there is no such journal in this folder or below it" in said
 
 
 @pytest.mark.parametrize("span", ["2020", "2020-01-01", ":", "2020-13-01:", "monday:tuesday"])

@@ -100,7 +100,7 @@ def test_several_journals_are_listed_and_a_configuration_names_one() -> None:
 def test_without_a_journal_it_says_which_is_missing() -> None:
     result = called()
     assert result.exit_code == registration.USAGE
-    assert "state/dry-run-binance.sqlite: there is no such journal" in result.stderr
+    assert "state: there is no such journal in this folder" in result.stderr
 
 
 def test_a_damaged_journal_and_one_of_a_newer_program_are_refused_and_left_alone() -> None:
@@ -224,8 +224,9 @@ def test_each_single_start_prints_one_line_and_the_status_follows(
         assert commands.run(w, *paper) == 0, commands.err
         (line,) = commands.out.splitlines()
         assert line.startswith("decided the bar of 2015-10-20 00:00 UTC: Gate confirmed since ")
-        assert "orders: buy " in line and " BTC: done, " in line
-        assert "; next decision at 2015-10-21 00:00 UTC; buys possible from 00:00 to 03:00 UTC, now"
+        assert "orders: buy " in line and " BTC: filled, " in line
+        hours = "possible from 00:00 to 03:00 UTC, next at 2015-10-21 00:00 UTC"
+        assert f"; next decision at 2015-10-21 00:00 UTC; buys {hours}; trading on" in line
 
         assert commands.run(w, *paper) == 0, commands.err
         (line,) = commands.out.splitlines()

@@ -22,7 +22,7 @@ from tests.brokers.children import Children, children, config
 from tests.brokers.journal.samples import Clock
 from tests.brokers.misfortunes import assert_sound, bought, intents
 from tests.brokers.test_faults_process import at, beside, eventually, killing, left_alone
-from tests.exchange.proxy import DROPPED
+from tests.exchange.proxy import DROPPED, Answer, Asked
 
 ALL = ["BTC", "ETH", "SOL"]
 JOURNAL = Path("state") / "dry-run-binance.sqlite"
@@ -68,9 +68,21 @@ def test_halt_and_resume_act_on_the_only_journal(journal: Path) -> None:
     assert result.stderr == ""
     assert states(journal) == ("off", "looks odd")
     assert not is_permitted(journal)
-    assert called("resume").exit_code == 0
+    resumed = called("resume")
+    assert resumed.exit_code == 0
+    assert "the drawdown guard starts a new peak" in resumed.stdout
     assert states(journal) == ("on", "resumed")
     assert is_permitted(journal)
+
+
+def test_a_second_halt_and_a_second_resume_say_so(journal: Path) -> None:
+    called("halt", "--reason", "drawdown guard")
+    again = called("halt")
+    assert again.exit_code == 0
+    assert "it was halted before: drawdown guard (since " in again.stdout
+    assert states(journal) == ("off", "drawdown guard")
+    called("resume")
+    assert called("resume").stdout == f"{journal}: trading was on already; nothing has changed\n"
 
 
 def test_a_halt_that_is_half_written_says_so(journal: Path) -> None:
@@ -78,7 +90,7 @@ def test_a_halt_that_is_half_written_says_so(journal: Path) -> None:
         backup.execute("BEGIN IMMEDIATE")
         result = called("halt")
     assert result.exit_code == 0
-    assert "this is in force, but only half of it was written" in result.stderr
+    assert "the halt is in force; its reason could not be recorded: " in result.stderr
     assert "another process keeps it locked" in result.stderr
     assert not is_permitted(journal)
 
@@ -143,8 +155,8 @@ def test_flatten_sells_by_itself_where_no_session_runs(
         assert [line.split(":")[0].split()[::2] for line in lines[:3]] == [
             ["sell", coin] for coin in ALL
         ]
-        assert all(": done, " in line for line in lines[:3])
-        assert lines[3].endswith("everything is sold and trading is off until `resume`")
+        assert all(line.endswith(" filled") for line in lines[:3])
+        assert "everything is sold and trading is off until `resume`" in lines[3]
         assert states(path) == ("off", "enough; everything was sold")
         with w.journal() as journal:
             assert [len(journal.intents(row.time)) for row in journal.decisions()] == [3]
@@ -163,7 +175,8 @@ def test_flatten_is_done_by_the_session_that_runs(
         eventually(lambda: [one.state for one in intents(w)] == ["done"] * 3)
         result = called("flatten", "--config", file, typed="testnet-binance\n")
         assert result.exit_code == 0, result.output
-        assert result.stdout.count(": done, ") == 3
+        assert result.stdout.count(" filled\n") == 3
+        assert ": done, " not in result.stdout
         assert bought(w) == ALL * 2
         assert states(journal_path(w.settings))[0] == "off"
         os.kill(child, signal.SIGTERM)
@@ -200,6 +213,41 @@ def test_flatten_that_cannot_reach_the_exchange_is_to_be_done_again(
         result = called("flatten", "--yes")
         assert result.exit_code == registration.RETRY_LATER, result.output
         assert states(journal_path(w.settings))[0] == "flatten"
+        pending, error = result.stderr.splitlines()[-2:]
+        assert pending.endswith(
+            "everything is still to be sold: start `flatten` or `paper` again; `halt` calls it off"
+        )
+        assert error.startswith("error: ") and "it is asked again at the next attempt" in error
+        assert "the session has ended" not in result.stderr  # the error is said once
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, registration.INTERRUPTED), (signal.SIGTERM, registration.RETRY_LATER)],
+)
+def test_a_signal_while_the_exchange_is_away_ends_it_and_leaves_it_asked_for(
+    number: int, code: int, whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    with beside(whole_folder, cache, tmp_path, {"exchange.mode": "dry-run"}) as w:
+        w.run()
+
+        signals = [number]
+
+        def away(asked: Asked, count: int) -> Answer:
+            if signals:
+                os.kill(os.getpid(), signals.pop())
+            return DROPPED
+
+        w.venue.before_request = away
+        result = called("flatten", "--yes")
+        assert result.exit_code == code, result.output
+        assert result.stderr.rstrip().endswith(
+            "everything is still to be sold: start `flatten` or `paper` again; `halt` calls it off"
+        )
+        assert states(journal_path(w.settings))[0] == "flatten"
+        with w.journal() as journal:
+            outcomes = {signal.SIGINT: "interrupted", signal.SIGTERM: "stopped"}
+            assert journal.sessions()[-1].outcome == outcomes[number]
 
 
 def test_ctrl_c_while_a_session_sells_leaves_it_asked_for(
@@ -212,7 +260,7 @@ def test_ctrl_c_while_a_session_sells_leaves_it_asked_for(
     with open_journal(journal, Clock()):
         result = called("flatten", "--yes")
     assert result.exit_code == registration.INTERRUPTED
-    assert "everything is still to be sold; `halt` calls it off" in result.stderr
+    assert "everything is still to be sold: start `flatten` or `paper` again" in result.stderr
     assert states(journal)[0] == "flatten"
 
 

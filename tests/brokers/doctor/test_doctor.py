@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 import main
 from brokers.clock import Clock
+from brokers.commands import doctor
 from brokers.doctor import exchange, installation, prices, records
 from brokers.doctor.checks import run_checks
 from brokers.doctor.drill import run_drill
@@ -175,10 +176,7 @@ def test_it_works_during_a_session_and_does_not_disturb_it(w: World) -> None:
         session.begin_session("testnet", "{}", "1")
         found = findings(w)
         assert not_ok(found) == []
-        assert (
-            found["session"].text
-            == f"the lock is held: process {os.getpid()}, since 2015-10-20 12:00 UTC"
-        )
+        assert found["session"].text == f"runs (process {os.getpid()}, since 2015-10-20 12:00 UTC)"
         session.put("still", "mine")
     assert findings(w)["session"].text.startswith("the last one, process")
 
@@ -293,6 +291,7 @@ def test_an_untrusted_certificate_is_named(w: World) -> None:
     found = findings(w)
     assert failed(found) == ["network"]
     assert f"no response from {LIVE} (SSLError" in found["network"].text
+    assert "one that opens TLS needs its certificate" in found["network"].remedy
     assert found["key"].state == "ok"
 
 
@@ -445,9 +444,20 @@ def test_a_halted_session(w: World) -> None:
     with w.journal() as journal:
         journal.set_trading("off", "the exchange looks odd")
     found = findings(w)
-    assert not_ok(found) == ["halted"]
-    assert found["halted"].text == "no orders are sent: the exchange looks odd"
-    assert "resume" in found["halted"].remedy
+    assert not_ok(found) == ["trading"]
+    assert found["trading"].text == "off, no orders are sent: the exchange looks odd"
+    assert "resume" in found["trading"].remedy
+
+
+def test_an_unfinished_sale_of_everything_is_not_to_be_resumed(w: World) -> None:
+    path = traded(w)
+    with open_journal(path, w.clock.now, locked=False) as journal:
+        assert records.check_trading(journal) == ("trading", "ok", "on", "")
+        journal.set_trading("flatten", "enough")
+        found = records.check_trading(journal)
+    assert found.text == "flatten, everything is still to be sold: enough"
+    assert "start `paper` or `flatten` again" in found.remedy
+    assert "resume" not in found.remedy
 
 
 def test_a_damaged_journal_is_reported_and_the_other_checks_run(w: World) -> None:
@@ -517,11 +527,31 @@ def test_incidents_of_the_last_day_are_a_warning(
 ) -> None:
     path = traded(w)
     with open_journal(path, w.clock.now, locked=False) as journal:
-        assert records.check_incidents(journal, w.clock.now())[1:3] == ("ok", "none")
+        (none,) = records.check_incidents(journal, w.clock.now())
+        assert none == ("incidents", "ok", "none", "")
         journal.record_incident("moved", severity, "somebody bought")
-        found = records.check_incidents(journal, w.clock.now() + hours * 3600.0)
+        (found,) = records.check_incidents(journal, w.clock.now() + hours * 3600.0)
     assert found.state == state
     assert found.text == f"{hours} h ago moved ({severity}, seen once that day): somebody bought"
+
+
+def test_each_of_the_newest_incidents_has_a_line_and_one_cause_only_one(w: World) -> None:
+    """A cause that lasts is stored once a day."""
+    path = traded(w)
+    with open_journal(path, w.clock.now, locked=False) as journal:
+        for kind in ("first", "second", "third", "fourth"):
+            journal.record_incident(kind, "warning", f"{kind}: {'word ' * 200}")
+        for _ in range(4):
+            w.clock.sleep(DAY)
+            journal.record_incident("stale", "info", "nothing new")
+        found = list(records.check_incidents(journal, w.clock.now() + 1.0))
+    assert [one.text.split()[3] for one in found] == [
+        "stale",
+        "fourth",
+        "third",
+    ]
+    assert len({one.name for one in found}) == 3
+    assert max(len(one.text) for one in found) < 220
 
 
 @contextmanager
@@ -860,6 +890,8 @@ def test_the_command_shows_every_check_in_a_line_and_drills(
     assert all(line.startswith(("ok      ", "warning ")) for line in lines)
     assert lines[-1].startswith("ok      drill: outcome")
     assert len(lines) > 20
+    start = len("ok      ") + doctor.NAME
+    assert {line[start] for line in lines} == {" "}  # no name shifts its text
     assert [order.side for order in w.venue.orders] == ["BUY", "SELL"]
     assert SECRET not in result.output
 

@@ -64,7 +64,7 @@ def ask(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 def test_a_halt_removes_the_permit_and_says_why_in_the_journal(path: Path) -> None:
-    assert halt_account(path, "looks odd", NOW) == ""
+    assert halt_account(path, "looks odd", NOW) == (Trading("off", "looks odd", NOW), "")
     assert not is_permitted(path)
     assert trading(path) == Trading("off", "looks odd", NOW)
     assert incidents(path) == [("halt", "halted: looks odd")]
@@ -74,6 +74,38 @@ def test_a_halt_removes_the_permit_and_says_why_in_the_journal(path: Path) -> No
     assert incidents(path)[0] == ("resume", "resumed")
     with open_journal(path, Clock(), locked=False) as journal:
         assert float(journal.get("resumed") or 0.0) == NOW + 1.0
+
+
+def test_a_second_halt_keeps_the_first_reason_and_time(path: Path) -> None:
+    with open_journal(path, Clock(), locked=False) as journal:
+        journal.set_trading("off", "drawdown guard")
+    first = trading(path)
+    assert halt_account(path, "by hand", NOW) == (first, "")
+    assert trading(path) == first
+    assert incidents(path) == []
+
+
+def test_a_halt_whose_reason_was_not_recorded_is_recorded_by_the_next(path: Path) -> None:
+    path.with_suffix(".permit").unlink()
+    assert trading(path).state == "off"
+    assert halt_account(path, "looks odd", NOW).recorded == Trading("off", "looks odd", NOW)
+    assert trading(path).reason == "looks odd"
+
+
+def test_a_halt_calls_a_sale_of_everything_off(path: Path) -> None:
+    with open_journal(path, Clock(), locked=False) as journal:
+        journal.set_trading("flatten", "enough")
+    assert halt_account(path, "stop", NOW).recorded == Trading("off", "stop", NOW)
+
+
+def test_resuming_an_account_that_is_on_changes_nothing(path: Path) -> None:
+    """The drawdown counts on from its peak."""
+    assert resume_account(path, NOW).state == "on"
+    with open_journal(path, Clock(), locked=False) as journal:
+        assert journal.get("resumed") is None
+    assert incidents(path) == []
+    halt_account(path, "looks odd", NOW)
+    assert resume_account(path, NOW) == Trading("off", "looks odd", NOW)
 
 
 def test_the_permit_is_where_the_file_is_whatever_it_is_called(path: Path, tmp_path: Path) -> None:
@@ -110,8 +142,8 @@ def test_a_full_disk_cannot_keep_a_halt_from_a_running_session(path: Path) -> No
         session.record_order(order("first", first.id))
         log = path.with_name("paper.sqlite-wal").stat().st_size
         with full_disk(log):
-            problem = halt_account(path, "now", NOW)
-        assert "paper.sqlite: the disk" in problem
+            recorded, problem = halt_account(path, "now", NOW)
+        assert "paper.sqlite: the disk" in problem and recorded is None
         assert session.trading()[:2] == (
             "off",
             "paper.permit is missing; `resume` makes it again",
@@ -139,7 +171,7 @@ def test_on_a_full_disk_nothing_else_can_be_asked_for(path: Path) -> None:
 def test_a_locked_journal_cannot_either(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as backup:
         backup.execute("BEGIN IMMEDIATE")
-        assert "another process keeps it locked" in halt_account(path, "now", NOW)
+        assert "another process keeps it locked" in halt_account(path, "now", NOW).problem
         assert trading(path).state == "off"
         for change in (lambda: stop_buying(path, "", NOW), lambda: resume_account(path, NOW)):
             with pytest.raises(JournalUnavailableError, match="another process keeps it locked"):
@@ -168,14 +200,14 @@ def test_nor_can_a_journal_that_cannot_be_used(
 ) -> None:
     harm(path)
     content = path.read_bytes()
-    assert text in halt_account(path, "now", NOW)
+    assert text in halt_account(path, "now", NOW).problem
     assert not is_permitted(path)
     assert path.read_bytes() == content
 
 
 def test_a_session_of_version_1_is_halted_and_resumed_without_a_migration(old: Path) -> None:
     before = ask(old, "SELECT * FROM sqlite_master")
-    assert halt_account(old, "looks odd", NOW) == ""
+    assert halt_account(old, "looks odd", NOW).problem == ""
     assert ask(old, "SELECT value FROM meta WHERE key = 'halted'") == [("looks odd",)]
     assert trading(old)[:2] == ("off", "looks odd")
     resume_account(old, NOW)
@@ -225,5 +257,5 @@ def test_a_halt_does_not_read_the_journal_through(
         raise AssertionError("a large journal takes seconds to check")
 
     monkeypatch.setattr(opening, "_version", checked)
-    assert halt_account(path, "now", NOW) == ""
+    assert halt_account(path, "now", NOW).problem == ""
     resume_account(path, NOW)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+import config.settings
 from brokers.journal.opening import open_journal
 from brokers.journal.selection import select_journal
-from config.settings import ConfigError
+from config.settings import ConfigError, load
 from tests.brokers.journal.samples import Clock
 
 
@@ -16,7 +17,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def place(name: str) -> Path:
-    path = Path("state") / f"{name}.sqlite"
+    path = Path("state") / f"{name}.sqlite"  # NAME may begin with a folder
     open_journal(path, Clock()).close()
     return path
 
@@ -63,6 +64,29 @@ def test_a_configuration_names_its_own_whatever_runs(monkeypatch: pytest.MonkeyP
         assert select_journal(None, None) == dry_run
 
 
+def test_shipped_configurations_keep_theirs_in_folders_below() -> None:
+    """`halt` beside a testnet's session that runs in one must not stop an old dry run."""
+    place("testnet/testnet-binance.drill")
+    testnet = place("testnet/testnet-binance")
+    assert select_journal(None, None) == testnet
+    dry_run = place("dry-run-binance")
+    with open_journal(testnet, Clock()):
+        assert select_journal(None, None) == testnet
+    with pytest.raises(ConfigError) as refused:
+        select_journal(None, None)
+    assert str(refused.value).splitlines()[1:] == [f"  {dry_run}", f"  {testnet}"]
+
+
+def test_every_shipped_configuration_keeps_its_journal_below_the_default_folder() -> None:
+    default = Path(load(None, None).journal.folder)
+    shipped = Path(config.settings.__file__).parent.glob("*.toml")
+    assert [
+        file.name
+        for file in shipped
+        if not Path(load([file], None).journal.folder).is_relative_to(default)
+    ] == []
+
+
 def test_another_folder_is_looked_into_too() -> None:
     elsewhere = Path("elsewhere") / "testnet-binance.sqlite"
     open_journal(elsewhere, Clock()).close()
@@ -70,8 +94,15 @@ def test_another_folder_is_looked_into_too() -> None:
     assert select_journal(None, ["journal.folder=elsewhere"]) == elsewhere
 
 
-@pytest.mark.parametrize("overrides", [None, ["exchange.mode=testnet"]])
-def test_a_journal_that_does_not_exist_is_named(overrides: list[str] | None) -> None:
-    name = "testnet" if overrides else "dry-run"
-    with pytest.raises(ConfigError, match=f"state/{name}-binance.sqlite: there is no such journal"):
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        (None, "state: there is no such journal in this folder or below it; "),
+        (["exchange.mode=testnet"], r"state/testnet-binance\.sqlite: there is no such journal; "),
+    ],
+)
+def test_what_does_not_exist_is_named(overrides: list[str] | None, text: str) -> None:
+    with pytest.raises(
+        ConfigError, match=f"{text}run this in the folder where the session was started"
+    ):
         select_journal(None, overrides)

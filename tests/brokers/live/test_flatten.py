@@ -93,9 +93,13 @@ def test_everything_is_sold_before_the_next_bar_and_nothing_is_ordered_after_it(
         ]
         assert held(w) == pytest.approx(dict.fromkeys(ALL, 0.0), abs=0.001)  # SOL's step
         assert trading(w)[:2] == ("off", "enough; everything was sold")
-        assert incident_texts(observer.incidents, "flatten") == [
-            "everything is sold and trading is off until `resume`"
-        ]
+        (text,) = incident_texts(observer.incidents, "flatten")
+        left = {coin: units for coin, units in held(w).items() if units > 1e-6}
+        rest = ", ".join(f"{units:.4g} {coin}" for coin, units in left.items())
+        assert list(left) == (["BTC", "ETH", "SOL"] if mode == "testnet" else [])
+        assert text == "everything is sold and trading is off until `resume`" + (
+            f"; left: {rest} (below the smallest order)" if rest else ""
+        )
         w.clock.sleep(DAY)
         w.run()
         assert len(intents(w)) == 6
@@ -312,6 +316,30 @@ def test_while_the_exchange_is_away_it_stays_asked_for_and_the_next_start_sells(
         assert_sound(w)
 
 
+def test_a_session_that_is_stopped_amid_the_sale_leaves_the_rest_to_the_next_start(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        w.clock.sleep(HOUR)
+        ask(w)
+
+        def stop(asked: Asked, number: int) -> None:
+            if asked.path.endswith("depth"):
+                w.clock.stop()
+
+        w.venue.before_request = stop
+        w.venue.books.set("BTCUSDT", [], [])
+        w.run()
+        assert trading(w).state == "flatten"
+        w.venue.before_request = None
+        w.venue.books.unset("BTCUSDT")
+        w.clock = SimulatedClock(w.clock.now())
+        w.run()
+        assert trading(w).state == "off"
+        assert_sound(w)
+
+
 def test_an_account_that_holds_nothing_is_only_turned_off(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
@@ -319,10 +347,28 @@ def test_an_account_that_holds_nothing_is_only_turned_off(
         with w.journal(locked=True):
             pass
         ask(w)
-        w.run()
+        observer = w.run()
         assert sales(w) == []
         assert bought(w) == []
-        assert trading(w).state == "off"
+        assert trading(w)[:2] == ("off", "enough; nothing was held")
+        assert incident_texts(observer.incidents, "flatten") == [
+            "nothing was held and trading is off until `resume`"
+        ]
+
+
+def test_what_a_killed_session_has_sold_counts_as_sold(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    with disturbed(whole_folder, cache, tmp_path, {"exchange.mode": "dry-run"}) as w:
+        w.run()
+        w.clock.sleep(HOUR)
+        ask(w)
+        w.run()
+        ask(w)  # as if it had been killed before trading was turned off
+        observer = w.run()
+        assert len(sales(w)) == 1
+        (text,) = incident_texts(observer.incidents, "flatten")
+        assert text.startswith("everything is sold and ")
 
 
 def test_a_session_that_only_sells_decides_on_no_bar(

@@ -67,6 +67,14 @@ def test_an_old_decision_may_only_reduce(
     assert [incident.kind for incident in incidents] == ["late"] * (expected == ["ETH"])
 
 
+def test_too_late_to_buy_is_said_in_hours_and_with_the_coins(journal: Journal) -> None:
+    """609 minutes are 10 hours and 9 minutes."""
+    guard = guards(journal, paper__max_decision_age=180.0)
+    late = NOW._replace(now=DUE + 609.0 * 60.0)
+    _, (incident,) = guard.check_requests([SELL, BUY, OrderRequest("ETH", 1.0)], late)
+    assert incident.text == "Too late to buy (10 h 9 min after its bar; limit 3 h): BTC, ETH"
+
+
 def test_a_spell_open_at_the_first_start_is_not_entered_with_join_next_and_the_one_after_it_is(
     journal: Journal,
 ) -> None:

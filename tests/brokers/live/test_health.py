@@ -9,7 +9,7 @@ from brokers.commands import paper
 from brokers.errors import RetryLaterError
 from brokers.live.health import EXIT_CODES, PASSING_ERRORS, judge
 from brokers.live.session_setup import SessionSetup, setup_of
-from brokers.live.status_document import StatusReport
+from brokers.live.status_document import OrderNow, StatusReport
 from brokers.prices.series import DataError
 from tests.brokers.live.status_samples import DAY, NEXT, SESSION, changed, decision, incident
 
@@ -103,7 +103,75 @@ def test_without_a_session_it_depends_on_how_the_last_one_ended_and_how_long_ago
     report = changed(at=at, session=ended(outcome))
     assert health(report) == expected
     if outcome and "Error" in outcome and at < NEXT:
-        assert outcome in judge(report, setup())[1][0]
+        name, _, text = outcome.partition(": ")
+        reason = judge(report, setup())[1][0]
+        assert reason.endswith(f": {text}")
+        assert (name in reason) is (name == "ZeroDivisionError")  # a bug's class says something
+
+
+@pytest.mark.parametrize("at", [NEXT + DAY + 1, NEXT + 2 * DAY])
+def test_a_missed_bar_is_given_as_a_reason_once(at: float) -> None:
+    found, reasons = judge(changed(at=at, session=ended("stopped")), setup())
+    assert found == "needs a person"
+    (reason,) = reasons
+    assert reason.startswith("no session runs and the bar of ") and reason.endswith("start `paper`")
+
+
+def test_a_first_session_that_is_stopped_within_its_grace_has_missed_nothing_yet() -> None:
+    """It began 1 s after a bar's end; the newest bar it decides on had ended a day before."""
+    first = ended("interrupted", at=NEXT + 3.0).model_copy(update={"started": NEXT + 1.0})
+    for after, expected in (
+        (120.0, "well"),
+        (247.0, "recovering"),
+        (DAY + 2.0, "needs a person"),
+    ):
+        assert health(changed(at=NEXT + after, session=first, decision=None)) == expected
+
+
+def open_order(state: str) -> OrderNow:
+    return OrderNow(
+        decided_on=BAR,
+        coin="BTC",
+        size=1.0,
+        state=state,
+        why="",
+        client_id=None,
+        filled=0.0,
+        venue_text="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "expected", "reason"),
+    [
+        # It runs, and has decided at 6 s after the bar's end.
+        (session(), "well", ""),
+        (ended("interrupted"), "needs a person", "; start `paper`"),
+        (ended("done"), "needs a person", "; start `paper`"),
+        (ended(None), "recovering", ""),  # killed, and just now
+    ],
+)
+def test_orders_that_are_left_open_need_a_session(now: Any, expected: str, reason: str) -> None:
+    now = now.model_copy(update={"last_seen": BAR + 6.0})
+    left = tuple(open_order(state) for state in ("planned", "planned", "planned", "sent"))
+    report = changed(at=BAR + 60.0, session=now, open_orders=left)
+    found, reasons = judge(report, setup())
+    assert found == expected
+    text = f"orders left open: 3 not sent, 1 not settled{reason}"
+    assert reasons == (() if expected == "well" else (text,))
+    later = judge(report.model_copy(update={"at": BAR + 2.0 * HOUR}), setup())
+    if now.running:
+        assert later == ("recovering", (f"{text}; its session tries again",))
+    else:
+        assert later[0] == "needs a person"
+        assert "orders left open: 3 not sent, 1 not settled; start `paper`" in later[1]
+
+
+def test_what_was_not_sent_while_trading_is_off_is_not_left_open() -> None:
+    trading = changed().trading.model_copy(update={"state": "off", "reason": "by hand"})
+    left = (open_order("planned"),)
+    report = changed(session=ended("done"), trading=trading, open_orders=left)
+    assert judge(report, setup())[1] == ("trading is off: by hand; see `resume`",)
 
 
 def test_a_short_bar_is_not_missed_for_good_before_the_age_of_a_decision() -> None:
@@ -128,11 +196,32 @@ def test_errors_that_pass_are_those_that_units_start_again_after() -> None:
     assert kinds_of(RetryLaterError) | kinds_of(DataError) == set(PASSING_ERRORS)
 
 
-@pytest.mark.parametrize("state", ["off", "no-buys", "flatten"])
+@pytest.mark.parametrize("state", ["off", "no-buys"])
 def test_trading_that_is_not_on_needs_a_person(state: str) -> None:
     trading = changed().trading.model_copy(update={"state": state, "reason": "by hand"})
     found, reasons = judge(changed(trading=trading), setup())
     assert (found, reasons) == ("needs a person", (f"trading is {state}: by hand; see `resume`",))
+
+
+def test_a_reason_that_names_resume_names_it_once() -> None:
+    reason = "paper.permit is missing; `resume` makes it again"
+    trading = changed().trading.model_copy(update={"state": "off", "reason": reason})
+    assert judge(changed(trading=trading), setup())[1] == (f"trading is off: {reason}",)
+
+
+@pytest.mark.parametrize(
+    ("now", "way"),
+    [
+        (session(), "its session goes on with it"),
+        (ended("stopped"), "start `paper` or `flatten` again"),
+    ],
+)
+def test_everything_that_is_still_to_be_sold_is_not_to_be_resumed(now: Any, way: str) -> None:
+    trading = changed().trading.model_copy(update={"state": "flatten", "reason": "get out"})
+    assert judge(changed(session=now, trading=trading), setup()) == (
+        "needs a person",
+        (f"everything is still to be sold (get out): {way}; `halt` calls it off",),
+    )
 
 
 def test_a_coin_without_bars_is_named() -> None:

@@ -56,7 +56,7 @@ def test_hours_within_a_shorter_bar_are_named_by_its_length() -> None:
     hours = buying_hours(setup("4h", age=90.0), float(MIDNIGHT + 2 * HOUR))
     assert (hours.is_open, hours.opens) == (False, MIDNIGHT + 4 * HOUR + 5.0)
     assert hours.text == "for 90 minutes after each bar's end (every 240 minutes from 00:00 UTC)"
-    assert hours.sentence.endswith("not before 2030-01-01 04:00 UTC")
+    assert hours.when.endswith("not before 2030-01-01 04:00 UTC")
 
 
 def test_a_start_outside_the_hours_says_when_something_can_be_bought() -> None:

@@ -9,7 +9,7 @@ import pytest
 from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
-from brokers.journal.records import DecisionRow, Intent
+from brokers.journal.records import DecisionRow, EquityRow, Intent
 from brokers.live.observer import Channels, NotifyingObserver
 from brokers.live.status_document import StatusReport
 from brokers.live.undelivered import Undelivered, UndeliveredStore
@@ -43,6 +43,9 @@ class Heard:
         self.lines.append(text.format(*values))
 
     def opt(self, *, exception: bool) -> "Heard":
+        return self
+
+    def bind(self, **extra: object) -> "Heard":
         return self
 
     def send(self, event: str, title: str, text: str, *, first: bool = False) -> None:
@@ -223,6 +226,21 @@ def test_who_watches_from_outside_hears_of_start_decision_incident_and_end(
     ]
 
 
+def test_a_session_that_a_person_ends_says_what_it_leaves_open(
+    observer: NotifyingObserver, journal: Journal, heard: Heard
+) -> None:
+    journal.begin_session("dry-run", "{}", "")
+    equity = EquityRow(10 * DAY, 1000.0, 500.0, 1000.0, 1.0, 0.0)
+    planned = Intent(0, 10 * DAY, "BTC", 0, 1.0, 9.0, "planned", "")
+    journal.record_decision(row(10 * DAY), None, [], equity, [planned])
+    observer.on_stop("interrupted")
+    observer.on_stop("done")
+    assert heard.lines == [
+        "the session has ended: interrupted; open orders: 1; start `paper` to go on",
+        "the session has ended: done",
+    ]
+
+
 def test_a_session_that_was_killed_is_an_incident_of_the_next_start(
     observer: NotifyingObserver, journal: Journal, heard: Heard
 ) -> None:
@@ -284,9 +302,7 @@ def test_orders_are_reported_with_what_became_of_them(
             Intent(2, DAY, "ETH", 1, 1.0, 9.0, "refused", "no cash"),
         ]
     )
-    assert heard.sent == [
-        ("orders", "sell 2.5 BTC: done, 2.5 of 2.5 filled\nbuy 1 ETH: refused, no cash")
-    ]
+    assert heard.sent == [("orders", "sell 2.5 BTC: filled\nbuy 1 ETH: refused, no cash")]
 
 
 def test_a_decision_that_does_not_come_is_expected_by_grace_and_patience(

@@ -111,6 +111,25 @@ def test_orders_that_are_forgotten_with_time_are_no_reset(
         ]
 
 
+def test_nor_are_they_where_nothing_is_held(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        with w.journal(locked=True) as journal:
+            journal.set_trading("off", "nothing is bought again")
+        for coin in ("BTC", "ETH", "SOL"):
+            w.venue.person.withdraw(coin, str(w.venue.units(coin)))
+        w.clock.sleep(DAY)
+        w.run()
+        w.clock.sleep(8 * DAY)
+        w.venue.before_request = lambda asked, number: (
+            UNKNOWN if asked.method == "GET" and asked.path == "/api/v3/order" else None
+        )
+        w.venue.person.deposit("USDT", "3000")
+        assert incident_texts(w.run().incidents, "reset") == []
+
+
 def test_a_coin_may_be_added_within_a_bar(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
     with disturbed(whole_folder, cache, tmp_path, TWO) as w:
         w.run()

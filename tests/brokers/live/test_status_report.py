@@ -293,7 +293,7 @@ def test_the_gate_in_force_says_why_since_when_and_how_old(journal: Journal) -> 
     decide(journal, decision(gate_stale=1), gate=explained)
     gate = status(journal).gate
     assert gate is not None
-    assert (gate.state, gate.ceiling, gate.ceiling_in_force, gate.stale) == (
+    assert (gate.state, gate.ceiling, gate.row_ceiling, gate.stale) == (
         "confirmed",
         0.75,
         0.75,
@@ -326,7 +326,7 @@ def test_a_gate_that_is_too_old_allows_nothing(journal: Journal) -> None:
         decide(journal, decision(MIDNIGHT + stale * DAY, gate_stale=stale))
         report = status(journal, MIDNIGHT + stale * DAY + HOUR)
         assert report.gate is not None
-        assert (report.gate.ceiling, report.gate.ceiling_in_force) == (0.75, ceiling)
+        assert (report.gate.ceiling, report.gate.row_ceiling) == (ceiling, 0.75)
     assert "nothing may be held" in report.reasons[0]
 
 
@@ -482,12 +482,12 @@ def test_the_result_of_a_single_start_is_always_one_line(journal: Journal, clock
     (intent,) = decide(journal, decision(), (buy("BTC", 0.02),))
     journal.set_intent(intent.id, "done", "filled")
     ending = (
-        "orders: buy 0.02 BTC: done, filled; next decision at 2030-01-02 00:00 UTC; "
+        "orders: buy 0.02 BTC: filled; next decision at 2030-01-02 00:00 UTC; "
         "buys possible from 00:00 to 03:00 UTC, {}; trading on"
     )
-    now = "now until 2030-01-01 03:00 UTC"
+    coming = "next at 2030-01-02 00:00 UTC"
     assert result_line(status(journal)) == (
-        f"decided the bar of 2030-01-01 00:00 UTC: Gate confirmed; {ending.format(now)}"
+        f"decided the bar of 2030-01-01 00:00 UTC: Gate confirmed; {ending.format(coming)}"
     )
     clock.time = MIDNIGHT + 8.0 * HOUR
     journal.begin_session("testnet", load(None, []).model_dump_json(), "")
@@ -495,3 +495,126 @@ def test_the_result_of_a_single_start_is_always_one_line(journal: Journal, clock
     assert result_line(status(journal, clock.time)) == (
         f"already decided the bar of 2030-01-01 00:00 UTC; {ending.format(later)}"
     )
+
+
+@pytest.mark.parametrize("outcome", ["stopped", "interrupted"])
+def test_a_single_start_that_is_stopped_says_which_bar_it_has_not_decided(
+    outcome: str, journal: Journal, clock: Clock
+) -> None:
+    decide(journal, decision())
+    decide(journal, sale())
+    clock.time = MIDNIGHT + DAY + 60.0
+    journal.begin_session("testnet", load(None, []).model_dump_json(), "")
+    journal.end_session(outcome)
+    line = result_line(status(journal, clock.time + 10.0))
+    assert line.startswith(f"the bar of 2030-01-02 00:00 UTC was not decided: {outcome}; next ")
+    journal.end_session("done")
+    line = result_line(status(journal, clock.time + 10.0))
+    assert line.startswith("sold everything at 2030-01-01 00:01 UTC; orders: none; next ")
+
+
+def sale(**changes: object) -> DecisionRow:
+    """A decision to sell everything, a minute and 40 seconds after the bar."""
+    targets = (0.0, 0.0, 0.0)
+    return decision(
+        MIDNIGHT + 100, kind="flatten", state=2, ceiling=0.0, targets=targets, **changes
+    )
+
+
+def test_buying_hours_are_those_in_which_something_can_be_bought(journal: Journal) -> None:
+    """The newest bar is undecided, then decided with an open buy, then settled, then halted."""
+    hours = "possible from 00:00 to 03:00 UTC"
+    decide(journal, decision(MIDNIGHT - DAY))
+    assert text(status(journal), "buys") == f"{hours}, now until 2030-01-01 03:00 UTC"
+    (intent,) = decide(journal, decision(), (buy("BTC", 0.02),))
+    assert text(status(journal), "buys") == f"{hours}, now until 2030-01-01 03:00 UTC"
+    journal.set_intent(intent.id, "done", "filled")
+    assert text(status(journal), "buys") == f"{hours}, next at 2030-01-02 00:00 UTC"
+    decide(journal, sale())
+    assert text(status(journal), "buys") == f"{hours}, next at 2030-01-02 00:00 UTC"
+    meanings = {
+        "no-buys": "nothing is bought",
+        "flatten": "everything is to be sold",
+        "off": "nothing is ordered",
+    }
+    for state, meaning in meanings.items():
+        journal.set_trading(state, "by hand")
+        assert text(status(journal), "trading").endswith(f", {meaning}: by hand")
+        assert text(status(journal), "buys") == f"{hours}, but not while trading is {state}"
+
+
+def test_a_bar_that_is_not_decided_yet_comes_before_the_next(
+    journal: Journal, clock: Clock
+) -> None:
+    """Grace is 5 s. A sale of everything after the bar's end does not decide it."""
+    decide(journal, decision(MIDNIGHT - DAY))
+    overdue = "the bar of 2030-01-01 00:00 UTC is overdue and tried again"
+    assert text(status(journal, MIDNIGHT + 4.0), "next decision").endswith(", in 0 min 01 s")
+    assert text(status(journal, MIDNIGHT + 240.0), "next decision") == overdue
+    decide(journal, sale())
+    assert text(status(journal, MIDNIGHT + 240.0), "next decision") == overdue
+    decide(journal, decision())
+    assert text(status(journal), "next decision") == "2030-01-02 00:00 UTC, in 23 h 00 min"
+
+
+def test_a_first_session_is_not_behind_within_its_grace(journal: Journal) -> None:
+    """It began 6 s after the bar's end."""
+    assert "overdue" not in text(status(journal, MIDNIGHT + 10.0), "next decision")
+    assert "overdue" in text(status(journal, MIDNIGHT + 20.0), "next decision")
+
+
+def test_after_a_sale_of_everything_the_gate_is_still_that_of_the_bar(journal: Journal) -> None:
+    decide(journal, decision())
+    decide(journal, sale())
+    gate = status(journal).gate
+    assert gate is not None
+    assert (gate.state, gate.ceiling) == ("confirmed", 0.75)
+
+
+@pytest.mark.parametrize("kind", ["halt", "halted", "flatten", "drawdown"])
+def test_resume_closes_the_incidents_of_what_it_ends(
+    kind: str, journal: Journal, clock: Clock
+) -> None:
+    decide(journal, decision())
+    journal.set_trading("off", "by hand")
+    journal.record_incident(kind, "critical", "trading is off until `resume`")
+    journal.record_incident("exchange", "warning", "no answer")
+    assert "until `resume`" in text(status(journal), "incident")
+    clock.time += 60.0
+    journal.set_trading("on", "resumed")
+    report = status(journal)
+    assert text(report, "incident") == "exchange: no answer"
+    assert report.health == "well"
+
+
+def test_what_the_decision_says_is_not_an_incident_too(journal: Journal) -> None:
+    note = "Too late to buy (10 h 9 min after its bar; limit 3 h): BTC"
+    decide(journal, decision(note=note))
+    journal.record_incident("late", "warning", note)
+    assert text(status(journal), "decision") == f"Gate confirmed. {note}"
+    assert text(status(journal), "incident") == ""
+
+
+def test_how_an_error_has_ended_a_session_is_said_once_and_without_its_class(
+    tmp_path: Path, clock: Clock
+) -> None:
+    path = tmp_path / "j.sqlite"
+    with open_journal(path, clock) as opened:
+        opened.begin_session("dry-run", load(None, []).model_dump_json(), "")
+        opened.end_session("CallAPersonError: binance: permissions: HTTP 401")
+    with read_journal_file(path) as reader:
+        report = status_report(reader, STATES, clock.time + 10.0)
+    assert text(report, "session").endswith("the last one ended at 2030-01-01 00:00 UTC (error)")
+    assert report.reasons == (
+        "the last session ended at 2030-01-01 00:00 UTC: binance: permissions: HTTP 401",
+    )
+
+
+def test_coins_that_are_neither_held_nor_aimed_at_are_not_listed(journal: Journal) -> None:
+    decide(journal, decision(targets=(0.5, 0.0, 0.0)))
+    assert text(status(journal), "holdings") == "BTC 4,000.00 (target 5,000.00)"
+    decide(
+        journal,
+        decision(MIDNIGHT + DAY, current=(0.0, 0.0, 0.0), targets=(0.0, 0.0, 0.0), cash=1e4),
+    )
+    assert text(status(journal), "holdings") == "none"

@@ -19,6 +19,7 @@ from tests.brokers.misfortunes import (
     incident_texts,
     posts,
 )
+from tests.brokers.test_settings_changes import coins
 from tests.brokers.worlds import DAY, World
 
 LEAVE, ADOPT = {"exchange.found": "leave"}, {"exchange.found": "adopt"}
@@ -209,3 +210,25 @@ def test_the_copy_that_the_program_has_made_is_named(
         w.clock.sleep(DAY)
         with pytest.raises(SafetyError, match=rf"{copy.name} is a copy of it"):
             w.run()
+
+
+def test_nor_is_a_coin_that_is_named_later(whole_folder: Path, cache: Path, tmp_path: Path) -> None:
+    eth = coins(("ETH", "ETH", "ETH/USDT", 0.4))
+    btc = coins(("BTC", "BTC", "BTC/USDT", 0.5))
+    both = coins(("BTC", "BTC", "BTC/USDT", 0.5), ("ETH", "ETH", "ETH/USDT", 0.4))
+    with disturbed(whole_folder, cache, tmp_path, eth) as w:
+        w.run()
+        held = w.owned()["ETH"]
+        lose_journal(w)
+        change(w, whole_folder, cache, btc)
+        w.clock.sleep(DAY)
+        w.run()
+        change(w, whole_folder, cache, both)
+        w.clock.sleep(DAY)
+        for _ in range(2):
+            with pytest.raises(SafetyError, match=rf"ETH is named since, and .*{held:g} ETH"):
+                w.run()
+        assert w.owned()["ETH"] == held
+        change(w, whole_folder, cache, both | LEAVE)
+        (text,) = incident_texts(w.run().incidents, "found")
+        assert "counts as somebody else's" in text

@@ -60,6 +60,14 @@ def test_what_is_held_on_paper_must_be_named_too(journal: Journal) -> None:
         refuse_orphaned_coins(journal, naming("BTC"))
 
 
+def test_two_coins_are_spoken_of_as_two(journal: Journal) -> None:
+    journal.put(CASH, "1000.0")
+    rows = [FillRow(coin, "1", "a", 10.0, 3.0, 20.0, 0.06, "", 0.06) for coin in ("SOL", "ETH")]
+    journal.add_fills(rows)
+    with pytest.raises(SafetyError, match=r"Add them again, .* until they are sold"):
+        refuse_orphaned_coins(journal, naming("BTC"))
+
+
 def test_what_a_person_says_is_gone_need_not_be_named(journal: Journal) -> None:
     bought_and_sold(journal, 4.0, 1.0)
     refuse_orphaned_coins(journal, naming("BTC", gone=["SOL"]))

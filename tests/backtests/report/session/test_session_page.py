@@ -17,7 +17,7 @@ from backtests.report.cells import LOWEST
 from backtests.report.session import figures as session_figures
 from backtests.report.session import page as session_page
 from backtests.report.session import rows, trading_tables
-from tests.backtests.paper_journals import BARS, SESSION, bar, changed, report_of, without
+from tests.backtests.paper_journals import BARS, SESSION, bar, changed, report_of, sold, without
 from tests.backtests.report.run.test_page import EVIL, Parsed
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened, cells, number
 
@@ -48,11 +48,13 @@ TROUBLE = (
     "UPDATE sessions SET ended = NULL, outcome = NULL",
     halt("the fee bill"),
 )
+SOLD = bar(5) + 125  # when a person had everything sold
 NOWHERE = "prices.folder=/nowhere"
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "alike": ((), ()),
     "troubled": (TROUBLE, ()),
     "not compared": (TROUBLE, (NOWHERE,)),
+    "sold out": (tuple(sold(SOLD, bar(5))), ()),
     "one bar": ((f"DELETE FROM decisions WHERE time > {bar(0)}",), ()),
     "without orders": (("DELETE FROM fills", "DELETE FROM intents"), (NOWHERE,)),
     "nothing decided": (("DELETE FROM decisions", "DELETE FROM intents", "DELETE FROM fills"), ()),
@@ -207,6 +209,21 @@ def test_the_page_stands_beside_its_journal_and_is_the_same_twice(
     before = first.read_bytes()
     assert session_page.write(found).read_bytes() == before
     assert [path.name for path in first.parent.iterdir() if path.suffix == ".partial"] == []
+
+
+def test_a_sale_of_everything_is_marked_where_the_account_stood(
+    report: Callable[[str], SessionReport],
+) -> None:
+    found = report("sold out")
+    traces = {one["name"]: one for one in session_figures.equity(found)["data"]}
+    line = traces["paper session"]
+    stood = dict(zip(line["x"], line["y"], strict=True))["2015-08-21 00:00"]
+    marks = traces["sold"]
+    assert dict(zip(marks["x"], marks["y"], strict=True))["2015-08-21 00:02"] == stood
+    table = trading_tables.fills(found).rows
+    (sale,) = [row for row in table if "flatten" in row[0].text]
+    assert [cell.text for cell in sale[:3]] == ["2015-08-21 00:02 flatten", "-", "BTC"]
+    assert "-" not in [row[1].text for row in table if row is not sale]
 
 
 def test_long_tables_and_lines_are_cut_with_a_word(

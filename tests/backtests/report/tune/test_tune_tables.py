@@ -124,11 +124,11 @@ def test_stress_is_compared_with_the_set_as_it_is(usual: RecordedSearch) -> None
     own = usual.result.best.in_sample.sharpe
     rows = tune_tables.stress(usual.result).rows
     assert [row[0].text for row in rows] == [
-        "as it is",
+        "unchanged",
         "fee doubled",
         "slippage tripled",
         "gate one bar late",
-        "without credit",
+        "without the credit confirmation",
     ]
     assert [row[-1].sort for row in rows[1:]] == pytest.approx(
         [own * less for less in (-0.07, -0.1, -0.16, 0.02)]

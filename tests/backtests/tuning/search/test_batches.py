@@ -310,13 +310,13 @@ def test_a_batch_that_was_finished_just_before_it_was_claimed_is_read(
     finished = {file.name: file.read_bytes() for file in folder.iterdir()}
     for name in finished:
         (folder / name).unlink()
-    claimed = module._claimed
+    claimed = module._claim_batch
 
     def late(file: Path) -> Any:
         file.write_bytes(finished[file.name])
         return claimed(file)
 
-    monkeypatch.setattr(module, "_claimed", late)
+    monkeypatch.setattr(module, "_claim_batch", late)
     evaluator.run = 0
     assert_equal(run(evaluator, codes, tmp_path), once)
     assert evaluator.run == 0

@@ -390,7 +390,7 @@ def test_the_stresses_of_the_defaults() -> None:
         "slippage times five": {"costs.slippage": 5 * 0.0005},
         "gate one bar late": {},
         **{
-            f"without {name}": {f"confirmations.{name}.enabled": False}
+            f"without the {name} confirmation": {f"confirmations.{name}.enabled": False}
             for name in ("volume", "breadth", "leadership", "credit")
         },
         "gate on IWM": stressed(load())["gate on IWM"],
@@ -417,7 +417,7 @@ def test_a_confirmation_is_dropped_and_as_many_asked_for_as_there_are() -> None:
     missed.
     """
     all_four = with_changes(load(), {"gate.min_confirmations": 4}, "test")
-    assert stressed(all_four)["without volume"] == {
+    assert stressed(all_four)["without the volume confirmation"] == {
         "confirmations.volume.enabled": False,
         "gate.min_confirmations": 3,
     }

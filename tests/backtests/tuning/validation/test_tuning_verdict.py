@@ -251,7 +251,7 @@ def test_numbers_differ_from_their_limits() -> None:
     assert "20.04%" in judge_with(pbo=0.2004).why[1]
     assert "(at least 95% is needed)" in judge_with(deflated_sharpe=0.949).why[1]
     half = LIMITS.model_copy(update={"max_pbo": 0.125})
-    assert "at most 12.5% is allowed" in judge(GOOD, half).why[1]
+    assert "the limit is 12.5%" in judge(GOOD, half).why[1]
 
 
 def test_it_can_be_written_as_json() -> None:
