@@ -45,7 +45,7 @@ def sets(project: Path, request: pytest.FixtureRequest) -> list[str]:
 
 
 @pytest.fixture
-def shown(project: Path) -> Callable[..., str]:
+def output_of(project: Path) -> Callable[..., str]:
     """Runs a command; everything it has printed and written, so far, as text."""
     printed: list[str] = []
 
@@ -69,13 +69,15 @@ def assert_nowhere(text: str, project: Path) -> None:
         assert position < 0, text[max(position - 200, 0) : position + 200]
 
 
-def test_a_backtest_and_its_page(project: Path, sets: list[str], shown: Callable[..., str]) -> None:
-    shown("backtest", *sets)
-    text = shown("backtest", *sets, "--json", "--output", str(project / "runs/named"))
+def test_a_backtest_and_its_page(
+    project: Path, sets: list[str], output_of: Callable[..., str]
+) -> None:
+    output_of("backtest", *sets)
+    text = output_of("backtest", *sets, "--json", "--output", str(project / "runs/named"))
     assert "<html" in text and "RUT.csv" in text
-    shown("report", str(project / "runs/named"))
-    shown("runs", "--json")
-    assert_nowhere(shown("runs", str(project / "runs/named")), project)
+    output_of("report", str(project / "runs/named"))
+    output_of("runs", "--json")
+    assert_nowhere(output_of("runs", str(project / "runs/named")), project)
     assert '"folder": "runs/named"' in text
 
 
@@ -87,46 +89,48 @@ def test_a_series_knows_its_file_without_its_place(project: Path, sets: list[str
     assert_nowhere("\n".join(origins), project)
 
 
-def test_a_search(project: Path, sets: list[str], shown: Callable[..., str]) -> None:
+def test_a_search(project: Path, sets: list[str], output_of: Callable[..., str]) -> None:
     space = 'tune.space={"gate.base_sessions"=[126,252]}'
     words = (*sets, "--set", "tune.searched_gates=5", "--set", space)
-    text = shown("tune", *words)
+    text = output_of("tune", *words)
     assert "<html" in text and "Best parameter set of the search" in text
     assert_nowhere(
-        shown("tune", *words, "--json", "--output", str(project / "runs/named")), project
+        output_of("tune", *words, "--json", "--output", str(project / "runs/named")), project
     )
 
 
-def test_evidence(project: Path, sets: list[str], shown: Callable[..., str]) -> None:
+def test_evidence(project: Path, sets: list[str], output_of: Callable[..., str]) -> None:
     quick = ("evidence.draws=200", "evidence.bases=[126, 252]", "evidence.confirms=[1]")
-    text = shown("evidence", *sets, *(word for pair in quick for word in ("--set", pair)))
+    text = output_of("evidence", *sets, *(word for pair in quick for word in ("--set", pair)))
     assert "<html" in text
     assert_nowhere(text, project)
 
 
-def test_a_replay_and_its_report(project: Path, sets: list[str], shown: Callable[..., str]) -> None:
+def test_a_replay_and_its_report(
+    project: Path, sets: list[str], output_of: Callable[..., str]
+) -> None:
     where = project / "runs/named"
     window = "2015-08-01:2015-09-15"
-    shown("paper", *sets, "--replay", window, "--output", str(where))
-    text = shown("report", str(where / "journal.sqlite"), "--json")
+    output_of("paper", *sets, "--replay", window, "--output", str(where))
+    text = output_of("report", str(where / "journal.sqlite"), "--json")
     assert "<html" in text
     assert_nowhere(text, project)
 
 
 def test_readings_checks_and_errors(
-    project: Path, sets: list[str], shown: Callable[..., str]
+    project: Path, sets: list[str], output_of: Callable[..., str]
 ) -> None:
-    shown("gate", *sets, "--json", "--as-of", "2016-01-04")
-    shown("check", "data", *sets)
-    shown("check", "data", *sets, "--json")
-    shown("gate", "--config", str(project / "missing.toml"), code=2)
-    shown("backtest", *sets, "--set", "gate.base_session=3", code=2)
+    output_of("gate", *sets, "--json", "--as-of", "2016-01-04")
+    output_of("check", "data", *sets)
+    output_of("check", "data", *sets, "--json")
+    output_of("gate", "--config", str(project / "missing.toml"), code=2)
+    output_of("backtest", *sets, "--set", "gate.base_session=3", code=2)
     (project / "mine.toml").write_text("[gate]\nbase_session = 3\n")
-    text = shown("gate", "--config", str(project / "mine.toml"), code=2)
+    text = output_of("gate", "--config", str(project / "mine.toml"), code=2)
     assert "mine.toml" in text
     file = next(project.parent.glob("**/prices/daily/RUT.csv"))
     edit(file, lambda rows: [*rows[:5], "2012-01-10,x,x,x,x,x,x", *rows[6:]])
-    text = shown("gate", *sets, code=3)
+    text = output_of("gate", *sets, code=3)
     assert "RUT.csv: row " in text
     assert_nowhere(text, project)
 

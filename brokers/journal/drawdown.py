@@ -35,7 +35,7 @@ class Drawdown(NamedTuple):
 def drawdown_since(connection: Connection, since: float) -> tuple[Drawdown, int]:
     """The drawdown up to the newest row, and how many rows had to be read for it."""
     begin = next(
-        (kept for kept in _kept(connection) if kept.since == since),
+        (kept for kept in _stored_drawdowns(connection) if kept.since == since),
         Drawdown(since, math.ceil(since) - 1 if math.isfinite(since) else NEVER, -math.inf, 0.0),
     )
     values = {"after": begin.until, "highest": begin.highest}
@@ -51,11 +51,11 @@ def drawdown_since(connection: Connection, since: float) -> tuple[Drawdown, int]
 
 def kept_with(connection: Connection, newest: Drawdown) -> str:
     """The value of `KEY` once `newest` is kept too."""
-    others = [kept for kept in _kept(connection) if kept.since != newest.since]
+    others = [kept for kept in _stored_drawdowns(connection) if kept.since != newest.since]
     return json.dumps([newest, *others][:KEPT])
 
 
-def _kept(connection: Connection) -> list[Drawdown]:
+def _stored_drawdowns(connection: Connection) -> list[Drawdown]:
     stored = connection.scalar(statements.VALUE, {"key": KEY})
     return [Drawdown(*values) for values in json.loads(stored or "[]")]
 

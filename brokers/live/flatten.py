@@ -143,7 +143,7 @@ class Flatten:
         """Report what was sold and what was not, and turn trading off."""
         trading = self._journal.trading()
         if left:
-            sold, incident = "a part was sold", _partial_ending(left, self._why_left())
+            sold, incident = "not everything could be sold", _partial_ending(left, self._why_left())
         elif self._has_sold():
             sold, incident = "everything was sold", _ending("everything is sold", self._rest)
         else:
@@ -151,7 +151,7 @@ class Flatten:
         if not self._journal.end_flatten(f"{trading.reason}; {sold}"):
             now = self._journal.trading().state
             text = f"{sold}; then it was called off, and trading is {now}"
-            incident = Incident("flatten", "warning", text)
+            incident = Incident(KIND, "warning", text)
         self._observer.on_incident(incident)
 
     def _has_sold(self) -> bool:

@@ -19,8 +19,8 @@ def ours(venue: BinanceVenue, journal: Journal) -> list[Order]:
 def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
     """Orders there are too many of.
 
-    A second one of an id, one that no intent asked for, or more filled than an intent asked for:
-    what one order was cut short by, a second one may ask for, and no more.
+    A second one of an id, one that no intent asked for, more filled than an intent asked for, or an
+    order of more than earlier ones had left: what one was cut short by, the next may ask for.
     """
     orders = ours(venue, journal)
     intents = {order.client_id: order.intent for order in journal.orders()}
@@ -40,7 +40,14 @@ def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
             for order in orders
             if intents.get(order.client_id) == intent.id and order.executed
         ]
-        total = float(sum(order.executed for order in filled))
+        total = 0.0
+        for order in filled:  # in the order in which they were sent
+            if float(order.size) > abs(intent.size) - total + SLIVER:
+                found.append(
+                    f"order {order.client_id} asked for {order.size:g} of intent {intent.id}, "
+                    f"of whose {abs(intent.size):g} {total:g} were filled before"
+                )
+            total += float(order.executed)
         if total > abs(intent.size) + SLIVER:
             found.append(
                 f"intent {intent.id} of {intent.size:g} {intent.symbol} "

@@ -251,7 +251,7 @@ def test_what_nobody_buys_is_reported_and_keeps_no_other_coin_up(
         left = held(w)
         assert left["BTC"] > 1.0
         assert (left["ETH"], left["SOL"]) == pytest.approx((0.0, 0.0), abs=0.001)
-        assert trading(w)[:2] == ("off", "enough; a part was sold")
+        assert trading(w)[:2] == ("off", "enough; not everything could be sold")
         (text,) = incident_texts(observer.incidents, "flatten")
         assert text.startswith(f"not everything could be sold: {left['BTC']:g} BTC (")
         assert 0 < len(sales(w)) < ROUNDS
