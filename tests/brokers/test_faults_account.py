@@ -83,15 +83,25 @@ def test_fault_31_a_reset_between_two_orders(
         )
 
 
-@pytest.mark.parametrize("moved", [0, 2000, -3000])
+@pytest.mark.parametrize(
+    ("coin", "moved", "deposits"),
+    [
+        ("USDT", 0, "theirs"),
+        ("USDT", 2000, "theirs"),
+        ("USDT", -3000, "theirs"),
+        ("USDT", 2000, "ours"),
+        ("BTC", 1, "theirs"),
+        ("BTC", 1, "ours"),
+    ],
+)
 def test_fault_31_a_reset_after_others_have_moved_money_is_neither_profit_nor_loss(
-    whole_folder: Path, cache: Path, tmp_path: Path, moved: int
+    whole_folder: Path, cache: Path, tmp_path: Path, *, coin: str, moved: int, deposits: str
 ) -> None:
-    with disturbed(whole_folder, cache, tmp_path) as w:
+    with disturbed(whole_folder, cache, tmp_path, {"exchange.deposits": deposits}) as w:
         w.run()
         if moved:
             move = w.venue.person.deposit if moved > 0 else w.venue.person.withdraw
-            move("USDT", str(abs(moved)))
+            move(coin, str(abs(moved)))
         w.clock.sleep(DAY)
         w.run()
         w.clock.sleep(DAY)
