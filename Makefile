@@ -5,6 +5,8 @@ RUN := $(VENV)/bin/python
 # Made when the packages to run are installed, and those to test with beside them.
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+# Where compiled modules are not kept, each test process compiles the program and rewrites all assertions again.
+export PYTHONDONTWRITEBYTECODE :=
 # A folder of price files; without it prices come from Yahoo, or where nothing can be reached from the embedded sample.
 PRICES ?=
 DATA ?= $(or $(RUSSELL_GATE_TEST_DATA),../shared/data)
@@ -75,6 +77,7 @@ proofs: coverage
 	$(RUN) -m tests.proofs.soak
 	$(RUN) -m tests.proofs.year
 	$(RUN) -m tests.proofs.year --data $(DATA)
+	$(RUN) -m tests.proofs.held_closes --data $(DATA)
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world null
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world twice
 	$(RUN) -m tests.proofs.evidence_calibration --data $(DATA)

@@ -30,8 +30,21 @@ MANY_VARIANTS = (
     "test_tpe",
     "test_tune_page",
 )
+# The folders of tests are in memory where it has room: on a disk, each write of a journal is waited
+# for.
+MEMORY = Path("/dev/shm")
+ROOM = 4e9  # bytes, many times what a run writes
 # A long file of independent tests: they are spread over all workers, which other files are not.
 SPREAD = "test_random_faults"
+
+
+def has_room(memory: Path, room: float) -> bool:
+    """Whether programs can be run from `memory`, and `room` bytes be written there."""
+    return (
+        os.access(memory, os.W_OK)
+        and shutil.disk_usage(memory).free > room
+        and not os.statvfs(memory).f_flag & os.ST_NOEXEC
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +57,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", THEIR_WARNING)
+    if has_room(MEMORY, ROOM):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -103,8 +118,7 @@ def own_client_of_yahoo() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder with the calendar in it, shared by the tests of one process."""
-    from brokers.prices.calendar import session_closes
-    from brokers.prices.load import LEAD
+    from brokers.prices.calendar import LEAD, session_closes
     from tests.price_folder import HISTORY_FROM
 
     folder = tmp_path_factory.mktemp("cache")

@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import MANY_VARIANTS, SPREAD
+from tests.conftest import MANY_VARIANTS, SPREAD, has_room
 from tests.readme import ROOT
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-n", "0", "--maxfail=1", "-m", "not proof")
@@ -43,3 +44,23 @@ def test_a_part_without_tests_is_refused() -> None:
     )
     assert done.returncode != 0
     assert 'no test file has "nosuch" in its path' in done.stderr
+
+
+def test_folders_of_tests_are_in_memory_only_where_it_has_room(tmp_path: Path) -> None:
+    assert has_room(tmp_path, room=1.0)
+    assert not has_room(tmp_path, room=1e30)
+    assert not has_room(tmp_path / "missing", room=1.0)
+
+
+def test_modules_are_compiled_once_for_all_processes_of_tests() -> None:
+    """Whatever the machine's own setting is."""
+    done = subprocess.run(
+        ["make", "-f", "Makefile", "-f", "-", "show"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        input="show:\n\t@printenv PYTHONDONTWRITEBYTECODE\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "\n"
