@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from brokers.clock import Clock
+from brokers.commands.account_settings import account_settings
 from brokers.commands.paper import build_session, record_end, stop_on_signals
 from brokers.errors import RETRY_LATER, STOPPED
 from brokers.journal.lock import holder
@@ -23,11 +24,11 @@ from brokers.live.session import PaperSession
 from brokers.live.strategy import D, LiveStrategy
 from brokers.orders.outcome import how_it_ended
 from config.secrets import load_secrets
-from config.settings import ConfigError, Settings, load, restore
+from config.settings import ConfigError, Settings
 
-LOOK = 1.0  # seconds between two looks at what a running session does
+LOOK_PERIOD = 1.0  # seconds between two looks at what a running session does
 PATIENCE = 300.0  # seconds until nobody waits for it here any more; it goes on
-NEWEST = 100  # incidents in which the end is looked for
+MOST_READ = 100  # incidents in which the end is looked for
 DONE = 0
 
 
@@ -66,7 +67,7 @@ def run_flatten(
     """
     path = select_journal(files, overrides)
     if not holder(path):
-        _settings(path, files, overrides)  # without which nothing could be sold
+        account_settings(path, files, overrides)  # without which nothing could be sold
     if not confirmed:
         _confirm(path.stem)
     before = _ask(path, reason)
@@ -102,10 +103,10 @@ def _wait_or_sell(
     ends = time.monotonic() + PATIENCE
     while _is_asked(path) and time.monotonic() < ends:
         if holder(path):
-            time.sleep(LOOK)
+            time.sleep(LOOK_PERIOD)
             continue
         try:
-            settings = _settings(path, files, overrides)
+            settings = account_settings(path, files, overrides)
             code = _sell(path, settings, strategy_of(settings))
         except InUseError:
             continue  # a session has just started: it sells
@@ -152,27 +153,6 @@ def _is_asked(path: Path) -> bool:
         return journal.trading().state == "flatten"
 
 
-def _settings(path: Path, files: list[Path] | None, overrides: list[str] | None) -> Settings:
-    """The configuration that is given, or that of the newest session.
-
-    Raises
-    ------
-    ConfigError
-        There is neither, or it is not one of this version.
-
-    """
-    if files:
-        return load(files, overrides)
-    with read_journal_file(path) as journal:
-        sessions = journal.sessions()
-    if not sessions:
-        raise ConfigError(
-            f"{path}: no session has ever traded it; name its configuration with --config"
-        )
-    name = f"the settings of session {sessions[-1].id} in {path}"
-    return restore(sessions[-1].settings, name, overrides)
-
-
 def _sell(path: Path, settings: Settings, strategy: LiveStrategy[D]) -> int:
     """Sell in this process, as the one session of the account."""
     secrets, clock = load_secrets(), ExchangeClock(Clock())
@@ -196,7 +176,7 @@ def _sell(path: Path, settings: Settings, strategy: LiveStrategy[D]) -> int:
 
 
 def _progress(journal: JournalReader) -> Progress:
-    endings = (row for row in journal.incidents(NEWEST) if row.kind == KIND)
+    endings = (row for row in journal.incidents(MOST_READ) if row.kind == KIND)
     sales = (row.time for row in journal.decisions(kind="flatten"))
     return Progress(frozenset(sales), frozenset(endings))
 

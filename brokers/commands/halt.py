@@ -15,7 +15,7 @@ def halt(
     files: list[Path] | None, overrides: list[str] | None, reason: str, *, reduce_only: bool
 ) -> None:
     """Stop a paper account's orders at once, or its buys, whether its session runs or not."""
-    path = select_journal(files, overrides)
+    path = select_journal(files, overrides, to_halt=not reduce_only)
     if reduce_only:
         _stop_buying(path, reason)
         return

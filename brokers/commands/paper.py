@@ -4,24 +4,20 @@ import gc
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from brokers.clock import Clock
+from brokers.commands.trading_account import trading_account
 from brokers.errors import RetryLaterError, SafetyError
-from brokers.exchange.client import Client, Keys
-from brokers.exchange.errors import CallAPersonError, ExchangeError
-from brokers.exchange.rate_limits import RateLimits
-from brokers.exchange.sandboxes import facts_of
-from brokers.exchange.types import Listing
+from brokers.exchange.errors import ExchangeError
 from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.opening import journal_path, open_journal
-from brokers.journal.records import Known
-from brokers.live.broker import TradingAccount
+from brokers.journal.records import Accepted, Known
 from brokers.live.data_provider import DataProvider
 from brokers.live.exchange_clock import ExchangeClock
 from brokers.live.gate_history import load_gate_rows
@@ -34,14 +30,9 @@ from brokers.live.strategy import D, LiveStrategy
 from brokers.live.systemd_notify import SystemdNotifier, WatchedClock
 from brokers.live.weekly import CompareWeek
 from brokers.local_paths import hide_paths
-from brokers.orders.market_rules import check_listed, known_markets
-from brokers.orders.paper import PaperAccount, Rules, Terms
-from brokers.orders.remainder import why_not_traded
-from brokers.orders.testnet import TestnetAccount
-from brokers.prices import public_exchange
 from brokers.prices.calendar import calendar_source
 from brokers.prices.live import LivePrices
-from brokers.prices.series import DataError
+from brokers.prices.series import AcceptedClose, DataError
 from brokers.redaction import redact
 from config.secrets import Secrets, load_secrets
 from config.settings import ConfigError, Settings, load
@@ -153,30 +144,13 @@ def build_session(
     clock: Clock,
     observer: SessionObserver,
 ) -> PaperSession[D]:
-    """A session of these settings: which account it trades is decided here, and nowhere else.
+    """A session of these settings.
 
     `clock` is the machine's, or one that follows the exchange's time from here on.
     """
     clock = clock if isinstance(clock, ExchangeClock) else ExchangeClock(clock)
     prices = LivePrices(settings, observer.on_progress)
-    public_exchange.RATE_LIMITS.restore(journal, "pauses of public prices")
-    public = _client(
-        settings.exchange.prices_id, None, settings, clock, public_exchange.RATE_LIMITS
-    )
-    account: TradingAccount
-    if settings.exchange.mode == "testnet":
-        client = _sandbox_client(settings, secrets, journal, clock)
-        account = TestnetAccount(
-            settings,
-            client,
-            live_price=public.price,
-            journal=journal,
-            clock=clock,
-            report=observer.on_incident,
-        )
-    else:
-        client = public
-        account = _paper_account(settings, public, journal, clock, observer)
+    account, client = trading_account(settings, secrets, journal, clock, observer)
     clock.follow(
         client,
         oldest_decision=settings.paper.max_decision_age,
@@ -193,6 +167,7 @@ def build_session(
             clock,
             gate_rows=load_gate_rows(journal, strategy.rules_digest),
             on_download=lambda now: journal.put_known(_known_calendar(prices, now, clock)),
+            accept=lambda close, session: journal.accept_close(_accepted(close, session)),
         ),
         account=account,
         journal=journal,
@@ -207,111 +182,10 @@ def _known_calendar(prices: LivePrices, now: pd.Timestamp, clock: Clock) -> Know
     return Known("calendar", until, calendar_source(), clock.now())
 
 
-def _sandbox_client(
-    settings: Settings, secrets: Secrets, journal: Journal, clock: ExchangeClock
-) -> Client:
-    facts_of(settings.exchange.id)  # refuses one without a sandbox before it asks for its keys
-    keys = secrets.keys()
-    if keys is None:
-        raise CallAPersonError(
-            f"{settings.exchange.id}: no API keys are set: set RUSSELL_GATE_API_KEY and "
-            'RUSSELL_GATE_API_SECRET (see .env.example), or exchange.mode = "dry-run"'
-        )
-    # By the machine's clock, which the next process has too before it has asked for the time.
-    rate_limits = RateLimits(clock.machine.now)
-    rate_limits.restore(journal, "pauses")
-    return _client(settings.exchange.id, Keys(*keys), settings, clock, rate_limits)
-
-
-def _paper_account(
-    settings: Settings,
-    public: Client,
-    journal: Journal,
-    clock: ExchangeClock,
-    observer: SessionObserver,
-) -> PaperAccount:
-    markets = {coin.name: coin.market for coin in settings.coins}
-    terms = paper_terms(settings)
-    account = PaperAccount(
-        journal,
-        terms,
-        markets,
-        rules=lambda: _rules(markets, public, journal, clock, observer.on_incident),
-        books=lambda coin: public.book(markets[coin]),
-        now=clock.now,
-        report=observer.on_incident,
-        gone=settings.paper.gone,
-    )
-    if account.initial_cash != terms.cash:
-        text = (
-            f"the paper account began with {account.initial_cash:,.2f} and continues; the "
-            f"{terms.cash:,.2f} of the settings is not used. For a new account set journal.folder "
-            "to another"
-        )
-        observer.on_incident(Incident("account", "warning", text))
-    return account
-
-
-def paper_terms(settings: Settings) -> Terms:
-    """What a paper account begins with and how its orders fill."""
-    exchange = settings.exchange
-    return Terms(
-        cash=exchange.amount or settings.backtest.cash,
-        fee=settings.costs.fee,
-        tick_gap=settings.guards.tick_gap,
-        price_guard=exchange.price_guard,
-    )
-
-
-def _client(
-    exchange_id: str,
-    keys: Keys | None,
-    settings: Settings,
-    clock: ExchangeClock,
-    rate_limits: RateLimits,
-) -> Client:
-    """A client; it measures how far the machine's clock is off, so it reads that one."""
-    return Client(
-        exchange_id,
-        keys,
-        timeout=settings.exchange.timeout,
-        recv_window=settings.exchange.recv_window,
-        sleep=clock.sleep,
-        now=clock.machine.now,
-        rate_limits=rate_limits,
-    )
-
-
-def _rules(
-    markets: Mapping[str, str],
-    public: Client,
-    journal: Journal,
-    clock: Clock,
-    report: Callable[[Incident], None],
-) -> dict[str, Rules]:
-    """What the exchange requires of orders in each coin.
-
-    A coin that is no longer listed is kept and not traded; at the first start it is refused.
-    """
-    listings = public.listings(reload=True)
-    journal.put_known(known_markets(public.id, clock.now()))
-    check_listed(
-        markets.values(),
-        listings,
-        public.id,
-        has_begun=journal.last_decision() is not None,
-        report=report,
-        key="exchange.prices_id",
-    )
-    return {name: _rules_of(market, listings, public.id) for name, market in markets.items()}
-
-
-def _rules_of(market: str, listings: Mapping[str, Listing], where: str) -> Rules:
-    if market not in listings:
-        return Rules(0.0, 0.0, why_not_traded(market, where))
-    listing = listings[market]
-    why_closed = "" if listing.active else why_not_traded(market, where)
-    return Rules(listing.step, listing.min_notional, why_closed)
+def _accepted(close: AcceptedClose, session: pd.Timestamp) -> Accepted:
+    """The journal's row of a close that a second source has confirmed."""
+    instants = int(session.timestamp()), close.at.timestamp()
+    return Accepted(close.symbol, instants[0], close.close, close.by, instants[1])
 
 
 @contextmanager

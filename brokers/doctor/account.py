@@ -14,9 +14,9 @@ from brokers.orders.ledger import Ledger
 from brokers.orders.lost_journal import find_lost_holdings
 from config.settings import Settings
 
-SMALL = 0.02  # share of the account that should still be a possible order
-NAMED = 8  # coins that are named; of more only the number is shown
-LEAST = 1e-9  # units below which a balance is a rounding error
+ORDER_SHARE = 0.02  # share of the account that should still be a possible order
+MOST_NAMED = 8  # coins that are named; of more only the number is shown
+LEAST_UNITS = 1e-9  # units below which a balance is a rounding error
 
 
 def check_balances(
@@ -130,10 +130,9 @@ def check_order_sizes(
                 rule.min_notional, max(rule.min_size, rule.step) * price(coin.market)
             )
     orders = ", ".join(f"{name} {value:,.2f}" for name, value in smallest.items()) or "unknown"
-    text = (
-        f"smallest {orders} {settings.quote}; {SMALL:.0%} of the account is {SMALL * account:,.2f}"
-    )
-    if too_large := [name for name, value in smallest.items() if value > SMALL * account]:
+    least = ORDER_SHARE * account
+    text = f"smallest {orders} {settings.quote}; {ORDER_SHARE:.0%} of the account is {least:,.2f}"
+    if too_large := [name for name, value in smallest.items() if value > least]:
         remedy = "use a larger exchange.amount, or fewer coins: smaller changes are not traded"
         return Finding(
             "order sizes",
@@ -146,10 +145,12 @@ def check_order_sizes(
 
 def _listed(units: Mapping[str, float]) -> str:
     held = sorted(
-        (coin for coin, amount in units.items() if amount > LEAST),
+        (coin for coin, amount in units.items() if amount > LEAST_UNITS),
         key=lambda coin: (len(coin) > 4, coin),
     )
-    named = ", ".join(f"{units[coin]:,.8g} {coin}" for coin in held[:NAMED])
+    named = ", ".join(f"{units[coin]:,.8g} {coin}" for coin in held[:MOST_NAMED])
     return (
-        f"{named} and {len(held) - NAMED} more coins" if len(held) > NAMED else named or "nothing"
+        f"{named} and {len(held) - MOST_NAMED} more coins"
+        if len(held) > MOST_NAMED
+        else named or "nothing"
     )

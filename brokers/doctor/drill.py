@@ -32,8 +32,8 @@ from brokers.plurals import count
 from config.settings import Settings
 
 # Times the exchange's smallest order: the price may fall between buying and selling.
-ROOM = 1.05
-CASH = 1.5  # times what the lot costs: what the drill may spend
+LOT_ROOM = 1.05
+CASH_ROOM = 1.5  # times what the lot costs: what the drill may spend
 TRIES = 3  # at an order whose end is not known
 PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds between them; a longer pause is not waited for
 TOLERANCE = 1e-6  # of a step: what floats lose
@@ -144,7 +144,7 @@ class Drill:
             "testnet", self._settings.model_dump_json(), "drill"
         )
         lot, bid = self._lot()
-        account = self._account(CASH * lot * bid)
+        account = self._account(CASH_ROOM * lot * bid)
         self._settle_earlier(account)
         seconds = time.perf_counter() - began
         text = f"clock, key and account are ready, in {seconds:.2f} s"
@@ -166,7 +166,7 @@ class Drill:
                 "nothing was bought"
             )
         bid, step = book.bids[0][0], self._listing.step or 1e-8
-        least = max(self._listing.min_size, ROOM * self._listing.min_notional / bid)
+        least = max(self._listing.min_size, LOT_ROOM * self._listing.min_notional / bid)
         # One step more: where the fee is taken from the coin, a step less is left to sell.
         return (math.ceil(least / step) + 1) * step, bid
 

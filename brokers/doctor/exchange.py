@@ -27,13 +27,13 @@ from brokers.prices import fred, probe, yahoo
 from brokers.prices.live import daily
 from brokers.prices.public_exchange import address
 from brokers.prices.series import DataError, Request
-from brokers.prices.sources import required_series, source_of
+from brokers.prices.sources import required_series, sources_of
 from config.secrets import DOTENV, Secrets
 from config.settings import ConfigError, Settings
 
-AGREES = 0.5  # seconds two clocks may differ by without a warning
-LATER = "run doctor again in a minute; if it fails again, see the exchange's status page"
-UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"  # of OpenSSL
+CLOCK_TOLERANCE = 0.5  # seconds two clocks may differ by without a warning
+TRY_LATER = "run doctor again in a minute; if it fails again, see the exchange's status page"
+BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"  # of OpenSSL
 KEYS = "RUSSELL_GATE_API_KEY and RUSSELL_GATE_API_SECRET"
 
 
@@ -114,7 +114,7 @@ def run_check(name: str, check: Callable[[], Finding]) -> Finding:
     except CallAPersonError as error:
         return Finding(name, "wrong", str(error), "follow the message, then run doctor again")
     except (ExchangeError, SafetyError) as error:
-        return Finding(name, "wrong", str(error), LATER)
+        return Finding(name, "wrong", str(error), TRY_LATER)
 
 
 def check_network(settings: Settings) -> tuple[set[str], Finding]:
@@ -138,7 +138,7 @@ def check_network(settings: Settings) -> tuple[set[str], Finding]:
     }
     if failed:
         remedy = "check the network, a firewall, and the proxy that HTTPS_PROXY names"
-        if any(UNTRUSTED in why for why in failed.values()):
+        if any(BAD_CERTIFICATE in why for why in failed.values()):
             remedy = (
                 "check the clock and the proxy that HTTPS_PROXY names: one that opens TLS needs "
                 "its certificate in the file that REQUESTS_CA_BUNDLE names"
@@ -158,7 +158,8 @@ def service_urls(settings: Settings) -> dict[str, str]:
 
     """
     exchange, coin = settings.exchange, settings.coins[0]
-    sources = {source_of(request, daily(settings)) for request in required_series(daily(settings))}
+    live = daily(settings)
+    sources = {name for request in required_series(live) for name in sources_of(request, live)}
     urls = {
         source: url
         for source, url in (("yahoo", yahoo.URL), ("fred", fred.URL))
@@ -248,7 +249,7 @@ def check_clock(market: Market, recv_window: int, clock: Clock) -> Finding:
     off, window = max(abs(offset) - doubt, 0.0), recv_window / 1000
     side = "behind" if offset > 0 else "ahead of"
     text = f"{abs(offset):.2f} s {side} {market.name} (± {doubt:.2f} s)"
-    if off < AGREES:
+    if off < CLOCK_TOLERANCE:
         return Finding("clock", "ok", text)
     remedy = "synchronise the computer's clock: timedatectl set-ntp true, or w32tm /resync"
     if off < window:
@@ -294,7 +295,7 @@ def check_key(settings: Settings, client: Client) -> tuple[Mapping[str, float] |
             "key", "wrong", str(error), f"make a new pair at {keys_at} and set {KEYS}"
         )
     except (ExchangeError, SafetyError) as error:
-        return None, Finding("key", "wrong", str(error), LATER)
+        return None, Finding("key", "wrong", str(error), TRY_LATER)
     if allowed.trade is False:
         return total, Finding(
             "key", "wrong", "accepted, but may not trade", f"make a pair that may at {keys_at}"

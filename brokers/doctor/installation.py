@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
-SHOWN = ("python", "ccxt", "backtrader", "pandas", "yfinance", "sqlalchemy")
+NAMED_PACKAGES = ("python", "ccxt", "backtrader", "pandas", "yfinance", "sqlalchemy")
 INSTALL = "run: make setup, or pip install --require-hashes -r requirements.lock"
 
 
@@ -63,7 +63,7 @@ def check_versions(pyproject: Path = PYPROJECT) -> Finding:
     ]
     if old:
         return Finding("versions", "wrong", "; ".join(old), INSTALL)
-    return Finding("versions", "ok", ", ".join(f"{name} {has[name]}" for name in SHOWN))
+    return Finding("versions", "ok", ", ".join(f"{name} {has[name]}" for name in NAMED_PACKAGES))
 
 
 def check_notifications(settings: "Settings", secrets: "Secrets") -> Finding:

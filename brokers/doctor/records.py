@@ -14,16 +14,15 @@ from brokers.live.changed_settings import NOT_APPLIED, describe_changes, refuse_
 from brokers.live.hours import buying_hours
 from brokers.live.session_setup import setup_of
 from brokers.plurals import times
-from brokers.prices.clean import bar_length
 from config.settings import ConfigError, Settings
 
 DAY = 86_400
 MEGABYTE = 1_000_000
 # Bytes free: a day of log and journal; a year of them.
-NEEDED, COMFORTABLE = 20 * MEGABYTE, 500 * MEGABYTE
-SHOWN = 3  # newest incidents, of different texts
-LOOKED_AT = 30  # incidents among which they are looked for: one is stored again each day
-LONGEST = 160  # characters of an incident; the log has all of it
+LEAST_SPACE, COMFORTABLE_SPACE = 20 * MEGABYTE, 500 * MEGABYTE
+MOST_SHOWN = 3  # newest incidents, of different texts
+MOST_READ = 30  # incidents among which they are looked for: one is stored again each day
+LONGEST_TEXT = 160  # characters of an incident; the log has all of it
 BY_HAND = ("interrupted", "stopped")  # outcomes of a session that a person ended
 START = "python main.py paper with the same --config: it settles orders left open"
 
@@ -61,14 +60,14 @@ def check_folder(name: str, folder: Path, key: str) -> Finding:
         return Finding(name, "wrong", f"{folder}: cannot be written ({error.strerror})", remedy)
     what = "can be written" if existing == folder else "can be made"
     text = f"{folder}: {what}, {free / MEGABYTE:,.0f} MB free"
-    if free < NEEDED:
+    if free < LEAST_SPACE:
         return Finding(
             name,
             "wrong",
             text,
             f"free some space, or set {key} to another disk: without it no order is sent",
         )
-    if free < COMFORTABLE:
+    if free < COMFORTABLE_SPACE:
         return Finding(name, "warning", text, "free some space before it is needed")
     return Finding(name, "ok", text)
 
@@ -90,7 +89,7 @@ def check_journal(
     yield check_session(last, held_by, now)
     if last is not None:
         yield check_settings(journal, last, settings)
-        yield check_decision(journal, last, held_by, settings, now)
+        yield check_decision(journal, last, held_by, now)
     yield check_trading(journal)
     yield from check_incidents(journal, now)
 
@@ -128,27 +127,32 @@ def check_settings(journal: Journal, last: SessionRecord, settings: Settings) ->
     return Finding("settings", "ok", text or "those of the last session")
 
 
-def check_decision(
-    journal: Journal, last: SessionRecord, held_by: str, settings: Settings, now: float
-) -> Finding:
-    """The newest decision, and whether a later one is due: after two bars and the grace period."""
+def check_decision(journal: Journal, last: SessionRecord, held_by: str, now: float) -> Finding:
+    """The newest decision, and whether a later one is lacking, as `status` says it."""
     row = journal.last_decision()
     text = (
         f"{span(now - row.time)} ago, on the bar of {utc_text(row.time)}: {row.sentence}"
         if row
         else "none yet"
     )
-    bars = 2 * bar_length(settings.exchange.timeframe).total_seconds()
-    # A session that has just begun has not missed earlier bars.
-    since = max(row.time if row else 0.0, last.started)
-    if now - since <= bars + settings.paper.grace + settings.paper.patience:
+    lateness = setup_of(last.settings).lateness(
+        now,
+        decided=row.time if row else None,
+        started=last.started,
+        outcome=last.outcome,
+        running=bool(held_by),
+    )
+    if lateness == "in time":
         return Finding("decision", "ok", text)
     if not held_by and last.outcome in BY_HAND:
         text = f"{text}; a person has ended the session since"
         return Finding("decision", "warning", text, START)
+    if held_by and lateness == "late":
+        text = f"{text}; a later one is due, the session tries again"
+        return Finding("decision", "warning", text, "none yet; its log says what it waits for")
     text = f"{text}; a later one is due, {'the session hangs' if held_by else 'no session runs'}"
     remedy = f"stop it and start again: {START}" if held_by else START
-    return Finding("decision", "wrong", text, remedy)
+    return Finding("decision", "wrong" if lateness == "missed" else "warning", text, remedy)
 
 
 def check_hours(settings: Settings, now: float) -> Finding:
@@ -178,12 +182,16 @@ def check_trading(journal: Journal) -> Finding:
 def check_incidents(journal: Journal, now: float) -> Iterator[Finding]:
     """The newest incidents; a warning for each of the last day that is more than information."""
     different: dict[tuple[str, str], IncidentRow] = {}
-    for row in journal.incidents(LOOKED_AT):
+    for row in journal.incidents(MOST_READ):
         different.setdefault((row.kind, row.text), row)
     if not different:
         yield Finding("incidents", "ok", "none")
-    for number, row in enumerate(list(different.values())[:SHOWN], 1):
-        text = row.text if len(row.text) <= LONGEST else f"{row.text[: LONGEST - 3].rstrip()}..."
+    for number, row in enumerate(list(different.values())[:MOST_SHOWN], 1):
+        text = (
+            row.text
+            if len(row.text) <= LONGEST_TEXT
+            else f"{row.text[: LONGEST_TEXT - 3].rstrip()}..."
+        )
         grave = row.severity != "info" and now - row.last < DAY
         yield Finding(
             "incidents" if number == 1 else f"incidents ({number})",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+from brokers.journal.file_header import has_log
 from brokers.journal.records import DamagedError, JournalError, JournalUnavailableError
 
 PATIENCE = 5.0  # seconds to wait for another process that writes
@@ -40,8 +41,8 @@ class Database:
     The one rule: a transaction ends before the method that began it. None is open while the network
     is waited for, so that `halt` and every reader are never locked out.
 
-    `mode` "ro" leaves the file and its write-ahead log as they are; `checked` False is for a
-    migration that rebuilds tables.
+    `mode` "ro" leaves the file, its write-ahead log and its folder as they are; `checked` False is
+    for a migration that rebuilds tables.
     """
 
     def __init__(
@@ -115,14 +116,20 @@ class Database:
 
         That is so in a folder or on a disk that takes no file. Without a log nobody writes: then
         the file alone is read, as one that does not change.
+
+        Without a log SQLite makes one, with its index, and only a connection that may write removes
+        both when it is closed. A log that a killed session has left stays: it is not written back.
         """
-        connection = _open(self._address)
+        log = self.path.with_name(f"{self.path.name}-wal")
+        is_empty = not log.exists() or not log.stat().st_size
+        tidy = is_empty and has_log(self.path)
+        connection = _open(f"{self.path.as_uri()}?mode=rw" if tidy else self._address)
         try:
+            connection.execute("PRAGMA query_only = ON")
             connection.execute("SELECT count(*) FROM sqlite_schema")
         except sqlite3.OperationalError:
             connection.close()
-            log = self.path.with_name(f"{self.path.name}-wal")
-            if log.exists() and log.stat().st_size:
+            if not is_empty:
                 raise
             return _open(f"{self._address}&immutable=1")
         except BaseException:

@@ -143,14 +143,23 @@ def gate_values(row: DecisionRow) -> dict[str, float]:
 
 
 def gate_row(
-    known_at: float, why: GateExplanation, lines: Mapping[str, float], rules_digest: str = ""
+    known_at: float,
+    why: GateExplanation,
+    lines: Mapping[str, float],
+    *,
+    rules_digest: str = "",
+    sources: Mapping[str, str],
 ) -> GateRow:
-    """The journal's row of the gate: `lines` as they were acted on, and what explains them."""
+    """The journal's row of the gate: `lines` as they were acted on, and what explains them.
+
+    `sources` says where each symbol's newest price came from.
+    """
     values: dict[str, object] = {name: getattr(why, name) for name in TABLE_COLUMNS}
     values |= {name: convert(lines[name]) for name, (_, convert) in GATE_COLUMNS.items()}
     values |= {
         "known_at": int(known_at),
         "rules_digest": rules_digest,
+        "sources": json.dumps(dict(sources)),
         "held": json.dumps(why.held.split(", ") if why.held else []),
     }
     return GateRow._make(

@@ -10,9 +10,9 @@ from brokers.journal import statements
 from brokers.journal.tables import equity
 
 KEY = "drawdowns"  # of the meta table: the newest few that are kept, as JSON
-KEPT_EVERY = 1000  # rows walked through, from which on the result is kept
-NEVER = 2**62  # epoch seconds
-KEPT = 4  # of different beginnings: a session asks for two
+STORE_AFTER = 1000  # rows walked through, from which on the result is kept
+NO_TIME = 2**62  # epoch seconds
+MOST_STORED = 4  # of different beginnings: a session asks for two
 
 
 class Drawdown(NamedTuple):
@@ -36,7 +36,7 @@ def drawdown_since(connection: Connection, since: float) -> tuple[Drawdown, int]
     """The drawdown up to the newest row, and how many rows had to be read for it."""
     begin = next(
         (kept for kept in _stored_drawdowns(connection) if kept.since == since),
-        Drawdown(since, math.ceil(since) - 1 if math.isfinite(since) else NEVER, -math.inf, 0.0),
+        Drawdown(since, math.ceil(since) - 1 if math.isfinite(since) else NO_TIME, -math.inf, 0.0),
     )
     values = {"after": begin.until, "highest": begin.highest}
     rows, until, highest, largest = connection.execute(_WALK, values).one()
@@ -52,7 +52,7 @@ def drawdown_since(connection: Connection, since: float) -> tuple[Drawdown, int]
 def kept_with(connection: Connection, newest: Drawdown) -> str:
     """The value of `KEY` once `newest` is kept too."""
     others = [kept for kept in _stored_drawdowns(connection) if kept.since != newest.since]
-    return json.dumps([newest, *others][:KEPT])
+    return json.dumps([newest, *others][:MOST_STORED])
 
 
 def _stored_drawdowns(connection: Connection) -> list[Drawdown]:

@@ -13,14 +13,12 @@ from sqlalchemy import Connection
 
 from brokers.journal import statements, tables
 from brokers.journal.database import Database, file_error
+from brokers.journal.file_header import stored_version, why_no_journal
 from brokers.journal.incident import Incident
 from brokers.journal.permit import grant_permit, permit_path, withdraw_permit
 from brokers.journal.reader import read_trading, stored_trading
 from brokers.journal.records import JournalError, JournalUnavailableError, Trading
 from brokers.journal.statements import incident_values, write_trading
-
-# Where version and kind of a journal are in the header of its file.
-VERSION_AT, KIND_AT = 60, 68
 
 
 class Halt(NamedTuple):
@@ -54,7 +52,7 @@ def halt_account(path: Path, reason: str, now: float) -> Halt:
     except JournalError as error:
         # A session of version 1 does not know the permit.
         problems, recorded = [*problems, error], None
-        if len(problems) > 1 or _stored_version(path) < tables.WITH_PERMIT:
+        if len(problems) > 1 or stored_version(path) < tables.WITH_PERMIT:
             raise _all_in_vain(problems) from error
     return Halt(recorded, "; ".join(str(problem) for problem in problems))
 
@@ -129,31 +127,16 @@ def resume_account(path: Path, now: float) -> Trading:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Connection, int]]:
     """A transaction that writes the journal at `path`, and its version."""
+    if why := why_no_journal(path):  # which opening it would make a database of, or change
+        raise JournalError(f"{path}: is not a journal: {why}")
     with closing(Database(path)) as database, database.writing() as connection:
-        kind, version = (
-            int(connection.exec_driver_sql(f"PRAGMA {name}").scalar() or 0)
-            for name in ("application_id", "user_version")
-        )
-        if kind != tables.APPLICATION_ID:
-            raise JournalError(f"{path}: it is not a journal but another database")
+        version = int(connection.exec_driver_sql("PRAGMA user_version").scalar() or 0)
         if version > tables.NEWEST:
             raise JournalError(
                 f"{path}: it is of version {version}, this program writes versions up to "
                 f"{tables.NEWEST}; update the program"
             )
         yield connection, version
-
-
-def _stored_version(path: Path) -> int:
-    """The version in the file's header, where the database itself cannot be asked; 0: unknown."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(KIND_AT + 4)
-    except OSError:
-        return 0
-    if int.from_bytes(header[KIND_AT:]) != tables.APPLICATION_ID:
-        return tables.NEWEST  # of nobody's program: no session can be reading it either
-    return int.from_bytes(header[VERSION_AT : VERSION_AT + 4])
 
 
 def _all_in_vain(problems: list[JournalError]) -> JournalError:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, update
 
 from brokers.clock import utc_text
 from brokers.journal import drawdown, statements, tables
+from brokers.journal.client_ids import new_account_id
 from brokers.journal.database import Database, file_error
 from brokers.journal.incident import Incident
 from brokers.journal.lock import SessionLock
@@ -84,6 +85,12 @@ class Journal(JournalReader):
             connection.execute(
                 statements.PUT, [{"key": key, "value": value} for key, value in values.items()]
             )
+
+    def renew_account_id(self, taken_over: str = "") -> None:
+        """Give an account that has not begun another id, marked by the one that it takes over."""
+        account_id = new_account_id(taken_over)
+        self.put(ACCOUNT_ID, account_id)
+        self.account_id = account_id
 
     def set_trading(self, state: TradingState, reason: str) -> None:
         """Change what may be ordered, from any process; `on` is stored under `RESUMED` too.
@@ -213,7 +220,7 @@ class Journal(JournalReader):
         with self._database.reading() as connection:
             newest, rows = drawdown.drawdown_since(connection, time)
             kept = drawdown.kept_with(connection, newest)
-        if rows > drawdown.KEPT_EVERY and self._lock is not None:
+        if rows > drawdown.STORE_AFTER and self._lock is not None:
             self.put(drawdown.KEY, kept)
         return newest.known
 

@@ -30,9 +30,9 @@ NAME_IT = (  # how a user says which journal is meant
     "name the configuration that it runs with, for example --config config/testnet.toml"
 )
 # Bytes of SQLite's smallest page; it removes the write-ahead log of a file that is nearly empty.
-SMALLEST = 512
+SMALLEST_PAGE = 512
 # Bytes that every start reads through, in a fifth of a second; more only after an unclean end.
-ALWAYS_CHECKED = 8_000_000
+SMALL_JOURNAL = 8_000_000
 
 
 def open_journal(
@@ -151,7 +151,7 @@ def _version(path: Path, *, thorough: bool) -> int:
     if not path.is_file():
         raise JournalError(f"{path}: is not a file; set journal.folder to another folder")
     size = path.stat().st_size
-    if size < SMALLEST:
+    if size < SMALLEST_PAGE:
         raise DamagedError(f"{path}: it is damaged ({size} bytes are too few for a journal)")
     database = Database(path, "ro")
     try:
@@ -160,7 +160,7 @@ def _version(path: Path, *, thorough: bool) -> int:
                 int(_pragma(connection, name))
                 for name in ("application_id", "user_version", "page_size")
             )
-            thorough = thorough or size <= ALWAYS_CHECKED
+            thorough = thorough or size <= SMALL_JOURNAL
             problem = _pragma(connection, "quick_check(1)") if thorough else "ok"
     finally:
         database.close()

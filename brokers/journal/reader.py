@@ -189,6 +189,13 @@ class JournalReader:
         query = select_equal(tables.orders, OrderRow, "client_id", client_id, version=self._version)
         return next(iter(self._list(OrderRow, query)), None)
 
+    def flatten_orders(self) -> set[str]:
+        """Client ids of the orders by which a person had everything sold."""
+        if self._version < tables.NEWEST:
+            return set()
+        with self._database.reading() as connection:
+            return set(connection.scalars(statements.FLATTEN_ORDERS))
+
     def fills(self, since: float | None = None) -> list[FillRow]:
         """Executions from `since` on, oldest first."""
         query = select_rows(tables.fills, FillRow).order_by(

@@ -33,6 +33,7 @@ from brokers.journal.tables import (
     intents,
     known,
     meta,
+    orders,
 )
 
 # Keys of the meta table: what may be ordered, and since when all may; of version 1 only the reason
@@ -100,6 +101,12 @@ KIND = (
     .where(intents.c.id == bindparam("intent"))
 )
 KIND_AT = select(decisions.c.kind).where(decisions.c.time == bindparam("time"))
+FLATTEN_ORDERS = (  # client ids
+    select(orders.c.client_id)
+    .join(intents, intents.c.id == orders.c.intent)
+    .join(decisions, decisions.c.time == intents.c.time)
+    .where(decisions.c.kind == "flatten")
+)
 SENTENCE = (  # the newest one at `until`
     select(decisions.c.sentence)
     .where(decisions.c.sentence.is_not(None), decisions.c.time <= bindparam("until"))

@@ -8,7 +8,7 @@ from typing import Any
 from brokers.clock import utc_text
 
 # Seconds between two looks at the clock: a wait does not count the time a computer sleeps.
-LOOK = 5.0
+LOOK_PERIOD = 5.0
 
 
 class DeadMansSwitch:
@@ -57,7 +57,7 @@ class DeadMansSwitch:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join(LOOK)
+        self._thread.join(LOOK_PERIOD)
 
     def _settle(self, bar: int) -> None:
         self._settled = max(self._settled, bar)
@@ -83,9 +83,9 @@ class DeadMansSwitch:
     def _look(self) -> str:
         """Wait a little, or settle what has not come in time and say so."""
         with self._changed:
-            wait = LOOK if self._due is None else self._due[1] - self._now()
+            wait = LOOK_PERIOD if self._due is None else self._due[1] - self._now()
             if self._closed or self._due is None or wait > 0:
-                self._changed.wait(min(LOOK, wait))
+                self._changed.wait(min(LOOK_PERIOD, wait))
                 return ""
             bar, by = self._due
             # More than one after the computer slept, or its clock was set: one alarm for them all.

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from brokers.exchange.transport import call_within
-from brokers.live.undelivered import MOST, TITLE, Undelivered, list_undelivered
+from brokers.live.undelivered import MOST_STORED, TITLE, Undelivered, list_undelivered
 
-WAITING = 50  # messages that wait for one service before the least important is dropped
-WHOLE = 30.0  # seconds a service may take over one message, from connecting to the last byte
+LONGEST_QUEUE = 50  # messages that wait for one service before the least important is dropped
+# Seconds a service may take over one message, from connecting to the last byte.
+DELIVERY_TIMEOUT = 30.0
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds between attempts, doubled after each failure
 PATIENCE = 6 * 3600.0  # seconds after its first attempt at which a message is given up
 SUMMARY = 1  # rank of a report of what was lost: that of an incident
@@ -59,7 +60,7 @@ class Service:
         self._name, self._post, self._log, self._redact = name, post, log, redact
         self._waiting: list[Message] = []
         self._current: Message | None = None
-        self._lost: deque[Notification] = deque(maxlen=MOST)
+        self._lost: deque[Notification] = deque(maxlen=MOST_STORED)
         self._count = 0
         self._pause = FIRST_PAUSE
         self._changed = threading.Condition()
@@ -72,12 +73,13 @@ class Service:
         """Deliver `notification` as soon as nothing of a lower `rank` waits."""
         dropped = None
         with self._changed:
-            if len(self._waiting) >= WAITING:
+            if len(self._waiting) >= LONGEST_QUEUE:
                 dropped = self._drop()
             self._add(notification, rank)
         if dropped:
             self._log.warning(
-                f"notification dropped, {WAITING} others wait for {self._name}: {dropped.title}"
+                f"notification dropped, {LONGEST_QUEUE} others wait for {self._name}: "
+                f"{dropped.title}"
             )
 
     def finish(self) -> None:
@@ -134,9 +136,9 @@ class Service:
     def _attempt(self, notification: Notification) -> str:
         """Why it was not delivered; "" if it was."""
         try:
-            return self._redact(call_within(WHOLE, lambda: self._post(notification)))
+            return self._redact(call_within(DELIVERY_TIMEOUT, lambda: self._post(notification)))
         except TimeoutError:
-            return f"no answer within {WHOLE:g} s"
+            return f"no answer within {DELIVERY_TIMEOUT:g} s"
         except Exception as error:  # a service's module may do anything; the thread must go on
             return self._redact(f"{type(error).__name__}: {error}")
 

@@ -9,13 +9,13 @@ from brokers.clock import Clock, duration_text, utc_text
 from brokers.exchange.errors import CallAPersonError, NotServedError, TryLaterError
 from brokers.journal.incident import Incident
 from brokers.journal.records import JournalError, Known
+from brokers.live.retries import pause_after
 
-EVERY = 3600.0  # seconds from one measurement of the offset to the next
-# Seconds: what a decision rests on is measured anew. A paused virtual machine that goes on as if no
-# time had passed shows no jump.
-FRESH = 60.0
-AGAIN = 300.0  # seconds until the next attempt where one has failed and the old offset will do
-OLD = 2.0 * EVERY  # seconds; an offset of this age is reported
+OFFSET_PERIOD = 3600.0  # seconds from one measurement of the offset to the next
+# Seconds: an offset that a decision rests on is no older. A paused virtual machine that goes on as
+# if no time had passed shows no jump.
+DECISION_OFFSET_AGE = 60.0
+REPORTED_OFFSET_AGE = 2.0 * OFFSET_PERIOD  # seconds; an offset of this age is reported
 # Seconds by which the machine's clock may depart from its monotonic one between two looks: more,
 # and it was set, or the machine was suspended.
 JUMP = 5.0
@@ -61,7 +61,9 @@ class ExchangeClock(Clock):
         self.longest_sleep = machine.longest_sleep
         self._source: TimeSource | None = None
         self._measured_at: float | None = None  # by the monotonic clock
-        self._next_at = 0.0  # the same
+        self._next_at = 0.0  # the same; nobody is asked before, where the last attempt has failed
+        self._failures = 0  # attempts in a row that have failed
+        self._why_unknown = ""  # what time it is, by the last of them; "": the old offset held
         self._drift = 0.0  # of the machine's clock from its monotonic one, when measured
         self._reported = (0.0, 0.0)  # offset, and when by the monotonic clock
         self._report: Callable[[Incident], None] = _ignore
@@ -115,16 +117,17 @@ class ExchangeClock(Clock):
         """End every wait, now and later."""
         self.machine.stop()
 
-    def synchronise(self, within: float = EVERY) -> None:
+    def synchronise(self, within: float = OFFSET_PERIOD) -> None:
         """Measure the offset where that is due: first, hourly, and after the clock has jumped.
 
-        Also where it was not measured `within` the last seconds.
+        Also where it was not measured `within` the last seconds. After an attempt that has failed
+        nobody is asked for a while, however often this is called.
 
         Raises
         ------
         TryLaterError
-            The exchange does not say what time it is, and no earlier answer holds: none was given
-            yet, or the machine's clock has jumped since.
+            The exchange does not say what time it is, or did not a while ago, and no earlier answer
+            holds: none was given yet, or the machine's clock has jumped since.
         NotServedError
             It does not serve this place.
 
@@ -134,6 +137,8 @@ class ExchangeClock(Clock):
         jumped = self._measured_at is not None and abs(self._jump()) > JUMP
         if self._measured_at is not None and not jumped and not self._is_due(within):
             return
+        if self._why_unknown and (left := self._next_at - self.monotonic()) > 0.0:
+            raise TryLaterError(self._why_unknown, left)
         try:
             self._source.sync_clock()
         except TryLaterError as error:
@@ -147,7 +152,7 @@ class ExchangeClock(Clock):
 
     def _is_due(self, within: float) -> bool:
         age = self.monotonic() - (self._measured_at or 0.0)
-        return age >= min(within, EVERY) and self.monotonic() >= self._next_at
+        return age >= min(within, OFFSET_PERIOD) and self.monotonic() >= self._next_at
 
     def _jump(self) -> float:
         """Seconds the machine's clock has moved beyond the time that has passed."""
@@ -163,19 +168,21 @@ class ExchangeClock(Clock):
 
     def _start_period(self, source: str) -> None:
         """The offset holds for an hour from now."""
-        self._measured_at = self.monotonic()
+        self._measured_at, self._failures, self._why_unknown = self.monotonic(), 0, ""
         self._drift = self.machine.now() - self._measured_at
         with suppress(JournalError):  # a busy file or a full disk must not end a session that waits
-            self._remember(Known(CLOCK, self.now() + EVERY, source, self.now()))
+            self._remember(Known(CLOCK, self.now() + OFFSET_PERIOD, source, self.now()))
 
     def _keep_offset(self, source: TimeSource, error: TryLaterError, *, jumped: bool) -> None:
         """The old offset goes on where it can; a person hears of it when it is old."""
+        self._failures += 1
+        self._next_at, self._why_unknown = self.monotonic() + pause_after(self._failures, error), ""
         if self._measured_at is None or jumped:
             why = "the machine's clock has jumped, and " if jumped else ""
-            raise TryLaterError(f"{why}it is not known what time it is: {error}", error.wait)
-        self._next_at = self.monotonic() + AGAIN
+            self._why_unknown = f"{why}it is not known what time it is: {error}"
+            raise TryLaterError(self._why_unknown, error.wait)
         age = self.monotonic() - self._measured_at
-        if age >= OLD:
+        if age >= REPORTED_OFFSET_AGE:
             measured = utc_text(self.now() - age)
             self._report(
                 Incident(

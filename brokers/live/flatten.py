@@ -2,23 +2,24 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import NamedTuple
 
 from brokers.exchange.errors import RefusedError, TryLaterError
 from brokers.journal.incident import Incident
-from brokers.journal.journal import Journal
 from brokers.journal.records import DecisionRow, HaltedError, Intent, Trading
-from brokers.live.broker import TradingAccount
-from brokers.live.observer import SessionObserver
+from brokers.live.context import SessionContext
 from brokers.live.settlement import Settlement
 from brokers.orders.pricing import floor_to_step
-from config.settings import Settings
+from brokers.orders.remainder import filled_units
 
 KIND = "flatten"  # of the incident that says how it has ended
+CALLED_OFF = "flatten called off"  # of the one that says that a person has ended it before that
 # Decisions, each about what the one before has left: a thin order book takes a part at a time.
 ROUNDS = 20
-SMALLEST, ROUNDING = 1e-6, 1e-3  # units where no step is known; share of a step that is nothing
-BAR = 60  # seconds: at a multiple of them a bar may end
+LEAST_UNITS = 1e-6  # where no step is known
+STEP_ROUNDING = 1e-3  # share of a step that is nothing
+BAR_STEP = 60  # seconds: at a multiple of them a bar may end
 
 
 class Holding(NamedTuple):
@@ -36,22 +37,25 @@ class Flatten:
     anything is sent. Until trading is off, every start carries on where the one before was killed.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        account: TradingAccount,
-        journal: Journal,
-        observer: SessionObserver,
-        settlement: Settlement,
-    ) -> None:
-        self._settings = settings
-        self._account = account
-        self._journal = journal
-        self._observer = observer
+    def __init__(self, context: SessionContext, settlement: Settlement) -> None:
+        self._settings, self._account, self._journal, self._clock, self._observer = context
         self._settlement = settlement
-        self._clock = settlement.clock
         self._rest: dict[str, float] = {}  # units that are too few to be sold
+        self._is_asked_for = False  # and neither done nor called off yet
+
+    def is_asked_for(self, trading: Trading) -> bool:
+        """Whether everything is still to be sold; that it was called off is reported at once."""
+        if trading.state == "flatten":
+            self._is_asked_for = True
+        elif self._is_asked_for:
+            self._is_asked_for = False
+            sold = ", ".join(self._sold_coins())
+            text = (
+                f"it was called off: trading is {trading.state} ({trading.reason}); "
+                f"{f'sold before, in whole or in part: {sold}' if sold else 'nothing was sold'}"
+            )
+            self._observer.on_incident(Incident(CALLED_OFF, "warning", text))
+        return self._is_asked_for
 
     def run(self, session: int) -> None:
         """Sell until nothing is left that can be sold, in the session of that id.
@@ -66,16 +70,14 @@ class Flatten:
         left, rounds = self._holdings(), 0
         while left and rounds < ROUNDS:
             trading = self._journal.trading()
-            if trading.state != "flatten" or self._clock.stopped:
+            if self._clock.stopped or not self.is_asked_for(trading):
                 return
             decision = self._decision(left, trading, session)
-            try:
+            with suppress(HaltedError):  # called off just now
                 self._journal.record_flatten(decision, _intents(left, decision.time))
-            except HaltedError:
-                return
-            self._settlement.settle(due=0)
-            if self._clock.stopped:
-                return  # every start carries on
+                self._settlement.settle(due=0)
+            if self._clock.stopped or not self.is_asked_for(self._journal.trading()):
+                return  # after a stop every start carries on
             before, left, rounds = _units(left), self._holdings(), rounds + 1
             if _units(left) == before:
                 break  # nobody buys
@@ -92,7 +94,7 @@ class Flatten:
             whole = floor_to_step(units, step)
             if whole > 0.0 and not whole * price < min_notional:  # at an unknown price it is tried
                 holdings.append(Holding(coin, units, price))
-            elif units > max(step, SMALLEST) * ROUNDING:
+            elif units > max(step, LEAST_UNITS) * STEP_ROUNDING:
                 self._rest[coin] = units
         return holdings
 
@@ -114,7 +116,7 @@ class Flatten:
             time=self._own_second(),
             decided_at=self._clock.now(),
             state=last.state if last else 0,
-            ceiling=0.0,
+            ceiling=last.ceiling if last else 0.0,
             filled=last.filled if last else 0,
             confirmed_at=last.confirmed_at if last else None,
             gate_stale=last.gate_stale if last else 0,
@@ -135,30 +137,37 @@ class Flatten:
     def _own_second(self) -> int:
         """The first second from now on at which no bar ends and nothing was decided."""
         second = int(self._clock.now())
-        while second % BAR == 0 or self._journal.kind_at(second) is not None:
+        while second % BAR_STEP == 0 or self._journal.kind_at(second) is not None:
             second += 1
         return second
 
     def _finish(self, left: list[Holding]) -> None:
         """Report what was sold and what was not, and turn trading off."""
-        trading = self._journal.trading()
+        trading, self._is_asked_for = self._journal.trading(), False
         if left:
             sold, incident = "not everything could be sold", _partial_ending(left, self._why_left())
-        elif self._has_sold():
+        elif self._sold_coins():
             sold, incident = "everything was sold", _ending("everything is sold", self._rest)
         else:
             sold, incident = "nothing was held", _ending("nothing was held", self._rest)
         if not self._journal.end_flatten(f"{trading.reason}; {sold}"):
             now = self._journal.trading().state
             text = f"{sold}; then it was called off, and trading is {now}"
-            incident = Incident(KIND, "warning", text)
+            incident = Incident(CALLED_OFF if left else KIND, "warning", text)
         self._observer.on_incident(incident)
 
-    def _has_sold(self) -> bool:
-        """Whether anything was sold since the newest bar, by a session that was killed too."""
+    def _sold_coins(self) -> list[str]:
+        """Of which something was sold since the newest bar, by a session that was killed too."""
         last = self._journal.last_decision()
-        since = last.time if last else None
-        return any(True for _ in self._journal.decisions(since=since, kind="flatten"))
+        sales = self._journal.decisions(since=last.time if last else None, kind="flatten")
+        return sorted(
+            {
+                intent.symbol
+                for sale in sales
+                for intent in self._journal.intents(sale.time)
+                if filled_units(self._journal.orders(intent.id))
+            }
+        )
 
     def _why_left(self) -> dict[str, str]:
         """Why the newest order in each coin has sold no more."""

@@ -128,9 +128,20 @@ class Guards:
         return allowed
 
     def _traded_today(self, now: float) -> float:
-        """Quote units traded since midnight UTC."""
+        """Quote units that the strategy has traded since midnight UTC.
+
+        Or since a person had everything sold: that is not its doing, and what it buys when trading
+        is on again is no repetition.
+        """
         midnight = now - now % DAY
-        return sum(abs(row.size * row.price) for row in self._journal.fills(since=midnight))
+        sales = self._journal.decisions(since=int(midnight), kind="flatten")
+        since = max((float(row.time) for row in sales), default=midnight)
+        by_a_person = self._journal.flatten_orders()
+        return sum(
+            abs(row.size * row.price)
+            for row in self._journal.fills(since=since)
+            if row.client_id not in by_a_person
+        )
 
     def _too_large(self, value: float, traded: float, situation: Situation) -> Incident | None:
         """Why a buy of `value` quote units, after `traded` of them today, is too large."""

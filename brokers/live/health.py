@@ -6,7 +6,7 @@ from typing import Final
 
 from brokers.clock import utc_text
 from brokers.errors import RETRY_LATER, STOPPED
-from brokers.live.session_setup import SessionSetup
+from brokers.live.session_setup import Lateness, SessionSetup
 from brokers.live.status_document import (
     Health,
     IncidentNow,
@@ -82,7 +82,7 @@ def _needs_a_start(report: StatusReport, session: SessionNow, setup: SessionSetu
     if session.outcome and not _passes(session.outcome):
         ended = utc_text(session.ended or 0.0)
         yield f"the last session ended at {ended}: {_without_class(session.outcome)}"
-    elif _undecided_for(report, session, setup) > max(setup.bar_seconds, setup.largest_age):
+    elif _lateness(report, session, setup) == "missed":
         yield f"no session runs and {_missing_decision(report, setup)}; start `paper`"
 
 
@@ -105,16 +105,12 @@ def _passing(report: StatusReport, setup: SessionSetup) -> Iterator[str]:
 
 
 def _late_decision(report: StatusReport, session: SessionNow, setup: SessionSetup) -> Iterator[str]:
-    undecided = _undecided_for(report, session, setup)
-    if session.running:
-        if min(undecided, report.at - session.started) > setup.in_time:
-            yield f"a session runs, but {_missing_decision(report, setup)}"
-        return
-    if session.outcome and session.outcome not in ENDED_WELL and _passes(session.outcome):
-        yield f"the last session ended: {_without_class(session.outcome)}"
-    # A timer may still start the next one.
-    elif undecided > (setup.largest_age if session.outcome == "done" else setup.in_time):
-        yield f"no session runs and {_missing_decision(report, setup)}"
+    passed = session.outcome and session.outcome not in ENDED_WELL and _passes(session.outcome)
+    if passed and not session.running:
+        yield f"the last session ended: {_without_class(session.outcome or '')}"
+    elif _lateness(report, session, setup) != "in time":
+        runs = "a session runs, but" if session.running else "no session runs and"
+        yield f"{runs} {_missing_decision(report, setup)}"
 
 
 def _late_orders(report: StatusReport, session: SessionNow, setup: SessionSetup) -> Iterator[str]:
@@ -166,15 +162,14 @@ def _is_critical(incident: IncidentNow) -> bool:
     return incident.open and incident.severity == "critical"
 
 
-def _undecided_for(report: StatusReport, session: SessionNow, setup: SessionSetup) -> float:
-    """Seconds since the end of the oldest bar that lacks its decision; 0 where none does.
-
-    Before the first decision one is missing since the session's start.
-    """
-    if report.decision is None:
-        return report.at - session.started
-    first = (report.decision.bar // setup.bar_seconds + 1) * setup.bar_seconds
-    return report.at - first if first <= setup.newest_bar(report.at) else 0.0
+def _lateness(report: StatusReport, session: SessionNow, setup: SessionSetup) -> Lateness:
+    return setup.lateness(
+        report.at,
+        decided=report.decision.bar if report.decision else None,
+        started=session.started,
+        outcome=session.outcome,
+        running=session.running,
+    )
 
 
 def _missing_decision(report: StatusReport, setup: SessionSetup) -> str:

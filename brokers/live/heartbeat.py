@@ -21,11 +21,11 @@ from config.settings import ConfigError
 
 Signal = Literal["success", "start", "fail", "log"]
 TIMEOUT = 5.0  # seconds to connect, and to wait for the answer
-WHOLE = 12.0  # seconds for a whole ping, the look-up of the host's name included
+PING_TIMEOUT = 12.0  # seconds for a whole ping, the look-up of the host's name included
 RETRY_AFTER = 2.0  # seconds from a ping that was not taken to its second and last attempt
-WAITING = 20  # pings that wait before the oldest is dropped: an old one says nothing any more
-LONGEST = 500  # characters of the text
-ANSWER = 100  # bytes of an answer that are read
+LONGEST_QUEUE = 20  # pings that wait before the oldest is dropped: an old one says nothing any more
+LONGEST_TEXT = 500  # characters of the text
+LONGEST_ANSWER = 100  # bytes of an answer that are read
 NAME = "RUSSELL_GATE_HEARTBEAT_URL"
 
 
@@ -57,7 +57,7 @@ class Heartbeat:
         self._parts = secret_parts([url])
         self._secrets = frozenset((*secrets, *self._parts))
         self._repeats = RepeatFilter()
-        self._waiting: deque[Ping] = deque(maxlen=WAITING)
+        self._waiting: deque[Ping] = deque(maxlen=LONGEST_QUEUE)
         self._changed = threading.Condition()
         self._closing = False
         self._missed = 0  # pings in a row that were not taken
@@ -70,7 +70,7 @@ class Heartbeat:
     def ping(self, signal: Signal, text: str) -> None:
         """Send `signal` with a line of `text`."""
         if self._active:
-            line = redact(" ".join(text.split()), self._secrets)[:LONGEST]
+            line = redact(" ".join(text.split()), self._secrets)[:LONGEST_TEXT]
             with self._changed:
                 self._waiting.append(Ping(signal, line))
                 self._changed.notify()
@@ -104,9 +104,9 @@ class Heartbeat:
     def _attempt(self, ping: Ping) -> str:
         """Why it was not taken; "" if it was."""
         try:
-            return self._redact(call_within(WHOLE, lambda: self._target.send(ping)))
+            return self._redact(call_within(PING_TIMEOUT, lambda: self._target.send(ping)))
         except TimeoutError:
-            return f"no answer within {WHOLE:g} s"
+            return f"no answer within {PING_TIMEOUT:g} s"
         except Exception as error:  # whatever a server or a proxy does, the thread must go on
             return self._redact(f"{type(error).__name__}: {error}")
 
@@ -159,7 +159,9 @@ class _Target(NamedTuple):
             allow_redirects=False,
             stream=True,
         ) as response:
-            answer = next(response.iter_content(ANSWER), b"").decode(errors="replace").strip()
+            answer = (
+                next(response.iter_content(LONGEST_ANSWER), b"").decode(errors="replace").strip()
+            )
             if not response.ok or response.is_redirect:
                 return f"HTTP {response.status_code} {response.reason}"
             # healthchecks.io answers 200 with "OK (not found)" and "OK (rate limited)" too.

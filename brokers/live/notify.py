@@ -23,7 +23,7 @@ class Kind(NamedTuple):
     rank: int
 
 
-FIRST = 0  # rank of what must arrive whatever else waits: that the session has ended
+FIRST_RANK = 0  # rank of what must arrive whatever else waits: that the session has ended
 # What a person can ask to be notified of.
 EVENTS = {
     "gate": Kind("info", 2),
@@ -34,8 +34,8 @@ EVENTS = {
     "missed": Kind("failure", 1),
 }
 TIMEOUT = 10.0  # seconds to connect to a service, and to wait for each part of its answer
-QUIET = 3600.0  # seconds in which the same incident is sent once
-REPEATED = ("incident", "missed")  # events that come again and again while something lasts
+REPEAT_PERIOD = 3600.0  # seconds in which the same incident is sent once
+REPEATED_EVENTS = ("incident", "missed")  # events that come again and again while something lasts
 # What may differ between two reports of the same incident: numbers, the parts of times, and what
 # names one order or object.
 VARIABLE = re.compile(r"0x[0-9a-f]+|\b(?=\w*\d)\w{16,}\b|[+-]?\d+(?:[.,:]\d+)*(?:e[+-]?\d+)?")
@@ -80,12 +80,12 @@ class Notifier:
     def send(self, event: str, title: str, text: str, *, first: bool = False) -> None:
         """Send `event` to every service, if it is among the configured ones.
 
-        The same incident, or missed decision, is sent once in `QUIET` seconds, and the next time
-        with how often it has come since. What is to be `first` passes everything that waits.
+        The same incident, or missed decision, is sent once in `REPEAT_PERIOD` seconds, and the next
+        time with how often it has come since. What is to be `first` passes everything that waits.
         """
         if not self.sends(event):
             return
-        if event in REPEATED:
+        if event in REPEATED_EVENTS:
             count = self._repeats.count_if_due(f"{title}\n{text}", time.monotonic())
             if count is None:
                 return
@@ -97,7 +97,7 @@ class Notifier:
             kind.mark, redact(title, self._secrets), redact(body, self._secrets)
         )
         for service in self._services:
-            service.put(notification, FIRST if first else kind.rank)
+            service.put(notification, FIRST_RANK if first else kind.rank)
 
     def close(self, timeout: float) -> None:
         """Send what still waits, each message once more at most, within `timeout` seconds."""
@@ -126,15 +126,15 @@ class RepeatFilter:
         """How often `text` came since it was last sent; None: not due yet. `now` in seconds."""
         text = VARIABLE.sub("#", text)
         with self._lock:
-            sent_at, count = self._sent.get(text, (now - QUIET, 0))
-            if now - sent_at < QUIET:
+            sent_at, count = self._sent.get(text, (now - REPEAT_PERIOD, 0))
+            if now - sent_at < REPEAT_PERIOD:
                 self._sent[text] = (sent_at, count + 1)
                 return None
             # One that is not sent again is removed after a second quiet hour, count and all.
             self._sent = {
                 earlier: entry
                 for earlier, entry in self._sent.items()
-                if now - entry[0] < 2 * QUIET
+                if now - entry[0] < 2 * REPEAT_PERIOD
             }
             self._sent[text] = (now, 0)
             return count

@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 from typing import Generic, NamedTuple
 
-from brokers.clock import Clock
 from brokers.journal.decision import bar_row, decision_row, gate_row, time_or_none
 from brokers.journal.incident import Incident
-from brokers.journal.journal import Journal
 from brokers.journal.records import DecisionRow, GateRow, Intent
-from brokers.live.broker import LiveBroker, TradingAccount
+from brokers.live.broker import LiveBroker
+from brokers.live.context import SessionContext
 from brokers.live.data_provider import MarketSnapshot
 from brokers.live.guards import Guards, Situation
 from brokers.live.strategy import D, LiveStrategy
-from config.settings import Settings
 
 
 class RecordedDecision(NamedTuple):
@@ -28,22 +26,12 @@ class DecisionRecorder(Generic[D]):
     """Turns a decision and its order requests into rows of the journal."""
 
     def __init__(
-        self,
-        settings: Settings,
-        strategy: LiveStrategy[D],
-        *,
-        account: TradingAccount,
-        broker: LiveBroker,
-        journal: Journal,
-        clock: Clock,
+        self, context: SessionContext, strategy: LiveStrategy[D], broker: LiveBroker
     ) -> None:
-        self._settings = settings
+        self._settings, self._account, self._journal, self._clock, _ = context
         self._strategy = strategy
-        self._account = account
         self._broker = broker
-        self._journal = journal
-        self._clock = clock
-        self._guards = Guards(journal, settings)
+        self._guards = Guards(self._journal, self._settings)
         self._recorded_gate = (0.0, 0.0)  # of the newest gate row: known at, stale
 
     def record(
@@ -100,7 +88,11 @@ class DecisionRecorder(Generic[D]):
         if snapshot.why is None or _version_of_gate(snapshot) == self._recorded_gate:
             return None
         return gate_row(
-            snapshot.gate_known_at, snapshot.why, snapshot.gate, self._strategy.rules_digest
+            snapshot.gate_known_at,
+            snapshot.why,
+            snapshot.gate,
+            rules_digest=self._strategy.rules_digest,
+            sources=snapshot.sources,
         )
 
 

@@ -16,8 +16,14 @@ from brokers.journal.journal import Journal
 from brokers.journal.records import JournalUnavailableError, Trading
 from brokers.live.broker import LiveBroker, TradingAccount
 from brokers.live.changed_settings import refuse_other_markets, report_changes
+from brokers.live.context import SessionContext
 from brokers.live.data_provider import DataProvider, MarketSnapshot
-from brokers.live.exchange_clock import EVERY, FRESH, JUMP, REPORT_BEYOND
+from brokers.live.exchange_clock import (
+    DECISION_OFFSET_AGE,
+    JUMP,
+    OFFSET_PERIOD,
+    REPORT_BEYOND,
+)
 from brokers.live.flatten import Flatten
 from brokers.live.hours import outside_hours
 from brokers.live.observer import SessionObserver
@@ -61,25 +67,11 @@ class PaperSession(Generic[D]):
         self._observer = observer
         self._setup = setup_of(settings.model_dump_json())
         self._broker = LiveBroker(account)
-        self._recorder = DecisionRecorder(
-            settings,
-            strategy,
-            account=account,
-            broker=self._broker,
-            journal=journal,
-            clock=clock,
-        )
-        self._settlement = Settlement(
-            settings, account=account, journal=journal, clock=clock, observer=observer
-        )
-        self._flatten = Flatten(
-            settings,
-            account=account,
-            journal=journal,
-            observer=observer,
-            settlement=self._settlement,
-        )
-        self._tried: Trading | None = None  # the newest request to sell everything
+        context = SessionContext(settings, account, journal, clock, observer)
+        self._recorder = DecisionRecorder(context, strategy, self._broker)
+        self._settlement = Settlement(context)
+        self._flatten = Flatten(context, self._settlement)
+        self._tried: Trading | None = None  # what a person wanted at the newest attempt
         self._decision: D | None = None
         self._last_bar = -1  # the newest bar that has its decision
         self._session = 0
@@ -136,7 +128,9 @@ class PaperSession(Generic[D]):
                 self._report_failure(error)
                 if attempt == ONCE_ATTEMPTS:
                     raise
-                self._clock.sleep(pause_after(1, error))
+                self._clock.wait(pause_after(1, error), self._is_called_off)
+                if self._is_called_off():
+                    return
 
     def _begin(self) -> None:
         """Check that the account and these settings belong together, and begin the session."""
@@ -164,9 +158,10 @@ class PaperSession(Generic[D]):
         self._broker.coins = feeds[1:]
         failures, started = 0, False
         while not self._clock.stopped and self._clock.now() < until:
+            self._tried = self._trading()  # which is tried again no sooner than after a pause
             try:
                 is_new = self._due_bar(once=once) > self._last_bar
-                self._clock.synchronise(FRESH if is_new else EVERY)
+                self._clock.synchronise(DECISION_OFFSET_AGE if is_new else OFFSET_PERIOD)
                 due = self._due_bar(once=once)
                 if not started:
                     self._account.start()
@@ -205,7 +200,7 @@ class PaperSession(Generic[D]):
     def _sell_if_asked(self) -> None:
         """Sell everything if a person has asked for it, before a bar is decided."""
         trading = self._journal.trading()
-        if trading.state == "flatten":
+        if self._flatten.is_asked_for(trading):
             self._tried = trading
             self._flatten.run(self._session)
 
@@ -213,6 +208,10 @@ class PaperSession(Generic[D]):
         """Whether a person has asked to sell everything since the last attempt at it."""
         trading = self._trading()
         return trading is not None and trading.state == "flatten" and trading != self._tried
+
+    def _is_called_off(self) -> bool:
+        trading = self._trading()
+        return trading is not None and trading.state != "flatten"
 
     def _report_failure(self, error: Exception) -> None:
         """Report what may succeed at the next attempt."""
@@ -231,10 +230,11 @@ class PaperSession(Generic[D]):
 
     def _trading(self) -> Trading | None:
         """The trading state; None while the journal is busy or full, which is waited for."""
-        try:
-            return self._journal.trading()
-        except JournalUnavailableError:
-            return None
+        with suppress(JournalUnavailableError):
+            trading = self._journal.trading()
+            self._flatten.is_asked_for(trading)  # reports what was called off
+            return trading
+        return None
 
     def _report_clock_set_back(self) -> None:
         if self._clock.now() >= self._last_bar:

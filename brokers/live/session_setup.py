@@ -3,11 +3,15 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from brokers.prices.clean import bar_length
 
-MARGIN = 120.0  # seconds beyond grace and patience before a decision counts as missed
+MARGIN = 120.0  # seconds beyond grace and patience before a decision counts as late
+
+# Of the oldest bar without a decision. Of a missed one a whole bar has passed, and the hours in
+# which it could buy.
+Lateness = Literal["in time", "late", "missed"]
 
 
 class SessionSetup(NamedTuple):
@@ -38,6 +42,35 @@ class SessionSetup(NamedTuple):
     def next_decision(self, now: float) -> float:
         """When the next bar is decided, epoch seconds."""
         return self.newest_bar(now) + self.bar_seconds + self.grace
+
+    def lateness(
+        self,
+        now: float,
+        *,
+        decided: float | None,
+        started: float,
+        outcome: str | None,
+        running: bool,
+    ) -> Lateness:
+        """Whether a decision is lacking at `now`, for everyone who asks.
+
+        The newest one is that on the bar which ended at `decided`; before the first, one is lacking
+        since the session's start. That began at `started`, has ended with `outcome` or is
+        `running`: then it has not missed earlier bars. After one that is done, a timer may still
+        start the next while that could buy. All times are epoch seconds.
+        """
+        lacking = self._lacking_for(now, decided, started)
+        limit = self.largest_age if outcome == "done" and not running else self.in_time
+        if min(lacking, now - started if running else math.inf) <= limit:
+            return "in time"
+        return "missed" if lacking > max(self.bar_seconds, self.largest_age) else "late"
+
+    def _lacking_for(self, now: float, decided: float | None, started: float) -> float:
+        """Seconds since the end of the oldest bar that lacks its decision; 0.0 where none does."""
+        if decided is None:
+            return now - started
+        first = (decided // self.bar_seconds + 1) * self.bar_seconds
+        return now - first if first <= self.newest_bar(now) else 0.0
 
     def is_late(self, bar: int, decided_at: float, started: float) -> bool:
         """Whether the bar that ended at `bar` was decided late by a session begun at `started`.
@@ -71,5 +104,12 @@ def setup_of(settings: str) -> SessionSetup:
         grace=grace,
         in_time=grace + patience + MARGIN,
         largest_age=60.0 * float(paper.get("max_decision_age", math.inf)),
-        gate_age=float(sections.get("gate", {}).get("max_gate_age", math.inf)),
+        gate_age=_gate_age(sections.get("gate", {})),
     )
+
+
+def _gate_age(gate: Mapping[str, Any]) -> float:
+    """Sessions a gate may be old before everything is sold; without end where nothing is."""
+    if gate.get("when_stale") == "hold":
+        return math.inf
+    return float(gate.get("max_gate_age", math.inf))

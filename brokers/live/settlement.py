@@ -3,16 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from brokers.clock import Clock
 from brokers.exchange.errors import TryLaterError, UnknownOutcomeError
 from brokers.journal.incident import Incident
-from brokers.journal.journal import Journal
 from brokers.journal.records import Intent
-from brokers.live.broker import TradingAccount
+from brokers.live.context import SessionContext
 from brokers.live.exchange_clock import why_too_far_off
-from brokers.live.observer import SessionObserver
 from brokers.orders.remainder import filled_units
-from config.settings import Settings
 
 PUT_OFF = "put off"  # the kind of what has to wait
 
@@ -24,20 +20,8 @@ class Settlement:
     the transaction that records it as sent.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        account: TradingAccount,
-        journal: Journal,
-        clock: Clock,
-        observer: SessionObserver,
-    ) -> None:
-        self._settings = settings
-        self._account = account
-        self._journal = journal
-        self.clock = clock
-        self._observer = observer
+    def __init__(self, context: SessionContext) -> None:
+        self._settings, self._account, self._journal, self._clock, self._observer = context
         self._reported: dict[int, str] = {}  # why an intent has to wait, as last reported
         self._away = False  # whether the exchange was, when it was asked in the last round
 
@@ -58,10 +42,10 @@ class Settlement:
         failures: list[TryLaterError | UnknownOutcomeError] = []
         waiting: dict[int, str] = {}
         for intent in intents:
-            if self.clock.stopped:
+            if self._clock.stopped:
                 break
             try:
-                self.clock.synchronise()  # the machine may have slept since the last one
+                self._clock.synchronise()  # the machine may have slept since the last one
                 if why := self._carry_out(intent, due):
                     waiting[intent.id] = why
             except (TryLaterError, UnknownOutcomeError) as error:
@@ -93,7 +77,7 @@ class Settlement:
         """Whether the exchange itself is away; one that was is not asked in the next round."""
         was_away, self._away = self._away, False
         if not was_away:
-            self._away = not self.clock.source_answers()
+            self._away = not self._clock.source_answers()
         return was_away or self._away
 
     def _carry_out(self, intent: Intent, due: int) -> str:
@@ -159,9 +143,9 @@ class Settlement:
         if intent.time < due:
             return "a newer bar has closed"
         oldest = self._settings.paper.max_decision_age
-        if intent.size > 0 and (why := why_too_far_off(self.clock.offset, oldest)):
+        if intent.size > 0 and (why := why_too_far_off(self._clock.offset, oldest)):
             return why
-        if intent.size > 0 and self.clock.now() - intent.time > oldest * 60.0:
+        if intent.size > 0 and self._clock.now() - intent.time > oldest * 60.0:
             return (
                 f"the decision is older than paper.max_decision_age ({oldest:g} minutes), "
                 "after which nothing is bought"

@@ -77,7 +77,9 @@ class HoldingNow(Record):
 
     coin: str
     units: float | None = Field(description="coin units")
-    price: float | None = Field(description="close of the newest decided bar")
+    price: float | None = Field(
+        description="close of the newest decided bar; without one the last known price"
+    )
     value: float | None = Field(description="units at that price")
     share: float | None = Field(description="share of equity held")
     target_share: float | None = Field(description="share of equity aimed at")

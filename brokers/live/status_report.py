@@ -34,7 +34,8 @@ from brokers.live.status_document import (
 from brokers.local_paths import path_from_here
 
 MOST_SHOWN, MOST_READ = 10, 200  # incidents; critical ones beyond the first of these are shown too
-STOPS = ("halt", "halted", "flatten")  # incidents about trading that is not on
+# Kinds of incidents about trading that is not on.
+STOPS = ("halt", "halted", "flatten", "flatten called off")
 DAY = 86_400
 
 

@@ -11,7 +11,7 @@ from brokers.clock import Clock
 SOCKET, INTERVAL, WATCHED = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 MARGIN = 2.0  # a sign of life is due this many times within the interval
 PATIENCE = 0.2  # seconds to wait for a manager that does not read
-LONGEST = 300  # characters of a status
+LONGEST_STATUS = 300  # characters of a status
 
 
 class SystemdNotifier:
@@ -40,7 +40,7 @@ class SystemdNotifier:
 
     def status(self, text: str) -> None:
         """A line of text for `systemctl status`; sent if it has changed."""
-        line = " ".join(text.split())[:LONGEST]
+        line = " ".join(text.split())[:LONGEST_STATUS]
         if line != self._status:
             self._status = line
             self._send(f"STATUS={line}")

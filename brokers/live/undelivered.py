@@ -12,8 +12,8 @@ from brokers.plurals import count
 KEY = "undelivered notifications"  # in the journal
 KIND = "undelivered"
 TITLE = f"Russell Gate: {KIND}"
-MOST = 10  # notifications that are kept
-LONGEST = 200  # characters of a text that are kept
+MOST_STORED = 10  # notifications that are kept
+LONGEST_TEXT = 200  # characters of a text that are kept
 
 
 class Undelivered(NamedTuple):
@@ -51,7 +51,7 @@ class UndeliveredStore:
         )
 
     def keep(self, lost: Sequence[Undelivered]) -> None:
-        """Store what this session could not deliver: `MOST` of it, the first ones first.
+        """Store what this session could not deliver: `MOST_STORED` of it, the first ones first.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class UndeliveredStore:
         kept = [
             *(entry._replace(text=_shorten(entry.text)) for entry in lost if entry.title != TITLE),
             *(() if arrived else self._earlier),
-        ][:MOST]
+        ][:MOST_STORED]
         if kept != self._earlier:
             self._journal.put(KEY, STORED.dump_json(kept).decode())
 
@@ -83,4 +83,4 @@ def _load(journal: Journal) -> list[Undelivered]:
 
 def _shorten(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1]}…"

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from brokers.exchange.types import Listing
@@ -16,8 +16,9 @@ BEGUN = "begun"
 BASELINE, SNAPSHOT = "baseline", "untraded"
 CASH = "cash"  # what a paper account began with, quote units
 ROUNDING = 1e-6  # relative difference of two balances
-LEAST = 1e-8  # units: the last decimal that exchanges keep
-FLOATS = 1e-12  # of a balance: what differences of floats are wrong by
+LISTED_WITHIN = 3 * 86_400.0  # seconds after which fills that were never listed are not waited for
+LEAST_UNITS = 1e-8  # units: the last decimal that exchanges keep
+FLOAT_ERROR = 1e-12  # of a balance: what differences of floats are wrong by
 
 
 class OwnBalances(NamedTuple):
@@ -57,7 +58,7 @@ class AccountBalances:
         def of(coin: str) -> float:
             there = totals.get(coin, 0.0)
             left = there - others.get(coin, 0.0)
-            return left if left > LEAST + FLOATS * there else 0.0
+            return left if left > LEAST_UNITS + FLOAT_ERROR * there else 0.0
 
         return OwnBalances(
             max(of(self.quote) - self._fees_owed(), 0.0),
@@ -75,9 +76,9 @@ class AccountBalances:
         """What differs from the accepted balances and our trades since."""
         return _differences(self.expected_balances(), totals)
 
-    def expected_balances(self) -> dict[str, float]:
-        """The accepted balances, and our trades since."""
-        traded = self.traded_units()
+    def expected_balances(self, unlisted: Sequence[FillRow] = ()) -> dict[str, float]:
+        """The accepted balances, and our trades since, those that are not listed yet besides."""
+        traded = self.traded_units(unlisted)
         watched = self._watched()
         return {
             coin: units + traded.get(coin, 0.0)
@@ -101,10 +102,10 @@ class AccountBalances:
                 return bool(_differences({coin: expected[coin] for coin in before}, totals))
         return False
 
-    def traded_units(self) -> dict[str, float]:
+    def traded_units(self, unlisted: Sequence[FillRow] = ()) -> dict[str, float]:
         """What all our trades together have done to the balances."""
         units: dict[str, float] = {}
-        for row in self._reader.fills():
+        for row in (*self._reader.fills(), *unlisted):
             for coin, change in self._changes(row):
                 units[coin] = units.get(coin, 0.0) + change
         return units
@@ -166,5 +167,5 @@ def _differences(expected: Mapping[str, float], totals: Mapping[str, float]) -> 
     return [
         Movement(coin, actual - units)
         for coin, units, actual in pairs
-        if abs(actual - units) > ROUNDING * max(abs(units), abs(actual)) + LEAST
+        if abs(actual - units) > ROUNDING * max(abs(units), abs(actual)) + LEAST_UNITS
     ]

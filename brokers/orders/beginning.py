@@ -61,6 +61,8 @@ class AccountBeginning:
             balances = self._client.balances()
             lost = self._lost_holdings(balances)
         cash = self.grant(balances, lost if take else NOTHING)
+        if lost.accounts:  # no order of before is one of this account
+            self._journal.renew_account_id(lost.accounts[0] if take else "")
         adopt = self._exchange.adopt
         # With `adopt` all coins are ours, so that here is said which are not; otherwise which are.
         sign = float(take) - float(adopt)

@@ -10,7 +10,7 @@ from brokers.orders.attribution import Movement
 from brokers.orders.balances import BASELINE, BEGUN, SNAPSHOT, AccountBalances, OwnBalances
 
 NONE: Mapping[str, float] = {}
-CENTS = 8  # decimals of a flow, quote units; what is smaller is a rounding error
+FLOW_DECIMALS = 8  # decimals of a flow, quote units; what is smaller is a rounding error
 
 
 class Ledger(AccountBalances):
@@ -124,10 +124,10 @@ class Ledger(AccountBalances):
             {
                 BASELINE: json.dumps(baseline),
                 SNAPSHOT: json.dumps(self._untraded() | self._snapshot(totals)),
-                FLOW: repr(self.flow() + round(flow, CENTS)),
+                FLOW: repr(self.flow() + round(flow, FLOW_DECIMALS)),
             }
         )
-        return [change for change in changes if round(change.units, CENTS)]
+        return [change for change in changes if round(change.units, FLOW_DECIMALS)]
 
     def _snapshot(self, totals: Mapping[str, float]) -> dict[str, float]:
         traded = self.traded_units()

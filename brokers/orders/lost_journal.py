@@ -1,17 +1,19 @@
 """What an earlier journal's orders have left at the exchange, where that journal is gone.
 
-Every order has an id of our form, so that it is recognised without its journal.
+Every order has an id of our form, so that it is recognised without its journal. Of several lost
+journals only the newest is the one that was in use. It may have taken over what an earlier one had
+bought, which its id then shows; otherwise a person had left that to somebody else.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from brokers.errors import SafetyError
 from brokers.exchange.client import Client
-from brokers.exchange.types import Listing
-from brokers.journal.client_ids import account_of, has_our_form
+from brokers.exchange.types import ExchangeOrder, Listing
+from brokers.journal.client_ids import account_of, has_our_form, has_taken_over
 from brokers.journal.neighbours import copies_of
 from brokers.orders.holdings import DUST
 
@@ -19,11 +21,12 @@ Choice = Literal["ask", "adopt", "leave"]
 
 
 class LostHoldings(NamedTuple):
-    """What orders of lost journals have bought and not sold, and is still there.
+    """What orders of a lost journal have bought and not sold, and is still there.
 
-    `units` by coin, fees deducted; `spent` and `value` are quote units: what all of these orders
-    have cost (negative: brought in), and what the units were worth at their last price. `first` and
-    `last` are when the orders were sent, epoch seconds.
+    `accounts` are its id and those that it has taken over, newest first. `units` by coin, fees
+    deducted; `spent` and `value` are quote units: what all of these orders have cost (negative:
+    brought in), and what the units were worth at their last price. `first` and `last` are when the
+    orders were sent, epoch seconds.
     """
 
     accounts: tuple[str, ...]
@@ -56,24 +59,28 @@ def find_lost_holdings(
 ) -> LostHoldings:
     """What orders of our form have left in `totals`, unless of `known_accounts`.
 
-    It reaches back as far as the exchange lists orders. `listings` by coin.
+    Those of the newest account and of what that one has taken over. It reaches back as far as the
+    exchange lists orders. `listings` by coin.
     """
 
     def is_lost(id_: str) -> bool:
         return has_our_form(id_) and account_of(id_) not in known_accounts
 
     listed = client.listings()
-    accounts: dict[str, None] = {}
+    orders = {
+        coin: client.recent_orders(listing.symbol, is_lost)
+        for coin, listing in listings.items()
+        if listing.symbol in listed
+    }
+    accounts = _newest_account(order for rows in orders.values() for order in rows)
     units: dict[str, float] = {}
     times: list[float] = []
     spent = value = 0.0
     for coin, listing in listings.items():
-        orders = client.recent_orders(listing.symbol, is_lost) if listing.symbol in listed else []
         net = price = 0.0
-        for order in sorted(orders, key=lambda order: order.time):
-            if not order.filled:
+        for order in sorted(orders.get(coin, ()), key=lambda order: order.time):
+            if not order.filled or account_of(order.client_id) not in accounts:
                 continue
-            accounts[account_of(order.client_id)] = None
             times.append(order.time)
             for trade in client.trades(order):
                 sign = 1.0 if trade.side == "buy" else -1.0
@@ -85,7 +92,23 @@ def find_lost_holdings(
         value += units[coin] * price
     if value <= DUST:
         return NOTHING
-    return LostHoldings(tuple(accounts), units, spent, value, min(times), max(times))
+    return LostHoldings(accounts, units, spent, value, min(times), max(times))
+
+
+def _newest_account(orders: Iterable[ExchangeOrder]) -> tuple[str, ...]:
+    """The account that has sent the newest of `orders`, and what it has taken over, step by step.
+
+    Newest first.
+    """
+    last: dict[str, float] = {}
+    for order in orders:
+        account = account_of(order.client_id)
+        last[account] = max(last.get(account, order.time), order.time)
+    accounts: list[str] = []
+    for account in sorted(last, key=lambda account: last[account], reverse=True):
+        if not accounts or has_taken_over(accounts[-1], account):
+            accounts.append(account)
+    return tuple(accounts)
 
 
 def cancel_lost_orders(

@@ -1,19 +1,43 @@
 """How long the markets' rules of an exchange (steps, minimums, what is listed) are used."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Literal
 
-from brokers.exchange.errors import CallAPersonError
+from brokers.exchange.client import Client
+from brokers.exchange.errors import CallAPersonError, TryLaterError
 from brokers.exchange.types import Listing
 from brokers.journal.incident import Incident
 from brokers.journal.records import Known
 
-RENEWED = 3600.0  # seconds until they are loaded again, before the next decision
+RULES_PERIOD = 3600.0  # seconds until they are loaded again, before the next decision or price
+
+
+class LivePrice:
+    """The price of a market at the exchange where it is really traded.
+
+    The one rule: its list of markets is an hour old at most, or cannot be loaded now.
+    """
+
+    def __init__(self, client: Client, now: Callable[[], float]) -> None:
+        """`client` asks for public prices; `now` is the clock, epoch seconds."""
+        self._client = client
+        self._now = now
+        self._listed_at = -math.inf
+
+    def __call__(self, symbol: str) -> float:
+        """The last price of a market now, quote units; errors as `Client.price`."""
+        if self._now() - self._listed_at >= RULES_PERIOD:
+            with suppress(TryLaterError):
+                self._client.listings(reload=True)
+                self._listed_at = self._now()
+        return self._client.price(symbol)
 
 
 def known_markets(source: str, now: float) -> Known:
     """What is recorded of rules that `source` gave at `now` (epoch seconds)."""
-    return Known("markets", now + RENEWED, source, now)
+    return Known("markets", now + RULES_PERIOD, source, now)
 
 
 def check_listed(

@@ -17,7 +17,7 @@ from brokers.orders.book import Levels, levels_beyond, walk_book
 from brokers.orders.fills import Costs, fill
 from brokers.orders.gone_coins import GoneCoins, Leaving
 from brokers.orders.holdings import paper_balances
-from brokers.orders.market_rules import RENEWED
+from brokers.orders.market_rules import RULES_PERIOD
 from brokers.orders.nav import NetAssetValue
 from brokers.orders.outcome import end_intent, put_off
 from brokers.orders.pricing import why_cut
@@ -125,7 +125,7 @@ class PaperAccount:
 
         The exchange's rules are loaded again when they are an hour old.
         """
-        if self._now() - self._loaded_at >= RENEWED:
+        if self._now() - self._loaded_at >= RULES_PERIOD:
             # Until then those of an hour ago will do; a coin that is gone shows at its next order.
             with suppress(TryLaterError, CallAPersonError):
                 self.start()

@@ -7,7 +7,7 @@ from brokers.exchange.types import Book, Listing
 from brokers.journal.records import Intent
 from brokers.orders.book import Levels, walk_book
 from brokers.orders.fills import Costs, fill
-from brokers.orders.remainder import WHOLE
+from brokers.orders.remainder import FILLED_SHARE
 from config.settings import Settings
 
 
@@ -126,9 +126,9 @@ def why_cut(size: float, wanted: float, *, on_offer: float, there: str, market: 
 
     Coin units, all positive: the book has `on_offer`, and `there` is what we have to give.
     """
-    if size >= WHOLE * wanted:
+    if size >= FILLED_SHARE * wanted:
         return ""
-    if size < WHOLE * on_offer:
+    if size < FILLED_SHARE * on_offer:
         return f"{there} is all there is to give"
     return f"the order book of {market} has no more near its best price"
 

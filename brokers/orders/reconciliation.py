@@ -10,16 +10,16 @@ from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.records import OrderRow
 from brokers.orders.attribution import Movement
-from brokers.orders.balances import BEGUN, OwnBalances
+from brokers.orders.balances import BEGUN, LISTED_WITHIN, OwnBalances
 from brokers.orders.ledger import Ledger
 from brokers.orders.nav import NetAssetValue
 from brokers.orders.own_movements import OwnMovements
 from brokers.orders.submission import ENDED, OrderSubmission
 
-LAGGING = 600.0  # seconds after a trade in which balances without it are believed to be old ones
-FILLS_WITHIN = 3 * 86_400.0  # seconds after which fills that were never listed are not waited for
+# Seconds after a trade in which balances without it are believed to be old ones.
+BALANCE_LAG = 600.0
 LOOKUPS = 2  # that must not find our last order after a reset
-REMEMBERED = 7 * 86_400.0  # seconds for which every exchange still knows an order
+ORDER_MEMORY = 7 * 86_400.0  # seconds for which every exchange still knows an order
 
 
 class Reconciliation:
@@ -70,7 +70,7 @@ class Reconciliation:
         if self._is_reset(movements):
             self._begin_anew(balances, closes)
             return
-        if self._ledger.is_behind(balances.total, self._time() - LAGGING):
+        if self._ledger.is_behind(balances.total, self._time() - BALANCE_LAG):
             raise TryLaterError(
                 f"{self._client.id}: the balances do not include our last trades yet; "
                 "nothing is decided on old balances"
@@ -102,7 +102,7 @@ class Reconciliation:
 
     def orders_without_fills(self) -> list[OrderRow]:
         """Orders whose fills the exchange has still to list."""
-        since = max(self._begun(), self._time() - FILLS_WITHIN)
+        since = max(self._begun(), self._time() - LISTED_WITHIN)
         listed = self._client.listings()
         return [
             order
@@ -167,7 +167,7 @@ class Reconciliation:
         if not arrived:
             return False
         last = arrived[-1]
-        if not any(positions.values()) and last.sent_at < self._time() - REMEMBERED:
+        if not any(positions.values()) and last.sent_at < self._time() - ORDER_MEMORY:
             return False
         return all(
             self._client.order(last.client_id, self.market_of(last)) is None for _ in range(LOOKUPS)

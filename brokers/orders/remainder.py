@@ -7,7 +7,7 @@ from typing import NamedTuple
 from brokers.journal.records import Intent, OrderRow
 
 # Share of an intent from which on it counts as filled: steps and fees take the rest.
-WHOLE = 0.99
+FILLED_SHARE = 0.99
 MOST_ORDERS = 10  # that the exchange has accepted for one intent; what is left then is given up
 TOO_MANY = f"no more than {MOST_ORDERS} orders are sent for one decision"
 TOO_LATE = "too late to be sent"
@@ -39,7 +39,7 @@ def units_left(intent: Intent, filled: float, smallest: Smallest) -> float:
     if not filled:
         return left
     is_small = abs(left) < smallest.size or abs(left) * intent.price < smallest.notional
-    if is_small or abs(filled) >= WHOLE * abs(intent.size):
+    if is_small or abs(filled) >= FILLED_SHARE * abs(intent.size):
         return 0.0
     return left
 

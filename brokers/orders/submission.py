@@ -16,7 +16,7 @@ from brokers.journal.journal import Journal
 from brokers.journal.records import FillRow, HaltedError, Intent, OrderChanges, OrderRow
 
 ATTEMPTS = 2  # an order that never arrived is sent a second time, and no third
-LATE = 10.0  # seconds an exchange may take over a request, beyond its receive window
+REQUEST_DELAY = 10.0  # seconds an exchange may take over a request, beyond its receive window
 POLL_EVERY = 1.0  # seconds between two requests for an order
 # Requests for an order in a row, where the exchange's time or ours stands still.
 MOST_POLLS = 120
@@ -132,7 +132,9 @@ class OrderSubmission:
         """
         market = self._listings[order.symbol].symbol
         # It may have left later than was recorded: after a wait, or again when our clock was set.
-        conclusive_from = max(order.sent_at, self._client.server_time()) + self._window + LATE
+        conclusive_from = (
+            max(order.sent_at, self._client.server_time()) + self._window + REQUEST_DELAY
+        )
         absent = polls = 0
         while absent < ABSENT_ANSWERS:
             if polls >= MOST_POLLS:

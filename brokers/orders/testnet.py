@@ -16,17 +16,17 @@ from brokers.orders.beginning import AccountBeginning
 from brokers.orders.gone_coins import GoneCoins
 from brokers.orders.intents import IntentExecution
 from brokers.orders.ledger import Ledger
-from brokers.orders.market_rules import RENEWED, check_listed, known_markets
+from brokers.orders.market_rules import RULES_PERIOD, check_listed, known_markets
 from brokers.orders.nav import NetAssetValue
 from brokers.orders.pricing import Means
 from brokers.orders.reconciliation import Reconciliation
 from brokers.orders.submission import OrderSubmission
 from config.settings import Settings
 
-LOOKS = 4  # at balances that do not agree: after a fill they may lag
+BALANCE_LOOKS = 4  # at balances that do not agree: after a fill they may lag
 # Seconds until it is asked again what the key may do: for bars of a day, at every decision.
-PERMITTED = 20 * 3600.0
-LAG = 2.0  # seconds between two looks
+PERMISSIONS_PERIOD = 20 * 3600.0
+LOOK_PAUSE = 2.0  # seconds between two looks
 
 
 class TestnetAccount:
@@ -137,10 +137,10 @@ class TestnetAccount:
 
         Quote units at `closes`.
         """
-        if self._clock.now() - self._listed_at >= RENEWED:
+        if self._clock.now() - self._listed_at >= RULES_PERIOD:
             with suppress(TryLaterError):  # the rules of an hour ago will do
                 self._list_markets()
-        if self._clock.now() - self._permitted_at >= PERMITTED:
+        if self._clock.now() - self._permitted_at >= PERMISSIONS_PERIOD:
             with suppress(TryLaterError):
                 self._check_permissions()
         for order in self._reconciliation.orders_without_fills():
@@ -160,8 +160,8 @@ class TestnetAccount:
         """The balances, and what differs from the expected ones after a few looks."""
         balances = self._client.balances()
         movements = self._ledger.movements(balances.total)
-        for _ in range(LOOKS if movements else 0):
-            self._clock.sleep(LAG)
+        for _ in range(BALANCE_LOOKS if movements else 0):
+            self._clock.sleep(LOOK_PAUSE)
             balances = self._client.balances()
             if not (movements := self._ledger.movements(balances.total)):
                 break

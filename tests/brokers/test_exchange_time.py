@@ -5,7 +5,7 @@ The machine of these tests has a clock of its own beside the world's time.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import ccxt
 import pytest
 
 from brokers.clock import SimulatedClock
+from brokers.exchange.errors import TryLaterError
 from brokers.journal.incident import Incident
 from brokers.journal.records import Known
 from brokers.live import exchange_clock
 from brokers.live.dead_mans_switch import DeadMansSwitch
-from brokers.live.exchange_clock import AGAIN, EVERY, OLD, ExchangeClock
+from brokers.live.exchange_clock import OFFSET_PERIOD, REPORTED_OFFSET_AGE, ExchangeClock
+from brokers.live.retries import LONGEST_RETRY, RETRY
 from tests.brokers.misfortunes import asked_for, incident_texts
 from tests.brokers.test_faults_data import ALL, AT_ONCE, bars, close, decisions, downloading
 from tests.brokers.worlds import DAY, World, epoch
@@ -162,7 +164,7 @@ def test_the_offset_is_measured_at_the_start_and_hourly(
         observer = w.run(once=False, until="2015-10-20 23:00")
         assert len(times) == 1 + 23, "from half past midnight to midnight, once an hour"
         gaps = [later - earlier for earlier, later in pairwise(times)]
-        assert all(EVERY <= gap <= EVERY + Machine.longest_sleep for gap in gaps)
+        assert all(OFFSET_PERIOD <= gap <= OFFSET_PERIOD + Machine.longest_sleep for gap in gaps)
         assert len(incident_texts(observer.incidents, "clock")) == 1, "reported once a day"
 
 
@@ -282,7 +284,7 @@ def test_an_exchange_that_no_longer_says_the_time_leaves_the_old_offset_and_its_
         assert "measured then (-40.0 s) are used" in text
         with w.journal() as journal:
             (known,) = [row for row in journal.known() if row.what == "clock"]
-        assert known.until == pytest.approx(known.asked_at + EVERY)
+        assert known.until == pytest.approx(known.asked_at + OFFSET_PERIOD)
         assert known.asked_at < epoch("2015-10-20 13:01")
         wakings = (clock.time - epoch("2015-10-20 13:00")) / Machine.longest_sleep
         assert wakings < len(asked_for(w, "time")) < 15 + 4 * wakings, "asked at every waking"
@@ -403,10 +405,12 @@ class Fickle:
 
     def __init__(self) -> None:
         self.clock_offset, self.true_offset = 0.0, 0.0
-        self.asked = 0
+        self.asked, self.away = 0, False
 
     def sync_clock(self) -> float:
         self.asked += 1
+        if self.away:
+            raise TryLaterError("fickle: no answer")
         self.clock_offset = self.true_offset
         return self.clock_offset
 
@@ -445,6 +449,46 @@ def test_small_steps_of_the_machines_clock_ask_nobody() -> None:
     assert source.asked == 2
 
 
+@pytest.mark.parametrize("measured", [True, False], ids=["after a jump", "before any answer"])
+def test_an_exchange_that_is_away_is_asked_at_growing_intervals(*, measured: bool) -> None:
+    """However often a session that waits looks at the clock: every two seconds, for three hours."""
+    source, machine = Fickle(), Machine(0.0)
+    clock, _ = following(source, machine)
+    if measured:
+        clock.synchronise()
+    machine.off, source.away, source.asked = 12.0 * HOUR, True, 0
+    asked_at = []
+    while machine.time < 3.0 * HOUR:
+        before = source.asked
+        with pytest.raises(TryLaterError, match="it is not known what time it is: fickle"):
+            clock.synchronise()
+        asked_at += [machine.time] * (source.asked - before)
+        machine.sleep(2.0)
+    pauses = [min(RETRY * 2.0**number, LONGEST_RETRY) for number in range(len(asked_at))]
+    assert asked_at == [0.0, *accumulate(pauses[:-1])]
+    assert asked_at[-1] > 3.0 * HOUR - LONGEST_RETRY, "and to the end"
+    source.away, source.true_offset = False, -12.0 * HOUR
+    machine.sleep(LONGEST_RETRY)
+    clock.synchronise()
+    assert clock.now() == machine.time
+
+
+def test_a_clock_that_jumps_while_an_old_offset_holds_is_asked_about_at_once() -> None:
+    """The pause after a failed hourly measurement is not for a time that nobody knows."""
+    source, machine = Fickle(), Machine(0.0)
+    clock, _ = following(source, machine)
+    clock.synchronise()
+    source.away = True
+    machine.sleep(OFFSET_PERIOD)
+    clock.synchronise()
+    clock.synchronise()
+    assert source.asked == 2
+    machine.off, source.away, source.true_offset = HOUR, False, -HOUR
+    clock.synchronise()
+    assert source.asked == 3
+    assert clock.now() == machine.time
+
+
 def test_the_alarm_for_a_missed_decision_goes_by_the_same_clock() -> None:
     """Due by the machine's clock, which is a day ahead; not by the exchange's."""
     machine, alarms = Machine(1000.0, float(DAY)), list[str]()
@@ -461,7 +505,7 @@ def test_the_alarm_for_a_missed_decision_goes_by_the_same_clock() -> None:
 
 
 def test_the_age_at_which_an_old_offset_is_reported_is_beyond_a_missed_measurement() -> None:
-    assert OLD > EVERY + AGAIN
+    assert REPORTED_OFFSET_AGE > OFFSET_PERIOD + LONGEST_RETRY
 
 
 @pytest.mark.parametrize("back", [3.0 * DAY])

@@ -3,6 +3,7 @@ file that is never committed.
 """
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -25,7 +26,16 @@ FAILURE = "russell-gate-failure@.service"
 ANALYZE = shutil.which("systemd-analyze")
 with_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not on this machine")
 # Where a session that runs on and one decision a day differ.
-OWN = {"Type", "ExecStart", "TimeoutStartSec", "WatchdogSec", "WatchdogSignal"}
+OWN = {
+    "Type",
+    "ExecStart",
+    "TimeoutStartSec",
+    "WatchdogSec",
+    "WatchdogSignal",
+    "RestartForceExitStatus",
+    "ExecStopPost",
+}
+PASSING = {registration.MARKET_DATA, registration.RETRY_LATER}  # exit codes
 # Tenths, of 100; what `systemd-analyze security` counts, the network a trading program needs
 # included
 MOST_EXPOSED = 20
@@ -125,13 +135,42 @@ def test_a_session_that_wants_a_person_is_not_started_again(unit: str):
     assert int(service["SuccessExitStatus"]) == registration.INTERRUPTED
 
 
-def test_what_passes_is_retried_for_as_long_as_it_lasts():
-    """A full disk, an exchange or prices that are away, a hang, a crash."""
-    unit, service = (values(SERVICES[0], section) for section in ("Unit", "Service"))
-    assert unit["StartLimitIntervalSec"] == "0"
-    retried = {registration.MARKET_DATA, registration.RETRY_LATER, 1}
-    assert retried.isdisjoint(map(int, service["RestartPreventExitStatus"].split()))
-    assert service["RestartSec"] == "5min"
+@pytest.mark.parametrize("ended", ["0", "1", "3", "5", "75", "130", "KILL"])
+def test_what_passes_is_retried_for_as_long_as_it_lasts(ended: str, tmp_path: Path):
+    """A full disk, an exchange or prices that are away: the starts before do not count."""
+    service = values(SERVICES[0], "Service")
+    assert set(map(int, service["RestartForceExitStatus"].split())) == PASSING
+    assert PASSING.isdisjoint(map(int, service["RestartPreventExitStatus"].split()))
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\necho $* >{tmp_path}/asked\n")
+    systemctl.chmod(0o755)
+    command = service["ExecStopPost"].removeprefix("-+").replace("$$", "$").replace("%n", "UNIT")
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "EXIT_STATUS": ended}
+    result = subprocess.run(shlex.split(command), env=environment, check=False)
+    asked = tmp_path / "asked"
+    expected = "reset-failed UNIT\n" if ended in map(str, PASSING) else ""
+    assert (result.returncode, asked.read_text() if asked.exists() else "") == (0, expected)
+
+
+@pytest.mark.parametrize("unit", SERVICES)
+def test_what_crashes_or_hangs_again_and_again_is_given_up(unit: str):
+    """Within the interval so many starts have come, a restart after each."""
+    limits, service = values(unit, "Unit"), values(unit, "Service")
+    minutes = {"min": 1.0, "h": 60.0}
+    interval, pause, hang = (
+        float(re.sub("[a-z]", "", text)) * minutes[re.sub("[0-9]", "", text)]
+        for text in (
+            limits["StartLimitIntervalSec"],
+            service["RestartSec"],
+            service.get("WatchdogSec", service["TimeoutStartSec"]),
+        )
+    )
+    starts = int(limits["StartLimitBurst"])
+    assert 1 < starts <= 24
+    # A unit of one decision that hangs is ended within half an hour.
+    lasts = hang if "WatchdogSec" in service else 0.0
+    assert starts * (lasts + pause) < interval
+    assert limits["OnFailure"]
 
 
 def test_a_session_that_gives_no_sign_of_life_is_killed_without_a_core_file():

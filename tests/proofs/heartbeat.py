@@ -25,8 +25,7 @@ from brokers.commands.paper import build_session
 from brokers.journal.records import DecisionRow, Intent
 from brokers.live.observation import observe_session
 from brokers.live.observer import NotifyingObserver
-from brokers.prices.calendar import session_closes
-from brokers.prices.load import LEAD
+from brokers.prices.calendar import LEAD, session_closes
 from strategies.breakout import STATES
 from tests.brokers.receivers import UUID, Monitor
 from tests.brokers.worlds import DAY, SECRETS, World, world

@@ -29,8 +29,7 @@ from typing import Any, NamedTuple
 
 from brokers.journal.journal import Journal
 from brokers.journal.opening import journal_path, open_journal
-from brokers.prices.calendar import session_closes
-from brokers.prices.load import LEAD
+from brokers.prices.calendar import LEAD, session_closes
 from config.settings import Settings
 from tests.brokers.worlds import DAY, World, epoch, settings_for, world
 from tests.exchange.account import Balances

@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from brokers.prices.calendar import session_closes
-from brokers.prices.load import LEAD
+from brokers.prices.calendar import LEAD, session_closes
 from tests.brokers.worlds import DAY, epoch, world
 from tests.exchange.proxy import Answer, Asked
 from tests.exchange.venue import BinanceVenue

@@ -36,9 +36,9 @@ from brokers.commands import paper
 from brokers.errors import SafetyError
 from brokers.exchange.errors import CallAPersonError, ExchangeError
 from brokers.journal.journal import Journal
-from brokers.prices.calendar import session_closes
+from brokers.prices.calendar import LEAD, session_closes
 from brokers.prices.live import LivePrices
-from brokers.prices.load import LEAD, Prices
+from brokers.prices.load import Prices
 from brokers.progress import Progress
 from config.settings import Settings
 from tests.brokers.worlds import DAY, World, epoch, world

@@ -31,8 +31,8 @@ from brokers.live.observation import observe_session
 from brokers.live.observer import SessionObserver
 from brokers.live.session import PaperSession
 from brokers.orders.paper import PaperAccount, Rules, Terms
-from brokers.prices.calendar import session_closes
-from brokers.prices.load import LEAD, Prices, load_prices
+from brokers.prices.calendar import LEAD, session_closes
+from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError
 from config.secrets import Secrets
 from config.settings import Settings, load

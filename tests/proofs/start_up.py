@@ -27,8 +27,7 @@ import pandas as pd
 
 from brokers.clock import Clock, SimulatedClock
 from brokers.journal.opening import journal_path, open_journal
-from brokers.prices.calendar import session_closes
-from brokers.prices.load import LEAD
+from brokers.prices.calendar import LEAD, session_closes
 from config.settings import Settings
 from tests.brokers.worlds import DAY, SYMBOLS, World, world
 from tests.exchange.account import KEY, SECRET

@@ -21,8 +21,7 @@ import numpy as np
 import pandas as pd
 
 from brokers.journal.records import DecisionRow, OrderRow
-from brokers.prices.calendar import AHEAD, YEAR, session_closes
-from brokers.prices.load import LEAD
+from brokers.prices.calendar import AHEAD, LEAD, YEAR, session_closes
 from config.settings import load
 from strategies.sentences import UNCHANGED
 from tests.brokers.worlds import DAY

@@ -84,6 +84,36 @@ def test_the_document_has_a_schema_with_a_description_of_every_field_that_needs_
         assert {name for name, field in fields.items() if "description" not in field} <= plain
 
 
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_journal_and_its_folder_are_left_as_they_were(*, killed: bool) -> None:
+    """No log of SQLite's is left where none was, and that of a killed session is not written back:
+    by it the next start knows that it must look for damage.
+    """
+    path = Path("state") / "dry-run-binance.sqlite"
+    journal = open_journal(path, Clock())
+    decide(journal, START)
+    journal.put("key", "value")
+    if killed:  # what lies in the folder then
+        for name in ("", "-wal", "-shm"):
+            shutil.copy(f"{path}{name}", f"elsewhere{name}")
+    journal.close()
+    if killed:
+        for name in ("", "-wal", "-shm"):
+            shutil.copy(f"elsewhere{name}", f"{path}{name}")
+    before = content(path.parent)
+    assert (f"{path.name}-wal" in before) == killed
+    called()
+    after = content(path.parent)
+    assert after.keys() == before.keys()
+    assert [name for name in after if after[name] != before[name] and "-shm" not in name] == []
+    with read_journal_file(path) as reader:
+        assert reader.get("key") == "value"
+
+
 def test_several_journals_are_listed_and_a_configuration_names_one() -> None:
     stored("dry-run")
     shutil.copy("state/dry-run-binance.sqlite", "state/dry-run-kraken.sqlite")
@@ -110,7 +140,7 @@ def test_a_damaged_journal_and_one_of_a_newer_program_are_refused_and_left_alone
     newer = called()
     assert newer.exit_code == registration.STOPPED
     assert "of version 99" in newer.stderr
-    path.write_bytes(b"x" * 5000)
+    path.write_bytes(path.read_bytes()[:100] + b"x" * 5000)  # SQLite's header is left
     damaged = called()
     assert damaged.exit_code == registration.STOPPED
     assert "it is damaged" in damaged.stderr

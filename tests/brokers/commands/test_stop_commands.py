@@ -3,7 +3,7 @@
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -123,6 +123,65 @@ def test_of_several_journals_one_must_be_named(journal: Path, command: str) -> N
     assert result.exit_code == 2
     assert f"  {journal}\n  {other}" in result.stderr
     assert states(journal)[0] == states(other)[0] == "on"
+
+
+def other_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+
+
+NO_JOURNALS: dict[str, Callable[[Path], object]] = {
+    "it is empty": Path.touch,
+    "it is no database": lambda path: path.write_text("bought some, sold some\n" * 200),
+    "it is another program's database": other_database,
+    "it is not a file": Path.mkdir,
+}
+
+
+COMMANDS = ("halt", "halt --reduce-only", "resume", "flatten --yes", "status")
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "named"),
+    [
+        *((words, "it is empty", False) for words in COMMANDS),
+        *((words, "it is another program's database", True) for words in COMMANDS),
+        ("halt", "it is no database", False),
+        ("status --json", "it is not a file", True),
+    ],
+)
+def test_a_file_that_is_no_journal_is_refused_by_its_name_and_left_alone(
+    words: str, what: str, *, named: bool
+) -> None:
+    JOURNAL.parent.mkdir()
+    NO_JOURNALS[what](JOURNAL)
+    before = {path: path.is_file() and path.read_bytes() for path in JOURNAL.parent.iterdir()}
+    result = called(*words.split(), *(("--set", "exchange.mode=dry-run") if named else ()))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{JOURNAL}: is not a journal: {what}. Nothing was changed; " in result.stderr
+    assert {
+        path: path.is_file() and path.read_bytes() for path in JOURNAL.parent.iterdir()
+    } == before
+
+
+def test_a_file_that_is_no_journal_is_not_one_of_several(journal: Path) -> None:
+    journal.with_name("notes.sqlite").touch()
+    assert called("halt").exit_code == 0
+    assert states(journal)[0] == "off"
+    assert journal.with_name("notes.sqlite").stat().st_size == 0
+
+
+def test_an_account_whose_journal_was_emptied_is_halted_all_the_same(journal: Path) -> None:
+    """Its session may still have it open; the file stays as it is."""
+    journal.write_bytes(b"")
+    for words in ("resume", "halt --reduce-only"):
+        assert called(*words.split()).exit_code == 2
+    assert is_permitted(journal)
+    result = called("halt")
+    assert result.exit_code == 0
+    assert "is not a journal: it is empty" in result.stderr
+    assert not is_permitted(journal)
+    assert journal.read_bytes() == b""
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "dry-run\n", "yes\n"])

@@ -25,7 +25,8 @@ from brokers.doctor.drill import run_drill
 from brokers.doctor.finding import Finding, span
 from brokers.exchange.client import Keys
 from brokers.journal.incident import Incident
-from brokers.journal.opening import journal_path, open_journal
+from brokers.journal.opening import journal_path, open_journal, read_journal_file
+from brokers.live.status_report import status_report
 from brokers.orders.testnet import TestnetAccount
 from config.secrets import Secrets
 from config.settings import Settings
@@ -94,6 +95,7 @@ def traded(w: World, time: str = BAR, outcome: str | None = "done") -> Path:
     """
     path = journal_path(w.settings)
     with open_journal(path, lambda: float(epoch(time) + 2), locked=True) as journal:
+        journal.begin_session("testnet", w.settings.model_dump_json(), "1")
         decide(journal, epoch(time))
         if outcome is not None:
             journal.end_session(outcome)
@@ -471,21 +473,25 @@ def test_a_damaged_journal_is_reported_and_the_other_checks_run(w: World) -> Non
 
 
 @pytest.mark.parametrize(
-    ("outcome", "days", "session", "decision"),
-    [
-        ("done", 2, "ok", "ok"),  # two bars are not yet too long
-        ("done", 3, "ok", "wrong"),
-        ("interrupted", 3, "ok", "warning"),
-        ("stopped", 3, "ok", "warning"),
-        ("CallAPersonError: no key", 1, "wrong", "ok"),
-        ("CallAPersonError: no key", 3, "wrong", "wrong"),
-        (None, 1, "warning", "ok"),
-        (None, 3, "warning", "wrong"),
+    ("outcome", "days", "states"),
+    [  # of the session, of its decision, and of that while one runs
+        ("done", 1.0, ("ok", "ok", "ok")),
+        ("done", 1.1, ("ok", "ok", "warning")),  # a timer starts it within its three hours
+        ("done", 1.2, ("ok", "warning", "warning")),
+        ("done", 2.0, ("ok", "wrong", "wrong")),  # a whole bar was missed
+        ("interrupted", 1.1, ("ok", "warning", "warning")),
+        ("stopped", 3.0, ("ok", "warning", "wrong")),
+        ("CallAPersonError: no key", 1.0, ("wrong", "ok", "ok")),
+        ("CallAPersonError: no key", 3.0, ("wrong", "wrong", "wrong")),
+        (None, 1.0, ("warning", "ok", "ok")),
+        (None, 1.1, ("warning", "warning", "warning")),
+        (None, 3.0, ("warning", "wrong", "wrong")),
     ],
 )
-def test_a_decision_that_should_have_come(
-    w: World, outcome: str | None, days: int, session: str, decision: str
+def test_a_decision_that_should_have_come_is_late_when_status_says_so(
+    w: World, outcome: str | None, days: float, states: tuple[str, str, str]
 ) -> None:
+    session, decision, running = states
     path = traded(w, outcome=outcome)
     now = epoch(BAR) + days * DAY + 30.0
     with open_journal(path, lambda: now, locked=False) as journal:
@@ -495,8 +501,11 @@ def test_a_decision_that_should_have_come(
             for one in records.check_journal(journal, path, "process 7", w.settings, now)
         }
     assert (found["session"].state, found["decision"].state) == (session, decision)
-    assert held["session"].state == "ok"
-    assert ("the session hangs" in held["decision"].text) == (days == 3)
+    assert (held["session"].state, held["decision"].state) == ("ok", running)
+    assert ("the session hangs" in held["decision"].text) == (days >= 2.0)
+    with read_journal_file(path) as reader:
+        report = status_report(reader, ("dormant", "testing", "confirmed"), now)
+    assert any("is not decided" in reason for reason in report.reasons) == (decision != "ok")
     assert found["decision"].text.startswith(
         f"{span(days * DAY + 30)} ago, on the bar of 2015-10-20 00:00 UTC: Gate confirmed"
     )
@@ -597,9 +606,9 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert records.check_folder("cache folder", tmp_path / "new", "prices.cache").text.startswith(
         f"{tmp_path / 'new'}: can be made, "
     )
-    monkeypatch.setattr(records, "COMFORTABLE", 10**18)
+    monkeypatch.setattr(records, "COMFORTABLE_SPACE", 10**18)
     assert records.check_folder("cache folder", tmp_path, "prices.cache").state == "warning"
-    monkeypatch.setattr(records, "NEEDED", 10**18)
+    monkeypatch.setattr(records, "LEAST_SPACE", 10**18)
     assert records.check_folder("cache folder", tmp_path, "prices.cache").state == "wrong"
     assert list(tmp_path.iterdir()) == []
 

@@ -14,6 +14,8 @@ from brokers.journal.opening import journal_path
 from brokers.prices import fred, yahoo
 from brokers.prices.series import DataError, Request, other_source
 from config.secrets import Secrets
+from tests.brokers.prices.servers import Answer as Served
+from tests.brokers.prices.servers import Site, served
 from tests.brokers.worlds import SECRETS, World, settings_for, world
 from tests.exchange.proxy import Answer, Asked
 
@@ -130,6 +132,35 @@ def test_a_macro_value_is_asked_of_fred(w: World, monkeypatch: pytest.MonkeyPatc
     confirmations = w.settings.confirmations.model_copy(update={"liquidity": enabled})
     row = rows(w, confirmations=confirmations)["fred value"]
     assert (row.state, row.text, row.remedy) == ("wrong", "FRED: no series WALCL", "look it up")
+
+
+def test_each_listed_source_is_proved_by_a_row_of_its_own(
+    w: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address answers, Alpaca lacks its keys: both are seen before they are needed."""
+    csv = b"Date,Open,High,Low,Close\n2015-10-16,1,2,1,2\n2015-10-19,2,3,2,3\n"
+
+    class Vendor(Site):
+        def data(self, path: str, query: dict[str, str]) -> Served:
+            return Served(200, csv)
+
+    monkeypatch.chdir(tmp_path)
+    listed = {"^RUT": ("yahoo", "url", "proxy:IWM"), "IWM": ("yahoo", "alpaca")}
+    prices = w.settings.prices.model_copy(update={"sources": w.settings.prices.sources | listed})
+    with served(Vendor()) as site:
+        key = "s3cr3t-k3y"
+        address = f"http://127.0.0.1:{site.port}/d?s={{symbol}}&from={{start}}&apikey={key}"
+        monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", address)
+        found = rows(w, prices=prices)
+        assert site.asked[0]["s"] == "^RUT" and site.asked[0]["apikey"] == key
+        site.always = Served(403)
+        refused = rows(w, prices=prices)["url index row"]
+    assert found["url index row"].text == "^RUT: 3 of 2015-10-19"
+    assert found["alpaca index row"].state == "wrong"
+    assert "RUSSELL_GATE_ALPACA_KEY" in found["alpaca index row"].text
+    assert found["yahoo index row"].state == "ok"
+    assert refused.state == "wrong" and "HTTP 403" in refused.text
+    assert key not in f"{refused.text} {refused.remedy}"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from brokers.exchange.errors import (
 )
 from brokers.exchange.sandboxes import FACTS
 from brokers.exchange.types import Balances, Permissions
-from brokers.journal.client_ids import LENGTH
+from brokers.journal.client_ids import ID_LENGTH
 from tests.exchange.proxy import Answer, Asked, Internet
 
 BTC = "BTC/USDT"
@@ -114,7 +114,7 @@ def test_only_spot_markets_are_asked_for(connect: Callable[..., Client], exchang
 
 
 def test_gates_longest_client_id_holds_ours() -> None:
-    assert LENGTH + len(FACTS["gate"].id_prefix) <= 28
+    assert ID_LENGTH + len(FACTS["gate"].id_prefix) <= 28
 
 
 def test_any_exchange_gives_prices_at_its_own_hosts_only(

@@ -16,7 +16,7 @@ EVERY = 10  # rows, after which a result is kept
 
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
-    monkeypatch.setattr(drawdown, "KEPT_EVERY", EVERY)
+    monkeypatch.setattr(drawdown, "STORE_AFTER", EVERY)
     with open_journal(tmp_path / "paper.sqlite", Clock()) as opened:
         yield opened
 

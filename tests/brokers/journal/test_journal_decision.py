@@ -99,7 +99,9 @@ def test_a_row_of_the_gate_has_the_tables_values_and_the_lines_acted_on() -> Non
         closes_note=".",
     )
     lines = {"state": 1.0, "ceiling": 0.5, "filled": 2.0, "confirmed_at": math.nan, "stale": 3.0}
-    assert gate_row(START + 0.0, why, lines) == GateRow(
+    sources = {"^RUT": "yahoo", "IWM": "alpaca"}
+    row = gate_row(START + 0.0, why, lines, rules_digest="abc", sources=sources)
+    assert row == GateRow(
         known_at=START,
         close=1.5,
         record=2.5,
@@ -111,6 +113,8 @@ def test_a_row_of_the_gate_has_the_tables_values_and_the_lines_acted_on() -> Non
         confirmed_at=None,
         stale=3,
         reason="record",
+        rules_digest="abc",
+        sources='{"^RUT": "yahoo", "IWM": "alpaca"}',
         held='["IWM", "HYG"]',
     )
 

@@ -267,7 +267,7 @@ def test_an_overwritten_page_is_found(whole: Path, page: int):
 def test_a_large_journal_is_read_through_after_a_kill_or_when_asked_to(
     whole: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(opening, "ALWAYS_CHECKED", 10_000)
+    monkeypatch.setattr(opening, "SMALL_JOURNAL", 10_000)
     with whole.open("r+b") as file:
         file.seek(12 * 4096)
         file.write(b"\xff" * 4096)

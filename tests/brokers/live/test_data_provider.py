@@ -309,6 +309,52 @@ def test_bars_that_cannot_be_had_leave_the_last_close_and_a_word() -> None:
     assert [incident.text for incident in snapshot.incidents] == ["ETH-USD: no candles"]
 
 
+def test_a_coin_without_any_usable_history_has_no_price_where_its_average_decides() -> None:
+    """Its average would be unknown, and what is held would be sold on nothing."""
+    source = Source()
+    history = source.history
+
+    def implausible(now: pd.Timestamp, again: Collection[str] = ()) -> Any:
+        prices, failed = history(now, again)
+        series = {key: value for key, value in prices.series.items() if key.symbol != "ETH-USD"}
+        return prices._replace(series=series), {**failed, "ETH-USD": DataError("a jump")}
+
+    source.history = implausible  # type: ignore[method-assign]
+    own = {"paper.patience": 0.0, "allocation.own_trend": "and"}
+    assert set(made(source, **own)[0].snapshot(DUE).coins) == {"BTC"}
+    provider, _ = made(source, **{"paper.patience": 0.0, "allocation.own_trend": "off"})
+    assert set(provider.snapshot(DUE).coins) == {"BTC", "ETH"}
+
+
+def test_what_somebody_accepts_is_seen_at_the_next_bar_of_the_same_day() -> None:
+    """While a close is held the journal is looked at, however lately prices were downloaded."""
+    source, computed = Source(), list[tuple[int, Any]]()
+    provider, clock = made(source, **{"exchange.timeframe": "1m", "paper.patience": 0.0})
+    accepted: list[Any] = []
+    source.accepted = lambda now: tuple(accepted)  # type: ignore[attr-defined]
+    source.second_closes = lambda series, now: ()  # type: ignore[attr-defined]
+    history = source.history
+    source.history = lambda now, again=(): (  # type: ignore[method-assign,misc]
+        history(now, again)[0]._replace(accepted=tuple(accepted)),
+        {},
+    )
+
+    def held(prices: Prices) -> pd.DataFrame:
+        computed.append((minute, prices.accepted))
+        is_held = not prices.accepted
+        return gate_of(prices).assign(held="BTC-USD" if is_held else "", stale=int(is_held))
+
+    provider._functions = provider._functions._replace(gate=held)
+    for minute in range(1, 25):
+        accepted += ["a close"] if minute == 20 else []
+        due = DUE + minute * 60
+        clock.sleep(due + 5 - clock.now())
+        source.bars_of = {name: bars(due, 30) for name in source.bars_of}
+        provider.snapshot(due)
+    assert computed[-1] == (20, ("a close",))
+    assert computed[-2][0] < 19, "no download was due"
+
+
 def test_without_the_index_the_last_gate_row_is_kept_and_grows_stale() -> None:
     source = Source()
     provider, clock = made(source)

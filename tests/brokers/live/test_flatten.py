@@ -1,6 +1,7 @@
 """A person who wants everything sold: by the session that runs or by the next one, exactly once."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 
 from backtests.paper_sessions.recording import read_journal
 from backtests.paper_sessions.uptime import measure_uptime
+from backtests.runs.replay import ReplayObserver
 from brokers.clock import SimulatedClock
 from brokers.exchange.errors import TryLaterError
+from brokers.journal.incident import Incident
 from brokers.journal.opening import journal_path
 from brokers.journal.records import DecisionRow, Trading
 from brokers.live.flatten import ROUNDS
@@ -59,14 +62,16 @@ def held(w: World) -> dict[str, float]:
 class Watching(SimulatedClock):
     """Looks every two seconds, as a session does, lets something happen at an instant, and ends.
 
-    A minute later.
+    Some seconds later.
     """
 
     longest_sleep = 2.0
 
-    def __init__(self, now: float, at: float, act: Callable[[], None]) -> None:
+    def __init__(
+        self, now: float, at: float, act: Callable[[], None], ends_after: float = 60.0
+    ) -> None:
         super().__init__(now)
-        self._at, self._act, self._ends = at, act, at + 60.0
+        self._at, self._act, self._ends = at, act, at + ends_after
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
@@ -88,6 +93,10 @@ def test_everything_is_sold_before_the_next_bar_and_nothing_is_ordered_after_it(
         observer = w.run()
         (sale,) = sales(w)
         assert sale.sentence == "Everything is sold: enough."
+        with w.journal() as journal:
+            bar = journal.last_decision()
+        assert bar is not None and bar.ceiling == 1.0
+        assert (sale.ceiling, sale.filled, sale.state) == (bar.ceiling, bar.filled, bar.state)
         assert [(one.symbol, one.state) for one in intents(w) if one.time == sale.time] == [
             (coin, "done") for coin in ALL
         ]
@@ -211,14 +220,75 @@ def test_a_person_may_call_it_off_after_each_order(
                 journal.set_trading(state, "stop")
 
         at_first_order(w, change)
-        w.run()
+        observer = w.run()
         assert bought(w) == [*ALL, "BTC"]
+        assert incident_texts(observer.incidents, "flatten called off") == [
+            f"it was called off: trading is {state} (stop); sold before, in whole or in part: BTC"
+        ]
         (sale,) = sales(w)
         assert [(one.state, one.why) for one in intents(w) if one.time == sale.time][1:] == [
             ("abandoned", why)
         ] * 2
         assert trading(w)[:2] == (state, "stop")
         assert_sound(w)
+
+
+def resume(w: World) -> None:
+    with w.journal() as journal:
+        journal.set_trading("on", "resumed")
+
+
+CALLED_OFF = "it was called off: trading is on (resumed); nothing was sold"
+
+
+@pytest.mark.parametrize("path", ["/account", "/ticker/24hr"])
+def test_one_that_is_called_off_before_its_first_sale_says_so_and_sells_nothing(
+    path: str, whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    """While the session reads the account, before anything is recorded to be sold."""
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        w.clock.sleep(HOUR)
+        ask(w)
+
+        def change(asked: Asked, number: int) -> None:
+            if asked.path.endswith(path) and trading(w).state == "flatten":
+                resume(w)
+
+        w.venue.before_request = change
+        observer = w.run()
+        assert sales(w) == []
+        assert incident_texts(observer.incidents, "flatten called off") == [CALLED_OFF]
+        assert trading(w)[:2] == ("on", "resumed")
+
+
+class Limited(ReplayObserver):
+    """An observer of a session that must not report the same thing over and over."""
+
+    def on_incident(self, incident: Incident) -> None:
+        super().on_incident(incident)
+        assert len(self.incidents) < 20
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["without a session", "in a session"])
+def test_one_that_waits_for_the_exchange_is_called_off_within_seconds(
+    whole_folder: Path, cache: Path, tmp_path: Path, *, alone: bool
+) -> None:
+    """The next attempt would be a quarter of a minute later."""
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        w.clock = Watching(
+            w.clock.now() + HOUR, w.clock.now() + HOUR + 14.0, lambda: resume(w), ends_after=4.0
+        )
+        ask(w)
+        w.venue.before_request = lambda asked, number: DROPPED
+        observer = Limited(0, None)
+        w.observed_session(
+            lambda journal, now: nullcontext(observer),
+            lambda session: session.flatten() if alone else session.run(),
+        )
+        assert incident_texts(observer.incidents, "flatten called off") == [CALLED_OFF]
+        assert sales(w) == []
 
 
 def test_a_thin_order_book_is_sold_into_as_long_as_it_gives_something(

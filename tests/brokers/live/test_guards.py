@@ -156,6 +156,76 @@ def test_turnover_counts_what_was_traded_since_midnight(journal: Journal) -> Non
     assert [incident.kind for incident in incidents] == ["turnover"]
 
 
+def record(journal: Journal, time: int, size: float, filled_at: float, kind: str = "bar") -> None:
+    """A decision on BTC at 100, its order and its fill."""
+    row = one_coin_decision(time, kind=kind, session=1)
+    intents = [Intent(0, time, "BTC", 0, size, 100.0, "planned", "")]
+    if kind == "flatten":
+        journal.set_trading("flatten", "enough")
+        (intent,) = journal.record_flatten(row, intents)
+    else:
+        equity = EquityRow(time, 1000.0, 1000.0, 1000.0, 1.0, 0.0)
+        (intent,) = journal.record_decision(row, None, [], equity, intents)
+    id_ = f"{time}-{kind}"
+    journal.record_order(
+        OrderRow(id_, intent.id, 1, "BTC", size, None, time, None, "filled", size, 100.0, time)
+    )
+    journal.set_intent(intent.id, "done", "")
+    journal.add_fills([FillRow("BTC", id_, id_, filled_at, size, 100.0, 0.0, "", 0.0)])
+    journal.set_trading("on", "resumed")
+
+
+HOUR = 3600
+
+
+@pytest.mark.parametrize(
+    ("flatten", "filled", "expected"),
+    [
+        (None, 0.0, []),  # 900 were bought: 900 more are too much
+        (2 * HOUR, 2.0 * HOUR + 1.0, ["BTC"]),
+        (-1, 1.0, []),  # before midnight, though filled after it: what was bought since counts
+    ],
+    ids=["no flatten", "flatten", "flatten at midnight"],
+)
+def test_what_a_person_has_sold_is_no_turnover_of_the_strategys_nor_what_is_bought_after_it(
+    journal: Journal, flatten: int | None, filled: float, expected: list[str]
+) -> None:
+    """1,100 are allowed; the account has 1,000."""
+    journal.begin_session("dry-run", "{}", "")
+    guard = guards(journal, guards__largest_turnover=1.1)
+    if flatten is not None and flatten < 0:
+        record(journal, DUE + flatten, -9.0, DUE + filled, "flatten")
+        record(journal, DUE + HOUR, 1.0, DUE + HOUR + 1.0)
+        intents, _ = guard.check_requests([BUY._replace(size=9.0)], situation(4 * HOUR))
+        assert coins(intents) == ["BTC"], "100 + 900, not 900 + 100 + 900"
+    record(journal, DUE + 90 * 60, 9.0, DUE + 90 * 60 + 1.0)
+    if flatten is not None and flatten > 0:
+        record(journal, DUE + flatten, -9.0, DUE + filled, "flatten")
+    buy = BUY._replace(size=9.0)
+    intents, incidents = guard.check_requests([buy], situation(4 * HOUR))
+    assert coins(intents) == expected
+    assert [incident.kind for incident in incidents] == ["turnover"] * (not expected)
+
+
+def test_a_strategy_that_runs_away_after_a_flatten_is_stopped_all_the_same(
+    journal: Journal,
+) -> None:
+    journal.begin_session("dry-run", "{}", "")
+    record(journal, DUE, 9.0, DUE + 1.0)
+    record(journal, DUE + HOUR + 1, -9.0, DUE + HOUR + 2.0, "flatten")
+    for hours, size in ((2, 9.0), (3, -9.0)):
+        record(journal, DUE + hours * HOUR, size, DUE + hours * HOUR + 1.0)
+    intents, incidents = guards(journal).check_requests(
+        [BUY._replace(size=9.0)], situation(4 * HOUR)
+    )
+    assert intents == [], "900 + 900 + 900 of the 2,000 allowed"
+    assert "with 1,800.00 traded today" in incidents[0].text
+
+
+def situation(seconds: int) -> Situation:
+    return NOW._replace(due=DUE + seconds, now=DUE + seconds + 10.0)
+
+
 def test_a_way_out_is_never_closed_by_its_size(journal: Journal) -> None:
     exit_ = OrderRequest("ETH", -8.0)  # 400 of 1,000
     for changes in ({"guards__largest_order": 0.3}, {"guards__largest_turnover": 0.3}):

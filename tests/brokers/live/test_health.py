@@ -1,6 +1,7 @@
 """Whether an account is well, recovers, or needs a person; the instants are spelt out."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -255,3 +256,9 @@ def test_what_needs_a_person_comes_first() -> None:
     found, reasons = judge(changed(incidents=(happened,), trading=trading), setup())
     assert found == "needs a person"
     assert [reason.partition(":")[0] for reason in reasons] == ["trading is off", "gate stale"]
+
+
+def test_with_hold_a_gate_is_never_too_old() -> None:
+    gate = {"max_gate_age": 5, "when_stale": "hold"}
+    assert setup_of(json.dumps({"gate": gate})).gate_age == math.inf
+    assert setup_of(json.dumps({"gate": gate | {"when_stale": "sell"}})).gate_age == 5.0

@@ -141,7 +141,7 @@ def test_no_part_of_the_address_but_its_host_is_logged_or_sent(monitor: Monitor)
 def test_pinging_does_not_wait_and_the_oldest_of_too_many_are_dropped(
     monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(heartbeats, "WAITING", 2)
+    monkeypatch.setattr(heartbeats, "LONGEST_QUEUE", 2)
     monitor.held.clear()
     heartbeat = Heartbeat(monitor.url, Log())
     heartbeat.ping("start", "")
@@ -166,7 +166,7 @@ def test_the_same_incident_is_pinged_once_an_hour(monitor: Monitor):
 def test_a_server_that_never_finishes_its_answer_is_given_up(
     monitor: Monitor, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(heartbeats, "WHOLE", 0.05)
+    monkeypatch.setattr(heartbeats, "PING_TIMEOUT", 0.05)
     monitor.held.clear()
     log = Log()
     heartbeat = Heartbeat(monitor.url, log)
@@ -182,7 +182,7 @@ def test_closing_is_bounded_and_a_server_that_hangs_does_not_keep_the_program_fr
 import sys
 from loguru import logger
 from brokers.live import heartbeat
-heartbeat.TIMEOUT = heartbeat.WHOLE = 3600.0  # seconds an answer may take
+heartbeat.TIMEOUT = heartbeat.PING_TIMEOUT = 3600.0  # seconds an answer may take
 beat = heartbeat.Heartbeat(sys.argv[1], logger)
 beat.ping("start", "text")
 sys.stdin.read()

@@ -248,7 +248,7 @@ def test_closing_tries_once_more_and_ends_though_nobody_listens(monkeypatch: pyt
 def test_the_oldest_of_the_least_important_is_dropped_when_too_many_wait_and_reported(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery, "WAITING", 3)
+    monkeypatch.setattr(delivery, "LONGEST_QUEUE", 3)
     receiver.held.clear()
     log = Log()
     notifier = Notifier([receiver.url], EVENTS, log)
@@ -350,7 +350,7 @@ def test_what_was_given_up_is_reported_to_the_service_when_it_answers_again(
 def test_a_service_that_sends_its_answer_a_byte_at_a_time_is_given_up(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery, "WHOLE", 0.1)
+    monkeypatch.setattr(delivery, "DELIVERY_TIMEOUT", 0.1)
     receiver.held.clear()
     log = Log()
     notifier = Notifier([receiver.url], EVENTS, log)
@@ -460,7 +460,7 @@ def test_the_same_incident_is_reported_once_an_hour_with_how_often_it_came(
         notifier.send("incident", "exchange", text)
     notifier.send("orders", "exchange", "no answer")
     notifier.send("orders", "exchange", "no answer")
-    monkeypatch.setattr(notify, "QUIET", 0.0)  # an hour later
+    monkeypatch.setattr(notify, "REPEAT_PERIOD", 0.0)  # an hour later
     notifier.send("incident", "exchange", "no answer")
     notifier.close(SOON)
     said = {
@@ -487,7 +487,7 @@ def test_decisions_missed_at_every_bar_are_reported_once_an_hour(
             "a decision is missed",
             f"no decision for the bar of 2026-01-01 00:0{minute} UTC",
         )
-    monkeypatch.setattr(notify, "QUIET", 0.0)  # an hour later
+    monkeypatch.setattr(notify, "REPEAT_PERIOD", 0.0)  # an hour later
     notifier.send(
         "missed", "a decision is missed", "no decision for the bar of 2026-01-01 01:00 UTC"
     )
@@ -506,7 +506,7 @@ def test_of_an_incident_that_goes_on_the_newest_text_is_reported(
     notifier = Notifier([receiver.url], EVENTS, Log())
     for text in ("no bar of 00:01", "no bar of 00:02", "no bar of 00:03"):
         notifier.send("incident", "exchange", text)
-    monkeypatch.setattr(notify, "QUIET", 0.0)  # an hour later
+    monkeypatch.setattr(notify, "REPEAT_PERIOD", 0.0)  # an hour later
     notifier.send("incident", "exchange", "no bar of 01:01")
     notifier.close(SOON)
     told = [one["message"].splitlines()[0] for one in receiver.got]
@@ -608,7 +608,7 @@ class SetClock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     chosen = SetClock()
-    monkeypatch.setattr(dead_mans_switch, "LOOK", 0.01)
+    monkeypatch.setattr(dead_mans_switch, "LOOK_PERIOD", 0.01)
     return chosen
 
 

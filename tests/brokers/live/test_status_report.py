@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brokers.exchange.types import Listing
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal, read_journal_file
 from brokers.journal.records import (
@@ -22,6 +23,7 @@ from brokers.journal.records import (
 from brokers.live.status_document import StatusReport
 from brokers.live.status_report import status_report
 from brokers.live.status_words import result_line, status_lines, status_sentence
+from brokers.orders.ledger import Ledger
 from config.settings import load
 from tests.brokers.journal.samples import Clock, python
 
@@ -98,7 +100,17 @@ def decide(
         Bar(row.time, coin, close, close, close, close, 1.0, 0) for coin, close in CLOSES.items()
     ]
     equity = EquityRow(row.time, row.equity, row.cash, row.equity, 1.0, 0.0)
+    if row.kind == "bar":
+        begin(journal, row)
     return journal.record_decision(row, gate, bars if row.kind == "bar" else [], equity, intents)
+
+
+def begin(journal: Journal, row: DecisionRow) -> None:
+    """Let the exchange's account hold what the decision has seen, all of it ours."""
+    held = zip(CLOSES, row.current, strict=True)
+    units = {coin: share * row.equity / CLOSES[coin] for coin, share in held}
+    ledger = Ledger(journal, {coin: Listing.unlisted(f"{coin}/USDT") for coin in CLOSES})
+    ledger.begin({"USDT": row.cash, **units}, row.cash, adopt=True)
 
 
 def buy(coin: str, size: float, leg: int = 0, bar: int = MIDNIGHT) -> Intent:
@@ -206,7 +218,6 @@ def test_holdings_are_those_after_a_filled_buy_before_the_next_bar(journal: Jour
 @pytest.mark.parametrize(
     ("fee", "coin", "worth", "cash"),
     [
-        (1.0, "", 1.0, 4_999.0),  # a dry run's fee is in the quote coin
         (1.0, "USDT", 1.0, 4_999.0),
         (0.01, "BNB", 6.0, 4_994.0),  # of a coin that is not ours: a cost all the same
         (0.01, "BNB", float("nan"), 5_000.0),  # not known what it is worth
@@ -216,7 +227,7 @@ def test_holdings_are_those_after_a_filled_buy_before_the_next_bar(journal: Jour
 def test_a_fee_comes_off_the_coin_it_was_paid_in(
     journal: Journal, fee: float, coin: str, worth: float, cash: float
 ) -> None:
-    """0.02 BTC at 50,000 cost 1,000."""
+    """0.02 BTC at 50,000 cost 1,000. A dry run's fees: see the tests of `current_holdings`."""
     row = decision(current=(0.4, 0.2, 0.0), cash=6_000.0, equity=10_000.0)
     (intent,) = decide(journal, row, (buy("BTC", 0.02),))
     journal.record_order(order(intent))
@@ -246,11 +257,37 @@ def test_what_an_order_reports_as_filled_counts_before_its_trades_are_listed(
 def test_a_fill_of_an_earlier_decision_that_is_listed_late_is_not_counted_again(
     journal: Journal,
 ) -> None:
-    (intent,) = decide(journal, decision(MIDNIGHT - DAY), (buy("BTC", 0.02, bar=MIDNIGHT - DAY),))
+    """0.06 BTC and 7,000 before it: the same before and after it is listed."""
+    before = decision(MIDNIGHT - DAY, current=(0.3, 0.0, 0.0), cash=7_000.0)
+    (intent,) = decide(journal, before, (buy("BTC", 0.02, bar=MIDNIGHT - DAY),))
     journal.record_order(order(intent))
-    decide(journal, decision())
-    journal.add_fills([fill(intent, 50_000.0, 0.0, "USDT", 0.0)])  # after the balances were read
-    assert values(status(journal))["BTC"] == (0.08, 4_000.0)
+    journal.update_order("one", status="filled", filled=0.02, average=50_000.0)
+    # The balances that this one has read are not accepted while a fill is missing.
+    journal.record_decision(
+        decision(), None, [Bar(MIDNIGHT, "BTC", *[CLOSES["BTC"]] * 4, 1.0, 0)],
+        EquityRow(MIDNIGHT, 1e4, 6e3, 1e4, 1.0, 0.0), [],
+    )  # fmt: skip
+    expected = (pytest.approx(0.08), pytest.approx(4_000.0))
+    assert values(status(journal))["BTC"] == expected
+    journal.add_fills([fill(intent, 50_000.0, 0.0, "USDT", 0.0)])
+    report = status(journal)
+    assert values(report)["BTC"] == expected
+    assert report.account is not None and report.account.cash == pytest.approx(6_000.0)
+
+
+def test_what_an_order_of_long_ago_reports_is_not_waited_for_and_counts_as_somebody_elses(
+    journal: Journal,
+) -> None:
+    """As a decision three days later accepts the balances without its fill."""
+    (intent,) = decide(journal, decision(), (buy("BTC", 0.02),))
+    journal.record_order(order(intent))
+    journal.update_order("one", status="filled", filled=0.02, average=50_000.0)
+    for days, units in ((3, 0.10), (4, 0.08)):
+        journal.record_decision(
+            decision(MIDNIGHT + days * DAY), None, [],
+            EquityRow(MIDNIGHT + days * DAY, 1e4, 6e3, 1e4, 1.0, 0.0), [],
+        )  # fmt: skip
+        assert values(status(journal))["BTC"][0] == pytest.approx(units)
 
 
 def test_after_a_flatten_nothing_is_held_and_the_bar_is_still_the_prices(journal: Journal) -> None:
@@ -273,10 +310,11 @@ def test_after_a_flatten_nothing_is_held_and_the_bar_is_still_the_prices(journal
 
 def test_an_unpriced_coin_is_valued_as_at_its_bar(journal: Journal) -> None:
     row = decision(current=(0.4, 0.0, 0.1), cash=5_000.0)
+    begin(journal, row)
     journal.record_decision(row, None, [], EquityRow(MIDNIGHT, 1e4, 5e3, 1e4, 1.0, 0.0), [])
     report = status(journal)
     assert report.account is not None
-    assert values(report)["BTC"] == (None, 4_000.0)
+    assert values(report)["BTC"] == (0.08, 4_000.0)
     assert report.account.equity == 10_000.0
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from brokers.journal.journal import Journal
 from brokers.journal.opening import open_journal
-from brokers.live.undelivered import KEY, MOST, TITLE, Undelivered, UndeliveredStore
+from brokers.live.undelivered import KEY, MOST_STORED, TITLE, Undelivered, UndeliveredStore
 
 ENDED = Undelivered("Ntfy (1)", "has ended", "SafetyError: halted")
 ORDERS = Undelivered("Ntfy (1)", "orders", "buy 1 BTC\ndone")
@@ -73,9 +73,9 @@ def test_what_is_kept_is_bounded_the_first_ones_first(journal: Journal) -> None:
     UndeliveredStore(journal).keep(
         [ENDED._replace(title=f"message {number}", text="x" * 10_000) for number in range(100)]
     )
-    assert len(journal.get(KEY) or "") < MOST * 400
+    assert len(journal.get(KEY) or "") < MOST_STORED * 400
     assert [line.split(": ")[1] for line in reported(journal).splitlines()[1:]] == [
-        f"message {number}" for number in range(MOST)
+        f"message {number}" for number in range(MOST_STORED)
     ]
 
 

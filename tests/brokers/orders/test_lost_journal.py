@@ -91,6 +91,78 @@ def test_left_alone_the_coins_are_somebody_elses(
         assert ours(w).cash + sum(map(ours(w).worth, STEPS)) == pytest.approx(5000.0, rel=0.01)
 
 
+HALF = {"risk_curve.ceilings": [0.5] * 4}
+
+
+def lose_and_choose(w: World, folder: Path, cache: Path, changes: Mapping[str, Any]) -> list[str]:
+    """Lose the journal, and run a session that decides with these settings; what it has found."""
+    lose_journal(w)
+    change(w, folder, cache, changes)
+    w.clock.sleep(DAY)
+    return incident_texts(w.run().incidents, "found")
+
+
+def test_what_was_left_alone_stays_so_when_the_journal_after_it_is_lost_and_adopted(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        left = ours(w)
+        lose_and_choose(w, whole_folder, cache, LEAVE)
+        before = ours(w)
+        assert before.units["BTC"] > 0.0
+        lose_journal(w)
+        change(w, whole_folder, cache, {})
+        w.clock.sleep(DAY)
+        with pytest.raises(SafetyError, match=rf"have left {before.units['BTC']:g} BTC"):
+            w.run()
+        lose_and_choose(w, whole_folder, cache, ADOPT)
+        assert ours(w).units == pytest.approx(before.units)
+        assert ours(w).cash == pytest.approx(before.cash)
+        for coin in STEPS:
+            assert ours(w).units[coin] <= w.owned()[coin] - 0.99 * left.units[coin]
+
+
+def test_what_was_adopted_is_adopted_again_when_that_journal_is_lost_too(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    """The second journal has left what the first had bought, the third and fourth have taken over.
+
+    The third sells half, so that the exchange has orders of its own.
+    """
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        w.run()
+        lose_and_choose(w, whole_folder, cache, LEAVE)
+        lose_and_choose(w, whole_folder, cache, ADOPT | HALF)
+        before = ours(w)
+        assert len(posts(w)) == 9
+        (text,) = lose_and_choose(w, whole_folder, cache, ADOPT | HALF)
+        assert f"{before.units['ETH']:g} ETH" in text
+        assert ours(w).units == pytest.approx(before.units)
+        assert ours(w).cash == pytest.approx(before.cash)
+        assert len(posts(w)) == 9
+
+
+def test_orders_of_a_copy_that_knew_none_are_never_counted_twice(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    """The account that takes them over has another id: no later change is taken for their fills."""
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        path = journal_path(w.settings)
+        w.journal().close()
+        shutil.copy(path, tmp_path / "empty.sqlite")
+        w.run()
+        before = ours(w)
+        shutil.copy(tmp_path / "empty.sqlite", path)
+        change(w, whole_folder, cache, ADOPT)
+        w.clock.sleep(DAY)
+        w.run()
+        w.venue.person.buy("BTCUSDT", "0.5")
+        w.clock.sleep(DAY)
+        assert incident_texts(w.run().incidents, "stray") == []
+        assert ours(w).units == pytest.approx(before.units)
+
+
 @pytest.mark.parametrize(("choice", "btc"), [(ADOPT, "1 and what was bought"), (LEAVE, "1 alone")])
 def test_where_all_coins_found_are_adopted_what_was_bought_is_chosen_apart(
     whole_folder: Path, cache: Path, tmp_path: Path, choice: Mapping[str, Any], btc: str

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from brokers.exchange.errors import CallAPersonError
-from brokers.orders.market_rules import RENEWED
-from tests.brokers.misfortunes import attempts, disturbed, incident_texts
+from brokers.orders.market_rules import RULES_PERIOD
+from tests.brokers.misfortunes import asked_for, attempts, disturbed, incident_texts
 from tests.brokers.test_faults_data import decisions
 from tests.brokers.worlds import World, epoch
 from tests.exchange.proxy import DROPPED, Answer, Asked
@@ -50,7 +50,7 @@ def test_a_running_session_orders_by_the_rules_of_now(
         assert Decimal(str(round(bitcoin, 8))) % (before * 1000) == 0
         assert [end for coin, _, end in attempts(w) if coin == "BTC"] == ["filled"], "not refused"
         assert known.asked_at >= MIDNIGHT
-        assert known.until - known.asked_at == RENEWED
+        assert known.until - known.asked_at == RULES_PERIOD
 
 
 @pytest.mark.parametrize("mode", ["testnet", "dry-run"])
@@ -99,3 +99,28 @@ def test_a_key_that_may_withdraw_is_refused_in_a_running_session_too(
         with pytest.raises(CallAPersonError, match="may withdraw"):
             w.run(once=False, until="2015-10-22 00:10")
         assert [row.time for row in decisions(w)] == [BAR, MIDNIGHT], "asked once a day"
+
+
+def test_a_market_that_the_exchange_of_prices_lists_later_is_traded_then(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    """By the same process: what the testnet asks for SOL is compared with its live price."""
+    with disturbed(whole_folder, cache, tmp_path) as w:
+        markets = w.venue.markets
+        sol = markets["SOLUSDT"]
+
+        def delist(asked: Asked, number: int) -> None:
+            is_list = asked.path.endswith("/exchangeInfo") and asked.host == LIVE
+            if is_list and w.venue.now() < MIDNIGHT:
+                markets.pop("SOLUSDT")
+
+        def list_again(asked: Asked, number: int) -> None:
+            markets["SOLUSDT"] = sol
+
+        w.venue.before_request, w.venue.after_request = delist, list_again
+        w.run(once=False, until=NEXT)
+        assert [row.time for row in decisions(w)] == [BAR, MIDNIGHT]
+        with w.journal() as journal:
+            bought = [(row.symbol, row.time >= MIDNIGHT) for row in journal.fills()]
+        assert bought == [("BTC", False), ("ETH", False), ("SOL", True)]
+        assert len(asked_for(w, "exchangeInfo", LIVE)) == 2
