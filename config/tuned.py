@@ -8,7 +8,7 @@ from config.settings import Settings
 
 # Sections that a search may change; the others are no parameters of the strategy.
 TUNABLE = ("gate", "confirmations", "risk_curve", "haircuts", "allocation")
-SIMULATED = "no verdict"  # in place of a verdict where prices were simulated
+NO_VERDICT = "no verdict"  # in place of one where prices were simulated, or doubtful
 # What the strategy does depends on these, and so does a verdict. Where coins are traded, and with
 # how much, is the user's choice.
 JUDGED: Any = {
@@ -19,6 +19,9 @@ JUDGED: Any = {
     "exchange": {"timeframe"},
 }
 UNJUDGED: Any = {"coins": {"__all__": {"market"}}}
+# Settings that came after version 0.1, by section, with what the program did before: with that
+# value they are left out, and verdicts of before stay about their settings.
+ADDED = {"gate": {"when_stale": "sell"}}
 
 
 def warning_of(settings: Settings) -> str | None:
@@ -55,4 +58,8 @@ def fingerprint(settings: Settings) -> str:
     That is all that a verdict depends on, except prices and window.
     """
     content = settings.model_dump(mode="json", include=JUDGED, exclude=UNJUDGED)
+    for section, keys in ADDED.items():
+        for key, before in keys.items():
+            if content[section][key] == before:
+                del content[section][key]
     return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()

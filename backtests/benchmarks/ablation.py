@@ -50,6 +50,7 @@ def run_ablation(kernel_inputs: KernelInputs) -> list[Ablation]:
     ceilings = np.array(curve.ceilings), np.array(curve.dormant_ceilings)
     breakouts = gate_rules(inputs.settings).breakout
     whole = Variant(arrays.sessions_of(inputs.rows), breakouts, inputs.rules)
+    bars = arrays.bars_by_session(inputs)
     ablations = []
     for rule, text, variant in (
         ("", "all rules", whole),
@@ -60,7 +61,7 @@ def run_ablation(kernel_inputs: KernelInputs) -> list[Ablation]:
     ):
         kernel.gate_of(variant.sessions, variant.breakouts, *ceilings, 0)
         names, gate = tuple(inputs.coins), variant.sessions.lines
-        result = run_kernel(kernel_inputs, kernel_inputs.basket, names, gate, variant.rules)
+        result = run_kernel(kernel_inputs, bars, names, gate, variant.rules)
         ablations.append(Ablation(rule, text, result.metrics))
     return ablations
 

@@ -11,6 +11,7 @@ from backtests.benchmarks.ablation import Ablation, run_ablation
 from backtests.benchmarks.benchmarks import Curve, KernelInputs, benchmarks, prepare_kernel
 from backtests.benchmarks.random_gates import RandomGates, random_gates
 from backtests.benchmarks.verdict import RIVALS, Verdict, verdict
+from backtests.engine.doubtful_prices import why_no_verdict
 from backtests.performance.metrics import daily_rows, returns
 from backtests.performance.result import Result
 from backtests.statistics.bootstrap import FIGURES, Draws, interval, resample, sharpe_difference
@@ -24,7 +25,8 @@ class Comparison(NamedTuple):
     """`benchmarks` by name; `intervals` by name ("strategy" among them) and figure.
 
     `random_gates` is None where none were asked for. On sample prices there are neither random
-    gates nor a verdict: a simulation proves nothing.
+    gates nor a verdict: a simulation proves nothing. The same holds for doubtful prices, and
+    `no_verdict` then says why.
     """
 
     benchmarks: Mapping[str, Curve]
@@ -32,6 +34,7 @@ class Comparison(NamedTuple):
     ablation: list[Ablation]
     random_gates: RandomGates | None
     verdict: Verdict | None
+    no_verdict: str = ""
 
 
 def compare(result: Result, progress: Progress | None = None) -> Comparison:
@@ -50,8 +53,9 @@ def compare(result: Result, progress: Progress | None = None) -> Comparison:
     intervals = (
         {name: _intervals(draws, column) for column, name in enumerate(names)} if draws else {}
     )
-    if inputs.prices.sample:
-        return Comparison(curves, intervals, ablation, None, None)
+    doubt = why_no_verdict(inputs)
+    if inputs.prices.sample or doubt:
+        return Comparison(curves, intervals, ablation, None, None, doubt)
     gates = _permutation_test(kernel_inputs, settings.random_gates, settings.seed, report)
     gaps = (
         {name: sharpe_difference(daily, 0, names.index(name), draws) for name in RIVALS}

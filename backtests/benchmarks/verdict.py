@@ -42,7 +42,8 @@ def verdict(
 
     Parameters
     ----------
-    sharpes : Sharpe ratio by name, "strategy" and the rivals among them.
+    sharpes : Sharpe ratio by name, "strategy" and the rivals among them; None: it never bought.
+        Such a rival held cash, which is a ratio of 0 to beat and none to quote.
     gaps : the strategy's Sharpe ratio minus each rival's, with its interval.
     p : of the permutation test; None: it was not run.
     events : of the window.
@@ -54,26 +55,33 @@ def verdict(
         why = "The strategy never held a coin: its gate was closed all the time."
         return Verdict("inconclusive", why)
     rivals = {name: sharpes[name] or 0.0 for name in RIVALS}
-    facts = _facts(sharpe, rivals, p, events)
+    idle = [name for name in RIVALS if sharpes[name] is None]
+    facts = _facts(sharpe, {name: rivals[name] for name in RIVALS if name not in idle}, p, events)
     above = all(sharpe > rival for rival in rivals.values())
     if above and p is not None and p < SIGNIFICANCE and events.closed_events >= MIN_EVENTS:
         return Verdict("better", facts)
     if all(sharpe < rival for rival in rivals.values()):
         if all(gap.high < 0 for gap in gaps.values()):
             return Verdict("worse", f"{facts} Both differences are statistically significant.")
-        facts += " It is below both, but at least one difference is not statistically significant."
+        if not idle:
+            facts += (
+                " It is below both, but at least one difference is not statistically significant."
+            )
     return Verdict("inconclusive", f"{facts} {more_events(events, drift)}")
 
 
 def _facts(sharpe: float, rivals: Mapping[str, float], p: float | None, events: Events) -> str:
     compared = " and ".join(f"{value:.2f} for {RIVALS[name]}" for name, value in rivals.items())
+    idle = " and ".join(RIVALS[name] for name in RIVALS if name not in rivals)
+    ratios = f"Sharpe ratio {sharpe:.2f}{f' against {compared}' if compared else ''}"
+    ratios += f" ({idle} never bought: not compared)" if idle else ""
     chance = (
         "the permutation test was not run"
         if p is None
         else f"{p:.0%} of circularly shifted gates match or beat it (p = {p:.3f})"
     )
     sample = count(events.closed_events, "independent closed event")
-    return f"Sharpe ratio {sharpe:.2f} against {compared}; {chance}; {sample}."
+    return f"{ratios}; {chance}; {sample}."
 
 
 def more_events(events: Events, drift: float) -> str:

@@ -1,6 +1,7 @@
 """What the check commands do: tests of the user's own configuration and data."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,8 @@ from backtests.report import terminal
 from backtests.report.progress import progress
 from brokers.console import console
 from brokers.prices.load import Prices, known_until, load_each, load_prices, sessions
-from brokers.prices.series import DataError
+from brokers.prices.quality import issue_to_json
+from brokers.prices.series import DataError, DataIssue, ImplausibleError
 from config.settings import load
 
 
@@ -20,31 +22,52 @@ class CheckFailedError(Exception):
 def check_data(
     files: list[Path] | None, overrides: list[str] | None, *, as_json: bool, refresh: bool
 ) -> None:
-    """Every series at a glance."""
+    """Every series at a glance, and what is implausible about them.
+
+    Raises
+    ------
+    DataError
+        One cannot be had or read.
+    CheckFailedError
+        All can, and what one says is implausible.
+
+    """
     from brokers.prices import quality
+    from brokers.prices.plausibility import check_plausibility
 
     settings = load(files, overrides)
     with progress() as step:
         now = known_until(settings, pd.Timestamp.now(tz="UTC"))
         calendar = sessions(settings, now)
-        series = dict(load_each(settings, now, refresh=refresh, progress=step))
-    refused = {
-        request.name: str(result)
-        for request, result in series.items()
-        if isinstance(result, DataError)
+        loaded = dict(load_each(settings, now, refresh=refresh, progress=step))
+    usable = {request: item for request, item in loaded.items() if not isinstance(item, DataError)}
+    unusable = {
+        request.name: item for request, item in loaded.items() if isinstance(item, DataError)
     }
-    rows = [
-        quality.quality(result, calendar, now)
-        for result in series.values()
-        if not isinstance(result, DataError)
-    ]
+    issues = check_plausibility(usable, calendar, settings.prices.accepted)
+    rows = [quality.quality(series, calendar, now) for series in usable.values()]
     if as_json:
-        document = {row.name: quality.as_json(row) for row in rows}
-        print(json.dumps(document | {name: {"refused": why} for name, why in refused.items()}))
+        document = {row.name: quality.as_json(row) | _issues_of(row.name, issues) for row in rows}
+        print(
+            json.dumps(document | {name: {"refused": str(why)} for name, why in unusable.items()})
+        )
     else:
-        terminal.show_quality(console(), rows)
-    if refused:
-        raise DataError("\n".join(f"{name}: refused: {why}" for name, why in refused.items()))
+        terminal.show_quality(console(), rows, issues)
+    refused = [(issue.symbol, issue.text) for issue in issues if issue.severity == "refused"]
+    lines = [f"{name}: refused: {why}" for name, why in (*unusable.items(), *refused)]
+    if any(not isinstance(error, ImplausibleError) for error in unusable.values()):
+        raise DataError("\n".join(lines))
+    if lines:
+        raise CheckFailedError("\n".join(lines))
+
+
+def _issues_of(name: str, issues: Sequence[DataIssue]) -> dict[str, object]:
+    """What is implausible about one series as JSON, and why it is refused, if it is."""
+    own = [issue for issue in issues if issue.symbol == name]
+    refused = next((issue.text for issue in own if issue.severity == "refused"), None)
+    return {"issues": [issue_to_json(issue) for issue in own]} | (
+        {"refused": refused} if refused else {}
+    )
 
 
 def check_lookahead(

@@ -1,6 +1,7 @@
 """`gate`: the reading of today, of a past day, or on a run's data."""
 
 import json
+import sys
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,9 @@ from backtests.report.progress import progress
 from brokers.console import console
 from brokers.plurals import count
 from brokers.prices.load import Prices, load_prices
+from brokers.prices.series import DataError
 from brokers.progress import Progress
-from config.settings import ConfigError, Settings, load
+from config.settings import ConfigError, Settings, load, restore_file
 
 if TYPE_CHECKING:  # cost the strategy's start-up
     from backtests.report.gate_reading import GateReading
@@ -24,24 +26,31 @@ if TYPE_CHECKING:  # cost the strategy's start-up
 def read_gate(
     files: Files, overrides: Texts, *, as_json: bool, as_of: str | None, refresh: bool
 ) -> None:
-    """Print the reading of today, of a past day, or on a run's data."""
+    """Print the reading of today, of a past day, or on a run's data, by that run's settings."""
     from backtests.evidence.latest import latest_evidence
     from backtests.report.gate_reading import gate_reading
 
-    settings = load(files, overrides)
+    run = Path(as_of) if as_of and Path(as_of).is_dir() else None
+    settings = load(files, overrides) if run is None else _settings_of_run(run, files, overrides)
     with progress() as step:
-        prices = _prices_as_of(settings, as_of, step, refresh=refresh)
+        if run is not None:
+            prices = _prices_of_run(settings, run, step)
+        else:
+            prices = _prices_as_of(settings, as_of, step, refresh=refresh)
         reading = gate_reading(settings, prices)
     is_past = as_of is not None  # nobody knew of the evidence then
     evidence = None if prices.sample or is_past else latest_evidence()
     if as_json:
         quote = evidence.model_dump() if evidence else None
-        print(json.dumps(reading.to_json() | {"evidence": quote, "sample": prices.sample}))
+        doubts = {"issues": [issue.text for issue in prices.issues]} if prices.issues else {}
+        further = {"evidence": quote, "sample": prices.sample} | doubts
+        print(json.dumps(reading.to_json() | further))
         return
     out = console()
     if prices.sample:
         terminal.show_sample(out, prices.fallback)
     _show_reading(out, reading)
+    terminal.show_issues(out, prices.issues)
     if evidence:
         terminal.show_evidence(out, evidence.line, evidence.folder)
     out.print(f"As known at {reading.as_of:%Y-%m-%d %H:%M} UTC.", style="dim")
@@ -69,8 +78,6 @@ def _prices_as_of(
     now = pd.Timestamp.now(tz="UTC")
     if as_of is None:
         return load_prices(settings, now, refresh=refresh, progress=step)
-    if as_of and Path(as_of).is_dir():
-        return _prices_of_run(settings, Path(as_of), now, step)
     try:
         day = pd.Timestamp(date.fromisoformat(as_of), tz="UTC")
     except ValueError:
@@ -86,14 +93,35 @@ def _prices_as_of(
     )
 
 
-def _prices_of_run(settings: Settings, folder: Path, now: pd.Timestamp, step: Progress) -> Prices:
+def _settings_of_run(folder: Path, files: Files, overrides: Texts) -> Settings:
+    """The settings that a run stored, then `overrides`; `files` are today's and have no part."""
+    from backtests.runs.folder import read_run
+
+    if read_run(folder).sample:  # whatever source they name, it was out of reach
+        overrides = ["prices.source=sample", *(overrides or [])]
+    if files:
+        print(
+            f"--config is not used: {folder} is read by its own settings; --set changes one",
+            file=sys.stderr,
+        )
+    path = folder / "settings.toml"
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; the gate of a run is read by that run's settings")
+    return restore_file(path, overrides)
+
+
+def _prices_of_run(settings: Settings, folder: Path, step: Progress) -> Prices:
     """The prices that a run was made from, as known at its last bar."""
     from backtests.runs.folder import read_run
 
     document = read_run(folder)
     vintages = {name: series.vintage for name, series in document.data.items()}
-    if document.sample:
-        prices = settings.prices.model_copy(update={"source": "sample"})
-        settings = settings.model_copy(update={"prices": prices})
-    loaded = load_prices(settings, now, progress=step, pinned=vintages)
+    now = pd.Timestamp.now(tz="UTC")
+    try:
+        loaded = load_prices(settings, now, progress=step, pinned=vintages)
+    except DataError as error:
+        sources = sorted({series.source for series in document.data.values()})
+        raise DataError(
+            f"{folder}: its prices, from {' and '.join(sources)}, cannot be read again: {error}"
+        ) from None
     return loaded.until(pd.Timestamp(document.window.last))

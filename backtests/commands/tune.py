@@ -23,7 +23,7 @@ from brokers.plurals import count
 from brokers.prices.load import Prices, load_prices
 from brokers.progress import Progress
 from config.settings import Settings, load, with_changes
-from config.tuned import SIMULATED
+from config.tuned import NO_VERDICT
 
 
 def run_tune(files: Files, overrides: Texts, options: RunOptions) -> None:
@@ -48,7 +48,7 @@ def run_tune(files: Files, overrides: Texts, options: RunOptions) -> None:
             "{}, best {}, verdict: {}",
             count(result.trials.n, "parameter set"),
             dict(result.best.changed),
-            result.verdict.word if result.verdict else SIMULATED,
+            result.verdict.word if result.verdict else NO_VERDICT,
         )
     if options.as_json:
         print(json.dumps(result.to_json() | {"folder": path_from_here(scope.folder)}))
@@ -74,6 +74,13 @@ def _search(settings: Settings, space: Space, scope: RunScope[Prices]) -> TuneDo
     write_trials(study, partial / "trials.parquet")
     best = with_changes(settings, study.changes(study.row), "the best parameter set")
     changed, today = result.best.changed, datetime.now(UTC).date()
-    content = overlay.text(best, changed, findings.verdict, path_from_here(scope.folder), today)
+    content = overlay.text(
+        best,
+        changed,
+        findings.verdict,
+        path_from_here(scope.folder),
+        today,
+        no_verdict=findings.no_verdict,
+    )
     overlay.write(partial / "best.toml", content)
     return result

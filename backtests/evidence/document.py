@@ -204,7 +204,7 @@ class EvidenceDocument(Record):
     paths: Sequence[PathRecord]
     cycles: Sequence[CycleRecord]
     until: Sequence[RequiredEventsRecord]
-    lacking: Mapping[str, str] = Field(description="why a series could not be had, by symbol")
+    lacking: Mapping[str, str] = Field(description="why a series is missing or doubtful, by symbol")
     sample: bool = Field(description="whether prices are the embedded simulation")
     fallback: str = Field(description="why the simulation was used, where nobody asked")
     seed: int

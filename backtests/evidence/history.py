@@ -9,6 +9,7 @@ import pandas as pd
 from backtests.evidence.events import daily_closes
 from brokers.local_paths import name_paths
 from brokers.prices.load import Prices, load_prices, load_requests
+from brokers.prices.plausibility import series_issues
 from brokers.prices.series import DataError, Request, Series
 from brokers.prices.sources import OWN_COLUMNS, own_file, source_of
 from brokers.progress import Progress
@@ -25,10 +26,10 @@ class History(NamedTuple):
     `broad` is the broad index's close, `bonds` those of bond funds, interest included. `assets`
     are daily closes by name: of the coins, of the mean of the alts (each day's mean of the returns
     of those listed the day before), and of the index itself; `alts` are their own closes.
-    `lacking` says why a series could not be had. `series` are all that were read. `macro` are
-    published values: "assets" and "treasury" (millions of USD), "reverse_repos" (billions of USD),
-    "spread" (percent), and what the user has: "flows" of small-cap funds (USD), "losses" (share of
-    companies), "bitcoin_flows" (USD), "open_interest" (USD).
+    `series` are all that were read; `lacking` says why one could not be had or is doubtful. `macro`
+    are published values: "assets" and "treasury" (millions of USD), "reverse_repos" (billions of
+    USD), "spread" (percent), and what the user has: "flows" of small-cap funds (USD), "losses"
+    (share of companies), "bitcoin_flows" (USD), "open_interest" (USD).
     """
 
     prices: Prices
@@ -89,18 +90,28 @@ def equal_weighted_price(closes: Mapping[str, pd.Series]) -> pd.Series:
 def _all_series(
     settings: Settings, prices: Prices, step: Progress, *, refresh: bool
 ) -> tuple[dict[str, Series], dict[str, str]]:
-    """Daily series by symbol, the strategy's own and others; and why one could not be had."""
+    """Daily series by symbol, the strategy's own and others; and why one is missing or doubtful."""
     series = {
         request.symbol: item for request, item in prices.series.items() if request.timeframe == "1d"
     }
     requests = [] if prices.sample else _further_requests(settings, prices)
     loaded = load_requests(requests, settings, prices.now, refresh=refresh, progress=step)
-    further = {request.symbol: item for request, item in loaded}
+    further = {request.symbol: _plausible(item, settings, prices) for request, item in loaded}
     series |= {name: item for name, item in further.items() if not isinstance(item, DataError)}
-    errors = {
+    lacking = {
         name: name_paths(str(item)) for name, item in further.items() if isinstance(item, DataError)
     }
-    return series, errors
+    doubts = {issue.symbol: issue.text for issue in prices.issues if issue.severity == "high"}
+    return series, doubts | lacking
+
+
+def _plausible(item: Series | DataError, settings: Settings, prices: Prices) -> Series | DataError:
+    """A series that has passed the plausibility step, or why there is none."""
+    if isinstance(item, DataError):
+        return item
+    issues = series_issues(item, prices.sessions, settings.prices.accepted)
+    doubt = next((issue.text for issue in issues if issue.severity != "note"), "")
+    return DataError(doubt) if doubt else item
 
 
 def _further_requests(settings: Settings, prices: Prices) -> list[Request]:

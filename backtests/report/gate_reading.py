@@ -10,6 +10,7 @@ from backtests.engine.rules import gate_rules
 from backtests.performance.forward_returns import ForwardReturns, forward_returns, gain_since
 from brokers.plurals import count
 from brokers.prices.load import Prices
+from config.sections import NEVER
 from config.settings import Settings
 from strategies.gate import GateRules, gate_table
 
@@ -103,7 +104,7 @@ def gate_reading(settings: Settings, prices: Prices) -> GateReading:
         as_of=prices.now,
         row=row,
         rules=rules,
-        max_gate_age=settings.gate.max_gate_age,
+        max_gate_age=settings.gate.age_limit,
         symbol=index.request.symbol,
         last_close_on=index.frame.index[-1],
         left_sessions_ago=_sessions_since_left(table["state"]),
@@ -159,12 +160,7 @@ def _allowed(ceiling: float) -> str:
 def _about_data(reading: GateReading, stale: int) -> Iterator[str]:
     """What is wrong with the newest closes, if anything."""
     note = _capital(reading.row["closes_note"] or "")
-    allowed = count(reading.max_gate_age, "session")
-    consequence = (
-        f"gate.max_gate_age allows {allowed}, so all coins are sold."
-        if reading.is_too_old
-        else f"exposure may not rise, and after {allowed} all coins are sold."
-    )
+    consequence = _consequence(reading)
     if stale and reading.row["held"]:
         yield f"{note}: the row is that of the session before, {consequence}"
     elif stale:
@@ -175,6 +171,21 @@ def _about_data(reading: GateReading, stale: int) -> Iterator[str]:
         )
     elif note:
         yield f"{note}."
+    if reading.row["substituted"]:
+        yield (
+            "Some of the closes are not from the first source of their series: until that has "
+            "them, the ceiling may fall and not rise."
+        )
+
+
+def _consequence(reading: GateReading) -> str:
+    """What follows of a row that is not of the newest session, as the end of a sentence."""
+    if reading.max_gate_age >= NEVER:
+        return 'exposure may not rise, and gate.when_stale = "hold": nothing is sold for that.'
+    allowed = count(reading.max_gate_age, "session")
+    if reading.is_too_old:
+        return f"gate.max_gate_age allows {allowed}, so all coins are sold."
+    return f"exposure may not rise, and after {allowed} all coins are sold."
 
 
 def _days_open(reading: GateReading) -> int | None:

@@ -1,5 +1,6 @@
 """Tables and sentences for the terminal."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich import box
@@ -12,6 +13,7 @@ from backtests.performance.forward_returns import HORIZONS, ForwardReturns
 from backtests.report.cells import BENCHMARK_COLUMNS, Column
 from backtests.report.cells import Table as Content
 from brokers.prices.quality import Quality
+from brokers.prices.series import DataIssue
 
 ALL_COLUMNS_NEED = 132  # characters; narrower terminals get the first of these
 NARROW = ("total_return", "cagr", "sharpe", "max_drawdown", "exposure")
@@ -22,6 +24,8 @@ QUALITY_HEADINGS = (
     *("behind", "vintage"),
 )
 COLOURS = {"high": "red", "medium": "yellow", "low": "dim"}
+ISSUE_COLOURS = {"refused": "bold red", "high": "red", "note": "yellow"}
+SHOWN_ISSUES = 3  # of one series and kind
 
 
 def show_evidence(out: Console, line: str, folder: str) -> None:
@@ -111,8 +115,8 @@ def terminal_table(content: Content, title: str, shown: int = SHOWN_ROWS) -> Tab
     return table
 
 
-def show_quality(out: Console, series: Sequence[Quality]) -> None:
-    """A row for each series, then what was repaired while loading."""
+def show_quality(out: Console, series: Sequence[Quality], issues: Sequence[DataIssue] = ()) -> None:
+    """A row for each series, then what was repaired while loading and what is implausible."""
     table = Table(box=box.SIMPLE_HEAD)
     for heading in QUALITY_HEADINGS:
         is_text = heading in ("series", "source", "first", "last", "vintage")
@@ -126,7 +130,21 @@ def show_quality(out: Console, series: Sequence[Quality]) -> None:
     )
     for quality in series:
         for note in quality.notes:
-            out.print(f"{quality.origin}: {note}")
+            out.print(escape(f"{quality.origin}: {note}"))
+    show_issues(out, issues)
+
+
+def show_issues(out: Console, issues: Sequence[DataIssue]) -> None:
+    """What is implausible about prices, of a series and kind no more than a few lines."""
+    numbers = Counter[tuple[str, str]]()
+    for issue in issues:
+        key = (issue.symbol, issue.kind)
+        numbers[key] += 1
+        if numbers[key] <= SHOWN_ISSUES:
+            out.print(f"[{ISSUE_COLOURS[issue.severity]}]{issue.severity}[/]: {escape(issue.text)}")
+    for (symbol, kind), number in numbers.items():
+        if number > SHOWN_ISSUES:
+            out.print(escape(f"{symbol}: {kind}: {number - SHOWN_ISSUES:,} more like it"))
 
 
 def _quality_row(quality: Quality) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from backtests.benchmarks.labels import label
+from backtests.engine.doubtful_prices import doubtful_prices, gaps
 from backtests.engine.inputs import Inputs
 from backtests.engine.rules import MAX_MISSING
 from backtests.performance.gate_periods import Events, GatePeriod
@@ -13,6 +14,7 @@ from backtests.runs.backtest import Backtest
 from backtests.runs.document import Caveat
 from brokers.plurals import count
 from brokers.prices.clean import bar_length
+from brokers.prices.series import DataIssue
 from config.tuned import warning_of
 
 SEVERITIES = ("high", "medium", "low")
@@ -30,6 +32,8 @@ def caveats(result: Backtest) -> list[Caveat]:
         *_about_figures(result.metrics, benchmarks),
         *_about_choices(result.inputs),
         *_about_data(result.inputs),
+        *_about_issues(result.inputs),
+        *_about_window(result.inputs),
     ]
     return sorted(applicable, key=lambda caveat: SEVERITIES.index(caveat.severity))
 
@@ -120,6 +124,62 @@ def _about_data(inputs: Inputs) -> Iterator[Caveat]:
             )
     yield from _about_held_closes(inputs)
     yield from _about_ended_series(ended)
+
+
+def _about_issues(inputs: Inputs) -> Iterator[Caveat]:
+    """What is implausible or missing: what takes the verdict first, then the rest."""
+    doubts = doubtful_prices(inputs)
+    for issue in doubts:
+        text = f"{issue.text}; {_cost(issue)}, so there is no verdict"
+        yield Caveat(severity="high", about=_ABOUT[issue.kind], text=text, remedy=_remedy(issue))
+    for issue in gaps(inputs):
+        if issue not in doubts:
+            yield Caveat(
+                severity="medium", about=_ABOUT["gap"], text=issue.text, remedy=_remedy(issue)
+            )
+    for issue in inputs.prices.issues:
+        if issue.severity == "note" and issue.kind != "gap" and issue.first <= inputs.grid[-1]:
+            yield Caveat(
+                severity="low", about=_ABOUT[issue.kind], text=issue.text, remedy=_remedy(issue)
+            )
+
+
+_ABOUT = {
+    "spacing": "rows missing",
+    "jump": "a jump",
+    "level": "implausible level",
+    "gap": "gap in the prices",
+    "frozen": "a close repeated",
+    "daily closes": "prices disagree",
+    "bounds": "implausible level",
+    "sources": "sources disagree",
+    "reading": "data read",
+}
+
+
+def _cost(issue: DataIssue) -> str:
+    if issue.kind == "gap":
+        return "a gate period may lie in the gap"
+    return "the result rests on it"
+
+
+def _remedy(issue: DataIssue) -> str:
+    return "get the missing rows" if issue.kind == "gap" else "compare with another source"
+
+
+def _about_window(inputs: Inputs) -> Iterator[Caveat]:
+    """A window that was asked for and is longer than the bars there are."""
+    window, length = inputs.settings.backtest, bar_length(inputs.settings.exchange.timeframe)
+    first, last = inputs.grid[0] - length, inputs.grid[-1] - length
+    remedy = "get older prices, or read the figures as those of the shorter window"
+    if window.start and first.date() > window.start:
+        text = f"the window begins on {first:%Y-%m-%d}, not on {window.start} (backtest.start):"
+        text += " no coin has a bar before"
+        yield Caveat(severity="medium", about="window shortened", text=text, remedy=remedy)
+    if window.end and last.date() < window.end:
+        text = f"the window ends on {last:%Y-%m-%d}, not on {window.end} (backtest.end):"
+        text += " no coin has a bar after"
+        yield Caveat(severity="low", about="window shortened", text=text, remedy=remedy)
 
 
 def _sessions_between(inputs: Inputs, last: pd.Timestamp, end: pd.Timestamp) -> int:

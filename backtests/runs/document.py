@@ -170,7 +170,12 @@ class MetricsDocument(Record):
     )
     profit: ProfitRecord
     events: EventsRecord
-    verdict: VerdictRecord | None = Field(description="null: no benchmarks, or sample prices")
+    verdict: VerdictRecord | None = Field(
+        description="null: no benchmarks, sample prices, or doubtful ones"
+    )
+    no_verdict: str = Field(
+        "", description="why doubtful prices give none; absent where there is one"
+    )
     caveats: tuple[Caveat, ...] = Field(validation_alias="warnings", serialization_alias="warnings")
     evidence: EvidenceQuote | None = None
     sample: bool = Field(description="simulated prices: the result says nothing about markets")
@@ -182,7 +187,8 @@ class MetricsDocument(Record):
 
     def to_json(self) -> dict[str, object]:
         """The content of the file: JSON keys, instants as ISO 8601."""
-        return self.model_dump(mode="json", by_alias=True)
+        without = set() if self.no_verdict else {"no_verdict"}
+        return self.model_dump(mode="json", by_alias=True, exclude=without)
 
 
 def parse(content: object) -> MetricsDocument:

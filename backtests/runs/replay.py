@@ -23,7 +23,7 @@ from brokers.live.session import PaperSession
 from brokers.orders.paper import PaperAccount, Rules, Terms
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
-from brokers.prices.series import DataError
+from brokers.prices.series import AcceptedClose, DataError, Series
 from brokers.progress import Progress
 from config.settings import Settings
 
@@ -50,6 +50,14 @@ class ReplaySource:
     def sessions(self, now: pd.Timestamp) -> int:
         """How many US sessions' closes were known at `now`."""
         return int(self._prices.sessions.index.searchsorted(now, side="right"))
+
+    def second_closes(self, series: Series, now: pd.Timestamp) -> tuple[tuple[str, pd.Series], ...]:
+        """Nothing: what was confirmed then is in the prices."""
+        return ()
+
+    def accepted(self, now: pd.Timestamp) -> tuple[AcceptedClose, ...]:
+        """The held closes that somebody had stood by at `now`."""
+        return self._prices.until(now).accepted
 
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """The newest bars of one coin known at `now`."""

@@ -90,6 +90,7 @@ def metrics_document(
         profit=_profit(result),
         events=_events(result.events),
         verdict=_verdict(comparison.verdict) if comparison else None,
+        no_verdict=comparison.no_verdict if comparison else "",
         caveats=tuple(caveats),
         evidence=None if prices.sample else evidence,
         sample=prices.sample,

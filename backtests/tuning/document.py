@@ -38,7 +38,9 @@ class TuneDocument(Record):
     version: Literal[2]
     best: BestRecord
     defaults: DefaultsRecord
-    verdict: VerdictRecord | None = Field(description="null: sample prices")
+    verdict: VerdictRecord | None = Field(
+        description="null: sample prices, or doubtful ones (then the first warning says why)"
+    )
     search: SearchRecord
     trials: TrialsRecord
     pbo: OverfittingRecord

@@ -11,7 +11,7 @@ import tomli_w
 from backtests.tuning.validation.verdict import Verdict
 from brokers.atomic_files import replace_text
 from config.settings import ConfigError, Settings
-from config.tuned import SIMULATED, TUNABLE, fingerprint
+from config.tuned import NO_VERDICT, TUNABLE, fingerprint
 
 WIDTH = 98
 MARKS = {True: "passed", False: "not passed", None: "not possible"}
@@ -41,6 +41,8 @@ def text(
     verdict: Verdict | None,
     folder: str,
     day: date,
+    *,
+    no_verdict: str = "",
 ) -> str:
     """The file's content: the verdict in words, the verdict for programs, the values.
 
@@ -48,9 +50,10 @@ def text(
     ----------
     best : the settings of the best set, whole.
     changed : dotted key -> (value of the current settings, value of the best set).
-    verdict : None where prices were simulated.
+    verdict : None where prices were simulated, or doubtful.
     folder : the run folder of the search, which holds its `settings.toml` too.
     day : of the search, UTC.
+    no_verdict : why doubtful prices give none.
 
     Raises
     ------
@@ -58,15 +61,16 @@ def text(
         A key is not a parameter of the strategy.
 
     """
+    why_none = no_verdict or SIMULATED_PRICES
     tuned = {
-        "verdict": verdict.word if verdict else SIMULATED,
-        "why": " ".join(verdict.why) if verdict else SIMULATED_PRICES,
+        "verdict": verdict.word if verdict else NO_VERDICT,
+        "why": " ".join(verdict.why) if verdict else why_none,
         "run": folder,
         "on": day,
         "judged": fingerprint(best),
     }
     tables = _tables(changed)
-    comments = _comments(changed, verdict, folder, day)
+    comments = _comments(changed, verdict, why_none, folder, day)
     return f"{comments}\n{tomli_w.dumps({'tuned': tuned} | tables)}"
 
 
@@ -88,15 +92,19 @@ def _tables(changed: Mapping[str, tuple[Any, Any]]) -> dict[str, object]:
 
 
 def _comments(
-    changed: Mapping[str, tuple[Any, Any]], verdict: Verdict | None, folder: str, day: date
+    changed: Mapping[str, tuple[Any, Any]],
+    verdict: Verdict | None,
+    why_none: str,
+    folder: str,
+    day: date,
 ) -> str:
-    word = verdict.word if verdict else SIMULATED
+    word = verdict.word if verdict else NO_VERDICT
     paragraphs = [f"Verdict: {word}.", f"Best parameter set of the search of {day} ({folder})."]
     if verdict:
         paragraphs += [*verdict.why, "Every test:"]
         paragraphs += [f"- {MARKS[test.passed]}: {test.text}" for test in verdict.tests]
     else:
-        paragraphs.append(SIMULATED_PRICES)
+        paragraphs.append(why_none)
     paragraphs.append(
         "What differs from the settings of the search:"
         if changed

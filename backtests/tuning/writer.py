@@ -330,7 +330,7 @@ def _kernel(evaluator: Evaluator) -> KernelRecord:
 
 
 def _warnings(findings: Findings) -> tuple[str, ...]:
-    warnings = []
+    warnings = [findings.no_verdict] if findings.no_verdict else []
     if findings.study.best is None:
         rule = findings.study.rule
         warnings.append(

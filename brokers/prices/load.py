@@ -1,23 +1,28 @@
 """Every series a configuration needs, from the source it names."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import timedelta
-from pathlib import Path
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
-from brokers.local_paths import show_file, show_path
-from brokers.prices import folder
-from brokers.prices.calendar import session_closes
-from brokers.prices.clean import clean_series
-from brokers.prices.series import DataError, Request, Series, UnreachableError
-from brokers.prices.sources import OWN_COLUMNS, own_file, required_series, source_of
+from brokers.prices.accepted import accepted_closes
+from brokers.prices.calendar import closes_and_delay
+from brokers.prices.one_source import cleaner, load_from
+from brokers.prices.plausibility import check_plausibility, refusal
+from brokers.prices.second_sources import load_listed
+from brokers.prices.series import (
+    AcceptedClose,
+    DataError,
+    DataIssue,
+    Request,
+    Series,
+    UnreachableError,
+)
+from brokers.prices.sources import required_series, source_of, sources_of
 from brokers.progress import Progress
 from config.settings import Settings
 
-# Averages of the other series need a year before the index history begins.
-LEAD = timedelta(days=400)
 Known = TypeVar("Known", pd.DataFrame, pd.Series)
 
 
@@ -27,6 +32,8 @@ class Prices(NamedTuple):
     `sessions` up to `now`: instant a session's close was known -> the close (UTC). `sample`: every
     series is the embedded simulation, and `now` is at most its end. `fallback`: one sentence on why
     the sample replaces real prices, "" where the settings ask for it or real prices are used.
+    `issues` are what is implausible and used nevertheless; `accepted` the held closes that somebody
+    stood by.
     """
 
     series: Mapping[Request, Series]
@@ -34,6 +41,8 @@ class Prices(NamedTuple):
     now: pd.Timestamp
     sample: bool = False
     fallback: str = ""
+    issues: tuple[DataIssue, ...] = ()
+    accepted: tuple[AcceptedClose, ...] = ()
 
     def until(self, instant: pd.Timestamp) -> "Prices":
         """The same as it was known at `instant` (UTC, included)."""
@@ -45,7 +54,13 @@ class Prices(NamedTuple):
             request: series._replace(frame=until(series.frame))
             for request, series in self.series.items()
         }
-        return self._replace(series=cut, sessions=until(self.sessions), now=min(self.now, instant))
+        return self._replace(
+            series=cut,
+            sessions=until(self.sessions),
+            now=min(self.now, instant),
+            issues=tuple(issue for issue in self.issues if issue.first <= instant),
+            accepted=tuple(close for close in self.accepted if close.at <= instant),
+        )
 
     def of(self, symbol: str, timeframe: str = "1d") -> Series:
         """The series of one symbol.
@@ -89,7 +104,8 @@ def load_prices(
     Raises
     ------
     DataError
-        The first series that is not available or not usable, or whose pinned vintage is gone.
+        The first series that is not available or not usable, or whose pinned vintage is gone; or
+        the first that is not plausible.
 
     """
     if not (may_fall_back and pinned is None and _real_or_sample(settings)):
@@ -156,11 +172,18 @@ def _load_all(
         if isinstance(series, DataError):
             raise series
         usable[request] = series
+    calendar = sessions(settings, now)
+    issues = check_plausibility(usable, calendar, settings.prices.accepted)
+    if refused := refusal(issues):
+        raise DataError(refused)
+    is_sample = settings.prices.source == "sample"
     return Prices(
         usable,
-        sessions(settings, now),
+        calendar,
         known_until(settings, now),
-        sample=settings.prices.source == "sample",
+        sample=is_sample,
+        issues=issues,
+        accepted=() if is_sample else accepted_closes(settings, now),
     )
 
 
@@ -176,7 +199,8 @@ def load_each(
 ) -> Iterator[tuple[Request, Series | DataError]]:
     """As `load_prices`, one series at a time, with the error in place of an unusable series.
 
-    The symbols in `again` are downloaded even where the cache has their newest row.
+    None has passed the plausibility step: that is for who uses it. The symbols in `again` are
+    downloaded even where the cache has their newest row.
     """
     for request in required_series(settings, *also):
         yield from load_requests(
@@ -200,11 +224,15 @@ def load_requests(
 ) -> Iterator[tuple[Request, Series | DataError]]:
     """As `load_each` for any series, from the sources that `settings` name."""
     for request in requests:
-        source = source_of(request, settings)
+        sources = sources_of(request, settings)
         if progress:
-            progress(f"{request.name} from {source}")
+            progress(f"{request.name} from {sources[0]}")
         try:
-            series = _load_one(request, source, settings, now, refresh=refresh, pinned=pinned)
+            series = (
+                load_from(request, sources[0], settings, now, refresh=refresh, pinned=pinned)
+                if len(sources) == 1
+                else load_listed(request, settings, now, refresh=refresh, pinned=pinned)
+            )
             if pinned is not None:
                 _check_vintage(series, pinned)
         except DataError as error:
@@ -226,24 +254,15 @@ def read_cached(settings: Settings, request: Request, now: pd.Timestamp) -> Seri
     """One series as the cache has it, without a download; None where it has none that is usable."""
     from brokers.prices import download
 
-    source = source_of(request, settings)
     closes, delay = closes_and_delay(settings, now)
     last_due = download.due(request, closes + delay, now)
-    rows = download.read_cached(request, source, settings, last_due)
-    if rows is None:
-        return None
-    try:
-        return clean_series(
-            request,
-            rows,
-            source=source,
-            origin=f"cache of {source} {request.name}",
-            closes=closes,
-            delay=delay,
-            now=now,
-        )
-    except DataError:
-        return None
+    for source in sources_of(request, settings):
+        rows = download.read_cached(request, source, settings, last_due)
+        if rows is not None:
+            clean = cleaner(request, source, settings, now)
+            with suppress(DataError):
+                return clean(rows, f"cache of {source} {request.name}")
+    return None
 
 
 def known_until(settings: Settings, now: pd.Timestamp) -> pd.Timestamp:
@@ -266,62 +285,3 @@ def sessions(settings: Settings, now: pd.Timestamp) -> pd.Series:
     closes, delay = closes_and_delay(settings, now)
     known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
     return known[known.index <= known_until(settings, now)]
-
-
-def closes_and_delay(settings: Settings, now: pd.Timestamp) -> tuple[pd.Series, pd.Timedelta]:
-    """Closes of New York sessions by date, some after `now`, and the delay until one is known."""
-    closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache), now)
-    return closes, pd.Timedelta(minutes=settings.prices.publication_delay)
-
-
-def _load_one(
-    request: Request,
-    source: str,
-    settings: Settings,
-    now: pd.Timestamp,
-    *,
-    refresh: bool,
-    pinned: Mapping[str, str] | None,
-) -> Series:
-    closes, delay = closes_and_delay(settings, now)
-
-    def clean(raw: pd.DataFrame, origin: str) -> Series:
-        return clean_series(
-            request, raw, source=source, origin=origin, closes=closes, delay=delay, now=now
-        )
-
-    if source == "file":
-        path = Path(own_file(request.symbol, settings))
-        rows, _ = folder.own_values(path, OWN_COLUMNS[request.symbol])
-        return clean(rows, show_path(path))
-    if source == "folder":
-        rows, file = folder.fetch(request, Path(settings.prices.folder))
-        return clean(rows, show_file(Path(file), Path(settings.prices.folder)))
-    if source == "sample":
-        return _simulate(request, settings, now)
-    from brokers.prices import download
-
-    if pinned is not None:
-        return download.read_pinned(request, source, settings, pinned, clean)
-    last_due = download.due(request, closes + delay, now)
-    return download.update(
-        request, source, settings, clean=clean, last_due=last_due, now=now, refresh=refresh
-    )
-
-
-def _simulate(request: Request, settings: Settings, now: pd.Timestamp) -> Series:
-    """The sample's series up to `now`; its vintage is that of the whole series."""
-    from brokers.prices import sample
-
-    days = pd.DatetimeIndex(session_closes(sample.FIRST_SESSION, Path(settings.prices.cache)).index)
-    closes, delay = closes_and_delay(settings, now)
-    series = clean_series(
-        request,
-        sample.fetch(request, days),
-        source="sample",
-        origin=f"embedded sample of {request.name}",
-        closes=closes,
-        delay=delay,
-        now=sample.END,
-    )
-    return series._replace(frame=series.frame[series.frame.index <= now])

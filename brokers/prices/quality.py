@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from brokers.prices.clean import bar_length
-from brokers.prices.series import Series
+from brokers.prices.series import DataIssue, Series
 
 # Fraction of a close's move in one bar above which a person should look.
 SPIKE = {"session": 0.15, "coin": 0.5, "macro": np.inf}
@@ -110,6 +110,11 @@ def _due(series: Series, sessions: pd.Series, now: pd.Timestamp) -> pd.DatetimeI
 
 def _last(index: pd.DatetimeIndex) -> str:
     return f"{index[-1]:%Y-%m-%d}" if len(index) else ""
+
+
+def issue_to_json(issue: DataIssue) -> dict[str, object]:
+    """`issue` as JSON can hold it."""
+    return issue._asdict() | {"first": issue.first.isoformat(), "last": issue.last.isoformat()}
 
 
 def as_json(row: Quality) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """What a price source is asked for, what it returns, and what can go wrong."""
 
+from datetime import date
 from typing import Literal, NamedTuple
 
 import pandas as pd
@@ -7,12 +8,16 @@ import pandas as pd
 Kind = Literal["session", "coin", "macro"]
 BAR_COLUMNS = ("open", "high", "low", "close", "adj_close", "volume")
 MACRO_COLUMNS = ("value",)
-# A fund that moves with the index: where it is read, its total return confirms the index's closes.
-SIBLINGS = {"^RUT": "IWM", "^GSPC": "RSP"}
+# What moves with a series: where it is read, its total return confirms the closes.
+SIBLINGS = {"^RUT": "IWM", "^GSPC": "RSP", "RSP": "^GSPC", "XLI": "RSP"}
 
 
 class DataError(Exception):
     """Market data cannot be used: which file or symbol, which row or date, what to do. Exit 3."""
+
+
+class ImplausibleError(DataError):
+    """A value that its series cannot have; a check of the data fails by it, as by a wrong price."""
 
 
 class UnreachableError(DataError):
@@ -38,12 +43,31 @@ class Request(NamedTuple):
         return self.symbol if self.timeframe == "1d" else f"{self.symbol} {self.timeframe}"
 
 
+class DataIssue(NamedTuple):
+    """What is implausible about one series between two instants (UTC).
+
+    `refused`: no command may compute anything from it; `high`: it is used, and a result that rests
+    on it gets no verdict; `note`: a person should know.
+    """
+
+    symbol: str
+    kind: Literal[
+        "spacing", "jump", "level", "gap", "frozen", "daily closes", "bounds", "sources", "reading"
+    ]
+    severity: Literal["refused", "high", "note"]
+    text: str
+    first: pd.Timestamp
+    last: pd.Timestamp
+
+
 class Series(NamedTuple):
     """One series as it can be used.
 
     `frame` is indexed by `known_at` (UTC, increasing, unique) with columns `BAR_COLUMNS`, or
     `MACRO_COLUMNS` for macro. `origin` is the file or service it came from, `vintage` a hash of the
-    content, `notes` what was repaired on the way.
+    content, `notes` what was repaired on the way. `substitutes` names the source of each row that
+    did not come from the first one of the symbol's list, by `known_at`; None for none. `issues` are
+    what its sources disagree on.
     """
 
     request: Request
@@ -52,6 +76,18 @@ class Series(NamedTuple):
     frame: pd.DataFrame
     vintage: str
     notes: tuple[str, ...]
+    substitutes: pd.Series | None = None
+    issues: tuple[DataIssue, ...] = ()
+
+
+class AcceptedClose(NamedTuple):
+    """A held close that a person or a second source stood by, from the instant `at` (UTC) on."""
+
+    symbol: str
+    session: date
+    close: float
+    by: str
+    at: pd.Timestamp
 
 
 def other_source(request: Request, source: str) -> str:

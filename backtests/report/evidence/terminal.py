@@ -38,7 +38,8 @@ def show_document(out: Console, document: EvidenceDocument, folder: Path | str) 
         for text in words.required_events(document):
             out.print(escape(text))
     for symbol, why in document.lacking.items():
-        out.print(f"[yellow]without {escape(symbol)}[/]: {escape(why)}")
+        word = "doubtful:" if symbol in document.data else "without"
+        out.print(f"[yellow]{word} {escape(symbol)}[/]: {escape(why)}")
     out.print(f"\nWritten to {path_from_here(folder)}")
 
 

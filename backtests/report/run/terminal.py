@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from backtests.report.terminal import COLOURS, metrics_table, show_evidence, show_sample
@@ -20,6 +21,8 @@ def show_backtest(out: Console, document: MetricsDocument, folder: Path) -> None
         show_sample(out, document.fallback)
     if verdict:
         out.print(f"[bold]Verdict: {verdict.word}.[/] {verdict.why}\n")
+    if document.no_verdict:
+        out.print(f"[bold]No verdict.[/] {escape(document.no_verdict)}\n")
     figures = {"strategy": document.strategy, **document.benchmarks}
     rows = {name: record.model_dump() for name, record in figures.items()}
     span = f"{window.first:%Y-%m-%d} to {window.last:%Y-%m-%d}, {window.timeframe} bars"
@@ -36,7 +39,8 @@ def show_backtest(out: Console, document: MetricsDocument, folder: Path) -> None
         show_evidence(out, document.evidence.line, document.evidence.folder)
     for caveat in document.caveats:
         colour = COLOURS[caveat.severity]
-        out.print(f"[{colour}]{caveat.severity}: {caveat.about}[/]: {caveat.text}; {caveat.remedy}")
+        text = escape(f"{caveat.text}; {caveat.remedy}")
+        out.print(f"[{colour}]{caveat.severity}: {caveat.about}[/]: {text}")
     out.print(f"\nWritten to {path_from_here(folder)}")
 
 

@@ -69,6 +69,8 @@ def why(result: TuneDocument) -> str:
         sentences = result.verdict.why
         decided = [text for text in sentences if text in tested]  # the table of tests has all
         return " ".join([*(text for text in sentences if text not in tested), *decided[:1]])
+    if not result.sample and result.warnings:
+        return result.warnings[0]
     return (
         "Sample prices are a simulation fixed to a few dozen published closes. The search shows how"
         " tuning works and what this page looks like; it cannot show which settings are good. Run"

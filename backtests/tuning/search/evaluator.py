@@ -50,9 +50,7 @@ class Evaluator:
         self.threads = threads or len(os.sched_getaffinity(0))
         self._features = FeatureCache(inputs, space)
         self._sessions = arrays.sessions_of(inputs.rows)
-        self._bars = arrays.bars_of(
-            list(inputs.coins.values()), inputs.grid, pd.DatetimeIndex(inputs.table.index)
-        )
+        self._bars = arrays.bars_by_session(inputs)
         self._account = arrays.account_of(inputs)
         self._rows = daily_rows(inputs.grid).astype(np.int64)
         self.seconds, self.run = 0.0, 0

@@ -15,10 +15,10 @@ from backtests.engine.inputs import Inputs, market, traded_lines
 from backtests.engine.rules import breakout_rules, decision_rules, gate_rules
 from backtests.tuning.search.space import CURRENT, Codes, Space
 from config.settings import ConfigError, Settings, with_changes
+from strategies.checked_market import check_market
 from strategies.confirmations import Measure, measure
 from strategies.decision import DecisionRules
 from strategies.gate import GateRules, index_average
-from strategies.held_closes import check_market
 from strategies.indicators import Floats, Ints
 from strategies.market import Market
 from strategies.risk_curve import filled_channels, haircut
@@ -30,6 +30,7 @@ LEAST, TREND, CONFIRMATIONS, CURVE, HAIRCUTS = (
     "risk_curve.",
     "haircuts.",
 )
+WHEN_STALE = ("gate.max_gate_age", "gate.when_stale")
 CEILINGS = ("risk_curve.ceilings", "risk_curve.dormant_ceilings")
 OWN_AVERAGE, VOLATILITY = "allocation.own_trend_days", "allocation.volatility_days"
 MOST_KEPT = 1000  # arrays of each kind; one value a session is a tenth of a megabyte
@@ -79,7 +80,7 @@ class _Group(NamedTuple):
 
 
 GROUPS = (
-    _Group("breakout", ("gate.",), (TREND, "gate.max_gate_age")),
+    _Group("breakout", ("gate.",), (TREND, *WHEN_STALE)),
     _Group("average", (TREND,), ("-",)),
     _Group("confirming", (CONFIRMATIONS,), ("-",)),
     _Group("filled", (CONFIRMATIONS, CURVE), CEILINGS),
@@ -87,7 +88,7 @@ GROUPS = (
     _Group("haircut", (HAIRCUTS,), ("-",)),
     _Group("own_average", (OWN_AVERAGE,), ("-",)),
     _Group("volatility", (VOLATILITY,), ("-",)),
-    _Group("decision", ("allocation.", "gate.max_gate_age"), (OWN_AVERAGE, VOLATILITY)),
+    _Group("decision", ("allocation.", *WHEN_STALE), (OWN_AVERAGE, VOLATILITY)),
 )
 
 

@@ -117,6 +117,7 @@ def set_gate(  # noqa: PLR0917  # compiled
         features.confirming[index[2]],
         filled,
         features.haircut[index[5]],
+        sessions.substituted,
         space.gate,
         space.changes,
     )
@@ -156,6 +157,7 @@ def trade_set(  # noqa: PLR0917  # compiled
     lines = Bars(
         bars.time,
         bars.session,
+        bars.late,
         bars.settled,
         bars.open,
         bars.close,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from backtests.engine.doubtful_prices import why_no_verdict
 from backtests.performance.metrics import DAYS
 from backtests.statistics.bootstrap import Interval
 from backtests.statistics.cscv import Overfitting, overfitting
@@ -79,6 +80,7 @@ class Findings(NamedTuple):
     agreement: Agreement
     intervals: Mapping[str, Interval]
     verdict: Verdict | None
+    no_verdict: str = ""
 
 
 def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress) -> Findings:
@@ -134,8 +136,9 @@ def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress)
         intervals=headline_intervals(returns[:, 0], tune.seed),
         verdict=None,
     )
-    if sampled:
-        return findings
+    doubt = why_no_verdict(evaluator.inputs)
+    if sampled or doubt:
+        return findings._replace(no_verdict=doubt)
     return findings._replace(verdict=judge(facts(findings), tune.verdict))
 
 

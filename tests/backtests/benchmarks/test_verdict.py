@@ -105,6 +105,18 @@ def test_a_rival_without_a_ratio_counts_as_zero() -> None:
     assert verdict_on(own=-0.1, hold=None, trend=None).word == "inconclusive"
 
 
+def test_a_rival_that_never_bought_is_not_quoted() -> None:
+    one_idle = verdict_on(hold=None).why
+    assert "(holding BTC never bought: not compared)" in one_idle
+    assert "0.00" not in one_idle
+    assert "against 1.20 for BTC > 200-day MA" in one_idle
+    both_idle = verdict_on(own=-0.5, hold=None, trend=None).why
+    assert "against" not in both_idle
+    assert "0.00" not in both_idle
+    assert "holding BTC and BTC > 200-day MA never bought" in both_idle
+    assert "below both" not in both_idle
+
+
 def test_the_sentence_has_the_figures() -> None:
     why = verdict_on().why
     for part in ("1.50", "1.00", "1.20", "1%", "5 independent closed events", "(p = 0.010)"):

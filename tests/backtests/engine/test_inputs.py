@@ -10,6 +10,7 @@ from backtests.engine.rules import MAX_MISSING, costs, decision_rules, gate_rule
 from backtests.engine.simulation import simulate
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError
+from config.sections import NEVER
 from config.settings import Settings, load
 from strategies.decision import OWN_TREND
 from tests.price_folder import edit, overrides
@@ -206,6 +207,7 @@ def test_rules_carry_the_settings_numbers():
         ("prices.max_age_sessions=3", lambda gate, _: gate.measures.max_age_sessions == 3),
         ("prices.max_age_macro=9", lambda gate, _: gate.measures.max_age_macro_days == 9),
         ("gate.max_gate_age=2", lambda _, decision: decision.max_gate_age == 2),
+        ("gate.when_stale=hold", lambda _, decision: decision.max_gate_age == NEVER),
         ("allocation.cash_reserve=0.1", lambda _, decision: decision.cash_reserve == 0.1),
         ("allocation.drawdown_stop=0.3", lambda _, decision: decision.drawdown_stop == 0.3),
         ("allocation.target_volatility=0.4", lambda _, decision: decision.target_volatility == 0.4),

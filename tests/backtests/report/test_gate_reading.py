@@ -253,6 +253,17 @@ def test_a_row_that_is_too_old_allows_nothing_in_words_and_in_json(folder: Path,
     assert not first.startswith("The gate is open")
 
 
+def test_with_hold_an_old_row_sells_nothing_and_says_so(folder: Path, cache: Path):
+    edit(folder / "daily/RUT.csv", lambda rows: [row for row in rows if row < "2013-09-17"])
+    settings = load([], [*overrides(folder, cache), "gate.when_stale=hold"])
+    prices = load_prices(settings, pd.Timestamp("2017-01-01", tz="UTC"))
+    old = gate_reading(settings, prices.until(pd.Timestamp("2013-12-24", tz="UTC")))
+    assert not old.is_too_old and old.ceiling == 1.0
+    first, second, *_ = sentences(old)
+    assert first.startswith("The gate is open")
+    assert 'gate.when_stale = "hold": nothing is sold for that' in second
+
+
 def test_on_a_weekend_it_is_fridays_reading_and_not_stale(
     prices: Prices, whole_folder: Path, cache: Path
 ):

@@ -13,8 +13,8 @@ from backtests.performance.metrics import Metrics
 from backtests.runs.backtest import Backtest
 from backtests.runs.caveats import caveats
 from backtests.runs.document import Caveat
-from brokers.prices.series import Request
-from tests.scenes import bars, ends, gate_rows, written
+from brokers.prices.series import DataIssue, Request
+from tests.scenes import bars, changed, ends, gate_rows, written
 
 DAYS = 40
 GOOD = Metrics(1.0, 0.5, 0.4, 1.25, 2.0, 1.0, 0.3, 100, 0.4, 2.0, 10, 5.0)
@@ -207,6 +207,50 @@ def test_what_was_repaired_in_a_file_is_named() -> None:
     assert [caveat.text for caveat in found if caveat.about == "data repaired"] == [
         f"{caveat.origin}: running bar of 2020-02-10 left out"
     ]
+
+
+def test_what_is_implausible_or_missing_is_named_by_what_it_takes() -> None:
+    inputs, grid = scene(), ends(DAYS)
+    jump = DataIssue("HYG", "jump", "high", "HYG halves", grid[3], grid[3])
+    index_gap = DataIssue("^RUT", "gap", "note", "no ^RUT", grid[5], grid[12])
+    fund_gap = DataIssue("IWM", "gap", "note", "no IWM", grid[5], grid[12])
+    note = DataIssue("^RUT", "sources", "note", "two sources", grid[5], grid[5])
+    later = note._replace(text="after the window", first=grid[-1] + pd.Timedelta(days=1))
+    prices = inputs.prices._replace(issues=(jump, index_gap, fund_gap, note, later))
+    found = caveats_of(inputs._replace(prices=prices))
+    severity = {
+        caveat.text.partition(";")[0]: caveat.severity
+        for caveat in found
+        if caveat.text.startswith(("HYG", "no ", "two ", "after"))
+    }
+    assert severity == {
+        "HYG halves": "high",
+        "no ^RUT": "high",
+        "no IWM": "medium",
+        "two sources": "low",
+    }
+    texts = [caveat.text for caveat in found if "so there is no verdict" in caveat.text]
+    assert [text.partition(";")[0] for text in texts] == ["HYG halves", "no ^RUT"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (None, None, []),
+        ("2020-01-01", "2020-02-09", []),
+        ("2019-12-31", "2020-02-09", ["the window begins on 2020-01-01, not on 2019-12-31"]),
+        ("2020-01-05", "2020-02-10", ["the window ends on 2020-02-09, not on 2020-02-10"]),
+    ],
+)
+def test_a_window_that_is_shorter_than_asked_for_is_named(
+    start: str | None, end: str | None, expected: list[str]
+) -> None:
+    inputs = scene()
+    window = {name: text for name, text in (("start", start), ("end", end)) if text}
+    asked = changed(inputs.settings, {f"backtest.{name}": text for name, text in window.items()})
+    found = caveats_of(inputs._replace(settings=asked))
+    texts = [caveat.text for caveat in found if caveat.about == "window shortened"]
+    assert [text.partition(" (")[0] for text in texts] == expected
 
 
 def test_gains_are_weighed_in_money_not_in_percent() -> None:

@@ -38,6 +38,7 @@ SMALL = {  # windows of a few sessions: gates open and close within a few dozen 
     "gate.trend_sessions": (3, 5, 8),
     "gate.max_sessions": (0, 4),
     "gate.max_gate_age": (0, 2, 4),
+    "gate.when_stale": ("sell", "hold"),
     **{f"confirmations.{name}.enabled": (False, True) for name in TESTS},
     "confirmations.volume.fast_sessions": (1, 2, 3),
     "confirmations.volume.slow_sessions": (3, 5),

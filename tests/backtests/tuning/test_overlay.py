@@ -181,6 +181,7 @@ def test_simulated_prices_bring_no_verdict_and_a_warning(tmp_path: Path) -> None
 
 
 OTHERS = (
+    "gate.when_stale=hold",
     "gate.base_sessions=252",
     "confirmations.credit.sessions=64",
     "risk_curve.broad_sessions=199",

@@ -16,8 +16,8 @@ from backtests.engine.inputs import prepare_inputs
 from brokers.prices import candles, fred, probe, public_exchange, sample, yahoo
 from brokers.prices import folder as folder_source
 from brokers.prices.cache import Cache
-from brokers.prices.calendar import session_closes
-from brokers.prices.load import LEAD, Prices, load_prices, read_cached
+from brokers.prices.calendar import LEAD, session_closes
+from brokers.prices.load import Prices, load_prices, read_cached
 from brokers.prices.series import DataError, Request, UnreachableError
 from brokers.prices.sources import required_series, source_of
 from config.settings import Settings, load

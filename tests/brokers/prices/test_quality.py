@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brokers.prices.load import Prices, load_prices
+from brokers.prices.load import load_each, load_prices, sessions
 from brokers.prices.quality import Quality, as_json, quality
+from brokers.prices.series import Series
 from config.settings import load
 from tests.price_folder import edit, overrides, set_cell
 
@@ -15,8 +16,11 @@ NOW = pd.Timestamp("2017-01-04 12:00", tz="UTC")
 
 
 def told(folder: Path, cache: Path, symbol: str, now: pd.Timestamp = NOW) -> Quality:
-    prices: Prices = load_prices(load([], overrides(folder, cache)), now)
-    return quality(prices.of(symbol), prices.sessions, now)
+    settings = load([], overrides(folder, cache))
+    loaded = {request.name: series for request, series in load_each(settings, now)}
+    series = loaded[symbol]
+    assert isinstance(series, Series)
+    return quality(series, sessions(settings, now), now)
 
 
 def test_a_whole_series_has_nothing_odd(whole_folder: Path, cache: Path):

@@ -561,7 +561,8 @@ COMPUTES = """
     backtests/tuning/search/evaluator.py backtests/tuning/search/precomputed.py
     backtests/tuning/search/sweep.py
     brokers/orders/fills.py brokers/prices/clean.py config/settings.py
-    strategies/breakout.py strategies/coins.py strategies/confirmations.py strategies/decision.py
+    strategies/breakout.py strategies/checked_market.py strategies/coins.py
+    strategies/confirmations.py strategies/decision.py
     strategies/held_closes.py strategies/indicators.py strategies/risk_curve.py
 """
 # Folders and files of these names compute no result of a parameter set.

@@ -1,0 +1,334 @@
+"""What is implausible about the bars of one series: spacing, jumps, columns, runs, gaps.
+
+Each limit stands beside the largest true value in the files that it was measured on: 15 US series
+back to 1970, 19 daily series of ten coins and three hourly ones.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from brokers.plurals import count
+from brokers.prices.calendar import NEW_YORK
+from brokers.prices.clean import bar_length
+from brokers.prices.jumps import Jump, find_jumps
+from brokers.prices.series import DataIssue, Request, Series
+
+Accepted = Mapping[str, Collection[date]]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+DAY = pd.Timedelta(days=1)
+STRETCH = 20  # steps from bar to bar that are looked at together
+# Steps of a stretch that are longer than a bar: true files 0, business days of a coin 4, weeks 20.
+SOME_LONG_STEPS = 4
+MANY_LONG_STEPS = 10
+SPARSE = 0.1  # of all steps of a series
+# Bars missing in a row: true files 0. Beyond that a close is no longer carried forward
+# (prices.max_age_sessions), and a coin's position is closed (MAX_MISSING of a backtest).
+LONGEST_GAP = {"session": 5, "coin": 2}
+# Bars in a row with the same close: true files 5 (SHY, 2012), 4 (HYG, 2026), 2 (hourly coins).
+LONGEST_RUN = 9
+# Share of days with the close of the day before: true files 0.09 (SHY), 0.006 (LINK). Weeks filled
+# forward have 0.8, weekends of a coin 0.29.
+MOST_EQUAL = {"session": 0.4, "coin": 0.2}
+# Median move from bar to bar, log return: true files 0.036 (VIX), 0.031 (LINK). Volumes have 0.2.
+LARGEST_MEDIAN = 0.1
+# Median move of the adjusted close beyond the close's, log return: true files 0.000001, as few bars
+# have a dividend.
+LARGEST_ADJUSTMENT = 0.001
+# A close is outside high and low by more than OUTSIDE: in true files never.
+OUTSIDE = 0.01
+MOST_OUTSIDE = 0.5  # of all bars
+SAMPLE = 1000
+# An open that is this far, log return, from the close before and from its own: an order would fill
+# at it. True coins: 0.09 (SOL, 2021-09-09).
+LARGEST_OPEN = 0.3
+
+
+class _Bars(NamedTuple):
+    """One series as the checks see it.
+
+    `columns` are those of `BAR_COLUMNS` by name; `steps`: bars from each row to the next (1: no
+    gap).
+    """
+
+    series: Series
+    known_at: pd.DatetimeIndex
+    columns: Mapping[str, Floats]
+    steps: Ints
+    accepted: frozenset[date]
+
+    @property
+    def closes(self) -> Floats:
+        return self.columns["close"]
+
+    @property
+    def request(self) -> Request:
+        return self.series.request
+
+    def day(self, row: int) -> date:
+        """The session, or the UTC day, of a row."""
+        return bar_date(self.known_at[row], self.request)
+
+    def issue(
+        self,
+        kind: Literal["spacing", "jump", "level", "gap", "frozen"],
+        severity: Literal["refused", "high", "note"],
+        text: str,
+        rows: tuple[int, int],
+    ) -> DataIssue:
+        """An issue from one row to another, both included."""
+        name, text = self.request.name, f"{self.series.origin}: {text}"
+        return DataIssue(name, kind, severity, text, self.known_at[rows[0]], self.known_at[rows[1]])
+
+
+def bar_issues(
+    series: Series, sessions: pd.Series, accepted: frozenset[date]
+) -> tuple[DataIssue, ...]:
+    """What is implausible about a series of at least two bars.
+
+    `sessions` by the instant each was known; `accepted` are the dates of this series on which
+    something odd is true.
+    """
+    bars = _bars(series, sessions, accepted)
+    # What follows from wrong rows or columns is not a second error.
+    issues: list[DataIssue] = []
+    for whole in (_check_spacing, _check_equal_closes, _check_columns):
+        issues += whole(bars)
+        if any(issue.severity == "refused" for issue in issues):
+            return tuple(issues)
+    return (*issues, *(issue for check in _CHECKS for issue in check(bars)))
+
+
+def published_price_issues(series: Series, accepted: frozenset[date]) -> tuple[DataIssue, ...]:
+    """The jumps of a coin's price that is published once a day as a macro value."""
+    values = series.frame["value"]
+    frame = pd.DataFrame({"close": values, "adj_close": values})
+    coin = series._replace(request=series.request._replace(kind="coin"), frame=frame)
+    return tuple(_check_jumps(_bars(coin, values, accepted)))
+
+
+def bar_date(known_at: pd.Timestamp, request: Request) -> date:
+    """The New York session, or the UTC day in which the bar began, of a bar known at `known_at`."""
+    if request.kind == "session":
+        return known_at.tz_convert(NEW_YORK).date()
+    return (known_at - bar_length(request.timeframe)).date()
+
+
+def accepting(request: Request, day: date) -> str:
+    """What a person can do who knows that something odd is true."""
+    return f'correct the file, or, if it is true, set prices.accepted."{request.symbol}" = [{day}]'
+
+
+def _bars(series: Series, sessions: pd.Series, accepted: frozenset[date]) -> _Bars:
+    known_at = pd.DatetimeIndex(series.frame.index)
+    instants = known_at.as_unit("ns").asi8
+    if series.request.kind == "session":
+        due = pd.DatetimeIndex(sessions.index).as_unit("ns").asi8
+        steps = np.diff(due.searchsorted(instants))
+    else:
+        length = bar_length(series.request.timeframe).as_unit("ns").value
+        steps = np.diff(instants) // length
+    values = np.ascontiguousarray(series.frame.to_numpy(dtype=float).T)
+    columns = dict(zip(series.frame.columns, values, strict=True))
+    return _Bars(series, known_at, columns, steps, accepted)
+
+
+def _check_spacing(bars: _Bars) -> Iterator[DataIssue]:
+    """Rows further apart than the bars that they claim to be."""
+    long = bars.steps > 1
+    if long.sum() < SOME_LONG_STEPS:
+        return
+    sums = np.convolve(long, np.ones(min(STRETCH, len(long)), dtype=int), "valid")
+    first = int(sums.argmax())
+    if sums[first] < SOME_LONG_STEPS:
+        return
+    refused = long.mean() > SPARSE or sums[first] >= MANY_LONG_STEPS
+    rows = (first, first + min(STRETCH, len(long)))
+    step = pd.Timedelta(np.median(np.diff(bars.known_at[rows[0] : rows[1] + 1])))
+    text = (
+        f"rows of {bars.request.name} are {_apart(bars, step)} from {bars.day(rows[0])} to "
+        f"{bars.day(rows[1])}; {_share(long)} are longer than a bar of {bars.request.timeframe}; "
+        "get a file with every bar, or start it later"
+    )
+    yield bars.issue("spacing", "refused" if refused else "high", text, rows)
+
+
+def _apart(bars: _Bars, step: pd.Timedelta) -> str:
+    """How far rows are from each other where `step` is the usual distance."""
+    length = bar_length(bars.request.timeframe)
+    if length < DAY:
+        return f"{step / length:.0f} bars apart" if step > length else "not regular"
+    days = step / DAY
+    words = {7.0: "a week", 30.0: "a month", 91.0: "a quarter"}
+    near = next((word for mean, word in words.items() if abs(days - mean) <= mean / 14.0), "")
+    if days <= 1.5:
+        return "not regular (without weekends?)"
+    return f"{near or f'{days:.0f} days'} apart"
+
+
+def _share(long: NDArray[np.bool_]) -> str:
+    return f"{int(long.sum()):,} of {count(len(long), 'step')} from row to row"
+
+
+def _check_equal_closes(bars: _Bars) -> Iterator[DataIssue]:
+    """The same prices repeated, so that rows look as dense as they should be."""
+    request, closes = bars.request, bars.closes
+    if request.timeframe != "1d" or len(closes) <= STRETCH:
+        return
+    share = float(np.mean(closes[1:] == closes[:-1]))
+    if share > MOST_EQUAL[request.kind]:
+        text = (
+            f"{share:.0%} of the closes of {request.name} equal the close before: were weeks, "
+            "months or weekends filled with the last price? Use a file with prices of each bar"
+        )
+        yield bars.issue("spacing", "refused", text, (0, len(closes) - 1))
+
+
+def _check_columns(bars: _Bars) -> Iterator[DataIssue]:
+    """Numbers that are no closes: another column, or another series."""
+    closes = bars.closes
+    everything = (0, len(closes) - 1)
+    median = _median_move(closes)
+    if median > LARGEST_MEDIAN and len(closes) > STRETCH:
+        text = (
+            f"the close of {bars.request.name} moves by {np.expm1(median):.0%} from bar to bar "
+            "(median); is it the column of another figure, as the volume?"
+        )
+        yield bars.issue("level", "refused", text, everything)
+        return
+    adjusted = bars.columns["adj_close"]
+    if bars.request.kind == "session" and len(closes) > STRETCH:
+        apart = _median_move(adjusted / closes)
+        if apart > LARGEST_ADJUSTMENT:
+            text = (
+                f"the adjusted close of {bars.request.name} moves otherwise than its close, by "
+                f"{apart:.2%} a bar (median); is it the column of another series, or a row late?"
+            )
+            yield bars.issue("level", "high", text, everything)
+    above = closes > bars.columns["high"] * (1.0 + OUTSIDE)
+    below = closes < bars.columns["low"] * (1.0 - OUTSIDE)
+    share = float(np.mean(above | below))
+    if share > MOST_OUTSIDE:
+        text = (
+            f"{share:.0%} of the closes of {bars.request.name} are not between high and low; are "
+            "columns mixed up, or in different units?"
+        )
+        yield bars.issue("level", "refused", text, everything)
+
+
+def _median_move(values: Floats) -> float:
+    """Of a sample of about `SAMPLE` moves from row to row, log return: the whole is no better."""
+    stride = max(1, len(values) // SAMPLE)
+    return float(np.median(np.abs(np.log(values[1::stride] / values[:-1:stride]))))
+
+
+def _check_jumps(bars: _Bars) -> Iterator[DataIssue]:
+    """Closes, and closes adjusted for dividends, that jump out and back, or by a split's factor."""
+    days = bars.known_at.as_unit("ns").asi8 / DAY.as_unit("ns").value
+    limits = bars.request.kind if bars.request.timeframe == "1d" else "intraday"
+    jumps = dict.fromkeys(find_jumps(bars.closes, days, bars.steps, limits), "close")
+    adjusted = bars.columns["adj_close"]
+    if bars.request.kind == "session" and not np.array_equal(adjusted, bars.closes):
+        for jump in find_jumps(adjusted, days, bars.steps, limits):
+            jumps.setdefault(jump, "adjusted close")
+    for jump, column in jumps.items():
+        if bars.accepted.isdisjoint(map(bars.day, range(jump.first, jump.last + 1))):
+            values = bars.closes if column == "close" else adjusted
+            if issue := _jump_issue(bars, jump, values, column):
+                yield issue
+
+
+def _jump_issue(bars: _Bars, jump: Jump, values: Floats, column: str) -> DataIssue | None:
+    first, last = jump.first, jump.last
+    factor = values[first] / values[first - 1]
+    text = (
+        f"the {column} of {bars.request.name} of {bars.day(first)} is {values[first]:.10g}, "
+        f"{_factor(factor)} the one before ({bars.day(first - 1)}: {values[first - 1]:.10g})"
+    )
+    advice = accepting(bars.request, bars.day(first))
+    if not jump.lasting:
+        back = f"{values[last + 1]:.10g} on {bars.day(last + 1)}"
+        text += f", and {back}: a jump that comes back; {advice}"
+        return bars.issue("jump", "refused", text, (first, last))
+    if first == len(values) - 1:
+        # Nobody can know yet whether it comes back; the newest close of a US series is held.
+        return (
+            None
+            if bars.request.kind == "session"
+            else bars.issue(
+                "jump", "high", f"{text}, and the newest: is it true? {advice}", (first, first)
+            )
+        )
+    text += f" and stays there ({bars.day(first + 1)}: {values[first + 1]:.10g}): a split?"
+    return bars.issue("jump", "high", f"{text} {advice}", (first, first))
+
+
+def _factor(factor: float) -> str:
+    return f"{factor:,.6g} times" if factor > 1.0 else f"1/{1.0 / factor:,.6g} of"
+
+
+def _check_opens(bars: _Bars) -> Iterator[DataIssue]:
+    """Opens of a coin at which nobody can have traded; an order fills at the open."""
+    if bars.request.kind != "coin":
+        return
+    opens = np.log(bars.columns["open"][1:])
+    logs = np.log(bars.closes)
+    before, after = opens - logs[:-1], opens - logs[1:]
+    odd = (np.minimum(np.abs(before), np.abs(after)) > LARGEST_OPEN) & (before * after > 0.0)
+    for row in (np.flatnonzero(odd) + 1).tolist()[:5]:
+        if bars.day(row) not in bars.accepted:
+            value = bars.columns["open"][row]
+            text = (
+                f"the open of {bars.request.name} of {bars.day(row)} is {value:.10g}, far from the "
+                f"close before ({bars.closes[row - 1]:.10g}) and from its own "
+                f"({bars.closes[row]:.10g}); {accepting(bars.request, bars.day(row))}"
+            )
+            yield bars.issue("jump", "refused", text, (row, row))
+
+
+def _check_runs(bars: _Bars) -> Iterator[DataIssue]:
+    """The same close for weeks, as of a vendor that has stopped or of rows filled forward."""
+    changes = np.flatnonzero(np.diff(bars.closes, prepend=np.nan, append=np.nan) != 0.0)
+    lengths = np.diff(changes)
+    for which in np.flatnonzero(lengths > LONGEST_RUN).tolist():
+        first, length = int(changes[which]), int(lengths[which])
+        rows = (first, first + length - 1)
+        lasts = bars.known_at[rows[1]] - bars.known_at[rows[0]]
+        if lasts < DAY or bars.day(first) in bars.accepted:
+            continue
+        text = (
+            f"{length:,} closes of {bars.request.name} in a row are {bars.closes[first]:.10g} "
+            f"({bars.day(rows[0])} to {bars.day(rows[1])}): did the vendor stop, or were rows "
+            f"filled forward? {accepting(bars.request, bars.day(first))}"
+        )
+        yield bars.issue("frozen", "high", text, rows)
+
+
+def _check_gaps(bars: _Bars) -> Iterator[DataIssue]:
+    """Bars that are missing between the first and the last; those at the end are no gap."""
+    length = bar_length(bars.request.timeframe)
+    least = LONGEST_GAP[bars.request.kind] + 1
+    for row in np.flatnonzero(bars.steps > least).tolist():
+        missing = int(bars.steps[row]) - 1
+        if bars.request.kind == "coin" and missing * length < DAY:
+            continue
+        noun = "session" if bars.request.kind == "session" else "bar"
+        text = (
+            f"{count(missing, noun)} of {bars.request.name} missing between {bars.day(row)} and "
+            f"{bars.day(row + 1)}"
+        )
+        yield bars.issue("gap", "note", text, (row, row + 1))
+
+
+_CHECKS: tuple[Callable[[_Bars], Iterator[DataIssue]], ...] = (
+    _check_jumps,
+    _check_opens,
+    _check_runs,
+    _check_gaps,
+)

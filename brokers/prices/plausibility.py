@@ -1,0 +1,71 @@
+"""Whether prices can be what they claim: one step in the way of every series and every command.
+
+It sees the whole history and changes no value. What is `refused` is used by no command, what is
+`high` gives no verdict, a `note` is for a person to know. A newest close that is bent is none of
+this: held closes and the rule of candles wait for the one after it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from brokers.prices.bar_checks import Accepted, bar_issues, published_price_issues
+from brokers.prices.cross_checks import cross_issues
+from brokers.prices.macro_checks import macro_issues
+from brokers.prices.series import DataIssue, Request, Series
+
+PUBLISHED_PRICES = ("BTC_coinmetrics",)  # macro values that are a coin's daily closes
+
+
+def check_plausibility(
+    series: Mapping[Request, Series], sessions: pd.Series, accepted: Accepted
+) -> tuple[DataIssue, ...]:
+    """Everything implausible about some series, each by itself and compared with the others.
+
+    What the sources of one disagree on is among it.
+
+    Parameters
+    ----------
+    series : as they can be used.
+    sessions : known ones by that instant, as `Prices.sessions`.
+    accepted : dates on which something odd is true, by symbol (`prices.accepted`).
+
+    """
+    alone = (
+        issue
+        for each in series.values()
+        for issue in (*series_issues(each, sessions, accepted), *each.issues)
+    )
+    return (*alone, *cross_issues(series, accepted))
+
+
+def series_issues(series: Series, sessions: pd.Series, accepted: Accepted) -> tuple[DataIssue, ...]:
+    """Everything implausible about one series by itself; arguments as `check_plausibility`."""
+    if len(series.frame) < 2:
+        return ()
+    dates = frozenset(accepted.get(series.request.symbol, ()))
+    if series.request.kind != "macro":
+        return bar_issues(series, sessions, dates)
+    is_price = series.request.symbol in PUBLISHED_PRICES
+    return (
+        *macro_issues(series),
+        *(published_price_issues(series, dates) if is_price else ()),
+    )
+
+
+def refusal(issues: Iterable[DataIssue]) -> str:
+    """The text of the first issue for which a series cannot be used; "" for none."""
+    return next((issue.text for issue in issues if issue.severity == "refused"), "")
+
+
+def live_refusal(issues: Iterable[DataIssue], request: Request) -> str:
+    """As `refusal` of one series, without what is handled where gate rows are made.
+
+    One bent close of a US series between two true ones was held and never counted
+    (`strategies/held_closes.py`): it must not make a session blind.
+    """
+    return refusal(
+        issue
+        for issue in issues
+        if request.kind != "session" or issue.kind != "jump" or issue.first != issue.last
+    )

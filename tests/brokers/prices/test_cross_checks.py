@@ -1,0 +1,161 @@
+"""Series that do not fit each other: hours against days, and dates that are shifted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brokers.prices.plausibility import check_plausibility
+from brokers.prices.series import DataIssue, Request, Series
+from tests.brokers.prices.random_series import (
+    BITCOIN,
+    DAY,
+    INDEX,
+    KNOWN,
+    SESSIONS,
+    bars_of,
+    closes_of,
+    index_series,
+    scaled,
+    series_of,
+)
+
+HOUR = pd.Timedelta(hours=1)
+DAYS = 150
+HOURS = pd.date_range("2020-01-01", periods=24 * DAYS, freq="h", tz="UTC") + HOUR
+PRICES = closes_of(24 * DAYS, 0.006)
+
+
+def issues(*series: Series, accepted: dict[str, list[object]] | None = None) -> list[DataIssue]:
+    by_request = {each.request: each for each in series}
+    return list(check_plausibility(by_request, SESSIONS, accepted or {}))
+
+
+def hours(known_at: pd.DatetimeIndex = HOURS) -> Series:
+    """Hourly bars of Bitcoin, known at their ends, or at other instants."""
+    return series_of(BITCOIN._replace(timeframe="1h"), bars_of(PRICES, known_at))
+
+
+def days(noise: float = 0.0004, seed: int = 5) -> Series:
+    """The same market by another vendor: its days end with the hours' last prices, nearly."""
+    ends = HOURS[23::24]
+    closes = PRICES[23::24] * np.exp(np.random.default_rng(seed).normal(0.0, noise, DAYS))
+    return series_of(BITCOIN, bars_of(closes, ends))
+
+
+def in_new_york(known_at: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """The instants as a file in New York's time without an offset is read."""
+    return known_at.tz_convert("America/New_York").tz_localize(None).tz_localize("UTC")
+
+
+def test_hours_and_days_of_two_vendors_fit() -> None:
+    assert issues(hours(), days()) == []
+
+
+@pytest.mark.parametrize(
+    ("known_at", "words"),
+    [
+        (in_new_york(HOURS[: 24 * 60]), "5 h later"),
+        (in_new_york(HOURS), "4 h later"),  # most of these days are in summer time
+        (HOURS - HOUR, "1 h later"),
+        (HOURS + HOUR, "1 h earlier"),
+        (HOURS + 8 * HOUR, "8 h earlier"),
+        (HOURS - 24 * HOUR, "24 h later"),
+    ],
+    ids=[
+        "New York in winter",
+        "New York",
+        "an hour early",
+        "an hour late",
+        "Shanghai",
+        "a day early",
+    ],
+)
+def test_hours_in_another_time_zone_are_refused(known_at: pd.DatetimeIndex, words: str) -> None:
+    known_at = known_at[~known_at.duplicated()]
+    frame = bars_of(PRICES[: len(known_at)], known_at)
+    found = issues(series_of(BITCOIN._replace(timeframe="1h"), frame), days())
+    assert [(issue.kind, issue.severity) for issue in found] == [("daily closes", "refused")]
+    assert words in found[0].text
+    assert "UTC" in found[0].text
+
+
+def test_new_york_is_recognised_across_the_change_to_summer_time() -> None:
+    """From 1 February on, half of the days are shifted by five hours and half by four."""
+    later = HOURS + 31 * DAY
+    shifted = in_new_york(later)
+    keep = ~shifted.duplicated()
+    bars = series_of(BITCOIN._replace(timeframe="1h"), bars_of(PRICES[keep], shifted[keep]))
+    daily = series_of(BITCOIN, bars_of(PRICES[23::24], later[23::24]))
+    found = issues(bars, daily)
+    assert "refused" in [issue.severity for issue in found if issue.kind == "daily closes"]
+
+
+@pytest.mark.parametrize(
+    ("factor", "severity"), [(1.19, "high"), (0.012, "refused"), (1e8, "refused")]
+)
+def test_another_currency_is_doubted_and_another_coin_or_unit_refused(
+    factor: float, severity: str
+) -> None:
+    found = issues(scaled(hours(), slice(None), factor), days())
+    assert [(issue.kind, issue.severity) for issue in found] == [("daily closes", severity)]
+    assert f"{abs(np.log(factor)):.3f}"[:3], "the text has the difference"
+
+
+def test_a_day_on_which_they_differ_is_doubted_unless_it_is_accepted() -> None:
+    other = scaled(days(), slice(70, 71), 1.1)
+    found = issues(hours(), other)
+    assert [(issue.kind, issue.severity) for issue in found] == [("daily closes", "high")]
+    day = (HOURS[23::24][70] - DAY).date()
+    assert str(day) in found[0].text
+    assert issues(hours(), other, accepted={"BTC-USD": [day]}) == []
+
+
+def test_a_few_days_are_too_few_to_compare() -> None:
+    early = series_of(
+        BITCOIN._replace(timeframe="1h"), bars_of(PRICES[: 24 * 9], HOURS[: 24 * 9] - HOUR)
+    )
+    assert issues(early, days()) == []
+
+
+# Dates that are shifted
+
+
+def sibling(shift: int, share: float = 0.9, kind: str = "session") -> tuple[Series, Series]:
+    """Two series whose returns share a part; the second one's are `shift` rows late."""
+    random = np.random.default_rng(11)
+    common, own = random.normal(0.0, 0.01, (2, 600))
+    returns = np.roll(share * common + (1.0 - share) * own, shift)
+    known_at = KNOWN if kind == "session" else pd.date_range("2020-01-02", periods=600, tz="UTC")
+    names = ("^RUT", "IWM") if kind == "session" else ("BTC-USD", "ETH-USD")
+    one, other = (
+        series_of(Request(name, kind), bars_of(100.0 * np.exp(np.cumsum(moves)), known_at[:600]))
+        for name, moves in zip(names, (common, returns), strict=True)
+    )
+    return one, other
+
+
+@pytest.mark.parametrize("kind", ["session", "coin"])
+@pytest.mark.parametrize(("shift", "words"), [(1, "one row after"), (-1, "one row before")])
+def test_dates_shifted_by_a_row_against_the_first_series_are_refused(
+    kind: str, shift: int, words: str
+) -> None:
+    found = issues(*sibling(shift, kind=kind))
+    assert [(issue.kind, issue.severity) for issue in found] == [("daily closes", "refused")]
+    assert words in found[0].text
+    assert issues(*sibling(0, kind=kind)) == []
+
+
+def test_series_that_have_little_in_common_or_few_rows_are_not_shifted() -> None:
+    assert issues(*sibling(0, share=0.2)) == []
+    assert (
+        issues(index_series(), index_series(seed=4)._replace(request=INDEX._replace(symbol="X")))
+        == []
+    )
+    short = [each._replace(frame=each.frame[:200]) for each in sibling(1)]
+    assert issues(*short) == []
+
+
+def test_what_sources_disagree_on_is_among_the_issues() -> None:
+    known_at = KNOWN[0]
+    issue = DataIssue("^RUT", "sources", "note", "two sources", known_at, known_at)
+    assert issues(index_series()._replace(issues=(issue,))) == [issue]

@@ -1,0 +1,122 @@
+"""Nothing true is refused or doubted, on every file of the real folder; bent copies of it are."""
+
+from collections.abc import Callable
+from datetime import date
+from functools import cache as remember
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brokers.prices import folder
+from brokers.prices.calendar import session_closes
+from brokers.prices.clean import clean_series
+from brokers.prices.plausibility import check_plausibility, refusal, series_issues
+from brokers.prices.series import Request, Series
+from tests.scenes import REAL, realdata
+
+NOW = pd.Timestamp("2026-08-22", tz="UTC")
+DELAY = pd.Timedelta(minutes=30)
+INDICES = {"RUT": "^RUT", "GSPC": "^GSPC"}
+
+
+@pytest.fixture(scope="module")
+def closes(cache: Path) -> pd.Series:
+    return session_closes(date(1969, 1, 1), cache, NOW)
+
+
+@pytest.fixture(scope="module")
+def sessions(closes: pd.Series) -> pd.Series:
+    known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + DELAY)
+    return known[known.index <= NOW]
+
+
+@remember
+def names(place: str) -> list[str]:
+    return sorted(path.stem for path in (REAL / place).glob("*.csv"))
+
+
+def requests() -> list[Request]:
+    """Of every file, coins at each timeframe there is."""
+    daily = [
+        Request(INDICES.get(name, name), "coin" if "USD" in name else "session")
+        for name in names("daily")
+    ]
+    hourly = [
+        Request(f"{name.removesuffix('USDT_1h')}-USD", "coin", f"{name[:3]}/USDT", "1h")
+        for name in names("hourly")
+        if name.endswith("USDT_1h")
+    ]
+    return daily + hourly + [Request(name, "macro") for name in names("macro")]
+
+
+def read(request: Request, closes: pd.Series) -> Series:
+    rows = folder.fetch(request, REAL)[0]
+    return clean_series(
+        request, rows, source="folder", origin=request.name, closes=closes, delay=DELAY, now=NOW
+    )
+
+
+@realdata
+def test_no_true_series_has_an_issue(closes: pd.Series, sessions: pd.Series) -> None:
+    series = {request: read(request, closes) for request in requests()}
+    assert len(series) >= 50
+    assert check_plausibility(series, sessions, {}) == ()
+
+
+def times(factor: float, first: str, bars: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def bend(frame: pd.DataFrame) -> pd.DataFrame:
+        row = int(frame.index.searchsorted(pd.Timestamp(first, tz="UTC")))
+        frame.iloc[row : row + bars, :5] *= factor
+        return frame
+
+    return bend
+
+
+@realdata
+@pytest.mark.parametrize(
+    ("symbol", "bend"),
+    [
+        ("^RUT", times(0.5, "2008-10-15", 1)),  # in the calmest and the wildest weeks
+        ("^RUT", times(1.3, "2017-08-01", 1)),
+        ("^GSPC", times(2.0, "1987-11-02", 3)),
+        ("HYG", times(0.5, "2020-03-20", 1)),
+        ("IEF", times(100.0, "2014-02-03", 20)),
+        ("BTC-USD", times(2.0, "2017-12-20", 1)),
+        ("BTC-USD", times(1e-6, "2019-05-01", 5)),
+        ("DOGE-USD", times(0.1, "2021-01-29", 2)),
+        ("BTC-USD", lambda frame: frame.iloc[::7]),
+        ("^RUT", lambda frame: frame.iloc[::21]),
+        ("IWM", lambda frame: frame.assign(close=frame["volume"], volume=frame["close"])),
+        ("ETH-USD", lambda frame: frame.assign(close=frame["volume"], volume=frame["close"])),
+    ],
+)
+def test_a_bent_copy_of_a_true_series_is_refused(
+    symbol: str,
+    bend: Callable[[pd.DataFrame], pd.DataFrame],
+    closes: pd.Series,
+    sessions: pd.Series,
+) -> None:
+    kind = "coin" if "USD" in symbol else "session"
+    series = read(Request(symbol, kind), closes)
+    bent = series._replace(frame=bend(series.frame.copy()))
+    assert refusal(series_issues(bent, sessions, {}))
+
+
+@realdata
+def test_true_series_shifted_by_a_row_are_refused(closes: pd.Series, sessions: pd.Series) -> None:
+    """A day late: a look-ahead, or a lag, that no check of one series alone can see."""
+    for first, kind, others in (
+        ("^RUT", "session", ("^GSPC", "IWM", "HYG", "IEF", "KRE")),
+        ("BTC-USD", "coin", ("ETH-USD", "SOL-USD", "DOGE-USD")),
+    ):
+        one = read(Request(first, kind), closes)
+        for symbol in others:
+            other = read(Request(symbol, kind), closes)
+            values = np.roll(other.frame.to_numpy(), 1, axis=0)[1:]
+            late = other._replace(
+                frame=pd.DataFrame(values, other.frame.index[1:], other.frame.columns)
+            )
+            issues = check_plausibility({one.request: one, late.request: late}, sessions, {})
+            assert [issue.kind for issue in issues] == ["daily closes"], symbol
