@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from config.explanations import SECRET_WORDS
+
 # A name with a dot and a top-level domain of letters, an IP address, or a name with a port. Where
 # an address has a token in the host's place, as in ntfy://TOPIC, this does not match it.
 HOST = re.compile(
@@ -18,6 +20,12 @@ HOST = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 WEB = ("http", "https")
+# A piece of an address of prices is a key, not a word such as "history", if it has a digit and this
+# many characters, or is longer than words are.
+SHORTEST_KEY, LONGEST_WORD = 8, 20
+# What is replaced in it; after a colon how a date is written, as strftime has it, or "epoch".
+PLACEHOLDER = re.compile(r"\{(symbol|start|end)(?::([^{}]*))?\}")
+LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 
 def secret_parts(addresses: Iterable[str]) -> list[str]:
@@ -27,6 +35,61 @@ def secret_parts(addresses: Iterable[str]) -> list[str]:
     """
     pieces = (piece for address in addresses for piece in (address, *_pieces(address)))
     return list(dict.fromkeys(form for piece in pieces if piece for form in _forms(piece)))
+
+
+def keys_of(address: str) -> list[str]:
+    """What of an address of prices is or may be a key: the whole, and those of its pieces.
+
+    User name and password, query values whose name says so, and other pieces that are no words;
+    raw and decoded. Its words are in every log: "daily" or "history" cannot be masked there.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # no address; whoever uses it will say so
+        return [address] if address else []
+    login = parts.netloc.rpartition("@")[0].partition(":")[::2]
+    values = (value for _, value in parse_qsl(parts.query))
+    others = (*parts.path.split("/"), *parts.fragment.split("/"), *values)
+    pieces = (address, *login, *_named_keys(parts.query), *filter(_looks_like_key, others))
+    known = (piece for piece in pieces if piece and not piece.startswith("{"))
+    return list(dict.fromkeys(form for piece in known for form in _forms(piece)))
+
+
+def problem_of_prices_address(address: str, *, with_header: bool) -> str:
+    """What is wrong with an address of prices, without a word of it; "" for nothing."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return "it is no address"
+    if parts.scheme not in WEB or not host:
+        return "it does not begin with https:// and a host"
+    if "{" in parts.netloc or "}" in parts.netloc:
+        return "a placeholder cannot be part of the host"
+    names = [match[1] for match in PLACEHOLDER.finditer(address)]
+    if set("{}") & set(PLACEHOLDER.sub("", address)):
+        return "it has braces beside the placeholders {symbol}, {start} and {end}"
+    if "symbol" not in names:
+        return "it has no {symbol}: every series would be the same"
+    has_key = with_header or parts.username or any(_named_keys(parts.query))
+    if parts.scheme == "http" and not LOOPBACK.fullmatch(host) and has_key:
+        return "it would send a key that anybody can read on the way: use https"
+    return ""
+
+
+def _named_keys(query: str) -> Iterator[str]:
+    """Values of a query whose name says that they are secret."""
+    for name, value in parse_qsl(query):
+        if any(word in name.lower() for word in SECRET_WORDS):
+            yield value
+
+
+def _looks_like_key(piece: str) -> bool:
+    if "{" in piece:  # a placeholder
+        return False
+    return len(piece) > LONGEST_WORD or (
+        len(piece) >= SHORTEST_KEY and any(letter.isdigit() for letter in piece)
+    )
 
 
 def _forms(piece: str) -> tuple[str, ...]:

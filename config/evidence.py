@@ -33,3 +33,8 @@ class Evidence(Section):
     )
     draws: int = Field(ge=100, le=1_000_000, description="random draws per permutation test")
     seed: int = Field(ge=0, description="seed of all random draws")
+
+    def symbols(self) -> tuple[str, ...]:
+        """Every series that `evidence` reads beside those of the strategy."""
+        named = (self.bitcoin_before, self.ether, *self.alts, self.credit_spread)
+        return tuple(name for name in named if name)

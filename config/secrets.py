@@ -1,6 +1,7 @@
 """API keys and addresses: from the environment, .env or a secrets folder, never from settings."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config.addresses import secret_parts
+from config.addresses import keys_of, problem_of_prices_address, secret_parts
 from config.settings import PREFIX, SECRETS_FOLDER, ConfigError
 
 DOTENV = Path(".env")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 OPEN_TO_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
 
 
@@ -31,15 +33,28 @@ class Secrets(BaseSettings):
         default=SecretStr(""),
         description="address that is pinged in the manner of healthchecks.io",
     )
+    prices_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="address of the prices of source = url, with {symbol}, {start} and {end}",
+    )
+    prices_header: SecretStr = Field(
+        default=SecretStr(""), description="header of its requests, as in X-Api-Key: abc"
+    )
+    alpaca_key: SecretStr = Field(default=SecretStr(""), description="key of Alpaca's market data")
+    alpaca_secret: SecretStr = Field(default=SecretStr(""), description="secret of that key")
 
     def keys(self) -> tuple[str, str] | None:
         """API key and secret; None if neither is set."""
-        key, secret = (
-            self.api_key.get_secret_value().strip(),
-            self.api_secret.get_secret_value().strip(),
-        )
+        return self._pair("api_key", "api_secret")
+
+    def alpaca(self) -> tuple[str, str] | None:
+        """Key and secret of Alpaca's market data; None if neither is set."""
+        return self._pair("alpaca_key", "alpaca_secret")
+
+    def _pair(self, *names: str) -> tuple[str, str] | None:
+        key, secret = (getattr(self, name).get_secret_value().strip() for name in names)
         if bool(key) != bool(secret):
-            missing = "API_SECRET" if key else "API_KEY"
+            missing = names[1 if key else 0].upper()
             raise ConfigError(f"{PREFIX}{missing} is not set; set both key and secret, or neither")
         return (key, secret) if key else None
 
@@ -51,16 +66,53 @@ class Secrets(BaseSettings):
         """The address that is pinged; "" for none."""
         return self.heartbeat_url.get_secret_value().strip()
 
+    def prices_address(self) -> str:
+        """The address of `source = "url"` with its placeholders; "" for none.
+
+        Raises
+        ------
+        ConfigError
+            It cannot be one; the message shows nothing of it.
+
+        """
+        address = self.prices_url.get_secret_value().strip()
+        header = bool(self.prices_header.get_secret_value().strip())
+        if address and (why := problem_of_prices_address(address, with_header=header)):
+            raise ConfigError(f"{PREFIX}PRICES_URL: {why}")
+        return address
+
+    def prices_headers(self) -> dict[str, str]:
+        """The header of requests to `prices_address`, by its name; empty for none.
+
+        Raises
+        ------
+        ConfigError
+            It has no name, or characters that no header may have.
+
+        """
+        text = self.prices_header.get_secret_value().strip()
+        name, colon, value = (part.strip() for part in text.partition(":"))
+        if not text:
+            return {}
+        if not (colon and value and HEADER_NAME.fullmatch(name) and value.isprintable()):
+            raise ConfigError(
+                f"{PREFIX}PRICES_HEADER: not a header; write it as NAME: VALUE, as in "
+                "X-Api-Key: abc"
+            )
+        return {name: value}
+
     def hidden(self) -> list[str]:
         """Every text that must not appear in a log, an error or a file.
 
-        Of an address that is all of it but its host.
+        Of an address that is all of it but its host; of that of prices, what may be a key.
         """
-        values = (self.api_key, self.api_secret, self.notify_urls, self.heartbeat_url)
+        values = (getattr(self, name) for name in type(self).model_fields)
         texts = [value.get_secret_value().strip() for value in values]
+        value = self.prices_header.get_secret_value().partition(":")[2].strip()
         return [
-            *dict.fromkeys(text for text in texts if text),
+            *dict.fromkeys(text for text in (*texts, value, *value.split()) if text),
             *secret_parts([*self.urls(), self.heartbeat()]),
+            *keys_of(self.prices_url.get_secret_value().strip()),
         ]
 
 
@@ -98,6 +150,9 @@ def load_secrets(dotenv: Path = DOTENV) -> Secrets:
             "as in .env.example"
         ) from None
     secrets.keys()
+    secrets.alpaca()
+    secrets.prices_headers()
+    secrets.prices_address()
     return secrets
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Source = Literal["auto", "yahoo", "exchange", "folder", "sample"]
 Channel = Literal["credit", "broad", "leadership", "rates", "liquidity"]
 
 Sessions = Annotated[int, Field(ge=1, le=2520, description="US sessions")]
 Days = Annotated[int, Field(ge=1, le=3650, description="calendar days")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+NEVER = 2**31 - 1  # sessions: as good as no limit, and a whole number as the rules need one
 MARKET = r"^[A-Z0-9]+/[A-Z0-9]+$"
 Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[^\s/\\]+$")]
 
@@ -27,47 +27,6 @@ class Section(BaseModel):
     """A frozen table of settings that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Prices(Section):
-    """Where prices come from and when they are known."""
-
-    source: Source = Field(description="source of all prices that [prices.sources] does not name")
-    folder: str = Field(description="folder with daily/, macro/ and hourly/, for source = folder")
-    cache: str = Field(min_length=1, description="folder of the Parquet cache")
-    publication_delay: int = Field(
-        ge=0, le=720, description="minutes from a US close until its price may be used"
-    )
-    max_age_sessions: Sessions = Field(
-        description="US sessions after which a daily input is treated as missing"
-    )
-    max_age_macro: Days = Field(
-        description="calendar days after which a macro value is treated as missing"
-    )
-    sources: dict[str, Source] = Field(description="source of a single symbol")
-
-    @model_validator(mode="after")
-    def _folder_given(self) -> Self:
-        if not self.folder and "folder" in (self.source, *self.sources.values()):
-            raise ValueError(
-                'source = "folder" needs prices.folder: the folder that contains daily/ and macro/'
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _sample_alone(self) -> Self:
-        others = [
-            symbol
-            for symbol, source in self.sources.items()
-            if (source == "sample") != (self.source == "sample")
-        ]
-        if others:
-            raise ValueError(
-                f'simulated and real prices cannot be mixed in one run: source is "{self.source}", '
-                f'but sources.{others[0]} is "{self.sources[others[0]]}"; set both to "sample" '
-                "or neither"
-            )
-        return self
 
 
 class Signal(Section):
@@ -118,6 +77,14 @@ class Gate(Section):
     max_gate_age: int = Field(
         ge=0, le=60, description="US sessions without a new gate row until all targets are zero"
     )
+    when_stale: Literal["sell", "hold"] = Field(
+        description="what follows after max_gate_age: sell all, or hold what there is, buying none"
+    )
+
+    @property
+    def age_limit(self) -> int:
+        """US sessions without a new gate row until all targets are zero; NEVER where none is."""
+        return NEVER if self.when_stale == "hold" else self.max_gate_age
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 
 from strategies.breakout import REASONS, STATES, BreakoutRules, breakout_table
+from strategies.checked_market import check_market
 from strategies.confirmations import Measure, MeasureRules, measure
-from strategies.held_closes import check_market
 from strategies.indicators import Floats, Ints, rolling_mean
 from strategies.market import Market, in_session
 from strategies.risk_curve import CurveRules, HaircutRules, ceiling, filled_channels, haircut
 
+ACCEPTED = ("accepted_at", "accepted_note")  # columns of `session_rows` where one was accepted
+# Columns of a stale row that are its own session's and not those of the row it repeats.
+OF_THE_SESSION = ("stale", "session_close", "held", "closes_note", "substituted")
 GATE_LINES = ("state", "ceiling", "filled", "confirmed_at", "stale")
 
 
@@ -37,7 +40,9 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     `measure_<name>`; `filled` (risk checks that pass from the first on); `haircut`; `ceiling`;
     `stale` (sessions since the last one whose closes count: the index has none, or a close is held;
     the row then repeats that session's); `held` (names of the series whose close is),
-    `closes_note` (what was held, confirmed or rejected there, as a sentence; "" for nothing).
+    `closes_note` (what was held, confirmed or rejected there, as a sentence; "" for nothing);
+    `substituted` (a close is not of its series' first source: the ceiling does not rise). A
+    session whose held closes somebody stood by before the next one has a second row, from then on.
     """
     return published_rows(session_rows(market, rules))
 
@@ -45,9 +50,12 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
 def session_rows(market: Market, rules: GateRules) -> pd.DataFrame:
     """The rows before `published_rows`: each from its own session's closes that count by now.
 
-    NaN where the index has no close.
+    NaN where the index has no close. Where somebody stood by all that a session holds, the columns
+    `accepted_at` (NaT elsewhere) and `accepted_note` say from when on and why; such a row is not
+    stale.
     """
-    market, held, notes = check_market(market)
+    checked = check_market(market)
+    market, held = checked.market, checked.held
     known_at = pd.DatetimeIndex(market.sessions.index)
     close = in_session(market.small_caps, known_at)
     names = dict.fromkeys((*rules.confirmations, *rules.curve.channels))
@@ -80,24 +88,64 @@ def session_rows(market: Market, rules: GateRules) -> pd.DataFrame:
     table["filled"] = filled
     table["haircut"] = cut
     table["ceiling"] = _ceilings(states.state, filled, rules.curve) * cut
-    table["stale"] = _sessions_since(~np.isnan(close) & (held == ""))
+    is_free = held == ""
+    is_free[list(checked.accepted_at)] = True
+    table["stale"] = _sessions_since(~np.isnan(close) & is_free)
     table["held"] = held
-    table["closes_note"] = notes
+    table["closes_note"] = checked.notes
+    table["substituted"] = known_at.isin(market.substituted)
+    if checked.accepted_at:
+        rows, at = range(len(table)), checked.accepted_at
+        table["accepted_at"] = pd.DatetimeIndex([at.get(row) for row in rows], tz="UTC")
+        table["accepted_note"] = [checked.accepted_notes.get(row, "") for row in rows]
     return table
 
 
 def published_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """`session_rows` as each session showed them.
 
-    A stale row repeats the last that was not stale; the instants stay the session's own.
+    A stale row repeats the last that was not stale; the instants stay the session's own. One whose
+    held closes were accepted is stale up to then, and is there again from then on. A substituted
+    row's ceiling is at most that of the row before.
     """
-    if not (rows["stale"] > 0).any():
+    if ACCEPTED[0] in rows:
+        rows = _held_and_accepted(rows)
+    is_fresh, substituted = rows["stale"].to_numpy() == 0, rows["substituted"].to_numpy()
+    if is_fresh.all() and not substituted.any():
         return rows
-    sources = np.arange(len(rows)) - rows["stale"].to_numpy()
+    sources = np.maximum.accumulate(np.where(is_fresh, np.arange(len(rows)), -1))
     table: pd.DataFrame = rows.iloc[np.maximum(sources, 0)].set_axis(rows.index)
-    for name in ("stale", "session_close", "held", "closes_note"):
+    for name in OF_THE_SESSION:
         table[name] = rows[name]
+    table["ceiling"] = cap_ceilings(table["ceiling"].to_numpy(dtype=float), is_fresh, substituted)
     return table
+
+
+def cap_ceilings(ceilings: Floats, is_fresh: np.ndarray, substituted: np.ndarray) -> Floats:
+    """`ceilings`, one a row, where no close of a later source raises one.
+
+    A substituted row has at most the ceiling of the row before it, one that is not fresh the same.
+    """
+    capped = ceilings.copy()
+    for row in np.flatnonzero(~is_fresh | substituted):
+        if row > 0:
+            before = capped[row - 1]
+            capped[row] = min(capped[row], before) if is_fresh[row] else before
+    return capped
+
+
+def _held_and_accepted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each accepted row twice: stale, as its session showed it, and from its acceptance on."""
+    at, note = (rows[name] for name in ACCEPTED)
+    is_accepted = at.notna().to_numpy()
+    accepted = rows[is_accepted].assign(held="", closes_note=note[is_accepted])
+    as_held = rows.drop(columns=list(ACCEPTED))
+    before = as_held["stale"].shift(fill_value=0).to_numpy()
+    as_held["stale"] = np.where(is_accepted, before + 1, as_held["stale"])
+    accepted = accepted.set_axis(pd.DatetimeIndex(at[is_accepted]))[list(as_held.columns)]
+    table = pd.concat([as_held, accepted])
+    order = np.argsort(np.r_[np.arange(len(rows)), np.flatnonzero(is_accepted) + 0.5])
+    return table.iloc[order]
 
 
 def gate_lines(table: pd.DataFrame) -> pd.DataFrame:

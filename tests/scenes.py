@@ -142,7 +142,12 @@ def gate_rows(
         index=known_at,
     )
     return table.assign(
-        confirmed_at=since, stale=list(stale) or 0, close=100.0, held="", closes_note=""
+        confirmed_at=since,
+        stale=list(stale) or 0,
+        close=100.0,
+        held="",
+        closes_note="",
+        substituted=False,
     )
 
 

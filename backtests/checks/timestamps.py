@@ -6,21 +6,17 @@ cut at an instant, because cuts go by the timestamps.
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtests.checks.source_rows import source_rows
 from brokers.clock import utc_text
 from brokers.plurals import count
-from brokers.prices import folder
-from brokers.prices.cache import Cache
-from brokers.prices.calendar import session_closes
 from brokers.prices.load import Prices
 from brokers.prices.series import Request, Series
-from brokers.prices.sources import OWN_COLUMNS
 from config.settings import Settings
 
 NEW_YORK = "America/New_York"
@@ -83,29 +79,6 @@ def check_timestamps(settings: Settings, prices: Prices) -> TimestampCheck:
             finding = _ahead_of_source(series, rows, earliest)
         findings += [finding] if finding else []
     return TimestampCheck(checked, tuple(without_source), tuple(findings))
-
-
-def source_rows(series: Series, settings: Settings) -> pd.DataFrame | None:
-    """The rows as the source has them; None if it stores none.
-
-    Indexed by date of the session or UTC day, start of the bar, or instant of publication.
-    """
-    request = series.request
-    if series.source == "folder":
-        return folder.fetch(request, Path(settings.prices.folder))[0]
-    if series.source == "file":
-        return folder.own_values(
-            Path(getattr(settings.haircuts, request.symbol).file), OWN_COLUMNS[request.symbol]
-        )[0]
-    if series.source == "sample":
-        from brokers.prices import sample
-
-        days = session_closes(sample.FIRST_SESSION, Path(settings.prices.cache)).index
-        return sample.fetch(request, pd.DatetimeIndex(days))
-    if series.source not in ("yahoo", "exchange", "fred"):
-        return None
-    name = settings.exchange.prices_id if series.source == "exchange" else series.source
-    return Cache(Path(settings.prices.cache)).read(name, request)
 
 
 def half_day(day: pd.Timestamp) -> bool:

@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.engine.inputs import Inputs
 from strategies.breakout import Changes, Records, records_of
 from strategies.decision import DecisionRules
-from strategies.gate import GATE_LINES, gate_lines
+from strategies.gate import ACCEPTED, GATE_LINES, gate_lines
 from strategies.indicators import Floats, Ints
 
 
@@ -23,9 +23,10 @@ class Gate(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Coin bars: `time`, `session` and `settled` by bar, the rest bar x coin.
+    """Coin bars: `time`, `session`, `late` and `settled` by bar, the rest bar x coin.
 
-    `time` is in epoch seconds, `session` the row of the gate known then (-1: none). Prices and
+    `time` is in epoch seconds, `session` the row of the gate known then (-1: none), `late` how many
+    sessions that row is older than the newest: what those hold is accepted later. Prices and
     features are NaN before a coin is listed; `missing` is NaN there, 0 on a real bar. A bar is
     settled, 1, where the same coins have a real bar as at the bar before and all others are not
     listed.
@@ -33,6 +34,7 @@ class Bars(NamedTuple):
 
     time: Floats
     session: Ints
+    late: Floats
     settled: Ints
     open: Floats
     close: Floats
@@ -69,7 +71,7 @@ class Sessions(NamedTuple):
 
     `known_at` is in epoch seconds. Each entry is from the session's own closes
     (`strategies.gate.session_rows`); where `lines.stale` is above zero `gate_of` repeats the lines
-    of the last session whose closes count.
+    of the last session whose closes count, and where `substituted` is, 1, the ceiling may not rise.
     """
 
     known_at: Floats
@@ -79,6 +81,7 @@ class Sessions(NamedTuple):
     confirming: Ints
     filled: Ints
     haircut: Floats
+    substituted: Floats
     lines: Gate  # `filled` and `stale` of the gate; the others are room for a parameter set's
     changes: Changes  # room
 
@@ -89,8 +92,9 @@ def sessions_of(rows: pd.DataFrame) -> Sessions:
     Copies, because a frame's own arrays are read-only: another type, for which numba would compile
     everything again.
     """
-    close, average, haircut = (
-        rows[name].to_numpy(dtype=float, copy=True) for name in ("close", "average", "haircut")
+    close, average, haircut, substituted = (
+        rows[name].to_numpy(dtype=float, copy=True)
+        for name in ("close", "average", "haircut", "substituted")
     )
     confirming, filled = (
         rows[name].to_numpy(dtype=np.int64, copy=True) for name in ("confirmations", "filled")
@@ -110,6 +114,7 @@ def sessions_of(rows: pd.DataFrame) -> Sessions:
         confirming=confirming,
         filled=filled,
         haircut=haircut,
+        substituted=substituted,
         lines=lines,
         changes=room,
     )
@@ -117,6 +122,20 @@ def sessions_of(rows: pd.DataFrame) -> Sessions:
 
 def _seconds(index: pd.DatetimeIndex) -> Floats:
     return index.as_unit("s").asi8.astype(float)
+
+
+def bars_by_session(inputs: Inputs) -> Bars:
+    """The strategy's coins as the kernel's arrays, for a gate with one row a session."""
+    known_at = pd.DatetimeIndex(inputs.rows.index)
+    bars = bars_of(list(inputs.coins.values()), inputs.grid, known_at)
+    if ACCEPTED[0] not in inputs.rows:
+        return bars
+    at = inputs.rows[ACCEPTED[0]]
+    usable_at = pd.DatetimeIndex(at.where(at.notna(), known_at))
+    session = usable_at.searchsorted(inputs.grid, side="right") - 1
+    return bars._replace(
+        session=session.astype(np.int64), late=(bars.session - session).astype(np.float64)
+    )
 
 
 def bars_of(coins: list[pd.DataFrame], grid: pd.DatetimeIndex, known_at: pd.DatetimeIndex) -> Bars:
@@ -132,6 +151,7 @@ def bars_of(coins: list[pd.DataFrame], grid: pd.DatetimeIndex, known_at: pd.Date
     columns = Bars(
         _seconds(grid),
         rows.astype(np.int64),
+        np.zeros(len(grid)),
         np.zeros(len(grid), np.int64),
         *(matrix(name) for name in names),
     )

@@ -1,8 +1,9 @@
 """From settings and prices to what both engines run on: gate lines, coin lines, rules."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from backtests.engine.rules import costs, decision_rules, gate_rules
@@ -11,6 +12,7 @@ from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.series import SIBLINGS, DataError
 from config.settings import Settings
+from strategies.checked_market import sibling_of
 from strategies.coins import coin_lines
 from strategies.decision import DecisionRules
 from strategies.gate import published_rows, session_rows
@@ -105,13 +107,18 @@ def market(settings: Settings, prices: Prices) -> Market:
         "risky_credit": signal.risky_credit,
         "safe_credit": signal.safe_credit,
     }
+    read = names | {symbol: symbol for symbol in confirmations.breadth.symbols}
     siblings = {
         field: column(sibling, "adj_close")
-        for field, symbol in names.items()
-        if (sibling := SIBLINGS.get(symbol)) in frames
+        for field, symbol in read.items()
+        if symbol in frames and (sibling := SIBLINGS.get(symbol)) in frames
     }
+    sessions = prices.sessions[prices.sessions.index >= index.index[0]]
+    symbols = {*read.values(), signal.volume, *macro.values()}
+    symbols |= {coin} if confirmations.exhaustion.enabled else set()
+    symbols |= {SIBLINGS.get(symbol, symbol) for symbol in read.values()}
     return Market(
-        sessions=prices.sessions[prices.sessions.index >= index.index[0]],
+        sessions=sessions,
         small_caps=index,
         broad=column(signal.broad, "close"),
         volume=volume,
@@ -123,8 +130,45 @@ def market(settings: Settings, prices: Prices) -> Market:
         flows=column("flows", "value") if "flows" in frames else None,
         losses=column("losses", "value") if "losses" in frames else None,
         siblings=siblings,
-        names=names,
+        names=names | {sibling_of(field): SIBLINGS[read[field]] for field in siblings},
+        substituted=_substituted(symbols, prices, pd.DatetimeIndex(sessions.index)),
+        accepted=_accepted(read, prices),
     )
+
+
+def _substituted(
+    symbols: Collection[str], prices: Prices, sessions: pd.DatetimeIndex
+) -> pd.DatetimeIndex:
+    """The sessions with a value of these series that is not of the series' first source.
+
+    Of macro values and coins the latest known one.
+    """
+    later = np.zeros(len(sessions), dtype=bool)
+    for request, series in prices.series.items():
+        names = series.substitutes
+        if names is None or request.timeframe != "1d" or request.symbol not in symbols:
+            continue
+        if request.kind == "session":
+            later |= sessions.isin(names.index)
+        else:
+            known_at = pd.DatetimeIndex(series.frame.index)
+            rows = known_at.searchsorted(sessions, side="right") - 1
+            later |= known_at.isin(names.index)[np.maximum(rows, 0)] & (rows >= 0)
+    return sessions[later]
+
+
+def _accepted(read: Mapping[str, str], prices: Prices) -> dict[str, pd.Series]:
+    """By field or fund of `read` (its symbol), what `strategies.market.Market.accepted` holds."""
+    by_symbol: dict[str, dict[pd.Timestamp, pd.Timestamp]] = {}
+    for close in prices.accepted:
+        known_at = pd.DatetimeIndex(prices.sessions.index)
+        sessions = known_at[known_at.date == close.session]
+        by_symbol.setdefault(close.symbol, {}).update(dict.fromkeys(sessions, close.at))
+    return {
+        field: pd.Series(instants, dtype="datetime64[ns, UTC]")
+        for field, symbol in read.items()
+        if (instants := by_symbol.get(symbol))
+    }
 
 
 def _check_volume(volume: pd.Series, symbol: str, prices: Prices) -> None:

@@ -184,7 +184,7 @@ def _trade(  # noqa: PLR0917  # compiled: arguments by position
                 gate.ceiling[row],
                 gate.filled[row],
                 gate.confirmed_at[row],
-                gate.stale[row],
+                gate.stale[row] + bars.late[i],
             )
             if row >= 0
             else NO_GATE
@@ -252,7 +252,8 @@ def gate_of(
         out.filled,
         out.stale,
     )
-    first = max(first - int(stale[first]), 0)  # the session whose row the first one repeats
+    while first > 0 and (stale[first] > 0.0 or sessions.substituted[first] > 0.0):
+        first -= 1  # to the session whose row the first one repeats or may not exceed
     count = find_breakouts(
         sessions.close, sessions.records, sessions.average, sessions.confirming, breakouts, changes
     )
@@ -276,6 +277,8 @@ def gate_of(
                 allowed[row - 1],
                 shown[row - 1],
             )
+        elif sessions.substituted[row] > 0.0:
+            allowed[row] = min(allowed[row], allowed[row - 1])
 
 
 @compiled

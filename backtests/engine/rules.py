@@ -70,7 +70,7 @@ def decision_rules(settings: Settings) -> DecisionRules:
         drawdown_stop=rules.drawdown_stop,
         cash_reserve=rules.cash_reserve,
         band=rules.band,
-        max_gate_age=settings.gate.max_gate_age,
+        max_gate_age=settings.gate.age_limit,
         max_missing=MAX_MISSING,
     )
 

@@ -14,7 +14,7 @@ from brokers.prices import download
 from brokers.prices.live import daily
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError
-from brokers.prices.sources import required_series, source_of
+from brokers.prices.sources import required_series, sources_of
 from brokers.progress import Progress
 from config.changes import changed_settings
 from config.settings import ConfigError, Settings, restore
@@ -69,9 +69,10 @@ def load_session_prices(
         A series cannot be downloaded or used.
 
     """
-    requests = [(request, source_of(request, settings)) for request in required_series(settings)]
+    listed = {request: sources_of(request, settings) for request in required_series(settings)}
+    alone = [(request, names[0]) for request, names in listed.items() if len(names) == 1]
     download.refuse_unreachable(
-        [(request, source) for request, source in requests if source in SERVICES], settings
+        [(request, source) for request, source in alone if source in SERVICES], settings
     )
     return load_prices(settings, now, progress=progress)
 

@@ -9,8 +9,9 @@ from brokers.doctor.finding import Finding
 from brokers.plurals import count
 from brokers.prices import folder
 from brokers.prices.cache import Cache
+from brokers.prices.calendar import closes_and_delay
+from brokers.prices.download import cache_name
 from brokers.prices.live import daily
-from brokers.prices.load import closes_and_delay
 from brokers.prices.series import DataError, Request
 from brokers.prices.sources import OWN_COLUMNS, own_file, required_series, source_of
 from config.settings import Settings
@@ -117,13 +118,13 @@ def last_priced(request: Request, settings: Settings) -> pd.Timestamp | None:
     """
     source = source_of(request, settings)
     if source == "folder":
-        rows, _ = folder.fetch(request, Path(settings.prices.folder))
+        rows = folder.fetch(request, Path(settings.prices.folder)).frame
     elif source == "file":
-        rows, _ = folder.own_values(
+        rows = folder.own_values(
             Path(own_file(request.symbol, settings)), OWN_COLUMNS[request.symbol]
-        )
+        ).frame
     else:
-        subfolder = settings.exchange.prices_id if source == "exchange" else source
+        subfolder = cache_name(source, settings)
         # Not by Cache.read, which moves a damaged file aside: a check changes nothing.
         path = Cache(Path(settings.prices.cache)).path(subfolder, request)
         if not path.exists():

@@ -1,6 +1,7 @@
 """One real row of each kind from each source: only that shows that a source serves us now."""
 
 from collections.abc import Callable, Collection, Iterator
+from datetime import date
 from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -10,17 +11,17 @@ from typing import NamedTuple
 import pandas as pd
 
 from brokers.doctor.finding import Finding
-from brokers.prices import fred, yahoo
+from brokers.prices import alpaca, fred, url_source, yahoo
 from brokers.prices.candles import Candles
 from brokers.prices.live import daily
 from brokers.prices.series import DataError, Request, UnreachableError, other_source
-from brokers.prices.sources import required_series, source_of
+from brokers.prices.sources import required_series, sources_of
 from config.settings import Settings
 
 LIMIT = 30.0  # seconds for all rows together: four attempts at a service take up to that long
 WEEKS = pd.Timedelta(weeks=8)  # back from now: every series has a value in these
-# Services by source, as `check_network` names them.
-SERVICES = {"yahoo": "yahoo", "exchange": "prices", "fred": "fred"}
+# Services by source, as `check_network` names them; it does not look for the last two.
+SERVICES = {name: name for name in ("yahoo", "fred", "url", "alpaca")} | {"exchange": "prices"}
 KINDS = {"session": "index row", "coin": "{} candle", "macro": "value"}
 NEWEST = 2  # candles asked for
 
@@ -64,11 +65,13 @@ def check_sources(
 
 
 def list_probes(settings: Settings) -> list[Probe]:
-    """One series of each kind and bar length from each service that a session uses."""
+    """One series of each kind and bar length from each service that a session may use."""
     live = daily(settings)
     coin, exchange = settings.coins[0], settings.exchange
     bars = Request(coin.history, "coin", coin.market, exchange.timeframe)
-    requests = [(request, source_of(request, live)) for request in required_series(live)]
+    needed = required_series(live)
+    needed += [Request(fund, "session") for fund in live.prices.proxies()]
+    requests = [(request, source) for request in needed for source in sources_of(request, live)]
     probes: dict[str, Probe] = {}
     for request, source in [*requests, (bars, "exchange")]:
         service = exchange.prices_id if source == "exchange" else source
@@ -90,8 +93,20 @@ def _fetch_all(
             "yahoo": partial(yahoo.fetch, probe.request, start),
             "fred": partial(fred.fetch, probe.request, start),
             "exchange": partial(candles.newest, probe.request, now),
+            "url": partial(_from_address, probe.request, start, now, settings),
+            "alpaca": partial(_from_alpaca, probe.request, start),
         }[probe.source]
         put(_finding(probe, fetch))
+
+
+def _from_address(
+    request: Request, start: date, now: pd.Timestamp, settings: Settings
+) -> pd.DataFrame:
+    return url_source.fetch(request, start, now, url_source.place(settings)).frame
+
+
+def _from_alpaca(request: Request, start: date) -> pd.DataFrame:
+    return alpaca.fetch(request, start, alpaca.keys())
 
 
 def _finding(probe: Probe, fetch: Callable[[], pd.DataFrame]) -> Finding:

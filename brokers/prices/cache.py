@@ -129,6 +129,18 @@ class Cache:
             except OSError:  # another volume, or a file system without hard links
                 replace_file(target, lambda temporary: copyfile(path, temporary))
 
+    def is_pinned(self, vintage: str) -> bool:
+        """Whether rows are stored under `vintage`."""
+        return self._pinned_path(vintage).exists()
+
+    def pin_rows(self, vintage: str, rows: pd.DataFrame) -> None:
+        """Store `rows` under `vintage`. A second call changes nothing."""
+        target = self._pinned_path(vintage)
+        if not target.exists():
+            with _name_write_errors(self.folder):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(target, rows.to_parquet)
+
     def read_pinned(self, vintage: str) -> pd.DataFrame:
         """The rows stored under `vintage`.
 

@@ -1,6 +1,6 @@
 """When US sessions close, and when a bar or a published value was known."""
 
-from datetime import date
+from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,11 +9,14 @@ import pandas as pd
 
 from brokers.atomic_files import replace_file
 from brokers.prices.series import DataError
+from config.settings import Settings
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY = pd.Timedelta(days=1)
 AHEAD = 90 * DAY  # a calendar that ends sooner is renewed
 YEAR = 366 * DAY
+# Averages of the other series need a year before the index history begins.
+LEAD = timedelta(days=400)
 
 
 _in_memory: dict[tuple[date, Path], pd.Series] = {}
@@ -76,3 +79,9 @@ def _compute_closes(start: date, end: pd.Timestamp) -> pd.Series:
     )
     closes: pd.Series = calendar.schedule["close"]
     return closes
+
+
+def closes_and_delay(settings: Settings, now: pd.Timestamp) -> tuple[pd.Series, pd.Timedelta]:
+    """Closes of New York sessions by date, some after `now`, and the delay until one is known."""
+    closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache), now)
+    return closes, pd.Timedelta(minutes=settings.prices.publication_delay)

@@ -1,21 +1,22 @@
 """Series from a service, through the cache."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from brokers.prices import candles, fred, probe, public_exchange, yahoo
+from brokers.prices import alpaca, candles, fred, probe, public_exchange, url_source, yahoo
 from brokers.prices.cache import Cache
-from brokers.prices.clean import bar_length
+from brokers.prices.clean import Clean, bar_length
+from brokers.prices.combine import dated_rows
+from brokers.prices.folder import SourceRows
 from brokers.prices.series import DataError, Request, Series, UnreachableError, other_source
+from config.prices import proxy_fund
 from config.settings import Settings
 
 DAY = pd.Timedelta(days=1)
-
-
-Clean = Callable[[pd.DataFrame, str], Series]  # raw rows and their origin, stamped and checked
+FILES = ("folder", "file", "sample")  # sources that are no services: nothing of them is stored
 
 
 def update(
@@ -33,14 +34,17 @@ def update(
     `last_due` is the result of `due`; with `refresh` everything is downloaded.
     """
     origin = _origin(request, source, settings)
+    notes: dict[str, None] = {}  # of the reader, once each
 
     def fetch(start: date | None) -> pd.DataFrame:
-        if source == "exchange":
-            return candles.fetch(request, start, settings.exchange.prices_id, now)
-        return fred.fetch(request, start) if source == "fred" else yahoo.fetch(request, start, now)
+        rows = _fetch(request, source, settings, start, now)
+        if isinstance(rows, pd.DataFrame):
+            return rows
+        notes.update(dict.fromkeys(rows.notes))
+        return rows.frame
 
     rows = Cache(Path(settings.prices.cache)).update(
-        _cache_name(source, settings),
+        cache_name(source, settings),
         request,
         fetch,
         last_due=last_due,
@@ -48,7 +52,21 @@ def update(
         refresh=refresh,
     )
     series = clean(rows.frame, origin)
-    return series._replace(notes=(*series.notes, *rows.notes))
+    return series._replace(notes=(*notes, *series.notes, *rows.notes))
+
+
+def _fetch(
+    request: Request, source: str, settings: Settings, start: date | None, now: pd.Timestamp
+) -> pd.DataFrame | SourceRows:
+    if source == "exchange":
+        return candles.fetch(request, start, settings.exchange.prices_id, now)
+    if source == "fred":
+        return fred.fetch(request, start)
+    if source == "url":
+        return url_source.fetch(request, start, now, url_source.place(settings))
+    if source == "alpaca":
+        return alpaca.fetch(request, start, alpaca.keys())
+    return yahoo.fetch(request, start, now)
 
 
 def read_pinned(
@@ -73,8 +91,13 @@ def read_pinned(
 def read_cached(
     request: Request, source: str, settings: Settings, last_due: pd.Timestamp
 ) -> pd.DataFrame | None:
-    """Raw rows as last downloaded, up to `last_due`, the result of `due`."""
-    return Cache(Path(settings.prices.cache)).read(_cache_name(source, settings), request, last_due)
+    """Raw rows as last downloaded, up to `last_due`, the result of `due`; None for none.
+
+    Nothing is stored of a file, or of a proxy, which is a series of its own.
+    """
+    if source in FILES or proxy_fund(source):
+        return None
+    return Cache(Path(settings.prices.cache)).read(cache_name(source, settings), request, last_due)
 
 
 def due(request: Request, known_at: pd.Series, now: pd.Timestamp) -> pd.Timestamp:
@@ -95,9 +118,12 @@ def due(request: Request, known_at: pd.Series, now: pd.Timestamp) -> pd.Timestam
 def pin(loaded: Mapping[Request, Series], settings: Settings) -> None:
     """Keep a copy of what a run used, so that it can be read again."""
     cache = Cache(Path(settings.prices.cache))
+    delay = pd.Timedelta(minutes=settings.prices.publication_delay)
     for request, series in loaded.items():
-        if series.source not in ("folder", "file", "sample"):
-            cache.pin(_cache_name(series.source, settings), request, series.vintage)
+        if series.substitutes is not None:
+            cache.pin_rows(series.vintage, dated_rows(series, delay))
+        elif series.source not in FILES:
+            cache.pin(cache_name(series.source, settings), request, series.vintage)
 
 
 def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settings) -> None:
@@ -114,10 +140,10 @@ def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settin
     cache = Cache(Path(settings.prices.cache))
     missing: dict[str, Request] = {}
     for request, source in requests:
-        if not cache.path(_cache_name(source, settings), request).exists():
+        if not cache.path(cache_name(source, settings), request).exists():
             missing.setdefault(source, request)
     for source, request in missing.items():
-        name = _cache_name(source, settings)
+        name = cache_name(source, settings)
         url = (
             public_exchange.address(name, request)
             if source == "exchange"
@@ -130,11 +156,17 @@ def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settin
             )
 
 
-def _cache_name(source: str, settings: Settings) -> str:
-    """The cache's name of a source: rows of two exchanges must not be mixed."""
+def cache_name(source: str, settings: Settings) -> str:
+    """The cache's name of a source: rows of two exchanges, or addresses, must not be mixed."""
+    if source == "url":
+        try:
+            return url_source.place(settings).cache_name
+        except DataError:  # no address: nothing is read from it, and nothing stored
+            return source
     return settings.exchange.prices_id if source == "exchange" else source
 
 
 def _origin(request: Request, source: str, settings: Settings) -> str:
-    series = request.market if source == "exchange" else request.name
-    return f"{_cache_name(source, settings)} {series}"
+    if source == "exchange":
+        return f"{settings.exchange.prices_id} {request.market}"
+    return f"{source} {request.name}"

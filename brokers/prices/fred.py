@@ -1,33 +1,18 @@
 """Macro values from FRED's public CSV files, stamped with the instant they were published."""
 
-import time
 from datetime import date
 from functools import lru_cache
 from io import StringIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
 
+from brokers.prices import web
 from brokers.prices.series import DataError, Request, UnreachableError
 
-if TYPE_CHECKING:
-    import requests
-
 URL = "https://fred.stlouisfed.org/graph/fredgraph.csv"
-TIMEOUT = 15.0  # seconds for one response, its last byte included
-STOP = stop_after_attempt(4) | stop_after_delay(20)
-WAIT = wait_random_exponential(multiplier=1, max=5)
-LONGEST_WAIT = 20.0  # seconds; a longer pause that a server asks for is not waited for
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -69,12 +54,6 @@ RELEASES = {
 UNKNOWN = Release(7, "18:00", business=False)
 
 
-class _BusyError(UnreachableError):
-    """The server asks for a pause of `seconds`."""
-
-    seconds = 0.0
-
-
 def fetch(request: Request, start: date | None) -> pd.DataFrame:
     """Values of the FRED series `request.symbol` from `start` on (None: all), revised as of today.
 
@@ -93,10 +72,7 @@ def fetch(request: Request, start: date | None) -> pd.DataFrame:
         of CSV.
 
     """
-    retrying = Retrying(
-        retry=retry_if_exception(_is_worth_repeating), stop=STOP, wait=_pause, reraise=True
-    )
-    values = retrying(_download, request.symbol, start).dropna()
+    values = web.repeat(lambda: _download(request.symbol, start)).dropna()
     known_at = publication_times(request.symbol, pd.DatetimeIndex(values.index))
     frame = values.to_frame("value").set_axis(known_at)
     return frame[~frame.index.duplicated(keep="last")]
@@ -137,37 +113,19 @@ def _holidays() -> np.ndarray:
 
 def _download(name: str, start: date | None) -> pd.Series:
     """One attempt: values by date of observation."""
-    import requests
-    from urllib3.exceptions import HTTPError
-
     params = {"id": name} | ({"cosd": start.isoformat()} if start else {})
     try:
-        with requests.get(URL, params=params, timeout=TIMEOUT, stream=True) as response:
-            body = _body(response)
-    except (requests.RequestException, HTTPError, OSError) as error:
-        raise _unreachable(name, f"{type(error).__name__}: {str(error)[:200]}") from error
-    if response.status_code in (400, 404):
+        answer = web.get(URL, params, follow=True)
+    except web.NoAnswerError as error:
+        raise _unreachable(name, str(error)) from error
+    if answer.status in (400, 404):
         raise DataError(
-            f"FRED: has no series {name!r} (HTTP {response.status_code}); look up its id on "
+            f"FRED: has no series {name!r} (HTTP {answer.status}); look up its id on "
             "fred.stlouisfed.org"
         )
-    if response.status_code != 200:
-        busy = _BusyError(str(_unreachable(name, f"HTTP {response.status_code}")))
-        seconds = response.headers.get("Retry-After", "")
-        busy.seconds = float(seconds) if seconds.isdigit() else 0.0
-        raise busy
-    return _values(name, body)
-
-
-def _body(response: "requests.Response") -> str:
-    """The whole body within `TIMEOUT`: requests' own limit begins again with every byte."""
-    deadline = time.monotonic() + TIMEOUT
-    parts = []
-    while part := response.raw.read1(65_536, decode_content=True):
-        parts.append(part)
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"still answering after {TIMEOUT:g} s")
-    return b"".join(parts).decode("utf-8", "replace")
+    if answer.status != 200:
+        raise web.busy(_unreachable(name, f"HTTP {answer.status}"), answer)
+    return _values(name, answer.body.decode("utf-8", "replace"))
 
 
 def _values(name: str, body: str) -> pd.Series:
@@ -190,12 +148,3 @@ def _unreachable(name: str, what: str) -> UnreachableError:
         f"FRED: no usable response for {name}: {what}; check the network, try again later, or set "
         f'prices.sources.{name} to "folder"'
     )
-
-
-def _is_worth_repeating(error: BaseException) -> bool:
-    return isinstance(error, UnreachableError) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    return max(WAIT(state), getattr(error, "seconds", 0.0))

@@ -59,15 +59,32 @@ def own_file(name: str, settings: Settings) -> str:
 
 
 def source_of(request: Request, settings: Settings) -> str:
-    """Which source `request` comes from.
+    """Which source `request` comes from: of several the first."""
+    return sources_of(request, settings)[0]
+
+
+def sources_of(request: Request, settings: Settings) -> tuple[str, ...]:
+    """Which sources `request` comes from, in the order in which they are asked.
 
     The user's own figures are a file. "auto" is FRED for macro, the exchange for intraday bars,
     Yahoo for the rest.
     """
     if request.symbol in OWN_COLUMNS:
-        return "file"
-    source = settings.prices.sources.get(request.symbol, settings.prices.source)
-    if source in ("folder", "sample"):
+        return ("file",)
+    prices = settings.prices
+    return tuple(
+        dict.fromkeys(
+            _resolve(request, source, is_named=request.symbol in prices.sources)
+            for source in prices.sources_of(request.symbol)
+        )
+    )
+
+
+def _resolve(request: Request, source: str, *, is_named: bool) -> str:
+    """What `source` is for `request`: services have not everything, an address what it is for."""
+    if source in ("folder", "sample") or (
+        source == "url" and request.timeframe == "1d" and is_named
+    ):
         return source
     if request.kind == "macro":
         return "fred"

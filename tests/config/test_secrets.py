@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from brokers.redaction import redact
 from config.secrets import Secrets, load_secrets
 from config.settings import ConfigError, load
 
@@ -116,6 +117,82 @@ def test_they_print_masked_and_are_all_known_to_who_hides_them(
     assert {"one.org", "two.org", "hc.org"}.isdisjoint(found.hidden())
 
 
+def test_of_the_address_of_prices_what_may_be_a_key_is_hidden_and_its_words_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = (
+        "https://joe:pw@x.org/history/daily/9f8e7d6c5b/{symbol}?token=tea&d1={start:%Y%m%d}&i=d"
+    )
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", f" {address} ")
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_HEADER", "Authorization: Bearer s3cr3t-word")
+    found = load_secrets()
+    assert found.prices_address() == address
+    assert found.prices_headers() == {"Authorization": "Bearer s3cr3t-word"}
+    hidden = {"joe", "pw", "9f8e7d6c5b", "tea", "s3cr3t-word", "Bearer s3cr3t-word", address}
+    assert hidden <= set(found.hidden())
+    assert not {"history", "daily", "d", "x.org", "{symbol}", ""} & set(found.hidden())
+    line = "GET /history/daily/9f8e7d6c5b/IWM?d1=20160101 Authorization: Bearer s3cr3t-word"
+    masked = redact(line, found.hidden())
+    assert "/history/daily/***/IWM?d1=20160101" in masked and "s3cr3t" not in masked
+
+
+@pytest.mark.parametrize(
+    "text", ["hush", "Two Words: hush", ": hush", "X-Key:", "X-Key: a\nX-Other: b", "X-Key: \x7f"]
+)
+def test_what_is_no_header_is_refused_without_being_shown(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_HEADER", text)
+    with pytest.raises(ConfigError, match="RUSSELL_GATE_PRICES_HEADER: not a header") as refused:
+        load_secrets()
+    assert text not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("x.org/{symbol}", "https://"),
+        ("ftp://x.org/{symbol}", "https://"),
+        ("https:///{symbol}", "a host"),
+        ("https://[x/{symbol}", "no address"),
+        ("https://{symbol}.x.org/", "part of the host"),
+        ("https://x.org/hush", "no {symbol}"),
+        ("https://x.org/{symbol}?k={key}", "braces beside"),
+        ("https://x.org/{symbol}?from={start", "braces beside"),
+        ("http://joe:hush@x.org/{symbol}", "use https"),
+        ("http://x.org/{symbol}?api_key=hush", "use https"),
+    ],
+)
+def test_what_is_no_address_of_prices_is_refused_without_being_shown(
+    address: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", address)
+    with pytest.raises(ConfigError, match=re.escape(why)) as refused:
+        load_secrets()
+    assert not {"hush", "joe", "x.org"} & set(re.split(r"[^\w.]+", str(refused.value)))
+
+
+def test_a_header_is_sent_unencrypted_to_this_machine_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_HEADER", "X-Key: hush-hush")
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", "http://127.0.0.1:8000/{symbol}")
+    assert load_secrets().prices_address() == "http://127.0.0.1:8000/{symbol}"
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", "http://127.0.0.1.x.org/{symbol}")
+    with pytest.raises(ConfigError, match="use https"):
+        load_secrets()
+
+
+def test_alpaca_needs_key_and_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_secrets().alpaca() is None
+    monkeypatch.setenv("RUSSELL_GATE_ALPACA_KEY", "one")
+    with pytest.raises(ConfigError, match="RUSSELL_GATE_ALPACA_SECRET is not set"):
+        load_secrets()
+    monkeypatch.setenv("RUSSELL_GATE_ALPACA_SECRET", "two")
+    assert load_secrets().alpaca() == ("one", "two")
+    assert {"one", "two"} <= set(load_secrets().hidden())
+
+
 @pytest.mark.parametrize(
     "line", ['api_key = "abc"', 'secret = "abc"', 'apiSecret = "abc"', 'password = "abc"']
 )
@@ -137,6 +214,10 @@ def test_secrets_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "api_secret",
         "notify_urls",
         "heartbeat_url",
+        "prices_url",
+        "prices_header",
+        "alpaca_key",
+        "alpaca_secret",
     }
 
 

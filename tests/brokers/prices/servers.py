@@ -50,10 +50,12 @@ class Site:
     """One service.
 
     `faults` are answered first, one a data request; `always` is answered to every data request.
+    `headers` are those of every request.
     """
 
     def __init__(self) -> None:
         self.asked: list[dict[str, str]] = []
+        self.headers: list[dict[str, str]] = []
         self.faults: list[Answer] = []
         self.always: Answer | None = None
         self.port = 0
@@ -195,6 +197,7 @@ def served(site: Site) -> Iterator[Site]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             host, _, path = parts.path.lstrip("/").partition("/")
+            site.headers.append(dict(self.headers.items()))
             answer = site.answer(host, f"/{path}", dict(parse_qsl(parts.query)))
             if not answer.status:
                 self.close_connection = True

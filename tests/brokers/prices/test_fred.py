@@ -11,7 +11,7 @@ import pytest
 from servers import GONE_WRONG, Answer, FredSite, closed_port, lead_requests_to, served
 from tenacity import wait_none
 
-from brokers.prices import fred
+from brokers.prices import fred, web
 from brokers.prices.series import DataError, Request, UnreachableError
 
 ASSETS = Request("WALCL", "macro")
@@ -25,7 +25,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[FredSite]:
         "2024-01-17": "",
         "2024-01-24": "7677196.0",
     }
-    monkeypatch.setattr(fred, "WAIT", wait_none())
+    monkeypatch.setattr(web, "WAIT", wait_none())
     with served(FredSite({"WALCL": values})) as running:
         lead_requests_to(running, monkeypatch)
         yield running
@@ -123,7 +123,7 @@ def test_a_file_that_breaks_off_is_no_answer(site: FredSite, missing: int) -> No
 
 
 def test_a_download_that_drips_is_ended(site: FredSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fred, "TIMEOUT", 1e-9)
+    monkeypatch.setattr(web, "TIMEOUT", 1e-9)
     monkeypatch.setattr("requests.Session.send", _untimed(site))
     with pytest.raises(UnreachableError, match="still answering after"):
         fred.fetch(ASSETS, None)

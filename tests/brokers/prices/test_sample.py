@@ -16,10 +16,10 @@ from backtests.engine.inputs import market
 from backtests.engine.rules import gate_rules
 from backtests.performance.gate_periods import gate_periods
 from brokers.prices import sample
-from brokers.prices.calendar import session_closes
+from brokers.prices.calendar import LEAD, session_closes
 from brokers.prices.clean import clean_series, vintage
 from brokers.prices.landmarks import LANDMARKS
-from brokers.prices.load import LEAD, Prices, load_prices, sessions
+from brokers.prices.load import Prices, load_prices, sessions
 from brokers.prices.sample import BROAD, END, FUNDS, LAST, MACRO, PATHS, SMALL
 from brokers.prices.series import BAR_COLUMNS, DataError, Request
 from brokers.prices.sources import required_series
@@ -375,8 +375,14 @@ def test_a_run_on_the_sample_can_be_read_again(cache: Path):
         load_prices(settings, NOW, pinned=pinned | {"IEF": "0"})
 
 
+OVERLAYS = sorted(Path(__file__).parents[3].glob("config/*.toml"))
+
+
+# second_sources.toml names sources of its own, and those are never mixed with the sample.
 @pytest.mark.parametrize(
-    "overlay", sorted(Path(__file__).parents[3].glob("config/*.toml")), ids=lambda path: path.stem
+    "overlay",
+    [path for path in OVERLAYS if path.stem != "second_sources"],
+    ids=lambda path: path.stem,
 )
 def test_every_ready_made_configuration_runs_on_the_sample(overlay: Path, cache: Path):
     settings = load([overlay], ["prices.source=sample", f"prices.cache={cache}"])

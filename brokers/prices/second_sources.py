@@ -1,0 +1,118 @@
+"""Series with a list of sources: which is asked when, and how a run's own rows are read again."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from brokers.prices.cache import Cache
+from brokers.prices.calendar import closes_and_delay
+from brokers.prices.combine import (
+    LEVEL_ROWS,
+    SOURCE,
+    Needed,
+    combine,
+    with_substitutes,
+)
+from brokers.prices.one_source import cleaner, load_from
+from brokers.prices.plausibility import refusal, series_issues
+from brokers.prices.series import DataError, Request, Series
+from brokers.prices.sources import sources_of
+from config.prices import proxy_fund
+from config.settings import Settings
+
+
+def load_listed(
+    request: Request,
+    settings: Settings,
+    now: pd.Timestamp,
+    *,
+    refresh: bool = False,
+    pinned: Mapping[str, str] | None = None,
+) -> Series:
+    """The series of `request` from its list of sources; see `combine`. Each is cached by itself.
+
+    Raises
+    ------
+    DataError
+        None of them has it, or its pinned vintage is gone.
+
+    """
+    sources = sources_of(request, settings)
+    if pinned is not None:
+        return _read_pinned(request, sources[0], settings, now, pinned)
+    closes, delay = closes_and_delay(settings, now)
+    calendar = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
+    calendar = calendar[calendar.index <= now]
+    return combine(
+        Needed(request, _newest(request, calendar, settings, now)),
+        sources,
+        lambda source: _load(request, source, settings, now, refresh=refresh),
+        lambda series: refusal(series_issues(series, calendar, settings.prices.accepted)),
+    )
+
+
+def second_closes(
+    series: Series, settings: Settings, now: pd.Timestamp
+) -> Iterator[tuple[str, pd.Series]]:
+    """Closes of `series` as the other sources of its list have them, one source after the other.
+
+    They are on the level of `series` and indexed by `known_at`; a fund's are its total return. A
+    source that has none is left out.
+    """
+    request = series.request
+    for source in sources_of(request, settings):
+        if source == series.source:
+            continue
+        try:
+            frame = _load(request, source, settings, now, refresh=False).frame
+        except DataError:
+            continue
+        closes = frame["adj_close" if proxy_fund(source) else "close"]
+        common = series.frame.index.intersection(closes.index)[-LEVEL_ROWS:]
+        if len(common):
+            ratio = float((series.frame.loc[common, "close"] / closes[common]).median())
+            yield source, closes * ratio
+
+
+def _read_pinned(
+    request: Request,
+    source: str,
+    settings: Settings,
+    now: pd.Timestamp,
+    pinned: Mapping[str, str],
+) -> Series:
+    """The very rows of an earlier run: combined ones from their own file, with whose they are."""
+    cache, vintage = Cache(Path(settings.prices.cache)), pinned.get(request.name, "")
+    rows = cache.read_pinned(vintage) if vintage and cache.is_pinned(vintage) else None
+    if rows is None or SOURCE not in rows:
+        return load_from(request, source, settings, now, refresh=False, pinned=pinned)
+    clean = cleaner(request, source, settings, now)
+    series = clean(rows.drop(columns=SOURCE), f"{source} {request.name}")
+    names = rows[SOURCE].set_axis(series.frame.index)
+    return with_substitutes(series, names[names != ""])
+
+
+def _load(
+    request: Request, source: str, settings: Settings, now: pd.Timestamp, *, refresh: bool
+) -> Series:
+    if not (fund := proxy_fund(source)):
+        return load_from(request, source, settings, now, refresh=refresh)
+    other = Request(fund, "session")
+    if len(sources_of(other, settings)) > 1:
+        return load_listed(other, settings, now, refresh=refresh)
+    return load_from(other, sources_of(other, settings)[0], settings, now, refresh=refresh)
+
+
+def _newest(
+    request: Request, calendar: pd.Series, settings: Settings, now: pd.Timestamp
+) -> pd.Timestamp:
+    """The instant by which the newest row that is due was known; of a macro value the oldest used.
+
+    Releases have no calendar here: one that counts as missing is due.
+    """
+    if request.kind == "session":
+        return pd.Timestamp(calendar.index[-1])
+    if request.kind == "coin":
+        return now.floor("D")
+    return now - pd.Timedelta(days=settings.prices.max_age_macro)

@@ -1,0 +1,175 @@
+"""Prices from an address of the user's that answers with CSV, and with what it must not leak.
+
+The address is a secret: its query or path may hold a key. Messages show its host alone.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from hashlib import blake2b
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+import pandas as pd
+
+from brokers.prices import folder, web
+from brokers.prices.series import DataError, Request, UnreachableError, other_source
+from brokers.redaction import redact_answer
+from config.addresses import PLACEHOLDER, keys_of
+from config.secrets import load_secrets
+from config.settings import PREFIX, ConfigError, Settings
+
+EARLIEST = date(1980, 1, 1)  # where {start} begins if everything is asked for
+REDIRECTS = 3
+
+
+class Place(NamedTuple):
+    """Where prices are asked for: the address with placeholders, a header, the names of symbols."""
+
+    template: str
+    headers: Mapping[str, str]
+    names: Mapping[str, str]
+
+    @property
+    def host(self) -> str:
+        """Its host, which may be shown."""
+        return urlsplit(self.template).hostname or ""
+
+    @property
+    def cache_name(self) -> str:
+        """A folder of the cache for this address: the rows of two must not be mixed."""
+        return f"url-{blake2b(self.template.encode(), digest_size=4).hexdigest()}"
+
+
+def place(settings: Settings) -> Place:
+    """The address from the environment, .env or the secrets folder.
+
+    Raises
+    ------
+    DataError
+        There is none, or it cannot be read.
+
+    """
+    try:
+        secrets = load_secrets()
+    except ConfigError as error:
+        raise DataError(f"url: {error}") from None
+    if not (template := secrets.prices_address()):
+        raise DataError(
+            f"url: {PREFIX}PRICES_URL is not set; set it in the environment or in .env to an "
+            "address with {symbol}, {start} and {end} in it"
+        )
+    return Place(template, secrets.prices_headers(), settings.prices.url_names)
+
+
+def fetch(
+    request: Request, start: date | None, now: pd.Timestamp, where: Place
+) -> folder.SourceRows:
+    """Rows of `request` from `start` on (None: all) up to the day of `now` (UTC).
+
+    Returns
+    -------
+    What `folder.read_rows` reads out of the body, and what it noticed.
+
+    Raises
+    ------
+    DataError
+        The service refuses the request, has no such series, or is elsewhere.
+    UnreachableError
+        No usable response after four attempts: no network, an outage, a rate limit, a page.
+
+    """
+    if request.timeframe != "1d":
+        raise DataError(f"url: {request.name} is intraday, only 1d is read there")
+    address = fill(where.template, where.names.get(request.symbol, request.symbol), start, now)
+    answer = web.repeat(lambda: _answer(request, address, where))
+    origin = f"url ({where.host}) {request.name}"
+    if answer.body.lstrip()[:1] == b"<":
+        raise _unreachable(request, where, "a page instead of CSV")
+    try:
+        return folder.read_rows(answer.body, request, origin=origin)
+    except DataError as error:
+        # A page that says "limit reached" is an outage like any other: stored rows stay in use.
+        text = _hide(str(error), where)
+        raise UnreachableError(f"url: no usable response: {text}") from None
+
+
+def fill(template: str, symbol: str, start: date | None, now: pd.Timestamp) -> str:
+    """The address with symbol and dates in it.
+
+    Raises
+    ------
+    DataError
+        A date has a form that does not exist.
+
+    """
+    days = {"start": start or EARLIEST, "end": now.date()}
+
+    def value(name: str, form: str | None) -> str:
+        if name == "symbol":
+            return quote(symbol, safe="")
+        if form == "epoch":
+            return str(int(datetime.combine(days[name], datetime.min.time(), UTC).timestamp()))
+        text = days[name].strftime(form or "%Y-%m-%d")
+        if not text or "%" in text:
+            raise DataError(
+                f"url: the form of {{{name}}} is not one of a date; write {{{name}:%Y%m%d}}, or "
+                f"{{{name}:epoch}} for seconds since 1970"
+            )
+        return quote(text, safe="")
+
+    return PLACEHOLDER.sub(lambda match: value(match[1], match[2]), template)
+
+
+def _answer(request: Request, address: str, where: Place) -> web.Answer:
+    """One attempt, redirects to the same host included."""
+    for _ in range(REDIRECTS + 1):
+        plain, login = _without_login(address)
+        try:
+            answer = web.get(plain, headers=where.headers, login=login)
+        except web.NoAnswerError as error:
+            raise _unreachable(request, where, str(error)) from None
+        if not 300 <= answer.status < 400:
+            break
+        address = urljoin(address, answer.location)
+        if urlsplit(address)[:2] != urlsplit(where.template)[:2]:
+            raise DataError(
+                f"url: {where.host} sends on to another host ({urlsplit(address).hostname}); keys "
+                f"go to no other: set {PREFIX}PRICES_URL to its address if you trust it"
+            )
+    if answer.status == 200:
+        return answer
+    what = f"HTTP {answer.status}"
+    if answer.status in (401, 403):
+        raise DataError(
+            f"url: {where.host} refuses {request.name} ({what}); check the key in "
+            f"{PREFIX}PRICES_URL or {PREFIX}PRICES_HEADER, and what your account may read"
+        )
+    if answer.status == 429 or answer.status == 408 or answer.status >= 500:
+        raise web.busy(_unreachable(request, where, what), answer)
+    raise DataError(
+        f"url: {where.host} has no {request.name} at that address ({what}); check "
+        f"{PREFIX}PRICES_URL, or give the symbol its name there in prices.url_names"
+    )
+
+
+def _without_login(address: str) -> tuple[str, tuple[str, str] | None]:
+    """The address without user name and password, and these two."""
+    parts = urlsplit(address)
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return address, None
+    user, _, password = login.partition(":")
+    return urlunsplit(parts._replace(netloc=host)), (unquote(user), unquote(password))
+
+
+def _unreachable(request: Request, where: Place, what: str) -> UnreachableError:
+    return UnreachableError(
+        f"url: no usable response of {where.host} for {request.name}: {_hide(what, where)}; try "
+        f"again later, or {other_source(request, 'url')}"
+    )
+
+
+def _hide(text: str, where: Place) -> str:
+    """`text`, which may repeat a body that repeats a key, without the keys of the address."""
+    keys = [*keys_of(where.template), *where.headers.values()]
+    return redact_answer(text, keys, keys)

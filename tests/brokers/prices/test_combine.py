@@ -1,0 +1,285 @@
+"""Several sources of one series: which is asked when, whose each row is, what is refused.
+
+Closes are powers of whole numbers and their ratios, so that every expected number is arithmetic.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brokers.prices.clean import clean_series, vintage
+from brokers.prices.combine import (
+    DISAGREEMENT,
+    LONGEST_PROXY,
+    PROXY_DEVIATION,
+    PROXY_SESSIONS,
+    UNUSABLE,
+    Needed,
+    combine,
+    dated_rows,
+    splice,
+    splice_proxy,
+)
+from brokers.prices.series import DataError, Request, Series, UnreachableError
+
+RUSSELL = Request("^RUT", "session")
+DELAY = pd.Timedelta(minutes=30)
+DAYS = pd.bdate_range("2024-01-02", periods=400)
+CLOSES = pd.Series((DAYS + pd.Timedelta(hours=21)).tz_localize("UTC"), DAYS)
+KNOWN_AT = (pd.DatetimeIndex(CLOSES) + DELAY).as_unit("ns")
+NOW = KNOWN_AT[-1]
+NEEDED = Needed(RUSSELL, NOW)
+
+
+def bars(closes: np.ndarray, *, adjusted: float = 1.0) -> pd.DataFrame:
+    """One bar a session, known when it was; `adjusted` times the closes are total-return ones."""
+    columns = dict.fromkeys(("open", "high", "low", "close"), closes)
+    frame = pd.DataFrame(columns, KNOWN_AT[: len(closes)])
+    return frame.assign(adj_close=adjusted * closes, volume=1000.0)
+
+
+def closes_of(sessions: int) -> np.ndarray:
+    walk = np.random.default_rng(1).normal(0.0, 0.01, len(DAYS))
+    return (2000.0 * np.exp(np.cumsum(walk)))[:sessions]
+
+
+def series(source: str, frame: pd.DataFrame, request: Request = RUSSELL) -> Series:
+    return Series(request, source, f"{source} {request.name}", frame, vintage(frame), ())
+
+
+def loader(**found: Series | DataError) -> tuple[Callable[[str], Series], list[str]]:
+    """What answers for each source by its name, and who was asked, in order."""
+    asked: list[str] = []
+
+    def load(source: str) -> Series:
+        asked.append(source)
+        answer = found[source.replace(":", "_")]
+        if isinstance(answer, DataError):
+            raise answer
+        return answer
+
+    return load, asked
+
+
+def plausible(series: Series) -> str:
+    return "bent" if (series.frame["close"] > 1e6).any() else ""
+
+
+def test_the_second_source_is_not_asked_while_the_first_has_the_row_that_is_due() -> None:
+    first = series("yahoo", bars(closes_of(400)))
+    load, asked = loader(yahoo=first)
+    assert combine(NEEDED, ("yahoo", "url"), load, plausible) is first
+    assert asked == ["yahoo"]
+
+
+def test_one_that_is_behind_is_topped_up_with_the_rows_it_lacks_and_no_others() -> None:
+    closes = closes_of(400)
+    other = bars(closes * 1.0002)  # rounding: the rows are taken as they are
+    load, asked = loader(yahoo=series("yahoo", bars(closes[:398])), url=series("url", other))
+    result = combine(NEEDED, ("yahoo", "url", "alpaca"), load, plausible)
+    assert asked == ["yahoo", "url"]
+    pd.testing.assert_frame_equal(result.frame.iloc[:398], bars(closes[:398]))
+    assert result.frame["close"].tolist()[398:] == (closes[398:] * 1.0002).tolist()
+    assert result.substitutes is not None
+    assert result.substitutes.to_dict() == dict.fromkeys(KNOWN_AT[398:], "url")
+    assert (result.source, result.origin) == ("yahoo", "yahoo ^RUT")
+    assert [issue.severity for issue in result.issues] == ["note"]
+    assert "2 newest rows" in result.notes[0] and "url" in result.notes[0]
+
+
+def test_each_later_source_fills_what_is_still_missing() -> None:
+    closes = closes_of(400)
+    load, asked = loader(
+        yahoo=series("yahoo", bars(closes[:396])),
+        url=series("url", bars(closes[:399])),
+        alpaca=series("alpaca", bars(closes)),
+    )
+    result = combine(NEEDED, ("yahoo", "url", "alpaca"), load, plausible)
+    assert result.substitutes is not None
+    assert result.substitutes.tolist() == ["url", "url", "url", "alpaca"]
+    assert asked == ["yahoo", "url", "alpaca"]
+
+
+def test_when_the_first_source_comes_back_its_rows_replace_the_substitutes() -> None:
+    closes = closes_of(400)
+    behind, back = series("yahoo", bars(closes[:398])), series("yahoo", bars(closes))
+    other = series("url", bars(closes * 1.002))
+    before = combine(NEEDED, ("yahoo", "url"), loader(yahoo=behind, url=other)[0], plausible)
+    after = combine(NEEDED, ("yahoo", "url"), loader(yahoo=back, url=other)[0], plausible)
+    assert before.substitutes is not None and after.substitutes is None
+    pd.testing.assert_frame_equal(after.frame, back.frame)
+    assert after.vintage == back.vintage != before.vintage
+
+
+def test_an_unusable_first_source_is_replaced_and_only_the_newest_row_is_named() -> None:
+    closes = closes_of(400)
+    other = series("url", bars(closes))
+    bent = closes.copy()
+    bent[200] *= 1e6
+    for first in (DataError("empty"), series("yahoo", bars(bent))):
+        load, _ = loader(yahoo=first, url=other)
+        result = combine(NEEDED, ("yahoo", "url"), load, plausible)
+        assert result.source == "url"
+        assert result.substitutes is not None
+        assert result.substitutes.to_dict() == {NOW: "url"}
+        assert result.issues[0].kind == "sources"
+        pd.testing.assert_frame_equal(result.frame, other.frame)
+
+
+def test_a_shorter_history_does_not_replace_an_implausible_one() -> None:
+    closes = closes_of(400)
+    bent = closes.copy()
+    bent[200] *= 1e6
+    first = series("yahoo", bars(bent))
+    other = series("url", bars(closes).iloc[100:])
+    load, _ = loader(yahoo=first, url=other)
+    assert combine(NEEDED, ("yahoo", "url"), load, plausible) is first
+
+
+def test_without_any_the_error_is_that_of_the_first_and_names_the_others() -> None:
+    load, asked = loader(
+        yahoo=UnreachableError("away; try again"),
+        url=DataError("empty; check"),
+        proxy_IWM=DataError("x"),
+    )
+    with pytest.raises(UnreachableError) as caught:
+        combine(NEEDED, ("yahoo", "url", "proxy:IWM"), load, plausible)
+    assert str(caught.value) == "away; try again (nor from url: empty)"
+    assert asked == ["yahoo", "url"]  # a fund has no history of the index to go on from
+    alone = DataError("gone")
+    with pytest.raises(DataError) as only:
+        combine(NEEDED, ("yahoo", "proxy:IWM"), loader(yahoo=alone)[0], plausible)
+    assert only.value is alone
+
+
+def test_a_later_source_that_cannot_be_used_leaves_the_first_as_it_is_and_says_why() -> None:
+    closes = closes_of(400)
+    first = series("yahoo", bars(closes[:398]))
+    others: tuple[Series | DataError, ...] = (
+        DataError("no key"),
+        series("url", bars(closes[:398])),
+        series("url", bars(closes * 1e6)),
+        series("url", bars(closes * np.where(np.arange(400) % 2, 1.0, 1.3))),
+    )
+    whys = ("no key", "no row after", "bent", "not the same series")
+    for other, why in zip(others, whys, strict=True):
+        result = combine(NEEDED, ("yahoo", "url"), loader(yahoo=first, url=other)[0], plausible)
+        assert result.substitutes is None
+        pd.testing.assert_frame_equal(result.frame, first.frame)
+        assert any(why in note for note in result.notes), why
+
+
+def test_prices_are_spliced_by_return_total_returns_by_their_own_and_volume_is_left_out() -> None:
+    """A split of 1 to 2 and a dividend after the first source's last row."""
+    closes = closes_of(400)
+    before = bars(closes[:398], adjusted=0.9)
+    result = splice(before, bars(closes / 2.0, adjusted=0.6), "session").rows
+    np.testing.assert_allclose(result["close"], closes[398:], rtol=1e-12)
+    np.testing.assert_allclose(result["low"], closes[398:], rtol=1e-12)
+    # 0.9 c is to 0.6 c / 2 as 3 to 1: the newest total returns are those of the other source.
+    np.testing.assert_allclose(result["adj_close"], 3.0 * 0.6 * closes[398:] / 2.0, rtol=1e-12)
+    assert result["volume"].isna().all()
+
+
+def test_one_bent_close_before_the_splice_does_not_bend_the_level() -> None:
+    closes = closes_of(400)
+    bent = closes[:398].copy()
+    bent[-1] *= 1.04
+    result = splice(bars(bent), bars(closes), "session")
+    assert result.rows["close"].tolist() == closes[398:].tolist()
+    assert "disagree" not in result.disagreement and result.disagreement
+
+
+@pytest.mark.parametrize("kind", ["session", "coin"])
+def test_a_disagreement_beyond_the_bound_is_an_issue_and_far_beyond_another_series(
+    kind: str,
+) -> None:
+    closes = closes_of(400)
+    bound = DISAGREEMENT["session" if kind == "session" else "coin"]
+    for factor, expected in ((0.9, "used"), (1.1, "issue"), (UNUSABLE * 1.1, "refused")):
+        other = closes.copy()
+        other[390] *= 1.0 - factor * bound
+        request = Request("S", "session" if kind == "session" else "coin")
+        pair = [series("yahoo", bars(closes[:399]), request), series("url", bars(other), request)]
+        load, _ = loader(yahoo=pair[0], url=pair[1])
+        result = combine(Needed(request, NOW), ("yahoo", "url"), load, lambda series: "")
+        high = [issue for issue in result.issues if issue.severity == "high"]
+        assert (result.substitutes is None) == (expected == "refused")
+        assert [issue.kind for issue in high] == (["sources"] if expected == "issue" else [])
+        if high:
+            assert f"{DAYS[390]:%Y-%m-%d}" in high[0].text
+
+
+def test_macro_values_may_be_zero_and_are_taken_as_they_are() -> None:
+    values = np.array([5.0, 0.0, 0.0, 2.0, 3.0])
+    ours, theirs = (pd.DataFrame({"value": values[:size]}, KNOWN_AT[:size]) for size in (3, 5))
+    result = splice(ours, theirs, "macro")
+    assert (result.rows["value"].tolist(), result.disagreement) == ([2.0, 3.0], "")
+    theirs.iloc[1] = 0.1
+    with pytest.raises(DataError, match=r"not the same series: 0 and 0\.1 on 2024-01-03"):
+        splice(ours, theirs, "macro")
+
+
+def test_a_fund_stands_in_on_the_level_of_the_index_by_its_total_returns() -> None:
+    index, fund = closes_of(398), closes_of(400) / 10.0
+    rows = splice_proxy(bars(index), bars(fund * 7.0, adjusted=1.0 / 7.0)).rows
+    for name in ("open", "high", "low", "close", "adj_close"):
+        np.testing.assert_allclose(rows[name], 10.0 * fund[398:], rtol=1e-9)
+    assert rows["volume"].isna().all()
+
+
+def test_a_fund_that_did_not_move_with_the_index_does_not_stand_in() -> None:
+    random = np.random.default_rng(3)
+    index = closes_of(398)
+    for factor, accepted in ((0.8, True), (1.25, False)):
+        # Differences of returns with exactly this standard deviation over the last 250 sessions.
+        noise = random.normal(size=PROXY_SESSIONS)
+        noise = (noise - noise.mean()) / noise.std(ddof=1) * factor * PROXY_DEVIATION
+        apart = np.concatenate([np.zeros(398 - PROXY_SESSIONS), np.cumsum(noise), [0.0, 0.0]])
+        fund = bars(closes_of(400) * np.exp(apart))
+        if accepted:
+            assert len(splice_proxy(bars(index), fund).rows) == 2
+        else:
+            with pytest.raises(DataError, match=r"0\.19% .* over 250 sessions"):
+                splice_proxy(bars(index), fund)
+
+
+def test_a_fund_needs_250_common_sessions_and_stands_in_for_a_quarter_at_most() -> None:
+    closes = closes_of(400)
+    with pytest.raises(DataError, match="only 250 sessions in common"):
+        splice_proxy(bars(closes[:250]), bars(closes))
+    rows = splice_proxy(bars(closes[:251]), bars(closes)).rows
+    assert len(rows) == LONGEST_PROXY
+    assert rows.index[-1] == KNOWN_AT[250 + LONGEST_PROXY]
+
+
+def test_the_vintage_says_whose_each_row_is_and_the_rows_read_again_have_the_same() -> None:
+    closes = closes_of(400)
+    first, other = series("yahoo", bars(closes[:398])), bars(closes)
+    results = [
+        combine(
+            NEEDED,
+            ("yahoo", name),
+            loader(**{"yahoo": first, name: series(name, other)})[0],
+            plausible,
+        )
+        for name in ("url", "alpaca", "url")
+    ]
+    vintages = [result.vintage for result in results]
+    assert vintages[0] == vintages[2] != vintages[1]
+    rows = dated_rows(results[0], DELAY)
+    assert rows["source"].tolist() == [""] * 398 + ["url", "url"]
+    again = clean_series(
+        RUSSELL,
+        rows.drop(columns="source"),
+        source="yahoo",
+        origin="",
+        closes=CLOSES,
+        delay=DELAY,
+        now=NOW,
+    )
+    pd.testing.assert_frame_equal(
+        again.frame, results[0].frame, check_names=False, check_freq=False
+    )

@@ -1,0 +1,201 @@
+"""An address of the user's: what is asked for, what is read, and what never leaves this machine."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from servers import BUSY, DROPPED, PORTAL, Answer, Site, closed_port, lead_requests_to, served
+from tenacity import wait_none
+
+from brokers.prices import url_source, web
+from brokers.prices.series import DataError, Request, UnreachableError
+from brokers.prices.url_source import Place, fill
+from config.settings import load
+
+IWM = Request("IWM", "session")
+NOW = pd.Timestamp("2024-01-04 22:00", tz="UTC")
+CSV = b"Date,Open,High,Low,Close,Volume\n2024-01-02,1,2,1,2,10\n2024-01-03,2,3,2,3,20\n"
+KEY = "s3cr3t-k3y"
+
+
+class Vendor(Site):
+    """Answers CSV, whatever is asked for."""
+
+    hosts: list[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hosts, self.paths = [], list[str]()
+
+    def answer(self, host: str, path: str, query: dict[str, str]) -> Answer:
+        self.hosts.append(host)
+        self.paths.append(path)
+        return super().answer(host, path, query)
+
+    def data(self, path: str, query: dict[str, str]) -> Answer:
+        return Answer(200, CSV)
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Vendor]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(web, "WAIT", wait_none())
+    with served(Vendor()) as running:
+        lead_requests_to(running, monkeypatch)
+        assert isinstance(running, Vendor)
+        yield running
+
+
+def place(template: str, header: str = "") -> Place:
+    name, _, value = header.partition(": ")
+    return Place(template, {name: value} if header else {}, {})
+
+
+QUERY = "https://prices.example.org/d/?s={symbol}&d1={start:%Y%m%d}&d2={end}&apikey=" + KEY
+
+
+def test_the_rows_of_the_body_are_read_by_the_reader_of_files(site: Vendor) -> None:
+    rows = url_source.fetch(IWM, date(2024, 1, 2), NOW, place(QUERY, "X-Api-Key: " + KEY))
+    assert rows.frame["close"].tolist() == [2.0, 3.0]
+    assert [f"{day:%Y-%m-%d}" for day in rows.frame.index] == ["2024-01-02", "2024-01-03"]
+    assert site.asked == [{"s": "IWM", "d1": "20240102", "d2": "2024-01-04", "apikey": KEY}]
+    assert site.headers[0]["X-Api-Key"] == KEY
+    assert site.hosts == ["prices.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("https://x.org/{symbol}.csv", "https://x.org/%5ERUT.csv"),
+        ("https://x.org/{symbol}?a={start}", "https://x.org/%5ERUT?a=1980-01-01"),
+        ("https://x.org/{symbol}?b={end:%d.%m.%Y}", "https://x.org/%5ERUT?b=04.01.2024"),
+        ("https://x.org/{symbol}?b={end:epoch}", f"https://x.org/%5ERUT?b={86_400 * 19_726}"),
+    ],
+)
+def test_placeholders_are_filled(template: str, expected: str) -> None:
+    assert fill(template, "^RUT", None, NOW) == expected
+
+
+def test_a_form_that_is_none_of_a_date_is_refused() -> None:
+    with pytest.raises(DataError, match=re.escape("{start:%Y%m%d}")):
+        fill("https://x.org/{symbol}?a={start:%}", "IWM", None, NOW)
+
+
+def test_a_symbol_may_have_another_name_there(site: Vendor) -> None:
+    url_source.fetch(IWM, None, NOW, place(QUERY)._replace(names={"IWM": "iwm.us"}))
+    assert site.asked[0]["s"] == "iwm.us"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (Answer(401), DataError, "check the key in RUSSELL_GATE_PRICES_URL"),
+        (Answer(403), DataError, "check the key in RUSSELL_GATE_PRICES_URL"),
+        (Answer(404), DataError, "prices.url_names"),
+        (Answer(400), DataError, "prices.url_names"),
+        (BUSY, UnreachableError, "HTTP 429"),
+        (Answer(502), UnreachableError, "HTTP 502"),
+        (PORTAL, UnreachableError, "a page instead of CSV"),
+        (DROPPED, UnreachableError, "no usable response of prices.example.org"),
+        (Answer(200, b"limit reached for " + KEY.encode()), UnreachableError, "no usable response"),
+        (Answer(200, CSV, missing=100), UnreachableError, "no usable response"),
+        (Answer(200, b""), UnreachableError, "no usable response"),
+    ],
+)
+def test_each_failure_has_its_class_and_remedy_and_no_key(
+    site: Vendor, fault: Answer, kind: type[DataError], words: str
+) -> None:
+    site.always = fault
+    with pytest.raises(DataError, match=re.escape(words)) as caught:
+        url_source.fetch(IWM, None, NOW, place(QUERY, "Authorization: Bearer " + KEY))
+    assert type(caught.value) is kind or issubclass(type(caught.value), kind)
+    assert isinstance(caught.value, UnreachableError) == (kind is UnreachableError)
+    assert KEY not in str(caught.value) and "apikey" not in str(caught.value)
+
+
+def test_what_went_wrong_is_said_without_the_address() -> None:
+    with pytest.raises(web.NoAnswerError) as caught:
+        web.get(f"http://127.0.0.1:{closed_port()}/daily/{KEY}?apikey={KEY}")
+    assert str(caught.value) == "ConnectionError: Connection refused"
+
+
+def test_what_may_pass_is_asked_for_again(site: Vendor) -> None:
+    site.faults = [BUSY, Answer(503), DROPPED]
+    assert len(url_source.fetch(IWM, None, NOW, place(QUERY)).frame) == 2
+    assert len(site.asked) == 4
+
+
+def test_a_refusal_is_not_repeated_and_a_long_pause_not_waited_for(site: Vendor) -> None:
+    for fault in (Answer(403), Answer(429, headers=(("Retry-After", "3600"),))):
+        site.asked.clear()
+        site.always = fault
+        with pytest.raises(DataError):
+            url_source.fetch(IWM, None, NOW, place(QUERY))
+        assert len(site.asked) == 1
+
+
+def test_a_redirect_is_followed_on_the_same_host_alone(site: Vendor) -> None:
+    there = (("Location", "/other/IWM.csv"),)
+    site.faults = [Answer(302, headers=there)]
+    assert len(url_source.fetch(IWM, None, NOW, place(QUERY, "X-Key: " + KEY)).frame) == 2
+    assert site.paths[-1].endswith("/other/IWM.csv")
+    asked = len(site.hosts)
+    for location in ("https://evil.example.com/x", "http://prices.example.org/x", "//evil.org/"):
+        site.faults = [Answer(307, headers=(("Location", location),))]
+        with pytest.raises(DataError, match="keys go to no other"):
+            url_source.fetch(IWM, None, NOW, place(QUERY, "X-Key: " + KEY))
+        asked += 1
+        assert len(site.hosts) == asked and "evil" not in "".join(site.hosts)
+
+
+def test_user_and_password_go_as_basic_authentication_and_nothing_comes_from_netrc(
+    site: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login other password other\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    url_source.fetch(IWM, None, NOW, place(QUERY, "Authorization: Bearer abc"))
+    assert site.headers[-1]["Authorization"] == "Bearer abc"
+    url_source.fetch(IWM, None, NOW, place(QUERY.replace("https://", "https://joe:p%40ss@")))
+    assert site.headers[-1]["Authorization"] == "Basic am9lOnBAc3M="  # joe:p@ss
+    url_source.fetch(IWM, None, NOW, place(QUERY))
+    assert "Authorization" not in site.headers[-1]
+
+
+def test_an_answer_that_does_not_end_is_given_up(
+    site: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "LARGEST", 20)
+    with pytest.raises(UnreachableError, match="a response of more than"):
+        url_source.fetch(IWM, None, NOW, place(QUERY))
+    monkeypatch.setattr(web, "LARGEST", 2**20)
+    monkeypatch.setattr(web, "TIMEOUT", 1e-9)
+    with pytest.raises(UnreachableError):
+        url_source.fetch(IWM, None, NOW, place(QUERY))
+
+
+def test_the_address_comes_from_the_environment_and_names_a_folder_of_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="RUSSELL_GATE_PRICES_URL is not set"):
+        url_source.place(load())
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", QUERY)
+    one = url_source.place(load())
+    assert (one.host, one.template) == ("prices.example.org", QUERY)
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", QUERY.replace("/d/", "/w/"))
+    assert re.fullmatch(r"url-[0-9a-f]{8}", one.cache_name)
+    assert url_source.place(load()).cache_name != one.cache_name
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", "https://x.org/" + KEY)
+    with pytest.raises(DataError, match=r"no \{symbol\}") as caught:
+        url_source.place(load())
+    assert KEY not in str(caught.value)
+
+
+def test_hourly_bars_are_not_read_there(site: Vendor) -> None:
+    with pytest.raises(DataError, match="is intraday"):
+        url_source.fetch(Request("BTC-USD", "coin", "BTC/USDT", "1h"), None, NOW, place(QUERY))
+    assert site.hosts == []
