@@ -10,6 +10,7 @@ from strategies.indicators import Floats
 
 NOTHING: Mapping[str, pd.Series] = {}
 NO_NAMES: Mapping[str, str] = {}
+NO_SESSIONS = pd.DatetimeIndex([], tz="UTC")
 
 
 class Market(NamedTuple):
@@ -23,7 +24,9 @@ class Market(NamedTuple):
     (millions of USD) and "reverse_repos" (billions of USD); `coin` is the daily close `exhaustion`
     looks at; `flows` (USD) and `losses` (share of companies) are the user's own. `siblings` has
     closes that move with those of a field ("small_caps", "broad") and are read for nothing else;
-    `names` says what a person calls a field's series.
+    `names` says what a person calls a field's series. `substituted` are the sessions (instants of
+    `sessions`) with a close that is not of its series' first source; `accepted` has by field or
+    fund the sessions (index) whose held close somebody stood by, and the instant of that (values).
     """
 
     sessions: pd.Series
@@ -39,6 +42,8 @@ class Market(NamedTuple):
     losses: pd.Series | None = None
     siblings: Mapping[str, pd.Series] = NOTHING
     names: Mapping[str, str] = NO_NAMES
+    substituted: pd.DatetimeIndex = NO_SESSIONS
+    accepted: Mapping[str, pd.Series] = NOTHING
 
     def until(self, instant: pd.Timestamp) -> "Market":
         """The same as it was known at `instant` (UTC, included)."""
@@ -46,13 +51,17 @@ class Market(NamedTuple):
         def cut(value: object) -> object:
             if isinstance(value, pd.Series):
                 return value[value.index <= instant]
+            if isinstance(value, pd.DatetimeIndex):
+                return value[value <= instant]
             return (
                 {name: cut(series) for name, series in value.items()}
                 if isinstance(value, Mapping)
                 else value
             )
 
-        return Market(*(cut(value) for value in self))  # type: ignore[arg-type]  # cut keeps each field's type
+        known = Market(*(cut(value) for value in self))  # type: ignore[arg-type]  # cut keeps each field's type
+        accepted = {name: at[at <= instant] for name, at in known.accepted.items()}
+        return known._replace(accepted=accepted)
 
 
 def in_session(series: pd.Series, known_at: pd.DatetimeIndex) -> Floats:

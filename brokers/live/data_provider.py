@@ -1,28 +1,32 @@
 """What is known when a bar closes: the newest gate row, every coin's newest bar, and gaps."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-import numpy as np
 import pandas as pd
 
 from brokers.clock import Clock
 from brokers.journal.decision import GateExplanation
 from brokers.journal.incident import Incident
 from brokers.live.absent_rows import Absent, absent_coins, absent_series, report_missing_bars
-from brokers.live.gate_history import NO_ROWS, GateHistory
+from brokers.live.array_memory import take_small_blocks
+from brokers.live.gate_history import GateHistory
+from brokers.live.live_gate import LiveGate, newest
+from brokers.live.second_opinion import acceptance, report_opinion, second_opinions
 from brokers.live.series_checks import (
     check_series,
     report_held_closes,
-    report_revisions,
+    report_issues,
+    report_substitutes,
     required_closes,
+    substituted_symbols,
 )
 from brokers.live.strategy import Functions
-from brokers.plurals import count
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.quality import missing
-from brokers.prices.series import BAR_COLUMNS, SIBLINGS, DataError, UnreachableError
+from brokers.prices.series import BAR_COLUMNS, AcceptedClose, DataError, Series, UnreachableError
 from config.settings import Settings
 
 PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between two requests for what is missing
@@ -30,10 +34,6 @@ LONGEST_WAIT = 0.25  # of a bar: the next one must not find the session still bu
 LONGEST_PAUSE = 900.0  # seconds between two downloads while something is missing
 REPORTED_BARS = 10  # for which a missing coin is reported; by then it has long counted as ended
 DAY = pd.Timedelta(days=1)
-# Between two sessions' closes in New York, in 2001 it was 7 days: a calendar that has no session
-# for longer has come to its end.
-LONGEST_CLOSURE = 8 * DAY
-EPOCH = pd.Timestamp(0, tz="UTC")
 NO_BARS = pd.DataFrame(columns=list(BAR_COLUMNS), index=pd.DatetimeIndex([], tz="UTC"), dtype=float)
 
 
@@ -41,8 +41,8 @@ class MarketSnapshot(NamedTuple):
     """Everything known at the bar that ended at `due` (epoch seconds).
 
     `gate` is the newest row as the numbers of the gate feed, empty before the first, and `why` what
-    explains it, None where only earlier sessions computed it; `coins` has the lines of every
-    listed coin.
+    explains it, None where only earlier sessions computed it; `sources` says where its newest
+    prices came from, by symbol; `coins` has the lines of every listed coin.
     """
 
     due: int
@@ -51,6 +51,7 @@ class MarketSnapshot(NamedTuple):
     why: GateExplanation | None
     coins: Mapping[str, Mapping[str, float]]
     incidents: tuple[Incident, ...]
+    sources: Mapping[str, str] = MappingProxyType({})
 
     @property
     def fresh(self) -> bool:
@@ -74,6 +75,12 @@ class Source(Protocol):
     def sessions(self, now: pd.Timestamp) -> int:
         """How many US sessions' closes were known at `now`."""
 
+    def second_closes(self, series: Series, now: pd.Timestamp) -> Iterable[tuple[str, pd.Series]]:
+        """The closes of `series` as its other sources have them, by `known_at`."""
+
+    def accepted(self, now: pd.Timestamp) -> tuple[AcceptedClose, ...]:
+        """The held closes that somebody had stood by at `now`."""
+
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """One coin's newest bars at the session's timeframe that ended by `now`; at least a few."""
 
@@ -93,24 +100,28 @@ class DataProvider:
         *,
         gate_rows: GateHistory,
         on_download: Callable[[pd.Timestamp], None] = lambda now: None,
+        accept: Callable[[AcceptedClose, pd.Timestamp], None] = lambda close, session: None,
     ) -> None:
-        """`gate_rows` are those earlier sessions acted on; `on_download` hears of each download."""
+        """`gate_rows` are those earlier sessions acted on; `on_download` hears of each download.
+
+        `accept` records a close that a second source confirms, and its session's close.
+        """
+        take_small_blocks()
         self._source, self.final = source, source.final
         self._functions, self._settings, self._clock = functions, settings, clock
-        self._on_download = on_download
+        self._on_download, self._accept = on_download, accept
         self._length = bar_length(settings.exchange.timeframe)
         self._required_closes = required_closes(settings)
         self._prices: Prices | None = None
         self._failed: dict[str, DataError] = {}
         self._behind: list[str] = []
+        self._substituted: list[str] = []  # series whose newest close is another source's
         self._reported: set[Incident] = set()
         self._unreachable: set[str] = set()  # coins whose exchange has not answered
         self._lacking: Absent = frozenset()  # series at the last download
         self._in_vain: Absent = frozenset()  # what was waited for and did not come
         self._again_at, self._pause = 0.0, PAUSES[0]
-        self._table = pd.DataFrame()
-        self._lines, self._foreign = gate_rows
-        self._acted_on = _newest(self._lines)  # the newest gate row that was handed over
+        self._gate = LiveGate(settings, gate_rows)
         self._news: tuple[Incident, ...] = ()
 
     def snapshot(self, due: int, interrupted: Callable[[], bool] = lambda: False) -> MarketSnapshot:
@@ -134,7 +145,7 @@ class DataProvider:
             given_up = self._clock.stopped or interrupted()
             if absent <= self._in_vain or left <= 0.0 or given_up:
                 self._in_vain = self._in_vain if given_up else absent
-                self._acted_on = _newest(self._lines)
+                self._gate.hand_over()
                 return snapshot._replace(incidents=(*snapshot.incidents, *self._news))
             self._clock.wait(min(next(pauses, PAUSES[-1]), left), interrupted)
 
@@ -142,11 +153,10 @@ class DataProvider:
         """What the last download lacked."""
         if self._prices is None:
             return frozenset()
-        absent = absent_series(self._prices, self._failed, self._behind)
+        absent = absent_series(self._prices, self._failed, [*self._behind, *self._substituted])
         if not self._is_gate_stale():
             return absent
-        whole = self._lines.index[self._lines["stale"] == 0]
-        return absent | {("gate", whole[-1] if len(whole) else None)}
+        return absent | {("gate", self._gate.last_complete)}
 
     def _look(self, due: int) -> MarketSnapshot:
         now = pd.Timestamp(due, unit="s", tz="UTC")
@@ -164,7 +174,8 @@ class DataProvider:
                 "sessions"
             )
             incidents.append(Incident("data", "warning", text))
-        known_at, gate, why = self._gate(incidents)
+        gate = self._gate.now(self._prices, (*self._behind, *self._failed))
+        incidents += [gate.incident] if gate.incident else []
         coins = {
             coin.name: lines
             for coin in self._settings.coins
@@ -172,11 +183,12 @@ class DataProvider:
         }
         return MarketSnapshot(
             due=due,
-            gate_known_at=known_at,
-            gate=gate,
-            why=why,
+            gate_known_at=gate.known_at,
+            gate=gate.lines,
+            why=gate.why,
             coins=coins,
             incidents=tuple(incidents),
+            sources=gate.sources,
         )
 
     def _outdated(self, now: pd.Timestamp) -> bool:
@@ -186,33 +198,22 @@ class DataProvider:
             return True
         if self._source.sessions(now) > len(prices.sessions):
             return True
+        if self._gate.held and self._source.accepted(now) != prices.accepted:
+            return True
         return bool(self._lacking) and self._clock.now() >= self._again_at
 
     def _is_gate_stale(self) -> bool:
         """Whether the gate lacks the newest session, or a series of it."""
-        return (
-            bool(self._behind)
-            or not len(self._table)
-            or bool(self._table["stale"].iloc[-1] > 0)
-            or self._missed_sessions() > 0
-        )
-
-    def _missed_sessions(self) -> int:
-        """Sessions since the newest gate row; weekdays where the calendar has come to its end."""
-        if self._prices is None or not len(self._lines):
-            return 0
-        newest, closes, now = self._lines.index[-1], self._prices.sessions.index, self._prices.now
-        if now - max(newest, *closes[-1:]) > LONGEST_CLOSURE:
-            return int(np.busday_count(newest.date(), now.date()))
-        return len(closes) - int(closes.searchsorted(newest, side="right"))
+        return bool(self._behind) or self._gate.is_stale(self._prices)
 
     def _refresh(self, now: pd.Timestamp) -> None:
-        prices, failed = self._source.history(now, self._doubtful_symbols())
+        prices, failed = self._source.history(now, self._gate.doubtful_symbols())
         coins = {coin.history for coin in self._settings.coins_and_bitcoin()}
         self._failed = dict(failed)
         is_new = self._prices is None or len(prices.sessions) != len(self._prices.sessions)
-        if failed.keys() <= coins and (is_new or self._is_gate_stale()):
-            self._compute_gate(prices)
+        may_differ = is_new or bool(self._substituted) or self._is_gate_stale()
+        if failed.keys() <= coins and may_differ:
+            prices = self._compute_gate(prices)
         self._prices = prices
         if not self.final:
             self._check_series(prices)
@@ -223,29 +224,37 @@ class DataProvider:
         self._again_at = self._clock.now() + self._pause
         self._on_download(now)
 
-    def _compute_gate(self, prices: Prices) -> None:
+    def _compute_gate(self, prices: Prices) -> Prices:
+        """Compute the gate's rows; `prices` with what second sources have confirmed on the way."""
         try:
-            table = self._functions.gate(prices)
+            self._news += self._gate.compute(self._functions, prices)
+            if not self.final and (confirmed := [*self._confirmed(prices)]):
+                prices = prices._replace(accepted=(*prices.accepted, *confirmed))
+                self._gate.compute(self._functions, prices)
         except DataError as error:
             self._failed["gate"] = error
-            return
-        lines = self._functions.gate_lines(table)
-        comparable = self._lines.drop(self._foreign).loc[: self._acted_on]
-        self._news += report_revisions(comparable, lines)
-        self._table, self._lines, self._foreign = table, lines, NO_ROWS
-        self._report_once(report_held_closes(table))
+            return prices
+        self._report_once(report_held_closes(self._gate.table))
+        return prices
 
-    def _doubtful_symbols(self) -> set[str]:
-        """The series whose newest close is held, and those that contradict it.
-
-        Their vendors may have corrected it.
-        """
-        held = str(self._table["held"].iloc[-1]).split(", ") if len(self._table) else []
-        return {symbol for name in held if name for symbol in (name, SIBLINGS.get(name, name))}
+    def _confirmed(self, prices: Prices) -> Iterator[AcceptedClose]:
+        """The held closes that another source has as well, recorded as known at this bar."""
+        for symbol, sessions in self._gate.held_sessions().items():
+            series = prices.of(symbol)
+            others = self._source.second_closes(series, prices.now)
+            for opinion in second_opinions(series, sessions, others):
+                self._report_once([report_opinion(opinion)])
+                if opinion.agrees:
+                    session = pd.Timestamp(prices.sessions[opinion.known_at])
+                    close = acceptance(opinion, session, prices.now)
+                    self._accept(close, session)
+                    yield close
 
     def _check_series(self, prices: Prices) -> None:
         """Note which series lack their newest row; report what else is odd about one, once."""
         self._behind = []
+        self._substituted = [*substituted_symbols(prices)]
+        self._report_once((*report_issues(prices), *report_substitutes(prices)))
         for request, series in prices.series.items():
             lacking = missing(series, prices.sessions, prices.now)
             if (
@@ -262,44 +271,6 @@ class DataProvider:
         self._reported.update(fresh)
         self._news += tuple(fresh)
 
-    def _gate(
-        self, incidents: list[Incident]
-    ) -> tuple[float, Mapping[str, float], GateExplanation | None]:
-        """The newest row, when it was known, and what explains it.
-
-        Where the newest session could not be computed, the last one that could, marked stale.
-        """
-        if not len(self._lines):
-            return 0.0, {}, None
-        lines = {str(name): float(value) for name, value in self._lines.iloc[-1].items()}
-        lines["stale"] += self._missed_sessions()
-        if self._is_newest_foreign():
-            lines["stale"] = max(lines["stale"], 1.0)  # other rules allow nothing to be bought
-        why = _explanation(self._table)
-        if lines["stale"] > 0:
-            incidents.append(self._stale_incident(int(lines["stale"]), why))
-        return float(self._lines.index[-1].timestamp()), lines, why
-
-    def _is_newest_foreign(self) -> bool:
-        return len(self._foreign) > 0 and self._foreign[-1] == self._lines.index[-1]
-
-    def _stale_incident(self, stale: int, why: GateExplanation | None) -> Incident:
-        complete = self._lines.index[self._lines["stale"] == 0]
-        used = f"its row of {complete[-1]:%Y-%m-%d}" if len(complete) else "its last row"
-        oldest = self._settings.gate.max_gate_age
-        rule = (
-            f"no position is increased, and everything is sold after gate.max_gate_age ({oldest}) "
-            "sessions"
-        )
-        if why and why.held and not self._missed_sessions():
-            text = f"{why.closes_note}; the gate uses {used}: {rule}"
-            return Incident("held close", "critical", text)
-        if self._is_newest_foreign():
-            used = f"{used}, which was computed with other settings"
-        sessions = count(stale, "session")
-        text = f"the gate could not be computed for {sessions} and uses {used}: {rule}"
-        return Incident("gate stale", "critical", text)
-
     def _coin(
         self, history: str, now: pd.Timestamp, incidents: list[Incident]
     ) -> Mapping[str, float] | None:
@@ -308,6 +279,10 @@ class DataProvider:
         Without its bars, its last daily close as many bars old as have passed.
         """
         daily = self._daily_bars(history)
+        if daily.empty and history in self._failed and self._required_closes:
+            return (
+                None  # an average of nothing must sell nothing: without a price nothing is decided
+            )
         reported = self.final
         try:
             bars = self._source.bars(history, now)
@@ -330,9 +305,9 @@ class DataProvider:
     def _daily_closes(self, daily: pd.DataFrame, bars: pd.DataFrame) -> pd.Series:
         """Daily closes, with those of `bars` that are newer where a bar is a day."""
         closes = daily["close"]
-        newest = _newest(daily)
-        if self._length == DAY and bars.index[-1] > newest:
-            closes = pd.concat([closes, bars["close"][bars.index > newest]])
+        last = newest(daily)
+        if self._length == DAY and bars.index[-1] > last:
+            closes = pd.concat([closes, bars["close"][bars.index > last]])
         return closes
 
     def _daily_bars(self, history: str) -> pd.DataFrame:
@@ -340,11 +315,3 @@ class DataProvider:
             if (request.symbol, request.timeframe) == (history, "1d"):
                 return series.frame
         return NO_BARS
-
-
-def _explanation(table: pd.DataFrame) -> GateExplanation | None:
-    return GateExplanation(*table[list(GateExplanation._fields)].iloc[-1]) if len(table) else None
-
-
-def _newest(frame: pd.DataFrame) -> pd.Timestamp:
-    return frame.index[-1] if len(frame) else EPOCH

@@ -1,11 +1,12 @@
 """What a live session reports about its price series and its gate's table beside the decisions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from brokers.journal.incident import Incident
 from brokers.plurals import count
+from brokers.prices.load import Prices
 from brokers.prices.series import Series
 from config.settings import Settings
 
@@ -52,9 +53,77 @@ def report_held_closes(table: pd.DataFrame) -> Iterator[Incident]:
         yield Incident("held close", "warning", note)
 
 
-def report_revisions(before: pd.DataFrame, after: pd.DataFrame) -> tuple[Incident, ...]:
-    """Sessions that were acted on and now read otherwise: reported, never acted on backwards."""
+def report_issues(prices: Prices) -> Iterator[Incident]:
+    """What is implausible about the last year of a series and used nevertheless.
+
+    Which rows come from which source is `report_substitutes`'s.
+    """
+    for issue in prices.issues:
+        is_severe = issue.severity == "high"
+        if issue.last > prices.now - YEAR and (is_severe or issue.kind != "sources"):
+            yield Incident("data", "warning" if is_severe else "info", issue.text)
+
+
+def substituted_symbols(prices: Prices) -> Iterator[str]:
+    """The US series whose newest close is not of their first source: that may still come."""
+    for request, series in prices.series.items():
+        rows, known_at = series.substitutes, series.frame.index[-1:]
+        if request.kind == "session" and rows is not None and known_at.isin(rows.index).any():
+            yield request.symbol
+
+
+def report_substitutes(prices: Prices) -> Iterator[Incident]:
+    """Which newest closes come from another source than the first of the symbol's list."""
+    for symbol in substituted_symbols(prices):
+        series = prices.of(symbol)
+        known_at = series.frame.index[-1]
+        text = (
+            f"{symbol}: the close of {known_at:%Y-%m-%d} is from {_source_at(series, known_at)}, "
+            "as the sources before it have none: it may keep or lower the ceiling, not raise it"
+        )
+        yield Incident("data", "warning", text)
+
+
+def row_sources(prices: Prices) -> Mapping[str, str]:
+    """The source of the newest row of each series that the gate reads, by symbol."""
+    return {
+        request.symbol: _source_at(series, series.frame.index[-1])
+        for request, series in prices.series.items()
+        if request.kind != "coin" and len(series.frame)
+    }
+
+
+def replaced_rows(
+    recorded: Mapping[pd.Timestamp, Mapping[str, str]], prices: Prices
+) -> pd.DatetimeIndex:
+    """The gate rows that were made with another source's prices than `prices` have there now.
+
+    `recorded` is the source of each symbol's newest price by the instant of the row.
+    """
+    first = {request.symbol: series.source for request, series in prices.series.items()}
+    replaced = [
+        known_at
+        for known_at, sources in recorded.items()
+        if any(first.get(symbol, source) != source for symbol, source in sources.items())
+    ]
+    return pd.DatetimeIndex(replaced, tz="UTC")
+
+
+def _source_at(series: Series, known_at: pd.Timestamp) -> str:
+    rows = series.substitutes
+    return series.source if rows is None else str(rows.get(known_at, series.source))
+
+
+def report_revisions(
+    before: pd.DataFrame, after: pd.DataFrame, replaced: pd.DatetimeIndex
+) -> tuple[Incident, ...]:
+    """Sessions that were acted on and now read otherwise: reported, never acted on backwards.
+
+    Those of `replaced` rested on another source: that its own vendor's close comes later is no
+    revision.
+    """
     acted = before[before["stale"] == 0] if len(before) else before
+    acted = acted[~acted.index.isin(replaced)]
     now = after.reindex(acted.index)
     same = (acted[GATE_COLUMNS].to_numpy() == now[GATE_COLUMNS].to_numpy()) | (
         acted[GATE_COLUMNS].isna().to_numpy() & now[GATE_COLUMNS].isna().to_numpy()

@@ -141,24 +141,35 @@ def _candles(market: _Market, since: int) -> list[Candle]:
 
 
 def _closed_candles(market: _Market, candles: list[Candle]) -> list[Candle]:
-    """Those that were closed; a newest close far from the one before needs a confirmation.
-
-    The next candle has to begin near it: nobody acts on one bad tick.
-    """
+    """Those that were closed; the newest only if `why_unconfirmed` has nothing against it."""
     closed = [candle for candle in candles if candle[0] <= market.last]
     if len(closed) < 2:
         return closed
-    close, before = closed[-1][4], closed[-2][4]
     after = candles[len(closed)][1] if len(candles) > len(closed) else None
-    if _are_far_apart(close, before) and (after is None or _are_far_apart(close, after)):
-        when = pd.Timestamp(closed[-1][0], unit="ms")
-        began = "has not begun" if after is None else f"began at {after:g}"
-        raise DataError(
-            f"{market.public.exchange.id}: the {market.timeframe} candle of {market.name} from "
-            f"{when:%Y-%m-%d %H:%M} closed at {close:g}, the one before at {before:g}, and the "
-            f"next {began}: not used before another candle confirms it; look at the market"
-        )
+    what = (
+        f"{market.public.exchange.id}: the {market.timeframe} candle of {market.name} from "
+        f"{pd.Timestamp(closed[-1][0], unit='ms'):%Y-%m-%d %H:%M}"
+    )
+    if why := why_unconfirmed(what, closed[-1][4], closed[-2][4], after):
+        raise DataError(why)
     return closed
+
+
+def why_unconfirmed(what: str, close: float, before: float, after: float | None) -> str:
+    """Why the newest close of a coin, of the bar that is `what`, may not be used yet; "" if it may.
+
+    One far from the close before needs a next bar that began near it, at `after` (None: not begun):
+    nobody acts on one bad tick.
+    """
+    if not _are_far_apart(close, before):
+        return ""
+    if after is not None and not _are_far_apart(close, after):
+        return ""
+    began = "has not begun" if after is None else f"began at {after:g}"
+    return (
+        f"{what} closed at {close:g}, the one before at {before:g}, and the next {began}: not used "
+        "before another candle confirms it; look at the market"
+    )
 
 
 def _are_far_apart(price: float, other: float) -> bool:

@@ -1,5 +1,6 @@
 """From a source's rows to usable bars: checked, stamped when they were known, none running."""
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 import numpy as np
@@ -10,6 +11,7 @@ from brokers.plurals import count
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
 
 DAY = pd.Timedelta(days=1)
+Clean = Callable[[pd.DataFrame, str], Series]  # raw rows and their origin, stamped and checked
 
 
 def clean_series(

@@ -1,20 +1,23 @@
 """Prices of now: daily history through the cache, the newest bars straight from the exchange."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import pandas as pd
 
-from brokers.prices.candles import Candles
+from brokers.prices.accepted import accepted_closes
+from brokers.prices.calendar import closes_and_delay
+from brokers.prices.candles import Candles, why_unconfirmed
 from brokers.prices.clean import clean_series
 from brokers.prices.load import (
     Prices,
-    closes_and_delay,
     known_until,
     load_each,
     read_cached,
     sessions,
 )
-from brokers.prices.series import DataError, Request, Series
+from brokers.prices.plausibility import live_refusal, series_issues
+from brokers.prices.second_sources import second_closes
+from brokers.prices.series import AcceptedClose, DataError, DataIssue, Request, Series
 from brokers.progress import Progress
 from config.settings import ConfigError, Settings
 
@@ -51,21 +54,55 @@ class LivePrices:
     ) -> tuple[Prices, Mapping[str, DataError]]:
         """All daily series up to `now`, and the errors of those that are not available.
 
-        Of the latter the last version that was stored is returned. The symbols in `again` are
+        Of the latter the last version that was stored is returned, if it is plausible; of a coin
+        whose newest close needs a confirmation, the rows before it. The symbols in `again` are
         downloaded even if the cache has their newest row.
         """
         usable: dict[Request, Series] = {}
         failed: dict[str, DataError] = {}
+        known, issues = sessions(self._daily, now), list[DataIssue]()
         for request, loaded in load_each(self._daily, now, again=again, progress=self._progress):
-            series: Series | None
-            if isinstance(loaded, DataError):
-                failed[request.symbol] = loaded
-                series = read_cached(self._daily, request, now)
-            else:
-                series = loaded
+            series, error, found = self._check(loaded, known)
+            if error is not None:
+                failed[request.symbol] = error
+            if series is None:
+                cached = read_cached(self._daily, request, now)
+                series, _, found = (
+                    (None, None, []) if cached is None else self._check(cached, known)
+                )
             if series is not None:
                 usable[request] = series
-        return Prices(usable, sessions(self._daily, now), known_until(self._daily, now)), failed
+                issues += found
+        prices = Prices(
+            usable,
+            known,
+            known_until(self._daily, now),
+            issues=tuple(issues),
+            accepted=self.accepted(now),
+        )
+        return prices, failed
+
+    def second_closes(self, series: Series, now: pd.Timestamp) -> Iterator[tuple[str, pd.Series]]:
+        """The closes of `series` as its other sources have them, by `known_at`."""
+        self._progress(f"{series.request.name} from its other sources")
+        yield from second_closes(series, self._daily, now)
+
+    def accepted(self, now: pd.Timestamp) -> tuple[AcceptedClose, ...]:
+        """The held closes that somebody had stood by at `now`, as the journal has them."""
+        return accepted_closes(self._daily, now)
+
+    def _check(
+        self, loaded: Series | DataError, known: pd.Series
+    ) -> tuple[Series | None, DataError | None, list[DataIssue]]:
+        """What of a series can be used, why not all of it, and what is implausible about it."""
+        if isinstance(loaded, DataError):
+            return None, loaded, []
+        series, why = without_unconfirmed_close(loaded)
+        found = (*series_issues(series, known, self._daily.prices.accepted), *series.issues)
+        if refused := live_refusal(found, series.request):
+            return None, DataError(refused), []
+        usable = [issue for issue in found if issue.severity != "refused"]
+        return series, DataError(why) if why else None, usable
 
     def sessions(self, now: pd.Timestamp) -> int:
         """How many US sessions' closes were known at `now`."""
@@ -90,6 +127,28 @@ class LivePrices:
             now=now,
         )
         return series.frame
+
+
+def without_unconfirmed_close(series: Series) -> tuple[Series, str]:
+    """The rows of `series` that may be used now, and why the newest may not; "" if all may.
+
+    Of a coin's newest daily close from any source the rule of candles holds. An exchange's own
+    candles have passed it with the candle that runs; other sources have none, so that the next day
+    confirms.
+    """
+    frame = series.frame
+    if series.request.kind != "coin" or len(frame) < 2 or _source_of_newest(series) == "exchange":
+        return series, ""
+    before, close = (float(value) for value in frame["close"].iloc[-2:])
+    what = f"{series.origin}: the day that ended at {frame.index[-1]:%Y-%m-%d %H:%M} UTC"
+    why = why_unconfirmed(what, close, before, None)
+    return (series._replace(frame=frame.iloc[:-1]), why) if why else (series, "")
+
+
+def _source_of_newest(series: Series) -> str:
+    rows = series.substitutes
+    newest = series.frame.index[-1]
+    return series.source if rows is None else str(rows.get(newest, series.source))
 
 
 def daily(settings: Settings) -> Settings:

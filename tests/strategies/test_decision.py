@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from config.sections import NEVER
 from strategies.breakout import CONFIRMED, DORMANT, TESTING
 from strategies.decision import (
     OWN_TREND,
@@ -260,6 +261,12 @@ def test_after_max_gate_age_sessions_targets_go_to_zero() -> None:
     assert targets(stale=5.0, current=(0.5, 0.3)) == [0.5, 0.3]
     assert targets(stale=6.0, current=(0.5, 0.3)) == [0.0, 0.0]
     assert targets(stale=6.0, current=(0.5, 0.3), own_trend=TREND_OR) == [0.0, 0.0]
+
+
+def test_without_a_limit_a_stale_gate_sells_nothing_and_buys_nothing() -> None:
+    """`gate.when_stale = "hold"`."""
+    assert targets(max_gate_age=NEVER, stale=1000.0, current=(0.5, 0.3)) == [0.5, 0.3]
+    assert targets(max_gate_age=NEVER, stale=1000.0, current=(0.2, 0.0)) == [0.2, 0.0]
 
 
 def test_max_gate_age_of_zero_closes_on_the_first_stale_session() -> None:

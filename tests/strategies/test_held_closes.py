@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_markets import examples
 
+from strategies import checked_market
 from strategies import held_closes as module
-from strategies.held_closes import HeldClose, check_market, held_closes
+from strategies.checked_market import check_market
+from strategies.held_closes import HeldClose, held_closes
 from strategies.indicators import Floats
 from strategies.market import Market
 
@@ -64,7 +66,7 @@ def test_a_crash_that_goes_on_counts_from_the_next_session_on() -> None:
 
 def test_two_bent_closes_in_a_row_of_the_same_size_are_taken_for_a_move() -> None:
     """What one series alone cannot tell: a sibling can."""
-    twice = closes(50.0, 50.5, 100.0, 101.0)
+    twice = closes(80.0, 80.5, 100.0, 101.0)
     assert rows(held_closes(twice))[0] == (0, 1, True)
     assert rows(held_closes(twice, closes(100.0, 101.0, 100.0, 101.0))) == [
         (0, 1, False),
@@ -72,9 +74,73 @@ def test_two_bent_closes_in_a_row_of_the_same_size_are_taken_for_a_move() -> Non
     ]
 
 
+@pytest.mark.parametrize("factor", [0.1, 0.5, 2.0, 10.0])
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_move_that_no_series_ever_had_needs_three_more_closes(factor: float, length: int) -> None:
+    """Up to three wrong closes in a row are missing for good, and none is acted on."""
+    bent = [100.0 * factor, 101.0 * factor, 100.5 * factor][:length]
+    found = held_closes(closes(*bent, 100.0, 101.0))
+    assert rows(found) == [(0, length, False)]
+    assert found[0].needed == module.CLOSES == 3
+    stays = [100.0 * factor, 101.0 * factor, 100.5 * factor, 100.0 * factor]
+    assert rows(held_closes(closes(*stays))) == [(0, 3, True)]
+    assert rows(held_closes(closes(*stays[:3]))) == [(0, 3, False)], "still open"
+
+
+@pytest.mark.parametrize(("move", "needed"), [(-0.3499, 1), (-0.3501, 3), (0.3501, 3)])
+def test_three_more_closes_are_needed_beyond_a_log_return_of_035(move: float, needed: int) -> None:
+    (close,) = held_closes(closes(100 * exp(move), 100 * exp(move)))
+    assert (close.needed, close.confirmed) == (needed, needed == 1)
+
+
+@pytest.mark.parametrize(("move", "held"), [(0.3499, False), (0.3501, True)])
+def test_such_a_move_is_held_however_much_a_series_moves(move: float, *, held: bool) -> None:
+    """Twelve standard deviations of this one are 0.48."""
+    wild = closes(100 * exp(move), size=0.04)
+    assert 12 * DEVIATION * 4 > 0.48
+    assert bool(held_closes(wild)) == held
+
+
+def test_the_sibling_confirms_even_such_a_move_at_the_next_close() -> None:
+    """It has to have moved on another day, or its own close is held as well."""
+    own, sibling = closes(60.0, 60.0), closes(np.nan, 60.0)
+    assert rows(held_closes(own, sibling)) == [(0, 1, True)]
+
+
+def test_half_of_such_a_move_lost_at_any_of_the_three_closes_rejects_it() -> None:
+    assert rows(held_closes(closes(50.0, 52.0, 51.0, 90.0, 91.0)))[0] == (0, 3, False)
+
+
+def test_the_longest_wait_ends_such_a_wait_too() -> None:
+    """With one more close in five sessions it counts; with none it is missing."""
+    gap = [np.nan] * 4
+    assert rows(held_closes(closes(50.0, 50.5, *gap, 51.0))) == [(0, 6, True)]
+    assert rows(held_closes(closes(50.0, *gap, np.nan, 51.0)))[0] == (0, 6, False)
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [(0, (0, 1, True, 0)), (1, (0, 1, False, -1))],
+    ids=["in time", "after the session that decides"],
+)
+def test_a_close_somebody_stood_by_counts_although_the_next_one_comes_back(
+    newest: int, expected: tuple[int, int, bool, int]
+) -> None:
+    """Accepted before the next session is known; afterwards it stays as it was decided."""
+    close = held_closes(closes(80.0, 100.0), None, {QUIET: QUIET + newest})[0]
+    until, accepted = close.until - QUIET, close.accepted - (QUIET if close.accepted >= 0 else 0)
+    assert (close.row - QUIET, until, close.confirmed, accepted) == expected
+
+
+def test_an_accepted_close_is_what_the_next_one_is_compared_with() -> None:
+    (first, second) = held_closes(closes(80.0, 40.0, 40.0), None, {QUIET: QUIET})
+    assert (first.confirmed, second.row - QUIET) == (True, 1)
+    assert second.move == pytest.approx(40.0 / 80.0 - 1.0)
+
+
 def test_nothing_is_held_before_there_are_returns_to_compare_with() -> None:
-    assert held_closes(closes(10.0, 100.0, quiet=64)[1:]) == []
-    assert len(held_closes(closes(10.0, 100.0, quiet=64))) == 1
+    assert held_closes(closes(80.0, 100.0, quiet=64)[1:]) == []
+    assert len(held_closes(closes(80.0, 100.0, quiet=64))) == 1
 
 
 def test_a_series_that_never_moves_holds_nothing_small() -> None:
@@ -85,10 +151,10 @@ def test_a_series_that_never_moves_holds_nothing_small() -> None:
 
 def test_a_held_close_waits_for_the_next_close_five_sessions_at_most() -> None:
     gap = [np.nan] * 4
-    assert rows(held_closes(closes(50.0, *gap, 51.0))) == [(0, 5, True)]
-    assert rows(held_closes(closes(50.0, *gap, 100.0))) == [(0, 5, False)]
-    assert rows(held_closes(closes(50.0, *gap, np.nan, 51.0)))[0] == (0, 6, False)
-    assert rows(held_closes(closes(50.0, np.nan, np.nan))) == [(0, 3, False)]
+    assert rows(held_closes(closes(80.0, *gap, 81.0))) == [(0, 5, True)]
+    assert rows(held_closes(closes(80.0, *gap, 100.0))) == [(0, 5, False)]
+    assert rows(held_closes(closes(80.0, *gap, np.nan, 81.0)))[0] == (0, 6, False)
+    assert rows(held_closes(closes(80.0, np.nan, np.nan))) == [(0, 3, False)]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +177,7 @@ def test_a_repeated_close_is_found_by_its_sibling() -> None:
 
 def test_a_sibling_without_a_close_vouches_for_nothing_and_doubts_nothing() -> None:
     assert held_closes(closes(94.0, 94.0), closes(np.nan, np.nan)) == []
-    assert rows(held_closes(closes(50.0, 50.0), closes(np.nan, np.nan))) == [(0, 1, True)]
+    assert rows(held_closes(closes(80.0, 80.0), closes(np.nan, np.nan))) == [(0, 1, True)]
 
 
 def test_two_series_that_stay_apart_are_at_a_new_level_after_ten_sessions() -> None:
@@ -157,13 +223,13 @@ def market(**others: Floats) -> Market:
 
 
 def test_notes_say_what_is_held_and_whether_it_was_confirmed() -> None:
-    checked = check_market(market(risky_credit=closes(50.0, 100.0), fund=closes(300.0, 310.0)))
+    checked = check_market(market(risky_credit=closes(50.0, 100.0), fund=closes(130.0, 131.0)))
     first, second = f"{SESSIONS[QUIET]:%Y-%m-%d}", f"{SESSIONS[QUIET + 1]:%Y-%m-%d}"
     assert list(checked.held[QUIET - 1 :]) == ["", "HYG, XLI", ""]
-    waits = "is held until the next one confirms it"
+    waits = "is held until the next"
     assert checked.notes[QUIET] == (
-        f"the close of HYG of {first} (-50.0% from the one before) {waits}; "
-        f"the close of XLI of {first} (+200.0% from the one before) {waits}"
+        f"the close of HYG of {first} (-50.0% from the one before) {waits} 3 confirm it; "
+        f"the close of XLI of {first} (+30.0% from the one before) {waits} one confirms it"
     )
     assert checked.notes[QUIET + 1] == (
         f"the close of HYG of {first} was held and is not confirmed: it counts as missing; "
@@ -171,7 +237,7 @@ def test_notes_say_what_is_held_and_whether_it_was_confirmed() -> None:
     )
     assert second not in checked.notes[QUIET + 1]
     assert SESSIONS[QUIET] not in checked.market.risky_credit.index
-    assert checked.market.breadth["XLI"].iloc[-2:].tolist() == [300.0, 310.0]
+    assert checked.market.breadth["XLI"].iloc[-2:].tolist() == [130.0, 131.0]
 
 
 def test_a_bent_close_of_the_sibling_holds_nothing() -> None:
@@ -188,6 +254,59 @@ def test_a_close_before_the_first_session_is_checked_too() -> None:
     assert list(checked.held) == ["broad", ""]
 
 
+def accepted(field: str, session: int, at: str) -> dict[str, pd.Series]:
+    """What a market knows of one accepted close of session QUIET + `session`."""
+    return {field: pd.Series([pd.Timestamp(at, tz="UTC")], SESSIONS[[QUIET + session]])}
+
+
+def test_what_is_accepted_is_held_until_then_and_no_longer() -> None:
+    """The session's own row stays held; from the instant on it counts, and so does the close."""
+    at = SESSIONS[QUIET] + pd.Timedelta(hours=2)
+    bent = market(risky_credit=closes(80.0, 100.0))
+    checked = check_market(bent._replace(accepted=accepted("risky_credit", 0, f"{at:%Y-%m-%d %T}")))
+    assert list(checked.held[QUIET - 1 :]) == ["", "HYG", ""]
+    assert checked.accepted_at == {QUIET: at}
+    what = f"the close of HYG of {SESSIONS[QUIET]:%Y-%m-%d} was held and is accepted"
+    assert checked.accepted_notes == {QUIET: f"{what}: it counts from now on"}
+    assert checked.notes[QUIET + 1] == ""
+    assert checked.market.risky_credit.iloc[-2:].tolist() == [80.0, 100.0]
+
+
+def test_what_somebody_stood_by_after_it_was_rejected_stays_missing() -> None:
+    at = SESSIONS[QUIET + 1]
+    bent = market(risky_credit=closes(80.0, 100.0))
+    checked = check_market(bent._replace(accepted=accepted("risky_credit", 0, f"{at:%Y-%m-%d %T}")))
+    assert checked.accepted_at == {}
+    assert checked.market.risky_credit.iloc[-2:].tolist() == [100.0, 100.0]
+
+
+def test_a_session_with_two_held_closes_is_free_when_both_are_accepted() -> None:
+    both = market(risky_credit=closes(80.0, 80.0), fund=closes(130.0, 130.0))
+    early, late = (SESSIONS[QUIET] + pd.Timedelta(hours=hours) for hours in (2, 5))
+    one = accepted("risky_credit", 0, f"{late:%Y-%m-%d %T}")
+    two = one | accepted("XLI", 0, f"{early:%Y-%m-%d %T}")
+    assert check_market(both._replace(accepted=one)).accepted_at == {}
+    assert check_market(both._replace(accepted=two)).accepted_at == {QUIET: late}
+
+
+def test_a_close_that_waits_for_three_is_free_in_the_newest_session_known() -> None:
+    """Accepted two sessions later: those before stay held."""
+    at = SESSIONS[QUIET + 2] + pd.Timedelta(hours=1)
+    bent = market(risky_credit=closes(50.0, 51.0, 50.0, 50.0, 50.0))
+    checked = check_market(bent._replace(accepted=accepted("risky_credit", 0, f"{at:%Y-%m-%d %T}")))
+    assert list(checked.held[QUIET:]) == ["HYG", "HYG", "HYG", "", ""]
+    assert checked.accepted_at == {QUIET + 2: at}
+
+
+def test_the_future_of_an_accepted_close_is_not_known_before() -> None:
+    at = SESSIONS[QUIET] + pd.Timedelta(hours=2)
+    bent = market(risky_credit=closes(80.0, 100.0))
+    bent = bent._replace(accepted=accepted("risky_credit", 0, f"{at:%Y-%m-%d %T}"))
+    before = check_market(bent.until(at - pd.Timedelta(seconds=1)))
+    assert (list(before.held[QUIET:]), before.accepted_at) == (["HYG"], {})
+    assert check_market(bent.until(at)).accepted_at == {QUIET: at}
+
+
 class Walk:
     """The rule session by session: a decision uses its session and those before it."""
 
@@ -198,25 +317,40 @@ class Walk:
             tuple[int, bool | None]
         ] = []  # row, whether it was confirmed, None while that is open
         self.before = 0  # the session before the one that is held
+        self.agreed = 0  # closes since that keep its move
 
     def step(self, row: int, close: float) -> None:
         open_ = bool(self.found) and self.found[-1][1] is None
         if open_ and row - self.found[-1][0] > module.LONGEST_WAIT:
-            self.close(confirmed=False)
+            self.close(confirmed=self.agreed > 0)
             open_ = False
         if close != close:
             return
         if open_:
-            self.close(confirmed=self.confirms(self.found[-1][0], row, close))
+            held = self.found[-1][0]
+            confirms = self.confirms(held, row, close)
+            self.agreed += 1
+            move = log(self.counted[held] / self.counted[self.before])
+            needed = module.CLOSES if abs(move) > module.UNHEARD_OF else 1
+            if confirms and self.agreed < needed and not self.vouched_for(held, row):
+                self.counted[row] = close
+                return
+            self.close(confirmed=confirms)
         self.counted[row] = close
         if self.jumped(row) or self.departed(row):
             self.before = max(k for k in self.counted if k < row)
             self.found.append((row, None))
+            self.agreed = 0
+
+    def vouched_for(self, held: int, row: int) -> bool:
+        base = self.base(held)
+        known = base is not None and self.vouch[row] == self.vouch[row]
+        return known and row - (base or 0) <= module.NEW_LEVEL
 
     def close(self, *, confirmed: bool) -> None:
         row = self.found[-1][0]
         if not confirmed:
-            del self.counted[row]
+            self.counted = {k: value for k, value in self.counted.items() if k < row}
         elif self.departed(row):
             self.vouch[row] = float("nan")
         self.found[-1] = (row, confirmed)
@@ -241,9 +375,9 @@ class Walk:
         past = [self.counted[k] for k in sorted(self.counted) if k <= row]
         *before, move = [0.0, *(log(b / a) for a, b in pairwise(past))]
         window = before[1:][-module.WINDOW :]
-        return len(window) == module.WINDOW and abs(move) > max(
-            module.SMALLEST_MOVE, module.DEVIATIONS * stdev(window)
-        )
+        if len(window) < module.WINDOW or abs(move) <= module.SMALLEST_MOVE:
+            return False
+        return abs(move) > min(module.UNHEARD_OF, module.DEVIATIONS * stdev(window))
 
     def departed(self, row: int) -> bool:
         base = self.base(row)
@@ -266,10 +400,13 @@ class Walk:
 def literal(own: list[float], sibling: list[float] | None) -> list[tuple[int, bool | None]]:
     silent = [float("nan")] * len(own)
     vouch = silent
+    walk = Walk(silent)
     if sibling is not None:
-        doubted = {row for row, _ in literal(sibling, None)}
-        vouch = [float("nan") if row in doubted else value for row, value in enumerate(sibling)]
-    walk = Walk(vouch)
+        for row, close in enumerate(sibling):
+            walk.step(row, close)
+            is_held = bool(walk.found) and walk.found[-1][1] is None
+            vouch[row] = float("nan") if is_held else close
+        walk = Walk(vouch)
     for row, close in enumerate(own):
         walk.step(row, close)
     return walk.found
@@ -281,7 +418,8 @@ def test_whatever_comes_later_the_rule_is_that_of_a_session_by_session_walk(
     """Small windows, so that much is held; every session's knowledge is compared with the walk over
     all of it.
     """
-    for name, value in {"WINDOW": 4, "DEVIATIONS": 3.0, "LONGEST_WAIT": 2, "NEW_LEVEL": 3}.items():
+    small = {"WINDOW": 4, "DEVIATIONS": 3.0, "LONGEST_WAIT": 3, "NEW_LEVEL": 3, "CLOSES": 2}
+    for name, value in {**small, "UNHEARD_OF": 0.12}.items():
         monkeypatch.setattr(module, name, value)
     kinds = {True: 0, False: 0}
 
@@ -300,7 +438,9 @@ def test_whatever_comes_later_the_rule_is_that_of_a_session_by_session_walk(
             values[1:][random.random(39) < gaps] = np.nan
         for now in [*random.permutation(39)[:5], 39]:
             vouch = (
-                module._reliable_closes(pd.Series(sibling[: now + 1]), pd.RangeIndex(now + 1))
+                checked_market._reliable_closes(
+                    pd.Series(sibling[: now + 1]), pd.RangeIndex(now + 1)
+                )
                 if beside
                 else None
             )
