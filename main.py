@@ -11,38 +11,11 @@ from pathlib import Path
 
 import typer
 
+from backtests.commands import options as option
 from backtests.commands.command_group import CommandGroup
-from backtests.commands.options import (
-    AsOf,
-    BarLength,
-    Coins,
-    Config,
-    Cuts,
-    DocumentName,
-    Drill,
-    JournalSet,
-    Json,
-    NewFile,
-    NoBenchmarks,
-    NoReport,
-    Once,
-    Output,
-    PriceFolder,
-    Reason,
-    ReduceOnly,
-    Refresh,
-    Replay,
-    ReplayOutput,
-    RunFolders,
-    RunOrJournal,
-    Seed,
-    Set,
-    Style,
-    Window,
-    Yes,
-)
-from backtests.commands.registration import EXIT_CODES, command
+from backtests.commands.registration import EXIT_CODES, command, group
 from brokers.interrupts import record_interrupts
+from brokers.standard_streams import run_protected
 
 app = typer.Typer(
     cls=CommandGroup,
@@ -53,49 +26,43 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_CODES,
 )
-check = typer.Typer(
-    cls=CommandGroup,
-    help="Check your configuration and data for errors.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-config = typer.Typer(
-    cls=CommandGroup,
-    help="Show the settings and the JSON schemas.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-app.add_typer(check, name="check")
-app.add_typer(config, name="config")
+check = group(app, "check", "Check your configuration and data for errors.")
+config = group(app, "config", "Show the settings and the JSON schemas.")
+prices = group(app, "prices", "Stand by a close that the program holds back.")
 
 
 @command(app, "backtest")
 def backtest(
     *,
-    config: Config = None,
-    set_: Set = None,
-    json: Json = False,
-    output: Output = None,
-    no_report: NoReport = False,
-    no_benchmarks: NoBenchmarks = False,
-    refresh: Refresh = False,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    output: option.Output = None,
+    start: option.Start = None,
+    end: option.End = None,
+    cash: option.Cash = None,
+    coins: option.OnlyCoins = None,
+    no_report: option.NoReport = False,
+    no_benchmarks: option.NoBenchmarks = False,
+    refresh: option.Refresh = False,
 ) -> None:
     """Backtest the strategy and write a run folder with a report."""
-    from backtests.commands.backtest import run_backtest
+    from backtests.commands.backtest import Choices, run_backtest
     from backtests.commands.run_scope import RunOptions
 
     options = RunOptions(as_json=json, output=output, with_report=not no_report, refresh=refresh)
-    run_backtest(config, set_, options, with_benchmarks=not no_benchmarks)
+    choices = Choices(start, end, cash, coins)
+    run_backtest(config, set_, options, with_benchmarks=not no_benchmarks, choices=choices)
 
 
 @command(app, "gate")
 def gate(
     *,
-    config: Config = None,
-    set_: Set = None,
-    json: Json = False,
-    as_of: AsOf = None,
-    refresh: Refresh = False,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    as_of: option.AsOf = None,
+    refresh: option.Refresh = False,
 ) -> None:
     """Show whether the gate is open, why, and what would change it."""
     from backtests.commands.gate import read_gate
@@ -106,12 +73,12 @@ def gate(
 @command(app, "tune")
 def tune(
     *,
-    config: Config = None,
-    set_: Set = None,
-    json: Json = False,
-    output: Output = None,
-    no_report: NoReport = False,
-    refresh: Refresh = False,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    output: option.Output = None,
+    no_report: option.NoReport = False,
+    refresh: option.Refresh = False,
 ) -> None:
     """Search the parameters in [tune.space] and test for overfitting."""
     from backtests.commands.run_scope import RunOptions
@@ -124,12 +91,12 @@ def tune(
 @command(app, "evidence")
 def evidence(
     *,
-    config: Config = None,
-    set_: Set = None,
-    json: Json = False,
-    output: Output = None,
-    no_report: NoReport = False,
-    refresh: Refresh = False,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    output: option.Output = None,
+    no_report: option.NoReport = False,
+    refresh: option.Refresh = False,
 ) -> None:
     """Test the claims behind the strategy on historical prices."""
     from backtests.commands.evidence import run_evidence
@@ -139,15 +106,15 @@ def evidence(
     run_evidence(config, set_, options)
 
 
-@command(app, "paper")
+@command(app, "paper", of_account=True)
 def paper(
     *,
-    config: Config = None,
-    set_: Set = None,
-    json: Json = False,
-    once: Once = False,
-    replay: Replay = None,
-    output: ReplayOutput = None,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    once: option.Once = False,
+    replay: option.Replay = None,
+    output: option.ReplayOutput = None,
 ) -> None:
     """Paper trading: simulated fills, or orders on a testnet."""
     if replay is not None:
@@ -165,13 +132,13 @@ def paper(
     )
 
 
-@command(app, "halt")
+@command(app, "halt", of_account=True)
 def halt(
     *,
-    config: Config = None,
-    set_: Set = None,
-    reason: Reason = "by hand",
-    reduce_only: ReduceOnly = False,
+    config: option.Config = None,
+    set_: option.Set = None,
+    reason: option.Reason = "by hand",
+    reduce_only: option.ReduceOnly = False,
 ) -> None:
     """Stop all orders of a paper session at once, or all buys.
 
@@ -185,9 +152,13 @@ def halt(
     halt(config, set_, reason, reduce_only=reduce_only)
 
 
-@command(app, "flatten", waits=True)
+@command(app, "flatten", waits=True, of_account=True)
 def flatten(
-    *, config: Config = None, set_: Set = None, reason: Reason = "by hand", yes: Yes = False
+    *,
+    config: option.Config = None,
+    set_: option.Set = None,
+    reason: option.Reason = "by hand",
+    yes: option.Yes = False,
 ) -> None:
     """Sell everything a paper account holds, then halt it.
 
@@ -203,8 +174,8 @@ def flatten(
     raise typer.Exit(run_flatten(config, set_, live_strategy, reason, confirmed=yes))
 
 
-@command(app, "resume")
-def resume(*, config: Config = None, set_: Set = None) -> None:
+@command(app, "resume", of_account=True)
+def resume(*, config: option.Config = None, set_: option.Set = None) -> None:
     """Allow a halted paper session to trade again.
 
     At its next bar it buys as the gate allows, also what `flatten` has sold. The drawdown guard
@@ -218,8 +189,10 @@ def resume(*, config: Config = None, set_: Set = None) -> None:
     resume(config, set_)
 
 
-@command(app, "status")
-def status(*, config: Config = None, set_: Set = None, json: Json = False) -> None:
+@command(app, "status", of_account=True)
+def status(
+    *, config: option.Config = None, set_: option.Set = None, json: option.Json = False
+) -> None:
     """Show how a paper session stands.
 
     Gate, holdings, next decision and incidents, from the journal alone. Without --config it is the
@@ -234,9 +207,13 @@ def status(*, config: Config = None, set_: Set = None, json: Json = False) -> No
     raise typer.Exit(show_status(config, set_, STATES, as_json=json))
 
 
-@command(app, "doctor", waits=True)
+@command(app, "doctor", waits=True, of_account=True)
 def doctor(
-    *, config: Config = None, set_: Set = None, json: Json = False, drill: Drill = False
+    *,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    drill: option.Drill = False,
 ) -> None:
     """Check installation, network, keys, prices and journal."""
     from brokers.commands.doctor import run_doctor
@@ -246,7 +223,11 @@ def doctor(
 
 @command(check, "data")
 def check_data(
-    *, config: Config = None, set_: Set = None, json: Json = False, refresh: Refresh = False
+    *,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    refresh: option.Refresh = False,
 ) -> None:
     """List each price series: source, period, gaps, last date."""
     from backtests.commands.check import check_data
@@ -257,12 +238,12 @@ def check_data(
 @command(check, "lookahead")
 def check_lookahead(
     *,
-    config: Config = None,
-    set_: Set = None,
-    json: Json = False,
-    cuts: Cuts = 40,
-    seed: Seed = 20160707,
-    refresh: Refresh = False,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    cuts: option.Cuts = 40,
+    seed: option.Seed = 20160707,
+    refresh: option.Refresh = False,
 ) -> None:
     """Remove later prices and compare all earlier decisions."""
     from backtests.commands.check import check_lookahead
@@ -273,11 +254,11 @@ def check_lookahead(
 @command(check, "parity")
 def check_parity(
     *,
-    config: Config = None,
-    set_: Set = None,
-    json: Json = False,
-    window: Window = None,
-    refresh: Refresh = False,
+    config: option.Config = None,
+    set_: option.Set = None,
+    json: option.Json = False,
+    window: option.Window = None,
+    refresh: option.Refresh = False,
 ) -> None:
     """Run the live code over history; compare with the backtest."""
     from backtests.commands.check import check_parity
@@ -286,7 +267,9 @@ def check_parity(
 
 
 @command(config, "show")
-def config_show(*, config: Config = None, set_: Set = None, json: Json = False) -> None:
+def config_show(
+    *, config: option.Config = None, set_: option.Set = None, json: option.Json = False
+) -> None:
     """Print the merged settings as TOML."""
     from backtests.commands.settings import show_config
 
@@ -294,15 +277,37 @@ def config_show(*, config: Config = None, set_: Set = None, json: Json = False) 
 
 
 @command(config, "schema")
-def config_schema(*, document: DocumentName = None) -> None:
+def config_schema(*, document: option.DocumentName = None) -> None:
     """Print the JSON schema of the settings or of a document."""
     from backtests.commands.settings import show_schema
 
     show_schema(document)
 
 
+@command(prices, "accept", waits=True, of_account=True)
+def prices_accept(
+    symbol: option.HeldSymbol,
+    day: option.HeldSession,
+    *,
+    config: option.Config = None,
+    set_: option.Set = None,
+    reason: option.Reason = "by hand",
+) -> None:
+    """Confirm a held close: it counts from now on, in session, replay and backtest.
+
+    Exit codes: 0 recorded; 2 no such journal, several could be meant, or that close is not held; 3
+    the prices cannot be read; 5 the journal cannot be used; 75 it is busy or its disk is full.
+    """
+    from backtests.engine.live import live_strategy
+    from brokers.commands.prices import accept_close
+
+    accept_close(config, set_, live_strategy, symbol, day, reason=reason)
+
+
 @command(app, "report")
-def report(path: RunOrJournal, *, json: Json = False, set_: JournalSet = None) -> None:
+def report(
+    path: option.RunOrJournal, *, json: option.Json = False, set_: option.JournalSet = None
+) -> None:
     """Write the report of a run or of a paper session."""
     from backtests.commands.report import write_report
 
@@ -312,11 +317,11 @@ def report(path: RunOrJournal, *, json: Json = False, set_: JournalSet = None) -
 @command(app, "init", waits=True)
 def init(
     *,
-    output: NewFile = Path("my.toml"),
-    coins: Coins = None,
-    style: Style = None,
-    timeframe: BarLength = None,
-    prices: PriceFolder = None,
+    output: option.NewFile = Path("my.toml"),
+    coins: option.Coins = None,
+    style: option.Style = None,
+    timeframe: option.BarLength = None,
+    prices: option.PriceFolder = None,
 ) -> None:
     """Write a configuration file, from options or a few questions."""
     from backtests.commands.settings import start_config
@@ -325,7 +330,7 @@ def init(
 
 
 @command(app, "runs")
-def runs(folders: RunFolders = None, *, json: Json = False) -> None:
+def runs(folders: option.RunFolders = None, *, json: option.Json = False) -> None:
     """List and compare backtest runs."""
     from backtests.commands.runs import list_runs
 
@@ -336,7 +341,7 @@ def run(name: str | None = None) -> None:
     """Run the command line; `name` is the program's name, for shell completion."""
     record_interrupts()
     gc.disable()  # a sixth of a backtest's time: it walks a million objects that live to the end
-    sys.exit(app(prog_name=name))
+    sys.exit(run_protected(lambda: app(prog_name=name)))
 
 
 if __name__ == "__main__":

@@ -11,18 +11,21 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
-from config import evidence, sections, trading, tuning
+from config import evidence, prices, sections, trading, tuning
 from config.explanations import explain, find_address, nearest
+from config.tables import merge, nest, nest_all
+from config.toml_text import parse_toml
 
 # Parts of a dotted key; a part in quotes may hold dots.
 KEY_PART = re.compile(r""""[^"]*"|'[^']*'|[^.]+""")
 DEFAULT = Path(__file__).with_name("default.toml")
 PREFIX = "RUSSELL_GATE_"
 SECRETS_FOLDER = f"{PREFIX}SECRETS"
-SECRET_VARIABLES = {
-    SECRETS_FOLDER,
-    *(f"{PREFIX}{name}" for name in ("API_KEY", "API_SECRET", "NOTIFY_URLS", "HEARTBEAT_URL")),
-}  # read by config.secrets
+SECRET_NAMES = (
+    *("API_KEY", "API_SECRET", "NOTIFY_URLS", "HEARTBEAT_URL"),
+    *("PRICES_URL", "PRICES_HEADER", "ALPACA_KEY", "ALPACA_SECRET"),
+)  # read by config.secrets
+SECRET_VARIABLES = {SECRETS_FOLDER, *(f"{PREFIX}{name}" for name in SECRET_NAMES)}
 OTHER_VARIABLES = {f"{PREFIX}TEST_DATA", *SECRET_VARIABLES}  # the first is read by the tests
 
 
@@ -37,7 +40,7 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__"
     )
 
-    prices: sections.Prices
+    prices: prices.Prices
     signal: sections.Signal
     gate: sections.Gate
     confirmations: sections.Confirmations
@@ -90,12 +93,25 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _known_symbols(self) -> Self:
-        known = self.symbols()
-        for symbol in self.prices.sources:
-            if symbol not in known:
-                raise ValueError(
-                    f"prices.sources.{symbol}: no setting uses this symbol{nearest(symbol, known)}"
-                )
+        read = [*self.symbols(), *self.prices.proxies()]
+        tested = [*read, *self.evidence.symbols()]
+        for table, known in (("sources", read), ("url_names", tested), ("accepted", tested)):
+            for symbol in getattr(self.prices, table):
+                if symbol not in known:
+                    raise ValueError(
+                        f"prices.{table}.{symbol}: no setting uses this symbol"
+                        f"{nearest(symbol, known)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_of_sessions(self) -> Self:
+        for symbol in set(self.prices.sources) - {*self.session_symbols(), *self.prices.proxies()}:
+            for name in self.prices.sources_of(symbol):
+                if name == "alpaca" or prices.proxy_fund(name):
+                    raise ValueError(
+                        f"prices.sources.{symbol}: {name} is for indices and funds of US sessions"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -148,25 +164,20 @@ class Settings(BaseSettings):
 
     def symbols(self) -> list[str]:
         """Every symbol in these settings, also those of disabled rules."""
-        signal, tests = self.signal, self.confirmations
-        liquidity = (
-            tests.liquidity.assets,
-            tests.liquidity.treasury,
-            tests.liquidity.reverse_repos,
-        )
-        coins = (
+        liquidity = self.confirmations.liquidity
+        others = (
+            *(liquidity.assets, liquidity.treasury, liquidity.reverse_repos),
             *(coin.history for coin in self.coins),
-            tests.exhaustion.symbol,
-            self.backtest.bitcoin,
+            *(self.confirmations.exhaustion.symbol, self.backtest.bitcoin),
         )
-        signals = (
-            signal.index,
-            signal.broad,
-            signal.volume,
-            signal.risky_credit,
-            signal.safe_credit,
-        )
-        return list(dict.fromkeys((*signals, *tests.breadth.symbols, *liquidity, *coins)))
+        return list(dict.fromkeys((*self.session_symbols(), *others)))
+
+    def session_symbols(self) -> tuple[str, ...]:
+        """The symbols among them with a bar per US session."""
+        signal = self.signal
+        credit = (signal.risky_credit, signal.safe_credit)
+        sectors = self.confirmations.breadth.symbols
+        return (signal.index, signal.broad, signal.volume, *credit, *sectors)
 
     def coin_step(self, name: str) -> float:
         """Lot size of the coin `name`: its orders are rounded down to it."""
@@ -176,10 +187,15 @@ class Settings(BaseSettings):
         )
 
 
-def load(files: list[Path] | None = None, overrides: list[str] | None = None) -> Settings:
-    """Settings from default.toml, `files` in order, the environment, `overrides`; later ones win.
+def load(
+    files: list[Path] | None = None,
+    overrides: list[str] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Settings:
+    """Settings from default.toml, `files` in order, the environment, `overrides`, `options`.
 
-    An override has the form "section.key=value".
+    Later ones win. An override has the form "section.key=value". `options` are what options of the
+    command line set: values by dotted key, by the option's name, which error messages repeat.
 
     Raises
     ------
@@ -189,7 +205,22 @@ def load(files: list[Path] | None = None, overrides: list[str] | None = None) ->
 
     """
     layers = [(str(path), _read(path)) for path in (DEFAULT, *(files or []))]
-    return _settings([*layers, ("the environment", _environment()), *_named(overrides)])
+    layers += [("the environment", _environment()), *_named(overrides)]
+    return _settings(
+        [*layers, *((name, nest_all(point)) for name, point in (options or {}).items())]
+    )
+
+
+def restore_file(path: Path, overrides: list[str] | None = None) -> Settings:
+    """Settings from the settings.toml of a run, then `overrides`; the environment has no part.
+
+    Raises
+    ------
+    ConfigError
+        As `load`.
+
+    """
+    return _settings([(str(DEFAULT), _read(DEFAULT)), (str(path), _read(path)), *_named(overrides)])
 
 
 def restore(stored: str, name: str, overrides: list[str] | None = None) -> Settings:
@@ -221,10 +252,8 @@ def with_changes(settings: Settings, point: Mapping[str, Any], name: str) -> Set
         As `load`.
 
     """
-    layer: dict[str, Any] = {}
-    for key, value in point.items():
-        layer = _merge(layer, _nested(key.split("."), value))
-    return _settings([("the settings", settings.model_dump(exclude_none=True)), (name, layer)])
+    layers = [("the settings", settings.model_dump(exclude_none=True)), (name, nest_all(point))]
+    return _settings(layers)
 
 
 def _named(overrides: list[str] | None) -> list[tuple[str, dict[str, Any]]]:
@@ -238,7 +267,7 @@ def _settings(layers: list[tuple[str, dict[str, Any]]]) -> Settings:
     """Merge the layers, later ones win, and validate the result."""
     merged: dict[str, Any] = {}
     for _, layer in layers:
-        merged = _merge(merged, layer)
+        merged = merge(merged, layer)
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
@@ -249,15 +278,15 @@ def _settings(layers: list[tuple[str, dict[str, Any]]]) -> Settings:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_bytes())
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such file; name an existing TOML file with --config"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def _environment() -> dict[str, Any]:
@@ -284,6 +313,7 @@ def _environment() -> dict[str, Any]:
 
 def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
+    key = key.strip()  # as it stands in a file: name = value
     names = [name.strip().strip("\"'") for name in KEY_PART.findall(key)]
     if not equals or not names or ".".join(KEY_PART.findall(key)) != key:
         # What follows the name of a key, or has no section of ours before it, may be a secret.
@@ -294,22 +324,4 @@ def _override(text: str) -> dict[str, Any]:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    return _nested(names, parsed)
-
-
-def _nested(names: list[str], value: Any) -> dict[str, Any]:
-    """`value` in nested tables, one per name."""
-    for name in reversed(names):
-        value = {name: value}
-    return dict(value)
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above` merged into `below`, table by table; lists and values are replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = (
-            _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-        )
-    return merged
+    return nest(names, parsed)

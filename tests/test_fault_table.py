@@ -7,7 +7,11 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 FAULTS = 69
-REPORTS = [*(f"O{number}" for number in range(1, 29)), *(f"S{number}" for number in range(1, 5))]
+REPORTS = [
+    *(f"O{number}" for number in range(1, 29)),
+    *(f"P{number}" for number in range(16)),
+    *(f"S{number}" for number in range(1, 5)),
+]
 NOT_OURS = "does not apply: "
 
 

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "brokers": "",
     "brokers.exchange": "brokers",
     "brokers.journal": "brokers config",
-    "brokers.prices": "brokers brokers.exchange config",
+    "brokers.prices": "brokers brokers.exchange brokers.journal config",
     "brokers.orders": "brokers brokers.exchange brokers.journal config",
     "brokers.live": "brokers brokers.exchange brokers.journal brokers.orders brokers.prices config",
     "brokers.doctor": (

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from brokers.console import console
 from brokers.local_paths import path_from_here
 from brokers.prices.load import Prices, load_prices
 from brokers.progress import Progress
+from config.coin_choice import choose_coins
 from config.settings import ConfigError, Settings, load
 
 if TYPE_CHECKING:  # cost backtrader's start-up
@@ -23,8 +24,25 @@ if TYPE_CHECKING:  # cost backtrader's start-up
 Make = Callable[["Inputs", Path, Progress], "Backtest"]  # inputs, folder to fill, progress
 
 
+class Choices(NamedTuple):
+    """What the options of a backtest set; None leaves it to the settings."""
+
+    start: str | None = None
+    end: str | None = None
+    cash: str | None = None
+    coins: str | None = None
+
+
+NO_CHOICES = Choices()
+
+
 def run_backtest(
-    files: Files, overrides: Texts, options: RunOptions, *, with_benchmarks: bool
+    files: Files,
+    overrides: Texts,
+    options: RunOptions,
+    *,
+    with_benchmarks: bool,
+    choices: Choices = NO_CHOICES,
 ) -> None:
     """Backtest, print the result, write the run folder."""
     from backtests.runs.backtest import backtest
@@ -33,7 +51,44 @@ def run_backtest(
         step("backtrader")
         return backtest(inputs, with_benchmarks=with_benchmarks, progress=step)
 
-    _run("backtest", load(files, overrides), make, options)
+    _run("backtest", chosen_settings(files, overrides, choices), make, options)
+
+
+def chosen_settings(files: Files, overrides: Texts, choices: Choices) -> Settings:
+    """The settings with `choices`, which win over files, environment and `overrides`.
+
+    Raises
+    ------
+    ConfigError
+        As `load`; a value of `choices` that is not allowed is named by its option.
+
+    """
+    days = {"start": choices.start, "end": choices.end}
+    layers: dict[str, dict[str, object]] = {
+        f"--{name}": {f"backtest.{name}": _day(name, text)}
+        for name, text in days.items()
+        if text is not None
+    }
+    if choices.cash is not None:
+        layers["--cash"] = {"backtest.cash": _amount(choices.cash)}
+    settings = load(files, overrides, layers)
+    return settings if choices.coins is None else choose_coins(settings, choices.coins)
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise ConfigError(f"--{name} {text}: is no date (YYYY-MM-DD)") from None
+
+
+def _amount(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(
+            f"--cash {text}: is no number; expected USD without separators, as in 10000"
+        ) from None
 
 
 def run_replay(files: Files, overrides: Texts, span: str, options: RunOptions) -> None:

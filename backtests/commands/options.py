@@ -35,12 +35,38 @@ NoBenchmarks = Annotated[
     bool,
     typer.Option("--no-benchmarks", help="Skip benchmarks, permutation test and verdict."),
 ]
+# They win over the settings named, wherever those come from: files, the environment, --set.
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start", metavar="DATE", help="First day traded (YYYY-MM-DD); wins over backtest.start."
+    ),
+]
+End = Annotated[
+    str | None,
+    typer.Option(
+        "--end", metavar="DATE", help="Last day traded, inclusive; wins over backtest.end."
+    ),
+]
+Cash = Annotated[
+    str | None,
+    typer.Option("--cash", metavar="USD", help="USD at the start; wins over backtest.cash."),
+]
+OnlyCoins = Annotated[
+    str | None,
+    typer.Option(
+        "--coins",
+        metavar="LIST",
+        help="Only these coins, e.g. BTC,ETH: those of [[coins]] in their proportions, others as "
+        "`init` adds them. Like the options above it wins over files, environment and --set.",
+    ),
+]
 AsOf = Annotated[
     str | None,
     typer.Option(
         "--as-of",
         metavar="DATE|RUN",
-        help="The state on a past day (24:00 UTC), or with the data of a run folder.",
+        help="The state on a past day (24:00 UTC), or with the data and settings of a run folder.",
     ),
 ]
 Once = Annotated[
@@ -55,6 +81,12 @@ ReplayOutput = Annotated[
     Path | None, typer.Option("--output", "-o", help="Run folder to write, with --replay.")
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Reason, for journal and notifications.")]
+HeldSymbol = Annotated[
+    str, typer.Argument(metavar="SYMBOL", help="Series with a held close, e.g. HYG or ^RUT.")
+]
+HeldSession = Annotated[
+    str, typer.Argument(metavar="DATE", help="Its session (YYYY-MM-DD), as `status` names it.")
+]
 ReduceOnly = Annotated[bool, typer.Option("--reduce-only", help="Only stop buys; sells go on.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the account's name.")]
 Drill = Annotated[

@@ -7,8 +7,10 @@ from typing import Any
 
 import typer
 
+from backtests.commands.command_group import CommandGroup
 from brokers import errors
 from brokers.interrupts import EXIT_CODE, check_interrupt, raised_at_once
+from brokers.standard_streams import let_exit_code_stand
 
 DONE, USAGE, MARKET_DATA, EXCHANGE = 0, 2, 3, 4
 STOPPED, RETRY_LATER = errors.STOPPED, errors.RETRY_LATER
@@ -19,17 +21,29 @@ EXIT_CODES = (
 )
 
 
+def group(app: typer.Typer, name: str, purpose: str) -> typer.Typer:
+    """A group of commands of `app`, listed with its purpose."""
+    commands = typer.Typer(
+        cls=CommandGroup, help=purpose, no_args_is_help=True, rich_markup_mode=None
+    )
+    app.add_typer(commands, name=name)
+    return commands
+
+
 def command(
-    group: typer.Typer, name: str, *, waits: bool = False
+    group: typer.Typer, name: str, *, waits: bool = False, of_account: bool = False
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command; an expected error becomes one message and an exit code.
 
-    Ctrl-C ends it at its next step; one that `waits` for a person or the network at once.
+    Ctrl-C ends it at its next step; one that `waits` for a person or the network at once. The exit
+    code of a command `of_account` says what became of that, even if its output is lost.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
         def guarded(*args: Any, **kwargs: Any) -> None:
+            if of_account:
+                let_exit_code_stand()
             try:
                 check_interrupt()
                 with raised_at_once() if waits else nullcontext():

@@ -2,12 +2,16 @@
 
 import json
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
 
 from backtests.commands.run_scope import Files, Texts
 from brokers.local_paths import path_from_here
 from config.settings import ConfigError, Settings, load
+
+Answer = TypeVar("Answer")
 
 # The documents that `config schema --document` knows: where the class of each is, imported late.
 DOCUMENTS = {
@@ -54,26 +58,67 @@ def show_schema(document: str | None = None) -> None:
 def start_config(
     output: Path, coins: str | None, style: str | None, timeframe: str | None, prices: str | None
 ) -> None:
-    """Ask what was not said, if there is somebody to ask, and write the file."""
-    import typer
-
+    """Ask what no option said, if there is somebody to ask, and write the file."""
     from config import start
 
-    def answer(given: str | None, question: str, usual: str) -> str:
-        if given is not None or not sys.stdin.isatty():
-            return usual if given is None else given
-        return str(typer.prompt(question, default=usual, show_default=bool(usual)))
-
+    start.check_new(output)
     styles = "; ".join(f"{name}: {meaning}" for name, meaning in start.STYLES.items())
-    chosen = answer(
-        coins, f"Coins in the order they join ({', '.join(start.KNOWN_COINS)})", "BTC,ETH,SOL"
+    known = ", ".join(start.KNOWN_COINS)
+    of_coins = Question(
+        f"Coins in the order they join ({known})", "BTC,ETH,SOL", start.check_coins, coins
     )
+    of_style = Question(f"How cautious ({styles})", "gate", start.check_style, style)
+    of_bars = Question("A decision every (1d, 4h, 1h)", "1d", start.check_timeframe, timeframe)
+    of_folder = Question("Folder of price files (empty: from Yahoo)", "", _folder(prices), prices)
+    for question in (of_coins, of_style, of_bars, of_folder):
+        question.check_option()  # before anything is asked: an error then would lose the answers
     answers = start.Answers(
-        coins=tuple(coin.strip().upper() for coin in chosen.split(",") if coin.strip()),
-        style=answer(style, f"How cautious ({styles})", "gate"),
-        timeframe=answer(timeframe, "A decision every (1d, 4h, 1h)", "1d"),
-        folder=answer(prices, "Folder of price files (empty: from Yahoo)", ""),
+        of_coins.answer(), of_style.answer(), of_bars.answer(), of_folder.answer()
     )
     start.write_config(answers, output)
     written = path_from_here(output)
     print(f"Written to {written}; now: python main.py backtest --config {written}")
+
+
+class Question(NamedTuple, Generic[Answer]):
+    """A question of `init`; `option` is what the command line says to it, None for nothing."""
+
+    text: str
+    usual: str
+    check: Callable[[str], Answer]
+    option: str | None
+
+    def check_option(self) -> None:
+        """Refuse what the command line says, if it is not allowed."""
+        if self.option is not None:
+            self.check(self.option)
+
+    def answer(self) -> Answer:
+        """The option, or the usual value where nobody can be asked; else asked until allowed."""
+        if self.option is not None or not sys.stdin.isatty():
+            return self.check(self.usual if self.option is None else self.option)
+        import typer
+
+        def accept(text: str) -> Answer:
+            try:
+                return self.check(text)
+            except ConfigError as error:
+                raise typer.BadParameter(str(error)) from None
+
+        reply: Answer = typer.prompt(
+            self.text, default=self.usual, show_default=bool(self.usual), value_proc=accept
+        )
+        return reply
+
+
+def _folder(option: str | None) -> Callable[[str], str]:
+    """The check of a folder of prices; one that is typed in must be there."""
+    from config import start
+
+    def check(text: str) -> str:
+        folder = start.check_folder(text)
+        if option is None and folder and not Path(folder).is_dir():
+            raise ConfigError(f"{folder}: there is no such folder")
+        return folder
+
+    return check

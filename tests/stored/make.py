@@ -207,8 +207,7 @@ def made(*words: str) -> None:
 
 def prices() -> None:
     """The made-up price folder and the calendar it needs."""
-    from brokers.prices.calendar import session_closes
-    from brokers.prices.load import LEAD
+    from brokers.prices.calendar import LEAD, session_closes
     from tests.price_folder import HISTORY_FROM, write_folder
 
     session_closes(HISTORY_FROM - LEAD, CACHE)
