@@ -55,7 +55,7 @@ def test_folders_of_tests_are_in_memory_only_where_it_has_room(tmp_path: Path) -
 def test_modules_are_compiled_once_for_all_processes_of_tests() -> None:
     """Whatever the machine's own setting is."""
     done = subprocess.run(
-        ["make", "-f", "Makefile", "-f", "-", "show"],
+        ["make", "--no-print-directory", "-f", "Makefile", "-f", "-", "show"],
         cwd=ROOT,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         input="show:\n\t@printenv PYTHONDONTWRITEBYTECODE\n",

@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from brokers.clock import utc_text
+from brokers.exchange.errors import ExchangeError
 from brokers.exchange.sandboxes import ErrorKind, Facts
 from brokers.exchange.transport import Reply
 
@@ -140,11 +141,15 @@ def _with_hours(text: str) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it was raised from or while handling, the first cause last."""
+    """The error and all that it was raised from or while handling, the first cause last.
+
+    One of ours that was being handled is the end of an earlier attempt, and no cause of this one.
+    """
     cause: BaseException | None = error
     while cause is not None:
         yield cause
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        handled = None if cause.__suppress_context__ else cause.__context__
+        cause = cause.__cause__ or (None if isinstance(handled, ExchangeError) else handled)
 
 
 def root_cause(error: BaseException) -> BaseException:

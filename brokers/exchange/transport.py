@@ -170,6 +170,8 @@ def call_within(seconds: float, call: Callable[[], Result]) -> Result:
         try:
             result.set_result(call())
         except BaseException as error:
+            # What it was raised while handling: raised again in a caller's handler it loses that.
+            error.__cause__ = error.__cause__ or error.__context__
             result.set_exception(error)
 
     Thread(target=run, name="request", daemon=True).start()

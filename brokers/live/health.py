@@ -26,6 +26,7 @@ ENDED_WELL = ("done", "stopped", "interrupted", "replayed")
 # Errors that pass without a person: units start such a session again.
 PASSING_ERRORS = (
     "DataError",
+    "ImplausibleError",
     "JournalUnavailableError",
     "RetryLaterError",
     "TryLaterError",

@@ -290,6 +290,10 @@ def test_the_example_names_each_secret_and_holds_none():
         "RUSSELL_GATE_API_SECRET=",
         "RUSSELL_GATE_NOTIFY_URLS=",
         "RUSSELL_GATE_HEARTBEAT_URL=",
+        "RUSSELL_GATE_PRICES_URL=",
+        "RUSSELL_GATE_PRICES_HEADER=",
+        "RUSSELL_GATE_ALPACA_KEY=",
+        "RUSSELL_GATE_ALPACA_SECRET=",
     ]
     assert "chmod 600 .env" in text
 

@@ -18,7 +18,12 @@ from brokers.exchange.errors import (
     TryLaterError,
     UnknownOutcomeError,
 )
-from brokers.exchange.failures import classify_error, error_code, kind_of_class
+from brokers.exchange.failures import (
+    classify_error,
+    describe_failure,
+    error_code,
+    kind_of_class,
+)
 from brokers.exchange.sandboxes import FACTS
 from brokers.exchange.transport import Reply
 from tests.exchange.faults import refusal
@@ -189,3 +194,14 @@ def _error(exchange: Any, code: int, text: str) -> tuple[Exception, Reply]:
     except ccxt.BaseError as error:
         return error, reply
     raise AssertionError("no error")
+
+
+def test_a_failure_is_not_described_by_the_attempt_before_it() -> None:
+    """Whatever was being handled when it began; its own cause is named."""
+    failure = ccxt.NetworkError("binance")
+    failure.__context__ = TryLaterError("the attempt before")
+    assert describe_failure(failure, None) == "NetworkError, NetworkError: binance"
+    cause = OSError("no connection to the host")
+    cause.__context__ = failure.__context__
+    failure.__cause__ = cause
+    assert describe_failure(failure, None) == "NetworkError, OSError: no connection to the host"

@@ -187,3 +187,21 @@ def test_a_call_that_hangs_is_given_up() -> None:
 def test_what_is_raised_in_time_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         call_within(60.0, lambda: 1 / 0)
+
+
+def test_an_error_of_a_request_keeps_its_cause_wherever_it_is_raised_again() -> None:
+    error = TimeoutError("no connection")
+    error.__context__ = ConnectionRefusedError("refused")
+
+    def fail() -> None:
+        raise error
+
+    def while_handling_another() -> None:
+        try:
+            raise ValueError("of the attempt before")
+        except ValueError:
+            call_within(5.0, fail)
+
+    with pytest.raises(TimeoutError, match="no connection") as caught:
+        while_handling_another()
+    assert str(caught.value.__cause__) == "refused"
