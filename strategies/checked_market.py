@@ -16,7 +16,7 @@ FIELDS = (
     "risky_credit",
     "safe_credit",
 )  # of a market, beside the funds of `breadth`
-NEVER = pd.Series([], pd.DatetimeIndex([], tz="UTC"), dtype="datetime64[ns, UTC]")
+NO_ACCEPTANCES = pd.Series([], pd.DatetimeIndex([], tz="UTC"), dtype="datetime64[ns, UTC]")
 
 
 class CheckedMarket(NamedTuple):
@@ -52,18 +52,18 @@ def check_market(market: Market) -> CheckedMarket:
         if key not in market.siblings and not len(jumps(closes.to_numpy(dtype=float))):
             continue  # nearly always, and putting a series on the timeline is what takes time
         sibling = _reliable_closes(market.siblings.get(key), timeline)
-        accepted = market.accepted.get(key, NEVER)
-        found = held_closes(_on(closes, timeline), sibling, _newest_known(accepted, timeline))
-        for close in found:
+        accepted = market.accepted.get(key, NO_ACCEPTANCES)
+        held = held_closes(_on(closes, timeline), sibling, _newest_known(accepted, timeline))
+        for close in held:
             report.add(close, market.names.get(key, key), accepted)
-        for close in found:
+        for close in held:
             if not close.confirmed:
                 ignored = closes.index.isin(timeline[close.row : close.until])
                 changed[key] = closes = closes[~ignored]
-    for key, witness in market.siblings.items():
+    for key, closes in market.siblings.items():
         name = market.names.get(sibling_of(key), sibling_of(key))
         if name not in {market.names.get(other, other) for other in series}:
-            report.add_sibling(held_closes(_on(witness, timeline)), name)
+            report.add_sibling(held_closes(_on(closes, timeline)), name)
     accepted_at = report.accepted_at()
     return CheckedMarket(
         _with_series(market, changed),
@@ -100,16 +100,16 @@ class _Report:
             return
         self._still_held.update(range(close.row, end))
         if end < len(self._timeline):
-            became = (
+            outcome = (
                 "confirmed: it counts from now on"
                 if close.confirmed
                 else "not confirmed: it counts as missing"
             )
-            self.notes[end] = _join(self.notes[end], f"{what} was held and is {became}")
+            self.notes[end] = _join(self.notes[end], f"{what} was held and is {outcome}")
 
-    def add_sibling(self, found: Sequence[HeldClose], name: str) -> None:
+    def add_sibling(self, held: Sequence[HeldClose], name: str) -> None:
         """Closes of a series that is read only to confirm another's: they hold nothing."""
-        for close in found:
+        for close in held:
             text = (
                 f"the close of {name} of {self._timeline[close.row]:%Y-%m-%d} ({close.move:+.1%} "
                 "from the one before) confirms nothing"
@@ -172,8 +172,8 @@ def _series(market: Market) -> Mapping[str, pd.Series]:
 
 def _with_series(market: Market, changed: Mapping[str, pd.Series]) -> Market:
     def of(field: str) -> pd.Series:
-        found: pd.Series = changed.get(field, getattr(market, field))
-        return found
+        series: pd.Series = changed.get(field, getattr(market, field))
+        return series
 
     funds = {name: changed.get(name, fund) for name, fund in market.breadth.items()}
     small, broad, risky, safe = map(of, FIELDS)

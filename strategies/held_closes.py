@@ -24,13 +24,13 @@ SMALLEST_MOVE = (
 DEPARTURE = 0.05
 # Log return beyond which one later close is not enough: the largest true one is 0.229 (the S&P on
 # 1987-10-19). A row of wrong closes comes back within days, too.
-UNHEARD_OF = 0.35
-CLOSES = 3  # that confirm such a move, where no sibling has moved as far
+EXTREME_MOVE = 0.35
+CONFIRMING_CLOSES = 3  # that confirm such a move, where no sibling has moved as far
 LONGEST_WAIT = 5  # sessions a held close waits for the next close of its series; then it is missing
 NEW_LEVEL = (
     10  # sessions after which a departure that persists is taken for the two series' new level
 )
-NOBODY: Mapping[int, int] = {}
+NONE_ACCEPTED: Mapping[int, int] = {}
 
 
 class HeldClose(NamedTuple):
@@ -50,19 +50,19 @@ class HeldClose(NamedTuple):
 
 
 def held_closes(
-    closes: Floats, sibling: Floats | None = None, accepted: Mapping[int, int] = NOBODY
+    closes: Floats, sibling: Floats | None = None, accepted: Mapping[int, int] = NONE_ACCEPTED
 ) -> list[HeldClose]:
     """The closes of one series that are or were held, oldest first.
 
     Each is decided by what was known in its own session and at its next closes.
 
     A close is held if its log return since the close before exceeds `DEVIATIONS` standard
-    deviations of the `WINDOW` returns before, or `UNHEARD_OF`, or departs by more than `DEPARTURE`
-    from its sibling's since the last session on which the two agreed. The next close confirms it if
-    it keeps more than half of the move and does not depart from the sibling either; a departure
-    also if it was the sibling that came back. A move beyond `UNHEARD_OF` needs `CLOSES` such closes
-    in a row, unless the sibling agrees. What is not confirmed is missing for good, and the next
-    close is compared with the one before it.
+    deviations of the `WINDOW` returns before, or `EXTREME_MOVE`, or departs by more than
+    `DEPARTURE` from its sibling's since the last session on which the two agreed. The next close
+    confirms it if it keeps more than half of the move and does not depart from the sibling either;
+    a departure also if it was the sibling that came back. A move beyond `EXTREME_MOVE` needs
+    `CONFIRMING_CLOSES` such closes in a row, unless the sibling agrees. What is not confirmed is
+    missing for good, and the next close is compared with the one before it.
 
     Parameters
     ----------
@@ -73,24 +73,24 @@ def held_closes(
         that was decided by then stays as it was decided.
 
     """
-    counted, found, start = closes.copy(), list[HeldClose](), 0
+    usable, held, start = closes.copy(), list[HeldClose](), 0
     sibling = None if sibling is None else sibling.copy()
-    while (row := _next_suspect(counted, sibling, start)) is not None:
-        move = float(closes[row] / counted[_row_before(counted, row)] - 1.0)
-        needed = CLOSES if abs(np.log1p(move)) > UNHEARD_OF else 1
-        until, confirmed = _decision(counted, sibling, row, needed)
+    while (row := _next_suspect(usable, sibling, start)) is not None:
+        move = float(closes[row] / usable[_row_before(usable, row)] - 1.0)
+        needed = CONFIRMING_CLOSES if abs(np.log1p(move)) > EXTREME_MOVE else 1
+        until, confirmed = _decision(usable, sibling, row, needed)
         newest = max(accepted.get(row, len(closes)), row)
         is_accepted = newest < until
         confirmed = confirmed or is_accepted
-        found.append(HeldClose(row, until, confirmed, move, needed, newest if is_accepted else -1))
+        held.append(HeldClose(row, until, confirmed, move, needed, newest if is_accepted else -1))
         if confirmed:
-            if sibling is not None and row in _departures(counted, sibling):
+            if sibling is not None and row in _departures(usable, sibling):
                 sibling[row] = np.nan  # the two did not agree there
         else:
-            counted[row:until] = np.nan
+            usable[row:until] = np.nan
         # Closes in between were not judged in their own sessions either.
         start = newest + 1 if is_accepted else max(until, row + 1)
-    return found
+    return held
 
 
 def _decision(closes: Floats, sibling: Floats | None, row: int, needed: int) -> tuple[int, bool]:
@@ -103,7 +103,7 @@ def _decision(closes: Floats, sibling: Floats | None, row: int, needed: int) -> 
     for number, following in enumerate(later.tolist(), 1):
         if not _confirms(closes, sibling, row, following):
             return following, False
-        if number >= needed or _is_vouched_for(closes, sibling, row, following):
+        if number >= needed or _sibling_agrees(closes, sibling, row, following):
             return following, True
     return end, bool(len(later)) and end < len(closes)
 
@@ -117,7 +117,7 @@ def _next_suspect(closes: Floats, sibling: Floats | None, start: int) -> int | N
 def jumps(closes: Floats) -> Ints:
     """The sessions whose return exceeds `DEVIATIONS` standard deviations of those before.
 
-    Or `UNHEARD_OF`, however much the series moves.
+    Or `EXTREME_MOVE`, however much the series moves.
     """
     rows: Ints = np.flatnonzero(~np.isnan(closes))
     moves = np.diff(np.log(closes[rows]))
@@ -130,16 +130,16 @@ def jumps(closes: Floats) -> Ints:
         - (sums[WINDOW:-1] - sums[: -WINDOW - 1]) ** 2 / WINDOW
     ) / (WINDOW - 1)
     size = np.abs(moves[WINDOW:])
-    limit = np.minimum(0.9 * DEVIATIONS * np.sqrt(np.maximum(variance, 0.0)), UNHEARD_OF)
-    near = np.flatnonzero((size > SMALLEST_MOVE) & (size > limit))
+    limit = np.minimum(0.9 * DEVIATIONS * np.sqrt(np.maximum(variance, 0.0)), EXTREME_MOVE)
+    candidates = np.flatnonzero((size > SMALLEST_MOVE) & (size > limit))
     # Running sums are quick and depend on what lies before the window in their last bits: they only
     # choose what is looked at.
-    found = [
+    numbers = [
         k
-        for k in near
-        if size[k] > min(DEVIATIONS * np.std(moves[k : k + WINDOW], ddof=1), UNHEARD_OF)
+        for k in candidates
+        if size[k] > min(DEVIATIONS * np.std(moves[k : k + WINDOW], ddof=1), EXTREME_MOVE)
     ]
-    return rows[np.asarray(found, dtype=np.int64) + WINDOW + 1]
+    return rows[np.asarray(numbers, dtype=np.int64) + WINDOW + 1]
 
 
 def _departures(closes: Floats, sibling: Floats | None) -> Ints:
@@ -158,17 +158,19 @@ def _confirms(closes: Floats, sibling: Floats | None, row: int, following: int) 
     base = _last_agreement(closes, sibling, row)
     if sibling is None or base is None or np.isnan(sibling[following]):
         return keeps
-    own, other = (np.log(values[[row, following]] / values[base]) for values in (closes, sibling))
-    departure, later = own - other
+    returns, siblings = (
+        np.log(values[[row, following]] / values[base]) for values in (closes, sibling)
+    )
+    departure, later = returns - siblings
     if following - base <= NEW_LEVEL and abs(later) > DEPARTURE:
         return False
     if row not in jumps(closes):
-        came_back = abs(other[1] - other[0]) > abs(own[1] - own[0])
+        came_back = abs(siblings[1] - siblings[0]) > abs(returns[1] - returns[0])
         keeps = bool(later * departure > 0.5 * departure**2) or bool(came_back)
     return keeps
 
 
-def _is_vouched_for(closes: Floats, sibling: Floats | None, row: int, following: int) -> bool:
+def _sibling_agrees(closes: Floats, sibling: Floats | None, row: int, following: int) -> bool:
     """Whether the sibling has a say on the close of `following`, which does not depart from it."""
     base = _last_agreement(closes, sibling, row)
     if sibling is None or base is None or np.isnan(sibling[following]):

@@ -100,8 +100,8 @@ def test_its_limits_are_those_of_the_checks() -> None:
     }
     spaced = {text.replace("%", " %") for text in stated}
     assert [text for text in sorted(spaced) if text not in FLAT] == []
-    assert (combine.UNUSABLE, held_closes.CLOSES) == (5.0, 3), "written out as words"
-    assert held_closes.UNHEARD_OF == 0.35, "42 % up, 30 % down"
+    assert (combine.UNUSABLE, held_closes.CONFIRMING_CLOSES) == (5.0, 3), "written out as words"
+    assert held_closes.EXTREME_MOVE == 0.35, "42 % up, 30 % down"
     assert SPIKE["coin"] == 0.5, "50 % above, 33 % below"
     assert [name for name in PUBLISHED if f"`{name}`" not in TEXT] == []
 

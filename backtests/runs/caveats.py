@@ -151,9 +151,7 @@ _ABOUT = {
     "gap": "gap in the prices",
     "frozen": "a close repeated",
     "daily closes": "prices disagree",
-    "bounds": "implausible level",
     "sources": "sources disagree",
-    "reading": "data read",
 }
 
 

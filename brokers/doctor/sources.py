@@ -102,7 +102,7 @@ def _fetch_all(
 def _from_address(
     request: Request, start: date, now: pd.Timestamp, settings: Settings
 ) -> pd.DataFrame:
-    return url_source.fetch(request, start, now, url_source.place(settings)).frame
+    return url_source.fetch(request, start, now, url_source.endpoint_of(settings)).frame
 
 
 def _from_alpaca(request: Request, start: date) -> pd.DataFrame:

@@ -78,7 +78,7 @@ def report_substitutes(prices: Prices) -> Iterator[Incident]:
         series = prices.of(symbol)
         known_at = series.frame.index[-1]
         text = (
-            f"{symbol}: the close of {known_at:%Y-%m-%d} is from {_source_at(series, known_at)}, "
+            f"{symbol}: the close of {known_at:%Y-%m-%d} is from {series.source_at(known_at)}, "
             "as the sources before it have none: it may keep or lower the ceiling, not raise it"
         )
         yield Incident("data", "warning", text)
@@ -87,7 +87,7 @@ def report_substitutes(prices: Prices) -> Iterator[Incident]:
 def row_sources(prices: Prices) -> Mapping[str, str]:
     """The source of the newest row of each series that the gate reads, by symbol."""
     return {
-        request.symbol: _source_at(series, series.frame.index[-1])
+        request.symbol: series.source_at(series.frame.index[-1])
         for request, series in prices.series.items()
         if request.kind != "coin" and len(series.frame)
     }
@@ -107,11 +107,6 @@ def replaced_rows(
         if any(first.get(symbol, source) != source for symbol, source in sources.items())
     ]
     return pd.DatetimeIndex(replaced, tz="UTC")
-
-
-def _source_at(series: Series, known_at: pd.Timestamp) -> str:
-    rows = series.substitutes
-    return series.source if rows is None else str(rows.get(known_at, series.source))
 
 
 def report_revisions(

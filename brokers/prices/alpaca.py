@@ -7,11 +7,11 @@ minutes ago.
 
 import json
 from datetime import date
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from brokers.prices import web
+from brokers.prices.calendar import NEW_YORK
 from brokers.prices.series import (
     BAR_COLUMNS,
     DataError,
@@ -23,7 +23,6 @@ from config.secrets import load_secrets
 from config.settings import PREFIX, ConfigError
 
 URL = "https://data.alpaca.markets/v2/stocks/bars"
-NEW_YORK = ZoneInfo("America/New_York")
 EARLIEST = date(2016, 1, 1)  # its history begins here
 ROWS, PAGES = 10_000, 20  # a page, and more of them than all of history has
 SPLITS, DIVIDENDS = "split", "all"
@@ -42,15 +41,15 @@ def keys() -> Keys:
 
     """
     try:
-        found = load_secrets().alpaca()
+        pair = load_secrets().alpaca()
     except ConfigError as error:
         raise DataError(f"Alpaca: {error}") from None
-    if found is None:
+    if pair is None:
         raise DataError(
             f"Alpaca: {PREFIX}ALPACA_KEY and {PREFIX}ALPACA_SECRET are not set; set both in the "
             "environment or in .env"
         )
-    return found
+    return pair
 
 
 def fetch(request: Request, start: date | None, keys: Keys) -> pd.DataFrame:

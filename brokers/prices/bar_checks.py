@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from brokers.plurals import count
 from brokers.prices.calendar import NEW_YORK
-from brokers.prices.clean import bar_length
+from brokers.prices.clean import DAY, bar_length
 from brokers.prices.jumps import Jump, find_jumps
 from brokers.prices.series import DataIssue, Request, Series
 
@@ -22,7 +22,6 @@ Accepted = Mapping[str, Collection[date]]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-DAY = pd.Timedelta(days=1)
 STRETCH = 20  # steps from bar to bar that are looked at together
 # Steps of a stretch that are longer than a bar: true files 0, business days of a coin 4, weeks 20.
 SOME_LONG_STEPS = 4
@@ -120,7 +119,7 @@ def bar_date(known_at: pd.Timestamp, request: Request) -> date:
     return (known_at - bar_length(request.timeframe)).date()
 
 
-def accepting(request: Request, day: date) -> str:
+def acceptance_advice(request: Request, day: date) -> str:
     """What a person can do who knows that something odd is true."""
     return f'correct the file, or, if it is true, set prices.accepted."{request.symbol}" = [{day}]'
 
@@ -251,20 +250,17 @@ def _jump_issue(bars: _Bars, jump: Jump, values: Floats, column: str) -> DataIss
         f"the {column} of {bars.request.name} of {bars.day(first)} is {values[first]:.10g}, "
         f"{_factor(factor)} the one before ({bars.day(first - 1)}: {values[first - 1]:.10g})"
     )
-    advice = accepting(bars.request, bars.day(first))
+    advice = acceptance_advice(bars.request, bars.day(first))
     if not jump.lasting:
         back = f"{values[last + 1]:.10g} on {bars.day(last + 1)}"
         text += f", and {back}: a jump that comes back; {advice}"
         return bars.issue("jump", "refused", text, (first, last))
     if first == len(values) - 1:
         # Nobody can know yet whether it comes back; the newest close of a US series is held.
-        return (
-            None
-            if bars.request.kind == "session"
-            else bars.issue(
-                "jump", "high", f"{text}, and the newest: is it true? {advice}", (first, first)
-            )
-        )
+        if bars.request.kind == "session":
+            return None
+        text += f", and the newest: is it true? {advice}"
+        return bars.issue("jump", "high", text, (first, first))
     text += f" and stays there ({bars.day(first + 1)}: {values[first + 1]:.10g}): a split?"
     return bars.issue("jump", "high", f"{text} {advice}", (first, first))
 
@@ -287,7 +283,7 @@ def _check_opens(bars: _Bars) -> Iterator[DataIssue]:
             text = (
                 f"the open of {bars.request.name} of {bars.day(row)} is {value:.10g}, far from the "
                 f"close before ({bars.closes[row - 1]:.10g}) and from its own "
-                f"({bars.closes[row]:.10g}); {accepting(bars.request, bars.day(row))}"
+                f"({bars.closes[row]:.10g}); {acceptance_advice(bars.request, bars.day(row))}"
             )
             yield bars.issue("jump", "refused", text, (row, row))
 
@@ -305,7 +301,7 @@ def _check_runs(bars: _Bars) -> Iterator[DataIssue]:
         text = (
             f"{length:,} closes of {bars.request.name} in a row are {bars.closes[first]:.10g} "
             f"({bars.day(rows[0])} to {bars.day(rows[1])}): did the vendor stop, or were rows "
-            f"filled forward? {accepting(bars.request, bars.day(first))}"
+            f"filled forward? {acceptance_advice(bars.request, bars.day(first))}"
         )
         yield bars.issue("frozen", "high", text, rows)
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from brokers.prices.calendar import NEW_YORK
 from brokers.prices.series import DataError, Request
 
-NEW_YORK = "America/New_York"
 OPEN, CLOSES = pd.Timedelta("09:30:00"), (pd.Timedelta("16:00:00"), pd.Timedelta("13:00:00"))
 LAST_SECOND = pd.Timedelta("23:59:59")
 NO_TIME = pd.Timedelta(0)

@@ -85,3 +85,13 @@ def closes_and_delay(settings: Settings, now: pd.Timestamp) -> tuple[pd.Series, 
     """Closes of New York sessions by date, some after `now`, and the delay until one is known."""
     closes = session_closes(settings.signal.history_from - LEAD, Path(settings.prices.cache), now)
     return closes, pd.Timedelta(minutes=settings.prices.publication_delay)
+
+
+def known_sessions(settings: Settings, now: pd.Timestamp) -> pd.Series:
+    """New York sessions whose closes were known at `now` (UTC).
+
+    Index: the instant each was known; values: the closes (UTC).
+    """
+    closes, delay = closes_and_delay(settings, now)
+    known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
+    return known[known.index <= now]

@@ -45,7 +45,7 @@ def clean_series(
     """
     if raw.empty:
         raise DataError(f"{origin}: no rows for {request.name}; check the symbol, or the file")
-    _check_order(pd.DatetimeIndex(raw.index), origin)
+    check_order(pd.DatetimeIndex(raw.index), np.arange(2, len(raw) + 2), origin)
     if request.kind == "session":
         raw = raw[raw.index >= closes.index[0]]
     notes: list[str] = []
@@ -78,14 +78,15 @@ def bar_length(timeframe: str) -> pd.Timedelta:
     return pd.Timedelta(timeframe.replace("m", "min").replace("d", "D"))
 
 
-def _check_order(index: pd.DatetimeIndex, origin: str) -> None:
+def check_order(index: pd.DatetimeIndex, rows: NDArray[np.int64], origin: str) -> None:
+    """Refuse dates that do not increase; `rows` are their lines in the file, for the message."""
     steps = np.diff(index.asi8)
     if (steps > 0).all():
         return
     row = int(np.argmin(steps > 0)) + 1
     what = "is a duplicate" if steps[row - 1] == 0 else f"comes after {_day(index[row - 1])}"
     raise DataError(
-        f"{origin}: row {row + 2}, {_day(index[row])} {what}; sort the rows by date and keep one "
+        f"{origin}: row {rows[row]}, {_day(index[row])} {what}; sort the rows by date and keep one "
         "a bar"
     )
 

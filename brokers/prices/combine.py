@@ -143,18 +143,18 @@ def top_up(series: Series, other: Series, source: str, problems: list[str]) -> S
     request = series.request
     text = (
         f"{request.name}: {count(len(rows), 'newest row')}, from {rows.index[0]:%Y-%m-%d} on, "
-        f"{'is' if len(rows) == 1 else 'are'} from {source}: {series.source} has them not"
+        f"{'is' if len(rows) == 1 else 'are'} from {source}, not from {series.source}"
     )
-    found = [DataIssue(request.symbol, "sources", "note", text, rows.index[0], rows.index[-1])]
+    issues = [DataIssue(request.symbol, "sources", "note", text, rows.index[0], rows.index[-1])]
     if spliced.disagreement:
         text = f"{request.name}: {series.source} and {source} disagree: {spliced.disagreement}"
-        found.append(DataIssue(request.symbol, "sources", "high", text, last, rows.index[-1]))
+        issues.append(DataIssue(request.symbol, "sources", "high", text, last, rows.index[-1]))
     names = pd.Series(source, rows.index)
     before = series.substitutes
     return with_substitutes(
         series._replace(frame=pd.concat([series.frame, rows])),
         names if before is None else pd.concat([before, names]),
-        found,
+        issues,
     )
 
 

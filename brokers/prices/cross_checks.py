@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brokers.prices.bar_checks import Accepted, accepting, bar_date
+from brokers.prices.bar_checks import Accepted, acceptance_advice, bar_date
 from brokers.prices.clean import bar_length
 from brokers.prices.series import DataIssue, Request, Series
 
@@ -15,7 +15,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Severity = Literal["refused", "high"]
 
-DAY = pd.Timedelta(days=1)
 LEAST_DAYS = 10  # that two series must have together
 # Median distance of the close of a day's last bar from the daily close, as a share of the median
 # move of a bar: BTC, ETH and SOL of two vendors 0.19, an hour late 0.9.
@@ -55,10 +54,10 @@ def _intraday_issues(bars: Series, days: Series, accepted: Accepted) -> Iterator
     move = float(np.median(np.abs(np.diff(np.log(bars.frame["close"].to_numpy())))))
     allowed = max(LARGEST_SHARE * move, SMALLEST_DISTANCE)
     if typical > allowed and (shift := _fitting_shift(bars, days, length, allowed)) is not None:
-        earlier = "later" if shift > pd.Timedelta(0) else "earlier"
+        direction = "later" if shift > pd.Timedelta(0) else "earlier"
         text = (
             f"{bars.origin}: the bars of {bars.request.name} fit the daily closes ({days.origin}) "
-            f"if they ended {abs(shift) / pd.Timedelta(hours=1):g} h {earlier}; write bar starts "
+            f"if they ended {abs(shift) / pd.Timedelta(hours=1):g} h {direction}; write bar starts "
             "in UTC, or with their offset"
         )
         yield _issue(bars, "refused", text, pd.DatetimeIndex(distances.index))
@@ -72,6 +71,13 @@ def _intraday_issues(bars: Series, days: Series, accepted: Accepted) -> Iterator
         severity: Severity = "refused" if typical > ANOTHER_UNIT else "high"
         yield _issue(bars, severity, text, pd.DatetimeIndex(distances.index))
         return
+    yield from _different_days(bars, days, distances, accepted)
+
+
+def _different_days(
+    bars: Series, days: Series, distances: pd.Series, accepted: Accepted
+) -> Iterator[DataIssue]:
+    """The first days on which the two differ by more than `LARGEST_DIFFERENCE`."""
     odd = distances[np.abs(distances) > LARGEST_DIFFERENCE]
     for instant in odd.index[:5]:
         day = bar_date(instant, days.request)
@@ -80,7 +86,7 @@ def _intraday_issues(bars: Series, days: Series, accepted: Accepted) -> Iterator
         text = (
             f"{bars.origin}: the close of {bars.request.name} at the end of {day} is "
             f"{np.expm1(odd[instant]):+.1%} from the daily close ({days.origin}): one of them is "
-            f"wrong; {accepting(bars.request, day)}"
+            f"wrong; {acceptance_advice(bars.request, day)}"
         )
         yield _issue(bars, "high", text, pd.DatetimeIndex([instant]))
 
@@ -115,8 +121,9 @@ def _shift_issues(series: Sequence[Series]) -> Iterator[DataIssue]:
         first, returns = series[0], _common_returns(series[0], each)
         if returns is None or abs(_correlation(*returns)) >= UNSHIFTED:
             continue
-        one, other = returns
-        before, after = _correlation(one[1:], other[:-1]), _correlation(one[:-1], other[1:])
+        reference, moves = returns
+        before = _correlation(reference[1:], moves[:-1])
+        after = _correlation(reference[:-1], moves[1:])
         if max(abs(before), abs(after)) > SHIFTED:
             when = "after" if abs(after) > abs(before) else "before"
             text = (

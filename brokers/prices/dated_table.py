@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from brokers.plurals import count
 from brokers.prices.arrow_memory import use_system_memory
 from brokers.prices.bar_dates import bar_index
+from brokers.prices.clean import check_order
 from brokers.prices.columns import Columns, find_columns, headerless_names, plain_name
 from brokers.prices.dates import read_clock_times, read_dates
 from brokers.prices.numbers import read_numbers, typed_numbers
@@ -70,24 +71,24 @@ def read_dated_table(
 
     """
     cells = _read_cells(content, request, origin, column)
-    found = find_columns(cells.names, request, origin=origin, value=column)
-    values, as_written = _values(cells, found, origin)
-    dated = _dated_rows(cells.columns[found.time], values, origin, cells.first_row)
+    layout = find_columns(cells.names, request, origin=origin, value=column)
+    values, as_written = _values(cells, layout, origin)
+    dated = _dated_rows(cells.columns[layout.time], values, origin, cells.first_row)
     if not dated.any():
         index = pd.DatetimeIndex([], tz=None if request.timeframe == "1d" else "UTC")
         frame = pd.DataFrame({name: floats[:0] for name, floats in values.items()}, index=index)
         return DatedTable(frame, ())
-    index, facts = _instants(cells, found, request, origin)
+    index, facts = _instants(cells, layout, request, origin)
     used = dated
     if index[dated].has_duplicates:
         used = dated & _rows_of_symbol(cells, request, origin)
         facts += [] if used.all() else [f"rows of {request.symbol}"]
     index, shifted = bar_index(index[used], request, origin)
     rows = cells.first_row + np.flatnonzero(used)
-    order = slice(None, None, -1) if _newest_first(index) else slice(None)
+    order = slice(None, None, -1) if _is_newest_first(index) else slice(None)
     index, rows = index[order], rows[order]
     if not (rows == np.arange(2, len(rows) + 2)).all() and request.kind != "macro":
-        _check_order(index, rows, origin)
+        check_order(index, rows, origin)
     frame = pd.DataFrame({name: floats[used][order] for name, floats in values.items()})
     facts += [*shifted, *as_written]
     facts += ["newest row first"] if order.step else []
@@ -97,14 +98,14 @@ def read_dated_table(
 
 
 def _instants(
-    cells: _Cells, found: Columns, request: Request, origin: str
+    cells: _Cells, layout: Columns, request: Request, origin: str
 ) -> tuple[pd.DatetimeIndex, list[str]]:
     """What the cells with dates say, a neighbour's where one is missing, and what was assumed."""
-    dates = _filled(cells.columns[found.time])
+    dates = _fill_dates(cells.columns[layout.time])
     index, assumed = read_dates(dates, origin=origin, first_row=cells.first_row)
-    if found.clock is not None and request.timeframe != "1d":
-        index = _with_clock(index, cells.columns[found.clock], origin)
-    return index, [*cells.notes, *found.notes, *assumed]
+    if layout.clock is not None and request.timeframe != "1d":
+        index = _with_clock(index, cells.columns[layout.clock], origin)
+    return index, [*cells.notes, *layout.notes, *assumed]
 
 
 def _rows_of_symbol(cells: _Cells, request: Request, origin: str) -> NDArray[np.bool_]:
@@ -191,11 +192,11 @@ def _names(text: TextTable, request: Request, origin: str) -> tuple[list[str], t
 
 
 def _values(
-    cells: _Cells, found: Columns, origin: str
+    cells: _Cells, layout: Columns, origin: str
 ) -> tuple[dict[str, Floats], tuple[str, ...]]:
     """The numbers, and what was assumed; in messages a column has the name that the file has."""
-    names = {role: cells.names[at] for role, at in found.values.items()}
-    columns = {cells.names[at]: cells.columns[at] for at in found.values.values()}
+    names = {role: cells.names[at] for role, at in layout.values.items()}
+    columns = {cells.names[at]: cells.columns[at] for at in layout.values.values()}
     texts = any(_is_text(column) for column in columns.values())
     # A comma that separates cells is no decimal mark, and Arrow has read the numbers.
     if not texts and (cells.text is None or cells.text.separator == ","):
@@ -205,8 +206,8 @@ def _values(
         }
         return {role: numbers[name] for role, name in names.items()}, ()
     if cells.text is not None:
-        table = text_cells(cells.text, list(found.values.values()), origin=origin)
-        columns = {cells.names[at]: table.column(str(at)) for at in found.values.values()}
+        table = text_cells(cells.text, list(layout.values.values()), origin=origin)
+        columns = {cells.names[at]: table.column(str(at)) for at in layout.values.values()}
     numbers, assumed = read_numbers(columns, origin=origin, first_row=cells.first_row)
     return {role: numbers[name] for role, name in names.items()}, assumed
 
@@ -232,7 +233,7 @@ def _dated_rows(
     return dated
 
 
-def _filled(dates: Column) -> Column:
+def _fill_dates(dates: Column) -> Column:
     """The column with a neighbour's date where one is missing, so that rows keep their numbers."""
     if pa.types.is_floating(dates.type):
         dates = pc.if_else(pc.is_nan(dates), pa.scalar(None, dates.type), dates)
@@ -253,22 +254,5 @@ def _with_clock(index: pd.DatetimeIndex, column: Column, origin: str) -> pd.Date
     return index + times
 
 
-def _newest_first(index: pd.DatetimeIndex) -> bool:
+def _is_newest_first(index: pd.DatetimeIndex) -> bool:
     return bool(len(index) > 1 and index.is_monotonic_decreasing and index[0] > index[-1])
-
-
-def _check_order(index: pd.DatetimeIndex, rows: NDArray[np.int64], origin: str) -> None:
-    """The check of `clean_series`, which does not know where in the file a row stands."""
-    steps = np.diff(index.asi8)
-    if (steps > 0).all():
-        return
-    row = int(np.argmin(steps > 0)) + 1
-    what = "is a duplicate" if steps[row - 1] == 0 else f"comes after {_day(index[row - 1])}"
-    raise DataError(
-        f"{origin}: row {rows[row]}, {_day(index[row])} {what}; sort the rows by date and keep one "
-        "a bar"
-    )
-
-
-def _day(instant: pd.Timestamp) -> str:
-    return f"{instant:%Y-%m-%d}" if instant == instant.normalize() else f"{instant:%Y-%m-%d %H:%M}"

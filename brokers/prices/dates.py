@@ -240,7 +240,7 @@ def _in_order(fields: _Fields, *, short_years: bool) -> tuple[Integers, Integers
         )
     if month_first.any():
         return one, two, "month-first dates"
-    if short_years and _ordered(one, two, fields.number("year")):
+    if short_years and _is_ordered(one, two, fields.number("year")):
         raise DataError(
             f"{fields.origin}: the dates are ambiguous: {fields.text[0].as_py()!r} in row "
             f"{fields.first_row} may begin with the day or with the year; {WRITE}"
@@ -248,7 +248,7 @@ def _in_order(fields: _Fields, *, short_years: bool) -> tuple[Integers, Integers
     return two, one, "day-first dates"
 
 
-def _ordered(year: Integers, month: Integers, day: Integers) -> bool:
+def _is_ordered(year: Integers, month: Integers, day: Integers) -> bool:
     """Whether the column read year-first is one that increases or decreases throughout."""
     if (day > 31).any() or (day < 1).any() or len(year) < 2:
         return len(year) < 2 and not (day > 31).any()

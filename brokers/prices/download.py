@@ -63,7 +63,7 @@ def _fetch(
     if source == "fred":
         return fred.fetch(request, start)
     if source == "url":
-        return url_source.fetch(request, start, now, url_source.place(settings))
+        return url_source.fetch(request, start, now, url_source.endpoint_of(settings))
     if source == "alpaca":
         return alpaca.fetch(request, start, alpaca.keys())
     return yahoo.fetch(request, start, now)
@@ -160,7 +160,7 @@ def cache_name(source: str, settings: Settings) -> str:
     """The cache's name of a source: rows of two exchanges, or addresses, must not be mixed."""
     if source == "url":
         try:
-            return url_source.place(settings).cache_name
+            return url_source.endpoint_of(settings).cache_name
         except DataError:  # no address: nothing is read from it, and nothing stored
             return source
     return settings.exchange.prices_id if source == "exchange" else source

@@ -143,10 +143,9 @@ def _compact(numbers: Numbers, parts: tuple[int, ...]) -> tuple[pd.DatetimeIndex
 def _no_date(numbers: Numbers, wrong: Mask, origin: str, first_row: int, what: str) -> DataError:
     row = int(wrong.argmax())
     number = float(numbers[row])
-    shown = f"{number:.15g}"
     why = what
     if EXCEL[0] <= number <= EXCEL[1]:
         why = f"{what} but looks like a day number of Excel: save the cells as dates"
     elif abs(number) < FIRST and "YYYY" not in what:
         why = f"{what}: as an epoch in seconds it would lie in 1970"
-    return DataError(f"{origin}: row {first_row + row}, {shown} {why}; write YYYY-MM-DD")
+    return DataError(f"{origin}: row {first_row + row}, {number:.15g} {why}; write YYYY-MM-DD")

@@ -60,7 +60,7 @@ def read_rows(content: Path | bytes, request: Request, *, origin: str) -> Source
     """
     frame, notes = read_dated_table(content, request, origin=origin)
     return SourceRows(
-        _published(request, frame, origin) if request.kind == "macro" else frame, origin, notes
+        _by_publication(request, frame, origin) if request.kind == "macro" else frame, origin, notes
     )
 
 
@@ -87,7 +87,7 @@ def own_values(path: Path, column: str) -> SourceRows:
     return SourceRows(frame, str(path), notes)
 
 
-def _published(request: Request, frame: pd.DataFrame, origin: str) -> pd.DataFrame:
+def _by_publication(request: Request, frame: pd.DataFrame, origin: str) -> pd.DataFrame:
     """Values by instant of publication."""
     from brokers.prices.fred import publication_times
 
@@ -156,11 +156,11 @@ def _nearest(stem: str, place: str, folder: Path, files: list[Path]) -> str:
     for path in (*files, *elsewhere):
         if _key(_stem(path)) == _key(stem):
             return f"{path.relative_to(folder)} is there: did you mean that? Otherwise "
-    near = [path for path in files if _ending(path) and _like(_bare(_stem(path)), _bare(stem))]
+    near = [path for path in files if _ending(path) and _is_like(_bare(_stem(path)), _bare(stem))]
     return f"did you mean {near[0].relative_to(folder)}? Otherwise " if near else ""
 
 
-def _like(name: str, wanted: str) -> bool:
+def _is_like(name: str, wanted: str) -> bool:
     """Whether a file may be the wanted one: BTCUSD for BTC-USDT, never ETH or bars of other length.
 
     One letter more or less at the end, more words around it, or letters that changed places.

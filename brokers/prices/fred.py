@@ -4,16 +4,15 @@ from datetime import date
 from functools import lru_cache
 from io import StringIO
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
 
 from brokers.prices import web
+from brokers.prices.calendar import NEW_YORK
 from brokers.prices.series import DataError, Request, UnreachableError
 
 URL = "https://fred.stlouisfed.org/graph/fredgraph.csv"
-NEW_YORK = ZoneInfo("America/New_York")
 
 
 class Release(NamedTuple):

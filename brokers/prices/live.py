@@ -62,17 +62,17 @@ class LivePrices:
         failed: dict[str, DataError] = {}
         known, issues = sessions(self._daily, now), list[DataIssue]()
         for request, loaded in load_each(self._daily, now, again=again, progress=self._progress):
-            series, error, found = self._check(loaded, known)
+            series, error, own_issues = self._check(loaded, known)
             if error is not None:
                 failed[request.symbol] = error
             if series is None:
                 cached = read_cached(self._daily, request, now)
-                series, _, found = (
+                series, _, own_issues = (
                     (None, None, []) if cached is None else self._check(cached, known)
                 )
             if series is not None:
                 usable[request] = series
-                issues += found
+                issues += own_issues
         prices = Prices(
             usable,
             known,
@@ -98,10 +98,10 @@ class LivePrices:
         if isinstance(loaded, DataError):
             return None, loaded, []
         series, why = without_unconfirmed_close(loaded)
-        found = (*series_issues(series, known, self._daily.prices.accepted), *series.issues)
-        if refused := live_refusal(found, series.request):
+        issues = (*series_issues(series, known, self._daily.prices.accepted), *series.issues)
+        if refused := live_refusal(issues, series.request):
             return None, DataError(refused), []
-        usable = [issue for issue in found if issue.severity != "refused"]
+        usable = [issue for issue in issues if issue.severity != "refused"]
         return series, DataError(why) if why else None, usable
 
     def sessions(self, now: pd.Timestamp) -> int:
@@ -137,18 +137,14 @@ def without_unconfirmed_close(series: Series) -> tuple[Series, str]:
     confirms.
     """
     frame = series.frame
-    if series.request.kind != "coin" or len(frame) < 2 or _source_of_newest(series) == "exchange":
+    if series.request.kind != "coin" or len(frame) < 2:
+        return series, ""
+    if series.source_at(frame.index[-1]) == "exchange":
         return series, ""
     before, close = (float(value) for value in frame["close"].iloc[-2:])
     what = f"{series.origin}: the day that ended at {frame.index[-1]:%Y-%m-%d %H:%M} UTC"
     why = why_unconfirmed(what, close, before, None)
     return (series._replace(frame=frame.iloc[:-1]), why) if why else (series, "")
-
-
-def _source_of_newest(series: Series) -> str:
-    rows = series.substitutes
-    newest = series.frame.index[-1]
-    return series.source if rows is None else str(rows.get(newest, series.source))
 
 
 def daily(settings: Settings) -> Settings:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 import pandas as pd
 
 from brokers.prices.accepted import accepted_closes
-from brokers.prices.calendar import closes_and_delay
+from brokers.prices.calendar import closes_and_delay, known_sessions
 from brokers.prices.one_source import cleaner, load_from
 from brokers.prices.plausibility import check_plausibility, refusal
 from brokers.prices.second_sources import load_listed
@@ -278,10 +278,5 @@ def known_until(settings: Settings, now: pd.Timestamp) -> pd.Timestamp:
 
 
 def sessions(settings: Settings, now: pd.Timestamp) -> pd.Series:
-    """New York sessions whose closes were known at `now`, or at the sample's end.
-
-    Index: the instant each was known; values: the closes (UTC).
-    """
-    closes, delay = closes_and_delay(settings, now)
-    known = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
-    return known[known.index <= known_until(settings, now)]
+    """The `known_sessions` at `now`, or at the sample's end."""
+    return known_sessions(settings, known_until(settings, now))

@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from brokers.prices.clean import DAY
 from brokers.prices.series import DataIssue, Series
-
-DAY = pd.Timedelta(days=1)
 
 
 class Published(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from brokers.prices.cache import Cache
-from brokers.prices.calendar import closes_and_delay
+from brokers.prices.calendar import known_sessions
 from brokers.prices.combine import (
     LEVEL_ROWS,
     SOURCE,
@@ -41,9 +41,7 @@ def load_listed(
     sources = sources_of(request, settings)
     if pinned is not None:
         return _read_pinned(request, sources[0], settings, now, pinned)
-    closes, delay = closes_and_delay(settings, now)
-    calendar = pd.Series(closes.array, index=pd.DatetimeIndex(closes) + delay)
-    calendar = calendar[calendar.index <= now]
+    calendar = known_sessions(settings, now)
     return combine(
         Needed(request, _newest(request, calendar, settings, now)),
         sources,

@@ -51,9 +51,7 @@ class DataIssue(NamedTuple):
     """
 
     symbol: str
-    kind: Literal[
-        "spacing", "jump", "level", "gap", "frozen", "daily closes", "bounds", "sources", "reading"
-    ]
+    kind: Literal["spacing", "jump", "level", "gap", "frozen", "daily closes", "sources"]
     severity: Literal["refused", "high", "note"]
     text: str
     first: pd.Timestamp
@@ -78,6 +76,11 @@ class Series(NamedTuple):
     notes: tuple[str, ...]
     substitutes: pd.Series | None = None
     issues: tuple[DataIssue, ...] = ()
+
+    def source_at(self, known_at: pd.Timestamp) -> str:
+        """The source of one row."""
+        rows = self.substitutes
+        return self.source if rows is None else str(rows.get(known_at, self.source))
 
 
 class AcceptedClose(NamedTuple):

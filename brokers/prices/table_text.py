@@ -87,7 +87,7 @@ def read_text(content: Path | bytes, *, origin: str) -> TextTable:
     begin = sum(len(line.encode()) for line in lines[:start])
     width = len(rows[start]) if start < len(rows) else len(names or ())
     if names:
-        names = _fitting(names, rows[start:])
+        names = _fit_names(names, rows[start:])
         tickers = (*tickers, *[""] * len(names))[: len(names)]
     facts = [packed, encoding]
     facts += [f"{SEPARATORS[separator]} as separator"] if separator != "," else []
@@ -161,14 +161,14 @@ def _utf8(raw: bytes, origin: str) -> tuple[bytes, str]:
     marked = next((how for mark, how in MARKS.items() if raw.startswith(mark)), None)
     encoding, what = marked or _encoding(raw[:HEAD])
     if encoding == "utf-8" and raw.isascii():
-        text, said = raw, ""
+        text, note = raw, ""
     else:
-        text, said = _decoded(raw, encoding, what, origin)
+        text, note = _decode(raw, encoding, what, origin)
     if b"\x00" in text[:HEAD]:
         raise DataError(f"{origin}: cannot be read, it is no text; download it again as CSV")
     if text.find(b"\r", 0, HEAD) >= 0 and b"\n" not in text[:HEAD]:
         text = text.replace(b"\r", b"\n")  # line ends of old Macintosh programs
-    return text, said
+    return text, note
 
 
 def _encoding(head: bytes) -> tuple[str, str]:
@@ -180,7 +180,7 @@ def _encoding(head: bytes) -> tuple[str, str]:
     return "utf-8", ""
 
 
-def _decoded(raw: bytes, encoding: str, what: str, origin: str) -> tuple[bytes, str]:
+def _decode(raw: bytes, encoding: str, what: str, origin: str) -> tuple[bytes, str]:
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
@@ -198,15 +198,15 @@ def _decoded(raw: bytes, encoding: str, what: str, origin: str) -> tuple[bytes, 
 
 def _split(lines: Sequence[str]) -> tuple[str, list[list[str]]]:
     """The separator, and the cells of each line: the one that gives most lines with a date."""
-    best: tuple[tuple[int, int], str, list[list[str]]] | None = None
-    for separator in SEPARATORS:
-        rows = [_row(line, separator) for line in lines]
-        dated = sum(len(row) > 1 and any(DATE_CELL.fullmatch(cell) for cell in row) for row in rows)
-        rank = (dated, max(len(row) for row in rows) if rows else 0)
-        if best is None or rank > best[0]:
-            best = rank, separator, rows
-    assert best is not None
-    return best[1], best[2]
+    tables = {separator: [_row(line, separator) for line in lines] for separator in SEPARATORS}
+
+    def rank(separator: str) -> tuple[int, int]:
+        rows = tables[separator]
+        dated = sum(len(row) > 1 and any(map(DATE_CELL.fullmatch, row)) for row in rows)
+        return dated, max(map(len, rows), default=0)
+
+    separator = max(tables, key=rank)
+    return separator, tables[separator]
 
 
 def _row(line: str, separator: str) -> list[str]:
@@ -265,7 +265,7 @@ def _two_levels(
     return names, ("", *(cell.strip() for cell in tickers[1:])), ["header lines of yfinance"]
 
 
-def _fitting(names: tuple[str, ...], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+def _fit_names(names: tuple[str, ...], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """The names, one for each cell: a separator at the end of lines makes an empty one."""
     widths = {len(row) for row in rows if row}
     if widths == {len(names) + 1} and all(not row[-1].strip() for row in rows if row):

@@ -22,7 +22,7 @@ EARLIEST = date(1980, 1, 1)  # where {start} begins if everything is asked for
 REDIRECTS = 3
 
 
-class Place(NamedTuple):
+class Endpoint(NamedTuple):
     """Where prices are asked for: the address with placeholders, a header, the names of symbols."""
 
     template: str
@@ -40,7 +40,7 @@ class Place(NamedTuple):
         return f"url-{blake2b(self.template.encode(), digest_size=4).hexdigest()}"
 
 
-def place(settings: Settings) -> Place:
+def endpoint_of(settings: Settings) -> Endpoint:
     """The address from the environment, .env or the secrets folder.
 
     Raises
@@ -58,11 +58,11 @@ def place(settings: Settings) -> Place:
             f"url: {PREFIX}PRICES_URL is not set; set it in the environment or in .env to an "
             "address with {symbol}, {start} and {end} in it"
         )
-    return Place(template, secrets.prices_headers(), settings.prices.url_names)
+    return Endpoint(template, secrets.prices_headers(), settings.prices.url_names)
 
 
 def fetch(
-    request: Request, start: date | None, now: pd.Timestamp, where: Place
+    request: Request, start: date | None, now: pd.Timestamp, endpoint: Endpoint
 ) -> folder.SourceRows:
     """Rows of `request` from `start` on (None: all) up to the day of `now` (UTC).
 
@@ -80,16 +80,17 @@ def fetch(
     """
     if request.timeframe != "1d":
         raise DataError(f"url: {request.name} is intraday, only 1d is read there")
-    address = fill(where.template, where.names.get(request.symbol, request.symbol), start, now)
-    answer = web.repeat(lambda: _answer(request, address, where))
-    origin = f"url ({where.host}) {request.name}"
+    name = endpoint.names.get(request.symbol, request.symbol)
+    address = fill(endpoint.template, name, start, now)
+    answer = web.repeat(lambda: _answer(request, address, endpoint))
+    origin = f"url ({endpoint.host}) {request.name}"
     if answer.body.lstrip()[:1] == b"<":
-        raise _unreachable(request, where, "a page instead of CSV")
+        raise _unreachable(request, endpoint, "a page instead of CSV")
     try:
         return folder.read_rows(answer.body, request, origin=origin)
     except DataError as error:
         # A page that says "limit reached" is an outage like any other: stored rows stay in use.
-        text = _hide(str(error), where)
+        text = _hide(str(error), endpoint)
         raise UnreachableError(f"url: no usable response: {text}") from None
 
 
@@ -120,34 +121,34 @@ def fill(template: str, symbol: str, start: date | None, now: pd.Timestamp) -> s
     return PLACEHOLDER.sub(lambda match: value(match[1], match[2]), template)
 
 
-def _answer(request: Request, address: str, where: Place) -> web.Answer:
+def _answer(request: Request, address: str, endpoint: Endpoint) -> web.Answer:
     """One attempt, redirects to the same host included."""
     for _ in range(REDIRECTS + 1):
         plain, login = _without_login(address)
         try:
-            answer = web.get(plain, headers=where.headers, login=login)
+            answer = web.get(plain, headers=endpoint.headers, login=login)
         except web.NoAnswerError as error:
-            raise _unreachable(request, where, str(error)) from None
+            raise _unreachable(request, endpoint, str(error)) from None
         if not 300 <= answer.status < 400:
             break
         address = urljoin(address, answer.location)
-        if urlsplit(address)[:2] != urlsplit(where.template)[:2]:
+        if urlsplit(address)[:2] != urlsplit(endpoint.template)[:2]:
             raise DataError(
-                f"url: {where.host} sends on to another host ({urlsplit(address).hostname}); keys "
-                f"go to no other: set {PREFIX}PRICES_URL to its address if you trust it"
+                f"url: {endpoint.host} sends on to another host ({urlsplit(address).hostname}); "
+                f"keys go to no other: set {PREFIX}PRICES_URL to its address if you trust it"
             )
     if answer.status == 200:
         return answer
     what = f"HTTP {answer.status}"
     if answer.status in (401, 403):
         raise DataError(
-            f"url: {where.host} refuses {request.name} ({what}); check the key in "
+            f"url: {endpoint.host} refuses {request.name} ({what}); check the key in "
             f"{PREFIX}PRICES_URL or {PREFIX}PRICES_HEADER, and what your account may read"
         )
     if answer.status == 429 or answer.status == 408 or answer.status >= 500:
-        raise web.busy(_unreachable(request, where, what), answer)
+        raise web.busy(_unreachable(request, endpoint, what), answer)
     raise DataError(
-        f"url: {where.host} has no {request.name} at that address ({what}); check "
+        f"url: {endpoint.host} has no {request.name} at that address ({what}); check "
         f"{PREFIX}PRICES_URL, or give the symbol its name there in prices.url_names"
     )
 
@@ -162,14 +163,14 @@ def _without_login(address: str) -> tuple[str, tuple[str, str] | None]:
     return urlunsplit(parts._replace(netloc=host)), (unquote(user), unquote(password))
 
 
-def _unreachable(request: Request, where: Place, what: str) -> UnreachableError:
+def _unreachable(request: Request, endpoint: Endpoint, what: str) -> UnreachableError:
     return UnreachableError(
-        f"url: no usable response of {where.host} for {request.name}: {_hide(what, where)}; try "
-        f"again later, or {other_source(request, 'url')}"
+        f"url: no usable response of {endpoint.host} for {request.name}: {_hide(what, endpoint)}; "
+        f"try again later, or {other_source(request, 'url')}"
     )
 
 
-def _hide(text: str, where: Place) -> str:
+def _hide(text: str, endpoint: Endpoint) -> str:
     """`text`, which may repeat a body that repeats a key, without the keys of the address."""
-    keys = [*keys_of(where.template), *where.headers.values()]
+    keys = [*keys_of(endpoint.template), *endpoint.headers.values()]
     return redact_answer(text, keys, keys)

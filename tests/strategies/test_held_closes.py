@@ -81,7 +81,7 @@ def test_a_move_that_no_series_ever_had_needs_three_more_closes(factor: float, l
     bent = [100.0 * factor, 101.0 * factor, 100.5 * factor][:length]
     found = held_closes(closes(*bent, 100.0, 101.0))
     assert rows(found) == [(0, length, False)]
-    assert found[0].needed == module.CLOSES == 3
+    assert found[0].needed == module.CONFIRMING_CLOSES == 3
     stays = [100.0 * factor, 101.0 * factor, 100.5 * factor, 100.0 * factor]
     assert rows(held_closes(closes(*stays))) == [(0, 3, True)]
     assert rows(held_closes(closes(*stays[:3]))) == [(0, 3, False)], "still open"
@@ -331,7 +331,7 @@ class Walk:
             confirms = self.confirms(held, row, close)
             self.agreed += 1
             move = log(self.counted[held] / self.counted[self.before])
-            needed = module.CLOSES if abs(move) > module.UNHEARD_OF else 1
+            needed = module.CONFIRMING_CLOSES if abs(move) > module.EXTREME_MOVE else 1
             if confirms and self.agreed < needed and not self.vouched_for(held, row):
                 self.counted[row] = close
                 return
@@ -377,7 +377,7 @@ class Walk:
         window = before[1:][-module.WINDOW :]
         if len(window) < module.WINDOW or abs(move) <= module.SMALLEST_MOVE:
             return False
-        return abs(move) > min(module.UNHEARD_OF, module.DEVIATIONS * stdev(window))
+        return abs(move) > min(module.EXTREME_MOVE, module.DEVIATIONS * stdev(window))
 
     def departed(self, row: int) -> bool:
         base = self.base(row)
@@ -418,8 +418,14 @@ def test_whatever_comes_later_the_rule_is_that_of_a_session_by_session_walk(
     """Small windows, so that much is held; every session's knowledge is compared with the walk over
     all of it.
     """
-    small = {"WINDOW": 4, "DEVIATIONS": 3.0, "LONGEST_WAIT": 3, "NEW_LEVEL": 3, "CLOSES": 2}
-    for name, value in {**small, "UNHEARD_OF": 0.12}.items():
+    small = {
+        "WINDOW": 4,
+        "DEVIATIONS": 3.0,
+        "LONGEST_WAIT": 3,
+        "NEW_LEVEL": 3,
+        "CONFIRMING_CLOSES": 2,
+    }
+    for name, value in {**small, "EXTREME_MOVE": 0.12}.items():
         monkeypatch.setattr(module, name, value)
     kinds = {True: 0, False: 0}
 

@@ -12,7 +12,7 @@ from tenacity import wait_none
 
 from brokers.prices import url_source, web
 from brokers.prices.series import DataError, Request, UnreachableError
-from brokers.prices.url_source import Place, fill
+from brokers.prices.url_source import Endpoint, fill
 from config.settings import load
 
 IWM = Request("IWM", "session")
@@ -49,9 +49,9 @@ def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Vendor]:
         yield running
 
 
-def place(template: str, header: str = "") -> Place:
+def place(template: str, header: str = "") -> Endpoint:
     name, _, value = header.partition(": ")
-    return Place(template, {name: value} if header else {}, {})
+    return Endpoint(template, {name: value} if header else {}, {})
 
 
 QUERY = "https://prices.example.org/d/?s={symbol}&d1={start:%Y%m%d}&d2={end}&apikey=" + KEY
@@ -182,16 +182,16 @@ def test_the_address_comes_from_the_environment_and_names_a_folder_of_the_cache(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="RUSSELL_GATE_PRICES_URL is not set"):
-        url_source.place(load())
+        url_source.endpoint_of(load())
     monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", QUERY)
-    one = url_source.place(load())
+    one = url_source.endpoint_of(load())
     assert (one.host, one.template) == ("prices.example.org", QUERY)
     monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", QUERY.replace("/d/", "/w/"))
     assert re.fullmatch(r"url-[0-9a-f]{8}", one.cache_name)
-    assert url_source.place(load()).cache_name != one.cache_name
+    assert url_source.endpoint_of(load()).cache_name != one.cache_name
     monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", "https://x.org/" + KEY)
     with pytest.raises(DataError, match=r"no \{symbol\}") as caught:
-        url_source.place(load())
+        url_source.endpoint_of(load())
     assert KEY not in str(caught.value)
 
 
