@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 check = group(app, "check", "Check your configuration and data for errors.")
 config = group(app, "config", "Show the settings and the JSON schemas.")
-prices = group(app, "prices", "Stand by a close that the program holds back.")
+prices = group(app, "prices", "Stand by a close that is held.")
 
 
 @command(app, "backtest")

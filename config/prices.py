@@ -58,6 +58,16 @@ Sources = Annotated[
 ]
 
 
+def _check_dates(value: object) -> object:
+    """Dates of one symbol: a single one is named with the list that it should be."""
+    if isinstance(value, date | str):
+        raise ValueError(f"input should be a list of dates: write [{value}]")
+    return value
+
+
+Dates = Annotated[tuple[date, ...], BeforeValidator(_check_dates)]
+
+
 def proxy_fund(source: str) -> str:
     """The fund of a source "proxy:FUND"; "" for every other source."""
     match = PROXY.fullmatch(source)
@@ -86,7 +96,7 @@ class Prices(Section):
     url_names: dict[str, str] = Field(
         description="what the address of source = url calls a symbol, where it has another name"
     )
-    accepted: dict[str, tuple[date, ...]] = Field(
+    accepted: dict[str, Dates] = Field(
         description="dates on which a jump of a series is true, by symbol"
     )
 

@@ -30,6 +30,7 @@ LONGEST_WAIT = 5  # sessions a held close waits for the next close of its series
 NEW_LEVEL = (
     10  # sessions after which a departure that persists is taken for the two series' new level
 )
+BLOCK = 256  # sessions looked at in one step; a quiet one is followed by one four times as long
 NONE_ACCEPTED: Mapping[int, int] = {}
 
 
@@ -84,7 +85,7 @@ def held_closes(
         confirmed = confirmed or is_accepted
         held.append(HeldClose(row, until, confirmed, move, needed, newest if is_accepted else -1))
         if confirmed:
-            if sibling is not None and row in _departures(usable, sibling):
+            if sibling is not None and _is_departure(usable, sibling, row):
                 sibling[row] = np.nan  # the two did not agree there
         else:
             usable[row:until] = np.nan
@@ -110,8 +111,18 @@ def _decision(closes: Floats, sibling: Floats | None, row: int, needed: int) -> 
 
 def _next_suspect(closes: Floats, sibling: Floats | None, start: int) -> int | None:
     """The first session from `start` on whose close is to be held."""
-    suspects = [rows[rows >= start] for rows in (jumps(closes), _departures(closes, sibling))]
-    return min((int(rows[0]) for rows in suspects if len(rows)), default=None)
+    length = BLOCK
+    while start < len(closes):
+        end = min(start + length, len(closes))
+        window = _rows_before(closes, start, WINDOW + 1)
+        first = int(window[0]) if len(window) else start  # NEW_LEVEL is less than WINDOW
+        near = closes[first:end]
+        beside = None if sibling is None else sibling[first:end]
+        suspects = first + np.concatenate((jumps(near), _departures(near, beside)))
+        if (suspects >= start).any():
+            return int(suspects[suspects >= start].min())
+        start, length = end, 4 * length
+    return None
 
 
 def jumps(closes: Floats) -> Ints:
@@ -151,6 +162,19 @@ def _departures(closes: Floats, sibling: Floats | None) -> Ints:
     return rows[1:][(apart > DEPARTURE) & (np.diff(rows) <= NEW_LEVEL)]
 
 
+def _is_jump(closes: Floats, row: int) -> bool:
+    """Whether `row` is among `jumps`."""
+    rows = [*_rows_before(closes, row, WINDOW + 1), row]
+    return len(jumps(closes[rows])) > 0
+
+
+def _is_departure(closes: Floats, sibling: Floats, row: int) -> bool:
+    """Whether `row` is among `_departures`."""
+    first = max(row - NEW_LEVEL, 0)
+    near = slice(first, row + 1)
+    return row - first in _departures(closes[near], sibling[near])
+
+
 def _confirms(closes: Floats, sibling: Floats | None, row: int, following: int) -> bool:
     """Whether the close of `following` confirms the held one of `row`."""
     move, remaining = np.log(closes[[row, following]] / closes[_row_before(closes, row)])
@@ -164,7 +188,7 @@ def _confirms(closes: Floats, sibling: Floats | None, row: int, following: int) 
     departure, later = returns - siblings
     if following - base <= NEW_LEVEL and abs(later) > DEPARTURE:
         return False
-    if row not in jumps(closes):
+    if not _is_jump(closes, row):
         came_back = abs(siblings[1] - siblings[0]) > abs(returns[1] - returns[0])
         keeps = bool(later * departure > 0.5 * departure**2) or bool(came_back)
     return keeps
@@ -180,12 +204,29 @@ def _sibling_agrees(closes: Floats, sibling: Floats | None, row: int, following:
 
 def _row_before(closes: Floats, row: int) -> int:
     """The last session before `row` with a close that counts."""
-    return int(np.flatnonzero(~np.isnan(closes[:row]))[-1])
+    return int(_rows_before(closes, row, 1)[-1])
 
 
 def _last_agreement(closes: Floats, sibling: Floats | None, row: int) -> int | None:
     """The last session before `row` in which both series have a close that counts."""
     if sibling is None:
         return None
-    both = np.flatnonzero(~np.isnan(closes[:row]) & ~np.isnan(sibling[:row]))
+    both = _rows_before(closes, row, 1, sibling)
     return int(both[-1]) if len(both) else None
+
+
+def _rows_before(closes: Floats, row: int, count: int, sibling: Floats | None = None) -> Ints:
+    """The last `count` sessions before `row`, or all, with a close that counts (of both series).
+
+    It looks no further back than they are: held closes may be many.
+    """
+    length = 2 * count + NEW_LEVEL
+    while True:
+        first = max(row - length, 0)
+        is_known = ~np.isnan(closes[first:row])
+        if sibling is not None:
+            is_known &= ~np.isnan(sibling[first:row])
+        rows: Ints = first + np.flatnonzero(is_known)
+        if len(rows) >= count or first == 0:
+            return rows[-count:]
+        length *= 4

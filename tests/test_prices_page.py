@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 import main
 from brokers.commands import prices
 from brokers.prices import bar_checks, combine, cross_checks, jumps
+from brokers.prices.candles import FAR_APART
 from brokers.prices.dated_table import read_dated_table
 from brokers.prices.folder import ENDINGS
 from brokers.prices.macro_checks import PUBLISHED
-from brokers.prices.quality import SPIKE
 from brokers.prices.series import DataError, Request
 from brokers.prices.url_source import fill
 from config.addresses import problem_of_prices_address
@@ -102,7 +102,7 @@ def test_its_limits_are_those_of_the_checks() -> None:
     assert [text for text in sorted(spaced) if text not in FLAT] == []
     assert (combine.UNUSABLE, held_closes.CONFIRMING_CLOSES) == (5.0, 3), "written out as words"
     assert held_closes.EXTREME_MOVE == 0.35, "42 % up, 30 % down"
-    assert SPIKE["coin"] == 0.5, "50 % above, 33 % below"
+    assert FAR_APART == 0.5, "50 % above, 33 % below"
     assert [name for name in PUBLISHED if f"`{name}`" not in TEXT] == []
 
 

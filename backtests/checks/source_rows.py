@@ -9,13 +9,11 @@ from brokers.prices import folder
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import session_closes
 from brokers.prices.combine import splice, splice_proxy
-from brokers.prices.download import cache_name
+from brokers.prices.download import SERVICES, cache_name
 from brokers.prices.series import DataError, Request, Series
 from brokers.prices.sources import OWN_COLUMNS, own_file, sources_of
 from config.prices import proxy_fund
 from config.settings import Settings
-
-SERVICES = ("yahoo", "exchange", "fred", "url", "alpaca")
 
 
 def source_rows(series: Series, settings: Settings) -> pd.DataFrame | None:

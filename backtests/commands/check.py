@@ -29,9 +29,10 @@ def check_data(
     DataError
         One cannot be had or read.
     CheckFailedError
-        All can, and what one says is implausible.
+        All can, and one is implausible, or the gate cannot be computed from it.
 
     """
+    from backtests.engine.inputs import unusable_inputs
     from brokers.prices import quality
     from brokers.prices.plausibility import check_plausibility
 
@@ -46,14 +47,17 @@ def check_data(
     }
     issues = check_plausibility(usable, calendar, settings.prices.accepted)
     rows = [quality.quality(series, calendar, now) for series in usable.values()]
+    refused = [(issue.symbol, issue.text) for issue in issues if issue.severity == "refused"]
+    refused += unusable_inputs(settings, usable, calendar, now)
     if as_json:
-        document = {row.name: quality.as_json(row) | _issues_of(row.name, issues) for row in rows}
+        document = {
+            row.name: quality.as_json(row) | _issues_of(row.name, issues, refused) for row in rows
+        }
         print(
             json.dumps(document | {name: {"refused": str(why)} for name, why in unusable.items()})
         )
     else:
         terminal.show_quality(console(), rows, issues)
-    refused = [(issue.symbol, issue.text) for issue in issues if issue.severity == "refused"]
     lines = [f"{name}: refused: {why}" for name, why in (*unusable.items(), *refused)]
     if any(not isinstance(error, ImplausibleError) for error in unusable.values()):
         raise DataError("\n".join(lines))
@@ -61,13 +65,13 @@ def check_data(
         raise CheckFailedError("\n".join(lines))
 
 
-def _issues_of(name: str, issues: Sequence[DataIssue]) -> dict[str, object]:
+def _issues_of(
+    name: str, issues: Sequence[DataIssue], refused: Sequence[tuple[str, str]]
+) -> dict[str, object]:
     """What is implausible about one series as JSON, and why it is refused, if it is."""
-    own = [issue for issue in issues if issue.symbol == name]
-    refused = next((issue.text for issue in own if issue.severity == "refused"), None)
-    return {"issues": [issue_to_json(issue) for issue in own]} | (
-        {"refused": refused} if refused else {}
-    )
+    own = [issue_to_json(issue) for issue in issues if issue.symbol == name]
+    why = next((text for symbol, text in refused if symbol == name), None)
+    return {"issues": own} | ({"refused": why} if why else {})
 
 
 def check_lookahead(

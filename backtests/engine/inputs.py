@@ -1,6 +1,6 @@
 """From settings and prices to what both engines run on: gate lines, coin lines, rules."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from backtests.engine.rules import costs, decision_rules, gate_rules
 from brokers.orders.fills import Costs
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
-from brokers.prices.series import SIBLINGS, DataError
+from brokers.prices.series import SIBLINGS, DataError, Request, Series
 from config.settings import Settings
 from strategies.checked_market import sibling_of
 from strategies.coins import coin_lines
@@ -79,21 +79,20 @@ def traded_lines(
 def market(settings: Settings, prices: Prices) -> Market:
     """The gate's inputs out of all prices; sessions from the first close of the index on."""
     signal, confirmations = settings.signal, settings.confirmations
-    _check_history(settings, prices)
+    for _, why in unusable_inputs(settings, prices.series, prices.sessions, prices.now):
+        raise DataError(why)
     frames = {
         request.symbol: series.frame
         for request, series in prices.series.items()
         if request.timeframe == "1d"
     }
-    index = frames[signal.index]["close"]
+    index = prices.of(signal.index).frame["close"]
 
     def column(symbol: str, name: str) -> pd.Series:
         if symbol in frames:
             return frames[symbol][name]
         return pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
 
-    volume = column(signal.volume, "volume")
-    _check_volume(volume, signal.volume, prices)
     liquidity = confirmations.liquidity
     macro = {
         "assets": liquidity.assets,
@@ -121,7 +120,7 @@ def market(settings: Settings, prices: Prices) -> Market:
         sessions=sessions,
         small_caps=index,
         broad=column(signal.broad, "close"),
-        volume=volume,
+        volume=column(signal.volume, "volume"),
         risky_credit=column(signal.risky_credit, "adj_close"),
         safe_credit=column(signal.safe_credit, "adj_close"),
         breadth={symbol: column(symbol, "adj_close") for symbol in confirmations.breadth.symbols},
@@ -171,18 +170,55 @@ def _accepted(read: Mapping[str, str], prices: Prices) -> dict[str, pd.Series]:
     }
 
 
-def _check_volume(volume: pd.Series, symbol: str, prices: Prices) -> None:
+def unusable_inputs(
+    settings: Settings, series: Mapping[Request, Series], sessions: pd.Series, now: pd.Timestamp
+) -> Iterator[tuple[str, str]]:
+    """The name of each series of the gate that no gate can be computed from, and why.
+
+    Only of those in `series`; `sessions` as in `Prices`.
+    """
+    signal = settings.signal
+    daily = {request.symbol: one for request, one in series.items() if request.timeframe == "1d"}
+    if signal.index in daily and (
+        why := _why_too_short(daily[signal.index], settings, sessions, now)
+    ):
+        yield signal.index, why
+    if signal.volume in daily and (why := _why_no_volume(daily[signal.volume])):
+        yield signal.volume, why
+
+
+def _why_no_volume(series: Series) -> str:
+    """Why these volumes are no input; "" if they are."""
+    volume = series.frame["volume"]
     if len(volume) and volume.isna().all():
-        raise DataError(
-            f"{prices.of(symbol).origin}: has no volume; "
+        return (
+            f"{series.origin}: has no volume; "
             "add a column Volume, or set confirmations.volume.enabled=false"
         )
-    if (volume == 0).any():
-        day = volume.index[volume == 0][-1]
-        raise DataError(
-            f"{prices.of(symbol).origin}: the volume of {symbol} is 0 on {day:%Y-%m-%d}; "
-            "that is an error of the data, not a 'no': fix the row"
-        )
+    if not (volume == 0).any():
+        return ""
+    day = volume.index[volume == 0][-1]
+    return (
+        f"{series.origin}: the volume of {series.request.symbol} is 0 on {day:%Y-%m-%d}; "
+        "that is an error of the data, not a 'no': fix the row"
+    )
+
+
+def _why_too_short(
+    index: Series, settings: Settings, sessions: pd.Series, now: pd.Timestamp
+) -> str:
+    """Why a record cannot be found in this history of the index; "" if it can."""
+    symbol, start = index.request.symbol, settings.signal.history_from
+    if index.frame.empty:
+        return f"{index.origin}: {symbol} has no close up to {now:%Y-%m-%d %H:%M} UTC"
+    needed = sessions.index[sessions >= pd.Timestamp(start, tz="UTC")]
+    if not len(needed) or index.frame.index[0] <= needed[0]:
+        return ""
+    return (
+        f"{index.origin}: {symbol} starts on {index.frame.index[0]:%Y-%m-%d}, "
+        f"signal.history_from is {start}; a record needs the whole history: "
+        "get it, or set history_from knowing that older records are not seen"
+    )
 
 
 def _grid(settings: Settings, prices: Prices) -> pd.DatetimeIndex:
@@ -223,20 +259,3 @@ def _lines(
     daily = prices.of(history).frame["close"]
     bars = prices.of(history, settings.exchange.timeframe).frame
     return coin_lines(bars, daily, grid, average_days, settings.allocation.volatility_days)
-
-
-def _check_history(settings: Settings, prices: Prices) -> None:
-    """The record needs all of the index's history."""
-    signal = settings.signal
-    index = prices.of(signal.index)
-    if index.frame.empty:
-        raise DataError(
-            f"{index.origin}: {signal.index} has no close up to {prices.now:%Y-%m-%d %H:%M} UTC"
-        )
-    first = prices.sessions.index[prices.sessions >= pd.Timestamp(signal.history_from, tz="UTC")][0]
-    if index.frame.index[0] > first:
-        raise DataError(
-            f"{index.origin}: {signal.index} starts on {index.frame.index[0]:%Y-%m-%d}, "
-            f"signal.history_from is {signal.history_from}; a record needs the whole history: "
-            "get it, or set history_from knowing that older records are not seen"
-        )

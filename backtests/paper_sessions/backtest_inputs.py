@@ -19,7 +19,6 @@ from brokers.progress import Progress
 from config.changes import changed_settings
 from config.settings import ConfigError, Settings, restore
 
-SERVICES = ("yahoo", "exchange", "fred")
 PRIVATE = ("notify", "log", "journal")  # sections of the settings that decide nothing
 
 
@@ -72,7 +71,7 @@ def load_session_prices(
     listed = {request: sources_of(request, settings) for request in required_series(settings)}
     alone = [(request, names[0]) for request, names in listed.items() if len(names) == 1]
     download.refuse_unreachable(
-        [(request, source) for request, source in alone if source in SERVICES], settings
+        [(request, source) for request, source in alone if source in download.SERVICES], settings
     )
     return load_prices(settings, now, progress=progress)
 

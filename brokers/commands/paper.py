@@ -18,6 +18,7 @@ from brokers.journal.incident import Incident
 from brokers.journal.journal import Journal
 from brokers.journal.opening import journal_path, open_journal
 from brokers.journal.records import Accepted, Known
+from brokers.live.array_memory import take_small_blocks
 from brokers.live.data_provider import DataProvider
 from brokers.live.exchange_clock import ExchangeClock
 from brokers.live.gate_history import load_gate_rows
@@ -148,6 +149,7 @@ def build_session(
 
     `clock` is the machine's, or one that follows the exchange's time from here on.
     """
+    take_small_blocks()
     clock = clock if isinstance(clock, ExchangeClock) else ExchangeClock(clock)
     prices = LivePrices(settings, observer.on_progress)
     account, client = trading_account(settings, secrets, journal, clock, observer)

@@ -52,7 +52,8 @@ def accept_close(
         It could not be recorded, and nothing has changed.
 
     """
-    path, session = select_journal(files, overrides), _date(day)
+    session = _date(day)  # before the journal, whose lack says nothing about a wrong date
+    path = select_journal(files, overrides)
     settings = account_settings(path, files, overrides)
     now = math.ceil(time.time())
     source = LivePrices(settings, lambda text, done=0, of=0: None)

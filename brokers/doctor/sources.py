@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from brokers.doctor.finding import Finding
-from brokers.prices import alpaca, fred, url_source, yahoo
+from brokers.prices import alpaca, download, fred, url_source, yahoo
 from brokers.prices.candles import Candles
 from brokers.prices.live import daily
 from brokers.prices.series import DataError, Request, UnreachableError, other_source
@@ -21,7 +21,7 @@ from config.settings import Settings
 LIMIT = 30.0  # seconds for all rows together: four attempts at a service take up to that long
 WEEKS = pd.Timedelta(weeks=8)  # back from now: every series has a value in these
 # Services by source, as `check_network` names them; it does not look for the last two.
-SERVICES = {name: name for name in ("yahoo", "fred", "url", "alpaca")} | {"exchange": "prices"}
+SERVICES = {name: name for name in download.SERVICES} | {"exchange": "prices"}
 KINDS = {"session": "index row", "coin": "{} candle", "macro": "value"}
 NEWEST = 2  # candles asked for
 

@@ -171,18 +171,16 @@ class JournalReader:
         """Intents still to be sent, or sent and not settled."""
         return self._list(Intent, statements.UNFINISHED)
 
-    def orders(self, intent: int | None = None) -> list[OrderRow]:
-        """The attempts at one intent, or all orders, in the order they were sent.
+    def orders(self, intent: int | None = None, *, sent_since: float = -math.inf) -> list[OrderRow]:
+        """The attempts at one intent, or all orders sent from then on, in the order they were sent.
 
         Not by their times: the clock may have jumped.
         """
         columns = tables.orders.c
-        return self._list(
-            OrderRow,
-            select_equal(tables.orders, OrderRow, "intent", intent, version=self._version).order_by(
-                columns.intent, columns.attempt
-            ),
-        )
+        query = select_equal(tables.orders, OrderRow, "intent", intent, version=self._version)
+        if sent_since > -math.inf:
+            query = query.where(columns.sent_at >= sent_since)
+        return self._list(OrderRow, query.order_by(columns.intent, columns.attempt))
 
     def order(self, client_id: str) -> OrderRow | None:
         """The order of this id."""

@@ -10,7 +10,6 @@ from brokers.clock import Clock
 from brokers.journal.decision import GateExplanation
 from brokers.journal.incident import Incident
 from brokers.live.absent_rows import Absent, absent_coins, absent_series, report_missing_bars
-from brokers.live.array_memory import take_small_blocks
 from brokers.live.gate_history import GateHistory
 from brokers.live.live_gate import LiveGate, newest
 from brokers.live.second_opinion import acceptance, report_opinion, second_opinions
@@ -106,7 +105,6 @@ class DataProvider:
 
         `accept` records a close that a second source confirms, and its session's close.
         """
-        take_small_blocks()
         self._source, self.final = source, source.final
         self._functions, self._settings, self._clock = functions, settings, clock
         self._on_download, self._accept = on_download, accept

@@ -107,9 +107,8 @@ def _unlisted_fills(journal: JournalReader, listed: Sequence[FillRow]) -> list[F
             fee_coin="",
             fee_quote=0.0,
         )
-        for order in journal.orders()
-        if order.sent_at >= since
-        and order.average is not None
+        for order in journal.orders(sent_since=since)
+        if order.average is not None
         and (left := order.filled - sizes.get(order.client_id, 0.0)) * order.size > 0.0
     ]
 

@@ -15,11 +15,14 @@ from brokers.prices.public_exchange import (
     retry,
     unusable,
 )
-from brokers.prices.quality import SPIKE
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
 PAGE = 300  # candles asked for at a time where ccxt does not know the limit
 RENEWED = pd.Timedelta(days=1)  # the life of a connection with its list of markets
+# Rise between two closes (fraction, a fall by the same factor) beyond which the newer one waits for
+# the next bar to begin near it. True days come close: SOL rose by 47 % on one. A true move that is
+# larger loses the wait, a bad tick trades nothing.
+FAR_APART = 0.5
 FIRST_MARKET = date(2010, 7, 17)  # Mt. Gox opened on this day: no candle is older
 
 Candle = list[float]
@@ -174,7 +177,7 @@ def why_unconfirmed(what: str, close: float, before: float, after: float | None)
 
 def _are_far_apart(price: float, other: float) -> bool:
     """Whether consecutive prices are implausibly far apart; prices <= 0 are refused elsewhere."""
-    return price > 0.0 and other > 0.0 and abs(math.log(price / other)) > math.log1p(SPIKE["coin"])
+    return price > 0.0 and other > 0.0 and abs(math.log(price / other)) > math.log1p(FAR_APART)
 
 
 def _find_listing(market: _Market, early: int) -> int:

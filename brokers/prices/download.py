@@ -16,6 +16,7 @@ from config.prices import proxy_fund
 from config.settings import Settings
 
 DAY = pd.Timedelta(days=1)
+SERVICES = ("yahoo", "exchange", "fred", "url", "alpaca")  # what `_fetch` asks
 FILES = ("folder", "file", "sample")  # sources that are no services: nothing of them is stored
 
 
@@ -135,6 +136,8 @@ def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settin
     ------
     UnreachableError
         One cannot be reached; its client would need a minute to report that.
+    DataError
+        One is an address of the user's own, and there is none.
 
     """
     cache = Cache(Path(settings.prices.cache))
@@ -144,16 +147,20 @@ def refuse_unreachable(requests: Iterable[tuple[Request, str]], settings: Settin
             missing.setdefault(source, request)
     for source, request in missing.items():
         name = cache_name(source, settings)
-        url = (
-            public_exchange.address(name, request)
-            if source == "exchange"
-            else {"fred": fred.URL, "yahoo": yahoo.URL}[source]
-        )
-        if why := probe.connection_problem(url):
+        if why := probe.connection_problem(_address(request, source, settings)):
             raise UnreachableError(
                 f"{name}: {request.name} is not in the cache and {why}; check the network, or "
                 f"{other_source(request, source)}"
             )
+
+
+def _address(request: Request, source: str, settings: Settings) -> str:
+    """An address of one of `SERVICES` that is asked for `request`."""
+    if source == "exchange":
+        return public_exchange.address(settings.exchange.prices_id, request)
+    if source == "url":
+        return url_source.endpoint_of(settings).template
+    return {"fred": fred.URL, "yahoo": yahoo.URL, "alpaca": alpaca.URL}[source]
 
 
 def cache_name(source: str, settings: Settings) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from brokers.prices.accepted import accepted_closes
 from brokers.prices.calendar import closes_and_delay, known_sessions
 from brokers.prices.one_source import cleaner, load_from
-from brokers.prices.plausibility import check_plausibility, refusal
+from brokers.prices.plausibility import check_plausibility
 from brokers.prices.second_sources import load_listed
 from brokers.prices.series import (
     AcceptedClose,
@@ -174,8 +174,8 @@ def _load_all(
         usable[request] = series
     calendar = sessions(settings, now)
     issues = check_plausibility(usable, calendar, settings.prices.accepted)
-    if refused := refusal(issues):
-        raise DataError(refused)
+    if refused := next((issue for issue in issues if issue.severity == "refused"), None):
+        raise DataError(refused.text + _outside_window(refused, settings))
     is_sample = settings.prices.source == "sample"
     return Prices(
         usable,
@@ -185,6 +185,17 @@ def _load_all(
         issues=issues,
         accepted=() if is_sample else accepted_closes(settings, now),
     )
+
+
+def _outside_window(issue: DataIssue, settings: Settings) -> str:
+    """What to add about an issue outside the days of a backtest or replay; "" inside of them."""
+    window = settings.backtest
+    is_before = window.start is not None and issue.last.date() < window.start
+    is_after = window.end is not None and issue.first.date() > window.end
+    if not is_before and not is_after:
+        return ""
+    days = f"{window.start or 'the beginning'} to {window.end or 'the end'}"
+    return f"; the whole file is checked, not only {days}"
 
 
 def load_each(

@@ -374,6 +374,7 @@ BENT = {
     "zero": 0.0,
 }
 NO_NUMBER = ("missing", "zero")
+BENT_BY_DEFAULT = {"^RUT": tuple(BENT), "HYG": ("10 % up", "half")}  # others: one kind
 
 
 def bent(factor: float, day: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -389,7 +390,7 @@ def bent(factor: float, day: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
 @pytest.mark.parametrize(
     ("symbol", "kinds"),
     [
-        *[(symbol, tuple(BENT) if symbol == "^RUT" else ("10 % up",)) for symbol in US_SERIES],
+        *[(symbol, BENT_BY_DEFAULT.get(symbol, ("10 % up",))) for symbol in US_SERIES],
         *[pytest.param(symbol, tuple(BENT), marks=pytest.mark.proof) for symbol in US_SERIES[1:]],
     ],
 )

@@ -166,6 +166,7 @@ def test_what_crashes_or_hangs_again_and_again_is_given_up(unit: str):
         )
     )
     starts = int(limits["StartLimitBurst"])
+    assert service["RestartSec"] == "5min"
     assert 1 < starts <= 24
     # A unit of one decision that hangs is ended within half an hour.
     lasts = hang if "WatchdogSec" in service else 0.0

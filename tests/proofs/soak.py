@@ -25,6 +25,7 @@ from brokers.exchange.types import Book
 from brokers.journal.incident import Incident
 from brokers.journal.opening import open_journal
 from brokers.journal.records import DecisionRow, Intent
+from brokers.live.array_memory import take_small_blocks
 from brokers.live.data_provider import DataProvider
 from brokers.live.gate_history import load_gate_rows
 from brokers.live.observation import observe_session
@@ -204,6 +205,7 @@ def soaked(settings: Settings, daily: Prices, count: int, settled: int = SETTLED
             now=clock.now,
             report=observer.on_incident,
         )
+        take_small_blocks()  # as `build_session` does
         provider = DataProvider(
             source,
             strategy.functions,

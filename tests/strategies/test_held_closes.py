@@ -424,6 +424,7 @@ def test_whatever_comes_later_the_rule_is_that_of_a_session_by_session_walk(
         "LONGEST_WAIT": 3,
         "NEW_LEVEL": 3,
         "CONFIRMING_CLOSES": 2,
+        "BLOCK": 6,
     }
     for name, value in {**small, "EXTREME_MOVE": 0.12}.items():
         monkeypatch.setattr(module, name, value)
@@ -462,3 +463,29 @@ def test_whatever_comes_later_the_rule_is_that_of_a_session_by_session_walk(
 
     compare()
     assert min(kinds.values()) > 100
+
+
+def test_the_work_grows_with_the_sessions_however_many_are_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two series that have nothing to do with each other, as of a wrong file."""
+    looked_at = 0
+
+    def counted(closes: np.ndarray) -> np.ndarray:
+        nonlocal looked_at
+        looked_at += len(closes)
+        return jumps(closes)
+
+    jumps = module.jumps
+    monkeypatch.setattr(module, "jumps", counted)
+    work = []
+    for sessions in (1000, 4000):
+        random = np.random.default_rng(3)
+        own, other = (
+            100.0 * np.exp(np.cumsum(random.normal(0.0, 0.02, sessions))) for _ in range(2)
+        )
+        looked_at = 0
+        held = held_closes(own, other)
+        assert len(held) > sessions / 20
+        work.append(looked_at)
+    assert work[1] < 5 * work[0]

@@ -1,6 +1,7 @@
 """Implausible prices as a user meets them: every command refuses them, or gives no verdict."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -104,3 +105,65 @@ def test_where_the_index_is_missing_for_months_there_is_no_verdict(
         told = run(*words, *options(folder, cache))
         assert told.exit_code == 0
         assert gap in " ".join(told.stdout.split()), words
+
+
+def no_volume(folder: Path) -> None:
+    path = folder / "daily/IWM.csv"
+    path.write_text(path.read_text().replace(",Volume", ",Turnover", 1))
+
+
+def zero_volume(folder: Path) -> None:
+    edit(folder / "daily/IWM.csv", lambda rows: [f"{row.rpartition(',')[0]},0" for row in rows])
+
+
+def no_first_year(folder: Path) -> None:
+    edit(folder / "daily/RUT.csv", lambda rows: [row for row in rows if not row.startswith("2012")])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "symbol", "words"),
+    [
+        (no_volume, "IWM", "has no volume; add a column Volume"),
+        (zero_volume, "IWM", "the volume of IWM is 0 on 2016-12-30"),
+        (no_first_year, "^RUT", "^RUT starts on 2013-01-02, signal.history_from is 2012-01-03"),
+    ],
+    ids=["no volume", "no trades", "no first year"],
+)
+def test_the_check_fails_on_what_no_gate_can_be_computed_from(
+    spoil: Callable[[Path], None], symbol: str, words: str, folder: Path, cache: Path
+) -> None:
+    """With the sentence with which the others refuse it."""
+    spoil(folder)
+    refused = run("gate", "--as-of", "2017-01-01", *options(folder, cache))
+    assert refused.exit_code == 3
+    checked = run("check", "data", "--json", *options(folder, cache))
+    assert checked.exit_code == 5
+    why = json.loads(checked.stdout)[symbol]["refused"]
+    assert words in why
+    assert why in " ".join(refused.stderr.split())
+    assert f"{symbol}: refused: {why}" in " ".join(checked.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("span", "is_outside"),
+    [("2014-05-23:2014-06-02", False), ("2016-01-01:2016-03-01", True)],
+    ids=["inside", "outside"],
+)
+def test_a_refusal_outside_of_the_window_says_that_the_whole_file_is_checked(
+    span: str, *, is_outside: bool, folder: Path, cache: Path
+) -> None:
+    bend(folder)
+    first, last = span.split(":")
+    window = ["--set", f"backtest.start={first}", "--set", f"backtest.end={last}"]
+    result = run("backtest", "--no-report", *options(folder, cache), *window)
+    assert result.exit_code == 3
+    words = f"the whole file is checked, not only {first} to {last}"
+    assert (words in " ".join(result.stderr.split())) == is_outside
+
+
+def test_a_single_accepted_date_is_named_with_its_brackets(folder: Path, cache: Path) -> None:
+    result = run(
+        "check", "data", *options(folder, cache), "--set", f'prices.accepted."^RUT"={JUMP}'
+    )
+    assert result.exit_code == 2
+    assert f"should be a list of dates: write [{JUMP}]" in " ".join(result.stderr.split())

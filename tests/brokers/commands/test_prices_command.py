@@ -88,3 +88,15 @@ def test_an_accepted_close_counts_at_the_next_bar(
         with pytest.raises(ConfigError, match="held now: nothing"):
             accept(w, "HYG", "2015-10-23")
         assert incident_texts(next_day(w).incidents, "revised") == []
+
+
+def test_a_wrong_date_is_named_before_a_journal_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="'23/10/2015' is no date"):
+        prices.accept_close(
+            None,
+            [f"journal.folder={tmp_path}"],
+            live_strategy,
+            "HYG",
+            "23/10/2015",
+            reason="as in the newspaper",
+        )

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
 from servers import Site, closed_port, lead_probes_to, served
 
 from backtests.engine.inputs import prepare_inputs
-from brokers.prices import candles, fred, probe, public_exchange, sample, yahoo
+from brokers.prices import candles, download, fred, probe, public_exchange, sample, yahoo
 from brokers.prices import folder as folder_source
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import LEAD, session_closes
@@ -499,3 +500,18 @@ def test_the_host_looked_for_is_the_one_the_client_asks():
     assert public_exchange.address("okx", Request("BTC-USD", "coin", "BTC/USDT", "1h")).startswith(
         "https://www.okx.com"
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "host"), [("url", "prices.example.org"), ("alpaca", "data.alpaca.markets")]
+)
+def test_every_service_can_be_looked_for_before_a_download(
+    source: str, host: str, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", "https://prices.example.org/{symbol}")
+    monkeypatch.setattr(
+        probe, "connection_problem", lambda url: f"no connection to {urlsplit(url).hostname}"
+    )
+    settings = load([], [f"prices.cache={empty_cache}"])
+    with pytest.raises(UnreachableError, match=f"HYG is not in the cache and .* to {host}"):
+        download.refuse_unreachable([(Request("HYG", "session"), source)], settings)

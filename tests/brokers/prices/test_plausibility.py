@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brokers.prices import jumps
 from brokers.prices.plausibility import live_refusal, refusal, series_issues
 from brokers.prices.series import DataIssue, Request, Series
+from strategies import held_closes
 from tests.brokers.prices.random_series import (
     DAY,
     INDEX,
@@ -442,3 +444,12 @@ def test_a_session_of_a_late_summer_evening_has_its_own_date() -> None:
     session = KNOWN[ROW].date()
     assert series_issues(bent, late, {"^RUT": [session]}) == ()
     assert f"of {session} is" in refusal(series_issues(bent, late, {}))
+
+
+def test_a_jump_is_measured_as_a_held_close_is() -> None:
+    """What the one holds the other must not let pass when it stays in the file."""
+    assert (jumps.WINDOW, jumps.DEVIATIONS, jumps.LIMITS["session"].certain) == (
+        held_closes.WINDOW,
+        held_closes.DEVIATIONS,
+        held_closes.EXTREME_MOVE,
+    )
