@@ -117,7 +117,7 @@ def _stand_in(
         f"{other.request.name}: all rows are from {source}, as what comes before it in the list "
         f"cannot be used ({problems[0]})"
     )
-    issue = DataIssue(other.request.symbol, "sources", "note", text, first, newest[0])
+    issue = DataIssue(other.request.name, "sources", "note", text, first, newest[0])
     return with_substitutes(other, pd.Series([source], newest), (issue,))
 
 
@@ -145,10 +145,10 @@ def top_up(series: Series, other: Series, source: str, problems: list[str]) -> S
         f"{request.name}: {count(len(rows), 'newest row')}, from {rows.index[0]:%Y-%m-%d} on, "
         f"{'is' if len(rows) == 1 else 'are'} from {source}, not from {series.source}"
     )
-    issues = [DataIssue(request.symbol, "sources", "note", text, rows.index[0], rows.index[-1])]
+    issues = [DataIssue(request.name, "sources", "note", text, rows.index[0], rows.index[-1])]
     if spliced.disagreement:
         text = f"{request.name}: {series.source} and {source} disagree: {spliced.disagreement}"
-        issues.append(DataIssue(request.symbol, "sources", "high", text, last, rows.index[-1]))
+        issues.append(DataIssue(request.name, "sources", "high", text, last, rows.index[-1]))
     names = pd.Series(source, rows.index)
     before = series.substitutes
     return with_substitutes(
@@ -271,10 +271,9 @@ def dated_rows(series: Series, delay: pd.Timedelta) -> pd.DataFrame:
 
 
 def _with_notes(series: Series, problems: list[str]) -> Series:
-    texts = [issue.text for issue in series.issues]
-    if not texts and not problems:
+    if not problems:
         return series
-    return series._replace(notes=(*series.notes, *texts, *_of(series.request, problems)))
+    return series._replace(notes=(*series.notes, *_of(series.request, problems)))
 
 
 def _of(request: Request, problems: list[str]) -> Iterator[str]:

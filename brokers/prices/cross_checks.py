@@ -1,6 +1,7 @@
 """What is implausible about series together: hours against days, and rows that are shifted."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -28,6 +29,8 @@ FITTING_DAYS = 0.4  # share of days: summer and winter time have different shift
 SMALLEST_DISTANCE = 1e-4  # log return; bars that never move would allow none
 LONGEST_SHIFT = pd.Timedelta(hours=26)  # a day, and two hours of a time zone
 LEAST_ROWS = 250
+# Longest step of returns that are compared: of US series the week after 2001-09-10 is the longest.
+LONGEST_STEP = {"session": pd.Timedelta(days=8), "coin": pd.Timedelta(days=1)}
 # Correlation of daily returns with those of the reference, at the same day and at the day before
 # or after: true US series have 0.16 and more (LQD) against 0.11 and less, coins 0.53 against 0.09.
 SHIFTED, UNSHIFTED = 0.25, 0.125
@@ -40,6 +43,7 @@ def cross_issues(series: Mapping[Request, Series], accepted: Accepted) -> Iterat
     for each in usable:
         if each.request.timeframe != "1d" and (days := daily.get(each.request.symbol)):
             yield from _intraday_issues(each, days, accepted)
+    yield from _identical_closes(usable)
     for kind in ("session", "coin"):
         yield from _shift_issues([each for each in daily.values() if each.request.kind == kind])
 
@@ -115,6 +119,26 @@ def _fitting_shift(
     return best if best is not None and apart[best] <= allowed else None
 
 
+def _identical_closes(series: Sequence[Series]) -> Iterator[DataIssue]:
+    """Two symbols with the same closes at all instants that both have: one file, two names."""
+    priced = [each for each in series if "close" in each.frame]
+    for one, other in combinations(priced, 2):
+        if one.request.timeframe != other.request.timeframe or one.request == other.request:
+            continue
+        rows = _common_rows(*(pd.DatetimeIndex(each.frame.index).asi8 for each in (one, other)))
+        mine, others = (
+            each.frame["close"].to_numpy()[shared]
+            for each, shared in zip((one, other), rows, strict=True)
+        )
+        if len(mine) >= LEAST_DAYS and np.array_equal(mine, others):
+            text = (
+                f"{other.origin}: all {len(mine)} closes of {other.request.name} that "
+                f"{one.request.name} ({one.origin}) has too are the same; one of the two is the "
+                "file of the other"
+            )
+            yield _issue(other, "refused", text, pd.DatetimeIndex(other.frame.index))
+
+
 def _shift_issues(series: Sequence[Series]) -> Iterator[DataIssue]:
     """A series that moves with the first one a row later or earlier, and not at once."""
     for each in series[1:]:
@@ -142,6 +166,10 @@ def _common_returns(one: Series, other: Series) -> tuple[Floats, Floats] | None:
     mine, others = (
         np.diff(np.log(each.frame["close"].to_numpy()[shared])) for each, shared in pairs
     )
+    steps = np.diff(pd.DatetimeIndex(one.frame.index)[rows[0]])
+    near = steps <= LONGEST_STEP[one.request.kind].to_timedelta64()
+    if not near.all():  # over a gap moves pile up to one that outweighs all others
+        mine, others = mine[near], others[near]
     few = len(mine) < LEAST_ROWS
     return None if few or not mine.any() or not others.any() else (mine, others)
 

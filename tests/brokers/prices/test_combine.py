@@ -86,7 +86,8 @@ def test_one_that_is_behind_is_topped_up_with_the_rows_it_lacks_and_no_others() 
     assert result.substitutes.to_dict() == dict.fromkeys(KNOWN_AT[398:], "url")
     assert (result.source, result.origin) == ("yahoo", "yahoo ^RUT")
     assert [issue.severity for issue in result.issues] == ["note"]
-    assert "2 newest rows" in result.notes[0] and "url" in result.notes[0]
+    assert "2 newest rows" in result.issues[0].text and "url" in result.issues[0].text
+    assert result.notes == ()  # what is an issue is said once
 
 
 def test_each_later_source_fills_what_is_still_missing() -> None:
@@ -283,3 +284,12 @@ def test_the_vintage_says_whose_each_row_is_and_the_rows_read_again_have_the_sam
     pd.testing.assert_frame_equal(
         again.frame, results[0].frame, check_names=False, check_freq=False
     )
+
+
+def test_an_issue_of_intraday_bars_has_their_name() -> None:
+    request = Request("BTC-USD", "coin", "BTC/USDT", "1h")
+    closes = closes_of(400)
+    pair = [series("yahoo", bars(closes[:398]), request), series("url", bars(closes), request)]
+    load, _ = loader(yahoo=pair[0], url=pair[1])
+    result = combine(Needed(request, NOW), ("yahoo", "url"), load, plausible)
+    assert [issue.symbol for issue in result.issues] == ["BTC-USD 1h"]

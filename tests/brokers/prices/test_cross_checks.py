@@ -155,6 +155,22 @@ def test_series_that_have_little_in_common_or_few_rows_are_not_shifted() -> None
     assert issues(*short) == []
 
 
+@pytest.mark.parametrize("kind", ["session", "coin"])
+def test_the_same_closes_of_two_symbols_are_refused(kind: str) -> None:
+    one, other = sibling(0, kind=kind)
+    found = issues(one, other._replace(frame=one.frame))
+    assert [(issue.symbol, issue.severity) for issue in found] == [(other.request.name, "refused")]
+    assert f"all {len(one.frame)} closes" in found[0].text
+
+
+def test_moves_across_a_gap_are_not_compared() -> None:
+    """One coin is tenfold over ten days without rows; the other gains half a day after them."""
+    one, other = sibling(0, kind="coin")
+    one, other = scaled(one, slice(420, None), 10.0), scaled(other, slice(421, None), 1.5)
+    one = one._replace(frame=one.frame.drop(one.frame.index[410:420]))
+    assert [issue for issue in issues(one, other) if issue.kind == "daily closes"] == []
+
+
 def test_what_sources_disagree_on_is_among_the_issues() -> None:
     known_at = KNOWN[0]
     issue = DataIssue("^RUT", "sources", "note", "two sources", known_at, known_at)
