@@ -138,21 +138,15 @@ def market(settings: Settings, prices: Prices) -> Market:
 def _substituted(
     symbols: Collection[str], prices: Prices, sessions: pd.DatetimeIndex
 ) -> pd.DatetimeIndex:
-    """The sessions with a value of these series that is not of the series' first source.
-
-    Of macro values and coins the latest known one.
-    """
+    """The sessions whose latest known value of one of these series is not of its first source."""
     later = np.zeros(len(sessions), dtype=bool)
     for request, series in prices.series.items():
         names = series.substitutes
         if names is None or request.timeframe != "1d" or request.symbol not in symbols:
             continue
-        if request.kind == "session":
-            later |= sessions.isin(names.index)
-        else:
-            known_at = pd.DatetimeIndex(series.frame.index)
-            rows = known_at.searchsorted(sessions, side="right") - 1
-            later |= known_at.isin(names.index)[np.maximum(rows, 0)] & (rows >= 0)
+        known_at = pd.DatetimeIndex(series.frame.index)
+        rows = known_at.searchsorted(sessions, side="right") - 1
+        later |= known_at.isin(names.index)[np.maximum(rows, 0)] & (rows >= 0)
     return sessions[later]
 
 

@@ -37,14 +37,16 @@ def second_opinions(
 ) -> Iterator[SecondOpinion]:
     """What `others`, closes by source, say of the closes of `series` in some sessions.
 
-    Each move is that since the close before in `series`. A fund that stands in is no witness: it
-    mostly comes from the same vendor.
+    Each move is that since the close before in `series`. The source of one of these two closes is
+    no witness of its own, nor is a fund that stands in: it mostly comes from the same vendor.
     """
     closes = series.frame["close"]
     for source, theirs in others:
         for known_at in sessions if not proxy_fund(source) else ():
             row = int(closes.index.searchsorted(known_at))
             days = closes.index[row - 1 : row + 1]
+            if source in {series.source_at(day) for day in days}:
+                continue
             if row and known_at in closes.index and days.isin(theirs.index).all():
                 own, other = (
                     float(values[days[1]] / values[days[0]] - 1.0) for values in (closes, theirs)

@@ -89,6 +89,20 @@ def test_the_table_is_that_of_the_first_source_but_for_its_ceilings(
     assert lower.sum() > 10
 
 
+def test_a_session_without_a_close_rests_on_a_later_sources_close_before_it(
+    first_source: Inputs,
+) -> None:
+    """Which is carried forward: it must not raise a ceiling a session later either."""
+    settings, prices = first_source.settings, first_source.prices
+    days = prices.of("HYG").frame.loc[slice(*SPANS["HYG"])].index
+    silent = prices.of("HYG")._replace(frame=prices.of("HYG").frame.drop(days[1:4]))
+    later = with_substitutes(silent, pd.Series("url", days[:1]))
+    table = market(
+        settings, prices._replace(series={**prices.series, later.request: later})
+    ).substituted
+    assert table.tolist() == days[:4].tolist()
+
+
 @pytest.mark.parametrize("first", [0, 380, 400, 900, 1000])
 def test_the_kernels_gate_is_the_gate_table(inputs: Inputs, first: int) -> None:
     """From the beginning, from within either span, and from after them."""

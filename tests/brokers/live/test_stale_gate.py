@@ -172,3 +172,13 @@ def test_a_fund_or_a_source_without_the_session_says_nothing() -> None:
     whole = series().frame["close"]
     others = [("proxy:IWM", whole), ("url", whole.iloc[:4]), ("alpaca", whole.drop(DAYS[3]))]
     assert list(second_opinions(series(), [DAYS[4]], others)) == []
+
+
+@pytest.mark.parametrize(("row", "speaks"), [(4, False), (3, False), (2, True)])
+def test_a_source_is_no_witness_of_a_move_between_closes_of_its_own(
+    row: int, *, speaks: bool
+) -> None:
+    """Neither of the close itself nor of the one before it."""
+    one = series()._replace(substitutes=pd.Series(["url"], DAYS[row : row + 1]))
+    opinions = list(second_opinions(one, [DAYS[4]], [("url", one.frame["close"])]))
+    assert bool(opinions) == speaks
