@@ -77,7 +77,7 @@ def test_lists_and_dates_survive_a_journal_and_a_file(tmp_path: Path) -> None:
         ("prices.source=alpaca", "'yahoo'"),
         ("prices.accepted.BTCUSD=[2013-11-15]", "did you mean 'BTC-USD'?"),
         ("prices.accepted.BTC-USD=['soon']", "date"),
-        ("prices.accepted.BTC-USD=2013-11-15", "tuple"),
+        ("prices.accepted.BTC-USD=2013-11-15", "write [2013-11-15]"),
         ("prices.url_names.NONE=none.us", "no setting uses this symbol"),
         ("gate.when_stale=wait", "'sell' or 'hold'"),
     ],
