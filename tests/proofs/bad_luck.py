@@ -35,7 +35,7 @@ ORDERS = (
     "balances_lag",
     "partial_then_rest",
     "partial_then_expired",
-    *(REFUSALS.keys() - {"key_rejected", "not_found"}),
+    *(name for name in REFUSALS if name not in ("key_rejected", "not_found")),
 )
 LASTING = ("thin_book", "halted", "filters_changed")  # mended at the next midnight
 FINAL = ("key_revoked", "key_read_only", "key_rejected")  # after these only a person can help

@@ -1,10 +1,14 @@
 """What must hold between an exchange and a journal, whatever has happened to either."""
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import accumulate
+from typing import NamedTuple
 
 from brokers.journal.client_ids import is_ours
 from brokers.journal.journal import Journal
+from brokers.journal.records import Intent, OrderRow
 from tests.exchange.matching import Order
 from tests.exchange.venue import BinanceVenue
 
@@ -20,10 +24,11 @@ def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
     """Orders there are too many of.
 
     A second one of an id, one that no intent asked for, more filled than an intent asked for, or an
-    order of more than earlier ones had left: what one was cut short by, the next may ask for.
+    order of more than earlier ones had left: what one was cut short by, the next may ask for, and
+    what a reset took away, once the exchange has said that it does not know it.
     """
     orders = ours(venue, journal)
-    intents = {order.client_id: order.intent for order in journal.orders()}
+    rows = {row.client_id: row for row in journal.orders()}
     found = [
         f"{times} orders of {id_}"
         for id_, times in Counter(order.client_id for order in orders).items()
@@ -32,27 +37,61 @@ def doubled(venue: BinanceVenue, journal: Journal) -> list[str]:
     found += [
         f"order {order.client_id} is in no journal"
         for order in orders
-        if order.client_id not in intents
+        if order.client_id not in rows
     ]
+    resets = _resets_before(venue)
+    executed: dict[int, list[Execution]] = {}
+    for order in orders:  # in the order in which they came
+        if order.client_id in rows and order.executed:
+            row = rows[order.client_id]
+            executed.setdefault(row.intent, []).append(Execution(order, row, resets[id(order)]))
     for intent in journal.intents():
-        filled = [
-            order
-            for order in orders
-            if intents.get(order.client_id) == intent.id and order.executed
-        ]
-        total = 0.0
-        for order in filled:  # in the order in which they were sent
-            if float(order.size) > abs(intent.size) - total + SLIVER:
-                found.append(
-                    f"order {order.client_id} asked for {order.size:g} of intent {intent.id}, "
-                    f"of whose {abs(intent.size):g} {total:g} were filled before"
-                )
-            total += float(order.executed)
-        if total > abs(intent.size) + SLIVER:
+        found += _beyond(intent, executed.get(intent.id, []))
+    return found
+
+
+class Execution(NamedTuple):
+    """An order that was executed, its row in the journal, and how many resets came before it."""
+
+    order: Order
+    row: OrderRow
+    resets: int
+
+    def counts_for(self, later: "Execution") -> bool:
+        """Whether what it filled was filled still when a later order came.
+
+        Not where a reset in between took it away with its coins, and the journal says that the
+        exchange does not know it.
+        """
+        return self.resets == later.resets or self.row.status != "absent"
+
+
+def _resets_before(venue: BinanceVenue) -> dict[int, int]:
+    """How many resets came before each order, by `id()`: after each, numbers begin at 1 again.
+
+    One before which there were no orders is not counted.
+    """
+    begun = accumulate(int(order.id == 1) for order in venue.orders)
+    return {id(order): count for order, count in zip(venue.orders, begun, strict=True)}
+
+
+def _beyond(intent: Intent, executions: Sequence[Execution]) -> list[str]:
+    """What the orders of an intent asked for, and filled, beyond what was left of it."""
+    found, size, most = [], abs(intent.size), 0.0
+    for number, one in enumerate(executions):
+        earlier = [other for other in executions[:number] if other.counts_for(one)]
+        filled = float(sum(other.order.executed for other in earlier))
+        if float(one.order.size) > size - filled + SLIVER:
             found.append(
-                f"intent {intent.id} of {intent.size:g} {intent.symbol} "
-                f"was filled {len(filled)} times, {total:g} in all"
+                f"order {one.order.client_id} asked for {one.order.size:g} of intent {intent.id}, "
+                f"of whose {size:g} {filled:g} were filled before"
             )
+        most = max(most, filled + float(one.order.executed))
+    if most > size + SLIVER:
+        found.append(
+            f"intent {intent.id} of {intent.size:g} {intent.symbol} "
+            f"was filled {len(executions)} times, {most:g} in all"
+        )
     return found
 
 
