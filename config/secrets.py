@@ -56,6 +56,12 @@ class Secrets(BaseSettings):
         if bool(key) != bool(secret):
             missing = names[1 if key else 0].upper()
             raise ConfigError(f"{PREFIX}{missing} is not set; set both key and secret, or neither")
+        for name, text in zip(names, (key, secret), strict=True):
+            if not _fits_a_header(text):
+                raise ConfigError(
+                    f"{PREFIX}{name.upper()}: has a character that no key has (a line break, one "
+                    "of a word processor); copy it again"
+                )
         return (key, secret) if key else None
 
     def urls(self) -> list[str]:
@@ -94,7 +100,7 @@ class Secrets(BaseSettings):
         name, colon, value = (part.strip() for part in text.partition(":"))
         if not text:
             return {}
-        if not (colon and value and HEADER_NAME.fullmatch(name) and value.isprintable()):
+        if not (colon and value and HEADER_NAME.fullmatch(name) and _fits_a_header(value)):
             raise ConfigError(
                 f"{PREFIX}PRICES_HEADER: not a header; write it as NAME: VALUE, as in "
                 "X-Api-Key: abc"
@@ -154,6 +160,11 @@ def load_secrets(dotenv: Path = DOTENV) -> Secrets:
     secrets.prices_headers()
     secrets.prices_address()
     return secrets
+
+
+def _fits_a_header(text: str) -> bool:
+    """Whether a client can send it as it is; their errors on others repeat it, or are no errors."""
+    return text.isascii() and text.isprintable()
 
 
 def _refuse_open(file: Path) -> None:

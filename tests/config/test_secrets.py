@@ -137,7 +137,16 @@ def test_of_the_address_of_prices_what_may_be_a_key_is_hidden_and_its_words_are_
 
 
 @pytest.mark.parametrize(
-    "text", ["hush", "Two Words: hush", ": hush", "X-Key:", "X-Key: a\nX-Other: b", "X-Key: \x7f"]
+    "text",
+    [
+        "hush",
+        "Two Words: hush",
+        ": hush",
+        "X-Key:",
+        "X-Key: a\nX-Other: b",
+        "X-Key: \x7f",
+        "X: \u2014",
+    ],
 )
 def test_what_is_no_header_is_refused_without_being_shown(
     text: str, monkeypatch: pytest.MonkeyPatch
@@ -181,6 +190,21 @@ def test_a_header_is_sent_unencrypted_to_this_machine_alone(
     monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", "http://127.0.0.1.x.org/{symbol}")
     with pytest.raises(ConfigError, match="use https"):
         load_secrets()
+
+
+@pytest.mark.parametrize("name", ["API_KEY", "API_SECRET", "ALPACA_KEY", "ALPACA_SECRET"])
+@pytest.mark.parametrize("text", ["hush\nhush", "hush\u2014", "hush\u0410"])
+def test_a_key_that_no_client_can_send_is_refused_without_being_shown(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line break, a dash of a word processor, a Cyrillic letter that looks like a Latin one."""
+    kind = name.rpartition("_")[0]
+    for part in ("KEY", "SECRET"):
+        monkeypatch.setenv(f"RUSSELL_GATE_{kind}_{part}", "plain")
+    monkeypatch.setenv(f"RUSSELL_GATE_{name}", text)
+    with pytest.raises(ConfigError, match=f"RUSSELL_GATE_{name}: has a character") as refused:
+        load_secrets()
+    assert "hush" not in str(refused.value)
 
 
 def test_alpaca_needs_key_and_secret(monkeypatch: pytest.MonkeyPatch) -> None:
