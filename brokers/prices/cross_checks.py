@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from brokers.prices.bar_checks import Accepted, acceptance_advice, bar_date
-from brokers.prices.clean import bar_length
+from brokers.prices.calendar import NEW_YORK
+from brokers.prices.clean import DAY, bar_length
 from brokers.prices.series import DataIssue, Request, Series
 
 Floats = NDArray[np.float64]
@@ -18,8 +19,9 @@ Severity = Literal["refused", "high"]
 
 LEAST_DAYS = 10  # that two series must have together
 # Median distance of the close of a day's last bar from the daily close, as a share of the median
-# move of a bar: BTC, ETH and SOL of two vendors 0.19, an hour late 0.9.
+# move of a bar: BTC, ETH and SOL of two vendors 0.19, in one quarter 0.30; an hour late 0.85.
 LARGEST_SHARE = 0.5
+QUARTER_DAYS = 60  # days of a quarter that both must have to be looked at by itself
 # The same distance where no shift explains it, log return: two vendors 0.0006. Another currency is
 # 0.02 to 0.3, another coin or unit more.
 ANOTHER_CURRENCY, ANOTHER_UNIT = 0.02, 1.0
@@ -29,11 +31,32 @@ FITTING_DAYS = 0.4  # share of days: summer and winter time have different shift
 SMALLEST_DISTANCE = 1e-4  # log return; bars that never move would allow none
 LONGEST_SHIFT = pd.Timedelta(hours=26)  # a day, and two hours of a time zone
 LEAST_ROWS = 250
-# Longest step of returns that are compared: of US series the week after 2001-09-10 is the longest.
-LONGEST_STEP = {"session": pd.Timedelta(days=8), "coin": pd.Timedelta(days=1)}
-# Correlation of daily returns with those of the reference, at the same day and at the day before
-# or after: true US series have 0.16 and more (LQD) against 0.11 and less, coins 0.53 against 0.09.
-SHIFTED, UNSHIFTED = 0.25, 0.125
+# Longest step of returns that are compared, days; of US series it is the week after 2001-09-10.
+LONGEST_STEP = {"session": 8, "coin": 1}
+
+
+class ShiftLimits(NamedTuple):
+    """From which correlations of daily returns on dates are shifted.
+
+    In a window of `rows` (0: all there are), one row apart above `shifted`, on the same row below
+    `unshifted`.
+    """
+
+    rows: int
+    shifted: float
+    unshifted: float
+
+
+# Within a kind: true US series with ^RUT have 0.16 and more on the same row (LQD), and 0.11 and
+# less a row apart; coins with BTC 0.53 and 0.09. In a year IEF, which shares little, has 0.02 and
+# 0.27; ^GSPC up to 0.46 a row apart, with 0.62 on the same row.
+WITHIN_KIND = (ShiftLimits(0, 0.25, 0.125), ShiftLimits(250, 0.35, 0.125))
+# Coins with ^RUT or ^GSPC of the same date, in three years: 0.14 and less a row apart; on the same
+# row 0.2 to 0.4 since 2018.
+BETWEEN_KINDS = (ShiftLimits(750, 0.2, 0.1),)
+FLAT = 1e-28  # product of two variances of log returns; below it is rounding
+# Before the instant at which a US close is known, however late it is published, within its date.
+WITHIN_SESSION = pd.Timedelta(hours=12, minutes=30)
 
 
 def cross_issues(series: Mapping[Request, Series], accepted: Accepted) -> Iterator[DataIssue]:
@@ -44,8 +67,13 @@ def cross_issues(series: Mapping[Request, Series], accepted: Accepted) -> Iterat
         if each.request.timeframe != "1d" and (days := daily.get(each.request.symbol)):
             yield from _intraday_issues(each, days, accepted)
     yield from _identical_closes(usable)
-    for kind in ("session", "coin"):
-        yield from _shift_issues([each for each in daily.values() if each.request.kind == kind])
+    sessions, coins = (
+        [each for each in daily.values() if each.request.kind == kind]
+        for kind in ("session", "coin")
+    )
+    found = [*_shift_issues(sessions, WITHIN_KIND), *_shift_issues(coins, WITHIN_KIND)]
+    # Where one of a kind is shifted, what the kinds have in common says nothing of the others.
+    yield from found or _shift_issues([*sessions[:1], *coins], BETWEEN_KINDS)
 
 
 def _intraday_issues(bars: Series, days: Series, accepted: Accepted) -> Iterator[DataIssue]:
@@ -54,18 +82,18 @@ def _intraday_issues(bars: Series, days: Series, accepted: Accepted) -> Iterator
     distances = _distances(bars, days, pd.Timedelta(0))
     if len(distances) < LEAST_DAYS:
         return
+    for part in _stretches(pd.DatetimeIndex(distances.index)):
+        if shift := _shift_in(bars, days, distances.loc[part[0] : part[-1]], length):
+            direction = "later" if shift > pd.Timedelta(0) else "earlier"
+            text = (
+                f"{bars.origin}: the bars of {bars.request.name} from {part[0]:%Y-%m-%d} to "
+                f"{part[-1]:%Y-%m-%d} fit the daily closes ({days.origin}) if they ended "
+                f"{abs(shift) / pd.Timedelta(hours=1):g} h {direction}; write bar starts in UTC, "
+                "or with their offset"
+            )
+            yield _issue(bars, "refused", text, part)
+            return
     typical = float(np.median(np.abs(distances)))
-    move = float(np.median(np.abs(np.diff(np.log(bars.frame["close"].to_numpy())))))
-    allowed = max(LARGEST_SHARE * move, SMALLEST_DISTANCE)
-    if typical > allowed and (shift := _fitting_shift(bars, days, length, allowed)) is not None:
-        direction = "later" if shift > pd.Timedelta(0) else "earlier"
-        text = (
-            f"{bars.origin}: the bars of {bars.request.name} fit the daily closes ({days.origin}) "
-            f"if they ended {abs(shift) / pd.Timedelta(hours=1):g} h {direction}; write bar starts "
-            "in UTC, or with their offset"
-        )
-        yield _issue(bars, "refused", text, pd.DatetimeIndex(distances.index))
-        return
     if typical > ANOTHER_CURRENCY:
         text = (
             f"{bars.origin}: the bars of {bars.request.name} and its daily closes ({days.origin}) "
@@ -76,6 +104,32 @@ def _intraday_issues(bars: Series, days: Series, accepted: Accepted) -> Iterator
         yield _issue(bars, severity, text, pd.DatetimeIndex(distances.index))
         return
     yield from _different_days(bars, days, distances, accepted)
+
+
+def _stretches(days: pd.DatetimeIndex) -> Iterator[pd.DatetimeIndex]:
+    """All days, and each quarter: summer time, or rows of another source, may begin in between."""
+    yield days
+    quarters = days.year * 4 + days.quarter
+    for quarter in quarters.unique():
+        part = days[quarters == quarter]
+        if QUARTER_DAYS <= len(part) < len(days):
+            yield part
+
+
+def _shift_in(
+    bars: Series, days: Series, distances: pd.Series, length: pd.Timedelta
+) -> pd.Timedelta | None:
+    """By how much later the bars of some days ended if they fit then; None if they fit as they are.
+
+    `distances` of these days, or where no shift fits.
+    """
+    first, last = distances.index[0], distances.index[-1]
+    during = bars.frame["close"].loc[first - DAY : last]
+    move = float(np.median(np.abs(np.diff(np.log(during.to_numpy())))))
+    allowed = max(LARGEST_SHARE * move, SMALLEST_DISTANCE)
+    if float(np.median(np.abs(distances))) <= allowed:
+        return None
+    return _fitting_shift(bars, days._replace(frame=days.frame.loc[first:last]), length, allowed)
 
 
 def _different_days(
@@ -121,57 +175,99 @@ def _fitting_shift(
 
 def _identical_closes(series: Sequence[Series]) -> Iterator[DataIssue]:
     """Two symbols with the same closes at all instants that both have: one file, two names."""
-    priced = [each for each in series if "close" in each.frame]
-    for one, other in combinations(priced, 2):
+    priced = [
+        (each, pd.DatetimeIndex(each.frame.index).asi8, each.frame["close"].to_numpy())
+        for each in series
+        if "close" in each.frame
+    ]
+    for (one, instants, closes), (other, later, others) in combinations(priced, 2):
         if one.request.timeframe != other.request.timeframe or one.request == other.request:
             continue
-        rows = _common_rows(*(pd.DatetimeIndex(each.frame.index).asi8 for each in (one, other)))
-        mine, others = (
-            each.frame["close"].to_numpy()[shared]
-            for each, shared in zip((one, other), rows, strict=True)
-        )
+        rows = _common_rows(instants, later)
+        mine, others = closes[rows[0]], others[rows[1]]
         if len(mine) >= LEAST_DAYS and np.array_equal(mine, others):
-            text = (
-                f"{other.origin}: all {len(mine)} closes of {other.request.name} that "
-                f"{one.request.name} ({one.origin}) has too are the same; one of the two is the "
-                "file of the other"
-            )
-            yield _issue(other, "refused", text, pd.DatetimeIndex(other.frame.index))
+            for each, second in ((one, other), (other, one)):
+                text = (
+                    f"{each.origin}: all {len(mine)} closes of {each.request.name} that "
+                    f"{second.request.name} ({second.origin}) has too are the same; one of the two "
+                    "is the file of the other"
+                )
+                yield _issue(each, "refused", text, pd.DatetimeIndex(each.frame.index))
 
 
-def _shift_issues(series: Sequence[Series]) -> Iterator[DataIssue]:
-    """A series that moves with the first one a row later or earlier, and not at once."""
+def _shift_issues(series: Sequence[Series], limits: Sequence[ShiftLimits]) -> Iterator[DataIssue]:
+    """A series that moves with the first one a row later or earlier, and not at once.
+
+    Nobody can say which of the two is shifted: both are named.
+    """
+    dates = _dates(series[0]) if series else np.empty(0, dtype=np.int64)
     for each in series[1:]:
-        first, returns = series[0], _common_returns(series[0], each)
-        if returns is None or abs(_correlation(*returns)) >= UNSHIFTED:
+        first, returns = series[0], _common_returns(series[0], each, dates)
+        if returns is None or not (late := _rows_late(*returns, limits)):
             continue
-        reference, moves = returns
-        before = _correlation(reference[1:], moves[:-1])
-        after = _correlation(reference[:-1], moves[1:])
-        if max(abs(before), abs(after)) > SHIFTED:
-            when = "after" if abs(after) > abs(before) else "before"
+        for one, other, rows in ((first, each, -late), (each, first, late)):
             text = (
-                f"{each.origin}: the closes of {each.request.symbol} move one row {when} those of "
-                f"{first.request.symbol} ({first.origin}), not together with them; are the dates "
-                "of one of the two shifted?"
+                f"{one.origin}: closes of {one.request.symbol} move one row "
+                f"{'after' if rows > 0 else 'before'} those of {other.request.symbol} "
+                f"({other.origin}), not together with them; are the dates of one of the two "
+                "shifted?"
             )
-            yield _issue(each, "refused", text, pd.DatetimeIndex(each.frame.index))
-            return  # what else is shifted may be so against the same series
+            yield _issue(one, "refused", text, pd.DatetimeIndex(one.frame.index))
+        return  # what else is shifted may be so against the same series
 
 
-def _common_returns(one: Series, other: Series) -> tuple[Floats, Floats] | None:
-    """Log returns from row to row that both have; None where these are few, or one never moves."""
-    rows = _common_rows(*(pd.DatetimeIndex(each.frame.index).asi8 for each in (one, other)))
-    pairs = zip((one, other), rows, strict=True)
+def _rows_late(reference: Floats, moves: Floats, limits: Sequence[ShiftLimits]) -> int:
+    """1 if `moves` come a row after those of `reference`, -1 before, at all times or in a window.
+
+    0 where they come together, or have too little in common to say.
+    """
+    for rows, shifted, unshifted in limits:
+        if len(moves) < rows:
+            continue
+        found = np.abs(_correlations(reference, moves, rows))
+        apart = np.where(found[:, 0] < unshifted, found[:, 1:].max(axis=1), 0.0)
+        window = int(apart.argmax())
+        if apart[window] > shifted:
+            return 1 if found[window, 2] > found[window, 1] else -1
+    return 0
+
+
+def _correlations(reference: Floats, moves: Floats, rows: int) -> Floats:
+    """Window x correlation of `moves` with the same row of `reference`, the next, the one before.
+
+    Windows of `rows` (0: all there are) begin half of that apart and end with the last row.
+    """
+    pairs = ((reference, moves), (reference[1:], moves[:-1]), (reference[:-1], moves[1:]))
+    windows = [_correlation(*pair, rows) for pair in pairs]
+    fewest = min(map(len, windows))  # a row less may be a window less at the beginning
+    return np.column_stack([values[-fewest:] for values in windows])
+
+
+def _common_returns(one: Series, other: Series, dates: Ints) -> tuple[Floats, Floats] | None:
+    """Log returns from row to row that both have; None where these are few, or one never moves.
+
+    `dates` are those of `one`.
+    """
+    rows = _common_rows(dates, _dates(other))
     mine, others = (
-        np.diff(np.log(each.frame["close"].to_numpy()[shared])) for each, shared in pairs
+        np.diff(np.log(each.frame["close"].to_numpy()[shared]))
+        for each, shared in zip((one, other), rows, strict=True)
     )
-    steps = np.diff(pd.DatetimeIndex(one.frame.index)[rows[0]])
-    near = steps <= LONGEST_STEP[one.request.kind].to_timedelta64()
+    near = np.diff(dates[rows[0]]) <= LONGEST_STEP[one.request.kind]
     if not near.all():  # over a gap moves pile up to one that outweighs all others
         mine, others = mine[near], others[near]
     few = len(mine) < LEAST_ROWS
     return None if few or not mine.any() or not others.any() else (mine, others)
+
+
+def _dates(series: Series) -> Ints:
+    """The session or the UTC day of each daily row, in days since 1970."""
+    known_at = pd.DatetimeIndex(series.frame.index)
+    if series.request.kind == "session":
+        local = (known_at - WITHIN_SESSION).tz_convert(NEW_YORK).tz_localize(None)
+    else:
+        local = (known_at - DAY).tz_localize(None)
+    return local.to_numpy().astype("M8[D]").astype(np.int64)
 
 
 def _common_rows(one: Ints, other: Ints) -> tuple[slice | Ints, slice | Ints]:
@@ -186,9 +282,19 @@ def _common_rows(one: Ints, other: Ints) -> tuple[slice | Ints, slice | Ints]:
     return mine, others
 
 
-def _correlation(one: Floats, other: Floats) -> float:
-    mine, others = one - one.mean(), other - other.mean()
-    return float(mine @ others / np.sqrt((mine @ mine) * (others @ others) or 1.0))
+def _correlation(one: Floats, other: Floats, rows: int) -> Floats:
+    """By window as in `_correlations`; 0 where one of the two does not move."""
+    half = rows // 2 or len(one)
+    blocks = len(one) // half
+    x, y = (values[len(values) - blocks * half :].reshape(blocks, half) for values in (one, other))
+    pairs = ((x, x), (y, y), (x, y))
+    products = [np.einsum("ij,ij->i", left, right) for left, right in pairs]
+    sums = np.stack([x.sum(axis=1), y.sum(axis=1), *products]) / half
+    if rows:
+        sums = (sums[:, :-1] + sums[:, 1:]) / 2.0
+    mean, others, xx, yy, xy = sums
+    squares = (xx - mean * mean) * (yy - others * others)
+    return np.asarray((xy - mean * others) / np.sqrt(np.where(squares > FLAT, squares, np.inf)))
 
 
 def _issue(series: Series, severity: Severity, text: str, when: pd.DatetimeIndex) -> DataIssue:

@@ -8,6 +8,7 @@ from brokers.prices.accepted import accepted_closes
 from brokers.prices.calendar import closes_and_delay
 from brokers.prices.candles import Candles, why_unconfirmed
 from brokers.prices.clean import clean_series
+from brokers.prices.cross_checks import cross_issues
 from brokers.prices.load import (
     Prices,
     known_until,
@@ -73,6 +74,12 @@ class LivePrices:
             if series is not None:
                 usable[request] = series
                 issues += own_issues
+        together = list(cross_issues(usable, self._daily.prices.accepted))
+        refused = {one.symbol: one.text for one in together if one.severity == "refused"}
+        issues += [issue for issue in together if issue.symbol not in refused]
+        # What is stored of these is the same.
+        usable = {request: one for request, one in usable.items() if request.symbol not in refused}
+        failed |= {symbol: DataError(text) for symbol, text in refused.items()}
         prices = Prices(
             usable,
             known,

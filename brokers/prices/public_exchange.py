@@ -5,39 +5,28 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
-
 from brokers.clock import utc_text
 from brokers.errors import SafetyError
 from brokers.exchange.rate_limits import RateLimits
 from brokers.exchange.sandboxes import ANY, FACTS
+from brokers.prices import web
 from brokers.prices.series import DataError, Request, UnreachableError
 
 if TYPE_CHECKING:
     from brokers.exchange.transport import Transport
 
 TIMEOUT = 10.0  # seconds without a byte of a response
-STOP = stop_after_attempt(4) | stop_after_delay(20)
-WAIT = wait_random_exponential(multiplier=1, max=5)
-LONGEST_WAIT = 20.0  # seconds; a longer pause that an exchange asks for is not waited for
 RATE_LIMITS = RateLimits()  # of all requests for public prices in this process
 
 Result = TypeVar("Result")
 
 
-class _BusyError(UnreachableError):
+class _BusyError(web.BusyError):
     """The exchange of this `name` asks for a pause of `seconds`."""
 
     def __init__(self, name: str, seconds: float, text: str) -> None:
-        super().__init__(f"{name}: {text}; wait, or choose another exchange.prices_id")
-        self.name, self.seconds = name, seconds
+        super().__init__(f"{name}: {text}; wait, or choose another exchange.prices_id", seconds)
+        self.name = name
 
 
 class PublicExchange(NamedTuple):
@@ -155,27 +144,13 @@ def _translate(public: PublicExchange, error: Exception) -> DataError:
     return DataError(f"{name}: {text}; change the market or exchange.prices_id")
 
 
-def retry(call: Callable[[], Result], attempts: int = 4) -> Result:
-    """The result of `call`, repeated if necessary; it only reads, so that does no harm."""
+def retry(call: Callable[[], Result], attempts: int = web.ATTEMPTS) -> Result:
+    """The result of `call`, repeated if necessary; a pause asked for holds for the process."""
     try:
-        return Retrying(
-            retry=retry_if_exception(_is_worth_repeating),
-            stop=STOP | stop_after_attempt(attempts),
-            wait=_pause,
-            reraise=True,
-        )(call)
+        return web.repeat(call, attempts)
     except _BusyError as error:
         RATE_LIMITS.pause(error.name, error.seconds)
         raise
-
-
-def _is_worth_repeating(error: BaseException) -> bool:
-    return isinstance(error, UnreachableError) and getattr(error, "seconds", 0.0) <= LONGEST_WAIT
-
-
-def _pause(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    return max(WAIT(state), getattr(error, "seconds", 0.0))
 
 
 def unusable(exchange: Any, what: str) -> UnreachableError:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 15.0  # seconds for one response, its last byte included
 LARGEST = 64 * 2**20  # bytes; forty years of daily rows are 2 MB
-STOP = stop_after_attempt(4) | stop_after_delay(20)
+ATTEMPTS = 4
+LONGEST_TRY = 20.0  # seconds from the first attempt after which none begins
 WAIT = wait_random_exponential(multiplier=1, max=5)
 LONGEST_WAIT = 20.0  # seconds; a longer pause that a server asks for is not waited for
 Result = TypeVar("Result")
@@ -39,10 +40,12 @@ class NoAnswerError(Exception):
     """No complete response: what went wrong, without the address, which may hold a key."""
 
 
-class _BusyError(UnreachableError):
+class BusyError(UnreachableError):
     """The server asks for a pause of `seconds`."""
 
-    seconds = 0.0
+    def __init__(self, text: str, seconds: float) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 def get(
@@ -88,19 +91,20 @@ def get(
     return Answer(response.status_code, body, seconds, response.headers.get("Location", ""))
 
 
-def repeat(attempt: Callable[[], Result]) -> Result:
-    """The result of `attempt`, tried again after an `UnreachableError`, four times at most."""
+def repeat(attempt: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
+    """The result of `attempt`, tried again after an `UnreachableError`; it only reads."""
     retrying = Retrying(
-        retry=retry_if_exception(_is_worth_repeating), stop=STOP, wait=_pause, reraise=True
+        retry=retry_if_exception(_is_worth_repeating),
+        stop=stop_after_attempt(attempts) | stop_after_delay(LONGEST_TRY),
+        wait=_pause,
+        reraise=True,
     )
     return retrying(attempt)
 
 
 def busy(error: UnreachableError, answer: Answer) -> UnreachableError:
     """`error` with the pause that the server asks for."""
-    result = _BusyError(str(error))
-    result.seconds = answer.pause
-    return result
+    return BusyError(str(error), answer.pause)
 
 
 def _body(response: "requests.Response") -> bytes:

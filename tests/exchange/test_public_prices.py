@@ -8,7 +8,7 @@ import pytest
 from tenacity import wait_none
 
 from brokers.exchange.rate_limits import RateLimits
-from brokers.prices import public_exchange, yahoo
+from brokers.prices import public_exchange, web, yahoo
 from brokers.prices.candles import fetch
 from brokers.prices.series import Request, UnreachableError
 from tests.exchange.proxy import Answer, Internet
@@ -79,7 +79,7 @@ def candles(venue: BinanceVenue, monkeypatch: pytest.MonkeyPatch) -> BinanceVenu
     import ccxt
 
     monkeypatch.setattr(ccxt.Exchange, "throttle", lambda *_: None)
-    monkeypatch.setattr(public_exchange, "WAIT", wait_none())
+    monkeypatch.setattr(web, "WAIT", wait_none())
     monkeypatch.setattr(public_exchange, "RATE_LIMITS", RateLimits())
     starts = pd.date_range("2024-01-01", periods=20, freq="D", tz="UTC")
     rows = [
@@ -141,7 +141,7 @@ def test_candles_come_from_the_exchange_itself_only(
 def test_an_exchange_without_facts_is_asked_at_its_own_hosts(
     network: Internet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public_exchange, "WAIT", wait_none())
+    monkeypatch.setattr(web, "WAIT", wait_none())
     with pytest.raises(UnreachableError, match="kraken: "):
         fetch(BITCOIN, None, "kraken", NOW)
     assert network.hosts() == {"api.kraken.com"}

@@ -15,7 +15,7 @@ import pandas as pd
 from tenacity import wait_none
 
 from brokers.exchange.transport import Transport
-from brokers.prices import public_exchange, yahoo
+from brokers.prices import public_exchange, web, yahoo
 from brokers.prices.live import LivePrices
 from brokers.prices.load import Prices, load_prices
 from brokers.prices.series import DataError
@@ -234,7 +234,7 @@ def waiting_for_nothing() -> Iterator[None]:
     """The pauses of the price sources, which are real, take no time."""
     with ExitStack() as stack:
         for place, name, value in (
-            (public_exchange, "WAIT", wait_none()),
+            (web, "WAIT", wait_none()),
             (public_exchange, "TIMEOUT", 0.3),
             (yahoo, "WAIT", wait_none()),
             (ccxt.Exchange, "throttle", lambda *_: None),

@@ -13,7 +13,7 @@ from servers import GONE_WRONG, Answer, BinanceSite, closed_port, lead_requests_
 from tenacity import wait_none
 
 from brokers.exchange.rate_limits import RateLimits
-from brokers.prices import public_exchange
+from brokers.prices import public_exchange, web
 from brokers.prices.candles import Candles, fetch
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, UnreachableError
 
@@ -35,7 +35,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[BinanceSite]:
     """Eleven days from the listing on 2024-01-01; the last, 2024-01-11, is running."""
     import ccxt
 
-    monkeypatch.setattr(public_exchange, "WAIT", wait_none())
+    monkeypatch.setattr(web, "WAIT", wait_none())
     monkeypatch.setattr(public_exchange, "RATE_LIMITS", RateLimits())
     monkeypatch.setattr(
         ccxt.Exchange, "throttle", lambda *_: None

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from brokers.prices.cross_checks import cross_issues
 from brokers.prices.plausibility import check_plausibility
 from brokers.prices.series import DataIssue, Request, Series
 from tests.brokers.prices.random_series import (
@@ -139,9 +140,13 @@ def sibling(shift: int, share: float = 0.9, kind: str = "session") -> tuple[Seri
 def test_dates_shifted_by_a_row_against_the_first_series_are_refused(
     kind: str, shift: int, words: str
 ) -> None:
-    found = issues(*sibling(shift, kind=kind))
-    assert [(issue.kind, issue.severity) for issue in found] == [("daily closes", "refused")]
-    assert words in found[0].text
+    """Nobody can say which of the two it is: both are named."""
+    one, other = sibling(shift, kind=kind)
+    found = issues(one, other)
+    assert [(issue.kind, issue.severity) for issue in found] == [("daily closes", "refused")] * 2
+    names = [one.request.name, other.request.name]
+    assert [issue.symbol for issue in found] == names
+    assert words in found[1].text and words not in found[0].text
     assert issues(*sibling(0, kind=kind)) == []
 
 
@@ -156,11 +161,68 @@ def test_series_that_have_little_in_common_or_few_rows_are_not_shifted() -> None
 
 
 @pytest.mark.parametrize("kind", ["session", "coin"])
+@pytest.mark.parametrize("early", [slice(300, None), slice(0, 400)], ids=["from then on", "before"])
+def test_dates_shifted_in_a_part_of_a_file_are_refused(kind: str, early: slice) -> None:
+    one, other = sibling(0, kind=kind)
+    closes = other.frame["close"].to_numpy().copy()
+    closes[early] = np.roll(other.frame["close"].to_numpy(), -1)[early]
+    shifted = other._replace(frame=other.frame.assign(close=closes))
+    found = [issue for issue in issues(one, shifted) if issue.kind == "daily closes"]
+    assert [issue.severity for issue in found] == ["refused"] * 2
+    assert "move one row before" in found[1].text
+
+
+@pytest.mark.parametrize("late", [1, -1])
+def test_all_coins_shifted_by_a_day_are_refused_by_what_they_share_with_the_index(
+    late: int,
+) -> None:
+    """A coin of which a third moves with the index, and its sibling, a day late or early."""
+    random = np.random.default_rng(19)
+    sessions = pd.bdate_range("2016-01-04", periods=1000, tz="UTC") + pd.Timedelta("21:30:00")
+    moves = random.normal(0.0, 0.01, 1000)
+    index = series_of(INDEX, bars_of(100.0 * np.exp(np.cumsum(moves)), sessions))
+    days = pd.date_range(sessions[0].normalize(), sessions[-1].normalize(), freq="D") + DAY
+    shared = pd.Series(moves, sessions.normalize() + DAY).reindex(days).fillna(0.0).to_numpy()
+    own = random.normal(0.0, 0.02, (2, len(days)))
+
+    def coins(shift: int) -> list[Series]:
+        closes = [np.exp(np.cumsum(np.roll(shared + noise, shift))) for noise in own]
+        names = ("BTC-USD", "ETH-USD")
+        return [
+            series_of(Request(name, "coin"), bars_of(100.0 * each, days))
+            for name, each in zip(names, closes, strict=True)
+        ]
+
+    def found(*series: Series) -> list[DataIssue]:
+        return list(cross_issues({each.request: each for each in series}, {}))
+
+    assert found(index, *coins(0)) == []
+    shifted = found(index, *coins(late))
+    assert [(issue.symbol, issue.severity) for issue in shifted] == [
+        ("^RUT", "refused"),
+        ("BTC-USD", "refused"),
+    ]
+    assert f"one row {'after' if late > 0 else 'before'}" in shifted[1].text
+
+
+def test_london_time_without_an_offset_is_found_by_its_summer() -> None:
+    """On most of these days it is that of UTC."""
+    later = HOURS + 5 * DAY
+    shifted = later.tz_convert("Europe/London").tz_localize(None).tz_localize("UTC")
+    keep = ~shifted.duplicated()
+    bars = series_of(BITCOIN._replace(timeframe="1h"), bars_of(PRICES[keep], shifted[keep]))
+    daily = series_of(BITCOIN, bars_of(PRICES[23::24], later[23::24]))
+    found = [issue for issue in issues(bars, daily) if issue.severity == "refused"]
+    assert "1 h earlier" in found[0].text
+
+
+@pytest.mark.parametrize("kind", ["session", "coin"])
 def test_the_same_closes_of_two_symbols_are_refused(kind: str) -> None:
     one, other = sibling(0, kind=kind)
     found = issues(one, other._replace(frame=one.frame))
-    assert [(issue.symbol, issue.severity) for issue in found] == [(other.request.name, "refused")]
-    assert f"all {len(one.frame)} closes" in found[0].text
+    names = [one.request.name, other.request.name]
+    assert [(issue.symbol, issue.severity) for issue in found] == [(x, "refused") for x in names]
+    assert all(f"all {len(one.frame)} closes" in issue.text for issue in found)
 
 
 def test_moves_across_a_gap_are_not_compared() -> None:

@@ -116,6 +116,19 @@ def test_a_series_that_is_implausible_has_failed_and_is_not_used(
     assert "HYG" not in {request.symbol for request in prices.series}
 
 
+def test_series_that_do_not_fit_each_other_have_failed_both(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    """Nobody can say which of two files is the other's."""
+    folder = tmp_path / "prices"
+    shutil.copytree(whole_folder, folder)
+    shutil.copy(folder / "daily" / "BTC-USD.csv", folder / "daily" / "ETH-USD.csv")
+    prices, failed = LivePrices(settings_of(folder, cache), silent).history(NOW)
+    assert sorted(failed) == ["BTC-USD", "ETH-USD"]
+    assert {"BTC-USD", "ETH-USD"}.isdisjoint(request.symbol for request in prices.series)
+    assert "^RUT" in {request.symbol for request in prices.series}
+
+
 def test_one_bent_close_among_true_ones_does_not_blind_a_session(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:

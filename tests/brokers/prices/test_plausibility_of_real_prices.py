@@ -119,4 +119,28 @@ def test_true_series_shifted_by_a_row_are_refused(closes: pd.Series, sessions: p
                 frame=pd.DataFrame(values, other.frame.index[1:], other.frame.columns)
             )
             issues = check_plausibility({one.request: one, late.request: late}, sessions, {})
-            assert [issue.kind for issue in issues] == ["daily closes"], symbol
+            assert [issue.symbol for issue in issues] == [first, symbol]
+            assert {issue.kind for issue in issues} == {"daily closes"}, symbol
+
+
+@realdata
+def test_true_series_that_are_early_for_some_years_are_refused(
+    closes: pd.Series, sessions: pd.Series
+) -> None:
+    """The Russell from 2020 on, a coin from 2023 on, and all coins by what they share with it."""
+    names = {"^RUT": "session", "^GSPC": "session", "BTC-USD": "coin", "ETH-USD": "coin"}
+    series = {name: read(Request(name, kind), closes) for name, kind in names.items()}
+
+    def refused(early: dict[str, str]) -> set[str]:
+        some = {each.request: each for each in series.values()}
+        for name, since in early.items():
+            frame = series[name].frame.copy()
+            rows = frame.index >= pd.Timestamp(since, tz="UTC")
+            frame[rows] = np.roll(frame.to_numpy(), -1, axis=0)[rows]
+            some[series[name].request] = series[name]._replace(frame=frame.iloc[:-1])
+        return {issue.symbol for issue in check_plausibility(some, sessions, {})}
+
+    assert refused({}) == set()
+    assert refused({"^RUT": "2020-01-02"}) == {"^RUT", "^GSPC"}
+    assert refused({"ETH-USD": "2023-01-02"}) == {"BTC-USD", "ETH-USD"}
+    assert refused({"BTC-USD": "2010-01-01", "ETH-USD": "2010-01-01"}) == {"^RUT", "BTC-USD"}
