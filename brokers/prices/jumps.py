@@ -1,7 +1,7 @@
 """Jumps of closes that no market makes: out and back within days, or by a factor of a split.
 
-All sizes are log returns of one bar. Each limit stands beside the largest true move in the files
-that it was measured on: 15 US series back to 1970, 19 series of ten coins by day and three by hour.
+All sizes are log returns of one bar. Each limit is given with the largest true move in the files
+it was measured on: 15 US series back to 1970, 19 series of ten coins by day and three by hour.
 """
 
 from collections.abc import Iterator

@@ -319,7 +319,7 @@ def test_a_coin_without_any_usable_history_has_no_price_where_its_average_decide
         series = {key: value for key, value in prices.series.items() if key.symbol != "ETH-USD"}
         return prices._replace(series=series), {**failed, "ETH-USD": DataError("a jump")}
 
-    source.history = implausible  # type: ignore[method-assign]
+    source.history = implausible
     own = {"paper.patience": 0.0, "allocation.own_trend": "and"}
     assert set(made(source, **own)[0].snapshot(DUE).coins) == {"BTC"}
     provider, _ = made(source, **{"paper.patience": 0.0, "allocation.own_trend": "off"})
@@ -331,10 +331,10 @@ def test_what_somebody_accepts_is_seen_at_the_next_bar_of_the_same_day() -> None
     source, computed = Source(), list[tuple[int, Any]]()
     provider, clock = made(source, **{"exchange.timeframe": "1m", "paper.patience": 0.0})
     accepted: list[Any] = []
-    source.accepted = lambda now: tuple(accepted)  # type: ignore[attr-defined]
-    source.second_closes = lambda series, now: ()  # type: ignore[attr-defined]
+    source.accepted = lambda now: tuple(accepted)
+    source.second_closes = lambda series, now: ()
     history = source.history
-    source.history = lambda now, again=(): (  # type: ignore[method-assign,misc]
+    source.history = lambda now, again=(): (
         history(now, again)[0]._replace(accepted=tuple(accepted)),
         {},
     )

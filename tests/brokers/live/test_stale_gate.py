@@ -147,7 +147,7 @@ class Rows:
 
 
 def test_the_sources_of_earlier_rows_come_out_of_the_journal() -> None:
-    history = load_gate_rows(Rows(), "now")  # type: ignore[arg-type]  # of a journal only its rows
+    history = load_gate_rows(Rows(), "now")  # of a journal only its rows
     assert history.sources == {DAYS[0]: {}, DAYS[1]: {"^RUT": "url"}}
 
 

@@ -179,15 +179,20 @@ def test_what_came_from_a_second_source_may_not_raise_the_ceiling(
     assert found.table["stale"].iloc[-1] == 0
 
 
-def test_with_yahoo_away_and_nothing_stored_the_address_has_it_all_but_raises_nothing(
-    whole_folder: Path, cache: Path, tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def without_yahoo(cache: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without rows of Yahoo, which gives none either."""
+
     def away(*_: object) -> pd.DataFrame:
         raise UnreachableError("Yahoo: no usable response; try again later")
 
-    own = tmp_path / "cache"
-    shutil.copytree(cache, own)
     monkeypatch.setattr(yahoo, "fetch", away)
+    return Path(shutil.copytree(cache, place / "cache"))
+
+
+def test_with_yahoo_away_and_nothing_stored_the_address_has_it_all_but_raises_nothing(
+    whole_folder: Path, cache: Path, tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = without_yahoo(cache, tmp_path, monkeypatch)
     settings = settings_of(whole_folder, cache, '["yahoo", "url"]', f"prices.cache={own}")
     prices = load_prices(settings, NOW)
     series = prices.of("^RUT")
@@ -199,12 +204,7 @@ def test_with_yahoo_away_and_nothing_stored_the_address_has_it_all_but_raises_no
 def test_a_report_is_not_refused_because_the_first_of_several_sources_is_away(
     whole_folder: Path, cache: Path, tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: object) -> pd.DataFrame:
-        raise UnreachableError("Yahoo: no usable response; try again later")
-
-    own = tmp_path / "cache"
-    shutil.copytree(cache, own)
-    monkeypatch.setattr(yahoo, "fetch", away)
+    own = without_yahoo(cache, tmp_path, monkeypatch)
     monkeypatch.setattr(probe, "connection_problem", lambda url: "no connection")
     for sources, reached in (('["yahoo", "url"]', True), ('"yahoo"', False)):
         settings = settings_of(whole_folder, cache, sources, f"prices.cache={own}")
