@@ -8,6 +8,7 @@ import pandas as pd
 from backtests.engine.inputs import market
 from backtests.engine.rules import gate_rules
 from backtests.performance.forward_returns import ForwardReturns, forward_returns, gain_since
+from backtests.report.sentence_case import capitalize_first
 from brokers.plurals import count
 from brokers.prices.load import Prices
 from config.sections import NEVER
@@ -159,7 +160,7 @@ def _allowed(ceiling: float) -> str:
 
 def _about_data(reading: GateReading, stale: int) -> Iterator[str]:
     """What is wrong with the newest closes, if anything."""
-    note = _capital(reading.row["closes_note"] or "")
+    note = capitalize_first(reading.row["closes_note"] or "")
     consequence = _consequence(reading)
     if stale and reading.row["held"]:
         yield f"{note}: the row is that of the session before, {consequence}"
@@ -200,10 +201,6 @@ def _thesis_window(days: int) -> str:
     if days <= last:
         return f"this is day {days}, that time ends in {count(last - days, 'day')}"
     return f"that time ended {count(days - last, 'day')} ago"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _distance(close: float, price: float) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from backtests.report.figures import Figure
 from backtests.report.glossary import Glossary, anchor
+from backtests.report.sentence_case import capitalize_first
 from backtests.runs.folder import RunError
 from brokers.atomic_files import replace_text
 from brokers.plurals import count
@@ -32,7 +33,7 @@ def html(template: str, figures: Mapping[str, Figure], **content: Any) -> str:
         lstrip_blocks=True,
     )
     glossary = Glossary()
-    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["capitalize_first"] = capitalize_first
     environment.filters["link_terms"] = glossary.link_terms
     environment.filters["anchor"] = anchor
     environment.globals.update(term=glossary.term, glossary=glossary, count=count, day=day)

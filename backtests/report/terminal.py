@@ -12,6 +12,7 @@ from backtests.benchmarks.labels import label
 from backtests.performance.forward_returns import HORIZONS, ForwardReturns
 from backtests.report.cells import BENCHMARK_COLUMNS, Column
 from backtests.report.cells import Table as Content
+from backtests.report.sentence_case import capitalize_first
 from brokers.prices.quality import Quality
 from brokers.prices.series import DataIssue
 
@@ -40,7 +41,7 @@ def show_sample(out: Console, why: str) -> None:
         " closes, not a market: no verdict, no p-values."
     )
     if why:
-        out.print(f"[yellow]{why[0].upper()}{why[1:].rstrip('.')}.[/]")
+        out.print(f"[yellow]{capitalize_first(why).rstrip('.')}.[/]")
     out.print()
 
 

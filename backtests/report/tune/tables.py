@@ -13,6 +13,7 @@ from backtests.report.cells import (
     number,
     side_by_side,
 )
+from backtests.report.sentence_case import capitalize_first
 from backtests.report.tune.words import current_point, measure, short_key, value_text
 from backtests.tuning.document import TuneDocument
 from backtests.tuning.document_parts import (
@@ -129,7 +130,7 @@ def _test_row(test: CheckRecord) -> list[Cell]:
         passed[test.passed],
         number(test.value, "{:.3g}"),
         number(test.limit, "{:.3g}"),
-        Cell(f"{text[:1].upper()}{text[1:]}", None, "sentence"),
+        Cell(capitalize_first(text), None, "sentence"),
     ]
 
 
