@@ -46,7 +46,8 @@ def check_market(market: Market) -> CheckedMarket:
     series = _series(market)
     timeline = _timeline(sessions, [*series.values(), *market.siblings.values()])
     offset = len(timeline) - len(sessions)
-    report = _Report(timeline)
+    early = pd.DatetimeIndex(timeline[:offset])
+    report = _Report(timeline, [*early, *market.sessions])
     changed: dict[str, pd.Series] = {}
     for key, closes in series.items():
         if key not in market.siblings and not len(jumps(closes.to_numpy(dtype=float))):
@@ -54,8 +55,7 @@ def check_market(market: Market) -> CheckedMarket:
         sibling = _reliable_closes(market.siblings.get(key), timeline)
         accepted = market.accepted.get(key, NO_ACCEPTANCES)
         held = held_closes(_on(closes, timeline), sibling, _newest_known(accepted, timeline))
-        for close in held:
-            report.add(close, market.names.get(key, key), accepted)
+        report.add(held, market.names.get(key, key), accepted)
         for close in held:
             if not close.confirmed:
                 ignored = closes.index.isin(timeline[close.row : close.until])
@@ -77,22 +77,29 @@ def check_market(market: Market) -> CheckedMarket:
 class _Report:
     """Session by session, which series' closes are held and what is said of them."""
 
-    def __init__(self, timeline: pd.DatetimeIndex) -> None:
-        self._timeline = timeline
+    def __init__(self, timeline: pd.DatetimeIndex, closes: Sequence[pd.Timestamp]) -> None:
+        """`closes` are the sessions' own, which name their days: one may be known a day later."""
+        self._timeline, self._closes = timeline, closes
         self.held, self.notes = np.full((2, len(timeline)), "", dtype=object)
         self.accepted: dict[int, str] = {}
         self._at: dict[int, pd.Timestamp] = {}
         self._still_held: set[int] = set()
 
-    def add(self, close: HeldClose, name: str, accepted: pd.Series) -> None:
-        """One held close of the series that a person calls `name`."""
-        session = self._timeline[close.row]
-        what = f"the close of {name} of {session:%Y-%m-%d}"
+    def add(self, held: Sequence[HeldClose], name: str, accepted: pd.Series) -> None:
+        """The held closes of the series that a person calls `name`, oldest first."""
+        judged = -1
+        for close in held:
+            self._add(close, name, accepted, judged)
+            judged = max(judged, close.accepted)
+
+    def _add(self, close: HeldClose, name: str, accepted: pd.Series, judged: int) -> None:
+        """Up to session `judged` the rows say what was known before an older one was accepted."""
+        what = f"the close of {name} of {self._closes[close.row]:%Y-%m-%d}"
         end = close.until if close.accepted < 0 else close.accepted + 1
         move = f"{close.move:+.1%} from the one before"
         wanted = "one confirms" if close.needed == 1 else f"{close.needed} confirm"
         waits = f"{what} ({move}) is held until the next {wanted} it"
-        for row in range(close.row, end):
+        for row in range(max(close.row, judged + 1), end):
             self.held[row] = _join(self.held[row], name, ", ")
             self.notes[row] = _join(self.notes[row], waits)
         if close.accepted >= 0:
@@ -105,13 +112,17 @@ class _Report:
                 if close.confirmed
                 else "not confirmed: it counts as missing"
             )
-            self.notes[end] = _join(self.notes[end], f"{what} was held and is {outcome}")
+            text = f"{what} was held and is {outcome}"
+            if end > judged:
+                self.notes[end] = _join(self.notes[end], text)
+            else:
+                self.accepted[judged] = _join(self.accepted[judged], text)
 
     def add_sibling(self, held: Sequence[HeldClose], name: str) -> None:
         """Closes of a series that is read only to confirm another's: they hold nothing."""
         for close in held:
             text = (
-                f"the close of {name} of {self._timeline[close.row]:%Y-%m-%d} ({close.move:+.1%} "
+                f"the close of {name} of {self._closes[close.row]:%Y-%m-%d} ({close.move:+.1%} "
                 "from the one before) confirms nothing"
             )
             self.notes[close.row] = _join(self.notes[close.row], text)

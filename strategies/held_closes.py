@@ -71,7 +71,8 @@ def held_closes(
     sibling : closes of a series that moves with this one, session by session, NaN where it cannot
         be relied on.
     accepted : the rows of closes that somebody stood by, and the newest session known then. One
-        that was decided by then stays as it was decided.
+        that was decided by then stays as it was decided. The closes in between are judged from it
+        on, as those after it.
 
     """
     usable, held, start = closes.copy(), list[HeldClose](), 0
@@ -89,8 +90,9 @@ def held_closes(
                 sibling[row] = np.nan  # the two did not agree there
         else:
             usable[row:until] = np.nan
-        # Closes in between were not judged in their own sessions either.
-        start = newest + 1 if is_accepted else max(until, row + 1)
+        # Closes that waited with a held one confirmed it; those that waited with an accepted one
+        # may be as wrong as that was right.
+        start = row + 1 if is_accepted else max(until, row + 1)
     return held
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from backtests.engine.rules import costs, decision_rules, gate_rules
 from brokers.orders.fills import Costs
+from brokers.prices.calendar import NEW_YORK
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
 from brokers.prices.series import SIBLINGS, DataError, Request, Series
@@ -18,6 +19,9 @@ from strategies.decision import DecisionRules
 from strategies.gate import published_rows, session_rows
 from strategies.market import Market
 
+# Log difference of a close and the one that was accepted: that much differ the two moves since the
+# close before, too, and two sources' moves may (`brokers.live.second_opinion.AGREEMENT`).
+SAME_CLOSE = 0.01
 BITCOIN_TREND_DAYS = 200  # of the benchmark's own average, whatever the strategy's is
 
 
@@ -151,12 +155,21 @@ def _substituted(
 
 
 def _accepted(read: Mapping[str, str], prices: Prices) -> dict[str, pd.Series]:
-    """By field or fund of `read` (its symbol), what `strategies.market.Market.accepted` holds."""
+    """By field or fund of `read` (its symbol), what `strategies.market.Market.accepted` holds.
+
+    Only where the series still has the close that was accepted: another one is held again.
+    """
     by_symbol: dict[str, dict[pd.Timestamp, pd.Timestamp]] = {}
-    for close in prices.accepted:
-        known_at = pd.DatetimeIndex(prices.sessions.index)
-        sessions = known_at[known_at.date == close.session]
-        by_symbol.setdefault(close.symbol, {}).update(dict.fromkeys(sessions, close.at))
+    days = pd.DatetimeIndex(prices.sessions).tz_convert(NEW_YORK).date
+    daily = {one.symbol: each.frame for one, each in prices.series.items() if one.kind == "session"}
+    for accepted in prices.accepted:
+        if accepted.symbol not in daily:
+            continue
+        closes = daily[accepted.symbol]["close"]
+        for known_at in prices.sessions.index[days == accepted.session]:
+            close = float(closes.get(known_at, np.nan))
+            if abs(np.log(close / accepted.close)) <= SAME_CLOSE:
+                by_symbol.setdefault(accepted.symbol, {})[known_at] = accepted.at
     return {
         field: pd.Series(instants, dtype="datetime64[ns, UTC]")
         for field, symbol in read.items()

@@ -15,6 +15,7 @@ from brokers.journal.opening import open_journal
 from brokers.journal.records import Accepted
 from brokers.journal.selection import select_journal
 from brokers.live.strategy import D, LiveStrategy
+from brokers.prices.calendar import NEW_YORK
 from brokers.prices.live import LivePrices
 from brokers.prices.load import Prices
 from config.settings import ConfigError, Settings
@@ -89,7 +90,7 @@ def _held_close(prices: Prices, table: pd.DataFrame, symbol: str, session: date)
     rows = zip(pd.DatetimeIndex(table.index), table["held"], strict=True)
     held = {instant: str(names).split(", ") for instant, names in rows if names}
     newest = held.get(table.index[-1], []) if len(table) else []
-    instants = [instant for instant in held if instant.date() == session]
+    instants = [instant for instant in held if _day(table["session_close"][instant]) == session]
     if symbol not in newest or not instants or symbol not in held[instants[0]]:
         now = ", ".join(newest) or "nothing"
         raise ConfigError(
@@ -100,3 +101,8 @@ def _held_close(prices: Prices, table: pd.DataFrame, symbol: str, session: date)
     row = int(closes.index.searchsorted(instants[0]))
     close, before = float(closes.iloc[row]), float(closes.iloc[row - 1])
     return _Held(pd.Timestamp(prices.sessions[instants[0]]), close, close / before - 1.0)
+
+
+def _day(session_close: pd.Timestamp) -> date:
+    """A session's day: its close may be known a day later (`prices.publication_delay`)."""
+    return session_close.tz_convert(NEW_YORK).date()

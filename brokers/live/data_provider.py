@@ -241,9 +241,9 @@ class DataProvider:
             series = prices.of(symbol)
             others = self._source.second_closes(series, prices.now)
             for opinion in second_opinions(series, sessions, others):
-                self._report_once([report_opinion(opinion)])
+                session = pd.Timestamp(prices.sessions[opinion.known_at])
+                self._report_once([report_opinion(opinion, session)])
                 if opinion.agrees:
-                    session = pd.Timestamp(prices.sessions[opinion.known_at])
                     close = acceptance(opinion, session, prices.now)
                     self._accept(close, session)
                     yield close

@@ -10,7 +10,7 @@ import pandas as pd
 from brokers.journal.decision import GateExplanation
 from brokers.journal.incident import Incident
 from brokers.live.gate_history import NO_ROWS, GateHistory
-from brokers.live.series_checks import replaced_rows, report_revisions, row_sources
+from brokers.live.series_checks import all_substituted, replaced_rows, report_revisions, row_sources
 from brokers.live.stale_gate import StaleGate, report_stale_gate
 from brokers.live.strategy import Functions
 from brokers.prices.load import Prices
@@ -44,7 +44,7 @@ class LiveGate:
         self._settings = settings
         self._table = pd.DataFrame()
         self._lines, self._foreign, self._sources = history
-        self._acted_on = newest(self._lines)  # the newest gate row that was handed over
+        self.hand_over()  # those of earlier sessions
 
     def compute(self, functions: Functions, prices: Prices) -> tuple[Incident, ...]:
         """Compute all rows from `prices`; what has changed of those that were acted on.
@@ -56,7 +56,13 @@ class LiveGate:
 
         """
         table = functions.gate(prices)
-        lines = functions.gate_lines(table)
+        lines = limit_ceilings(
+            functions.gate_lines(table),
+            table["substituted"].to_numpy(dtype=bool),
+            self._acted_on,
+            self._allowed,
+            whole=bool(all_substituted(prices)),
+        )
         comparable = self._lines.drop(self._foreign).loc[: self._acted_on]
         revised = report_revisions(comparable, lines, replaced_rows(self._sources, prices))
         self._table, self._lines, self._foreign = table, lines, NO_ROWS
@@ -67,6 +73,7 @@ class LiveGate:
     def hand_over(self) -> None:
         """Note that the newest row is acted on."""
         self._acted_on = newest(self._lines)
+        self._allowed = float(self._lines["ceiling"].iloc[-1]) if len(self._lines) else np.inf
 
     @property
     def table(self) -> pd.DataFrame:
@@ -139,6 +146,31 @@ class LiveGate:
         if now - max(last, *closes[-1:]) > LONGEST_CLOSURE:
             return int(np.busday_count(last.date(), now.date()))
         return len(closes) - int(closes.searchsorted(last, side="right"))
+
+
+def limit_ceilings(
+    lines: pd.DataFrame,
+    substituted: np.ndarray,
+    acted_on: pd.Timestamp,
+    allowed: float,
+    *,
+    whole: bool,
+) -> pd.DataFrame:
+    """`lines` in which no close of a later source raises the ceiling that was acted on.
+
+    From the row `acted_on` on one that is `substituted` has at most the ceiling of the row before
+    it; before the first of them that is what was `allowed` then. `whole`: all rows of a series are
+    a later source's, so that none of these is the first one's (`brokers.prices.combine.combine`).
+
+    """
+    if not len(lines) or not substituted[-1]:
+        return lines
+    ceilings, first = lines["ceiling"].to_numpy(copy=True), int(lines.index.searchsorted(acted_on))
+    is_later = substituted | whole
+    for row in range(first, len(lines)):
+        allowed = min(ceilings[row], allowed) if is_later[row] else ceilings[row]
+        ceilings[row] = allowed
+    return lines.assign(ceiling=ceilings)
 
 
 def _newest_held(held: pd.Series, symbol: str) -> list[pd.Timestamp]:

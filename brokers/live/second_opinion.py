@@ -61,10 +61,10 @@ def acceptance(opinion: SecondOpinion, session: pd.Timestamp, at: pd.Timestamp) 
     return AcceptedClose(opinion.symbol, session.date(), opinion.close, opinion.source, at)
 
 
-def report_opinion(opinion: SecondOpinion) -> Incident:
-    """What a person should know of it."""
+def report_opinion(opinion: SecondOpinion, session: pd.Timestamp) -> Incident:
+    """What a person should know of it; `session` is the session's close."""
     text = (
-        f"the close of {opinion.symbol} of {opinion.known_at:%Y-%m-%d} is {opinion.move:+.1%} from "
+        f"the close of {opinion.symbol} of {session:%Y-%m-%d} is {opinion.move:+.1%} from "
         f"the one before, {opinion.source} has {opinion.other:+.1%}: "
     )
     text += "it counts from now on" if opinion.agrees else "it stays held"

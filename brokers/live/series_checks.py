@@ -72,6 +72,16 @@ def substituted_symbols(prices: Prices) -> Iterator[str]:
             yield request.symbol
 
 
+def all_substituted(prices: Prices) -> set[str]:
+    """The series of which no row is their first source's: a later one stands in for all of it."""
+    return {
+        request.symbol
+        for request, series in prices.series.items()
+        if (names := series.substitutes) is not None
+        and (names[names.index.isin(series.frame.index)] == series.source).any()
+    }
+
+
 def report_substitutes(prices: Prices) -> Iterator[Incident]:
     """Which newest closes come from another source than the first of the symbol's list."""
     for symbol in substituted_symbols(prices):
@@ -98,9 +108,11 @@ def replaced_rows(
 ) -> pd.DatetimeIndex:
     """The gate rows that were made with another source's prices than `prices` have there now.
 
-    `recorded` is the source of each symbol's newest price by the instant of the row.
+    `recorded` is the source of each symbol's newest price by the instant of the row. Where all of a
+    series is a later source's, so is what it says of rows whose ceilings were held down.
     """
     first = {request.symbol: series.source for request, series in prices.series.items()}
+    first |= dict.fromkeys(all_substituted(prices), "")
     replaced = [
         known_at
         for known_at, sources in recorded.items()

@@ -55,6 +55,13 @@ def combine(
     the sources before it are its own; `Series.substitutes` names them. Where the first source has
     no usable series at all a later one stands in for all of it, and its newest row is named.
 
+    What a later source may do: keep or lower a ceiling, never raise it. A row of the gate that
+    rests on a named row has at most the ceiling of the row before it
+    (`strategies.gate.cap_ceilings`). If all rows are a later source's, so are those before, and
+    there is nothing of the first to compare with: a backtest then is one of that source, with only
+    its newest row held down, while a live session goes up from no row that it acted on
+    (`brokers.live.live_gate.limit_ceilings`) until the first source is back.
+
     Parameters
     ----------
     load : the series of a source, of its fund for "proxy:FUND"; raises DataError.

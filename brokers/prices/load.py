@@ -207,11 +207,12 @@ def load_each(
     pinned: Mapping[str, str] | None = None,
     also: Sequence[Settings] = (),
     again: Collection[str] = (),
+    live: bool = False,
 ) -> Iterator[tuple[Request, Series | DataError]]:
     """As `load_prices`, one series at a time, with the error in place of an unusable series.
 
     None has passed the plausibility step: that is for who uses it. The symbols in `again` are
-    downloaded even where the cache has their newest row.
+    downloaded even where the cache has their newest row. `live`: as `load_listed`.
     """
     for request in required_series(settings, *also):
         yield from load_requests(
@@ -221,6 +222,7 @@ def load_each(
             refresh=refresh or request.symbol in again,
             progress=progress,
             pinned=pinned,
+            live=live,
         )
 
 
@@ -232,6 +234,7 @@ def load_requests(
     refresh: bool = False,
     progress: Progress | None = None,
     pinned: Mapping[str, str] | None = None,
+    live: bool = False,
 ) -> Iterator[tuple[Request, Series | DataError]]:
     """As `load_each` for any series, from the sources that `settings` name."""
     for request in requests:
@@ -242,7 +245,7 @@ def load_requests(
             series = (
                 load_from(request, sources[0], settings, now, refresh=refresh, pinned=pinned)
                 if len(sources) == 1
-                else load_listed(request, settings, now, refresh=refresh, pinned=pinned)
+                else load_listed(request, settings, now, refresh=refresh, pinned=pinned, live=live)
             )
             if pinned is not None:
                 _check_vintage(series, pinned)

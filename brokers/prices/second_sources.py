@@ -15,7 +15,7 @@ from brokers.prices.combine import (
     with_substitutes,
 )
 from brokers.prices.one_source import cleaner, load_from
-from brokers.prices.plausibility import refusal, series_issues
+from brokers.prices.plausibility import live_refusal, refusal, series_issues
 from brokers.prices.series import DataError, Request, Series
 from brokers.prices.sources import sources_of
 from config.prices import proxy_fund
@@ -29,8 +29,11 @@ def load_listed(
     *,
     refresh: bool = False,
     pinned: Mapping[str, str] | None = None,
+    live: bool = False,
 ) -> Series:
     """The series of `request` from its list of sources; see `combine`. Each is cached by itself.
+
+    `live`: what a live session may use of a single source (`live_refusal`) is usable here as well.
 
     Raises
     ------
@@ -42,11 +45,16 @@ def load_listed(
     if pinned is not None:
         return _read_pinned(request, sources[0], settings, now, pinned)
     calendar = known_sessions(settings, now)
+
+    def why_not(series: Series) -> str:
+        issues = series_issues(series, calendar, settings.prices.accepted)
+        return live_refusal(issues, request) if live else refusal(issues)
+
     return combine(
         Needed(request, _newest(request, calendar, settings, now)),
         sources,
-        lambda source: _load(request, source, settings, now, refresh=refresh),
-        lambda series: refusal(series_issues(series, calendar, settings.prices.accepted)),
+        lambda source: _load(request, source, settings, now, refresh=refresh, live=live),
+        why_not,
     )
 
 
@@ -63,7 +71,7 @@ def second_closes(
         if source == series.source:
             continue
         try:
-            frame = _load(request, source, settings, now, refresh=False).frame
+            frame = _load(request, source, settings, now, refresh=False, live=True).frame
         except DataError:
             continue
         closes = frame["adj_close" if proxy_fund(source) else "close"]
@@ -92,13 +100,19 @@ def _read_pinned(
 
 
 def _load(
-    request: Request, source: str, settings: Settings, now: pd.Timestamp, *, refresh: bool
+    request: Request,
+    source: str,
+    settings: Settings,
+    now: pd.Timestamp,
+    *,
+    refresh: bool,
+    live: bool,
 ) -> Series:
     if not (fund := proxy_fund(source)):
         return load_from(request, source, settings, now, refresh=refresh)
     other = Request(fund, "session")
     if len(sources_of(other, settings)) > 1:
-        return load_listed(other, settings, now, refresh=refresh)
+        return load_listed(other, settings, now, refresh=refresh, live=live)
     return load_from(other, sources_of(other, settings)[0], settings, now, refresh=refresh)
 
 

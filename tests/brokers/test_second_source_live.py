@@ -3,13 +3,23 @@
 The real clients against local sites: Yahoo's charts, an address that answers CSV, the exchange.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.brokers.test_faults_data import AT_ONCE, DOWN, decisions, downloading
+from tests.brokers.misfortunes import incident_texts
+from tests.brokers.test_faults_data import (
+    AT_ONCE,
+    DOWN,
+    change_rows,
+    decisions,
+    downloading,
+    gate_rows,
+    next_day,
+)
 from tests.brokers.worlds import World
 from tests.exchange.proxy import Answer, Asked
 
@@ -70,3 +80,56 @@ def test_yahoo_away_for_ten_sessions_with_a_second_source_leaves_the_gate_fresh(
         with w.journal() as journal:
             texts = repr(list(journal.gate_rows())) + repr(observer.incidents)
         assert "proxy:IWM" in texts and KEY not in texts
+
+
+def lowered(factor: float, first: str, last: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The prices of some days times `factor`."""
+
+    def change(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[first:last, ["open", "high", "low", "close", "adj_close"]] *= factor
+        return rows
+
+    return change
+
+
+def test_a_source_that_stands_in_for_all_of_a_series_lifts_no_ceiling_that_was_acted_on(
+    whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """High yield has fallen, as Yahoo has it alone; then Yahoo's history cannot be used.
+
+    It comes back with no fall: then it is the first source that lifts the ceiling.
+    """
+    changes = AT_ONCE | {"prices.sources": LISTED}
+    with downloading(whole_folder, cache, tmp_path, changes, cold=True) as w:
+        vendor = vendor_in(w, monkeypatch)
+        vendor.frames = dict(w.yahoo.frames)
+        whole = change_rows(w, "HYG", lowered(0.955, "2015-09-28", "2016-12-31"))
+        w.run()
+        change_rows(w, "HYG", lowered(0.5, "2015-10-13", "2015-10-14"))
+        told = [next_day(w).incidents, w.run(once=False, until="2015-10-24 00:00:10").incidents]
+        rows = gate_rows(w)
+        sources = [json.loads(row.sources)["HYG"] for row in rows]
+        assert sources == ["yahoo", "url", "url", "url", "url"]
+        low, *later = [row.ceiling for row in rows]
+        assert later == [low] * 4
+        assert {row.gate_stale for row in decisions(w)} == {0}
+        assert [incident_texts(one, "revised") for one in told] == [[], []]
+        w.yahoo.frames["HYG"] = whole
+        w.run(once=False, until="2015-10-27 00:00:10")
+        assert json.loads(gate_rows(w)[-1].sources)["HYG"] == "yahoo"
+        assert gate_rows(w)[-1].ceiling > low
+
+
+def test_one_bent_close_long_ago_does_not_cost_the_first_source(
+    whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was held and never counted, whether the series has one source or a list of them."""
+    changes = AT_ONCE | {"prices.sources": LISTED}
+    with downloading(whole_folder, cache, tmp_path, changes, cold=True) as w:
+        vendor = vendor_in(w, monkeypatch)
+        vendor.frames = dict(w.yahoo.frames)
+        change_rows(w, "HYG", lowered(0.5, "2015-10-13", "2015-10-13"))
+        w.run()
+        (row,) = gate_rows(w)
+        assert (json.loads(row.sources)["HYG"], row.stale) == ("yahoo", 0)
+        assert vendor.asked == []

@@ -214,6 +214,7 @@ def test_a_backtest_names_the_closes_it_held(inputs: Inputs) -> None:
     assert found[-1].startswith("the close of ^RUT of 2016-09-20 (-")
 
 
+FRIDAY = date(2016, 8, 19)
 WEEKEND = pd.Timestamp("2016-08-20 12:00", tz="UTC")  # the coins' bar of Saturday ends later
 
 
@@ -225,7 +226,7 @@ def accepted(true: Inputs) -> Inputs:
     series = prices.series[request]
     fallen = np.where(series.frame.index >= "2016-08-19", 0.8, 1.0)
     frame = series.frame.mul(fallen, axis=0)
-    close = AcceptedClose("HYG", date(2016, 8, 19), float(frame["close"].iloc[-1]), "me", WEEKEND)
+    close = AcceptedClose("HYG", FRIDAY, float(frame["close"]["2016-08-19"].item()), "me", WEEKEND)
     changed = prices._replace(
         series={**prices.series, request: series._replace(frame=frame)}, accepted=(close,)
     )

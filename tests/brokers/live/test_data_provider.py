@@ -92,6 +92,7 @@ def gate_of(prices: Prices) -> pd.DataFrame:
         "reason": "confirmed",
         "held": "",
         "closes_note": "",
+        "substituted": False,
     }
     return pd.DataFrame(row, index=prices.sessions.index)
 
