@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from brokers.prices.series import BAR_COLUMNS, DataError, Request
 
+Floats = NDArray[np.float64]
 # In the order in which they are preferred; the first five are this program's own.
 TIMES = (
     *("date", "timestamp", "datetime", "time", "observation_date"),
@@ -53,10 +55,25 @@ class Columns(NamedTuple):
 
 def plain_name(name: str) -> str:
     """A column's name without case, spaces, quotes, brackets and dots at its end."""
-    pair = re.fullmatch(r"\('(.*)', '(.*)'\)", name.strip())  # pandas' columns of two levels
-    name = pair[1] if pair else name
     name = re.sub(r"^[\s<\"'`]+|[\s>\"'`*.:]+$", "", name.strip().lower())
     return re.sub(r"\s+", "_", name)
+
+
+def split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names and the tickers of columns of two levels, as pandas writes them: ('Close', 'IWM').
+
+    Either level may be the ticker; "" for a column of one level.
+    """
+    pairs = [re.fullmatch(r"\('(.*)', '(.*)'\)", name.strip()) for name in names]
+    first, second = ({plain_name(pair[level]) for pair in pairs if pair} for level in (1, 2))
+    swapped = "close" in second and "close" not in first
+    split = [
+        (name, "")
+        if pair is None
+        else ((pair[2], pair[1]) if swapped and pair[2] else (pair[1], pair[2]))
+        for name, pair in zip(names, pairs, strict=True)
+    ]
+    return [name for name, _ in split], [ticker for _, ticker in split]
 
 
 def find_columns(
@@ -174,7 +191,7 @@ def headerless_names(
         rest = [f"column {number}" for number in range(7, len(columns) + 1)]
         return [*names, *rest], "no header row: date, open, high, low, close, volume"
     raise DataError(
-        f"{origin}: has no header row, and its columns cannot be told apart; write one such as "
+        f"{origin}: has no header row, and its columns cannot be identified; write one such as "
         "Date,Open,High,Low,Close,Volume"
     )
 
@@ -196,4 +213,16 @@ def _are_bars(columns: Sequence[pa.ChunkedArray]) -> bool:
         return False
     as_read = np.nansum(np.abs(opened[1:] - close[:-1]))
     swapped = np.nansum(np.abs(close[1:] - opened[:-1]))
-    return bool(as_read < swapped)
+    return bool(as_read < swapped) and not _is_price(volume, high, low, close)
+
+
+def _is_price(column: Floats, high: Floats, low: Floats, close: Floats) -> bool:
+    """Whether a column is an average of each bar, or an adjusted close that moves as the close."""
+    traded = column > 0
+    inside = ((low <= column) & (column <= high))[traded]
+    if 2 * int(inside.sum()) > len(inside):
+        return True
+    moves, others = np.diff(np.log(close[traded])), np.diff(np.log(column[traded]))
+    return len(moves) > 0 and bool(
+        2 * np.nanmedian(np.abs(others - moves)) < np.nanmedian(np.abs(moves))
+    )

@@ -4,7 +4,6 @@ What is unambiguous is read, and what was assumed is said in one note ("read as:
 decimal comma"); what may be read in two ways is refused by name.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -19,8 +18,15 @@ from brokers.plurals import count
 from brokers.prices.arrow_memory import use_system_memory
 from brokers.prices.bar_dates import bar_index
 from brokers.prices.clean import check_order
-from brokers.prices.columns import Columns, find_columns, headerless_names, plain_name
+from brokers.prices.columns import (
+    Columns,
+    find_columns,
+    headerless_names,
+    plain_name,
+    split_names,
+)
 from brokers.prices.dates import read_clock_times, read_dates
+from brokers.prices.labels import meaning_of, note_of, rows_of_symbol
 from brokers.prices.numbers import read_numbers, typed_numbers
 from brokers.prices.series import DataError, Request
 from brokers.prices.table_text import TextTable, read_text, text_cells, typed_cells
@@ -28,7 +34,6 @@ from brokers.prices.table_text import TextTable, read_text, text_cells, typed_ce
 Column: TypeAlias = pa.ChunkedArray
 Floats = NDArray[np.float64]
 PARQUET = b"PAR1"
-SYMBOLS = ("symbol", "ticker", "name")  # columns that say whose row it is
 
 
 class DatedTable(NamedTuple):
@@ -54,7 +59,7 @@ class _Cells(NamedTuple):
 
 
 def read_dated_table(
-    content: Path | bytes, request: Request, *, origin: str, column: str = ""
+    content: Path | bytes, request: Request, *, origin: str, column: str = "", also: str = ""
 ) -> DatedTable:
     """The bars of `request` (those of `BAR_COLUMNS` that the file has), or one column `value`.
 
@@ -63,14 +68,16 @@ def read_dated_table(
     content : a file of CSV (also compressed) or Parquet, or what it holds.
     origin : its name in messages.
     column : the column of a user's own figures; "" for a series of prices or macro values.
+    also : another name of the symbol, which the source may give it; "" for none.
 
     Raises
     ------
     DataError
-        Not a table, columns missing, a cell that is no date or no number, what is ambiguous.
+        Not a table, columns missing, a cell that is no date or no number, what is ambiguous,
+        prices of another symbol.
 
     """
-    cells = _read_cells(content, request, origin, column)
+    cells = _read_cells(content, request, origin=origin, column=column, also=also)
     layout = find_columns(cells.names, request, origin=origin, value=column)
     values, as_written = _values(cells, layout, origin)
     dated = _dated_rows(cells.columns[layout.time], values, origin, cells.first_row)
@@ -79,10 +86,16 @@ def read_dated_table(
         frame = pd.DataFrame({name: floats[:0] for name, floats in values.items()}, index=index)
         return DatedTable(frame, ())
     index, facts = _instants(cells, layout, request, origin)
-    used = dated
-    if index[dated].has_duplicates:
-        used = dated & _rows_of_symbol(cells, request, origin)
-        facts += [] if used.all() else [f"rows of {request.symbol}"]
+    of_symbol, said = rows_of_symbol(
+        cells.names,
+        cells.columns,
+        request,
+        origin=origin,
+        mixed=index[dated].has_duplicates,
+        also=also,
+    )
+    used = dated & of_symbol
+    facts += said
     index, shifted = bar_index(index[used], request, origin)
     rows = cells.first_row + np.flatnonzero(used)
     order = slice(None, None, -1) if _is_newest_first(index) else slice(None)
@@ -108,44 +121,23 @@ def _instants(
     return index, [*cells.notes, *layout.notes, *assumed]
 
 
-def _rows_of_symbol(cells: _Cells, request: Request, origin: str) -> NDArray[np.bool_]:
-    """Which rows are of `request`, in a table of several symbols one below the other."""
-    names = [name for name in SYMBOLS if name in cells.names]
-    everything = np.ones(len(cells.columns[0]), dtype=bool)
-    if not names:
-        return everything
-    labels = cells.columns[cells.names.index(names[0])].cast(pa.string())
-    distinct = pc.unique(labels).drop_null().to_pylist()
-    if len(distinct) < 2:
-        return everything
-    own = [
-        label
-        for label in distinct
-        if _bare(label) in (_bare(request.symbol), _bare(request.market))
-    ]
-    if len(own) != 1:
-        raise DataError(
-            f"{origin}: column {names[0]} holds {', '.join(sorted(distinct)[:5])}, and not "
-            f"{request.symbol}; write one symbol to a file"
-        )
-    mask: NDArray[np.bool_] = np.asarray(pc.fill_null(pc.equal(labels, own[0]), fill_value=False))
-    return mask
-
-
-def _bare(symbol: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", symbol.casefold())
-
-
-def _read_cells(content: Path | bytes, request: Request, origin: str, column: str) -> _Cells:
+def _read_cells(
+    content: Path | bytes, request: Request, *, origin: str, column: str, also: str
+) -> _Cells:
     if _is_parquet(content):
-        return _read_parquet(content, origin)
+        table = _read_parquet(content, origin)
+        written = ["" if name.startswith("__index_level_") else name for name in table.column_names]
+        names, notes = _names(*split_names(written), request, origin=origin, also=also)
+        return _Cells(names, table.columns, 2, None, notes)
     text = read_text(content, origin=origin)
     table = typed_cells(text, origin=origin)
     columns = table.columns
     if text.names is None:
         names, note = headerless_names(columns, request, value=column, origin=origin)
         return _Cells(names, columns, text.first_row, text, (*text.notes, note))
-    names, notes = _names(text, request, origin)
+    written, tickers = split_names(text.names)
+    tickers = list(text.tickers) if any(text.tickers) else tickers
+    names, notes = _names(written, tickers, request, origin=origin, also=also)
     return _Cells(names, columns, text.first_row, text, (*text.notes, *notes))
 
 
@@ -157,38 +149,39 @@ def _is_parquet(content: Path | bytes) -> bool:
     )
 
 
-def _read_parquet(content: Path | bytes, origin: str) -> _Cells:
+def _read_parquet(content: Path | bytes, origin: str) -> pa.Table:
     from pyarrow import parquet
 
     use_system_memory()
     try:
         if isinstance(content, Path) and content.stat().st_size == 0:
             raise DataError(f"{origin}: is empty; download it again")
-        table = parquet.read_table(content if isinstance(content, Path) else pa.py_buffer(content))
+        return parquet.read_table(content if isinstance(content, Path) else pa.py_buffer(content))
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{origin}: cannot be read, is it cut off? {error}") from None
-    names = [
-        "" if name.startswith("__index_level_") else plain_name(name) for name in table.column_names
-    ]
-    return _Cells(names, table.columns, 2, None, ())
 
 
-def _names(text: TextTable, request: Request, origin: str) -> tuple[list[str], tuple[str, ...]]:
+def _names(
+    written: Sequence[str], tickers: Sequence[str], request: Request, *, origin: str, also: str
+) -> tuple[list[str], tuple[str, ...]]:
     """The names of the columns; those of other tickers are made unlike any that is looked for."""
-    names = [plain_name(name) for name in text.names or ()]
-    tickers = {ticker for ticker in text.tickers if ticker}
-    if len(tickers) <= 1:
-        return names, tuple(f"prices of {ticker}" for ticker in tickers - {request.symbol})
-    if request.symbol not in tickers:
+    names = [plain_name(name) for name in written]
+    distinct = {ticker for ticker in tickers if ticker}
+    if len(distinct) <= 1:
+        return names, note_of(distinct, request, where="the header", origin=origin, also=also)
+    own = {ticker for ticker in distinct if ticker in (request.symbol, also)} or {
+        ticker for ticker in distinct if meaning_of(ticker, request, also) == "own"
+    }
+    if len(own) != 1:
         raise DataError(
-            f"{origin}: holds {', '.join(sorted(tickers))}, and not {request.symbol}; write one "
+            f"{origin}: holds {', '.join(sorted(distinct))}, and not {request.symbol}; write one "
             "symbol to a file"
         )
-    own = [
-        name if ticker in ("", request.symbol) else f"{name} of {ticker}"
-        for name, ticker in zip(names, text.tickers, strict=True)
+    of_symbol = [
+        name if ticker in ("", *own) else f"{name} of {ticker}"
+        for name, ticker in zip(names, tickers, strict=True)
     ]
-    return own, (f"prices of {request.symbol} among {len(tickers)}",)
+    return of_symbol, (f"prices of {request.symbol} among {len(distinct)}",)
 
 
 def _values(

@@ -49,8 +49,10 @@ def fetch(request: Request, folder: Path) -> SourceRows:
     return rows._replace(notes=(*notes, *rows.notes))
 
 
-def read_rows(content: Path | bytes, request: Request, *, origin: str) -> SourceRows:
-    """The rows of `request` in a file, or in what a file holds.
+def read_rows(
+    content: Path | bytes, request: Request, *, origin: str, also: str = ""
+) -> SourceRows:
+    """The rows of `request`, which the source may call `also`, in a file or in what a file holds.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def read_rows(content: Path | bytes, request: Request, *, origin: str) -> Source
         As `read_dated_table`; a macro value that is infinite.
 
     """
-    frame, notes = read_dated_table(content, request, origin=origin)
+    frame, notes = read_dated_table(content, request, origin=origin, also=also)
     return SourceRows(
         _by_publication(request, frame, origin) if request.kind == "macro" else frame, origin, notes
     )

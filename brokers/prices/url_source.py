@@ -87,7 +87,7 @@ def fetch(
     if answer.body.lstrip()[:1] == b"<":
         raise _unreachable(request, endpoint, "a page instead of CSV")
     try:
-        return folder.read_rows(answer.body, request, origin=origin)
+        return folder.read_rows(answer.body, request, origin=origin, also=name)
     except DataError as error:
         # A page that says "limit reached" is an outage like any other: stored rows stay in use.
         text = _hide(str(error), endpoint)

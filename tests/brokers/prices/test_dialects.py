@@ -32,6 +32,18 @@ BINANCE = (
 KLINES = "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume"
 
 
+# Without a header: an adjusted close, far below the close and moving with it, before the volume;
+# Kraken's average price of a bar before the volume.
+ADJUSTED = (
+    "2024-01-31,80.0,81.0,79.0,80.5,60.375,5000\n2024-02-01,80.5,82.0,80.0,81.5,61.125,6000\n"
+    "2024-02-02,81.5,81.9,80.5,81.0,60.75,7000\n"
+)
+AVERAGES = (
+    "1706659200,80.0,81.0,79.0,80.5,79.1,5000,9\n1706745600,80.5,82.0,80.0,81.5,81.9,6000,9\n"
+    "1706832000,81.5,81.5,81.5,81.5,0.0,0,0\n1706918400,81.5,81.9,80.5,81.0,80.6,7000,9\n"
+)
+
+
 class Dialect(NamedTuple):
     """A file and what is read from it: dates, closes, one other column, the note's facts."""
 
@@ -95,11 +107,6 @@ YFINANCE = [
         "yf.download with a ticker too many",
         "Price,Close,Open\nTicker,IWM,HYG,IEF\nDate,,\n2024-01-31,1947.34,2\n2024-02-01,1950.5,2\n",
         (*DOWNLOADED, "prices of IWM among 2"),
-    ),
-    Dialect(
-        "yf.download of another ticker",
-        "Price,Close\nTicker,VTWO\nDate,\n2024-01-31,1947.34\n2024-02-01,1950.5\n",
-        (*DOWNLOADED, "prices of VTWO"),
     ),
     Dialect(
         "Ticker.history().to_csv() across the change of clocks",
@@ -251,7 +258,12 @@ COINS = [
         '"2024-02-01T23:59:59.999Z"\n'
         '"2024-01-31T00:00:00.000Z";"2024-01-31T23:59:59.999Z";"2781";1;2;1;1947.34;3;4;'
         '"2024-01-31T23:59:59.999Z"\n',
-        ("semicolon as separator", "23:59:59 as the end of a day", "newest row first"),
+        (
+            "semicolon as separator",
+            "prices of 2781",
+            "23:59:59 as the end of a day",
+            "newest row first",
+        ),
         COIN,
     ),
     Dialect(
@@ -331,6 +343,7 @@ FUNDS = [
     Dialect(
         "contracts that change in a column, one row a day",
         "Date,Symbol,Close\n2024-01-31,RTYH4,1947.34\n2024-02-01,RTYM4,1950.5\n",
+        ("prices of RTYH4, RTYM4",),
     ),
     Dialect(
         "Stooq in Polish",
@@ -541,6 +554,13 @@ FUNDS = [
         other=("open", [NAN, NAN]),
     ),
     Dialect(
+        "a volume that is once as large as the price",
+        "2024-01-31,1990.55,2005.57,1945.02,1947.34,1950\n"
+        "2024-02-01,1947.34,1960,1940,1950.5,6000\n",
+        ("no header row: date, open, high, low, close, volume",),
+        other=("volume", [1950, 6000]),
+    ),
+    Dialect(
         "rows of bars without a header, in ISO dates",
         "2024-01-31,1990.55,2005.57,1945.02,1947.34,5\n2024-02-01,1947.34,1960,1940,1950.5,6\n",
         ("no header row: date, open, high, low, close, volume",),
@@ -639,15 +659,17 @@ def refused(content: str | bytes, request: Request = FUND) -> str:
         ("Date,Close\n2024-01-31 09:30 EST,1.5\n", "the zone 'EST', whose offset is not written"),
         ("snapped_at,price\n2024-01-31 00:00:00 UTC,1\n", "CoinGecko's snapshots"),
         ("2024-01-31,1.5\n2024-02-01,1.6\n", "has no header row"),
-        ("2024-01-31,1,2,0.5,1.5,9\n", "has no header row, and its columns cannot be told apart"),
+        ("2024-01-31,1,2,0.5,1.5,9\n", "has no header row, and its columns cannot be identified"),
         (
             "2024-01-31,1947.34,2005.57,1945.02,1990.55,5\n2024-02-01,1950.5,1960,1940,1947.34,6\n",
-            "its columns cannot be told apart",  # closes before opens
+            "its columns cannot be identified",  # closes before opens
         ),
         (
             "2024-01-31,1990.55,1945.02,2005.57,1947.34,5\n2024-02-01,1947.34,1940,1960,1950.5,6\n",
-            "its columns cannot be told apart",  # lows before highs
+            "its columns cannot be identified",  # lows before highs
         ),
+        (ADJUSTED, "its columns cannot be identified"),
+        (AVERAGES, "its columns cannot be identified"),
         ("Date,Close\n2024-01-31,1,234.5\n", "Expected 2 columns, got 3"),
         (
             "Price,Close,Close\nTicker,HYG,IEF\nDate,,\n2024-01-31,1,2\n",
