@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import main
 from brokers.commands import prices
-from brokers.prices import bar_checks, combine, cross_checks, jumps
+from brokers.prices import bar_checks, combine, cross_checks, filled_rows, jumps, spacing
 from brokers.prices.candles import FAR_APART
 from brokers.prices.dated_table import read_dated_table
 from brokers.prices.folder import ENDINGS
@@ -57,11 +57,11 @@ def test_its_settings_can_be_loaded(tmp_path: Path) -> None:
 
 def test_its_limits_are_those_of_the_checks() -> None:
     session, coin, short = (jumps.LIMITS[kind] for kind in ("session", "coin", "intraday"))
-    high, run = bar_checks.MOST_EQUAL, bar_checks.LONGEST_RUN
-    some, many = bar_checks.SOME_LONG_STEPS, bar_checks.MANY_LONG_STEPS
+    high, run = filled_rows.MOST_EQUAL, bar_checks.LONGEST_RUN
+    some, many = spacing.SOME_LONG_STEPS, spacing.MANY_LONG_STEPS
     stated = {
-        f"more than {bar_checks.SPARSE:.0%} of all steps, or {many} of {bar_checks.STRETCH} in a",
-        f"{some} of {bar_checks.STRETCH} in a row",
+        f"more than {spacing.SPARSE:.0%} of all steps, or {many} of {spacing.STRETCH} in a",
+        f"{some} of {spacing.STRETCH} in a row",
         f"{high['session']:.0%} of a US series' closes equal the one before, {high['coin']:.0%} of",
         f"the median move is above {bar_checks.LARGEST_MEDIAN:.0%}; {bar_checks.MOST_OUTSIDE:.0%}",
         (
@@ -74,6 +74,25 @@ def test_its_limits_are_those_of_the_checks() -> None:
         (
             f"| {session.lasting} and {jumps.DEVIATIONS:.0f} standard deviations; a coin "
             f"{coin.lasting} |"
+        ),
+        f"no more than {spacing.MOSTLY:.0%} of all steps: an exchange writes",
+        (
+            f"more than {filled_rows.MOST_ON_A_LINE:.0%} of {filled_rows.LINE_WINDOW} closes are "
+            "on a line between their neighbours "
+            f"(moves of up to {filled_rows.FEW_TICKS} ticks do not"
+        ),
+        (
+            f"more than {filled_rows.MOST_EQUAL_IN_LONGER:.0%} of the closes equal the one before, "
+            f"and below {filled_rows.MOST_EQUAL_AT_START:.0%} where a longer bar starts"
+        ),
+        (
+            f"than {bar_checks.LARGEST_MEDIAN_OPEN} of the median move (median; not where nobody "
+            f"trades in more than {bar_checks.FEW_TRADES:.0%} of bars)"
+        ),
+        f"a coin's close that is the high or the low | more than {bar_checks.MOST_AT_EDGE:.0%} |",
+        f"at least {PUBLISHED['WALCL'].shortest_step:.0f} days apart",
+        ", ".join(
+            f"`{name}` {known.jump}" for name, known in PUBLISHED.items() if np.isfinite(known.jump)
         ),
         f"moves otherwise by more than {bar_checks.LARGEST_ADJUSTMENT:.1%} (median)",
         f"far from the close before and its own | {bar_checks.LARGEST_OPEN} |",

@@ -15,26 +15,20 @@ from numpy.typing import NDArray
 from brokers.plurals import count
 from brokers.prices.calendar import NEW_YORK
 from brokers.prices.clean import DAY, bar_length
+from brokers.prices.filled_rows import FEWEST_ROWS, find_filled_rows, has_coarse_tick
 from brokers.prices.jumps import Jump, find_jumps
 from brokers.prices.series import DataIssue, Request, Series
+from brokers.prices.spacing import find_long_steps
 
 Accepted = Mapping[str, Collection[date]]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-STRETCH = 20  # steps from bar to bar that are looked at together
-# Steps of a stretch that are longer than a bar: true files 0, business days of a coin 4, weeks 20.
-SOME_LONG_STEPS = 4
-MANY_LONG_STEPS = 10
-SPARSE = 0.1  # of all steps of a series
 # Bars missing in a row: true files 0. Beyond that a close is no longer carried forward
 # (prices.max_age_sessions), and a coin's position is closed (MAX_MISSING of a backtest).
 LONGEST_GAP = {"session": 5, "coin": 2}
 # Bars in a row with the same close: true files 5 (SHY, 2012), 4 (HYG, 2026), 2 (hourly coins).
 LONGEST_RUN = 9
-# Share of days with the close of the day before: true files 0.09 (SHY), 0.006 (LINK). Weeks filled
-# forward have 0.8, weekends of a coin 0.29.
-MOST_EQUAL = {"session": 0.4, "coin": 0.2}
 # Median move from bar to bar, log return: true files 0.036 (VIX), 0.031 (LINK). Volumes have 0.2.
 LARGEST_MEDIAN = 0.1
 # Median move of the adjusted close beyond the close's, log return: true files 0.000001, as few bars
@@ -44,6 +38,14 @@ LARGEST_ADJUSTMENT = 0.001
 OUTSIDE = 0.01
 MOST_OUTSIDE = 0.5  # of all bars
 SAMPLE = 1000
+# Median of open against close before, of a coin, in median moves from bar to bar: true files 0.014
+# (LTC). The low, the high or the close in its place has 0.86 (BTC), the open of a bar before 0.99.
+LARGEST_MEDIAN_OPEN = 0.5
+# Bars of one price, or absent, beyond which a bar has so few trades that its first is far from the
+# last of the bar before: true files 0.
+FEW_TRADES = 0.03
+# Share of a coin's closes that equal the high, or the low: true files 0.02 (BTC).
+MOST_AT_EDGE = 0.9
 # An open that is this far, log return, from the close before and from its own: an order would fill
 # at it. True coins: 0.09 (SOL, 2021-09-09).
 LARGEST_OPEN = 0.3
@@ -97,7 +99,7 @@ def bar_issues(
     bars = _bars(series, sessions, accepted)
     # What follows from wrong rows or columns is not a second error.
     issues: list[DataIssue] = []
-    for whole in (_check_spacing, _check_equal_closes, _check_columns):
+    for whole in (_check_spacing, _check_filled_rows, _check_columns, _check_coin_columns):
         issues += whole(bars)
         if any(issue.severity == "refused" for issue in issues):
             return tuple(issues)
@@ -140,53 +142,18 @@ def _bars(series: Series, sessions: pd.Series, accepted: frozenset[date]) -> _Ba
 
 def _check_spacing(bars: _Bars) -> Iterator[DataIssue]:
     """Rows further apart than the bars that they claim to be."""
-    long = bars.steps > 1
-    if long.sum() < SOME_LONG_STEPS:
+    if long := find_long_steps(bars.request, bars.known_at, bars.steps):
+        period = f"from {bars.day(long.first)} to {bars.day(long.last)}"
+        text = f"rows of {bars.request.name} are {long.apart} {period}; {long.advice}"
+        yield bars.issue("spacing", long.severity, text, (long.first, long.last))
+
+
+def _check_filled_rows(bars: _Bars) -> Iterator[DataIssue]:
+    """Prices repeated or interpolated, so that rows look as dense as they should be."""
+    for filled in find_filled_rows(bars.request, bars.closes, bars.known_at):
+        text = f"{filled.text} ({bars.day(filled.first)} to {bars.day(filled.last)})"
+        yield bars.issue("spacing", "refused", text, (filled.first, filled.last))
         return
-    sums = np.convolve(long, np.ones(min(STRETCH, len(long)), dtype=int), "valid")
-    first = int(sums.argmax())
-    if sums[first] < SOME_LONG_STEPS:
-        return
-    refused = long.mean() > SPARSE or sums[first] >= MANY_LONG_STEPS
-    rows = (first, first + min(STRETCH, len(long)))
-    step = pd.Timedelta(np.median(np.diff(bars.known_at[rows[0] : rows[1] + 1])))
-    text = (
-        f"rows of {bars.request.name} are {_apart(bars, step)} from {bars.day(rows[0])} to "
-        f"{bars.day(rows[1])}; {_share(long)} are longer than a bar of {bars.request.timeframe}; "
-        "get a file with every bar, or start it later"
-    )
-    yield bars.issue("spacing", "refused" if refused else "high", text, rows)
-
-
-def _apart(bars: _Bars, step: pd.Timedelta) -> str:
-    """How far rows are from each other where `step` is the usual distance."""
-    length = bar_length(bars.request.timeframe)
-    if length < DAY:
-        return f"{step / length:.0f} bars apart" if step > length else "not regular"
-    days = step / DAY
-    words = {7.0: "a week", 30.0: "a month", 91.0: "a quarter"}
-    near = next((word for mean, word in words.items() if abs(days - mean) <= mean / 14.0), "")
-    if days <= 1.5:
-        return "not regular (without weekends?)"
-    return f"{near or f'{days:.0f} days'} apart"
-
-
-def _share(long: NDArray[np.bool_]) -> str:
-    return f"{int(long.sum()):,} of {count(len(long), 'step')} from row to row"
-
-
-def _check_equal_closes(bars: _Bars) -> Iterator[DataIssue]:
-    """The same prices repeated, so that rows look as dense as they should be."""
-    request, closes = bars.request, bars.closes
-    if request.timeframe != "1d" or len(closes) <= STRETCH:
-        return
-    share = float(np.mean(closes[1:] == closes[:-1]))
-    if share > MOST_EQUAL[request.kind]:
-        text = (
-            f"{share:.0%} of the closes of {request.name} equal the close before: were weeks, "
-            "months or weekends filled with the last price? Use a file with prices of each bar"
-        )
-        yield bars.issue("spacing", "refused", text, (0, len(closes) - 1))
 
 
 def _check_columns(bars: _Bars) -> Iterator[DataIssue]:
@@ -194,7 +161,7 @@ def _check_columns(bars: _Bars) -> Iterator[DataIssue]:
     closes = bars.closes
     everything = (0, len(closes) - 1)
     median = _median_move(closes)
-    if median > LARGEST_MEDIAN and len(closes) > STRETCH:
+    if median > LARGEST_MEDIAN and len(closes) >= FEWEST_ROWS:
         text = (
             f"the close of {bars.request.name} moves by {np.expm1(median):.0%} from bar to bar "
             "(median); is it the column of another figure, as the volume?"
@@ -202,7 +169,7 @@ def _check_columns(bars: _Bars) -> Iterator[DataIssue]:
         yield bars.issue("level", "refused", text, everything)
         return
     adjusted = bars.columns["adj_close"]
-    if bars.request.kind == "session" and len(closes) > STRETCH:
+    if bars.request.kind == "session" and len(closes) >= FEWEST_ROWS:
         apart = _median_move(adjusted / closes)
         if apart > LARGEST_ADJUSTMENT:
             text = (
@@ -219,6 +186,32 @@ def _check_columns(bars: _Bars) -> Iterator[DataIssue]:
             "columns mixed up, or in different units?"
         )
         yield bars.issue("level", "refused", text, everything)
+
+
+def _check_coin_columns(bars: _Bars) -> Iterator[DataIssue]:
+    """Opens and closes of a coin that are another column, or a row late; orders fill at opens."""
+    rows = len(bars.closes)
+    if bars.request.kind != "coin" or rows < FEWEST_ROWS:
+        return
+    opens, high, low, closes = (bars.columns[name] for name in ("open", "high", "low", "close"))
+    name, wide = bars.request.name, high > low
+    for edge, values in (("high", high), ("low", low)):
+        if (
+            wide.sum() >= FEWEST_ROWS
+            and (share := np.mean((closes == values)[wide])) > MOST_AT_EDGE
+        ):
+            text = f"{share:.0%} of the closes of {name} equal the {edge}: are columns mixed up?"
+            yield bars.issue("level", "refused", text, (0, rows - 1))
+            return
+    untraded = np.sum((opens == closes) & ~wide) + np.sum(bars.steps - 1)
+    median = float(np.median(np.abs(np.log(opens[1:] / closes[:-1]))))
+    usual = float(np.median(np.abs(np.diff(np.log(closes)))))
+    if untraded <= FEW_TRADES * rows and median > LARGEST_MEDIAN_OPEN * usual:
+        text = (
+            f"the open of {name} is {median:.2%} from the close before (median), which itself "
+            f"moves by {usual:.2%}: is it another column, or of another row?"
+        )
+        yield bars.issue("level", "refused", text, (0, rows - 1))
 
 
 def _median_move(values: Floats) -> float:
@@ -292,11 +285,12 @@ def _check_runs(bars: _Bars) -> Iterator[DataIssue]:
     """The same close for weeks, as of a vendor that has stopped or of rows filled forward."""
     changes = np.flatnonzero(np.diff(bars.closes, prepend=np.nan, append=np.nan) != 0.0)
     lengths = np.diff(changes)
+    coarse = has_coarse_tick(bars.request, bars.closes)
     for which in np.flatnonzero(lengths > LONGEST_RUN).tolist():
         first, length = int(changes[which]), int(lengths[which])
         rows = (first, first + length - 1)
         lasts = bars.known_at[rows[1]] - bars.known_at[rows[0]]
-        if lasts < DAY or bars.day(first) in bars.accepted:
+        if lasts < DAY or coarse[first] or bars.day(first) in bars.accepted:
             continue
         text = (
             f"{length:,} closes of {bars.request.name} in a row are {bars.closes[first]:.10g} "

@@ -274,7 +274,8 @@ def test_a_shift_in_the_loader(late: Scene, monkeypatch: pytest.MonkeyPatch):
 
     def leaky(*arguments: object) -> pd.DataFrame:
         bars = honest(*arguments)
-        return bars.assign(close=bars["close"].shift(-1).ffill())
+        early = bars[["open", "close"]].shift(-1).ffill()
+        return bars.assign(open=early["open"], close=early["close"])
 
     monkeypatch.setattr(clean, "_clean_bars", leaky)
     prices = load_prices(late.settings, NOW)

@@ -111,26 +111,32 @@ def test_some_missing_bars_are_no_wrong_spacing() -> None:
     assert issues(changed(index_series(), lambda frame: frame.iloc[without])) == []
 
 
+@pytest.mark.parametrize("share", [0.05, 0.12, 0.3])
+def test_hours_without_a_trade_are_a_note(share: float) -> None:
+    hours = coin_series(count=3000, deviation=0.005, timeframe="1h")
+    traded = np.random.default_rng(4).random(3000) >= share
+    issue = only(changed(hours, lambda frame: frame[traded]))
+    assert (issue.kind, issue.severity) == ("spacing", "note")
+    steps = int(traded.sum()) - 1
+    absent = np.diff(np.flatnonzero(traded))
+    assert f"{int((absent > 1).sum()):,} of {steps:,} steps" in issue.text
+
+
 @pytest.mark.parametrize(
-    ("series", "closes"),
+    ("rows", "words"),
     [
-        (index_series(), lambda closes: closes[np.arange(600) // 5 * 5]),
-        (index_series(), lambda closes: closes[np.arange(600) // 21 * 21]),
-        (coin_series(), lambda closes: closes[np.arange(600) // 7 * 7]),
-        (
-            coin_series(),
-            lambda closes: closes[np.arange(600) - np.maximum(np.arange(600) % 7 - 4, 0)],
-        ),
+        (np.arange(3000)[:100:4], "4 bars apart"),
+        (np.flatnonzero(np.arange(3000) % 24 < 7), "longer than a bar"),  # an exchange's hours
+        (np.r_[np.arange(300), np.arange(300, 500, 4), np.arange(500, 3000)], "4 bars apart"),
+        (np.flatnonzero(np.random.default_rng(4).random(3000) > 0.7), "longer than a bar"),
     ],
-    ids=["index by week", "index by month", "coin by week", "coin without weekends"],
+    ids=["four hours", "seven hours a day", "four hours in between", "most hours"],
 )
-def test_rows_filled_with_the_last_price_are_refused(
-    series: Series, closes: Callable[[np.ndarray], np.ndarray]
-) -> None:
-    filled = closes(series.frame["close"].to_numpy())
-    issue = only(series._replace(frame=bars_of(filled, pd.DatetimeIndex(series.frame.index))))
+def test_hours_absent_by_a_pattern_are_refused(rows: np.ndarray, words: str) -> None:
+    hours = coin_series(count=3000, deviation=0.005, timeframe="1h")
+    issue = only(changed(hours, lambda frame: frame.iloc[rows]))
     assert (issue.kind, issue.severity) == ("spacing", "refused")
-    assert "equal the close before" in issue.text
+    assert words in issue.text
 
 
 # Runs of equal closes
@@ -328,6 +334,42 @@ def test_closes_in_another_unit_than_high_and_low_are_refused() -> None:
     assert "high and low" in issue.text
 
 
+COLUMNS: list[tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = [
+    (lambda frame: frame.assign(open=frame["low"]), "the open"),
+    (lambda frame: frame.assign(open=frame["high"]), "the open"),
+    (lambda frame: frame.assign(open=frame["close"]), "the open"),
+    (lambda frame: frame.assign(open=frame["open"].shift(5, fill_value=100.0)), "the open"),
+    (lambda frame: frame.assign(close=frame["high"], adj_close=frame["high"]), "equal the high"),
+    (lambda frame: frame.assign(close=frame["low"], adj_close=frame["low"]), "equal the low"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), COLUMNS)
+@pytest.mark.parametrize("timeframe", ["1d", "1h"])
+def test_opens_and_closes_of_a_coin_that_are_another_column_are_refused(
+    timeframe: str, change: Callable[[pd.DataFrame], pd.DataFrame], words: str
+) -> None:
+    series = coin_series(timeframe=timeframe, deviation=0.01)
+    frame = series.frame
+    up, down = np.exp(np.random.default_rng(8).uniform(0.005, 0.02, (2, 600)))
+    wide = frame.assign(high=frame["high"] * up, low=frame["low"] / down)
+    assert issues(series._replace(frame=wide)) == []
+    issue = only(series._replace(frame=change(wide)))
+    assert (issue.kind, issue.severity) == ("level", "refused")
+    assert words in issue.text
+
+
+def test_opens_of_rare_trades_are_far_from_the_close_before() -> None:
+    """One hour in ten has one trade, others a few: the first of them may be far from the last."""
+    series = coin_series(timeframe="1h", deviation=0.01)
+    frame = series.frame.copy()
+    frame["open"] = frame["close"] * np.where(np.arange(600) % 10 == 0, 1.0, 1.0001)
+    frame["high"], frame["low"] = frame["open"], frame["close"]
+    assert issues(series._replace(frame=frame.assign(low=frame["close"] / 1.0001))) != []
+    frame["low"] = np.where(np.arange(600) % 10 == 0, frame["close"], frame["close"] / 1.0001)
+    assert issues(series._replace(frame=frame)) == []
+
+
 def test_adjusted_closes_of_another_series_or_a_row_late_are_doubted() -> None:
     series = index_series()
     adjusted = series.frame["close"].to_numpy()
@@ -340,7 +382,7 @@ def test_adjusted_closes_of_another_series_or_a_row_late_are_doubted() -> None:
 
 
 def macro(symbol: str, values: np.ndarray, days: int = 7) -> Series:
-    known_at = pd.date_range("2015-01-08", periods=len(values), freq=f"{days}D", tz="UTC")
+    known_at = pd.date_range("2015-01-08 21:30", periods=len(values), freq=f"{days}D", tz="UTC")
     frame = pd.DataFrame({"value": values}, index=known_at)
     return series_of(Request(symbol, "macro"), frame)
 
@@ -376,6 +418,62 @@ def test_published_values_as_they_are_have_no_issue() -> None:
         macro("flows", np.full(400, -5.0), days=90),
     ):
         assert issues(series) == []
+
+
+def dated(series: Series, days: int, rows: slice = slice(None)) -> Series:
+    """`series` with some rows known some days later."""
+    later = np.zeros(len(series.frame), dtype=int)
+    later[rows] = days
+    known_at = pd.DatetimeIndex(series.frame.index) + pd.to_timedelta(later, unit="D")
+    return series._replace(frame=series.frame.set_axis(known_at))
+
+
+@pytest.mark.parametrize(
+    ("series", "words"),
+    [
+        (dated(macro("WALCL", ASSETS), -1), "400 of 400 rows"),
+        (dated(macro("WTREGEN", TREASURY), -1), "400 of 400 rows"),
+        # six days early: the Thursday before, known on the Friday
+        (dated(macro("WALCL", ASSETS), -6), "398 of 400 rows"),
+        (dated(macro("WALCL", ASSETS), -1, slice(50, 53)), "3 of 400 rows"),
+        (macro("WALCL", ASSETS, days=1), "1 day apart"),
+        (macro("WTREGEN", TREASURY, days=1), "1 day apart"),
+    ],
+)
+def test_published_values_of_other_weekdays_are_refused(series: Series, words: str) -> None:
+    issue = only(series)
+    assert (issue.kind, issue.severity) == ("spacing", "refused")
+    assert words in issue.text
+
+
+def test_a_value_that_holidays_delay_by_a_day_is_true() -> None:
+    assert issues(dated(macro("WALCL", ASSETS), 1, slice(50, 52))) == []
+
+
+@pytest.mark.parametrize(
+    ("symbol", "values", "factors"),
+    [
+        ("WALCL", ASSETS, (0.2, 1.5)),
+        ("WTREGEN", TREASURY + 1e5, (0.2, 5.0)),
+        ("BAMLH0A0HYM2", np.full(400, 4.5), (0.5, 2.0)),
+    ],
+)
+def test_a_published_value_that_departs_from_both_neighbours_is_refused(
+    symbol: str, values: np.ndarray, factors: tuple[float, float]
+) -> None:
+    days = 1 if symbol == "BAMLH0A0HYM2" else 7
+    for factor in factors:
+        bent = np.where(np.arange(400) == 77, values * factor, values)
+        issue = only(macro(symbol, bent, days))
+        assert (issue.kind, issue.severity) == ("jump", "refused")
+        assert issue.first == issue.last == macro(symbol, bent, days).frame.index[77]
+        for row in (76, 77, 78):
+            assert f"{bent[row]:.10g}" in issue.text
+    rows, factor = np.arange(400), factors[1]
+    stays = np.where(rows >= 77, values * factor, values)
+    by_half = np.where(rows == 77, stays * factor, stays)
+    for true in (stays, by_half):
+        assert issues(macro(symbol, true, days)) == []
 
 
 def test_a_month_between_values_that_appear_weekly_is_refused() -> None:

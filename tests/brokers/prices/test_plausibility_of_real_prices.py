@@ -74,6 +74,13 @@ def times(factor: float, first: str, bars: int) -> Callable[[pd.DataFrame], pd.D
     return bend
 
 
+def interpolated(step: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def bend(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.iloc[::step].reindex(frame.index).interpolate()
+
+    return bend
+
+
 @realdata
 @pytest.mark.parametrize(
     ("symbol", "bend"),
@@ -90,6 +97,13 @@ def times(factor: float, first: str, bars: int) -> Callable[[pd.DataFrame], pd.D
         ("^RUT", lambda frame: frame.iloc[::21]),
         ("IWM", lambda frame: frame.assign(close=frame["volume"], volume=frame["close"])),
         ("ETH-USD", lambda frame: frame.assign(close=frame["volume"], volume=frame["close"])),
+        ("^RUT", interpolated(5)),
+        ("HYG", interpolated(21)),
+        ("SHY", interpolated(5)),
+        ("BTC-USD", interpolated(7)),
+        ("BTC-USD", lambda frame: frame.assign(open=frame["low"])),
+        ("LTC-USD", lambda frame: frame.assign(open=frame["close"])),
+        ("ETH-USD", lambda frame: frame.assign(close=frame["high"])),
     ],
 )
 def test_a_bent_copy_of_a_true_series_is_refused(
@@ -102,6 +116,18 @@ def test_a_bent_copy_of_a_true_series_is_refused(
     series = read(Request(symbol, kind), closes)
     bent = series._replace(frame=bend(series.frame.copy()))
     assert refusal(series_issues(bent, sessions, {}))
+
+
+@realdata
+@pytest.mark.parametrize("longer", ["2h", "4h", "1D"])
+def test_true_longer_bars_filled_into_hours_are_refused(
+    longer: str, closes: pd.Series, sessions: pd.Series
+) -> None:
+    hours = read(Request("SOL-USD", "coin", "SOL/USDT", "1h"), closes)
+    starts = hours.frame.set_axis(pd.DatetimeIndex(hours.frame.index) - pd.Timedelta(hours=1))
+    filled = starts.resample(longer).last().resample("1h").ffill()
+    late = filled.set_axis(pd.DatetimeIndex(filled.index) + pd.Timedelta(hours=1))
+    assert "filled into shorter" in refusal(series_issues(hours._replace(frame=late), sessions, {}))
 
 
 @realdata
