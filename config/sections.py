@@ -279,6 +279,9 @@ class Costs(Section):
     fee: float = Field(ge=0, lt=0.1, description="fraction of traded value")
     slippage: float = Field(ge=0, lt=0.1, description="fraction of price")
     cash_yield: float = Field(ge=0, le=1, description="annual interest on cash, a fraction")
+    tax_rate: float = Field(
+        ge=0, lt=1, description="tax on realised gains, a fraction; shown beside the result"
+    )
     step: float = Field(
         ge=0, le=1000, description="lot size in coins: orders are rounded down to it; 0 = none"
     )

@@ -59,10 +59,13 @@ def benchmarks(kernel_inputs: KernelInputs, mean_exposure: float) -> dict[str, C
     200-session average.
     halving : Bitcoin for 18 months after each halving; the gate may merely coincide with that.
     constant_exposure : the basket at `mean_exposure`, the strategy's average, all the time.
+    bitcoin_only : the strategy itself with all of its weight in Bitcoin; it shows what the choice
+    of the other coins adds.
     """
     curves = {
         **_bitcoin_benchmarks(kernel_inputs),
         **_basket_benchmarks(kernel_inputs, mean_exposure),
+        "bitcoin_only": _bitcoin_only(kernel_inputs),
     }
     return {name: curves[name] for name in LABELS if name in curves}
 
@@ -79,10 +82,7 @@ def _bitcoin_benchmarks(kernel_inputs: KernelInputs) -> dict[str, Curve]:
         drawdown_stop=0.0,
         cash_reserve=0.0,
     )
-    history = inputs.settings.backtest.bitcoin
-    names = tuple(
-        coin.name for coin in inputs.settings.coins_and_bitcoin() if coin.history == history
-    )
+    names = _bitcoin_names(inputs)
 
     def trade(bars: Bars, ceiling: Floats, rules: DecisionRules) -> Curve:
         return run_kernel(kernel_inputs, bars, names, gate_from_ceiling(ceiling), rules)
@@ -92,6 +92,26 @@ def _bitcoin_benchmarks(kernel_inputs: KernelInputs) -> dict[str, Curve]:
         "bitcoin_own_trend": trade(bars, 0 * always, rules._replace(own_trend=TREND_OR)),
         "halving": trade(by_bar, after_halving(bars.time), rules),
     }
+
+
+def _bitcoin_names(inputs: Inputs) -> tuple[str, ...]:
+    history = inputs.settings.backtest.bitcoin
+    return tuple(
+        coin.name for coin in inputs.settings.coins_and_bitcoin() if coin.history == history
+    )
+
+
+def _bitcoin_only(kernel_inputs: KernelInputs) -> Curve:
+    """The strategy's gate and rules with Bitcoin alone, at the sum of all weights."""
+    inputs, bars, lag = kernel_inputs.inputs, kernel_inputs.bitcoin, 0.0
+    names = _bitcoin_names(inputs)
+    for name, own_lag in zip(inputs.coins, inputs.rules.lags, strict=True):
+        if name in names:  # with the strategy's own average, not the benchmark's
+            known_at = pd.DatetimeIndex(inputs.table.index)
+            bars, lag = arrays.bars_of([inputs.coins[name]], inputs.grid, known_at), own_lag
+    rules = inputs.rules._replace(weights=(sum(inputs.rules.weights),), lags=(lag,))
+    gate = arrays.gate_arrays(inputs.table)
+    return run_kernel(kernel_inputs, bars, names, gate, rules)
 
 
 def _basket_benchmarks(kernel_inputs: KernelInputs, mean_exposure: float) -> dict[str, Curve]:

@@ -1,23 +1,36 @@
-"""The comparison of a run: benchmarks, intervals, ablation, permutation test, verdict."""
+"""The comparison of a run: benchmarks, intervals, ablation, permutation test, verdict.
+
+And what the strategy is under other assumptions.
+"""
 
 import itertools
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from backtests.benchmarks.ablation import Ablation, run_ablation
 from backtests.benchmarks.benchmarks import Curve, KernelInputs, benchmarks, prepare_kernel
+from backtests.benchmarks.event_effects import event_effects
+from backtests.benchmarks.other_assumptions import Variant, other_assumptions
 from backtests.benchmarks.random_gates import RandomGates, random_gates
 from backtests.benchmarks.verdict import RIVALS, Verdict, verdict
 from backtests.engine.doubtful_prices import why_no_verdict
 from backtests.performance.metrics import daily_rows, returns
 from backtests.performance.result import Result
+from backtests.performance.short_windows import (
+    is_short,
+    why_short,
+    window_days,
+    without_annualised,
+)
 from backtests.statistics.bootstrap import FIGURES, Draws, interval, resample, sharpe_difference
+from backtests.statistics.required_events import RequiredEvents
 from brokers.progress import Progress
 from strategies.indicators import Floats
 
+Figured = TypeVar("Figured", Ablation, Curve, Variant)
 Intervals = Mapping[str, Mapping[str, tuple[float, float]]]
 
 
@@ -25,15 +38,18 @@ class Comparison(NamedTuple):
     """`benchmarks` by name; `intervals` by name ("strategy" among them) and figure.
 
     `random_gates` is None where none were asked for. On sample prices there are neither random
-    gates nor a verdict: a simulation proves nothing. The same holds for doubtful prices, and
-    `no_verdict` then says why.
+    gates nor a verdict, nor a number of events that one would take: a simulation proves nothing.
+    The same holds for doubtful prices and for a window that is too short, which has no intervals
+    either; `no_verdict` then says why.
     """
 
     benchmarks: Mapping[str, Curve]
     intervals: Intervals
     ablation: list[Ablation]
-    random_gates: RandomGates | None
-    verdict: Verdict | None
+    other_assumptions: list[Variant]
+    random_gates: RandomGates | None = None
+    verdict: Verdict | None = None
+    required_events: RequiredEvents | None = None
     no_verdict: str = ""
 
 
@@ -44,33 +60,45 @@ def compare(result: Result, progress: Progress | None = None) -> Comparison:
     report("benchmarks", 0, 0)
     kernel_inputs = prepare_kernel(inputs)
     curves = benchmarks(kernel_inputs, result.metrics.exposure)
-    ablation = run_ablation(kernel_inputs)
+    days = window_days(inputs.grid[0], inputs.grid[-1])
+    unjudged = Comparison(
+        {name: _trimmed(curve, days) for name, curve in curves.items()},
+        {},
+        [_trimmed(row, days) for row in run_ablation(kernel_inputs)],
+        [_trimmed(row, days) for row in other_assumptions(result, kernel_inputs)],
+        no_verdict=why_no_verdict(inputs),
+    )
+    if is_short(days):
+        short = "" if inputs.prices.sample else why_short(days)
+        return unjudged._replace(no_verdict=unjudged.no_verdict or short)
     report("intervals", 0, 0)
     names = ["strategy", *curves]
     values = [result.equity["value"], *(curve.equity for curve in curves.values())]
     daily = _daily_returns(values, inputs.grid)
-    draws = resample(daily, settings.seed) if len(daily) else None
-    intervals = (
-        {name: _intervals(draws, column) for column, name in enumerate(names)} if draws else {}
-    )
-    doubt = why_no_verdict(inputs)
-    if inputs.prices.sample or doubt:
-        return Comparison(curves, intervals, ablation, None, None, doubt)
+    draws = resample(daily, settings.seed)
+    intervals = {name: _intervals(draws, column) for column, name in enumerate(names)}
+    unjudged = unjudged._replace(intervals=intervals)
+    if inputs.prices.sample or unjudged.no_verdict:
+        return unjudged
     gates = _permutation_test(kernel_inputs, settings.random_gates, settings.seed, report)
-    gaps = (
-        {name: sharpe_difference(daily, 0, names.index(name), draws) for name in RIVALS}
-        if draws
-        else {}
-    )
     judgement = verdict(
         {"strategy": result.metrics.sharpe}
         | {name: curves[name].metrics.sharpe for name in RIVALS},
-        gaps,
+        {name: sharpe_difference(daily, 0, names.index(name), draws) for name in RIVALS},
         gates.p_sharpe if gates else None,
         result.events,
-        _drift(inputs.bitcoin["close"].reindex(inputs.grid)),
     )
-    return Comparison(curves, intervals, ablation, gates, judgement)
+    bitcoin = inputs.bitcoin["close"].reindex(inputs.grid)
+    effects = event_effects(result.events.gate_periods, bitcoin)
+    return unjudged._replace(
+        random_gates=gates, verdict=judgement, required_events=effects.required()
+    )
+
+
+def _trimmed(row: Figured, days: int) -> Figured:
+    """`row` without yearly figures where the window is too short for them."""
+    metrics = row.metrics and without_annualised(row.metrics, days)
+    return row._replace(metrics=metrics)
 
 
 def _permutation_test(
@@ -94,10 +122,3 @@ def _daily_returns(curves: list[pd.Series], grid: pd.DatetimeIndex) -> Floats:
 
 def _intervals(draws: Draws, column: int) -> dict[str, tuple[float, float]]:
     return {figure: interval(getattr(draws, figure)[:, column]) for figure in FIGURES}
-
-
-def _drift(closes: pd.Series) -> float:
-    """Mean daily log return."""
-    known = closes.dropna()
-    days = (known.index[-1] - known.index[0]).total_seconds() / 86400
-    return float(np.log(known.iloc[-1] / known.iloc[0]) / max(days, 1.0))

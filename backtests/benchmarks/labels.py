@@ -9,6 +9,7 @@ LABELS = {
     "index_trend": "Russell 2000 > 200-day MA",
     "halving": "BTC, 18 months after each halving",
     "constant_exposure": "constant exposure",
+    "bitcoin_only": "BTC only",
 }
 
 

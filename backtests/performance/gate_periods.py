@@ -29,7 +29,11 @@ class GatePeriod(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Confirmations from a full base and re-armed ones; both together are one independent event."""
+    """Confirmations from a full base and re-armed ones; both together are one independent event.
+
+    An event is closed once a gate period of it has closed: a breakout that failed has failed, even
+    if a re-armed one runs.
+    """
 
     breakouts: int
     rearmed: int
@@ -76,12 +80,12 @@ def events(table: pd.DataFrame, equity: pd.Series, bitcoin: pd.Series) -> Events
         for period in _periods_within(table, equity.index[0], equity.index[-1])
     ]
     event_ids = list(dict.fromkeys(period.event_id for period in periods))
-    running = {period.event_id for period in periods if period.closed is None}
+    closed = {period.event_id for period in periods if period.closed is not None}
     return Events(
         breakouts=sum(not period.rearmed for period in periods),
         rearmed=sum(period.rearmed for period in periods),
         independent_events=len(event_ids),
-        closed_events=len(set(event_ids) - running),
+        closed_events=len(closed),
         gate_periods=[
             period._replace(event_id=event_ids.index(period.event_id) + 1) for period in periods
         ],

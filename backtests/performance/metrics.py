@@ -24,7 +24,7 @@ class Metrics(NamedTuple):
     max_drawdown: float
     max_drawdown_days: int
     exposure: float
-    turnover: float
+    turnover: float | None
     orders: int
     fees: float
 
@@ -105,7 +105,7 @@ def measure(
         max_drawdown=-worst,
         max_drawdown_days=longest_drawdown(values),
         exposure=float(exposure.mean()),
-        turnover=traded / float(values.mean()) / years if years > 0 else 0.0,
+        turnover=traded / float(values.mean()) / years if years > 0 else None,
         orders=orders,
         fees=fees,
     )

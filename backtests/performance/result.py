@@ -9,6 +9,7 @@ from backtests.engine.inputs import Inputs
 from backtests.engine.simulation import Run
 from backtests.performance.gate_periods import Events, events
 from backtests.performance.metrics import Metrics, measure
+from backtests.performance.short_windows import window_days, without_annualised
 
 
 class Result(NamedTuple):
@@ -22,7 +23,10 @@ class Result(NamedTuple):
 
 
 def evaluate_run(inputs: Inputs, run: Run) -> Result:
-    """The figures of a run over these inputs, a backtest's or a replay's."""
+    """The figures of a run over these inputs, a backtest's or a replay's.
+
+    A short window has no yearly ones.
+    """
     equity = equity_frame(run)
     filled = [order for order in run.orders if order.filled is not None]
     metrics = measure(
@@ -32,8 +36,15 @@ def evaluate_run(inputs: Inputs, run: Run) -> Result:
         orders=len(filled),
         fees=sum(order.fee for order in filled),
     )
+    days = window_days(equity.index[0], equity.index[-1])
     bitcoin = inputs.bitcoin["close"].reindex(equity.index)
-    return Result(inputs, run, equity, metrics, events(inputs.table, equity["value"], bitcoin))
+    return Result(
+        inputs=inputs,
+        run=run,
+        equity=equity,
+        metrics=without_annualised(metrics, days),
+        events=events(inputs.table, equity["value"], bitcoin),
+    )
 
 
 def equity_frame(run: Run) -> pd.DataFrame:

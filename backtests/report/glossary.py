@@ -34,6 +34,10 @@ TERMS: dict[str, str] = {
     "CAGR": "Compound annual growth rate: the constant yearly return with the same total.",
     "Sharpe ratio": "Mean daily return over its standard deviation, times the square root of 365,"
     " without a risk-free rate.",
+    "constant exposure": "A benchmark that always holds the strategy's coins at its average"
+    " exposure: the same risk on average, without any timing.",
+    "capacity": "The account size from which orders are large beside what a coin trades in a day;"
+    " here at 1 % of the median daily volume.",
     "benchmark": "A simple strategy over the same days, with the same costs.",
     "ablation": "The strategy run again with one rule switched off; the difference in Sharpe ratio"
     " is that rule's contribution.",

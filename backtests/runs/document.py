@@ -1,8 +1,9 @@
 """metrics.json as a typed document: the writer fills it, and every reader gets it.
 
 Attributes have the names used in the code, JSON keys those that files have had from the beginning:
-an alias stands where the two differ. A document of version 0.1 has no version number; `parse`
-translates it. A document of a newer version is refused.
+an alias stands where the two differ. A document of version 0.1 has no version number, one of
+version 2 nothing of other assumptions, capacity and required events; `parse` translates both. A
+document of a newer version is refused.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 NAME = "metrics.json"
-VERSION: Final = 2
+VERSION: Final = 3
 VERDICT_WORDS_OF_0_1 = {"cannot be told": "inconclusive"}
 ESSENTIAL = {"strategy", "window", "data"}  # what has none of these is another kind of file
 
@@ -36,7 +37,10 @@ class Record(BaseModel):
 
 
 class Figures(Record):
-    """Performance of one equity curve. Fractions, not percent; None: the figure does not exist."""
+    """Performance of one equity curve. Fractions, not percent; None: the figure does not exist.
+
+    In a window of fewer than 600 days no yearly figure does.
+    """
 
     total_return: float
     cagr: float | None = Field(description="compound annual growth rate")
@@ -47,7 +51,7 @@ class Figures(Record):
     max_drawdown: float = Field(description="positive fraction")
     max_drawdown_days: int = Field(description="longest time below an earlier peak")
     exposure: float = Field(description="mean share of equity in coins")
-    turnover: float = Field(description="value traded a year over mean equity")
+    turnover: float | None = Field(description="value traded a year over mean equity")
     orders: int = Field(description="orders filled")
     fees: float = Field(description="quote units")
 
@@ -57,6 +61,43 @@ class AblationRecord(Figures):
 
     rule: str = Field(description="the rule; empty for the strategy as it is")
     text: str = Field(description="what switching it off means")
+
+
+class VariantRecord(Record):
+    """The strategy under one other assumption; the rules and the orders decided are the same."""
+
+    name: str
+    text: str = Field(description="what is assumed; without figures, why there are none")
+    figures: Figures | None
+
+
+class LargestOrderRecord(Record):
+    """How large an account one coin bears."""
+
+    coin: str
+    decided: Instant
+    value: float = Field(description="of the largest order beside the coin's volume; quote units")
+    share: float = Field(
+        description="of it in the coin's median daily volume of the 30 days before; a fraction"
+    )
+    of_equity: float = Field(description="largest order as a share of the account")
+    account: float = Field(
+        description="quote units at which an order of `of_equity` is 1 % of the coin's median"
+        " daily volume in the window's last year"
+    )
+
+
+class RequiredEventsRecord(Record):
+    """How many independent events would show the measured effect with 80 % power; null: unknown."""
+
+    had: int = Field(description="events measured; running ones are valued at the window's end")
+    events: float | None = Field(description="in all")
+    low: float | None = Field(description="at the upper end of the effect's 95 % interval")
+    high: float | None = Field(description="at its lower end; null: no number is enough")
+    years: float | None = Field(description="further years, at the rate of events so far")
+    years_low: float | None
+    years_high: float | None
+    why: str = Field(description="all of it as a sentence")
 
 
 class RandomGatesRecord(Record):
@@ -106,7 +147,9 @@ class EventsRecord(Record):
     breakouts: int = Field(description="confirmed breakouts from a full base")
     rearmed: int = Field(description="confirmed breakouts soon after an earlier one")
     independent_events: int = Field(description="a breakout and its re-armed ones count once")
-    closed_events: int = Field(description="independent events that have ended")
+    closed_events: int = Field(
+        description="independent events with a gate period that has ended, a re-armed one may run"
+    )
     gate_periods: tuple[GatePeriodRecord, ...] = Field(
         validation_alias="spells", serialization_alias="spells"
     )
@@ -158,7 +201,7 @@ class SeriesRecord(Record):
 class MetricsDocument(Record):
     """The result of a backtest or a replay."""
 
-    version: Literal[2]
+    version: Literal[3]
     strategy: Figures
     benchmarks: Mapping[str, Figures]
     intervals: Mapping[str, Mapping[str, Interval]] = Field(
@@ -168,13 +211,20 @@ class MetricsDocument(Record):
     ablation: tuple[AblationRecord, ...] = Field(
         validation_alias="without", serialization_alias="without"
     )
+    other_assumptions: tuple[VariantRecord, ...] = ()
+    capacity: tuple[LargestOrderRecord, ...] = Field(
+        (), description="of each coin traded whose volume is known, the tightest first"
+    )
     profit: ProfitRecord
     events: EventsRecord
     verdict: VerdictRecord | None = Field(
-        description="null: no benchmarks, sample prices, or doubtful ones"
+        description="null: no benchmarks, sample prices, doubtful ones, or too short a window"
     )
     no_verdict: str = Field(
-        "", description="why doubtful prices give none; absent where there is one"
+        "", description="why these prices or this window give none; absent where there is one"
+    )
+    required_events: RequiredEventsRecord | None = Field(
+        None, description="null: where there is no verdict"
     )
     caveats: tuple[Caveat, ...] = Field(validation_alias="warnings", serialization_alias="warnings")
     evidence: EvidenceQuote | None = None
@@ -207,6 +257,8 @@ def parse(content: object) -> MetricsDocument:
     version = content.get("version")
     if version is None:
         content = _translate_0_1(content)
+    elif version == 2:
+        content = {**content, "version": VERSION}
     elif version != VERSION:
         raise DocumentError(
             f"is of version {version!r}; this program reads versions up to {VERSION}: update it"

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.performance import attribution
+from backtests.performance.capacity import measure_capacity
 from backtests.performance.gate_periods import Events, GatePeriod
 from backtests.performance.metrics import Metrics, daily_rows
 from backtests.runs.backtest import Backtest
@@ -23,10 +24,13 @@ from backtests.runs.document import (
     EvidenceQuote,
     Figures,
     GatePeriodRecord,
+    LargestOrderRecord,
     MetricsDocument,
     ProfitRecord,
     RandomGatesRecord,
+    RequiredEventsRecord,
     SeriesRecord,
+    VariantRecord,
     VerdictRecord,
     WindowRecord,
 )
@@ -40,6 +44,8 @@ from strategies.sentences import sentences
 
 if TYPE_CHECKING:  # costs numba's start-up
     from backtests.benchmarks.ablation import Ablation
+    from backtests.benchmarks.comparison import Comparison
+    from backtests.benchmarks.other_assumptions import Variant
     from backtests.benchmarks.random_gates import RandomGates
     from backtests.benchmarks.verdict import Verdict
 
@@ -87,10 +93,15 @@ def metrics_document(
         intervals=comparison.intervals if comparison else {},
         random_gates=_random_gates(comparison.random_gates) if comparison else None,
         ablation=tuple(_ablation(row) for row in (comparison.ablation if comparison else ())),
+        other_assumptions=tuple(
+            _variant(variant) for variant in (comparison.other_assumptions if comparison else ())
+        ),
+        capacity=() if prices.sample else _capacity(result),
         profit=_profit(result),
         events=_events(result.events),
         verdict=_verdict(comparison.verdict) if comparison else None,
         no_verdict=comparison.no_verdict if comparison else "",
+        required_events=_required_events(comparison),
         caveats=tuple(caveats),
         evidence=None if prices.sample else evidence,
         sample=prices.sample,
@@ -120,6 +131,21 @@ def _figures(metrics: Metrics) -> Figures:
 def _ablation(ablation: "Ablation") -> AblationRecord:
     texts = {"rule": ablation.rule, "text": ablation.text}
     return AblationRecord.model_validate(texts | to_json(ablation.metrics._asdict()))
+
+
+def _variant(variant: "Variant") -> VariantRecord:
+    figures = _figures(variant.metrics) if variant.metrics else None
+    return VariantRecord(name=variant.name, text=variant.text, figures=figures)
+
+
+def _capacity(result: Backtest) -> tuple[LargestOrderRecord, ...]:
+    largest = measure_capacity(result.inputs, result.run, result.equity["value"])
+    return tuple(LargestOrderRecord.model_validate(order._asdict()) for order in largest)
+
+
+def _required_events(comparison: "Comparison | None") -> RequiredEventsRecord | None:
+    required = comparison.required_events if comparison else None
+    return RequiredEventsRecord.model_validate(required._asdict()) if required else None
 
 
 def _verdict(verdict: "Verdict | None") -> VerdictRecord | None:

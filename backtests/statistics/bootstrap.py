@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from backtests.engine.compiled import compiled, inlined
+from backtests.performance import short_windows
 from backtests.performance.metrics import DAYS, FLAT, sharpe
 from strategies.indicators import Floats
 
-BLOCK_DAYS = 60  # mean block: long enough for the calm and the volatile periods of crypto
+BLOCK_DAYS = short_windows.BLOCK_DAYS
 DRAWS = 1000
 LEVEL = 0.95
 FIGURES = ("sharpe", "cagr", "max_drawdown")

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import main
+from backtests.performance.metrics import measure
+from backtests.performance.short_windows import ANNUALISED
 from brokers.clock import Clock, SimulatedClock
 from tests.brokers.children import config
 from tests.brokers.worlds import World, epoch, world
@@ -46,6 +49,14 @@ def command(*words: object, env: Mapping[str, str] | None = None) -> Answer:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+def yearly_figures(folder: Path) -> dict[str, Any]:
+    """Of a run too short for this version to annualise: what 0.1 gave, from the run's files."""
+    equity = pd.read_csv(folder / "equity.csv", parse_dates=["time"], index_col="time")
+    traded = float(pd.read_csv(folder / "orders.csv")["value"].sum())
+    figures = measure(equity["value"], equity["exposure"].to_numpy(), traded, 0, 0.0)._asdict()
+    return {name: figures[name] for name in ANNUALISED}
 
 
 def made_up_prices(folder: Path, cache: Path) -> list[str]:

@@ -15,7 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.stored.program import Answer, PaperWorld, command, made_up_prices, paper_world, seconds
+from tests.stored.program import (
+    Answer,
+    PaperWorld,
+    command,
+    made_up_prices,
+    paper_world,
+    seconds,
+    yearly_figures,
+)
 
 Facts = dict[str, Any]
 SPELLINGS: dict[str, str] = {
@@ -246,10 +254,13 @@ def _best_backtest(place: Place, output: str, *config: object) -> Facts:
     dates = ("--set", "backtest.start=2020-10-01", "--set", "backtest.end=2021-06-30")
     options = (*config, *best, *place.sample, *dates, "--no-benchmarks", "--no-report")
     answer = command("backtest", *options, "--output", place.work / output, "--json")
+    yearly = yearly_figures(place.work / output)
+    assert all(answer.json["strategy"][name] is None for name in yearly)
+    strategy = answer.json["strategy"] | yearly
     told = [one for one in answer.json["warnings"] if "search of" in one["text"]]
     return {
         "code": answer.code,
-        **facts_in(answer.json, {f"strategy {one}": f"strategy.{one}" for one in METRICS}),
+        **{f"strategy {one}": strategy[one] for one in METRICS},
         "order_list_hash": answer.json["order_list_hash"],
         "orders": _orders(place.work / output / "orders.csv"),
         "warnings of the search": len(told),

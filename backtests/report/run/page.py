@@ -11,15 +11,16 @@ from pydantic import ValidationError
 
 from backtests.performance.attribution import monthly_returns
 from backtests.report import figures, shell
-from backtests.report.run import tables
+from backtests.report.calibration import CalibrationSection, calibration_section
+from backtests.report.run import tables, words
 from backtests.report.run.stored_settings import StoredSettings
 from backtests.runs.document import MetricsDocument, first_reason
 from backtests.runs.folder import RunError, read_run
 
 NAME = "report.html"
 HEADLINES = {
-    "better": "Better than holding Bitcoin.",
-    "worse": "Worse than holding Bitcoin.",
+    "better": "Better than constant exposure, holding Bitcoin and Bitcoin's own trend.",
+    "worse": "Worse than constant exposure, holding Bitcoin and Bitcoin's own trend.",
     "inconclusive": "Inconclusive.",
 }
 
@@ -35,6 +36,7 @@ class StoredRun(NamedTuple):
     gate: pd.DataFrame
     orders: pd.DataFrame
     decisions: pd.DataFrame
+    calibration: CalibrationSection | None = None
 
 
 def write(folder: Path, name: str | None = None) -> Path:
@@ -64,8 +66,20 @@ def load_run(folder: Path, name: str | None = None) -> StoredRun:
         content = StoredSettings.model_validate(tomllib.loads(settings.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise _damaged(settings, _reason(error)) from None
-    frames = [_frame(folder / f"{file}.csv", columns) for file, columns in tables.FILES.items()]
-    return StoredRun(name or folder.resolve().name, document, content, *frames)
+    equity, curves, gate, orders, decisions = (
+        _frame(folder / f"{file}.csv", columns) for file, columns in tables.FILES.items()
+    )
+    return StoredRun(
+        name=name or folder.resolve().name,
+        document=document,
+        settings=content,
+        equity=equity,
+        curves=curves,
+        gate=gate,
+        orders=orders,
+        decisions=decisions,
+        calibration=calibration_section(folder),
+    )
 
 
 def _frame(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -108,12 +122,16 @@ def html(run: StoredRun) -> str:
         "page.html",
         pictures(run),
         run=run,
+        calibration=run.calibration,
         document=document,
         sample=document.sample,
         numbers_stand="in the run's CSV files",
         headlines=HEADLINES,
         tiles=tables.tiles(document),
+        short_window=words.short_window(document),
         benchmarks=tables.benchmarks(document),
+        other_assumptions=tables.other_assumptions(document),
+        capacity=words.capacity(document),
         gate_periods=tables.gate_periods(document),
         profit=tables.profit(document.profit),
         ablation=tables.ablation(document),

@@ -22,6 +22,7 @@ class Costs(Table):
     fee: float
     min_notional: float
     cash_yield: float
+    tax_rate: float = 0.0  # version 0.1 had none
 
 
 class Prices(Table):

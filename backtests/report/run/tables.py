@@ -22,6 +22,7 @@ from backtests.report.cells import (
 from backtests.report.run.stored_settings import StoredSettings
 from backtests.runs.document import (
     AblationRecord,
+    Figures,
     GatePeriodRecord,
     MetricsDocument,
     ProfitRecord,
@@ -161,6 +162,31 @@ def _ablation(record: AblationRecord, whole: float | None) -> list[Cell]:
     ]
 
 
+def other_assumptions(document: MetricsDocument) -> Table:
+    """The strategy as it is, then under each other assumption."""
+    headings = [
+        *(("assumption", False), ("meaning", False), ("total return", True), ("CAGR", True)),
+        *(("Sharpe ratio", True), ("max drawdown", True)),
+    ]
+    if not document.other_assumptions:
+        return Table(headings, [])
+    own = [Cell("as it is", None, "own"), Cell(""), *_variant(document.strategy)]
+    rows = [
+        [Cell(variant.name), Cell(variant.text), *_variant(variant.figures)]
+        for variant in document.other_assumptions
+    ]
+    return Table(headings, [own, *rows])
+
+
+def _variant(figures: Figures | None) -> list[Cell]:
+    return [
+        number(figures.total_return if figures else None, "{:+,.0%}"),
+        number(figures.cagr if figures else None, "{:+.1%}"),
+        number(figures.sharpe if figures else None, "{:.2f}"),
+        number(figures.max_drawdown if figures else None, "{:.0%}"),
+    ]
+
+
 def months(returns: pd.Series) -> Table:
     """Return by year and month, with the year's."""
     index = pd.PeriodIndex(returns.index)
@@ -235,6 +261,7 @@ def assumptions(settings: StoredSettings) -> list[str]:
     )
     slippage, fee = f"{costs.slippage:.2%}", f"{costs.fee:.2%}"
     delay = count(settings.prices.publication_delay, "minute")
+    taxed = "No taxes but in the line after tax" if costs.tax_rate else "No taxes"
     return [
         f"Starting cash {settings.backtest.cash:,.0f}; weights: {weights}.",
         f"Orders fill at the next bar's open, with {slippage} slippage and a fee of {fee}.",
@@ -242,7 +269,7 @@ def assumptions(settings: StoredSettings) -> list[str]:
         f"Orders below {costs.min_notional:g} are not sent.",
         f"Cash earns {costs.cash_yield:.1%} a year.",
         f"A US close is known {delay} after the session, a coin's daily close at 24:00 UTC.",
-        "No taxes, no borrowing, no short positions, no market impact.",
+        f"{taxed}, no borrowing, no short positions, no market impact.",
         "Ratios use 365 days a year and no risk-free rate.",
     ]
 

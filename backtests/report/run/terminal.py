@@ -8,7 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from backtests.report.terminal import COLOURS, metrics_table, show_evidence, show_sample
+from backtests.report.run import tables, words
+from backtests.report.terminal import (
+    COLOURS,
+    metrics_table,
+    show_evidence,
+    show_sample,
+    terminal_table,
+)
 from backtests.runs.document import GatePeriodRecord, MetricsDocument, RandomGatesRecord
 from brokers.local_paths import path_from_here
 from brokers.plurals import count
@@ -16,19 +23,11 @@ from brokers.plurals import count
 
 def show_backtest(out: Console, document: MetricsDocument, folder: Path) -> None:
     """The verdict first, then figures, gate periods and caveats."""
-    verdict, events, window = document.verdict, document.events, document.window
     if document.sample:
         show_sample(out, document.fallback)
-    if verdict:
-        out.print(f"[bold]Verdict: {verdict.word}.[/] {verdict.why}\n")
-    if document.no_verdict:
-        out.print(f"[bold]No verdict.[/] {escape(document.no_verdict)}\n")
-    figures = {"strategy": document.strategy, **document.benchmarks}
-    rows = {name: record.model_dump() for name, record in figures.items()}
-    span = f"{window.first:%Y-%m-%d} to {window.last:%Y-%m-%d}, {window.timeframe} bars"
-    out.print(metrics_table(rows, span, out.width))
-    if document.random_gates:
-        out.print(_permutation_test(document.random_gates))
+    _show_verdict(out, document)
+    _show_figures(out, document)
+    events = document.events
     out.print(
         f"Events: {events.independent_events} independent"
         f" ({count(events.breakouts, 'confirmed breakout')}, {events.rearmed} re-armed),"
@@ -42,6 +41,33 @@ def show_backtest(out: Console, document: MetricsDocument, folder: Path) -> None
         text = escape(f"{caveat.text}; {caveat.remedy}")
         out.print(f"[{colour}]{caveat.severity}: {caveat.about}[/]: {text}")
     out.print(f"\nWritten to {path_from_here(folder)}")
+
+
+def _show_verdict(out: Console, document: MetricsDocument) -> None:
+    """The word with its figures, or why there is none, and what would decide."""
+    if document.verdict:
+        out.print(f"[bold]Verdict: {document.verdict.word}.[/] {document.verdict.why}\n")
+    if document.no_verdict:
+        out.print(f"[bold]No verdict.[/] {escape(document.no_verdict)}\n")
+    if document.required_events:
+        out.print(f"{document.required_events.why}\n")
+    if short := words.short_window(document):
+        out.print(f"{short}\n")
+
+
+def _show_figures(out: Console, document: MetricsDocument) -> None:
+    """Of the strategy and its benchmarks, then the strategy's under other assumptions."""
+    window = document.window
+    figures = {"strategy": document.strategy, **document.benchmarks}
+    rows = {name: record.model_dump() for name, record in figures.items()}
+    span = f"{window.first:%Y-%m-%d} to {window.last:%Y-%m-%d}, {window.timeframe} bars"
+    out.print(metrics_table(rows, span, out.width))
+    if document.other_assumptions:
+        out.print(terminal_table(tables.other_assumptions(document), "Under other assumptions"))
+    if capacity := words.capacity(document):
+        out.print(f"Capacity: {capacity}\n")
+    if document.random_gates:
+        out.print(_permutation_test(document.random_gates))
 
 
 def _permutation_test(gates: RandomGatesRecord) -> str:

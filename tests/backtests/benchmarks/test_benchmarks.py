@@ -27,6 +27,7 @@ NAMES = [
     "index_trend",
     "halving",
     "constant_exposure",
+    "bitcoin_only",
 ]
 
 
@@ -277,9 +278,34 @@ def test_benchmarks_do_not_inherit_the_strategys_stops_and_lags() -> None:
         ),
     )
     slow = ruled._replace(rules=ruled.rules._replace(lags=(1e9, 1e9)))
-    for name in NAMES:
+    for name in NAMES[:-1]:  # the last one is the strategy
         pd.testing.assert_series_equal(
             benchmarks(prepare_kernel(plain), 0.3)[name].equity,
             benchmarks(prepare_kernel(slow), 0.3)[name].equity,
             obj=name,
         )
+
+
+def test_bitcoin_only_is_a_backtest_of_the_same_settings_with_one_coin() -> None:
+    """In backtrader, on random markets: its lag and its own average are those of the settings."""
+    from backtests.engine.inputs import prepare_inputs
+    from backtests.engine.simulation import simulate
+    from tests.scenes import changed, random_backtest
+
+    compared = 0
+    for seed in range(12):
+        inputs = random_backtest(np.random.default_rng((13, seed)))
+        coins = inputs.settings.coins
+        only = coins[0].model_dump() | {"weight": min(sum(coin.weight for coin in coins), 1.0)}
+        assert only["name"] == "BTC"
+        alone = changed(inputs.settings, {"coins": [only]})
+        again = prepare_inputs(alone, inputs.prices)
+        if not again.grid.equals(inputs.grid):
+            continue  # another coin began earlier
+        run = simulate(again)
+        got = benchmarks(prepare_kernel(inputs), 0.0)["bitcoin_only"]
+        expected = [decision.equity for decision in run.decisions]
+        assert got.equity.tolist() == pytest.approx(expected, rel=1e-9), seed
+        assert got.metrics.orders == sum(order.filled is not None for order in run.orders)
+        compared += got.metrics.orders > 2
+    assert compared >= 3

@@ -83,9 +83,15 @@ def test_events_are_counted_by_event() -> None:
     assert (got.breakouts, got.rearmed, got.independent_events, got.closed_events) == (2, 1, 2, 2)
 
 
-def test_an_event_with_an_open_gate_period_is_not_closed() -> None:
+def test_a_breakout_that_failed_is_closed_though_a_rearmed_one_runs() -> None:
     got = over("dtccdtcccccc", [1.0] * 12, base={5: False})
-    assert (got.independent_events, got.closed_events) == (1, 0)
+    assert (got.independent_events, got.closed_events) == (1, 1)
+    assert got.gate_periods[-1].closed is None
+
+
+def test_an_event_that_only_runs_is_not_closed() -> None:
+    got = over("dtccdtcccccc", [1.0] * 12)
+    assert (got.independent_events, got.closed_events) == (2, 1)
 
 
 def test_gate_periods_outside_the_window_do_not_count_and_event_ids_start_at_one() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from backtests.engine.inputs import Inputs, prepare_inputs
+from backtests.performance import short_windows
 from backtests.runs import writer
 from backtests.runs.backtest import backtest
 from backtests.runs.caveats import caveats
@@ -34,9 +35,13 @@ KINDS: dict[str, dict[str, Any]] = {
         },
     },
     "two bars": {},
+    "short": {},
     "hourly": {},
     "sample": {"costs.cash_yield": 0.04},
 }
+
+
+TOO_SHORT = ("two bars", "short")
 
 
 @pytest.fixture(scope="module")  # no longer: its event loop is in the way of others'
@@ -59,7 +64,10 @@ def run_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def write(kind: str) -> Path:
         folder = tmp_path_factory.mktemp("run-") / kind.replace(" ", "-")
         folder.mkdir()
-        result = backtest(inputs_of(kind), with_benchmarks=kind != "without benchmarks")
+        with pytest.MonkeyPatch.context() as patch:
+            if kind not in TOO_SHORT:
+                patch.setattr(short_windows, "FEWEST_DAYS", 2)  # quick runs that are judged
+            result = backtest(inputs_of(kind), with_benchmarks=kind != "without benchmarks")
         writer.write_run(result, caveats(result), folder)
         return folder
 

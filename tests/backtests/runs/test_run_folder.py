@@ -153,7 +153,7 @@ def random_document() -> MetricsDocument:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 3}, "of version 3; this program reads versions up to 2"),
+        ({"version": 4}, "of version 4; this program reads versions up to 3"),
         ({"events": None}, "events: "),
         ({"more": 1}, "more: Extra inputs are not permitted"),
         ({"verdict": {"word": "good", "why": ""}}, "verdict.word: "),
@@ -167,6 +167,17 @@ def test_a_document_of_another_version_or_damaged_is_refused(
     with pytest.raises(run_folders.RunError, match=re.escape(message)) as raised:
         run_folders.read_run(tmp_path)
     assert str(tmp_path / "metrics.json") in str(raised.value)
+
+
+def test_a_document_of_version_2_is_read_without_what_came_later(tmp_path: Path) -> None:
+    written = random_document()
+    content = written.to_json() | {"version": 2}
+    for name in ("other_assumptions", "capacity", "required_events"):
+        del content[name]
+    (tmp_path / "metrics.json").write_text(json.dumps(content))
+    read = run_folders.read_run(tmp_path)
+    assert (read.version, read.strategy, read.events) == (3, written.strategy, written.events)
+    assert (read.other_assumptions, read.capacity, read.required_events) == ((), (), None)
 
 
 def test_half_written_folders_are_not_listed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.performance import attribution
+from backtests.performance import attribution, short_windows
 from backtests.runs import folder as run_folders
 from backtests.runs import writer
 from backtests.runs.backtest import Backtest, backtest
@@ -44,6 +45,9 @@ TOP = {
         "profit",
         "events",
         "verdict",
+        "required_events",
+        "other_assumptions",
+        "capacity",
         "warnings",
     ),
     *("evidence", "sample", "fallback", "window", "data", "order_list_hash", "versions"),
@@ -61,6 +65,14 @@ ORDER_COLUMNS = [
     "reason",
 ]
 GATE_COLUMNS = ["session_close", "close", "record", "base_age", "level", "state", "reason"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_enough() -> Iterator[None]:
+    """The windows here, which are short to be quick, are judged."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(short_windows, "FEWEST_DAYS", 2)
+        yield
 
 
 @pytest.fixture(scope="module")

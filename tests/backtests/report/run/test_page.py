@@ -114,6 +114,30 @@ def test_there_is_a_headline_for_every_verdict(
     ]
 
 
+def test_beside_the_verdict_stands_what_would_decide(run_of: Callable[[str], Path]) -> None:
+    run = page.load_run(run_of("usual"))
+    assert run.document.required_events
+    assert run.document.required_events.why in Parsed(page.html(run)).texts["header"][0]
+    assert "Under other assumptions" in Parsed(page.html(run)).texts["h2"]
+
+
+@pytest.mark.parametrize("kind", ["short", "two bars"])
+def test_a_short_run_says_why_it_is_not_judged(kind: str, run_of: Callable[[str], Path]) -> None:
+    parsed = Parsed(html(run_of(kind)))
+    assert parsed.texts["h1"] == ["No verdict."]
+    assert parsed.texts["header"][0].count("are neither judged nor annualised") == 1
+    assert "stationary bootstrap" not in parsed.texts["main"][0]
+
+
+def test_a_short_run_without_benchmarks_says_why_it_has_no_yearly_figures(
+    run_of: Callable[[str], Path],
+) -> None:
+    run = page.load_run(run_of("short"))
+    alone = with_changes(run, no_verdict="", benchmarks={})
+    assert "are neither judged nor annualised" in Parsed(page.html(alone)).texts["header"][0]
+    assert "nor annualised" not in html(run_of("usual"))
+
+
 def test_a_run_without_benchmarks_says_why_it_has_no_verdict(run_of: Callable[[str], Path]) -> None:
     parsed = Parsed(html(run_of("without benchmarks")))
     assert parsed.texts["h1"] == ["No verdict."]

@@ -38,6 +38,7 @@ def every_table(run: StoredRun) -> list[Table]:
         tables.gate_periods(document),
         tables.profit(document.profit),
         tables.ablation(document),
+        tables.other_assumptions(document),
         tables.data(document),
         tables.months(monthly_returns(run.equity.set_index("time")["value"])),
         tables.orders(run.orders),
@@ -240,6 +241,28 @@ def test_decisions_are_those_that_changed_something() -> None:
     assert texts(table, "ceiling") == ["0%", "50%", "100%"]
 
 
+def test_other_assumptions_follow_the_run_as_it_is(run: StoredRun) -> None:
+    document = run.document
+    table = tables.other_assumptions(document)
+    names = [variant.name for variant in document.other_assumptions]
+    assert len(names) >= 3
+    assert texts(table, "assumption") == ["as it is", *names]
+    assert texts(table, "meaning")[1:] == [one.text for one in document.other_assumptions]
+    everyone = [document.strategy, *(variant.figures for variant in document.other_assumptions)]
+    assert [cell.sort for cell in column(table, "total return")] == [
+        figures.total_return if figures else LOWEST for figures in everyone
+    ]
+    assert [cell.sort for cell in column(table, "Sharpe ratio")] == [
+        LOWEST if figures is None or figures.sharpe is None else figures.sharpe
+        for figures in everyone
+    ]
+
+
+def test_a_run_without_benchmarks_has_no_other_assumptions(run_of: Callable[[str], Path]) -> None:
+    document = page.load_run(run_of("without benchmarks")).document
+    assert tables.other_assumptions(document).rows == []
+
+
 def test_data_names_every_series(run: StoredRun) -> None:
     table, data = tables.data(run.document), run.document.data
     assert texts(table, "series") == list(data)
@@ -258,6 +281,9 @@ def test_assumptions_are_those_of_the_settings(run: StoredRun) -> None:
         f"{run.settings.backtest.cash:,.0f}",
     ):
         assert expected in text
+    assert "No taxes, no borrowing" in text
+    taxed = run.settings.model_copy(update={"costs": costs.model_copy(update={"tax_rate": 0.2})})
+    assert "No taxes but in the line after tax" in "\n".join(tables.assumptions(taxed))
     for coin in run.settings.coins:
         assert f"{coin.name} {coin.weight:.0%} from {coin.lag_days} day" in text
 

@@ -1,0 +1,41 @@
+"""Sentences about a run that both its page and the terminal show."""
+
+from backtests.performance.short_windows import is_short, why_short, window_days
+from backtests.runs.document import LargestOrderRecord, MetricsDocument
+
+
+def short_window(document: MetricsDocument) -> str:
+    """Why there are no yearly figures; "" where there are, or where `no_verdict` says it."""
+    days = window_days(document.window.first, document.window.last)
+    is_told = bool(document.no_verdict) or document.strategy.cagr is not None  # an earlier version
+    return why_short(days) if is_short(days) and not is_told else ""
+
+
+def capacity(document: MetricsDocument) -> str:
+    """How large an account the traded coins bear, as two sentences; "" where it is unknown."""
+    if not document.capacity:
+        return ""
+    tightest = document.capacity[0]
+    largest = max(document.capacity, key=lambda order: order.share)
+    return (
+        f"At the volumes of the window's last year, an order of {tightest.of_equity:.0%} of the"
+        f" account in {tightest.coin} (the largest there was) is 1 % of that coin's median daily"
+        f" volume in an account of {_round(tightest.account)}. {_largest(largest)}"
+    )
+
+
+def _largest(order: LargestOrderRecord) -> str:
+    return (
+        f"The largest order beside its coin's volume was one of {_round(order.value)} in"
+        f" {order.coin} on {order.decided:%Y-%m-%d}: {_share(order.share)} of the median daily"
+        " volume of the 30 days before."
+    )
+
+
+def _share(share: float) -> str:
+    return f"{share:.2%}" if share >= 0.0001 else "less than 0.01%"
+
+
+def _round(amount: float) -> str:
+    """Two digits: more would claim that volumes are known so well."""
+    return f"{float(f'{amount:.2g}'):,.0f}"

@@ -1,0 +1,99 @@
+"""What a run is compared with: all of it in a long window, no yearly figure in a short one."""
+
+import numpy as np
+import pytest
+
+from backtests.benchmarks.benchmarks import prepare_kernel
+from backtests.benchmarks.comparison import Comparison, compare
+from backtests.benchmarks.event_effects import event_effects
+from backtests.benchmarks.verdict import RIVALS
+from backtests.engine.inputs import Inputs
+from backtests.engine.simulation import simulate
+from backtests.performance import short_windows
+from backtests.performance.result import Result, evaluate_run
+from backtests.performance.short_windows import ANNUALISED
+from backtests.statistics import bootstrap
+from tests.scenes import changed, random_backtest
+
+
+@pytest.fixture(scope="module")
+def inputs() -> Inputs:
+    """A market of some months in which the gate opens."""
+    for seed in range(50):
+        drawn = random_backtest(np.random.default_rng((31, seed)))
+        settings = changed(drawn.settings, {"backtest.random_gates": 19})
+        drawn = drawn._replace(settings=settings)
+        result = evaluate_run(drawn, simulate(drawn))
+        if result.metrics.orders > 20 and len(result.events.gate_periods) > 2:
+            return drawn
+    raise AssertionError("no such market")
+
+
+def compared(inputs: Inputs, *, sample: bool = False) -> tuple[Result, Comparison]:
+    inputs = inputs._replace(prices=inputs.prices._replace(sample=sample))
+    result = evaluate_run(inputs, simulate(inputs))
+    return result, compare(result)
+
+
+def test_a_short_window_is_neither_judged_nor_annualised_and_has_no_intervals(
+    inputs: Inputs,
+) -> None:
+    result, comparison = compared(inputs)
+    days = short_windows.window_days(inputs.grid[0], inputs.grid[-1])
+    assert 2 < days < 600
+    assert (comparison.verdict, comparison.random_gates, comparison.required_events) == (None,) * 3
+    assert comparison.intervals == {}
+    assert comparison.no_verdict == short_windows.why_short(days)
+    everyone = [
+        result.metrics,
+        *(curve.metrics for curve in comparison.benchmarks.values()),
+        *(row.metrics for row in comparison.ablation),
+        *(row.metrics for row in comparison.other_assumptions if row.metrics),
+    ]
+    assert len(everyone) > 10
+    for metrics in everyone:
+        assert [getattr(metrics, name) for name in ANNUALISED] == [None] * len(ANNUALISED)
+        assert metrics.total_return is not None
+
+
+def test_a_long_window_has_all_of_it(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = short_windows.window_days(inputs.grid[0], inputs.grid[-1])
+    monkeypatch.setattr(short_windows, "FEWEST_DAYS", days)
+    result, comparison = compared(inputs)
+    assert comparison.verdict and comparison.random_gates and comparison.no_verdict == ""
+    assert comparison.intervals.keys() == {"strategy", *comparison.benchmarks}
+    assert result.metrics.sharpe is not None and result.metrics.turnover is not None
+    assert comparison.benchmarks["hold_bitcoin"].metrics.sharpe is not None
+    bitcoin = inputs.bitcoin["close"].reindex(inputs.grid)
+    effects = event_effects(result.events.gate_periods, bitcoin)
+    assert comparison.required_events == effects.required()
+    assert comparison.required_events.had == result.events.independent_events
+
+
+def test_the_verdict_hears_of_every_rivals_interval(
+    inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(short_windows, "FEWEST_DAYS", 2)
+    heard: list[set[str]] = []
+
+    def hear(sharpes: object, gaps: dict[str, bootstrap.Interval], *rest: object) -> None:
+        heard.append(set(gaps))
+
+    monkeypatch.setattr("backtests.benchmarks.comparison.verdict", hear)
+    compared(inputs)
+    assert heard == [set(RIVALS)]
+
+
+def test_a_short_sample_says_nothing_of_verdicts(inputs: Inputs) -> None:
+    _, comparison = compared(inputs, sample=True)
+    assert (comparison.no_verdict, comparison.intervals) == ("", {})
+
+
+def test_benchmarks_of_a_short_window_are_otherwise_the_same(inputs: Inputs) -> None:
+    from backtests.benchmarks.benchmarks import benchmarks
+
+    result, comparison = compared(inputs)
+    whole = benchmarks(prepare_kernel(inputs), result.metrics.exposure)
+    for name, curve in comparison.benchmarks.items():
+        assert curve.equity.equals(whole[name].equity)
+        assert curve.metrics.max_drawdown == whole[name].metrics.max_drawdown
