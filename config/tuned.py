@@ -21,7 +21,7 @@ JUDGED: Any = {
 UNJUDGED: Any = {"coins": {"__all__": {"market"}}}
 # Settings that came after version 0.1, by section, with what the program did before: with that
 # value they are left out, and verdicts of before stay about their settings.
-ADDED = {"gate": {"when_stale": "sell"}}
+ADDED: dict[str, dict[str, Any]] = {"gate": {"when_stale": "sell"}, "costs": {"tax_rate": 0.0}}
 
 
 def warning_of(settings: Settings) -> str | None:

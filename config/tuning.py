@@ -14,6 +14,8 @@ EARLIER_WORDS = {  # of verdicts in best.toml and tune.json of version 0.1
     "do not recommend": "not recommended",
     "cannot be told": "inconclusive",
 }
+# Limits of tests that a search without any effect passes as well; they have none any more.
+EARLIER_LIMITS = ("max_probability_of_loss", "min_deflated_sharpe", "min_neighbours")
 Value = bool | int | float | str | list[float] | list[str]
 OF_AN_AXIS = {"values", "low", "high", "steps", "log", "when"}
 MOST_VALUES = 1000  # of one parameter: indices of values are kept in 16 bits
@@ -72,26 +74,31 @@ class Windows(Section):
 class Limits(Section):
     """What a parameter set must pass to be recommended."""
 
-    max_pbo: Fraction = Field(description="largest probability of backtest overfitting")
-    max_probability_of_loss: Fraction = Field(
-        description="largest share of splits in which the chosen set lost money, where max_pbo is"
-        " exceeded"
+    max_luck_p: Fraction = Field(
+        description="largest share of histories in which the best of as many paths without skill"
+        " at timing does as well against holding the same exposure all the time"
     )
-    min_deflated_sharpe: Fraction = Field(
-        description="smallest deflated Sharpe ratio, a probability"
-    )
-    min_leave_one_out: Fraction = Field(
-        description="smallest share of breakouts on which the set chosen without them made money"
-    )
-    min_neighbours: float = Field(
-        ge=0,
-        le=1,
-        description="smallest median objective of the neighbouring sets, over that of the best",
-    )
-    min_events: int = Field(ge=2, le=100, description="independent breakouts")
     max_searched_gates_p: Fraction = Field(
         description="largest share of shifted searches that match or beat this one"
     )
+    max_pbo: Fraction = Field(description="largest probability of backtest overfitting")
+    max_probability_behind: Fraction = Field(
+        description="largest share of splits in which the chosen set earned less than holding the"
+        " same exposure all the time, where max_pbo is exceeded"
+    )
+    min_leave_one_out: Fraction = Field(
+        description="smallest share of breakouts on which the set chosen without them did better"
+        " than holding the same exposure all the time"
+    )
+    min_events: int = Field(ge=2, le=100, description="independent breakouts")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_earlier_limits(cls, given: Any) -> Any:
+        """Settings that an earlier version wrote down are still read."""
+        if not isinstance(given, dict):
+            return given
+        return {key: value for key, value in given.items() if key not in EARLIER_LIMITS}
 
 
 class Tune(Section):

@@ -6,8 +6,9 @@ once out-of-sample. In each split the parameter set with the best Sharpe ratio i
 up out-of-sample: if the search finds skill it stays near the top, if it finds chance results it
 ranks anywhere.
 
-Only sums per parameter set and block are read. The out-of-sample half of a split is the in-sample
-half of another, so one ratio for each set and half serves both; no table of sets x splits is held.
+Where several sets are best in-sample, a split counts as the average over them: figures do not
+depend on the order of the sets. Parameter sets that did the same on every day are one path with so
+many `copies`. Only sums per path and block are read; no table of paths x splits is held.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -16,87 +17,81 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.engine.compiled import compiled
-from backtests.performance.metrics import DAYS, FLAT
+from backtests.statistics.split_scores import BINS, NO_SPREAD, Halves, evaluate_group
 from strategies.indicators import Floats, Ints
 
 BLOCKS = 16  # 12,870 splits, the paper's choice
 MOST_BLOCKS = 20  # 184,756 splits
-SETS_AT_ONCE = 1024
-# Share of the mean square below which the difference to the squared mean is rounding: a daily ratio
-# of 100,000.
-NO_SPREAD = 1e-10
 
 
 class BlockSums(NamedTuple):
-    """Sums of each parameter set in each block, sets x blocks.
+    """Sums of each path in each block, paths x blocks; `days` by block, `copies` by path.
 
-    Returns are simple and daily; a day is exposed if coins were held.
+    Returns are simple and daily; a day is exposed if coins were held. `excess` are the returns
+    above exposure-matched holding (`statistics.matched_holding`).
     """
 
     days: Ints
     total: Floats
     squares: Floats
     exposed: Ints
-
-
-class _Part(NamedTuple):
-    """The sums of some sets, all of one type for the compiled functions."""
-
-    days: Floats
-    total: Floats
-    squares: Floats
-    exposed: Floats
+    excess: Floats
+    copies: Ints
 
 
 class Overfitting(NamedTuple):
-    """How the best parameter set of each split did out-of-sample.
+    """How the best parameter sets of each split did out-of-sample.
 
     `pbo` is the share of splits whose logit is not above 0: out-of-sample, the set that was best
     in-sample is at or below the median. A logit is ln(w / (1 - w)) with w = rank / (sets + 1),
     ranks from the worst, averaged among equals. `at_median` is the share of exactly 0: there the
-    sets were equal and the split says nothing. `slope` and `intercept` are of the regression of
-    `out_of_sample` on `in_sample`, both annualised Sharpe ratios of the best set (performance
-    degradation); `probability_of_loss` is the share of splits in which the out-of-sample ratio of
-    that set is negative. Arrays have one entry for each split used; a split in which no set was
-    exposed in one half is `dropped`. Figures that no split determines are None.
+    sets were equal and the split says nothing. `probability_of_loss` is the share of splits in
+    which the out-of-sample ratio of that set is negative, `probability_behind` that in which it
+    earned less out-of-sample than exposure-matched holding. `slope` and `intercept` are of the
+    regression of `out_of_sample` on `in_sample`, both annualised Sharpe ratios (performance
+    degradation). `tied` is the share of splits in which several sets were best; all figures of
+    such a split are averages over these.
+
+    `in_sample`, `out_of_sample` and `logits` have one entry for each split used; a split in which
+    no set was exposed in one half is `dropped`. `counts` are splits by logit between `edges`, each
+    bin with its upper edge; the sets of a tied split share its count. Figures that no split
+    determines are None.
     """
 
     pbo: float | None
     at_median: float | None
     probability_of_loss: float | None
+    probability_behind: float | None
     slope: float | None
     intercept: float | None
+    tied: float | None
     used: int
     dropped: int
-    chosen: NDArray[np.intp]
     in_sample: Floats
     out_of_sample: Floats
     logits: Floats
+    edges: Floats
+    counts: Floats
 
 
 class Splits(NamedTuple):
     """All halves of the blocks.
 
-    Bit b of `masks` says that block b is in-sample, `complement` is the row of the other half.
-    They are listed by their higher half of bits; `order` has the lower halves sorted by number of
-    bits, and those from `first[higher]` to before `last[higher]` complete the half with the higher
-    bits `higher`.
+    Bit b of `masks` says that block b is in-sample. They are listed by their higher half of bits;
+    `order` has the lower halves sorted by number of bits, and those from `first[higher]` to before
+    `last[higher]` complete the half with the higher bits `higher`.
     """
 
     masks: Ints
-    complement: NDArray[np.intp]
     order: Ints
     first: Ints
     last: Ints
 
 
 def overfitting(sums: BlockSums, threads: int = 1) -> Overfitting:
-    """Evaluate the search that picks the set with the best Sharpe ratio, the first of equals.
+    """Evaluate the search that picks the set with the best Sharpe ratio, any of equals.
 
     A half in which a set was never exposed, or its returns do not vary, counts as Sharpe ratio 0.
-    The order of sets matters among equals only: give them in the order in which the search prefers
-    them.
 
     Raises
     ------
@@ -106,25 +101,23 @@ def overfitting(sums: BlockSums, threads: int = 1) -> Overfitting:
 
     """
     _check(sums)
-    sets, blocks = sums.total.shape
-    splits = all_splits(blocks)
+    blocks, sets = len(sums.days), int(sums.copies.sum())
+    splits, halves = all_splits(blocks), _halves(sums)
     ever = int((1 << np.flatnonzero((sums.exposed > 0).any(axis=0))).sum())
-    used = np.flatnonzero(
-        (splits.masks & ever != 0) & (splits.masks[splits.complement] & ever != 0)
-    )
-    best, chosen = _best(sums, splits, threads)
-    winners, which = np.unique(chosen, return_inverse=True)
-    scores = _scores_at(_part(sums, winners), splits, which, splits.complement)
-    below = _count_below(sums, splits, scores[splits.complement], threads)[splits.complement]
-    # The set itself was counted half: this is its average rank among equals.
-    rank = (below[used] + 0.5) / (sets + 1)
-    return _summarise(
-        chosen[used],
-        _ratio(best[used]),
-        _ratio(scores[used]),
-        np.log(rank / (1.0 - rank)),
-        len(splits.masks) - len(used),
-    )
+    whole = (1 << blocks) - 1
+    used = (splits.masks & ever != 0) & ((whole - splits.masks) & ever != 0)
+
+    def evaluate(higher: int) -> tuple[Floats, Floats]:
+        rows = slice(int(splits.first[higher]), int(splits.last[higher]))
+        kept = used[_rows_of(splits, higher)]
+        return evaluate_group(halves, splits.order[rows][kept], higher, float(sets))
+
+    with ThreadPoolExecutor(threads) as pool:
+        results = list(pool.map(evaluate, range(len(splits.order))))
+    by_split = np.concatenate([part for part, _ in results])
+    counts = np.sum([part for _, part in results], axis=0)
+    edges = np.linspace(-1.0, 1.0, BINS + 1) * np.log(2.0 * sets + 1.0)
+    return _summarise(by_split, int((~used).sum()), edges, counts)
 
 
 def block_edges(days: int, blocks: int = BLOCKS) -> NDArray[np.intp]:
@@ -136,16 +129,19 @@ def block_edges(days: int, blocks: int = BLOCKS) -> NDArray[np.intp]:
 
 
 def block_sums(
-    daily_returns: Floats, exposed: NDArray[np.bool_], blocks: int = BLOCKS
+    daily_returns: Floats,
+    exposed: NDArray[np.bool_],
+    excess: Floats,
+    copies: Ints,
+    blocks: int = BLOCKS,
 ) -> BlockSums:
-    """Sums of return series, both arguments days x sets."""
+    """Sums of the return series of paths; the first three arguments are days x paths."""
     edges = block_edges(len(daily_returns), blocks)
-    days = np.broadcast_to(np.diff(edges), (daily_returns.shape[1], blocks))
-    total, squares, held = (
-        np.add.reduceat(values, edges[:-1], axis=0).T
-        for values in (daily_returns, daily_returns**2, exposed.astype(np.int64))
+    total, squares, held, above = (
+        np.ascontiguousarray(np.add.reduceat(values, edges[:-1], axis=0).T)
+        for values in (daily_returns, daily_returns**2, exposed.astype(np.int64), excess)
     )
-    return BlockSums(days, total, squares, held)
+    return BlockSums(np.diff(edges), total, squares, held, above, np.asarray(copies))
 
 
 def all_splits(blocks: int) -> Splits:
@@ -159,21 +155,31 @@ def all_splits(blocks: int) -> Splits:
     masks = np.concatenate(
         [higher << half | order[first[higher] : last[higher]] for higher in subsets]
     )
-    row = np.empty(1 << blocks, dtype=np.intp)
-    row[masks] = np.arange(len(masks))
-    return Splits(masks, row[(1 << blocks) - 1 - masks], order, first, last)
+    return Splits(masks, order, first, last)
+
+
+def _rows_of(splits: Splits, higher: int) -> slice:
+    """The masks of one higher half."""
+    sizes = splits.last - splits.first
+    begin = int(sizes[:higher].sum())
+    return slice(begin, begin + int(sizes[higher]))
 
 
 def _check(sums: BlockSums) -> None:
-    shapes = {name: np.shape(line) for name, line in sums._asdict().items()}
-    if len(set(shapes.values())) > 1 or sums.total.ndim != 2:
-        raise ValueError(f"block sums must all be sets x blocks, but are {shapes}")
-    sets, blocks = sums.total.shape
+    tables = {name: np.shape(getattr(sums, name)) for name in ("total", "squares", "exposed")}
+    tables["excess"] = np.shape(sums.excess)
+    shapes = set(tables.values())
+    if shapes != {(len(sums.copies), len(sums.days))}:
+        raise ValueError(
+            f"block sums must all be paths x blocks ({len(sums.copies)} x {len(sums.days)}),"
+            f" but are {tables}"
+        )
+    blocks, sets = len(sums.days), int(sums.copies.sum())
     if sets < 2:
         raise ValueError(f"sets: {sets}, must be 2 or more: there is nothing to choose from")
     if blocks % 2 or not 2 <= blocks <= MOST_BLOCKS:
         raise ValueError(f"blocks: {blocks}, must be even and from 2 to {MOST_BLOCKS}")
-    for name in ("total", "squares"):
+    for name in ("total", "squares", "excess"):
         unknown = np.argwhere(~np.isfinite(getattr(sums, name)))
         if len(unknown):
             row, block = unknown[0]
@@ -183,150 +189,58 @@ def _check(sums: BlockSums) -> None:
             )
 
 
-def _summarise(
-    chosen: NDArray[np.intp], in_sample: Floats, out_of_sample: Floats, logits: Floats, dropped: int
-) -> Overfitting:
-    pbo = at_median = loss = slope = intercept = None
-    if len(chosen):
-        pbo, at_median, loss = (
-            float(np.mean(event)) for event in (logits <= 0, logits == 0, out_of_sample < 0)
-        )
+def _summarise(by_split: Floats, dropped: int, edges: Floats, counts: Floats) -> Overfitting:
+    in_sample, out_of_sample, logits, low, at, lost, behind, sets = by_split.T
+    slope = intercept = None
+    shares: list[float | None] = [None] * 5
+    if len(by_split):
+        shares = [float(np.mean(event)) for event in (low, at, lost, behind, sets > 1)]
         apart = in_sample - in_sample.mean()
         if np.abs(apart).max() > NO_SPREAD:
             slope = float(apart @ out_of_sample / (apart @ apart))
             intercept = float(out_of_sample.mean() - slope * in_sample.mean())
+    pbo, at_median, loss, fell_behind, tied = shares
     return Overfitting(
         pbo=pbo,
         at_median=at_median,
         probability_of_loss=loss,
+        probability_behind=fell_behind,
         slope=slope,
         intercept=intercept,
-        used=len(chosen),
+        tied=tied,
+        used=len(by_split),
         dropped=dropped,
-        chosen=chosen,
         in_sample=in_sample,
         out_of_sample=out_of_sample,
         logits=logits,
+        edges=edges,
+        counts=counts,
     )
 
 
-def _ratio(score: Floats) -> Floats:
-    return np.asarray(np.sign(score) * np.sqrt(np.abs(score) * DAYS))
+def _halves(sums: BlockSums) -> Halves:
+    half = len(sums.days) // 2
+    bits = 1 << np.arange(len(sums.days), dtype=np.int64)
 
+    def subset_sums(values: Floats) -> Floats:
+        """Of both halves of the blocks, bit b of the row being block b; of blocks x anything."""
+        parts = []
+        for blocks in (values[:half], values[half:]):
+            rows = np.zeros((1 << half, *values.shape[1:]))
+            for bit in range(half):
+                rows[1 << bit : 2 << bit] = rows[: 1 << bit] + blocks[bit]
+            parts.append(rows)
+        return np.stack(parts)
 
-def _part(sums: BlockSums, sets: slice | NDArray[np.intp]) -> _Part:
-    # Copies: what is read-only would be compiled anew.
-    return _Part(*(np.array(line[sets], dtype=np.float64, order="C") for line in sums))
-
-
-def _parts(sums: BlockSums) -> list[slice]:
-    return [slice(first, first + SETS_AT_ONCE) for first in range(0, len(sums.total), SETS_AT_ONCE)]
-
-
-def _best(sums: BlockSums, splits: Splits, threads: int) -> tuple[Floats, NDArray[np.intp]]:
-    """Best score of each split and the first set that has it."""
-    best, chosen = np.full(len(splits.masks), -np.inf), np.zeros(len(splits.masks), dtype=np.intp)
-    parts = _parts(sums)
-    with ThreadPoolExecutor(threads) as pool:
-        results = pool.map(lambda part: _best_of(_part(sums, part), splits), parts)
-        for part, (score, row) in zip(parts, results, strict=True):
-            better = score > best
-            best[better], chosen[better] = score[better], row[better] + part.start
-    return best, chosen
-
-
-def _count_below(sums: BlockSums, splits: Splits, mark: Floats, threads: int) -> Floats:
-    """How many sets score below `mark` in each split, one at it counting half."""
-    with ThreadPoolExecutor(threads) as pool:
-        return sum(
-            pool.map(lambda part: _below(_part(sums, part), splits, mark), _parts(sums)),
-            start=np.zeros(len(mark)),
-        )
-
-
-@compiled
-def _subset_sums(values: Floats, sums: Floats) -> None:
-    """Sum of every subset of `values`, bit b of the row being value b."""
-    sums[0] = 0.0
-    for bit in range(len(values)):
-        for subset in range(1 << bit):
-            sums[(1 << bit) + subset] = sums[subset] + values[bit]
-
-
-@compiled
-def _score(part: _Part, row: int, splits: Splits, sums: Floats, scores: Floats) -> None:
-    """Squared daily Sharpe ratio with its sign, of one set in every split.
-
-    `sums` is space for 8 lines, one number for each subset of half of the blocks.
-    """
-    order, first, last = splits.order, splits.first, splits.last
-    half = part.days.shape[1] // 2
-    for line, values in enumerate((part.days, part.total, part.squares, part.exposed)):
-        _subset_sums(values[row, :half], sums[4 + line])
-        for subset in range(len(order)):
-            sums[line, subset] = sums[4 + line, order[subset]]
-        _subset_sums(values[row, half:], sums[4 + line])
-    split = 0
-    for higher in range(len(order)):
-        begin, end = first[higher], last[higher]
-        low_days, low_total = sums[0][begin:end], sums[1][begin:end]
-        low_squares, low_exposed = sums[2][begin:end], sums[3][begin:end]
-        high_days, high_total = sums[4, higher], sums[5, higher]
-        high_squares, high_exposed = sums[6, higher], sums[7, higher]
-        written = scores[split : split + len(low_days)]
-        for k in range(len(low_days)):
-            n = low_days[k] + high_days
-            s = low_total[k] + high_total
-            q = low_squares[k] + high_squares
-            spread = n * q - s * s  # n * (n - 1) * variance
-            varies = (
-                (low_exposed[k] + high_exposed > 0.0)
-                & (spread > NO_SPREAD * n * q)
-                & (spread > FLAT * FLAT * n * (n - 1.0))
-            )
-            score = s * abs(s) * (n - 1.0) / (n * spread)
-            written[k] = score if varies else 0.0
-        split += len(written)
-
-
-@compiled
-def _best_of(part: _Part, splits: Splits) -> tuple[Floats, Floats]:
-    """Best score of each split and the first row that has it.
-
-    The row is a float: the loop is fast when all its numbers are of one width.
-    """
-    count = len(splits.masks)
-    best, chosen = np.full(count, -np.inf), np.zeros(count)
-    scores, sums = np.empty(count), np.empty((8, len(splits.order)))
-    for row in range(len(part.days)):
-        _score(part, row, splits, sums, scores)
-        for split in range(count):
-            better = scores[split] > best[split]
-            best[split] = scores[split] if better else best[split]
-            chosen[split] = row if better else chosen[split]
-    return best, chosen
-
-
-@compiled
-def _below(part: _Part, splits: Splits, mark: Floats) -> Floats:
-    """How many sets of a part score below `mark` in each split, one at it counting half."""
-    below, scores, sums = np.zeros(len(mark)), np.empty(len(mark)), np.empty((8, len(splits.order)))
-    for row in range(len(part.days)):
-        _score(part, row, splits, sums, scores)
-        for split in range(len(mark)):
-            equal = 0.5 if scores[split] == mark[split] else 0.0
-            below[split] += 1.0 if scores[split] < mark[split] else equal
-    return below
-
-
-@compiled
-def _scores_at(part: _Part, splits: Splits, which: Ints, wanted: Ints) -> Floats:
-    """For each split, the score of set `which[split]` in split `wanted[split]`."""
-    count = len(which)
-    scores, sums, result = np.empty(count), np.empty((8, len(splits.order))), np.empty(count)
-    for row in range(len(part.days)):
-        _score(part, row, splits, sums, scores)
-        for split in range(count):
-            if which[split] == row:
-                result[split] = scores[wanted[split]]
-    return result
+    total, squares, excess = (
+        subset_sums(np.asarray(line, dtype=np.float64).T)
+        for line in (sums.total, sums.squares, sums.excess)
+    )
+    return Halves(
+        subset_sums(np.asarray(sums.days, dtype=np.float64)),
+        total,
+        squares,
+        excess,
+        ((sums.exposed > 0) * bits).sum(axis=1),
+        np.array(sums.copies, dtype=np.float64),
+    )

@@ -1,7 +1,7 @@
 """tune.json as a typed document: `tune` writes it; the page, the tables and the terminal read it.
 
-A document of version 0.1 has no version number and other verdict words; `parse` translates it. A
-document of a newer version is refused.
+A document of version 0.1 has no version number and other verdict words, one of version 2 no test of
+luck above exposure-matched holding; `parse` translates both. A newer document is refused.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from backtests.tuning.document_parts import (
     DeflatedRecord,
     KernelRecord,
     LeaveOneOutRecord,
+    LuckRecord,
     OverfittingRecord,
     RobustnessRecord,
     SearchedGatesRecord,
@@ -29,13 +30,13 @@ from backtests.tuning.document_parts import (
 from config.tuning import EARLIER_WORDS
 
 NAME = "tune.json"
-VERSION: Literal[2] = 2
+VERSION: Literal[3] = 3
 
 
 class TuneDocument(Record):
     """The result of a parameter search."""
 
-    version: Literal[2]
+    version: Literal[3]
     best: BestRecord
     defaults: DefaultsRecord
     verdict: VerdictRecord | None = Field(
@@ -43,6 +44,7 @@ class TuneDocument(Record):
     )
     search: SearchRecord
     trials: TrialsRecord
+    luck: LuckRecord | None
     pbo: OverfittingRecord
     deflated_sharpe: DeflatedRecord | None
     superior_ability: SuperiorAbilityRecord | None
@@ -64,7 +66,7 @@ class TuneDocument(Record):
 
 
 def parse(content: object) -> TuneDocument:
-    """The document in a parsed JSON file, one of version 0.1 translated.
+    """The document in a parsed JSON file, one of an earlier version translated.
 
     Raises
     ------
@@ -76,7 +78,9 @@ def parse(content: object) -> TuneDocument:
         raise DocumentError("is no search")
     version = content.get("version")
     if version is None:
-        content = _translate_0_1(content)
+        content = _translate_2(_translate_0_1(content))
+    elif version == 2:
+        content = _translate_2(content)
     elif version != VERSION:
         raise DocumentError(
             f"is of version {version!r}; this program reads versions up to {VERSION}: update it"
@@ -88,8 +92,8 @@ def parse(content: object) -> TuneDocument:
 
 
 def _translate_0_1(content: Mapping[str, object]) -> dict[str, object]:
-    """A document of version 0.1 as one of this version."""
-    translated = {**content, "version": VERSION}
+    """A document of version 0.1 as one of version 2."""
+    translated = {**content}
     verdict, ability = content.get("verdict"), content.get("superior_ability")
     if isinstance(verdict, dict):
         word = verdict.get("word")
@@ -97,3 +101,8 @@ def _translate_0_1(content: Mapping[str, object]) -> dict[str, object]:
     if isinstance(ability, dict):
         translated["superior_ability"] = ability | {"benchmark": "the current settings"}
     return translated
+
+
+def _translate_2(content: Mapping[str, object]) -> dict[str, object]:
+    """A document of version 2 as one of this version; its figures keep what they were of."""
+    return {"luck": None, **content, "version": VERSION}

@@ -85,6 +85,7 @@ class VerdictRecord(Record):
     """Whether the best parameter set may be used."""
 
     word: VerdictWord
+    action: str = Field(default="", description="what to do, in one sentence")
     why: tuple[str, ...] = Field(description="the sentences that decided")
     tests: tuple[CheckRecord, ...]
 
@@ -117,14 +118,20 @@ class TrialsRecord(Record):
     """How many parameter sets were tried, and how many independent ones they are worth."""
 
     n: int
+    paths: int | None = Field(
+        default=None, description="different ones: sets that did the same on every day count once"
+    )
     effective: Number
 
 
 class HistogramRecord(Record):
-    """Counts between edges; there is one more edge than counts."""
+    """Counts between edges; there is one more edge than counts.
+
+    Parameter sets that were best together share the count of their split.
+    """
 
     edges: tuple[float, ...]
-    counts: tuple[int, ...]
+    counts: tuple[float, ...]
 
 
 class ScatterRecord(Record):
@@ -139,7 +146,13 @@ class OverfittingRecord(Record):
 
     pbo: Number = Field(description="probability of backtest overfitting")
     at_median: Number = Field(description="share of splits exactly at the median")
-    probability_of_loss: Number
+    probability_of_loss: Number = Field(description="share of splits with a Sharpe ratio below 0")
+    probability_behind: Number = Field(
+        default=None, description="share of splits that earned less than exposure-matched holding"
+    )
+    tied: Number = Field(
+        default=None, description="share of splits with several best sets, whose average counts"
+    )
     slope: Number = Field(description="of out-of-sample on in-sample Sharpe ratios")
     intercept: Number
     splits: int
@@ -148,9 +161,29 @@ class OverfittingRecord(Record):
     scatter: ScatterRecord
 
 
+class LuckRecord(Record):
+    """The best of as many paths without skill at timing (`statistics.reality_check`).
+
+    All of returns above those of holding each path's mean exposure all the time.
+    """
+
+    p: Number
+    sharpe_yearly: Number = Field(description="of the best set")
+    by_chance: tuple[Number, ...] = Field(
+        description="quantiles 0.05, 0.25, 0.5, 0.75 and 0.95 of the best ratio, annualised"
+    )
+    paths: int = Field(description="that were looked at")
+    of: int = Field(description="different paths of the search")
+    draws: int
+    block_days: float = Field(description="mean length of the blocks of days drawn")
+
+
 class DeflatedRecord(Record):
     """The deflated Sharpe ratio (`statistics.deflated_sharpe`)."""
 
+    of_excess: bool = Field(
+        default=False, description="of returns above exposure-matched holding; false: above zero"
+    )
     value: Number
     expected_maximum_yearly: Number = Field(description="of as many trials without skill")
     sharpe_yearly: Number
@@ -225,8 +258,14 @@ class FoldRecord(Record):
     in_sample: Number
     out_of_sample: Number
     defaults: Number
+    holding: Number = Field(
+        default=None, description="of holding the chosen set's mean exposure all the time"
+    )
     rank: Number = Field(description="of the chosen set among all, from 0 to 1, out-of-sample")
-    won: bool = Field(description="the chosen set scored above 0")
+    won: bool = Field(
+        description="the chosen set scored above `holding`; where that is null (versions 0.1 and"
+        " 2), above 0"
+    )
 
 
 class LeaveOneOutRecord(Record):

@@ -12,6 +12,7 @@ from backtests.tuning.validation.verdict import Verdict
 from brokers.atomic_files import replace_text
 from config.settings import ConfigError, Settings
 from config.tuned import NO_VERDICT, TUNABLE, fingerprint
+from config.tuning import VerdictWord
 
 WIDTH = 98
 MARKS = {True: "passed", False: "not passed", None: "not possible"}
@@ -33,6 +34,20 @@ def write(path: Path, content: str) -> None:
         raise ConfigError(
             f"{path}: cannot be written: {error.strerror}; name another folder with --output"
         ) from None
+
+
+def advice(word: VerdictWord, changed: Mapping[str, tuple[Any, Any]]) -> str:
+    """What to do with the best set, in one sentence.
+
+    `changed`: dotted key -> (value of the current settings, value of the best set).
+    """
+    if not changed:
+        return "Change nothing: no parameter set is better than the current settings."
+    use = word == "recommended"
+    pairs = ((key, new if use else old) for key, (old, new) in changed.items())
+    *others, last = (f"{key} = {_shown(value)}" for key, value in pairs)
+    values = f"{', '.join(others)} and {last}" if others else last
+    return f"Use best.toml: {values}." if use else f"Keep {values}."
 
 
 def text(
@@ -101,7 +116,7 @@ def _comments(
     word = verdict.word if verdict else NO_VERDICT
     paragraphs = [f"Verdict: {word}.", f"Best parameter set of the search of {day} ({folder})."]
     if verdict:
-        paragraphs += [*verdict.why, "Every test:"]
+        paragraphs += [advice(verdict.word, changed), *verdict.why, "Every test:"]
         paragraphs += [f"- {MARKS[test.passed]}: {test.text}" for test in verdict.tests]
     else:
         paragraphs.append(why_none)

@@ -1,11 +1,16 @@
 """The content of tune.json, made from the findings on a study."""
 
-import math
-
 import numpy as np
 
-from backtests.performance.metrics import DAYS
 from backtests.runs.document import Figures as BacktestFigures
+from backtests.tuning import overlay
+from backtests.tuning.chance_parts import (
+    deflated_record,
+    luck_record,
+    overfitting_record,
+    searched_gates_record,
+    superior_ability_record,
+)
 from backtests.tuning.document import VERSION, TuneDocument
 from backtests.tuning.document_parts import (
     AxisRecord,
@@ -13,25 +18,19 @@ from backtests.tuning.document_parts import (
     CheckRecord,
     CurvesRecord,
     DefaultsRecord,
-    DeflatedRecord,
     FoldRecord,
     HeatMapRecord,
-    HistogramRecord,
     ImportanceRecord,
     IntervalRecord,
     KernelRecord,
     LeaveOneOutRecord,
     NeighboursRecord,
-    OverfittingRecord,
     PathFigures,
     RobustnessRecord,
-    ScatterRecord,
-    SearchedGatesRecord,
     SearchRecord,
     SetFigures,
     StepRecord,
     StressRecord,
-    SuperiorAbilityRecord,
     TrialsRecord,
     VerdictRecord,
     WalkForwardRecord,
@@ -41,6 +40,7 @@ from backtests.tuning.document_parts import (
 from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.segment_stats import Figures, from_returns
 from backtests.tuning.search.segment_stats import figures as figures_of
+from backtests.tuning.search.space import Value
 from backtests.tuning.search.study import DEFAULT, Study
 from backtests.tuning.validation.findings import (
     Findings,
@@ -53,13 +53,9 @@ from backtests.tuning.validation.findings import (
 from backtests.tuning.validation.leave_one_out import LeaveOneOut
 from backtests.tuning.validation.robustness import HeatMap
 from backtests.tuning.validation.stress import StressResult
-from backtests.tuning.validation.verdict import CURRENT_SETTINGS
 from backtests.tuning.validation.walk_forward import WalkForward
 from config.settings import Settings
 from strategies.indicators import Floats
-
-SHOWN = 500  # splits in the scatter of in-sample against out-of-sample
-BINS = 24
 
 
 def make_document(evaluator: Evaluator, findings: Findings, settings: Settings) -> TuneDocument:
@@ -72,11 +68,14 @@ def make_document(evaluator: Evaluator, findings: Findings, settings: Settings) 
         defaults=DefaultsRecord(in_sample=_set_figures(study.figures, DEFAULT)),
         verdict=_verdict(findings),
         search=_search(study, settings),
-        trials=TrialsRecord(n=len(study.codes), effective=effective),
-        pbo=_overfitting(findings),
-        deflated_sharpe=_deflated(findings),
-        superior_ability=_superior_ability(findings),
-        searched_gates=_searched_gates(findings),
+        trials=TrialsRecord(
+            n=len(study.codes), paths=len(findings.survey.paths.first), effective=effective
+        ),
+        luck=luck_record(findings),
+        pbo=overfitting_record(findings),
+        deflated_sharpe=deflated_record(findings),
+        superior_ability=superior_ability_record(findings),
+        searched_gates=searched_gates_record(findings),
         walk_forward=WalkForwardRecord(
             rolling=_walk(evaluator, findings.rolling, study, settings),
             anchored=_walk(evaluator, findings.anchored, study, settings),
@@ -107,15 +106,20 @@ def _set_figures(figures: Figures, row: int) -> SetFigures:
     return SetFigures(**values, orders=int(figures.orders[row]))
 
 
+def _changed(study: Study) -> dict[str, tuple[Value, Value]]:
+    """Settings in which the best set differs: current value, value of the set."""
+    current = dict(zip(study.space.keys, study.space.current, strict=True))
+    return {key: (current[key], value) for key, value in study.changes(study.row).items()}
+
+
 def _best(findings: Findings) -> BestRecord:
     study, row = findings.study, findings.study.row
-    current = dict(zip(study.space.keys, study.space.current, strict=True))
     check = findings.agreement
     return BestRecord(
         row=row,
         keeps_the_rule=study.best is not None,
         point=study.point(row),
-        changed={key: (current[key], value) for key, value in study.changes(row).items()},
+        changed=_changed(study),
         in_sample=_set_figures(study.figures, row),
         backtrader=BacktestFigures(**check.metrics._asdict()),
         agrees=check.agrees,
@@ -133,7 +137,8 @@ def _verdict(findings: Findings) -> VerdictRecord | None:
     if verdict is None:
         return None
     tests = tuple(CheckRecord(**test._asdict()) for test in verdict.tests)
-    return VerdictRecord(word=verdict.word, why=verdict.why, tests=tests)
+    action = overlay.advice(verdict.word, _changed(findings.study))
+    return VerdictRecord(word=verdict.word, action=action, why=verdict.why, tests=tests)
 
 
 def _search(study: Study, settings: Settings) -> SearchRecord:
@@ -151,71 +156,6 @@ def _search(study: Study, settings: Settings) -> SearchRecord:
             AxisRecord(key=axis.key, values=axis.values, when=axis.when)
             for axis in study.space.axes
         ),
-    )
-
-
-def _overfitting(findings: Findings) -> OverfittingRecord:
-    result = findings.overfitting
-    counts, edges = np.zeros(0, int), np.zeros(0)
-    shown = np.zeros(0, int)
-    if result.used:
-        counts, edges = np.histogram(result.logits, BINS)
-        shown = np.unique(np.linspace(0, result.used - 1, min(result.used, SHOWN)).astype(int))
-    return OverfittingRecord(
-        pbo=result.pbo,
-        at_median=result.at_median,
-        probability_of_loss=result.probability_of_loss,
-        slope=result.slope,
-        intercept=result.intercept,
-        splits=result.used,
-        dropped=result.dropped,
-        logits_histogram=HistogramRecord(
-            edges=tuple(edges.tolist()), counts=tuple(counts.tolist())
-        ),
-        scatter=ScatterRecord(
-            in_sample=result.in_sample[shown].tolist(),
-            out_of_sample=result.out_of_sample[shown].tolist(),
-        ),
-    )
-
-
-def _deflated(findings: Findings) -> DeflatedRecord | None:
-    deflation = findings.deflation
-    if deflation is None:
-        return None
-    return DeflatedRecord(
-        value=deflation.deflated_sharpe,
-        expected_maximum_yearly=deflation.expected_maximum * math.sqrt(DAYS),
-        sharpe_yearly=deflation.record.sharpe * math.sqrt(DAYS),
-        effective_trials=deflation.effective_trials,
-        minimum_days=deflation.minimum_days,
-        days=deflation.record.days,
-    )
-
-
-def _superior_ability(findings: Findings) -> SuperiorAbilityRecord | None:
-    ability = findings.ability
-    if ability is None:
-        return None
-    return SuperiorAbilityRecord(
-        p_lower=ability.p_lower,
-        p_consistent=ability.p_consistent,
-        p_upper=ability.p_upper,
-        sets=len(findings.sample),
-        benchmark=CURRENT_SETTINGS,
-    )
-
-
-def _searched_gates(findings: Findings) -> SearchedGatesRecord | None:
-    gates = findings.gates
-    if gates is None:
-        return None
-    return SearchedGatesRecord(
-        n=gates.n,
-        sets=gates.sets,
-        p=gates.p,
-        own_best=gates.own_best,
-        shifted_best=np.sort(gates.shifted_best).tolist(),
     )
 
 
@@ -270,6 +210,7 @@ def _left_out(left_out: LeaveOneOut, study: Study, evaluator: Evaluator) -> Leav
             in_sample=float(left_out.in_sample[row]),
             out_of_sample=float(left_out.out_of_sample[row]),
             defaults=float(left_out.defaults[row]),
+            holding=float(left_out.holding[row]),
             rank=float(left_out.rank[row]),
             won=bool(left_out.won[row]),
         )

@@ -277,3 +277,11 @@ def test_settings_with_a_space_are_written_and_read_again() -> None:
         "allocation.own_trend": ["and", "or"]
     }
     assert Tune.model_validate_json(first.tune.model_dump_json()) == first.tune
+
+
+@pytest.mark.parametrize(
+    "key", ["max_probability_of_loss", "min_deflated_sharpe", "min_neighbours"]
+)
+def test_limits_of_an_earlier_version_are_read_without_effect(key: str) -> None:
+    """Settings that a search of before wrote into its folder still load."""
+    assert load(None, [f"tune.verdict.{key}=0.9"]) == load()

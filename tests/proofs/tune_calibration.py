@@ -51,7 +51,10 @@ TIMES = {"truth": 1.0, "twice": 2.0}
 NORMAL_95 = 1.959964
 DRAWS = 2000
 # What the verdict does not read takes half of the time.
-UNREAD = ("run_stress_tests", "headline_intervals", "superior_ability", "importance", "_maps")
+UNREAD = (
+    *("run_stress_tests", "headline_intervals", "superior_ability", "importance", "_maps"),
+    *("_neighbours", "deflate_excess"),
+)
 
 
 class Scene(NamedTuple):
@@ -305,7 +308,7 @@ def main() -> None:
         found.append(one)
         if len(found) % 20 == 0:
             print(
-                f"{len(found)} runs, {sum(outcome.word == 'recommend' for outcome in found)} "
+                f"{len(found)} runs, {sum(outcome.word == 'recommended' for outcome in found)} "
                 "recommended",
                 file=sys.stderr,
                 flush=True,

@@ -9,9 +9,10 @@ from typing import NamedTuple, get_args
 import pandas as pd
 
 from backtests.report import shell
+from backtests.report.calibration import CalibrationSection, calibration_section
 from backtests.report.cells import Table
+from backtests.report.tune import chance_words, parallel_sets, tables, verdict_table, words
 from backtests.report.tune import figures as tune_figures
-from backtests.report.tune import parallel_sets, tables, words
 from backtests.report.tune.tables import Mode
 from backtests.runs.document import DocumentError
 from backtests.runs.folder import RunError
@@ -31,13 +32,14 @@ FIGURES = (
     "orders",
 )
 # Functions of `tables`.
-TABLES = ("tests", "changed_settings", "in_sample_figures", "folds", "stress", "intervals", "space")
-# Functions of `words` with their headings.
-OVERFITTING = {
-    "overfitting": "Probability of backtest overfitting",
-    "deflated_sharpe": "Deflated Sharpe ratio",
-    "superior_ability": "SPA test against the current settings",
+TABLES = ("changed_settings", "in_sample_figures", "folds", "stress", "intervals", "space")
+# Functions of `chance_words` with their headings.
+CHANCE = {
+    "luck": "Chance",
     "time_shift_test": "Time-shift test",
+    "overfitting": "Probability of backtest overfitting",
+    "superior_ability": "SPA test against the current settings",
+    "deflated_sharpe": "Deflated Sharpe ratio",
 }
 TOP = 10  # parameter sets listed
 TALL_ROWS = 6  # settings whose lines need a taller picture
@@ -46,12 +48,14 @@ TALL_ROWS = 6  # settings whose lines need a taller picture
 class RecordedSearch(NamedTuple):
     """A search as its folder holds it.
 
-    `trials` has one row for each parameter set, the current settings first.
+    `trials` has one row for each parameter set, the current settings first; `calibration` is None
+    where the search was not repeated in made-up worlds.
     """
 
     name: str
     result: TuneDocument
     trials: pd.DataFrame
+    calibration: CalibrationSection | None = None
 
 
 def write(folder: Path, name: str | None = None) -> Path:
@@ -89,7 +93,10 @@ def read_search(folder: Path, name: str | None = None) -> RecordedSearch:
         raise _damaged(path, f"has no column {', '.join(missing)}")
     lists = [axis.key for axis in axes if any(isinstance(value, tuple) for value in axis.values)]
     trials = trials.assign(**{key: trials[key].astype(str).map(_parse_list) for key in lists})
-    return RecordedSearch(name or folder.resolve().name, result, trials.reset_index(drop=True))
+    trials = trials.reset_index(drop=True)
+    return RecordedSearch(
+        name or folder.resolve().name, result, trials, calibration_section(folder)
+    )
 
 
 @cache
@@ -141,7 +148,11 @@ def html(search: RecordedSearch) -> str:
         sample=result.sample,
         numbers_stand="in tune.json and trials.parquet",
         words=words,
+        would_decide=chance_words.what_would_decide(result),
+        calibrated=chance_words.calibration(result),
         tiles=tables.tiles(result),
+        tests=verdict_table.tests(result),
+        calibration=search.calibration,
         tables={name: getattr(tables, name)(result) for name in TABLES},
         modes=words.MODES,
         walks={
@@ -152,8 +163,8 @@ def html(search: RecordedSearch) -> str:
             )
             for mode in modes
         },
-        overfitting=[
-            (name, title, getattr(words, name)(result)) for name, title in OVERFITTING.items()
+        chance=[
+            (name, title, getattr(chance_words, name)(result)) for name, title in CHANCE.items()
         ],
         heat_maps=result.robustness.heat_maps,
         best_sets=best_sets(search),

@@ -13,11 +13,9 @@ from backtests.report.cells import (
     number,
     side_by_side,
 )
-from backtests.report.sentence_case import capitalize_first
 from backtests.report.tune.words import current_point, measure, short_key, value_text
 from backtests.tuning.document import TuneDocument
 from backtests.tuning.document_parts import (
-    CheckRecord,
     FoldRecord,
     PathFigures,
     Point,
@@ -30,6 +28,7 @@ Mode = Literal["rolling", "anchored"]
 Tile = tuple[str, str, str]
 Rows = Mapping[str, Mapping[str, float | None]]  # figures by name
 BEST, CURRENT, CHOSEN = "best set", "current settings", "chosen at each step"
+HELD = "same exposure held"
 EQUALS = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
 DIFFERENCES = "chosen (differences from the current settings)"
 OUT_OF_SAMPLE = (("out-of-sample", True), (CURRENT, True), ("difference", True))
@@ -66,8 +65,8 @@ def tiles(result: TuneDocument) -> list[Tile]:
     """The headline: what, the figure, what it is compared with."""
     walks = result.walk_forward
     walk = walks.rolling if walks.rolling.figures else walks.anchored
-    deflated, folds = result.deflated_sharpe, result.leave_one_breakout_out
-    effective = result.trials.effective
+    luck, folds = result.luck, result.leave_one_breakout_out
+    paths = result.trials.paths
     return [
         (
             "Sharpe ratio, in-sample",
@@ -79,59 +78,27 @@ def tiles(result: TuneDocument) -> list[Tile]:
             number(walk.figures.sharpe if walk.figures else None, "{:.2f}").text,
             _note_on_defaults(walk.defaults.sharpe if walk.defaults else None),
         ),
-        ("PBO", number(result.pbo.pbo, "{:.0%}").text, "50% is chance, less is better"),
         (
-            "deflated Sharpe ratio",
-            number(deflated.value if deflated else None, "{:.0%}").text,
-            "probability of more than chance",
+            "chance does as well",
+            number(luck.p if luck else None, "{:.0%}").text,
+            "of histories without any skill at timing",
         ),
+        ("PBO", number(result.pbo.pbo, "{:.0%}").text, "50% is chance, less is better"),
         (
             "breakouts left out",
             f"{folds.won} of {folds.of}" if folds.of else NONE,
-            "made money out-of-sample",
+            "better than no timing" if luck else "out-of-sample",
         ),
         (
             "parameter sets tried",
             number(result.trials.n, "{:,}").text,
-            "" if effective is None else f"about {effective:,.0f} independent",
+            "" if paths is None else f"{paths:,} different path{'' if paths == 1 else 's'}",
         ),
     ]
 
 
 def _note_on_defaults(sharpe: float | None) -> str:
     return "" if sharpe is None else f"{CURRENT} {sharpe:.2f}"
-
-
-def tests(result: TuneDocument) -> Table:
-    """What a parameter set must pass to be recommended."""
-    headings = [
-        ("test", False),
-        ("passed", False),
-        ("value", True),
-        ("limit", True),
-        ("explanation", False),
-    ]
-    checks = result.verdict.tests if result.verdict else ()
-    return Table(headings, [_test_row(test) for test in checks])
-
-
-def _test_row(test: CheckRecord) -> list[Cell]:
-    """One test; a text such as "Breakouts: ..." names it."""
-    name, colon, text = test.text.partition(": ")
-    if not colon or name.count(" ") > 2:
-        name, text = test.name.replace("_", " "), test.text
-    passed = {
-        True: Cell("yes", None, "good"),
-        False: Cell("no", None, "bad"),
-        None: Cell("not possible"),
-    }
-    return [
-        Cell(name),
-        passed[test.passed],
-        number(test.value, "{:.3g}"),
-        number(test.limit, "{:.3g}"),
-        Cell(capitalize_first(text), None, "sentence"),
-    ]
 
 
 def changed_settings(result: TuneDocument) -> Table:
@@ -217,11 +184,12 @@ def folds(result: TuneDocument) -> Table:
             Cell(f"{fold.first[:10]} to {fold.last[:10]}"),
             _chosen(fold.chosen, result, kept=False),
             *_results(fold),
+            number(fold.holding, "{:.2f}"),
             number(fold.rank, "{:.0%}"),
         ]
         for fold in result.leave_one_breakout_out.folds
     ]
-    return Table([*headings, *OUT_OF_SAMPLE, ("rank", True)], rows)
+    return Table([*headings, *OUT_OF_SAMPLE, (HELD, True), ("rank", True)], rows)
 
 
 def _results(part: StepRecord | FoldRecord) -> list[Cell]:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from backtests.report import terminal
 from backtests.report.cells import Table
 from backtests.report.terminal import terminal_table
+from backtests.report.tune import chance_words, verdict_table
 from backtests.report.tune import tables as tune_tables
 from backtests.report.tune import words as tune_words
 from backtests.report.tune.tables import Mode
@@ -26,7 +27,9 @@ def show(out: Console, result: TuneDocument, folder: Path | str) -> None:
     colour = COLOURS.get(result.verdict.word, "") if result.verdict else ""
     headline, why = tune_words.headline(result), tune_words.why(result)
     out.print(f"[bold {colour}]{escape(headline)}[/] {escape(why)}\n")
-    if (tests := tune_tables.tests(result)).rows:
+    if action := tune_words.action(result):
+        out.print(f"[bold]{escape(action)}[/]\n")
+    if (tests := verdict_table.tests(result)).rows:
         out.print(terminal_table(tests, "Tests of the verdict", ALL))
     _show_best(out, result)
     _show_figures(out, result)
@@ -76,16 +79,17 @@ def _without_choices(folds: Table) -> Table:
 def _sentences(result: TuneDocument) -> list[str]:
     """What the tests of the verdict do not say; all of it where there are none."""
     texts = [
-        tune_words.superior_ability(result),
+        chance_words.superior_ability(result),
+        tune_words.neighbours(result),
         tune_words.engine_agreement(result),
         tune_words.method(result),
     ]
     if not result.verdict:
         texts = [
             tune_words.left_out(result),
-            tune_words.overfitting(result),
-            tune_words.deflated_sharpe(result),
-            tune_words.neighbours(result),
+            chance_words.luck(result),
+            chance_words.overfitting(result),
+            chance_words.deflated_sharpe(result),
             *texts,
         ]
     return [text for text in texts if text]

@@ -1,7 +1,6 @@
 """What a parameter search found, in sentences, for readers who tune for the first time."""
 
 from backtests.report.cells import NONE, number
-from backtests.statistics.cscv import BLOCKS
 from backtests.tuning.document import TuneDocument
 from backtests.tuning.document_parts import Point
 from brokers.plurals import count
@@ -55,6 +54,17 @@ def short_key(key: str, result: TuneDocument) -> str:
 def number_text(value: float | None, form: str = "{:.2f}") -> str:
     """A number in a sentence."""
     return number(value, form).text
+
+
+def question(result: TuneDocument) -> str:
+    """What was asked."""
+    tried = count(result.trials.n, "parameter set")
+    return f"Is the best of {tried} better than the current settings, or is it luck?"
+
+
+def action(result: TuneDocument) -> str:
+    """What to do, in one sentence; empty without a verdict."""
+    return result.verdict.action if result.verdict else ""
 
 
 def headline(result: TuneDocument) -> str:
@@ -132,88 +142,6 @@ def engine_agreement(result: TuneDocument) -> str:
     )
 
 
-def overfitting(result: TuneDocument) -> str:
-    """How the best parameter sets of one half of the days did on the other half."""
-    pbo = result.pbo
-    if pbo.pbo is None:
-        return ""
-    text = (
-        f"The window is split into {BLOCKS} blocks. For each of {pbo.splits:,} ways to choose half"
-        " of the blocks, the best set of that half is looked up in the other half. In"
-        f" {pbo.pbo:.0%} of them it ranks there at or below the median of all sets: this is the"
-        " probability of backtest overfitting (PBO). At 50% choosing is no better than chance."
-    )
-    if pbo.dropped:
-        text += (
-            f" {count(pbo.dropped, 'more split')} {'is' if pbo.dropped == 1 else 'are'} left out:"
-            " nothing was held in one of the halves."
-        )
-    if pbo.probability_of_loss is not None:
-        text += (
-            f" In {pbo.probability_of_loss:.0%} the chosen set lost money on the other half"
-            " (a Sharpe ratio below 0)."
-        )
-    if pbo.slope is not None:
-        meaning = "worse" if pbo.slope < 0 else "better"
-        text += (
-            f" A Sharpe ratio higher by 1 in-sample goes with {pbo.slope:+.2f} out-of-sample:"
-            f" sets that were better did {meaning} afterwards."
-        )
-    return text
-
-
-def deflated_sharpe(result: TuneDocument) -> str:
-    """Whether the best Sharpe ratio exceeds what the best of as many trials shows by chance."""
-    deflated = result.deflated_sharpe
-    if deflated is None or deflated.value is None:
-        return ""
-    trials = number_text(deflated.effective_trials, "{:,.0f}")
-    window = f"the window has {deflated.days:,}"
-    if deflated.minimum_days is None:
-        needed = f"At this ratio no number of days would be enough for 95 % confidence; {window}."
-    else:
-        years = count(round(deflated.minimum_days / 365), "year")
-        needed = (
-            f"95 % confidence at this ratio needs {deflated.minimum_days:,.0f} days ({years});"
-            f" {window}."
-        )
-    return (
-        f"The best of many trials looks good even without skill. The {result.trials.n:,} parameter"
-        f" sets tried are similar and count as about {trials} independent trials; the best of so"
-        " many without skill is expected to have a Sharpe ratio of"
-        f" {number_text(deflated.expected_maximum_yearly)}. The best set has"
-        f" {number_text(deflated.sharpe_yearly)}. The probability that its true ratio is above that"
-        f" threshold is {deflated.value:.0%} (the deflated Sharpe ratio). {needed}"
-    )
-
-
-def superior_ability(result: TuneDocument) -> str:
-    """Whether any parameter set beats the current settings."""
-    test = result.superior_ability
-    if test is None or test.p_consistent is None:
-        return ""
-    lower, upper = (number_text(p, "{:.3f}") for p in (test.p_lower, test.p_upper))
-    return (
-        f"Is any parameter set truly better than {test.benchmark}? If none were, the best of them"
-        f" would have at least this lead in {test.p_consistent:.0%} of all histories (p ="
-        f" {test.p_consistent:.3f}; {lower} to {upper}, depending on how poor sets are counted)."
-        f" Hansen's test for superior predictive ability (SPA test) on {test.sets:,} sets."
-    )
-
-
-def time_shift_test(result: TuneDocument) -> str:
-    """Whether searches on gates shifted in time find as good a parameter set."""
-    gates = result.searched_gates
-    if gates is None or gates.p is None:
-        return ""
-    return (
-        f"The gate was shifted in time {gates.n:,} times, and {gates.sets:,} parameter sets were"
-        f" searched on each shifted gate. The best {measure(result)} on the real gate is"
-        f" {number_text(gates.own_best)}; {gates.p:.0%} of all searches match or beat it (p ="
-        f" {gates.p:.3f}). If many do, the search would find something good in any data."
-    )
-
-
 def neighbours(result: TuneDocument) -> str:
     """How the parameter sets one step away do."""
     near = result.robustness.neighbours
@@ -239,8 +167,10 @@ def left_out(result: TuneDocument) -> str:
         else f" Its median rank among all sets there is {folds.median_rank:.0%} (0% is the worst,"
         " 100% the best)."
     )
+    compared = any(fold.holding is not None for fold in folds.folds)
+    better = "did better than holding the same exposure all the time" if compared else "made money"
     return (
-        f"On {folds.won} of {count(folds.of, 'breakout')} the set chosen without it made money; on"
+        f"On {folds.won} of {count(folds.of, 'breakout')} the set chosen without it {better}; on"
         f" {folds.ahead} it did at least as well as the current settings.{rank}"
     )
 
@@ -250,10 +180,12 @@ def method(result: TuneDocument) -> str:
     search, kernel = result.search, result.kernel
     some = search.method != "grid"
     possible = f" of {search.possible:,} possible" if some else ""
+    paths = result.trials.paths
     text = (
         f"{count(search.sets, 'parameter set')}{possible} of {count(len(search.space), 'setting')}"
         f" were run: {METHODS.get(search.method, search.method)}."
-        f" {search.feasible:,} of them meet the constraints: {constraints(result)}."
+        + (f" They are {count(paths, 'different path')}." if paths else "")
+        + f" {search.feasible:,} of them meet the constraints: {constraints(result)}."
         f" Objective: {objective(result)}."
     )
     if kernel.seconds:

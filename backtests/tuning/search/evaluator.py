@@ -66,6 +66,19 @@ class Evaluator:
         """US sessions of the traded window: a gate can be shifted by up to one fewer."""
         return int(self._bars.session[-1]) - max(int(self._bars.session[0]), 0) + 1
 
+    @property
+    def basket_returns(self) -> Floats:
+        """Daily returns of the coins listed, at their weights over the sum of these.
+
+        Rebalanced daily, without costs; 0 before the first coin is listed.
+        """
+        closes, weights = self._bars.close[self._rows], np.array(self.inputs.rules.weights)
+        gains = closes[1:] / closes[:-1] - 1.0
+        listed = np.where(np.isfinite(gains), weights, 0.0)
+        whole = listed.sum(axis=1, keepdims=True)
+        held = np.divide(listed, whole, out=np.zeros_like(listed), where=whole > 0)
+        return np.asarray((held * np.nan_to_num(gains)).sum(axis=1))
+
     def plan(self, codes: Codes) -> Plan:
         """The feature arrays of these parameter sets (`FeatureCache.plan`)."""
         return self._features.plan(codes)

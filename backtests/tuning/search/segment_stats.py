@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.performance.metrics import DAYS, FLAT
-from backtests.statistics.cscv import NO_SPREAD, BlockSums
+from backtests.statistics.cscv import BlockSums
+from backtests.statistics.split_scores import NO_SPREAD
 from backtests.tuning.search.splits import Partition
 from strategies.indicators import Floats, Ints
 
@@ -127,17 +128,23 @@ def select_sets(segments: Segments, rows: Ints | slice) -> Segments:
     return Segments(*lines)
 
 
-def block_sums(segments: Segments, partition: Partition) -> BlockSums:
-    """The input of `statistics.cscv.overfitting`: the segments of each block added up."""
+def block_sums(segments: Segments, partition: Partition, excess: Floats, copies: Ints) -> BlockSums:
+    """The input of `statistics.cscv.overfitting`: the segments of each block added up.
+
+    Parameters
+    ----------
+    segments : one row for each path.
+    excess : sums by block of the returns above exposure-matched holding, paths x blocks.
+    copies : by path, how many parameter sets took it.
+
+    """
     first = np.flatnonzero(np.diff(partition.block, prepend=-1))
-    lines = (
-        np.broadcast_to(partition.lengths, segments.total.shape),
-        segments.total,
-        segments.squares,
-        segments.exposed,
+    total, squares, exposed = (
+        np.add.reduceat(line, first, axis=1)
+        for line in (segments.total, segments.squares, segments.exposed.astype(np.int64))
     )
-    days, total, squares, exposed = (np.add.reduceat(line, first, axis=1) for line in lines)
-    return BlockSums(days, total, squares, exposed.astype(np.int64))
+    days = np.add.reduceat(partition.lengths, first)
+    return BlockSums(days, total, squares, exposed, excess, copies)
 
 
 def figures(segments: Segments, lengths: Ints, chosen: NDArray[np.bool_] | Ints) -> Figures:

@@ -15,26 +15,27 @@ RARE = 0.05  # probability below which an outcome counts as evidence against an 
 class Facts(NamedTuple):
     """What a search and its tests found about its best parameter set.
 
-    None or NaN: a figure that does not exist. `objective` is of the whole window, None where no set
-    meets the constraints. `events` counts the breakouts in whose folds the set held coins; of
-    `folds` that were left out, on `won` the set chosen without them was above 0. `pbo`, `at_median`
-    and `probability_of_loss` are those of `statistics.cscv`, `neighbours` is
-    `robustness.Neighbours.share_of_best`, `searched_gates` the number of shifted gates that were
-    searched, `superior_p` that of Hansen's test against the current settings (for the words only).
-    `agrees`: backtrader does the same as the kernel with the best set.
+    None or NaN: a figure that does not exist. `paths` counts the distinct paths among the sets.
+    `objective` is of the whole window, None where no set meets the constraints. `events` counts the
+    breakouts in whose folds the set held coins; of `folds` that were left out, on `won` the set
+    chosen without them beat exposure-matched holding.
+    `luck_p` is that of `statistics.reality_check`; `pbo`, `at_median` and `probability_behind` are
+    those of `statistics.cscv`, `searched_gates` the number of shifted gates that were searched,
+    `superior_p` the p of Hansen's test against the current settings (for the words only). `agrees`:
+    backtrader does the same as the kernel with the best set.
     """
 
     is_default: bool
     sets: int
+    paths: int
     objective: float | None
     events: int
+    luck_p: float | None
     pbo: float | None
     at_median: float | None
-    probability_of_loss: float | None
-    deflated_sharpe: float | None
+    probability_behind: float | None
     won: int
     folds: int
-    neighbours: float | None
     searched_gates_p: float | None
     searched_gates: int
     agrees: bool = True
@@ -58,28 +59,17 @@ class Check(NamedTuple):
 
 def check_all(facts: Facts, limits: Limits) -> tuple[Check, ...]:
     """Every test; that of the engines only where they disagree."""
-    limited = (_events, _overfitting, _deflated, _left_out, _neighbours, _time_shifts)
+    limited = (_events, _luck, _time_shifts, _overfitting, _left_out)
     return (
-        _objective(facts),
         *(make(facts, limits) for make in limited),
         *([] if facts.agrees else [_engines()]),
     )
 
 
-def _objective(facts: Facts) -> Check:
+def has_choice(facts: Facts) -> bool:
+    """Whether any parameter set meets the constraints."""
     value = _existing(facts.objective)
-    if value is None or not isfinite(value):
-        text = (
-            "Objective: no parameter set meets tune.min_orders and tune.max_drawdown,"
-            " so none was chosen."
-        )
-        return _impossible("objective", 0.0, text)
-    text = (
-        f"Objective: the best of {facts.sets:,} parameter sets scores {value:.2f} in-sample"
-        " (more than 0 is needed, the score of holding nothing)."
-    )
-    passed = value > 0.0
-    return Check("objective", value, 0.0, passed, condemns=not passed, text=text)
+    return value is not None and isfinite(value)
 
 
 def _events(facts: Facts, limits: Limits) -> Check:
@@ -102,18 +92,18 @@ def _overfitting(facts: Facts, limits: Limits) -> Check:
             " days with the other half."
         )
         return _impossible("pbo", limit, text)
-    loss, most = _existing(facts.probability_of_loss), limits.max_probability_of_loss
-    helps, equal = value <= limit, loss is not None and loss <= most
+    behind, most = _existing(facts.probability_behind), limits.max_probability_behind
+    helps, equal = value <= limit, behind is not None and behind <= most
     condemns = not helps and not equal and value - (facts.at_median or 0.0) >= EVEN
     text = (
         "Overfitting: the history was split into two halves in thousands of ways; in"
         f" {_percent(value, limit)} of them the best set of one half was at or below the median of"
         f" all sets in the other (PBO; the limit is {_limit(limit)}"
     )
-    if not helps and loss is not None:
+    if not helps and behind is not None:
         text += (
-            f"). It lost money in the other half in {_percent(loss, most)} of them (the limit is"
-            f" {_limit(most)}"
+            f"). It earned less there than holding its average exposure all the time in"
+            f" {_percent(behind, most)} of them (the limit is {_limit(most)}"
         )
     meanings = (
         "the best stayed good"
@@ -133,27 +123,30 @@ def _overfitting(facts: Facts, limits: Limits) -> Check:
     )
 
 
-def _deflated(facts: Facts, limits: Limits) -> Check:
-    value, limit = _existing(facts.deflated_sharpe), limits.min_deflated_sharpe
+def _luck(facts: Facts, limits: Limits) -> Check:
+    value, limit = _existing(facts.luck_p), limits.max_luck_p
     if value is None:
-        text = "Deflated Sharpe ratio: the set's returns do not vary, so it has no Sharpe ratio."
-        return _impossible("deflated_sharpe", limit, text)
-    passed = value >= limit
+        text = (
+            "Chance: the set does not differ from holding its average exposure all the time, so"
+            " there is no timing to test."
+        )
+        return _impossible("luck", limit, text)
+    passed = value <= limit
     return _evaluated(
-        "deflated_sharpe",
+        "luck",
         value,
         limit,
         passed=passed,
-        condemns=not passed and value < EVEN,
+        condemns=not passed and value >= EVEN,
         text=(
-            "Deflated Sharpe ratio: the best of many sets without skill has a good Sharpe ratio"
-            " too; the probability that this set's is truly higher than that is"
-            f" {_percent(value, limit)} (at least {_limit(limit)} is needed)"
+            f"Chance: the best of {_paths(facts.paths)} without any skill at timing does as well"
+            " against holding the same exposure all the time in"
+            f" {_percent(value, limit)} of all histories (p; at most {_limit(limit)} is allowed)"
         ),
         meanings=(
             "chance hardly explains it",
             "chance may explain it",
-            "chance alone is expected to do better",
+            "chance alone usually does better",
         ),
     )
 
@@ -173,40 +166,13 @@ def _left_out(facts: Facts, limits: Limits) -> Check:
         condemns=not passed and not facts.won and (1.0 - limit) ** facts.folds <= RARE,
         text=(
             "Breakouts left out: each was left out in turn and the best set chosen without it; on"
-            f" {facts.won} of {facts.folds} left out that set made money ({_percent(value, limit)};"
-            f" at least {_limit(limit)} is needed)"
+            f" {facts.won} of {facts.folds} left out that set did better than holding the same"
+            f" exposure all the time ({_percent(value, limit)}; at least {_limit(limit)} is needed)"
         ),
         meanings=(
             "the choice generalises",
             "the choice generalises too rarely",
             "the choice generalises to none",
-        ),
-    )
-
-
-def _neighbours(facts: Facts, limits: Limits) -> Check:
-    value, limit = _existing(facts.neighbours), limits.min_neighbours
-    if value is None:
-        text = "Neighbours: the set has none to be compared with, or scores 0 or less itself."
-        return _impossible("neighbours", limit, text)
-    passed = value >= limit
-    text = (
-        f"reach {_percent(value, limit)} of its score (median; at least {_limit(limit)} is needed)"
-        if isfinite(value)
-        else "break a constraint in half of all cases or more"
-        f" (their median must reach {_limit(limit)} of its score)"
-    )
-    return _evaluated(
-        "neighbours",
-        value,
-        limit,
-        passed=passed,
-        condemns=not passed and value <= 0.0,
-        text=f"Neighbours: sets that differ from it by one step of one setting {text}",
-        meanings=(
-            "the result does not depend on exact values",
-            "the result depends on exact values, as a chance result does",
-            "sets close to it earn nothing",
         ),
     )
 
@@ -274,6 +240,10 @@ def _impossible(name: str, limit: float, text: str) -> Check:
 
 def _existing(value: float | None) -> float | None:
     return None if value is None or isnan(value) else value
+
+
+def _paths(count: int) -> str:
+    return "1 path" if count == 1 else f"{count:,} different paths"
 
 
 def _percent(value: float, limit: float) -> str:

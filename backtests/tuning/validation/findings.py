@@ -12,22 +12,19 @@ from backtests.engine.doubtful_prices import why_no_verdict
 from backtests.performance.metrics import DAYS
 from backtests.statistics.bootstrap import Interval
 from backtests.statistics.cscv import Overfitting, overfitting
-from backtests.statistics.deflated_sharpe import Deflation, deflate
+from backtests.statistics.deflated_sharpe import Deflation
 from backtests.statistics.intervals import headline_intervals
+from backtests.statistics.matched_holding import matched_holding
+from backtests.statistics.reality_check import RealityCheck
 from backtests.statistics.spa import SuperiorAbility, superior_ability
-from backtests.tuning.search.evaluator import MOST_SERIES, Evaluator
-from backtests.tuning.search.segment_stats import (
-    Figures,
-    block_sums,
-    figures,
-    objective,
-    select_sets,
-)
+from backtests.tuning.search.evaluator import Evaluator
+from backtests.tuning.search.segment_stats import Figures, figures, objective
 from backtests.tuning.search.space import Codes
 from backtests.tuning.search.study import DEFAULT, Study, sample_of
 from backtests.tuning.validation.checks import Facts
 from backtests.tuning.validation.engine_check import Agreement, check_engines
-from backtests.tuning.validation.leave_one_out import LeaveOneOut, leave_one_out
+from backtests.tuning.validation.leave_one_out import Holding, LeaveOneOut, leave_one_out
+from backtests.tuning.validation.luck import Survey, check_luck, deflate_excess, survey_paths
 from backtests.tuning.validation.robustness import (
     HeatMap,
     Importance,
@@ -51,7 +48,6 @@ from config.tuning import Tune
 from strategies.indicators import Floats
 
 NAMES = tuple(name for name in Figures._fields if name != "days")
-PBO_SETS = 10_000  # more only take longer, the probability gets no more exact
 MAPPED = 4  # the most important parameters: each pair of them gets a heat map
 LIBRARIES = ("numpy", "pandas", "numba", "backtrader")
 
@@ -59,14 +55,14 @@ LIBRARIES = ("numpy", "pandas", "numba", "backtrader")
 class Findings(NamedTuple):
     """All results on a study.
 
-    None: the figure does not exist, or sample prices would prove nothing. `sample` lists the rows
-    whose daily returns were looked at, the best set and the current settings first; `intervals`
-    are of the best set's returns.
+    None: the figure does not exist, or sample prices would prove nothing. `luck` and `deflation`
+    are of returns above exposure-matched holding; `intervals` are of the best set's returns.
     """
 
     study: Study
-    sample: list[int]
+    survey: Survey
     overfitting: Overfitting
+    luck: RealityCheck | None
     deflation: Deflation | None
     ability: SuperiorAbility | None
     gates: SearchedGates | None
@@ -86,19 +82,11 @@ class Findings(NamedTuple):
 def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress) -> Findings:
     """Run every test on a study and judge its best parameter set."""
     tune, sampled = settings.tune, evaluator.inputs.prices.sample
-    step("overfitting")
-    sample = sample_of(study, MOST_SERIES, tune.seed, list(dict.fromkeys((study.row, DEFAULT))))
-    returns = evaluator.series(study.codes[sample]).returns
-    overfit = _estimate_overfitting(evaluator, study, tune)
-    step("luck")
     interest = (1.0 + settings.costs.cash_yield) ** (1.0 / DAYS) - 1.0  # a day's; it is no skill
-    deflation = deflate(
-        returns[:, 0] - interest,
-        _random_sets(returns, study, sample) - interest,
-        study.figures.sharpe / np.sqrt(DAYS),
-        tune.seed,
-    )
-    differences = returns - returns[:, [sample.index(DEFAULT)]]
+    survey = survey_paths(evaluator, study, tune.seed, interest, step)
+    step("overfitting")
+    returns = survey.returns
+    differences = returns - returns[:, [survey.rows.tolist().index(_path_row(survey, DEFAULT))]]
     ability = None if sampled else superior_ability(differences, tune.seed)
     shifted = tune.searched_gates and not sampled
     gates = _search_gates(evaluator, study, settings, step) if shifted else None
@@ -115,14 +103,16 @@ def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress)
         )
         for train in (steps, None)
     )
-    left_out = leave_one_out(study.segments, study.partition, study.rule, DEFAULT)
+    holding = _holding(evaluator, study, interest)
+    left_out = leave_one_out(study.segments, study.partition, study.rule, holding, DEFAULT)
     step("robustness")
     effects = importance(study.space, study.codes, study.objective, possible(study, tune))
     findings = Findings(
         study=study,
-        sample=sample,
-        overfitting=overfit,
-        deflation=deflation,
+        survey=survey,
+        overfitting=overfitting(survey.sums, evaluator.threads),
+        luck=None if sampled else check_luck(survey, survey.excess[:, 0]),
+        deflation=deflate_excess(survey, tune.seed),
         ability=ability,
         gates=gates,
         rolling=rolling,
@@ -160,15 +150,15 @@ def facts(findings: Findings) -> Facts:
     return Facts(
         is_default=study.row == DEFAULT,
         sets=len(study.codes),
+        paths=len(findings.survey.paths.first),
         objective=None if study.best is None else float(study.objective[study.best]),
         events=breakouts_held(study),
         pbo=findings.overfitting.pbo,
         at_median=findings.overfitting.at_median,
-        probability_of_loss=findings.overfitting.probability_of_loss,
-        deflated_sharpe=findings.deflation.deflated_sharpe if findings.deflation else None,
+        probability_behind=findings.overfitting.probability_behind,
+        luck_p=findings.luck.p if findings.luck else None,
         won=int(left_out.won.sum()),
         folds=len(left_out.won),
-        neighbours=findings.neighbours.share_of_best,
         searched_gates_p=findings.gates.p if findings.gates else None,
         searched_gates=findings.gates.n if findings.gates else 0,
         agrees=findings.agreement.agrees,
@@ -214,17 +204,19 @@ def day_texts(days: pd.DatetimeIndex) -> list[str]:
     return [f"{day:%Y-%m-%d}" for day in days]
 
 
-def _estimate_overfitting(evaluator: Evaluator, study: Study, tune: Tune) -> Overfitting:
-    rows = np.array(sample_of(study, PBO_SETS, tune.seed, [study.row]))
-    sums = block_sums(select_sets(study.segments, rows), study.partition)
-    return overfitting(sums, evaluator.threads)
+def _path_row(survey: Survey, row: int) -> int:
+    """The first parameter set with the path of another."""
+    return int(survey.paths.first[survey.paths.of[row]])
 
 
-def _random_sets(returns: Floats, study: Study, sample: list[int]) -> Floats:
-    """Returns of the randomly drawn sets without the best one, unless all sets were drawn."""
-    if len(sample) == len(study.codes):
-        return returns
-    return returns[:, len({study.row, DEFAULT}) :]
+def _holding(evaluator: Evaluator, study: Study, interest: float) -> Holding:
+    basket = evaluator.basket_returns
+
+    def of(row: int, begin: int, end: int) -> Floats:
+        exposure = evaluator.series(study.codes[[row]]).exposure[begin:end]
+        return matched_holding(exposure, basket[begin:end], interest)[:, 0]
+
+    return of
 
 
 def _search_gates(

@@ -5,6 +5,7 @@ days directly after the fold under test are not trained on (purged): what a set 
 with coins that it bought inside the fold.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +19,15 @@ from backtests.tuning.search.segment_stats import (
     choose,
     figures,
     figures_by_part,
+    from_returns,
     merit,
 )
 from backtests.tuning.search.splits import Partition
 from strategies.indicators import Floats, Ints
+
+# Row of a set and the days from and to before -> daily returns of holding the set's mean exposure
+# of these days all the time.
+Holding = Callable[[int, int, int], Floats]
 
 
 class LeaveOneOut(NamedTuple):
@@ -29,11 +35,13 @@ class LeaveOneOut(NamedTuple):
 
     Fold i has daily returns edges[i] to edges[i + 1] - 1; `edges` has one entry more. `in_sample`
     is the objective of the chosen set on the training part, NaN where none could be chosen and the
-    default set was kept (no set held coins there, or none meets the constraints). `out_of_sample`
-    and `defaults` are the merits of the chosen and of the default set on the fold (the rule's
-    weighted sum without constraints). `rank` is that of the chosen set among all sets by merit,
-    from 0, the worst, to 1, the best, averaged among equals. A fold is `won` if the merit of the
-    chosen set is above 0, that of holding nothing.
+    default set was kept (no set held coins there, or none meets the constraints). `out_of_sample`,
+    `defaults` and `holding` are the merits on the fold (the rule's weighted sum without
+    constraints) of the chosen set, of the default set, and of exposure-matched holding. `rank` is
+    that of the chosen set among all sets by merit, from 0, the worst, to 1, the best, averaged
+    among equals. A fold is `won` if the chosen set beats exposure-matched holding there. (To
+    ask that it beat the default set as well tells worlds with an effect from worlds without one no
+    better: where the default set finds the effect, little is left to beat.)
     """
 
     events: pd.DatetimeIndex
@@ -44,6 +52,7 @@ class LeaveOneOut(NamedTuple):
     in_sample: Floats
     out_of_sample: Floats
     defaults: Floats
+    holding: Floats
     rank: Floats
     won: NDArray[np.bool_]
     figures: Figures  # of the chosen sets
@@ -66,13 +75,14 @@ class LeaveOneOut(NamedTuple):
 
 
 def leave_one_out(
-    segments: Segments, partition: Partition, rule: Rule, default: int = 0
+    segments: Segments, partition: Partition, rule: Rule, holding: Holding, default: int = 0
 ) -> LeaveOneOut:
     """Choose a parameter set for each fold on all other folds.
 
     A training part is the path of its segments joined in order, without a gap where the fold was.
-    With fewer than two events there is nothing to leave out, and no entry. `default` is the row of
-    the set that is kept where none can be chosen, and that wins among equals.
+    With fewer than two events there is nothing to leave out, and no entry. `holding` gives the
+    returns of exposure-matched holding; `default` is the row of the set that is kept where none can
+    be chosen, and that wins among equals.
     """
     fold = partition.fold
     tested = np.arange(len(partition.events) if len(partition.events) > 1 else 0)
@@ -91,20 +101,36 @@ def leave_one_out(
         for test, row in zip(tests, chosen, strict=True)
     ]
     first = np.searchsorted(fold, tested)
+    edges = np.append(partition.edges[first], partition.edges[-1])
+    held = np.array(
+        [
+            _merit_of_returns(holding(int(row), int(begin), int(end)), rule)
+            for row, begin, end in zip(chosen, edges[:-1], edges[1:], strict=True)
+        ],
+        dtype=np.float64,
+    )
     return LeaveOneOut(
         events=partition.events[tested],
         first=partition.starts[first],
-        edges=np.append(partition.edges[first], partition.edges[-1]),
+        edges=edges,
         chosen=chosen,
         kept_default=np.isnan(in_sample),
         in_sample=in_sample,
         out_of_sample=out_of_sample,
         defaults=merit(of_default, rule),
+        holding=held,
         rank=np.array(rank, dtype=np.float64),
-        won=out_of_sample > 0.0,
+        won=out_of_sample > held,
         figures=of_chosen,
         default_figures=of_default,
     )
+
+
+def _merit_of_returns(returns: Floats, rule: Rule) -> float:
+    column = returns[:, None]
+    none = np.zeros_like(column, dtype=np.int64)
+    segments = from_returns(column, column != 0.0, none, np.array([0, len(column)]))
+    return float(merit(figures(segments, np.array([len(column)]), np.array([True])), rule)[0])
 
 
 def _rank(merits: Floats, row: int) -> float:

@@ -1,12 +1,12 @@
 """May the best parameter set of a search be used? One word by stated rules, and why."""
 
-from math import isfinite
 from typing import NamedTuple
 
-from backtests.tuning.validation.checks import RARE, Check, Facts, check_all
+from backtests.tuning.validation.checks import RARE, Check, Facts, check_all, has_choice
 from config.tuning import Limits, VerdictWord
 
 CURRENT_SETTINGS = "the current settings"
+NOTHING_CHOSEN = "No parameter set meets tune.min_orders and tune.max_drawdown, so none was chosen."
 
 
 class Verdict(NamedTuple):
@@ -27,25 +27,25 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     enough breakouts, every figure exists  one failed                       not recommended
     too few, or a figure is missing        one condemns                     not recommended
     too few, or a figure is missing        failed or not, none condemns     inconclusive
+    no set meets the constraints           any                              inconclusive
     =====================================  ===============================  ===============
 
-    A failed test alone is only a lack of evidence for the set: with few breakouts a good set fails
-    too. Evidence against it is a figure that says that chance, or holding nothing, does as well. A
-    test condemns where, besides being failed,
+    Every test is one that searches in worlds without an effect rarely pass, and that no passive
+    holding passes. A failed test alone is only a lack of evidence for the set: with few breakouts a
+    good set fails too. Evidence against it is a figure that says that chance, or holding the same
+    exposure all the time, does as well. A test condemns where, besides being failed,
 
-    - objective: the best set scores 0 or less, the score of holding nothing;
+    - chance: the best of as many paths without skill does as well in half of all histories or more;
+    - time-shift test: half of the shifted searches or more found as good a set;
     - PBO: in half of all splits or more the best set fell below the median (splits in which all
-      were equal are not counted), and it lost money too often to say that all sets are as good as
-      one another;
-    - deflated Sharpe ratio: below 0.5, chance alone is expected to produce a higher ratio;
+      were equal are not counted), and it fell behind exposure-matched holding too often to say that
+      all sets are as good as one another;
     - leave-one-breakout-out: none was won, and so many losses in a row have a probability of 5 % or
       less if the required share were true;
-    - neighbours: half of them or more score 0 or less, or break a constraint;
-    - time-shift test: half of the shifted searches or more found as good a set;
     - engines, a test only where it is failed: backtrader does not do what the kernel did.
 
     PBO asks whether choosing helps. Where sets are equal it cannot: the best of one half is
-    anywhere in the other, whether all are good or none is. There the probability of loss decides,
+    anywhere in the other, whether all are good or none is. There exposure-matched holding decides,
     from the same splits. A recommended set does well; whether it does better than the current
     settings is another question, and the verdict says so.
 
@@ -53,43 +53,46 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     breakouts never condemns.
     """
     tests = check_all(facts, limits)
+    if not has_choice(facts):
+        return Verdict("inconclusive", (NOTHING_CHOSEN,), tests)
     enough = facts.events >= limits.min_events and all(test.passed is not None for test in tests)
     word: VerdictWord = "inconclusive"
     if all(test.passed for test in tests):
         word = "recommended"
     elif enough or any(test.condemns for test in tests):
         word = "not recommended"
-    return Verdict(word, (*_opening(word, facts, tests), *_deciding(word, tests)), tests)
+    return Verdict(word, (*_opening(word, facts), *_deciding(word, tests)), tests)
 
 
-def _opening(word: VerdictWord, facts: Facts, tests: tuple[Check, ...]) -> list[str]:
-    passed = sum(test.passed is True for test in tests)
-    best = f"The best of {facts.sets:,} parameter sets"
-    chosen = facts.objective is not None and isfinite(facts.objective)
+def _opening(word: VerdictWord, facts: Facts) -> list[str]:
+    paths = "" if facts.paths == facts.sets else f" ({facts.paths:,} different paths)"
+    best = f"The best of {facts.sets:,} parameter sets{paths}"
     unchanged = f"{best} is {CURRENT_SETTINGS}: there is nothing to change."
-    sentences = [unchanged] if facts.is_default and chosen else []
-    p = "unknown" if facts.superior_p is None else f"{facts.superior_p:.3f}"
-    counted = f"{passed} of {len(tests)} tests {'is' if passed == 1 else 'are'} passed."
+    sentences = [unchanged] if facts.is_default else []
     match word:
         case "recommended":
             sentences.append(
-                f"{best} passes all {len(tests)} tests; this makes chance an unlikely explanation,"
-                " it promises nothing."
+                f"{best} passes every test; this makes chance an unlikely explanation, it promises"
+                " nothing."
             )
             if not facts.is_default and (facts.superior_p is None or facts.superior_p > RARE):
+                p = "unknown" if facts.superior_p is None else f"{facts.superior_p:.3f}"
                 sentences.append(
                     f"It is not shown to be better than {CURRENT_SETTINGS} (Hansen's test for"
                     f" superior predictive ability: p = {p})."
                 )
         case "not recommended":
-            advice = (
-                "are evidence against relying on them"
+            sentences.append(
+                "The results are evidence against relying on them."
                 if facts.is_default
-                else f"speak for keeping {CURRENT_SETTINGS}"
+                else f"{best} gives no reason to change {CURRENT_SETTINGS}."
             )
-            sentences.append(f"{counted} The results {advice}.")
         case _:
-            sentences.append(f"{counted} There is too little evidence for or against the set.")
+            sentences.append(
+                "There is too little evidence for or against them."
+                if facts.is_default
+                else f"There is too little evidence for or against {best[0].lower()}{best[1:]}."
+            )
     return sentences
 
 

@@ -25,7 +25,8 @@ EMPTY_WALK: dict[str, Any] = {
     "equity": {"days": [], "chosen": [], "defaults": []},
 }
 NO_SPLITS: dict[str, Any] = {
-    **dict.fromkeys(("pbo", "at_median", "probability_of_loss", "slope", "intercept")),
+    **dict.fromkeys(("pbo", "at_median", "probability_of_loss", "probability_behind")),
+    **dict.fromkeys(("tied", "slope", "intercept")),
     "splits": 0,
     "dropped": 12870,
     "logits_histogram": {"edges": [], "counts": []},
@@ -80,6 +81,7 @@ def _recommended(found: dict[str, Any]) -> dict[str, Any]:
     }
     better = {
         "pbo": found["pbo"] | pbo,
+        "luck": found["luck"] | {"p": 0.012, "sharpe_yearly": 1.1},
         "deflated_sharpe": found["deflated_sharpe"] | {"value": 0.97, "minimum_days": 3310.0},
         "superior_ability": found["superior_ability"]
         | {"p_lower": 0.008, "p_consistent": 0.011, "p_upper": 0.02},
@@ -91,7 +93,9 @@ def _recommended(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sample(found: dict[str, Any]) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"verdict": None, "superior_ability": None, "searched_gates": None}
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("verdict", "luck", "superior_ability", "searched_gates")
+    )
     return (
         found
         | nothing
@@ -109,7 +113,8 @@ def _unchanged(found: dict[str, Any]) -> dict[str, Any]:
         "changed": {},
         "in_sample": found["defaults"]["in_sample"],
     }
-    return found | {"best": best}
+    action = "Change nothing: no parameter set is better than the current settings."
+    return found | {"best": best, "verdict": found["verdict"] | {"action": action}}
 
 
 def _disagreeing(found: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def _disagreeing(found: dict[str, Any]) -> dict[str, Any]:
 def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
     """A best parameter set, and hardly a figure about it."""
     missing: dict[str, Any] = dict.fromkeys(
-        ("verdict", "deflated_sharpe", "superior_ability", "searched_gates")
+        ("verdict", "luck", "deflated_sharpe", "superior_ability", "searched_gates")
     )
     none = dict.fromkeys(FIGURES)
     path = {name: None for name in FIGURES if name != "orders"}
@@ -143,6 +148,7 @@ def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
         "in_sample": None,
         "out_of_sample": None,
         "defaults": None,
+        "holding": None,
         "rank": None,
         "won": False,
     }
@@ -171,7 +177,7 @@ def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
             "leave_one_breakout_out": folds,
             "robustness": {"neighbours": near, "importance": [], "heat_maps": [], "stress": stress},
             "kernel": {"sets": 3501, "seconds": None, "threads": 2, "microseconds_a_set": None},
-            "trials": {"n": 3501, "effective": None},
+            "trials": {"n": 3501, "paths": 1, "effective": None},
             "events": [],
         }
     )
@@ -180,16 +186,16 @@ def _mostly_null(found: dict[str, Any]) -> dict[str, Any]:
 def _nothing(found: dict[str, Any]) -> dict[str, Any]:
     """No parameter set meets the constraints: the current settings are reported."""
     missing: dict[str, Any] = dict.fromkeys(
-        ("deflated_sharpe", "superior_ability", "searched_gates")
+        ("luck", "deflated_sharpe", "superior_ability", "searched_gates")
     )
     missing["pbo"] = NO_SPLITS
     best = _unchanged(found)["best"] | {"keeps_the_rule": False}
-    text = "Objective: no parameter set meets tune.min_orders and tune.max_drawdown."
+    text = "Chance: the set does not differ from holding its average exposure all the time."
     tests = [
         {
-            "name": "objective",
+            "name": "luck",
             "value": None,
-            "limit": 0.0,
+            "limit": 0.05,
             "passed": None,
             "condemns": False,
             "text": text,
@@ -197,7 +203,8 @@ def _nothing(found: dict[str, Any]) -> dict[str, Any]:
     ]
     verdict = {
         "word": "inconclusive",
-        "why": ["0 of 1 tests are passed. There is too little to judge by.", text],
+        "action": "Change nothing: no parameter set is better than the current settings.",
+        "why": ["No parameter set meets tune.min_orders and tune.max_drawdown."],
         "tests": tests,
     }
     near = {"n": 9, "median": None, "worst": None, "best": None, "share_of_best": None}

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from backtests.performance.metrics import sharpe
-from backtests.statistics import cscv
 from backtests.statistics.cscv import (
     BlockSums,
     Overfitting,
@@ -23,15 +23,22 @@ from backtests.statistics.cscv import (
 )
 
 BINOMIAL_99 = 2.5758
+MATCHED = 0.001
 
 
 def studied(
     daily: np.ndarray, blocks: int, exposed: np.ndarray | None = None, threads: int = 1
 ) -> Overfitting:
-    return overfitting(
-        block_sums(daily, np.ones_like(daily, dtype=bool) if exposed is None else exposed, blocks),
-        threads,
-    )
+    held = np.ones_like(daily, dtype=bool) if exposed is None else exposed
+    return overfitting(summed(daily, held, blocks), threads)
+
+
+def summed(
+    daily: np.ndarray, held: np.ndarray, blocks: int, copies: list[int] | None = None
+) -> BlockSums:
+    """Every column once unless said otherwise; exposure-matched holding earns 0.1 % a day."""
+    times = np.array(copies or [1] * daily.shape[1])
+    return block_sums(daily, held, daily - MATCHED, times, blocks)
 
 
 def noise(seed: int, days: int, sets: int) -> np.ndarray:
@@ -51,9 +58,9 @@ def exact_score(returns: list[int], exposed: list[bool]) -> Fraction:
 
 def enumerated(
     returns: np.ndarray, exposed: np.ndarray, blocks: int
-) -> dict[int, tuple[int, float, float, Fraction]]:
-    """For each split that counts: the set chosen, its two scores, and its average rank over sets +
-    1.
+) -> dict[int, list[tuple[Fraction, Fraction, Fraction, float]]]:
+    """For each split that counts, every set that is best: its two scores, its average rank over
+    sets + 1, and what it earned out-of-sample above matched holding.
     """
     edges = block_edges(len(returns), blocks)
     sets = returns.shape[1]
@@ -77,18 +84,22 @@ def enumerated(
             ]
             for days in halves
         )
-        chosen = first.index(max(first))
-        ranks = [
-            1 + sum(other < second[chosen] for other in second),
-            sum(other <= second[chosen] for other in second),
-        ]
-        found[sum(1 << block for block in inside)] = (
-            chosen,
-            float(first[chosen]),
-            float(second[chosen]),
-            Fraction(sum(ranks), 2 * (sets + 1)),
-        )
+        best = []
+        for chosen in (one for one in range(sets) if first[one] == max(first)):
+            ranks = [
+                1 + sum(other < second[chosen] for other in second),
+                sum(other <= second[chosen] for other in second),
+            ]
+            above = float(returns[halves[1], chosen].sum()) - MATCHED * len(halves[1])
+            best.append(
+                (first[chosen], second[chosen], Fraction(sum(ranks), 2 * (sets + 1)), above)
+            )
+        found[sum(1 << block for block in inside)] = best
     return found
+
+
+def yearly(score: Fraction) -> float:
+    return float(np.sign(float(score)) * np.sqrt(abs(float(score)) * 365))
 
 
 @settings(max_examples=40, deadline=None)
@@ -110,20 +121,27 @@ def test_every_split_is_as_enumerated_in_whole_numbers(data: st.DataObject) -> N
         comb(blocks, blocks // 2) - len(expected),
     )
     rows = [expected[mask] for mask in all_splits(blocks).masks.tolist() if mask in expected]
-    for place, (chosen, inside, outside, rank) in enumerate(rows):
-        assert result.chosen[place] == chosen
-        assert result.in_sample[place] == pytest.approx(
-            np.sign(inside) * np.sqrt(abs(inside) * 365), rel=1e-12
-        )
-        assert result.out_of_sample[place] == pytest.approx(
-            np.sign(outside) * np.sqrt(abs(outside) * 365), rel=1e-12
-        )
-        assert result.logits[place] == pytest.approx(log(rank / (1 - rank)), abs=1e-12)
+    half = Fraction(1, 2)
+    for place, best in enumerate(rows):
+        assert result.in_sample[place] == pytest.approx(yearly(best[0][0]), rel=1e-12)
+        outside = np.mean([yearly(outside) for _, outside, _, _ in best])
+        assert result.out_of_sample[place] == pytest.approx(outside, rel=1e-12)
+        logits = [log(rank / (1 - rank)) for _, _, rank, _ in best]
+        assert result.logits[place] == pytest.approx(np.mean(logits), abs=1e-12)
     if rows:
-        assert result.pbo == pytest.approx(np.mean([rank <= Fraction(1, 2) for *_, rank in rows]))
-        assert result.probability_of_loss == pytest.approx(
-            np.mean([outside < 0 for _, _, outside, _ in rows])
-        )
+        shares = [
+            np.mean([np.mean([of(*one) for one in best]) for best in rows])
+            for of in (
+                lambda _, __, rank, ___: rank <= half,
+                lambda _, __, rank, ___: rank == half,
+                lambda _, outside, __, ___: outside < 0,
+                lambda _, __, ___, above: above < 0,
+            )
+        ]
+        assert result[:4] == pytest.approx(tuple(shares))
+        assert result.tied == pytest.approx(np.mean([len(best) > 1 for best in rows]))
+        assert result.counts.sum() == pytest.approx(len(rows))
+        assert result.counts[:12].sum() == pytest.approx(result.pbo * len(rows))
 
 
 def test_two_sets_that_change_places_by_hand() -> None:
@@ -145,7 +163,6 @@ def test_two_sets_that_change_places_by_hand() -> None:
     assert result.logits == pytest.approx([-log(2)] * 2)
     assert result.in_sample == pytest.approx([good] * 2)
     assert result.out_of_sample == pytest.approx([-good] * 2)
-    assert sorted(result.chosen) == [0, 1]
     assert (
         result.slope is result.intercept is None
     )  # every split chose a ratio of the same height: no line to draw
@@ -155,13 +172,12 @@ def test_the_ratio_of_a_union_is_the_metrics_own() -> None:
     daily = noise(1, 210, 3) + 0.001
     result = studied(daily, 4)
     edges = block_edges(210, 4)
-    for mask, chosen, inside in zip(
-        all_splits(4).masks, result.chosen, result.in_sample, strict=True
-    ):
+    for mask, inside in zip(all_splits(4).masks, result.in_sample, strict=True):
         days = np.concatenate(
             [np.arange(edges[b], edges[b + 1]) for b in range(4) if mask >> b & 1]
         )
-        assert inside == pytest.approx(sharpe(daily[days, chosen]), rel=1e-10)
+        best = max(sharpe(daily[days, one]) for one in range(3))
+        assert inside == pytest.approx(best, rel=1e-10)
 
 
 def test_the_line_of_degradation_is_least_squares() -> None:
@@ -175,7 +191,7 @@ def test_splits_are_all_halves_with_their_counterparts(blocks: int) -> None:
     splits = all_splits(blocks)
     assert len(set(splits.masks.tolist())) == len(splits.masks) == comb(blocks, blocks // 2)
     assert {int(mask).bit_count() for mask in splits.masks} == {blocks // 2}
-    assert (splits.masks + splits.masks[splits.complement] == 2**blocks - 1).all()
+    assert {2**blocks - 1 - mask for mask in splits.masks.tolist()} == set(splits.masks.tolist())
 
 
 # what it says of searches
@@ -207,7 +223,8 @@ def test_a_set_with_skill_is_found_again() -> None:
     result = studied(daily, 16)
     assert result.pbo < 0.001
     assert result.probability_of_loss == 0.0
-    assert (result.chosen == 17).mean() > 0.99
+    alone = studied(daily[:, [17, 0]], 16)
+    assert np.mean(result.in_sample == alone.in_sample) > 0.99
 
 
 def test_a_set_fitted_to_half_the_history_is_unmasked() -> None:
@@ -243,8 +260,8 @@ def test_a_single_exposed_block_tells_nothing() -> None:
     exposed = np.zeros_like(daily, dtype=bool)
     exposed[:20] = True
     result = studied(daily, 4, exposed)
-    assert result[:7] == (None, None, None, None, None, 0, 6)
-    assert len(result.logits) == 0
+    assert result[:9] == (*[None] * 7, 0, 6)
+    assert len(result.logits) == 0 and not result.counts.any()
 
 
 @pytest.mark.parametrize("daily_yield", [0.00013, 0.003, 0.02])
@@ -259,15 +276,15 @@ def test_interest_alone_is_no_ratio_of_a_billion(daily_yield: float) -> None:
         result = studied(
             daily, 8, np.column_stack((np.full(400, held), np.ones(400, bool), np.full(400, held)))
         )
-        assert (result.chosen == 1).all()
-        assert result.pbo == 0.0
+        assert result.pbo == 0.0 and result.tied == 0.0
+        assert (result.in_sample < 50).all()
 
 
 def test_interest_that_varies_is_no_skill_of_one_who_held_nothing() -> None:
     daily = np.column_stack((np.tile([0.0001, 0.00011], 40), noise(8, 80, 1)[:, 0] + 0.01))
     exposed = np.column_stack((np.zeros(80, bool), np.ones(80, bool)))
-    assert (studied(daily, 4, exposed).chosen == 1).all()
-    assert (studied(daily, 4).chosen == 0).all()  # had it held coins, that would be a ratio of 400
+    assert (studied(daily, 4, exposed).in_sample < 50).all()
+    assert (studied(daily, 4).in_sample > 300).all()  # had it held coins: a ratio of 400
 
 
 def test_equals_share_their_rank() -> None:
@@ -283,38 +300,98 @@ def test_equals_share_their_rank() -> None:
     # Out of sample in block 1: set 1 loses, sets 0, 2 and 3 are flat on ranks 2, 3, 4: average 3 of
     # 5.
     assert by_mask[1] == pytest.approx(log(3 / 2))
-    # In block 1 sets 0, 2 and 3 are equally flat and set 0 is the first; in block 0 it is the best
-    # of all: rank 4 of 5.
-    assert by_mask[2] == pytest.approx(log(4))
-    assert result.chosen.tolist() == [0, 0]
+    # In block 1 sets 0, 2 and 3 are equally best. In block 0 set 0 is the best of all, rank 4 of 5;
+    # sets 2 and 3 share the ranks 2 and 3 of 5, the median.
+    assert by_mask[2] == pytest.approx(log(4) / 3)
+    assert result.tied == 0.5
+    assert (result.pbo, result.at_median) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
 
 
 def test_copies_end_at_the_median_and_say_so() -> None:
     result = studied(np.repeat(noise(9, 160, 1), 5, axis=1), 4)
-    assert (result.pbo, result.at_median) == (1.0, 1.0)
-    assert (result.chosen == 0).all()
+    assert (result.pbo, result.at_median, result.tied) == (1.0, 1.0, 1.0)
+
+
+def random_order_pbo(daily: np.ndarray, blocks: int, draws: int, seed: int) -> float:
+    """The search of the paper, which takes the first of equals, on columns in random orders."""
+    random, edges = np.random.default_rng(seed), block_edges(len(daily), blocks)
+    shares = []
+    for _ in range(draws):
+        columns = daily[:, random.permutation(daily.shape[1])]
+        low = 0
+        for inside in combinations(range(blocks), blocks // 2):
+            rows = np.concatenate([np.arange(edges[b], edges[b + 1]) for b in inside])
+            one, other = (
+                part.mean(axis=0) / part.std(axis=0, ddof=1)
+                for part in (columns[rows], np.delete(columns, rows, axis=0))
+            )
+            best = int(np.argmax(one > one.max() - 1e-12))
+            low += rankdata(other.round(12))[best] <= (len(other) + 1) / 2
+        shares.append(low / comb(blocks, blocks // 2))
+    return float(np.mean(shares))
+
+
+def test_ties_count_as_a_random_order_of_the_sets_does_on_average() -> None:
+    """Sets that share their path on part of the days: 70 splits of 8 blocks, many of them tied."""
+    daily = noise(13, 160, 6)
+    daily[:100, 1], daily[40:, 2], daily[:, 3] = daily[:100, 0], daily[40:, 0], daily[:, 0]
+    result = studied(daily, 8)
+    assert result.tied > 0.2
+    drawn = random_order_pbo(daily, 8, 100, 1)
+    assert result.pbo == pytest.approx(drawn, abs=4 * 0.5 / np.sqrt(70 * 100))
+    assert result.pbo not in (studied(daily[:, [0, 4, 5]], 8).pbo, 0.0)
+
+
+def test_a_path_counts_as_often_as_sets_took_it() -> None:
+    """In ties too: three paths with 1, 3 and 5 copies did the same, and well, on most days."""
+    daily = noise(14, 320, 7)
+    daily[:240, [0, 1, 4]] = daily[:240, :1] + 0.01
+    held = np.ones_like(daily, dtype=bool)
+    copies = [1, 3, 1, 2, 5, 1, 1]
+    weighted = overfitting(summed(daily, held, 8, copies))
+    repeated = studied(np.repeat(daily, copies, axis=1), 8)
+    assert studied(daily, 8).tied == pytest.approx(15 / 70)  # 4 blocks out of the first 6
+    assert weighted[:9] == pytest.approx(repeated[:9])
+    np.testing.assert_allclose(weighted.logits, repeated.logits, atol=1e-12)
+    np.testing.assert_allclose(weighted.counts, repeated.counts, atol=1e-9)
 
 
 # invariances
 
 
-def test_the_order_of_sets_changes_nothing_but_their_numbers() -> None:
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_order_of_sets_changes_nothing(seed: int) -> None:
+    """With ties: every third set did the same, and well, on half of the days."""
     daily = noise(10, 320, 9)
-    order = np.random.default_rng(1).permutation(9)
+    daily[:160, ::3] = daily[:160, :1] + 0.01
+    order = np.random.default_rng(seed).permutation(9)
     one, other = studied(daily, 8), studied(daily[:, order], 8)
-    assert one[:7] == other[:7]
-    np.testing.assert_array_equal(order[other.chosen], one.chosen)
-    np.testing.assert_array_equal(one.logits, other.logits)
+    assert one.tied > 0.0
+    assert one[:9] == pytest.approx(other[:9], rel=1e-12)
+    np.testing.assert_allclose(one.logits, other.logits, atol=1e-12)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_parts_and_threads_change_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    daily = np.repeat(noise(11, 320, 20), 2, axis=1)  # with equals, in different parts too
-    whole = studied(daily, 8)
-    monkeypatch.setattr(cscv, "SETS_AT_ONCE", 7)
-    parts = studied(daily, 8, threads=threads)
-    assert whole[:7] == parts[:7]
-    for one, other in zip(whole[7:], parts[7:], strict=True):
+def test_many_marks_are_counted_as_few_are() -> None:
+    """The sorted way, for splits with many sets that are best together and differ afterwards."""
+    daily = np.concatenate([np.repeat(noise(11, 80, 1), 40, axis=1), noise(12, 80, 40)])
+    held = np.concatenate([np.ones((80, 40), bool), np.ones((80, 40), bool)])
+    result = studied(daily, 2, held)
+    for mask, logit, inside in zip(
+        all_splits(2).masks, result.logits, result.in_sample, strict=True
+    ):
+        if mask == 1:  # all 40 are best: they end on ranks 1 to 40 of 41, evenly
+            assert logit == pytest.approx(0.0, abs=1e-9)
+            assert inside == pytest.approx(sharpe(daily[:80, 0]))
+    # Of the other split the best ties with all in the first half, at the median: 0.5 and 1.
+    assert result.pbo == pytest.approx((0.5 + 1.0) / 2)
+    assert result.at_median == pytest.approx((0.0 + 1.0) / 2)
+
+
+def test_threads_change_nothing() -> None:
+    daily = np.repeat(noise(11, 320, 20), 2, axis=1)
+    whole, parts = studied(daily, 8), studied(daily, 8, threads=2)
+    assert whole[:9] == parts[:9]
+    for one, other in zip(whole[9:], parts[9:], strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -325,8 +402,11 @@ def test_the_stake_changes_nothing() -> None:
 
 def test_blocks_are_as_equal_as_days_allow() -> None:
     assert block_edges(10, 4).tolist() == [0, 2, 5, 7, 10]
-    sums = block_sums(np.arange(20.0).reshape(10, 2), np.arange(20).reshape(10, 2) > 3, 4)
-    assert sums.days.tolist() == [[2, 3, 2, 3]] * 2
+    daily = np.arange(20.0).reshape(10, 2)
+    sums = block_sums(daily, np.arange(20).reshape(10, 2) > 3, 2 * daily, np.array([1, 4]), 4)
+    assert sums.days.tolist() == [2, 3, 2, 3]
+    assert sums.copies.tolist() == [1, 4]
+    assert sums.excess[0].tolist() == [2 * total for total in sums.total[0]]
     assert sums.total[0].tolist() == [0 + 2, 4 + 6 + 8, 10 + 12, 14 + 16 + 18]
     assert sums.squares[1].tolist() == [1 + 9, 25 + 49 + 81, 121 + 169, 225 + 289 + 361]
     assert sums.exposed[0].tolist() == [0, 3, 2, 3]
@@ -336,7 +416,8 @@ def test_blocks_are_as_equal_as_days_allow() -> None:
 
 
 def flat(sets: int, blocks: int) -> BlockSums:
-    return BlockSums(*(np.ones((sets, blocks)) for _ in range(4)))
+    tables = (np.ones((sets, blocks)) for _ in range(4))
+    return BlockSums(np.ones(blocks), *tables, copies=np.ones(sets, dtype=int))
 
 
 @pytest.mark.parametrize(
@@ -345,7 +426,9 @@ def flat(sets: int, blocks: int) -> BlockSums:
         (flat(1, 4), "sets: 1, must be 2 or more"),
         (flat(3, 5), "blocks: 5, must be even and from 2 to 20"),
         (flat(3, 22), "blocks: 22, must be even and from 2 to 20"),
-        (flat(3, 4)._replace(days=np.ones((3, 3))), "must all be sets x blocks"),
+        (flat(3, 4)._replace(days=np.ones(3)), "must all be paths x blocks"),
+        (flat(3, 4)._replace(copies=np.ones(2)), "must all be paths x blocks"),
+        (flat(3, 4)._replace(excess=np.full((3, 4), np.nan)), "excess of set 0 in block 0"),
         (
             flat(3, 4)._replace(total=np.array([[0.0] * 4, [0, 0, np.nan, 0], [0.0] * 4])),
             "total of set 1 in block 2",

@@ -2,6 +2,7 @@
 JSON, and a best.toml that loads.
 """
 
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import rankdata
 
 from backtests.engine.inputs import prepare_inputs
 from backtests.performance.metrics import Metrics, measure
@@ -21,7 +23,7 @@ from backtests.tuning.document_parts import ScatterRecord
 from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.space import space_of
 from backtests.tuning.search.study import Study, run_search
-from backtests.tuning.trials import write_trials
+from backtests.tuning.trials import BLOCK_SUMS, write_block_sums, write_trials
 from backtests.tuning.validation.engine_check import check_engines
 from backtests.tuning.validation.findings import Findings, find
 from backtests.tuning.writer import make_document
@@ -118,16 +120,41 @@ def test_the_document_survives_writing_and_reading(usual: Written) -> None:
     ],
 )
 def test_a_document_of_version_0_1_is_translated(earlier: str, word: str, usual: Written) -> None:
-    content = {key: value for key, value in usual.found.items() if key != "version"}
+    content = {key: value for key, value in usual.found.items() if key not in ("version", "luck")}
     content["verdict"] = content["verdict"] | {"word": earlier}
     verdict = parse(content).verdict
     assert verdict is not None and verdict.word == word
 
 
+def test_a_document_of_version_2_keeps_its_figures_and_says_what_of(
+    usual: Written,
+) -> None:
+    """It had no luck above exposure-matched holding, and folds were won above zero."""
+    content = json.loads(json.dumps(usual.found)) | {"version": 2}
+    del content["luck"]
+    for part, keys in (
+        ("verdict", ("action",)),
+        ("trials", ("paths",)),
+        ("pbo", ("probability_behind", "tied")),
+        ("deflated_sharpe", ("of_excess",)),
+    ):
+        content[part] = {key: value for key, value in content[part].items() if key not in keys}
+    for fold in content["leave_one_breakout_out"]["folds"]:
+        del fold["holding"]
+    old = parse(content)
+    assert old.verdict is not None and old.deflated_sharpe is not None
+    assert (old.version, old.luck, old.verdict.action) == (3, None, "")
+    assert old.deflated_sharpe.of_excess is False and old.pbo.probability_behind is None
+    assert [fold.holding for fold in old.leave_one_breakout_out.folds] == [None, None]
+    kept = old.to_json()
+    assert kept["pbo"]["pbo"] == usual.found["pbo"]["pbo"]
+    assert parse(kept) == old
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 3}, "is of version 3; this program reads versions up to 2: update it"),
+        ({"version": 4}, "is of version 4; this program reads versions up to 3: update it"),
         ({"trials": {"n": "many", "effective": None}}, r"trials\.n: "),
         ({"trials": {"n": 3}}, r"has no trials\.effective"),
         ({"more": 1}, "more: "),
@@ -219,6 +246,8 @@ def test_every_set_is_a_row(usual: Written, tmp_path: Path) -> None:
     frame = pd.read_parquet(tmp_path / "trials.parquet")
     assert list(frame.columns[:5]) == list(usual.study.space.keys)
     assert len(frame) == 13
+    assert frame["path"].nunique() == usual.found["trials"]["paths"]
+    assert (frame.groupby("path")["sharpe"].nunique() == 1).all()
     for row in range(13):
         point = usual.study.point(row)
         shown = {
@@ -284,22 +313,101 @@ def test_a_step_is_traded_with_the_set_chosen_before_it(usual: Written) -> None:
 def test_overfitting_is_reported_in_counts(usual: Written) -> None:
     pbo, one = usual.found["pbo"], usual.findings.overfitting
     assert pbo["splits"] + pbo["dropped"] == math.comb(16, 8)
-    assert sum(pbo["logits_histogram"]["counts"]) == pbo["splits"]
+    assert sum(pbo["logits_histogram"]["counts"]) == pytest.approx(pbo["splits"])
     assert len(pbo["logits_histogram"]["edges"]) == len(pbo["logits_histogram"]["counts"]) + 1
     assert len(pbo["scatter"]["in_sample"]) == len(pbo["scatter"]["out_of_sample"]) <= 500
     assert set(pbo["scatter"]["in_sample"]) <= set(one.in_sample.tolist())
     assert 0.0 <= pbo["pbo"] <= 1.0
 
 
-def test_luck_is_reported_in_years(usual: Written) -> None:
-    """Annualised ratios are daily ones times sqrt(365); that of the best is without interest."""
-    luck = usual.found["deflated_sharpe"]
-    assert luck["sharpe_yearly"] == pytest.approx(
-        usual.found["best"]["in_sample"]["sharpe"], rel=SINGLE
+def excess_of_sets(one: Written, rows: list[int]) -> np.ndarray:
+    """Daily returns above each set's mean exposure held in the coins listed, made with pandas."""
+    series = one.evaluator.series(one.study.codes[rows])
+    inputs = one.evaluator.inputs
+    closes = pd.DataFrame({name: lines["close"] for name, lines in inputs.coins.items()})
+    daily = closes.reindex(inputs.grid).groupby((inputs.grid - pd.Timedelta(1, "ns")).date).last()
+    gains = daily.pct_change(fill_method=None).iloc[1:]
+    weights = pd.Series({coin.name: coin.weight for coin in one.settings.coins})
+    listed = gains.notna() * weights
+    basket = (gains.fillna(0.0) * listed).sum(axis=1) / listed.sum(axis=1)
+    return series.returns - series.exposure.mean(axis=0) * basket.to_numpy()[:, None]
+
+
+def test_luck_is_of_returns_above_exposure_matched_holding(usual: Written) -> None:
+    """Annualised ratios are daily ones times sqrt(365)."""
+    excess = excess_of_sets(usual, [usual.study.row])[:, 0]
+    expected = excess.mean() / excess.std(ddof=1) * math.sqrt(365)
+    luck, deflated = usual.found["luck"], usual.found["deflated_sharpe"]
+    assert luck["sharpe_yearly"] == pytest.approx(expected)
+    assert deflated["sharpe_yearly"] == pytest.approx(expected)
+    assert deflated["of_excess"] is True
+    assert (luck["block_days"], luck["draws"]) == (60, 2000)
+    assert luck["by_chance"] == sorted(luck["by_chance"])
+    assert luck["p"] * 2001 == pytest.approx(round(luck["p"] * 2001))
+    assert (deflated["days"], usual.found["window"]["days"]) == (1674, 1675)
+    trials = usual.found["trials"]
+    assert 1.0 <= deflated["effective_trials"] == trials["effective"] <= trials["paths"]
+
+
+def test_sets_and_paths_are_both_counted(usual: Written) -> None:
+    """Sets with the same return on every day, counted anew."""
+    returns = usual.evaluator.series(usual.study.codes).returns
+    different = len({column.tobytes() for column in returns.T})
+    assert usual.found["trials"]["paths"] == different
+    assert usual.found["luck"]["paths"] == usual.found["luck"]["of"] == different < 13
+
+
+def pbo_of(file: Path) -> tuple[float, float, float]:
+    """PBO, and the shares of losses and of falling behind, by the paper out of block_sums.npz.
+
+    Every set stands in a plain table; the sets that are best together are averaged.
+    """
+    kept = np.load(file)
+    rows = np.repeat(np.arange(len(kept["copies"])), kept["copies"])
+    total, squares, exposed, above = (
+        kept[name][rows] for name in ("total", "squares", "exposed", "excess")
     )
-    assert (luck["days"], usual.found["window"]["days"]) == (1674, 1675)
-    assert 1.0 <= luck["effective_trials"] == usual.found["trials"]["effective"] <= 13
-    assert 0.0 <= luck["value"] <= 1.0
+    days, blocks = kept["days"], len(kept["days"])
+    shares = []
+
+    def ratios(half: list[int]) -> np.ndarray:
+        n, s, q = days[half].sum(), total[:, half].sum(axis=1), squares[:, half].sum(axis=1)
+        deviation = np.sqrt(np.maximum(q - s * s / n, 0.0) / (n - 1))
+        held = (exposed[:, half] > 0).any(axis=1) & (deviation > 1e-9)
+        return np.round(np.where(held, s / n / np.where(held, deviation, 1.0), 0.0), 11)
+
+    for half in itertools.combinations(range(blocks), blocks // 2):
+        one, other = list(half), [block for block in range(blocks) if block not in half]
+        if not all((exposed[:, part] > 0).any() for part in (one, other)):
+            continue
+        first, second = ratios(one), ratios(other)
+        best = np.flatnonzero(first == first.max())
+        ranks = rankdata(second)[best]
+        shares.append(
+            (
+                np.mean(ranks <= (len(rows) + 1) / 2),
+                np.mean(second[best] < 0),
+                np.mean(above[best][:, other].sum(axis=1) < 0),
+            )
+        )
+    return tuple(np.mean(shares, axis=0).tolist())
+
+
+def test_the_pbo_can_be_computed_again_from_the_file(usual: Written, tmp_path: Path) -> None:
+    """With code that shares nothing with the program's."""
+    write_block_sums(usual.findings, tmp_path / BLOCK_SUMS)
+    pbo = usual.found["pbo"]
+    assert pbo_of(tmp_path / BLOCK_SUMS) == pytest.approx(
+        (pbo["pbo"], pbo["probability_of_loss"], pbo["probability_behind"]), abs=1e-9
+    )
+    assert pbo["tied"] > 0.0
+    kept = np.load(tmp_path / BLOCK_SUMS)
+    assert kept["copies"].sum() == 13 and kept["days"].sum() == 1674
+    for row, totals in zip(kept["row"], kept["total"], strict=True):
+        series = usual.evaluator.series(usual.study.codes[[row]]).returns[:, 0]
+        assert totals.sum() == pytest.approx(series.sum())
+    write_block_sums(usual.findings, tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / BLOCK_SUMS).read_bytes()
 
 
 def test_shifted_gates_are_reported_in_order(usual: Written) -> None:
@@ -376,7 +484,9 @@ def test_numbers_on_real_prices_carry_a_verdict(usual: Written) -> None:
     assert verdict["word"] in ("recommended", "not recommended", "inconclusive")
     assert verdict["why"] and verdict["tests"]
     values = [one["value"] for one in verdict["tests"]]
-    assert usual.found["pbo"]["pbo"] in values and usual.found["deflated_sharpe"]["value"] in values
+    assert usual.found["pbo"]["pbo"] in values and usual.found["luck"]["p"] in values
+    assert usual.found["deflated_sharpe"]["value"] not in values
+    assert verdict["action"].startswith(("Keep ", "Use best.toml: ", "Change nothing: "))
 
 
 # Where little was found
@@ -456,9 +566,6 @@ def test_simulated_prices_get_no_verdict_and_no_p(cache: Path) -> None:
     settings = load(None, words)
     one = written(settings, load_prices(settings, NOW + 4000 * DAY))
     assert one.found["sample"] is True
-    assert (one.found["verdict"], one.found["superior_ability"], one.found["searched_gates"]) == (
-        None,
-        None,
-        None,
-    )
+    parts = ("verdict", "luck", "superior_ability", "searched_gates")
+    assert [one.found[part] for part in parts] == [None] * 4
     assert_plain(one.found)

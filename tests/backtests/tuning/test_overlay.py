@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tomli_w
 
-from backtests.tuning.overlay import text, write
+from backtests.tuning.overlay import advice, text, write
 from backtests.tuning.validation.checks import Check
 from backtests.tuning.validation.verdict import Verdict
 from config.settings import ConfigError, Settings, load, restore, with_changes
@@ -35,10 +35,10 @@ SENTENCE = (
 CHECKS = (
     Check("pbo", 0.41, 0.2, passed=False, condemns=False, text=SENTENCE),
     Check("events", 5.0, 5.0, passed=True, condemns=False, text="Breakouts: five."),
-    Check("neighbours", None, 0.7, passed=None, condemns=False, text="?"),
+    Check("luck", None, 0.05, passed=None, condemns=False, text="?"),
 )
-AGAINST = Verdict("not recommended", ("1 of 2 tests is passed.", SENTENCE), CHECKS)
-FOR = AGAINST._replace(word="recommended", why=("All tests are passed.",))
+AGAINST = Verdict("not recommended", ("There is no reason to change.", SENTENCE), CHECKS)
+FOR = AGAINST._replace(word="recommended", why=("It passes every test.",))
 OPEN = AGAINST._replace(word="inconclusive")
 
 
@@ -70,7 +70,7 @@ def test_it_holds_the_changed_keys_and_the_verdict_and_nothing_else(tmp_path: Pa
     assert content["confirmations"] == {"volume": {"enabled": False}, "breadth": {"min_share": 1.0}}
     assert content["tuned"] == {
         "verdict": "not recommended",
-        "why": f"1 of 2 tests is passed. {SENTENCE}",
+        "why": f"There is no reason to change. {SENTENCE}",
         "run": WHERE,
         "on": WHEN,
         "judged": fingerprint(best()),
@@ -96,6 +96,44 @@ def test_the_verdict_and_every_change_stand_on_top_in_words(tmp_path: Path) -> N
     assert "- risk_curve.ceilings: [ 0.0, 0.0, 0.0, 1.0, ], was [ 0.25, 0.5, 0.75, 1.0, ]" in said
     assert '- allocation.own_trend: "or", was "off"' in said
     assert "- confirmations.volume.enabled: false, was true" in said
+
+
+@pytest.mark.parametrize(
+    ("word", "changed", "expected"),
+    [
+        (
+            "recommended",
+            2,
+            "Use best.toml: gate.confirm_sessions = 1 and gate.fail_tolerance = 0.0.",
+        ),
+        ("not recommended", 2, "Keep gate.confirm_sessions = 3 and gate.fail_tolerance = 0.03."),
+        ("inconclusive", 1, "Keep gate.confirm_sessions = 3."),
+        (
+            "not recommended",
+            3,
+            'Keep gate.confirm_sessions = 3, gate.fail_tolerance = 0.03 and a.trend = "off".',
+        ),
+        (
+            "recommended",
+            0,
+            "Change nothing: no parameter set is better than the current settings.",
+        ),
+    ],
+)
+def test_one_sentence_says_what_to_do(word: Any, changed: int, expected: str) -> None:
+    settings = {
+        "gate.confirm_sessions": (3, 1),
+        "gate.fail_tolerance": (0.03, 0.0),
+        "a.trend": ("off", "and"),
+    }
+    assert advice(word, dict(list(settings.items())[:changed])) == expected
+
+
+def test_the_sentence_to_act_on_stands_on_top(tmp_path: Path) -> None:
+    for verdict in (AGAINST, FOR):
+        content = written(tmp_path, verdict).read_text()
+        lines = content[: content.index("Every test:")].replace("\n# ", " ")
+        assert " ".join(advice(verdict.word, CHANGED).split()) in " ".join(lines.split())
 
 
 def test_over_the_settings_of_its_run_it_is_the_set_whatever_they_were(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ import pandas as pd
 import pytest
 
 from backtests.report.cells import LOWEST
+from backtests.report.tune import chance_words, verdict_table
 from backtests.report.tune import figures as tune_figures
 from backtests.report.tune import page as tune_page
-from backtests.report.tune import tables as tune_tables
 from backtests.report.tune import words as tune_words
 from backtests.report.tune.page import RecordedSearch
 from backtests.runs.folder import RunError
+from backtests.statistics.calibrated_shares import Share
 from backtests.tuning.document import TuneDocument
 from tests.backtests.report.run.test_page import EVIL, Parsed
 from tests.backtests.report.tune_sample import KINDS, with_parts
@@ -96,8 +97,9 @@ def test_the_verdict_comes_first_with_its_tests(
     tests = run.result.verdict.tests if run.result.verdict else ()
     if tests:
         assert run.result.verdict and run.result.verdict.why[0] in parsed.texts["header"][0]
-        assert parsed.texts["h2"][0] == "Tests of the verdict"
-    rows = tune_tables.tests(run.result).rows
+        headings = parsed.texts["h2"]
+        assert headings.index("Tests of the verdict") < headings.index("Best parameter set")
+    rows = verdict_table.tests(run.result).rows
     assert [row[2].sort for row in rows] == [
         LOWEST if test.value is None else test.value for test in tests
     ]
@@ -105,6 +107,59 @@ def test_the_verdict_comes_first_with_its_tests(
     assert [row[1].text for row in rows] == [
         {True: "yes", False: "no", None: "not possible"}[test.passed] for test in tests
     ]
+
+
+@pytest.mark.parametrize("kind", ["usual", "recommended"])
+def test_the_page_has_one_light_and_one_sentence_to_act_on(
+    kind: str, search_of: Callable[[str], Path], parsed_of: Callable[[str], Parsed]
+) -> None:
+    """The verdict's word alone is coloured: no test and no tile of the head is green or red."""
+    result, parsed = tune_page.read_search(search_of(kind)).result, parsed_of(kind)
+    assert result.verdict is not None
+    (action,) = parsed.texts["strong"]
+    assert action == result.verdict.action and action.count(". ") == 0
+    assert action.startswith("Use best.toml: " if kind == "recommended" else "Keep gate.")
+    cells = [cell for row in verdict_table.tests(result).rows for cell in row]
+    assert not [cell for cell in cells if {"good", "bad"} & set(cell.kind.split())]
+    assert "deflated" not in " ".join(parsed.texts["dl"][0].lower().split())
+    lit = [attributes for tag, attributes in parsed.elements if "data-word" in attributes]
+    assert [one["data-word"] for one in lit] == [result.verdict.word]
+
+
+def test_the_story_comes_first_and_the_tables_behind_it(
+    parsed_of: Callable[[str], Parsed],
+) -> None:
+    parsed = parsed_of("usual")
+    assert parsed.texts["h2"][:4] == [
+        *("What tuning would have earned", "What would decide"),
+        *("Tests of the verdict", "Warnings"),
+    ]
+    decide = parsed.texts["main"][0]
+    assert "which chance reaches in 5% of histories; the best set has 0.42" in decide
+    assert "0.90 above holding the same exposure all the time" in decide
+
+
+def test_shares_of_worlds_without_an_effect_stand_beside_the_tests(
+    usual: RecordedSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they have been counted, with their interval; where not, nothing is printed."""
+    assert len(verdict_table.tests(usual.result).headings) == 5
+    assert chance_words.calibration(usual.result) == ""
+    counted = {"luck": Share(9, 200, 0.021, 0.084, 11)}
+    for module in (verdict_table, chance_words):
+        monkeypatch.setattr(module, "share_passed", lambda command, name: counted.get(name))
+    table = verdict_table.tests(usual.result)
+    column = [heading for heading, _ in table.headings].index(verdict_table.WITHOUT_EFFECT)
+    found = {row[0].text: row[column].text for row in table.rows}
+    assert found.pop("Chance") == "4%\n2% to 8%"
+    assert set(found.values()) == {"-"}
+    text = bare(tune_page.html(usual))
+    assert "200 worlds with the default settings, seed 11" in text
+    assert "200 worlds" not in bare(tune_page.html(usual._replace(result=no_verdict(usual))))
+
+
+def no_verdict(run: RecordedSearch) -> TuneDocument:
+    return with_parts(run.result, verdict=None)
 
 
 def test_a_search_on_sample_prices_says_so_and_gives_no_p(
@@ -298,6 +353,9 @@ def test_every_figure_draws_and_nothing_is_asked_for_or_complained_about(
     kind: str, opened: Callable[..., Opened]
 ) -> None:
     found = opened(kind)
+    found.page.evaluate(
+        "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+    )
     found.draw()
     layers = {
         "bar": ".bars",

@@ -10,6 +10,7 @@ import pytest
 from backtests.report.cells import LOWEST, NONE
 from backtests.report.tune import page as tune_page
 from backtests.report.tune import tables as tune_tables
+from backtests.report.tune import verdict_table
 from backtests.report.tune import words as tune_words
 from backtests.report.tune.page import RecordedSearch
 from tests.backtests.report.tune_sample import KINDS, with_parts
@@ -27,6 +28,7 @@ def test_every_table_has_a_cell_for_every_heading(
 ) -> None:
     run = tune_page.read_search(search_of(kind))
     found = [getattr(tune_tables, name)(run.result) for name in tune_page.TABLES]
+    found.append(verdict_table.tests(run.result))
     found += [
         table(run.result, mode)
         for table in (tune_tables.out_of_sample_table, tune_tables.steps, tune_tables.drift)
@@ -51,7 +53,7 @@ def test_a_test_is_called_what_its_text_calls_it(usual: RecordedSearch) -> None:
     texts = ["Breakouts left out: none was won.", "it says nothing of the sort: or does it?"]
     tests = [test | {"text": text} for text in texts]
     verdict = {"word": "not recommended", "why": [], "tests": tests}
-    rows = tune_tables.tests(with_parts(usual.result, verdict=verdict)).rows
+    rows = verdict_table.tests(with_parts(usual.result, verdict=verdict)).rows
     assert [(row[0].text, row[4].text) for row in rows] == [
         ("Breakouts left out", "None was won."),
         ("pbo", "It says nothing of the sort: or does it?"),

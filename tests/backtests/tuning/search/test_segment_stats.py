@@ -240,10 +240,9 @@ def test_block_sums_are_those_of_the_series() -> None:
     daily, exposed = drawn(5, 203, 4), np.random.default_rng(6).random((203, 4)) < 0.5
     cuts = partition(days, pd.DatetimeIndex(["2020-02-01", "2020-06-01"], tz="UTC"), 1, 7, blocks=4)
     assert len(cuts.lengths) > 4
-    found = block_sums(
-        from_returns(daily, exposed, np.zeros((203, 4), dtype=int), cuts.edges), cuts
-    )
-    expected = cscv.block_sums(daily, exposed, 4)
+    expected = cscv.block_sums(daily, exposed, daily - 0.001, np.array([1, 2, 1, 3]), 4)
+    segments = from_returns(daily, exposed, np.zeros((203, 4), dtype=int), cuts.edges)
+    found = block_sums(segments, cuts, expected.excess, expected.copies)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
     assert cscv.overfitting(found).pbo == cscv.overfitting(expected).pbo

@@ -36,17 +36,25 @@ def left_out(
     default: int = 0,
     cuts: Partition | None = None,
     exposed: bool = True,
+    held: np.ndarray | None = None,
 ) -> LeaveOneOut:
+    """`held`: daily returns of exposure-matched holding, nothing unless said otherwise."""
     parts = cuts or cut()
     segments = from_returns(
         daily, np.full(daily.shape, exposed), np.zeros(daily.shape, dtype=int), parts.edges
     )
-    return leave_one_out(segments, parts, rule, default)
+    market = np.zeros(len(daily)) if held is None else held
+
+    def holding(row: int, begin: int, end: int) -> np.ndarray:
+        assert row in range(daily.shape[1])
+        return market[begin:end]
+
+    return leave_one_out(segments, parts, rule, holding, default)
 
 
 def test_choices_are_those_of_a_search_over_days() -> None:
-    daily = drawn(1)
-    found = left_out(daily, default=3)
+    daily, market = drawn(1), drawn(8, sets=1)[:, 0]
+    found = left_out(daily, default=3, held=market)
     assert found.edges.tolist() == FOLDS
     assert found.events.tolist() == EVENTS.tolist()
     assert found.first.strftime("%Y-%m-%d").tolist() == [
@@ -66,7 +74,9 @@ def test_choices_are_those_of_a_search_over_days() -> None:
         assert found.out_of_sample[fold] == pytest.approx(outside[row], rel=1e-9)
         assert found.defaults[fold] == pytest.approx(outside[3], rel=1e-9)
         assert found.rank[fold] == (outside < outside[row]).sum() / 5
-        assert found.won[fold] == (outside[row] > 0)
+        of_market = sharpe(market[begin:end])
+        assert found.holding[fold] == pytest.approx(of_market, rel=1e-9)
+        assert found.won[fold] == (outside[row] > of_market)
         assert found.figures.total_return[fold] == pytest.approx(
             np.prod(1 + daily[begin:end, row]) - 1, abs=1e-6
         )
@@ -121,14 +131,25 @@ def test_ranks_and_wins_by_hand() -> None:
             0.001,
         ],  # equal to the default, ranks 2 and 3 of 0 to 3: won and ahead
         third=[0.002, 0.000, -0.001, 0.001],  # behind the default, third best: won, not ahead
-        fourth=[-0.004, -0.003, -0.002, -0.001],  # ahead of all, but a loss: not won
+        fourth=[-0.004, -0.003, -0.002, -0.001],  # ahead of all, but behind the market: not won
     )
-    found = left_out(daily, BEST_RETURN, cuts=cut(purge_days=0))
+    market = np.repeat([0.0015, 0.0005, -0.001, 0.0], 100)
+    found = left_out(daily, BEST_RETURN, cuts=cut(purge_days=0), held=market)
     assert found.chosen.tolist() == [3, 3, 3, 3]
     assert found.won.tolist() == [True, True, True, False]
+    assert found.holding == pytest.approx((1 + market[[0, 100, 200, 300]]) ** 365 - 1, rel=1e-5)
     assert found.ahead == 3
     assert found.rank.tolist() == [1.0, 2.5 / 3, 2 / 3, 1.0]
     assert (found.share, found.median_rank) == (0.75, pytest.approx((1.0 + 2.5 / 3) / 2))
+
+
+def test_a_rising_market_is_no_win() -> None:
+    """What makes money on every fold, and less than holding the same exposure does, wins none."""
+    daily = flat_but(**{f"fold {fold}": [0.001, 0.002, 0.0015] for fold in range(4)})
+    for market, won in ((0.0025, False), (0.00201, False), (0.00199, True)):
+        found = left_out(daily, BEST_RETURN, held=np.full(400, market))
+        assert found.chosen.tolist() == [1] * 4 and (found.out_of_sample > 0).all()
+        assert found.won.tolist() == [won] * 4
 
 
 def test_an_equal_of_the_default_set_is_not_chosen_over_it() -> None:

@@ -17,60 +17,52 @@ from backtests.tuning.validation.verdict import Verdict, judge
 from config.tuning import Limits
 
 LIMITS = Limits(
-    max_pbo=0.2,
-    max_probability_of_loss=0.05,
-    min_deflated_sharpe=0.95,
-    min_leave_one_out=0.6,
-    min_neighbours=0.7,
-    min_events=5,
+    max_luck_p=0.05,
     max_searched_gates_p=0.05,
+    max_pbo=0.2,
+    max_probability_behind=0.05,
+    min_leave_one_out=0.6,
+    min_events=5,
 )
 GOOD = Facts(
     is_default=False,
     sets=10_000,
+    paths=1_231,
     objective=1.1,
     events=5,
+    luck_p=0.05,
     pbo=0.2,
     at_median=0.0,
-    probability_of_loss=0.06,
-    deflated_sharpe=0.95,
+    probability_behind=0.06,
     won=3,
     folds=5,
-    neighbours=0.7,
     searched_gates_p=0.05,
     searched_gates=200,
 )
 MISSED: dict[str, dict[str, Any]] = {  # each just beyond its limit, none of them clearly
     "pbo": {"pbo": 0.2 + 1e-9},
-    "deflated_sharpe": {"deflated_sharpe": 0.95 - 1e-9},
+    "luck": {"luck_p": 0.05 + 1e-9},
     "leave_one_out": {"won": 2},
-    "neighbours": {"neighbours": 0.7 - 1e-9},
     "searched_gates": {"searched_gates_p": 0.05 + 1e-9},
 }
 CONDEMNED: dict[
     str, dict[str, Any]
 ] = {  # each where luck, or holding nothing, begins to do as well
-    "objective": {"objective": 0.0},
     "pbo": {"pbo": 0.5},
-    "deflated_sharpe": {"deflated_sharpe": 0.5 - 1e-9},
+    "luck": {"luck_p": 0.5},
     "leave_one_out": {"won": 0, "folds": 4},
-    "neighbours": {"neighbours": 0.0},
     "searched_gates": {"searched_gates_p": 0.5},
 }
 NOT_QUITE: dict[str, dict[str, Any]] = {  # the same, one step less
-    "objective": {"objective": 1e-9},
     "pbo": {"pbo": 0.5 - 1e-9},
-    "deflated_sharpe": {"deflated_sharpe": 0.5},
+    "luck": {"luck_p": 0.5 - 1e-9},
     "leave_one_out": {"won": 0, "folds": 3},  # 0.4 ** 3 = 6.4 %, 0.4 ** 4 = 2.56 %
-    "neighbours": {"neighbours": 1e-9},
     "searched_gates": {"searched_gates_p": 0.5 - 1e-9},
 }
 ABSENT: dict[str, dict[str, Any]] = {
-    "objective": {"objective": None},
     "pbo": {"pbo": None},
-    "deflated_sharpe": {"deflated_sharpe": None},
+    "luck": {"luck_p": None},
     "leave_one_out": {"won": 0, "folds": 0},
-    "neighbours": {"neighbours": None},
     "searched_gates": {"searched_gates_p": None},
 }
 FEW = {"events": 4}
@@ -84,11 +76,15 @@ def passed(found: Verdict) -> dict[str, bool | None]:
     return {test.name: test.passed for test in found.tests}
 
 
+def passed_text(found: Verdict, name: str) -> str:
+    return next(test.text for test in found.tests if test.name == name)
+
+
 def test_at_every_limit_it_is_recommended() -> None:
     found = judge_with()
     assert found.word == "recommended"
     assert set(passed(found).values()) == {True}
-    assert set(passed(found)) == {"objective", "events", *MISSED}
+    assert set(passed(found)) == {"events", *MISSED}
 
 
 @pytest.mark.parametrize("name", MISSED)
@@ -128,9 +124,7 @@ def test_unless_another_figure_condemns(name: str, missing: str) -> None:
         assert judge_with(**ABSENT[missing] | NOT_QUITE[name]).word == "inconclusive"
 
 
-@pytest.mark.parametrize(
-    "name", ["pbo", "deflated_sharpe", "neighbours", "searched_gates_p", "objective"]
-)
+@pytest.mark.parametrize("name", ["pbo", "luck_p", "searched_gates_p", "objective"])
 def test_not_a_number_is_no_figure(name: str) -> None:
     assert judge_with(**{name: math.nan}).word == "inconclusive"
 
@@ -145,18 +139,18 @@ def test_where_choosing_is_a_toss_all_sets_have_to_be_good() -> None:
     """Of sets that are alike the best of one half is anywhere in the other: PBO near a half,
     whether they are good or not.
     """
-    alike = judge_with(pbo=0.5, probability_of_loss=0.05)
+    alike = judge_with(pbo=0.5, probability_behind=0.05)
     assert alike.word == "recommended" and passed(alike)["pbo"] is True
-    text = next(test.text for test in alike.tests if test.name == "pbo")
+    text = passed_text(alike, "pbo")
     assert (
         "50%" in text
-        and "It lost money in the other half in 5%" in text
+        and "holding its average exposure all the time in 5%" in text
         and "all sets are good" in text
     )
-    beyond = judge_with(pbo=0.5, probability_of_loss=0.05 + 1e-9)
+    beyond = judge_with(pbo=0.5, probability_behind=0.05 + 1e-9)
     assert beyond.word == "not recommended" and passed(beyond)["pbo"] is False
-    assert judge_with(pbo=0.5, probability_of_loss=None).word == "not recommended"
-    assert "lose" not in judge_with(probability_of_loss=0.9).tests[2].text
+    assert judge_with(pbo=0.5, probability_behind=None).word == "not recommended"
+    assert "average exposure" not in passed_text(judge_with(probability_behind=0.9), "pbo")
 
 
 def test_a_recommended_set_is_not_called_better_than_the_settings() -> None:
@@ -183,19 +177,22 @@ def test_a_limit_no_p_can_reach_is_failed_not_unknown() -> None:
     assert judge(GOOD, never).word == "not recommended"
 
 
-def test_neighbours_that_break_constraints_condemn() -> None:
-    found = judge_with(**FEW, neighbours=-math.inf)
-    assert found.word == "not recommended"
-    test = next(test for test in found.tests if test.name == "neighbours")
-    assert test.value is None and test.passed is False and "break a constraint" in test.text
-
-
 def test_no_set_that_meets_the_constraints_is_no_choice() -> None:
     for objective in (None, -math.inf):
         found = judge_with(objective=objective, is_default=True)
         assert found.word == "inconclusive"
         assert not any("nothing to change" in line for line in found.why)
-        assert any("tune.min_orders" in line for line in found.why)
+        assert len(found.why) == 1 and "tune.min_orders" in found.why[0]
+    condemned = judge_with(objective=None, is_default=True, **CONDEMNED["luck"])
+    assert condemned.word == "inconclusive"
+
+
+def test_a_set_that_loses_is_no_test_of_its_own() -> None:
+    """Every search has a best set above 0; one that has not is refused by the others."""
+    assert judge_with(objective=-0.1).word == judge_with().word == "recommended"
+    assert {test.name for test in judge_with().tests} == {
+        *("events", "luck", "searched_gates", "pbo", "leave_one_out"),
+    }
 
 
 def test_the_current_settings_are_named_as_such() -> None:
@@ -204,12 +201,26 @@ def test_the_current_settings_are_named_as_such() -> None:
         assert found.word == judge_with(**changes).word
         assert (
             found.why[0]
-            == "The best of 10,000 parameter sets is the current settings: there is nothing to "
-            "change."
+            == "The best of 10,000 parameter sets (1,231 different paths) is the current settings:"
+            " there is nothing to change."
         )
         assert not any("there is nothing to change" in line for line in judge_with(**changes).why)
-    assert "keeping the current settings" in judge_with(**MISSED["pbo"]).why[0]
+    assert "no reason to change the current settings" in judge_with(**MISSED["pbo"]).why[0]
     assert "evidence against relying on them" in judge_with(is_default=True, **MISSED["pbo"]).why[1]
+
+
+def test_no_count_of_passed_tests_is_given() -> None:
+    """A search in a world without any effect passes some of them too."""
+    for changes in ({}, MISSED["pbo"], CONDEMNED["luck"], FEW):
+        why = " ".join(judge_with(**changes).why)
+        assert not re.search(r"\d+ of \d+ tests", why) and "tests are passed" not in why
+
+
+def test_both_numbers_of_sets_and_of_paths_are_said() -> None:
+    for changes in ({}, MISSED["luck"], FEW):
+        assert "10,000 parameter sets (1,231 different paths)" in judge_with(**changes).why[0]
+    assert "paths)" not in judge_with(paths=10_000).why[0]
+    assert "1,231 different paths" in passed_text(judge_with(), "luck")
 
 
 def test_what_decided_comes_first() -> None:
@@ -220,16 +231,16 @@ def test_what_decided_comes_first() -> None:
         "Overfitting",
         "Breakouts",
     ]
-    open_ = judge_with(**FEW, **MISSED["pbo"] | ABSENT["neighbours"])
+    open_ = judge_with(**FEW, **MISSED["pbo"] | ABSENT["luck"])
     assert [line.partition(":")[0] for line in open_.why[1:]] == [
         "Breakouts",
-        "Neighbours",
+        "Chance",
         "Overfitting",
     ]
     assert judge_with(superior_p=0.01).why == (
         (
-            "The best of 10,000 parameter sets passes all 7 tests; this makes chance an unlikely"
-            " explanation, it promises nothing."
+            "The best of 10,000 parameter sets (1,231 different paths) passes every test; this"
+            " makes chance an unlikely explanation, it promises nothing."
         ),
     )
 
@@ -247,15 +258,15 @@ def test_every_sentence_has_number_and_limit(name: str) -> None:
 
 
 def test_numbers_differ_from_their_limits() -> None:
-    assert "94.9%" in judge_with(deflated_sharpe=0.949).why[1]
+    assert "5.1%" in judge_with(luck_p=0.051).why[1]
     assert "20.04%" in judge_with(pbo=0.2004).why[1]
-    assert "(at least 95% is needed)" in judge_with(deflated_sharpe=0.949).why[1]
+    assert "(p; at most 5% is allowed)" in judge_with(luck_p=0.051).why[1]
     half = LIMITS.model_copy(update={"max_pbo": 0.125})
     assert "the limit is 12.5%" in judge(GOOD, half).why[1]
 
 
 def test_it_can_be_written_as_json() -> None:
-    for changes in ({}, ABSENT["pbo"], {"neighbours": -math.inf}, {"objective": math.nan}):
+    for changes in ({}, ABSENT["pbo"], ABSENT["luck"], {"objective": math.nan}):
         json.dumps([test._asdict() for test in judge_with(**changes).tests], allow_nan=False)
 
 
@@ -264,15 +275,15 @@ ANY = st.builds(
     Facts,
     is_default=st.booleans(),
     sets=st.integers(2, 10**6),
+    paths=st.integers(1, 10**6),
     objective=st.one_of(st.none(), st.floats(-2, 3)),
     events=st.integers(0, 9),
     pbo=FIGURES,
     at_median=st.one_of(st.none(), st.just(0.0)),
-    probability_of_loss=FIGURES,
-    deflated_sharpe=FIGURES,
+    probability_behind=FIGURES,
+    luck_p=FIGURES,
     won=st.just(0),
     folds=st.integers(0, 9),
-    neighbours=st.one_of(st.none(), st.floats(-1, 1.5), st.just(-math.inf)),
     searched_gates_p=FIGURES,
     searched_gates=st.integers(0, 300),
 ).flatmap(lambda facts: st.integers(0, facts.folds).map(lambda won: facts._replace(won=won)))
@@ -282,18 +293,13 @@ ANY = st.builds(
 def test_recommended_is_what_the_limits_say_and_nothing_else(facts: Facts) -> None:
     """Written down once more, from the figures alone."""
     f = facts
-    exist = (
-        None not in (f.objective, f.pbo, f.deflated_sharpe, f.neighbours, f.searched_gates_p)
-        and f.folds > 0
-    )
+    exist = None not in (f.objective, f.pbo, f.luck_p, f.searched_gates_p) and f.folds > 0
     within = (
         exist
-        and f.objective > 0
         and f.events >= 5
-        and (f.pbo <= 0.2 or (f.probability_of_loss is not None and f.probability_of_loss <= 0.05))
-        and f.deflated_sharpe >= 0.95
+        and (f.pbo <= 0.2 or (f.probability_behind is not None and f.probability_behind <= 0.05))
+        and f.luck_p <= 0.05
         and f.won / f.folds >= 0.6
-        and f.neighbours >= 0.7
         and f.searched_gates_p <= 0.05
         and f.searched_gates >= 19
     )
@@ -302,13 +308,12 @@ def test_recommended_is_what_the_limits_say_and_nothing_else(facts: Facts) -> No
 
 WORSE = {
     "pbo": 1.0,
-    "probability_of_loss": 1.0,
-    "deflated_sharpe": 0.0,
+    "probability_behind": 1.0,
+    "luck_p": 1.0,
     "won": 0,
-    "neighbours": -1.0,
     "searched_gates_p": 1.0,
+    "events": 0,
 }
-WORSE |= {"objective": -1.0, "events": 0}
 
 
 @given(ANY, st.sampled_from(sorted(WORSE)))
