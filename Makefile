@@ -81,6 +81,7 @@ proofs: coverage
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world null
 	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world twice
 	$(RUN) -m tests.proofs.evidence_calibration --data $(DATA)
+	$(RUN) -m tests.proofs.calibrate_defaults --data $(DATA)
 	$(RUN) -m pytest -m proof
 	$(RUN) -m tests.proofs.mutants
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from backtests.commands import options as option
+from backtests.commands.check_group import add_checks
 from backtests.commands.command_group import CommandGroup
 from backtests.commands.registration import EXIT_CODES, command, group
 from brokers.interrupts import record_interrupts
@@ -26,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_CODES,
 )
-check = group(app, "check", "Check your configuration and data for errors.")
+add_checks(app)
 config = group(app, "config", "Show the settings and the JSON schemas.")
 prices = group(app, "prices", "Stand by a close that is held.")
 
@@ -45,12 +46,22 @@ def backtest(
     no_report: option.NoReport = False,
     no_benchmarks: option.NoBenchmarks = False,
     refresh: option.Refresh = False,
+    calibrate: option.Calibrate = None,
+    effect: option.Effect = None,
+    regimes: option.Regimes = False,
 ) -> None:
     """Backtest the strategy and write a run folder with a report."""
     from backtests.commands.backtest import Choices, run_backtest
+    from backtests.commands.calibration import make_request
     from backtests.commands.run_scope import RunOptions
 
-    options = RunOptions(as_json=json, output=output, with_report=not no_report, refresh=refresh)
+    options = RunOptions(
+        as_json=json,
+        output=output,
+        with_report=not no_report,
+        refresh=refresh,
+        calibration=make_request(calibrate, effect, regimes=regimes),
+    )
     choices = Choices(start, end, cash, coins)
     run_backtest(config, set_, options, with_benchmarks=not no_benchmarks, choices=choices)
 
@@ -79,12 +90,22 @@ def tune(
     output: option.Output = None,
     no_report: option.NoReport = False,
     refresh: option.Refresh = False,
+    calibrate: option.Calibrate = None,
+    effect: option.Effect = None,
+    regimes: option.Regimes = False,
 ) -> None:
     """Search the parameters in [tune.space] and test for overfitting."""
+    from backtests.commands.calibration import make_request
     from backtests.commands.run_scope import RunOptions
     from backtests.commands.tune import run_tune
 
-    options = RunOptions(as_json=json, output=output, with_report=not no_report, refresh=refresh)
+    options = RunOptions(
+        as_json=json,
+        output=output,
+        with_report=not no_report,
+        refresh=refresh,
+        calibration=make_request(calibrate, effect, regimes=regimes),
+    )
     run_tune(config, set_, options)
 
 
@@ -97,12 +118,22 @@ def evidence(
     output: option.Output = None,
     no_report: option.NoReport = False,
     refresh: option.Refresh = False,
+    calibrate: option.Calibrate = None,
+    effect: option.Effect = None,
+    regimes: option.Regimes = False,
 ) -> None:
     """Test the claims behind the strategy on historical prices."""
+    from backtests.commands.calibration import make_request
     from backtests.commands.evidence import run_evidence
     from backtests.commands.run_scope import RunOptions
 
-    options = RunOptions(as_json=json, output=output, with_report=not no_report, refresh=refresh)
+    options = RunOptions(
+        as_json=json,
+        output=output,
+        with_report=not no_report,
+        refresh=refresh,
+        calibration=make_request(calibrate, effect, regimes=regimes),
+    )
     run_evidence(config, set_, options)
 
 
@@ -219,51 +250,6 @@ def doctor(
     from brokers.commands.doctor import run_doctor
 
     raise typer.Exit(run_doctor(config, set_, as_json=json, drill=drill))
-
-
-@command(check, "data")
-def check_data(
-    *,
-    config: option.Config = None,
-    set_: option.Set = None,
-    json: option.Json = False,
-    refresh: option.Refresh = False,
-) -> None:
-    """List each price series: source, period, gaps, last date."""
-    from backtests.commands.check import check_data
-
-    check_data(config, set_, as_json=json, refresh=refresh)
-
-
-@command(check, "lookahead")
-def check_lookahead(
-    *,
-    config: option.Config = None,
-    set_: option.Set = None,
-    json: option.Json = False,
-    cuts: option.Cuts = 40,
-    seed: option.Seed = 20160707,
-    refresh: option.Refresh = False,
-) -> None:
-    """Remove later prices and compare all earlier decisions."""
-    from backtests.commands.check import check_lookahead
-
-    check_lookahead(config, set_, as_json=json, cuts=cuts, seed=seed, refresh=refresh)
-
-
-@command(check, "parity")
-def check_parity(
-    *,
-    config: option.Config = None,
-    set_: option.Set = None,
-    json: option.Json = False,
-    window: option.Window = None,
-    refresh: option.Refresh = False,
-) -> None:
-    """Run the live code over history; compare with the backtest."""
-    from backtests.commands.check import check_parity
-
-    check_parity(config, set_, as_json=json, span=window, refresh=refresh)
 
 
 @command(config, "show")

@@ -55,20 +55,25 @@ MAY_IMPORT = {
         "backtests.performance backtests.runs backtests.statistics backtests.tuning.search"
     ),
     "backtests.tuning": (
-        "config strategies brokers backtests.performance backtests.runs "
-        "backtests.tuning.search backtests.tuning.validation"
+        "config strategies brokers brokers.prices backtests.engine backtests.performance "
+        "backtests.runs backtests.tuning.search backtests.tuning.validation"
     ),
     "backtests.evidence": (
+        "config strategies brokers brokers.prices brokers.journal backtests.benchmarks "
+        "backtests.engine backtests.performance backtests.runs backtests.statistics"
+    ),
+    "backtests.calibration": (
         "config strategies brokers brokers.prices backtests.benchmarks backtests.engine "
-        "backtests.performance backtests.runs backtests.statistics"
+        "backtests.evidence backtests.performance backtests.runs backtests.statistics "
+        "backtests.tuning backtests.tuning.search backtests.tuning.validation"
     ),
     "backtests.paper_sessions": (
         "config strategies brokers brokers.prices brokers.journal brokers.live "
         "backtests.checks backtests.engine backtests.performance backtests.runs"
     ),
     "backtests.report": (
-        "config strategies brokers brokers.prices backtests.benchmarks backtests.engine "
-        "backtests.performance backtests.runs"
+        "config strategies brokers brokers.prices backtests.benchmarks backtests.calibration "
+        "backtests.engine backtests.performance backtests.runs"
     ),
     "backtests.report.run": (
         "strategies brokers backtests.performance backtests.report backtests.runs"
@@ -81,13 +86,15 @@ MAY_IMPORT = {
         "brokers backtests.report backtests.runs backtests.statistics backtests.tuning"
     ),
     "backtests.report.evidence": (
-        "brokers backtests.evidence backtests.performance backtests.report backtests.runs"
+        "brokers backtests.evidence backtests.performance backtests.report backtests.runs "
+        "backtests.statistics"
     ),
     "backtests.commands": (
-        "config brokers brokers.prices backtests.checks backtests.engine backtests.evidence "
-        "backtests.paper_sessions backtests.report backtests.report.evidence "
+        "config brokers brokers.prices brokers.journal brokers.live "
+        "backtests.calibration backtests.checks backtests.engine "
+        "backtests.evidence backtests.paper_sessions backtests.report backtests.report.evidence "
         "backtests.report.run backtests.report.session backtests.report.tune backtests.runs "
-        "backtests.tuning backtests.tuning.search backtests.tuning.validation"
+        "backtests.tuning backtests.tuning.search"
     ),
 }
 MAIN_MAY_IMPORT = {

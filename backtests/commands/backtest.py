@@ -1,6 +1,5 @@
 """`backtest`, and `paper --replay`."""
 
-import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -8,10 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from backtests.commands.calibration import (
+    calibrate_run,
+    print_document,
+    refuse_sample,
+    refuse_simulation,
+    show_if_calibrated,
+)
 from backtests.commands.run_scope import Files, RunOptions, Texts, run_scope
 from backtests.report.run.terminal import show_backtest
 from brokers.console import console
-from brokers.local_paths import path_from_here
 from brokers.prices.load import Prices, load_prices
 from brokers.progress import Progress
 from config.coin_choice import choose_coins
@@ -46,6 +51,9 @@ def run_backtest(
 ) -> None:
     """Backtest, print the result, write the run folder."""
     from backtests.runs.backtest import backtest
+
+    if options.calibration and not with_benchmarks:
+        raise ConfigError("--calibrate: counts verdicts, which --no-benchmarks leaves out")
 
     def make(inputs: "Inputs", partial: Path, step: Progress) -> "Backtest":
         step("backtrader")
@@ -114,7 +122,9 @@ def _run(command: str, settings: Settings, make: Make, options: RunOptions) -> N
         )
         return prices, prices
 
+    refuse_sample(options.calibration, settings)
     with run_scope(command, settings, load_run_prices, options) as scope:
+        refuse_simulation(options.calibration, is_sample=scope.loaded.sample)
         scope.step("gate and coins")
         result = make(prepare_inputs(settings, scope.loaded), scope.partial, scope.step)
         found = caveats(result)
@@ -125,11 +135,13 @@ def _run(command: str, settings: Settings, make: Make, options: RunOptions) -> N
         scope.log.info("{} decisions, {} orders, final value {:.2f}", decisions, orders, value)
         scope.step("writing")
         write_run(result, found, scope.partial, latest_evidence())
+        calibration = calibrate_run(options.calibration, "backtest", settings, scope, result)
     document = read_run(scope.folder)
     if options.as_json:
-        print(json.dumps(document.to_json() | {"folder": path_from_here(scope.folder)}))
+        print_document(document.to_json(), scope.folder, calibration)
     else:
         show_backtest(console(), document, scope.folder)
+        show_if_calibrated(calibration)
 
 
 def window(span: str) -> list[str]:

@@ -35,6 +35,28 @@ NoBenchmarks = Annotated[
     bool,
     typer.Option("--no-benchmarks", help="Skip benchmarks, permutation test and verdict."),
 ]
+Calibrate = Annotated[
+    int | None,
+    typer.Option(
+        "--calibrate",
+        metavar="N",
+        min=1,
+        help="Repeat the run in N worlds whose coins do not follow the gate; count its verdicts. "
+        "If interrupted, the same command goes on.",
+    ),
+]
+Effect = Annotated[
+    float | None,
+    typer.Option(
+        "--effect",
+        metavar="X",
+        help="With --calibrate: worlds in which coins follow the gate X times as much as measured.",
+    ),
+]
+Regimes = Annotated[
+    bool,
+    typer.Option("--regimes", help="With --calibrate: bull and bear markets that ignore the gate."),
+]
 # They win over the settings named, wherever those come from: files, the environment, --set.
 Start = Annotated[
     str | None,
@@ -110,7 +132,8 @@ DocumentName = Annotated[
     typer.Option(
         "--document",
         metavar="NAME",
-        help="Schema of a document instead: metrics, tune, evidence, decision or status.",
+        help="Schema of a document instead: metrics, tune, evidence, calibration, decision or "
+        "status.",
     ),
 ]
 RunOrJournal = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import pandas as pd
 
+from backtests.calibration.request import Request
 from backtests.commands.pages import write_page
 from backtests.report.progress import progress
 from brokers.prices.load import Prices
@@ -22,12 +23,13 @@ Loaded = TypeVar("Loaded")
 
 
 class RunOptions(NamedTuple):
-    """Options that all commands that make a run have."""
+    """Options that all commands that make a run have; `calibration` None: not asked for."""
 
     as_json: bool = False
     output: Path | None = None
     with_report: bool = True
     refresh: bool = False
+    calibration: Request | None = None
 
 
 class RunScope(NamedTuple, Generic[Loaded]):

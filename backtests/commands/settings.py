@@ -18,6 +18,7 @@ DOCUMENTS = {
     "metrics": ("backtests.runs.document", "MetricsDocument"),
     "tune": ("backtests.tuning.document", "TuneDocument"),
     "evidence": ("backtests.evidence.document", "EvidenceDocument"),
+    "calibration": ("backtests.calibration.document", "CalibrationDocument"),
     "decision": ("brokers.journal.documents", "DecisionDocument"),
     "status": ("brokers.live.status_document", "StatusReport"),
 }

@@ -1,21 +1,23 @@
 """What `tune` does: search, test the result, write it down."""
 
-import json
 from datetime import UTC, datetime
 
 import pandas as pd
 
+from backtests.commands.calibration import (
+    calibrate_run,
+    print_document,
+    refuse_sample,
+    refuse_simulation,
+    show_if_calibrated,
+)
 from backtests.commands.run_scope import Files, RunOptions, RunScope, Texts, run_scope
-from backtests.engine.inputs import prepare_inputs
 from backtests.runs.folder import write_json, write_settings
 from backtests.tuning import document, overlay
 from backtests.tuning.document import TuneDocument
-from backtests.tuning.search.batches import note_kept_sets
-from backtests.tuning.search.evaluator import Evaluator
-from backtests.tuning.search.space import Space, space_of, variants
-from backtests.tuning.search.study import run_search
-from backtests.tuning.trials import write_trials
-from backtests.tuning.validation.findings import find
+from backtests.tuning.search.space import space_of, variants
+from backtests.tuning.trials import BLOCK_SUMS, write_block_sums, write_trials
+from backtests.tuning.whole_search import Search, search
 from backtests.tuning.writer import make_document
 from brokers.console import console
 from brokers.local_paths import path_from_here
@@ -29,6 +31,7 @@ from config.tuned import NO_VERDICT
 def run_tune(files: Files, overrides: Texts, options: RunOptions) -> None:
     """Search, print, write the run folder."""
     settings = load(files, overrides)
+    refuse_sample(options.calibration, settings)
     space = space_of(settings)  # mistakes in it are reported before anything is downloaded
 
     def load_all(now: pd.Timestamp, step: Progress) -> tuple[Prices, Prices]:
@@ -43,35 +46,35 @@ def run_tune(files: Files, overrides: Texts, options: RunOptions) -> None:
         return prices, prices
 
     with run_scope("tune", settings, load_all, options) as scope:
-        result = _search(settings, space, scope)
+        refuse_simulation(options.calibration, is_sample=scope.loaded.sample)
+        scope.step("gate and coins")
+        whole = search(settings, space, scope.loaded, scope.step)
+        result = _write(whole, settings, scope)
         scope.log.info(
             "{}, best {}, verdict: {}",
             count(result.trials.n, "parameter set"),
             dict(result.best.changed),
             result.verdict.word if result.verdict else NO_VERDICT,
         )
+        calibration = calibrate_run(options.calibration, "tune", settings, scope, whole.findings)
     if options.as_json:
-        print(json.dumps(result.to_json() | {"folder": path_from_here(scope.folder)}))
+        print_document(result.to_json(), scope.folder, calibration)
     else:
         from backtests.report.tune import terminal as tune_terminal
 
         tune_terminal.show(console(), result, scope.folder)
+        show_if_calibrated(calibration)
 
 
-def _search(settings: Settings, space: Space, scope: RunScope[Prices]) -> TuneDocument:
-    """Everything but page and log, written into the run folder; the content of tune.json."""
-    step, partial = scope.step, scope.partial
-    step("gate and coins")
-    evaluator = Evaluator(prepare_inputs(settings, scope.loaded), space, settings.tune.threads)
-    study = run_search(evaluator, settings, step)
-    sets = len(study.codes)
-    with note_kept_sets(lambda: sets, sets):
-        findings = find(evaluator, study, settings, step)
-    step("writing")
+def _write(whole: Search, settings: Settings, scope: RunScope[Prices]) -> TuneDocument:
+    """Write everything but page and log into the run folder; the content of tune.json."""
+    (evaluator, study, findings), partial = whole, scope.partial
+    scope.step("writing")
     result = make_document(evaluator, findings, settings)
     write_json(result.to_json(), partial / document.NAME)
     write_settings(settings, partial)
     write_trials(study, partial / "trials.parquet")
+    write_block_sums(findings, partial / BLOCK_SUMS)
     best = with_changes(settings, study.changes(study.row), "the best parameter set")
     changed, today = result.best.changed, datetime.now(UTC).date()
     content = overlay.text(

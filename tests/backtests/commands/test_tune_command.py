@@ -21,7 +21,9 @@ from tests.price_folder import options
 
 ROOT = Path(__file__).parents[3]
 SPACE = 'tune.space={"gate.base_sessions"=[126,252],"allocation.band"=[0.1,0.3]}'
-FILES = {"best.toml", "run.log", "settings.toml", "trials.parquet", "tune.json"}
+FILES = {
+    *("best.toml", "block_sums.npz", "run.log", "settings.toml", "trials.parquet", "tune.json"),
+}
 
 
 @pytest.fixture(autouse=True)

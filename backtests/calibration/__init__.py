@@ -1,0 +1,1 @@
+"""How often a verdict comes out in worlds in which it is known what there is to find."""
