@@ -12,6 +12,7 @@ from rich.console import Console
 from backtests.commands.run_scope import Files, Texts
 from backtests.report import terminal
 from backtests.report.progress import progress
+from brokers.clock import Clock
 from brokers.console import console
 from brokers.plurals import count
 from brokers.prices.load import Prices, load_prices
@@ -21,6 +22,7 @@ from config.settings import ConfigError, Settings, load, restore_file
 
 if TYPE_CHECKING:  # cost the strategy's start-up
     from backtests.report.gate_reading import GateReading
+    from backtests.runs.document import EvidenceQuote
 
 
 def read_gate(
@@ -45,7 +47,13 @@ def read_gate(
         doubts = {"issues": [issue.text for issue in prices.issues]} if prices.issues else {}
         further = {"evidence": quote, "sample": prices.sample} | doubts
         print(json.dumps(reading.to_json() | further))
-        return
+    else:
+        _show(prices, reading, evidence)
+    if not is_past:
+        _record(prices, reading, settings)
+
+
+def _show(prices: Prices, reading: "GateReading", evidence: "EvidenceQuote | None") -> None:
     out = console()
     if prices.sample:
         terminal.show_sample(out, prices.fallback)
@@ -72,10 +80,30 @@ def _show_reading(out: Console, reading: "GateReading") -> None:
         )
 
 
+def _record(prices: Prices, reading: "GateReading", settings: Settings) -> None:
+    """Add today's reading to the forward record; a warning where that is not possible."""
+    from backtests.engine.rules import rules_digest
+    from brokers.journal.forward_record import ForwardError
+    from brokers.live.forward_recorder import Reading, record_reading
+
+    newest = Reading(
+        known_at=pd.Timestamp(str(reading.row.name)),
+        state=str(reading.row["state"]),
+        ceiling=reading.ceiling,
+        close=float(reading.row["close"]),
+        stale=float(reading.row["stale"]),
+        rules_digest=rules_digest(settings),
+    )
+    try:
+        record_reading(newest, prices, settings, _now())
+    except ForwardError as error:
+        print(f"Warning: {error}", file=sys.stderr)
+
+
 def _prices_as_of(
     settings: Settings, as_of: str | None, step: Progress, *, refresh: bool
 ) -> Prices:
-    now = pd.Timestamp.now(tz="UTC")
+    now = _now()
     if as_of is None:
         return load_prices(settings, now, refresh=refresh, progress=step)
     try:
@@ -116,7 +144,7 @@ def _prices_of_run(settings: Settings, folder: Path, step: Progress) -> Prices:
 
     document = read_run(folder)
     vintages = {name: series.vintage for name, series in document.data.items()}
-    now = pd.Timestamp.now(tz="UTC")
+    now = _now()
     try:
         loaded = load_prices(settings, now, progress=step, pinned=vintages)
     except DataError as error:
@@ -125,3 +153,7 @@ def _prices_of_run(settings: Settings, folder: Path, step: Progress) -> Prices:
             f"{folder}: its prices, from {' and '.join(sources)}, cannot be read again: {error}"
         ) from None
     return loaded.until(pd.Timestamp(document.window.last))
+
+
+def _now() -> pd.Timestamp:
+    return pd.Timestamp(Clock().now(), unit="s", tz="UTC")

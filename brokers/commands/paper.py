@@ -21,6 +21,7 @@ from brokers.journal.records import Accepted, Known
 from brokers.live.array_memory import take_small_blocks
 from brokers.live.data_provider import DataProvider
 from brokers.live.exchange_clock import ExchangeClock
+from brokers.live.forward_recorder import ForwardRecorder
 from brokers.live.gate_history import load_gate_rows
 from brokers.live.observation import observe_session
 from brokers.live.observer import NotifyingObserver, SessionObserver
@@ -159,22 +160,32 @@ def build_session(
         report=observer.on_incident,
         remember=journal.put_known,
     )
+    provider = DataProvider(
+        prices,
+        strategy.functions,
+        settings,
+        clock,
+        gate_rows=load_gate_rows(journal, strategy.rules_digest),
+        on_download=lambda now: journal.put_known(_known_calendar(prices, now, clock)),
+        accept=lambda close, session: journal.accept_close(_accepted(close, session)),
+    )
+    forward = ForwardRecorder(
+        settings,
+        provider,
+        clock,
+        observer.on_incident,
+        states=strategy.states,
+        rules_digest=strategy.rules_digest,
+    )
     return PaperSession(
         settings,
         strategy,
-        provider=DataProvider(
-            prices,
-            strategy.functions,
-            settings,
-            clock,
-            gate_rows=load_gate_rows(journal, strategy.rules_digest),
-            on_download=lambda now: journal.put_known(_known_calendar(prices, now, clock)),
-            accept=lambda close, session: journal.accept_close(_accepted(close, session)),
-        ),
+        provider=provider,
         account=account,
         journal=journal,
         clock=clock,
         observer=observer,
+        on_completed=forward.record,
     )
 
 

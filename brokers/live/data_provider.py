@@ -11,7 +11,7 @@ from brokers.journal.decision import GateExplanation
 from brokers.journal.incident import Incident
 from brokers.live.absent_rows import Absent, absent_coins, absent_series, report_missing_bars
 from brokers.live.gate_history import GateHistory
-from brokers.live.live_gate import LiveGate, newest
+from brokers.live.live_gate import GateNow, LiveGate, newest
 from brokers.live.second_opinion import acceptance, report_opinion, second_opinions
 from brokers.live.series_checks import (
     check_series,
@@ -147,6 +147,15 @@ class DataProvider:
                 return snapshot._replace(incidents=(*snapshot.incidents, *self._news))
             self._clock.wait(min(next(pauses, PAUSES[-1]), left), interrupted)
 
+    @property
+    def prices(self) -> Prices | None:
+        """The newest download; None before the first."""
+        return self._prices
+
+    def newest_gate(self) -> GateNow:
+        """The newest gate row, by the newest download."""
+        return self._gate.now(self._prices, (*self._behind, *self._failed))
+
     def _absent(self) -> Absent:
         """What the last download lacked."""
         if self._prices is None:
@@ -172,7 +181,7 @@ class DataProvider:
                 "sessions"
             )
             incidents.append(Incident("data", "warning", text))
-        gate = self._gate.now(self._prices, (*self._behind, *self._failed))
+        gate = self.newest_gate()
         incidents += [gate.incident] if gate.incident else []
         coins = {
             coin.name: lines

@@ -2,7 +2,7 @@
 
 import math
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Generic
@@ -18,12 +18,7 @@ from brokers.live.broker import LiveBroker, TradingAccount
 from brokers.live.changed_settings import refuse_other_markets, report_changes
 from brokers.live.context import SessionContext
 from brokers.live.data_provider import DataProvider, MarketSnapshot
-from brokers.live.exchange_clock import (
-    DECISION_OFFSET_AGE,
-    JUMP,
-    OFFSET_PERIOD,
-    REPORT_BEYOND,
-)
+from brokers.live.exchange_clock import DECISION_OFFSET_AGE, JUMP, OFFSET_PERIOD, REPORT_BEYOND
 from brokers.live.flatten import Flatten
 from brokers.live.hours import outside_hours
 from brokers.live.observer import SessionObserver
@@ -57,7 +52,9 @@ class PaperSession(Generic[D]):
         journal: Journal,
         clock: Clock,
         observer: SessionObserver,
+        on_completed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_completed` is called when the newest bar is decided and its orders are settled."""
         self._settings = settings
         self._strategy = strategy
         self._provider = provider
@@ -65,6 +62,7 @@ class PaperSession(Generic[D]):
         self._journal = journal
         self._clock = clock
         self._observer = observer
+        self._on_completed = on_completed
         self._setup = setup_of(settings.model_dump_json())
         self._broker = LiveBroker(account)
         context = SessionContext(settings, account, journal, clock, observer)
@@ -196,6 +194,7 @@ class PaperSession(Generic[D]):
     def _report_completed(self, due: int) -> None:
         if due == self._last_bar and not self._clock.stopped:
             self._observer.on_completed(due)
+            self._on_completed()
 
     def _sell_if_asked(self) -> None:
         """Sell everything if a person has asked for it, before a bar is decided."""

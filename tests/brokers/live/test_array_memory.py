@@ -50,7 +50,7 @@ def left_by_arrays(sizes):
 print(left_by_arrays(range(513, 1024, 2)))
 with open_journal(Path(sys.argv[1]), lambda: 0.0) as journal:
     paper.build_session(
-        load(None, []), Secrets(), SimpleNamespace(functions=None, rules_digest=""),
+        load(None, []), Secrets(), SimpleNamespace(functions=None, rules_digest="", states=()),
         journal=journal, clock=FreeClock(SimulatedClock(0.0)), observer=OBSERVER,
     )
 print(left_by_arrays(range(512, 1024, 2)))
