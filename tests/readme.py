@@ -147,9 +147,10 @@ def evidence(folder: str, scratch: Path) -> str:
     run_evidence([], prices_from(folder, scratch), options)
     document = read(scratch / "evidence")
     texts = [
-        *evidence_words.key_results(document),
+        *evidence_words.summary(document),
+        *evidence_words.surviving_claims(document),
         *evidence_words.best_lags(document),
-        *evidence_words.required_events(document)[1:2],
+        evidence_words.required_events(document),
     ]
     headline = wrap(f"**{evidence_words.headline(document)}**", "> ", "> ")
     return "\n".join([headline, "", *(wrap(text, "- ", "  ") for text in texts)]) + "\n"

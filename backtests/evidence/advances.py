@@ -1,4 +1,4 @@
-"""Claims about Bitcoin's advances: how the alts did during them, and how long they last."""
+"""Claim B12: how the alts did during Bitcoin's advances."""
 
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -8,18 +8,14 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Statement, factual_claim, missing_prices
+from backtests.evidence.dated_closes import format_day
 from backtests.evidence.document import Claim
 from backtests.evidence.events import daily_closes
 from backtests.evidence.history import BITCOIN, History
 from backtests.evidence.turning_points import Turn, find_turns
 
-FEWEST_TO_COMPARE = 2  # advances: of two one is always the shallower
 DIP = 0.3  # drawdown on the way up that counts
 DISPERSED = Statement("B12", "Not all altcoins rise together, nor in a straight line")
-SUPERCYCLE = Statement(
-    "B13",
-    "A supercycle: advances last longer, dips are absorbed by buyers, suppressed high beta revives",
-)
 
 
 class Advance(NamedTuple):
@@ -64,15 +60,13 @@ class AltsInAdvance(NamedTuple):
 
     def __str__(self) -> str:
         best, worst = (f"{name} {self.gains[name]:+,.0%}" for name in (self.best, self.worst))
-        return f"{self.advance.low.day:%Y-%m}: {best}, {worst}, BTC {self.bitcoin:+,.0%}"
+        began = format_day(self.advance.low.day)
+        return f"{began}: {best}, {worst}, BTC {self.bitcoin:+,.0%}"
 
 
 def claims(history: History) -> Iterator[Claim]:
-    """Those about the alts during advances, and about how long advances last."""
-    closes = daily_closes(history.assets[BITCOIN])
-    advances = find_advances(closes)
-    yield from _dispersion_claims(history, advances)
-    yield from _supercycle_claims(closes, advances)
+    """Those about the alts during advances."""
+    yield from _dispersion_claims(history, find_advances(daily_closes(history.assets[BITCOIN])))
 
 
 def find_advances(closes: pd.Series) -> list[Advance]:
@@ -121,7 +115,7 @@ def _dispersion_claims(history: History, advances: list[Advance]) -> Iterator[Cl
     cases = [case for case in candidates if case]
     if not cases:
         for statement in (apart, in_line):
-            yield missing_prices(statement, "two alts over an advance of BTC")
+            yield missing_prices(statement, "two alts over an advance of BTC", kind="fact")
         return
     share = float(np.mean([case.is_dispersed for case in cases]))
     yield factual_claim(
@@ -145,66 +139,4 @@ def _dispersion_claims(history: History, advances: list[Advance]) -> Iterator[Cl
         holds=float(np.mean(np.array(drawdowns) >= DIP)) > 0.5,
         why=f"The median alt's maximum drawdown on the way up was {listed}.",
         n=len(cases),
-    )
-
-
-def _supercycle_claims(closes: pd.Series, advances: list[Advance]) -> Iterator[Claim]:
-    """The latest advance against all before it."""
-    if len(advances) < 2:
-        for reading in ("longer", "shallower dips"):
-            yield missing_prices(SUPERCYCLE.read_as(reading), "BTC over two advances")
-        return
-    yield _length_claim(advances)
-    yield _dips_claim(closes, advances)
-
-
-def _length_claim(advances: list[Advance]) -> Claim:
-    latest = advances[-1]
-    longest = max(advances[:-1], key=lambda advance: advance.days)
-    is_longest = latest.days > longest.days
-    so_far = "" if latest.is_finished else " so far"
-    why = (
-        f"Of {len(advances)} advances the latest, from {latest.low.day:%Y-%m-%d} to"
-        f" {latest.high.day:%Y-%m-%d}{so_far}, took {latest.days:,} days; the longest before, from"
-        f" {longest.low.day:%Y-%m-%d}, took {longest.days:,}."
-    )
-    return factual_claim(
-        SUPERCYCLE.read_as("longer"),
-        test="the latest advance of BTC is the longest",
-        data=BITCOIN,
-        estimate=float(latest.days),
-        unit="days",
-        holds=is_longest,
-        why=why,
-        n=len(advances),
-        is_final=latest.is_finished or is_longest,  # one that is not over may still become longer
-    )
-
-
-def _dips_claim(closes: pd.Series, advances: list[Advance]) -> Claim:
-    statement = SUPERCYCLE.read_as("shallower dips")
-    latest = advances[-1]
-    drawdowns = [_drawdown(closes[each.low.day : each.high.day]) for each in advances]
-    comparable = [
-        drawdown
-        for advance, drawdown in zip(advances[:-1], drawdowns, strict=False)
-        if advance.days >= latest.days / 2
-    ]
-    if not comparable:
-        return missing_prices(statement, "BTC over another advance half as long")
-    is_shallower = drawdowns[-1] < min(comparable)
-    listed = ", ".join(f"{drawdown:.0%}" for drawdown in comparable)
-    return factual_claim(
-        statement,
-        test="the maximum drawdown within the latest advance is smaller than in all others at least"
-        " half as long",
-        data=BITCOIN,
-        estimate=drawdowns[-1],
-        unit="share",
-        holds=is_shallower,
-        why=f"Its maximum drawdown was {drawdowns[-1]:.0%}; in earlier advances at least half as"
-        f" long it was {listed}.",
-        n=1 + len(comparable),
-        # One that is not over may still fall.
-        is_final=not is_shallower or (latest.is_finished and len(comparable) >= FEWEST_TO_COMPARE),
     )

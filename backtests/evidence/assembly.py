@@ -1,12 +1,21 @@
 """evidence.json out of what was measured."""
 
 from collections.abc import Mapping, Sequence
+from math import expm1
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.breakouts import EventStudy, Response
+from backtests.evidence.breakouts import NAMED, EventStudy, NeededBreakouts, Response
+from backtests.evidence.claim import (
+    Statement,
+    correct_claims,
+    in_fractions,
+    is_significant,
+    tested_claim,
+    verdict_on_excess,
+)
 from backtests.evidence.document import (
     VERDICTS,
     VERSION,
@@ -24,16 +33,26 @@ from backtests.evidence.document import (
     TurnRecord,
     Verdict,
 )
+from backtests.evidence.elsewhere import Elsewhere
+from backtests.evidence.estimate import event_estimate
 from backtests.evidence.event_paths import halving_cycles, paths_around
 from backtests.evidence.events import leave_one_out_means
-from backtests.evidence.history import History
+from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.lag_scan import Scan
 from backtests.evidence.lead_lag import Cross, Lead
+from backtests.evidence.since_publication import SincePublication
 from backtests.evidence.turning_points import LAYERS, SPILL, Kind, order_of_turns
 from backtests.performance.forward_returns import HORIZONS
 from brokers.json_values import to_json
 from brokers.plurals import count
 from config.settings import Settings
+
+QUESTION = Statement("Q", "Does the Russell's breakout lead Bitcoin?")
+ANSWERS: Mapping[Verdict, str] = {
+    "supported": "Yes",
+    "contradicted": "No, the opposite",
+    "inconclusive": "Not shown",
+}
 
 
 class Lags(NamedTuple):
@@ -50,17 +69,24 @@ def assemble_document(
     history: History,
     settings: Settings,
     lags: Lags | None = None,
+    *,
+    since: SincePublication | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> EvidenceDocument:
     """The content of evidence.json; the same prices and seed make the same bytes."""
-    verdicts: dict[Verdict, int] = {
-        verdict: sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS
-    }
+    asked = answer_claim(study) if study else None
+    corrected = correct_claims([*claims, *([asked] if asked else [])])
+    finished = [in_fractions(claim) for claim in corrected]
+    answer = finished.pop() if asked else None
     lags = lags or Lags([], [], [])
     return EvidenceDocument(
         version=VERSION,
-        line=summary_line(claims, verdicts),
-        verdicts=verdicts,
-        claims=tuple(correct_claims(claims)),
+        line=summary_line(finished, answer),
+        answer=answer,
+        verdicts=_count_verdicts(finished),
+        facts=_count_verdicts([claim for claim in finished if claim.kind == "fact"]),
+        tests=_count_verdicts([claim for claim in finished if claim.kind == "test"]),
+        claims=finished,
         events=_event_records(study, settings) if study else [],
         follows=_response_records(study) if study else [],
         definitions=_definition_records(study) if study else [],
@@ -70,10 +96,9 @@ def assemble_document(
         turns=_turn_records(history) if study else [],
         paths=paths_around(history, study.events) if study else [],
         cycles=halving_cycles(history) if study else [],
-        until=[
-            RequiredEventsRecord.model_validate(required._asdict())
-            for required in (study.required if study else ())
-        ],
+        until=[_required_record(needed) for needed in (study.required if study else ())],
+        since=since,
+        elsewhere=elsewhere,
         lacking=dict(history.lacking),
         sample=history.prices.sample,
         fallback=history.prices.fallback,
@@ -83,33 +108,58 @@ def assemble_document(
     )
 
 
-def summary_line(claims: Sequence[Claim], verdicts: Mapping[Verdict, int]) -> str:
-    """The result in one line, to be quoted elsewhere: counts, and the claim a trader asks about."""
-    counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items() if number)
-    signal = [f' "{claim.claim}": {claim.verdict}.' for claim in claims if claim.id == "A15"]
-    return f"{count(len(claims), 'reading')} of the claims: {counts}.{''.join(signal)}"
+def _count_verdicts(claims: Sequence[Claim]) -> dict[Verdict, int]:
+    return {verdict: sum(claim.verdict == verdict for claim in claims) for verdict in VERDICTS}
 
 
-def correct_claims(claims: Sequence[Claim]) -> list[Claim]:
-    """The claims with each p corrected for all tests."""
-    corrected = correct_holm([claim.p for claim in claims])
-    return [
-        claim.model_copy(update={"p_holm": p}) for claim, p in zip(claims, corrected, strict=True)
-    ]
+def answer_claim(study: EventStudy) -> Claim | None:
+    """The test that answers the question of the page, fixed before any price is seen.
 
-
-def correct_holm(ps: Sequence[float | None]) -> list[float | None]:
-    """Each p corrected for the number of tests (Holm 1979).
-
-    The probability that any of them is small by chance alone is then controlled.
+    Bitcoin over the longest horizon that the articles name, after all breakouts for which there
+    are prices, against the least favourable random dates. None without prices.
     """
-    known = sorted((p, row) for row, p in enumerate(ps) if p is not None)
-    corrected: list[float | None] = [None] * len(ps)
-    highest = 0.0
-    for rank, (p, row) in enumerate(known):
-        highest = max(highest, min((len(known) - rank) * p, 1.0))
-        corrected[row] = highest
-    return corrected
+    response = study.responses.get((BITCOIN, NAMED))
+    if response is None:
+        return None
+    excess = response.strictest
+    after, usual = expm1(excess.mean), expm1(excess.usual)
+    why = (
+        f"over {NAMED} after {count(excess.n, 'breakout')} Bitcoin gained {after:+,.0%} on average,"
+        f" {usual:+,.0%} at random dates"
+    )
+    return tested_claim(
+        QUESTION,
+        event_estimate(excess),
+        test="mean log gain after breakouts against random dates drawn in three ways; the least"
+        " favourable counts",
+        data=f"{BITCOIN}, {INDEX}",
+        unit="log",
+        verdict=verdict_on_excess(excess),
+        why=why,
+        side="above",
+    )
+
+
+def summary_line(claims: Sequence[Claim], answer: Claim | None) -> str:
+    """The result in one line, to be quoted elsewhere: the answer, and what survives correction."""
+    tests = [claim for claim in claims if claim.kind == "test" and claim.p is not None]
+    shown = [claim.id for claim in tests if is_significant(claim)]
+    survivors = f" ({', '.join(dict.fromkeys(shown))})" if shown else ""
+    facts = [claim.verdict for claim in claims if claim.kind == "fact"]
+    tested = (
+        f"Of {count(len(tests), 'test')} {len(shown) or 'none'}"
+        f" {'survives' if len(shown) == 1 else 'survive'} the correction for multiple"
+        f" testing{survivors}."
+    )
+    recorded = (
+        f"Facts of record: {facts.count('supported')} supported, {facts.count('contradicted')}"
+        f" contradicted."
+    )
+    parts = [tested] if tests else []
+    if answer is not None:
+        chance = f"(p {answer.p:.2f}, corrected {answer.p_corrected:.2f})"
+        parts = [f"{QUESTION.text} {ANSWERS[answer.verdict]}: {answer.why} {chance}.", *parts]
+    return " ".join([*parts, recorded])
 
 
 def _event_records(study: EventStudy, settings: Settings) -> list[EventRecord]:
@@ -166,6 +216,7 @@ def _excess_record(response: Response) -> ExcessRecord:
     excess = response.strictest
     p_against = {name: each.p for name, each in response.comparisons.items()}
     figures = excess._asdict() | {"difference": excess.difference, "p_against": p_against}
+    del figures["p_without_each"]  # of the breakouts' means, which `without_each` has
     return ExcessRecord.model_validate(to_json(figures))
 
 
@@ -190,7 +241,6 @@ def _lead_record(lead: Lead) -> LeadRecord:
             "low": slope.low,
             "high": slope.high,
             "p": slope.p,
-            "power": slope.power,
         }
     )
 
@@ -198,6 +248,15 @@ def _lead_record(lead: Lead) -> LeadRecord:
 def _cross_record(cross: Cross) -> CrossRecord:
     figures = cross._asdict() | {"correlation": np.round(cross.correlation, 4)}
     return CrossRecord.model_validate(to_json(figures))
+
+
+def _required_record(needed: NeededBreakouts) -> RequiredEventsRecord:
+    figures = needed.required._asdict() | {
+        "horizon": needed.horizon,
+        "mean": needed.mean,
+        "spread": needed.spread,
+    }
+    return RequiredEventsRecord.model_validate(to_json(figures))
 
 
 def _turn_records(history: History) -> list[TurnRecord]:

@@ -1,61 +1,56 @@
 """Claims about what followed the Russell's breakouts, and what preceded them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.breakouts import ANSWER, FORMED, NAMED, EventStudy, Response
+from backtests.evidence.breakouts import FORMED, NAMED, EventStudy, Response
 from backtests.evidence.claim import (
     FEWEST,
     Statement,
+    binomial_claim,
     factual_claim,
     missing_prices,
     tested_claim,
     verdict_on_excess,
 )
-from backtests.evidence.document import Claim
-from backtests.evidence.estimate import Estimate
+from backtests.evidence.dated_closes import format_day
+from backtests.evidence.document import Claim, Verdict
+from backtests.evidence.estimate import Estimate, event_estimate
 from backtests.evidence.events import (
     LEVEL,
-    SEEN,
     TREND_DAYS,
     Excess,
     above_own_mean,
     daily_closes,
+    smallest_difference,
 )
-from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
+from backtests.evidence.historical_facts import JANUARY
+from backtests.evidence.history import BITCOIN, INDEX, History
+from backtests.evidence.january_2026 import SOLD_OUT, WASHED_OUT
+from backtests.evidence.turning_points import Turn, find_turns
 from brokers.plurals import count
 
-WASHED_OUT = 0.5  # drawdown from the record that counts as sold out
+BEGINS = pd.Timedelta(days=91)  # "began" with the breakout: within a quarter of it
+MOST_ALTS = 0.5  # of the altcoins
 BOTH_TIMES = Statement(
     "A1", "In 2016 and in 2020 the Russell 2000 broke above its record and a BTC bull market began"
 )
 TOO_FEW = Statement("A2", "There are only two examples; statistically nothing can be concluded")
-ALT_SEASON = Statement(
-    "B1", "In 2017 and again in 2021 the Russell surged and an altcoin season followed"
-)
-SOLD_OUT = Statement(
-    "B9", "It happens when crypto is washed out by selling: books thin, sellers exhausted"
-)
 SAME_ENGINE = Statement("B10", "Every cycle runs on the same engine whatever its surface")
-LATE = Statement(
-    "B11",
-    "Whoever waits for crypto's own chart to confirm is late: the signal comes before crypto's own"
-    " trend turns",
-)
+LATE = Statement("B11", "Whoever waits for altcoins' own charts to confirm is late")
 
 
 def claims(study: EventStudy, history: History) -> Iterator[Claim]:
     """Those about breakouts."""
     yield _bull_market_claim(study)
+    yield _beginning_claim(study, history.assets[BITCOIN])
+    yield _examples_claim(study)
     yield too_few_claim(study)
-    yield _altcoin_claim(study)
-    for asset in (ETHER, ALTS, BITCOIN):
-        for horizon in ("1 month", "3 months"):
-            yield _answer_claim(study, asset, horizon)
+    yield _resistance_claim(study)
     yield _same_engine_claim(study)
-    yield from _claims_before_breakouts(study, history.assets[BITCOIN])
+    yield from _claims_before_breakouts(study, history)
 
 
 def _gain(log_gain: float) -> float:
@@ -63,29 +58,29 @@ def _gain(log_gain: float) -> float:
     return float(np.expm1(log_gain))
 
 
-def _estimate(excess: Excess) -> Estimate:
-    return Estimate(
-        n=excess.n,
-        estimate=excess.difference,
-        low=excess.low,
-        high=excess.high,
-        p=excess.p,
-        power=excess.power,
-        smallest=excess.smallest,
+def against_dates(response: Response, asset: str) -> str:
+    """In words: what the asset gained after breakouts, and at random dates of each kind."""
+    excess = response.strictest
+    ps = ", ".join(f"{each.p:.3f} against {name}" for name, each in response.comparisons.items())
+    return (
+        f"After {count(excess.n, 'breakout')} {asset} gained {_gain(excess.mean):+.0%} on average,"
+        f" at the least favourable random dates {_gain(excess.usual):+.0%} (two-sided p {ps});"
+        f" smallest effect detectable with 80 % power: {_gain(excess.smallest):.0%}."
     )
 
 
 def _bull_market_claim(study: EventStudy) -> Claim:
+    statement = BOTH_TIMES.read_as("BTC gained afterwards")
     response = study.responses.get((BITCOIN, "12 months"))
     rows = []
     if response is not None:
         rows = [row for row, event in enumerate(response.gains.events) if event.year in FORMED]
     if response is None or len(rows) < len(FORMED):
-        return missing_prices(BOTH_TIMES, "BTC in 2016 and 2020")
+        return missing_prices(statement, "BTC in 2016 and 2020", kind="fact")
     gains = [_gain(gain) for gain in response.gains.gains[rows]]
     doubled = float(np.mean(response.gains.every >= np.log(2.0)))
     return factual_claim(
-        BOTH_TIMES,
+        statement,
         test="BTC over 12 months after each",
         data=BITCOIN,
         estimate=min(gains),
@@ -97,156 +92,215 @@ def _bull_market_claim(study: EventStudy) -> Claim:
     )
 
 
+def _beginning_claim(study: EventStudy, bitcoin: pd.Series) -> Claim:
+    """Whether the advance under way after each breakout began with it."""
+    statement = BOTH_TIMES.read_as("the advance began then")
+    events = [event for event in study.events if event.year in FORMED]
+    lows = [_low_before(event, find_turns(daily_closes(bitcoin))) for event in events]
+    known = [low for low in lows if low]
+    if len(known) < len(FORMED):
+        return missing_prices(statement, "BTC before 2016 and 2020", kind="fact")
+    ages = [(event - low.day).days for event, low in zip(events, known, strict=True)]
+    listed = ", ".join(
+        f"the advance of {event.year} on {format_day(low.day)}, {age:,} days before the breakout"
+        for event, low, age in zip(events, known, ages, strict=True)
+    )
+    return factual_claim(
+        statement,
+        test=f"BTC's last turning point upwards before each, at most {BEGINS.days} days old",
+        data=BITCOIN,
+        estimate=float(min(ages)),
+        unit="days",
+        holds=max(ages) <= BEGINS.days,
+        why=f"Began: {listed}.",
+        n=len(ages),
+    )
+
+
+def _low_before(event: pd.Timestamp, turns: list[Turn]) -> Turn | None:
+    """The low from which the advance under way began; within a quarter after it counts too."""
+    lows = [turn for turn in turns if turn.kind == "low" and turn.day <= event + BEGINS]
+    return lows[-1] if lows else None
+
+
+def _examples_claim(study: EventStudy) -> Claim:
+    statement = TOO_FEW.read_as("only two")
+    response = study.responses.get((BITCOIN, NAMED))
+    if response is None:
+        return missing_prices(statement, "BTC at any breakout", kind="fact")
+    events = response.gains.events
+    return factual_claim(
+        statement,
+        test="breakouts with prices of BTC for the three months after them",
+        data=f"{INDEX}, {BITCOIN}",
+        estimate=float(len(events)),
+        unit="breakouts",
+        holds=len(events) <= len(FORMED),
+        why=f"There are {len(events)}: {', '.join(f'{event:%Y-%m-%d}' for event in events)}.",
+        n=len(events),
+    )
+
+
 def too_few_claim(study: EventStudy) -> Claim:
-    """Contradicted only by enough breakouts that did not form the thesis, with enough power."""
+    """Contradicted only by enough breakouts that did not form the thesis.
+
+    That nothing can be concluded is never shown: at best, nothing has been.
+    """
+    statement = TOO_FEW.read_as("nothing can be concluded")
     if NAMED not in study.out_of_sample:
-        return missing_prices(TOO_FEW, "BTC at other breakouts than those of 2016 and 2020")
+        return missing_prices(statement, "BTC at other breakouts than those of 2016 and 2020")
     excess = study.out_of_sample[NAMED].strictest
-    is_shown = excess.n >= FEWEST and excess.p <= LEVEL and excess.power >= SEEN
+    is_shown = excess.n >= FEWEST and excess.low > 0.0
     why = (
         f"{count(excess.n, 'breakout')} with a price of BTC did not form the thesis. Over {NAMED}"
         f" BTC gained {_gain(excess.mean):+.0%} on average, {_gain(excess.usual):+.0%} at random"
-        f" dates (p {excess.p:.3f}). At least {FEWEST} are needed for a conclusion."
-    )
-    return tested_claim(
-        TOO_FEW,
-        _estimate(excess),
-        test=f"BTC over {NAMED} after out-of-sample breakouts, against random dates",
-        data=BITCOIN,
-        unit="log",
-        verdict="contradicted" if is_shown else "supported",
-        why=why,
-    )
-
-
-def _altcoin_claim(study: EventStudy) -> Claim:
-    alts, bitcoin = (study.responses.get((asset, "12 months")) for asset in (ALTS, BITCOIN))
-    if alts is None or bitcoin is None:
-        return missing_prices(ALT_SEASON, "alts or BTC")
-    alt_gains, bitcoin_gains = _gains_by_year(alts), _gains_by_year(bitcoin)
-    years = [year for year in FORMED if year in alt_gains and year in bitcoin_gains]
-    if len(years) < len(FORMED):
-        return missing_prices(ALT_SEASON, "alts in 2016 and 2020")
-    by_year = ", ".join(
-        f"{year}: alts {alt_gains[year]:+,.0%}, BTC {bitcoin_gains[year]:+,.0%}" for year in years
-    )
-    return factual_claim(
-        ALT_SEASON,
-        test="alts against BTC over the year after each breakout",
-        data=f"{ALTS}, {BITCOIN}",
-        estimate=None,
-        unit="",
-        holds=all(alt_gains[year] > max(bitcoin_gains[year], 0.0) for year in years),
-        why=f"In the year after the breakouts of {by_year}. The alts are those that survived.",
-        n=len(years),
-    )
-
-
-def _gains_by_year(response: Response) -> dict[int, float]:
-    gains = response.gains
-    return {event.year: _gain(gain) for event, gain in zip(gains.events, gains.gains, strict=True)}
-
-
-def _answer_claim(study: EventStudy, asset: str, horizon: str) -> Claim:
-    note = "; claimed of ETH and alts" if asset == BITCOIN else ""
-    statement = ANSWER.read_as(f"{asset}, {horizon}{note}")
-    response = study.responses.get((asset, horizon))
-    if response is None:
-        return missing_prices(statement, f"{asset} at any breakout")
-    excess = response.strictest
-    ps = ", ".join(f"{each.p:.3f} against {name}" for name, each in response.comparisons.items())
-    why = (
-        f"After {count(excess.n, 'breakout')} {asset} gained {_gain(excess.mean):+.0%} on average,"
-        f" at the least favourable random dates {_gain(excess.usual):+.0%} (p {ps}); smallest"
-        f" effect detectable with 80 % power: {_gain(excess.smallest):.0%}."
+        f" dates (two-sided p {excess.p:.3f}). At least {FEWEST} are needed for a conclusion."
+        f"{_power_of_all(study)}"
     )
     return tested_claim(
         statement,
-        _estimate(excess),
-        test="mean log gain after breakouts against random dates drawn in three ways; the least"
-        " favourable counts",
-        data=f"{asset}, {INDEX}",
+        event_estimate(excess),
+        test=f"BTC over {NAMED} after out-of-sample breakouts, against random dates",
+        data=BITCOIN,
+        unit="log",
+        verdict="contradicted" if is_shown else "inconclusive",
+        why=why,
+    )
+
+
+def _power_of_all(study: EventStudy) -> str:
+    """What all breakouts together could show, those that formed the thesis among them."""
+    response = study.responses.get((BITCOIN, NAMED))
+    if response is None:
+        return ""
+    excess = response.strictest
+    smallest = smallest_difference(excess.n, excess.spread)
+    return (
+        f" All {excess.n} together detect an effect of {_gain(smallest):.0%} with 80 % power;"
+        f" measured: {_gain(excess.difference):+.0%}."
+    )
+
+
+def _resistance_claim(study: EventStudy) -> Claim:
+    """Above a record there is no resistance: the index's own gain after its breakouts."""
+    statement = JANUARY.read_as(f"no resistance above a record, {NAMED}")
+    response = study.responses.get((INDEX, NAMED))
+    if response is None:
+        return missing_prices(statement, f"{INDEX} after any breakout")
+    excess = response.strictest
+    return tested_claim(
+        statement,
+        event_estimate(excess),
+        test="the index's mean log gain after its breakouts against random dates drawn in three"
+        " ways; the least favourable counts",
+        data=INDEX,
         unit="log",
         verdict=verdict_on_excess(excess),
-        why=why,
+        why=against_dates(response, INDEX),
+        side="above",
     )
 
 
 def _same_engine_claim(study: EventStudy) -> Claim:
+    """Gains that differ more than those after random dates speak against one engine."""
     response = study.responses.get((BITCOIN, NAMED))
     if response is None or len(response.gains.gains) < 2:
         return missing_prices(SAME_ENGINE, "BTC at two breakouts")
-    log_gains = response.gains.gains
+    excess, log_gains = response.strictest, response.gains.gains
     gains = [_gain(gain) for gain in log_gains]
-    p = response.strictest.spread_p
-    why = (
-        f"Over {NAMED} after its {count(len(gains), 'breakout')} BTC gained {min(gains):+.0%} to"
-        f" {max(gains):+.0%}. Gains after random dates differ as much in {p:.0%} of draws."
-    )
-    return Claim(
-        id=SAME_ENGINE.id,
-        claim=SAME_ENGINE.text,
-        reading="",
+    verdict: Verdict = "contradicted" if excess.spread_p <= LEVEL else "inconclusive"
+    return tested_claim(
+        SAME_ENGINE,
+        _deviation(excess, float(log_gains.std(ddof=1))),
         test=f"variance of BTC's log gains over {NAMED} among breakouts against that among random"
         " dates",
         data=BITCOIN,
-        n=len(gains),
-        estimate=float(log_gains.std(ddof=1)),
-        low=None,
-        high=None,
-        unit="log",
-        p=p,
-        power=None,
-        verdict="contradicted" if p <= LEVEL else "inconclusive",
-        why=why,
+        unit="deviation of logs",
+        verdict=verdict,
+        why=f"Over {NAMED} after its {count(len(gains), 'breakout')} BTC gained {min(gains):+.0%}"
+        f" to {max(gains):+.0%}. Gains after random dates differ as much in"
+        f" {excess.spread_p:.0%} of draws.",
     )
 
 
-def _claims_before_breakouts(study: EventStudy, bitcoin: pd.Series) -> Iterator[Claim]:
-    """What Bitcoin looked like at the breakouts: each is a case, and the majority decides."""
-    daily = daily_closes(bitcoin)
+def _deviation(excess: Excess, deviation: float) -> Estimate:
+    nan = float("nan")
+    return Estimate(
+        n=excess.n,
+        estimate=deviation,
+        low=nan,
+        high=nan,
+        p=excess.spread_p,
+        power=nan,
+        smallest=nan,
+    )
+
+
+def _claims_before_breakouts(study: EventStudy, history: History) -> Iterator[Claim]:
+    """What the coins looked like at the breakouts, against how often they look so anyway."""
+    bitcoin = daily_closes(history.assets[BITCOIN])
+    days = _covered_days(study.events, bitcoin)
+    sold_out = SOLD_OUT.read_as("BTC at all breakouts")
+    if len(days):
+        yield _sold_out_claim(sold_out, bitcoin, days)
+    else:
+        yield missing_prices(sold_out, "BTC before any breakout")
+    yield _late_claim(
+        "BTC's own trend, for comparison", {BITCOIN: history.assets[BITCOIN]}, study.events
+    )
+    yield _late_claim("altcoins' own trends", history.alts, study.events)
+
+
+def _covered_days(events: pd.DatetimeIndex, daily: pd.Series) -> pd.DatetimeIndex:
+    """The first midnight after each event that has the prices of `TREND_DAYS` before it."""
     first = daily.index[min(TREND_DAYS, len(daily) - 1)]
-    covered = study.events[(study.events >= first) & (study.events <= daily.index[-1])]
-    days = pd.DatetimeIndex(daily.index[daily.index.searchsorted(covered)])
+    covered = events[(events >= first) & (events <= daily.index[-1])]
+    return pd.DatetimeIndex(daily.index[daily.index.searchsorted(covered)])
+
+
+def _sold_out_claim(statement: Statement, daily: pd.Series, days: pd.DatetimeIndex) -> Claim:
+    falls = 1.0 - daily / daily.cummax()
+    by_year = ", ".join(f"{day.year}: {falls[day]:.0%}" for day in days)
+    return binomial_claim(
+        statement,
+        hits=int((falls[days] >= WASHED_OUT).sum()),
+        n=len(days),
+        base_rate=float((falls.iloc[TREND_DAYS:] >= WASHED_OUT).mean()),
+        test=f"BTC {WASHED_OUT:.0%} or more below its record close at each breakout",
+        data=BITCOIN,
+        why=f"BTC below its record close at {count(len(days), 'breakout')}: {by_year}.",
+    )
+
+
+def _late_claim(reading: str, coins: Mapping[str, pd.Series], events: pd.DatetimeIndex) -> Claim:
+    """Whether most of the coins were still below their own means at each breakout."""
+    statement = LATE.read_as(reading)
+    below = _share_below(coins)
+    midnights = events.ceil("D")
+    days = midnights[midnights.isin(below.index)]
     if not len(days):
-        for statement in (SOLD_OUT, LATE):
-            yield missing_prices(statement, "BTC before any breakout")
-        return
-    yield _sold_out_claim(daily, days)
-    yield _late_claim(bitcoin, days)
-
-
-def _sold_out_claim(daily: pd.Series, days: pd.DatetimeIndex) -> Claim:
-    drawdowns = (1.0 - daily / daily.cummax())[days]
-    by_year = ", ".join(
-        f"{day.year}: {drawdown:.0%}" for day, drawdown in zip(days, drawdowns, strict=True)
-    )
-    return factual_claim(
-        SOLD_OUT,
-        test=f"BTC's drawdown from its record close at each breakout, {WASHED_OUT:.0%} or more in"
-        " most",
-        data=BITCOIN,
-        estimate=float(drawdowns.median()),
-        unit="share",
-        holds=bool((drawdowns >= WASHED_OUT).mean() > 0.5),
-        why=f"BTC's drawdown from its record close at {count(len(days), 'breakout')}: {by_year}.",
+        return missing_prices(statement, f"{', '.join(coins) or 'alts'} before any breakout")
+    by_year = ", ".join(f"{day.year}: {below[day]:.0%} below" for day in days)
+    return binomial_claim(
+        statement,
+        hits=int((below[days] > MOST_ALTS).sum()),
         n=len(days),
+        base_rate=float((below > MOST_ALTS).mean()),
+        test=f"most coins below their own {TREND_DAYS}-day MA at each breakout",
+        data=", ".join(coins),
+        why=f"Coins below their own {TREND_DAYS}-day MA at {count(len(days), 'breakout')}:"
+        f" {by_year}.",
     )
 
 
-def _late_claim(bitcoin: pd.Series, days: pd.DatetimeIndex) -> Claim:
-    above = above_own_mean(bitcoin, days)
-    by_year = ", ".join(
-        f"{day.year}: {'above' if is_above else 'below'}"
-        for day, is_above in zip(days, above, strict=True)
-    )
-    return factual_claim(
-        LATE,
-        test=f"BTC below its {TREND_DAYS}-day MA in most",
-        data=BITCOIN,
-        estimate=float(1.0 - above.mean()),
-        unit="share",
-        holds=bool(above.mean() < 0.5),
-        why=f"BTC against its {TREND_DAYS}-day MA at {count(len(days), 'breakout')}: {by_year}.",
-        n=len(days),
-    )
+def _share_below(coins: Mapping[str, pd.Series]) -> pd.Series:
+    """Share of coins below their own mean by day, of those whose mean is known."""
+    columns = {}
+    for name, closes in coins.items():
+        daily = daily_closes(closes)
+        starts = pd.DatetimeIndex(daily.index[TREND_DAYS - 1 :])
+        columns[name] = pd.Series(1.0 - above_own_mean(closes, starts), starts)
+    if not columns:
+        return pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
+    share: pd.Series = pd.DataFrame(columns).mean(axis=1)
+    return share

@@ -21,6 +21,7 @@ from backtests.evidence.events import (
 from backtests.evidence.history import BITCOIN, History
 from backtests.performance.forward_returns import HORIZONS
 from backtests.performance.metrics import DAYS
+from backtests.statistics.required_events import RequiredEvents, required_events
 from config.evidence import Evidence
 from config.settings import Settings
 
@@ -28,7 +29,6 @@ FORMED = (2016, 2020)  # years whose breakouts the thesis was made from: they ca
 # Of tests that use one horizon: the end of the "one to three months" of claim B7.
 NAMED = "3 months"
 YEAR_DAYS = 365.25
-MOST_EVENTS = 30  # of the power curve: more than a century of them
 ANSWER = Statement(
     "B7",
     "BTC and ETH often stay quiet while small caps rise; ETH and altcoins answer within one to"
@@ -62,17 +62,16 @@ class Definition(NamedTuple):
     response: Response | None
 
 
-class RequiredEvents(NamedTuple):
-    """Breakouts and years for 80 % power, were the measured difference the true one.
+class NeededBreakouts(NamedTuple):
+    """What it takes to show the measured difference of Bitcoin over one horizon.
 
-    None: no number suffices. `had`: those so far. `power` is by number of events, from 1 on.
+    `mean`: of the excess after the out-of-sample breakouts, log; `spread` as in `Excess`.
     """
 
     horizon: str
-    had: int
-    events: float | None
-    years: float | None
-    power: list[float]
+    mean: float
+    spread: float
+    required: RequiredEvents
 
 
 class EventStudy(NamedTuple):
@@ -86,7 +85,7 @@ class EventStudy(NamedTuple):
     responses: Mapping[tuple[str, str], Response]
     out_of_sample: Mapping[str, Response]
     definitions: list[Definition]
-    required: list[RequiredEvents]
+    required: list[NeededBreakouts]
 
 
 def run_event_study(history: History, settings: Settings) -> EventStudy:
@@ -147,14 +146,13 @@ def _response(
 
 def _required_events(
     responses: Mapping[str, Response], events: pd.DatetimeIndex, closes: pd.Series
-) -> list[RequiredEvents]:
+) -> list[NeededBreakouts]:
     """At the rate at which breakouts came since the index began."""
     rate = len(events) / ((closes.index[-1] - closes.index[0]).days / YEAR_DAYS)
-    required = []
+    needed = []
     for horizon, response in responses.items():
         excess = response.strictest
-        needed = excess.required_events()
-        years = None if needed is None else max(needed - excess.n, 0.0) / rate
-        power = [round(excess.power_with(events), 4) for events in range(1, MOST_EVENTS + 1)]
-        required.append(RequiredEvents(horizon, excess.n, needed, years, power))
-    return required
+        effects = response.gains.gains - excess.usual
+        required = required_events(effects, excess.spread, rate)
+        needed.append(NeededBreakouts(horizon, excess.difference, excess.spread, required))
+    return needed

@@ -1,15 +1,19 @@
 """Claims made of what was measured, and the rules by which that becomes a verdict."""
 
-from math import isfinite
-from typing import NamedTuple
+from collections.abc import Sequence
+from math import expm1, isfinite
+from typing import Literal, NamedTuple
 
-from backtests.evidence.document import Claim, Verdict
+from backtests.evidence.document import Claim, Kind, Side, Verdict
 from backtests.evidence.estimate import Estimate
-from backtests.evidence.events import SEEN, Excess
+from backtests.evidence.events import LEVEL, SEEN, Excess
+from backtests.statistics.holm import correct_holm
 
 # Breakouts below which no mean of theirs decides anything: one breakout would be the result.
 FEWEST = 5
 NEAR = 0.1  # relative difference up to which a number agrees with the claimed one
+# Units of log returns, and the fractions that a document has in their place.
+FRACTIONS = {"log": "fraction", "log a year": "fraction a year"}
 
 
 class Statement(NamedTuple):
@@ -33,24 +37,113 @@ def tested_claim(
     unit: str,
     verdict: Verdict,
     why: str,
+    side: Side = "both",  # noqa: PT028 - no test, though its name begins like one
+    null: float = 0.0,  # noqa: PT028
 ) -> Claim:
-    """A claim that an estimate with its interval decides."""
+    """A claim that an estimate with its interval decides.
+
+    `side`: where the sentence says the figure lies, of `null`, the figure without an effect; p is
+    then one-sided, else two-sided. `verdict` is that of the estimate alone, which the correction
+    for all tests may withdraw (`verdict_after_correction`).
+    """
+    points_down = side == "below" or (side == "both" and estimate.estimate < null)
+    p, contrary = estimate.p_against(null), None
+    if p is not None and side != "both":
+        is_on_side = (estimate.estimate > null) == (side == "above")
+        p, contrary = (p / 2.0, 1.0 - p / 2.0) if is_on_side else (1.0 - p / 2.0, p / 2.0)
     return Claim(
         id=statement.id,
         claim=statement.text,
         reading=statement.reading,
+        kind="test",
         test=test,
         data=data,
         n=estimate.n,
         estimate=estimate.estimate,
-        low=estimate.low,
-        high=estimate.high,
+        low=_finite(estimate.low),
+        high=_finite(estimate.high),
         unit=unit,
-        p=estimate.p,
-        power=estimate.power if isfinite(estimate.power) else None,
+        null=null,
+        side=side,
+        p=p,
+        p_contrary=contrary,
+        p_without_each=[each if side == "both" else each / 2.0 for each in estimate.p_without_each],
+        smallest_detectable=_finite(-estimate.smallest if points_down else estimate.smallest),
         verdict=verdict,
         why=why,
     )
+
+
+def binomial_claim(
+    statement: Statement,
+    *,
+    hits: int,
+    n: int,
+    base_rate: float,
+    test: str,
+    data: str,
+    why: str,
+    side: Literal["above", "below"] = "above",
+) -> Claim:
+    """A claim that something holds in most of few cases, against how often it holds anyway.
+
+    `hits` of `n` cases, one at least, against `base_rate`, the share of all days: the exact
+    binomial p on the side of the sentence, and the interval of Clopper and Pearson (1934). Base
+    rate and p are added to `why`.
+    """
+    from scipy.stats import binomtest  # as long to load as all the rest
+
+    p, contrary = (
+        float(binomtest(hits, n, base_rate, alternative).pvalue)
+        for alternative in (("greater", "less") if side == "above" else ("less", "greater"))
+    )
+    low, high = binomtest(hits, n).proportion_ci(0.95, "exact")
+    detected = smallest_share(n, base_rate, side)
+    return Claim(
+        id=statement.id,
+        claim=statement.text,
+        reading=statement.reading,
+        kind="test",
+        test=test,
+        data=data,
+        n=n,
+        estimate=hits / n,
+        low=float(low),
+        high=float(high),
+        unit="share",
+        null=base_rate,
+        side=side,
+        p=p,
+        p_contrary=contrary,
+        smallest_detectable=None if detected is None else detected - base_rate,
+        verdict="supported"
+        if p <= LEVEL
+        else "contradicted"
+        if contrary <= LEVEL
+        else "inconclusive",
+        why=f"{why} It is so on {base_rate:.0%} of all days: {hits} of {n} has p {p:.2f}.",
+    )
+
+
+def smallest_share(n: int, base_rate: float, side: Literal["above", "below"]) -> float | None:
+    """The share that an exact binomial test at 5 % of `n` cases detects with 80 % power.
+
+    One-sided on the sentence's side; None: not even `n` of `n` would do.
+    """
+    from scipy import stats
+
+    if side == "below":
+        mirrored = smallest_share(n, 1.0 - base_rate, "above")
+        return None if mirrored is None else 1.0 - mirrored
+    enough = int(stats.binom.ppf(1.0 - LEVEL, n, base_rate)) + 1
+    if enough > n:
+        return None
+    # P(at least k of n) is a beta distribution's in the share (Clopper and Pearson 1934).
+    return float(stats.beta.ppf(SEEN, enough, n - enough + 1))
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if isfinite(value) else None
 
 
 def factual_claim(
@@ -71,6 +164,7 @@ def factual_claim(
         id=statement.id,
         claim=statement.text,
         reading=statement.reading,
+        kind="fact",
         test=test,
         data=data,
         n=n,
@@ -79,7 +173,6 @@ def factual_claim(
         high=None,
         unit=unit,
         p=None,
-        power=None,
         verdict=verdict if is_final else "inconclusive",
         why=why,
     )
@@ -88,19 +181,23 @@ def factual_claim(
 def untestable_claim(statement: Statement, needed: str, problem: str = "") -> Claim:
     """Prices cannot decide it; `needed` could, and `problem` says why it was not used."""
     why = f"Testable with {needed}.{f' {problem}' if problem else ''}"
-    return _claim_without_test(statement, "not testable with prices", why, n=None)
+    return _claim_without_test(statement, "not testable with prices", why, kind="fact", n=None)
 
 
-def missing_prices(statement: Statement, series: str) -> Claim:
+def missing_prices(statement: Statement, series: str, *, kind: Kind = "test") -> Claim:
     """Prices could decide it, but are not there."""
-    return _claim_without_test(statement, "inconclusive", f"There are no prices of {series}.", n=0)
+    why = f"There are no prices of {series}."
+    return _claim_without_test(statement, "inconclusive", why, kind=kind, n=0)
 
 
-def _claim_without_test(statement: Statement, verdict: Verdict, why: str, n: int | None) -> Claim:
+def _claim_without_test(
+    statement: Statement, verdict: Verdict, why: str, *, kind: Kind, n: int | None
+) -> Claim:
     return Claim(
         id=statement.id,
         claim=statement.text,
         reading=statement.reading,
+        kind=kind,
         test="none",
         data="",
         n=n,
@@ -109,7 +206,6 @@ def _claim_without_test(statement: Statement, verdict: Verdict, why: str, n: int
         high=None,
         unit="",
         p=None,
-        power=None,
         verdict=verdict,
         why=why,
     )
@@ -134,14 +230,56 @@ def verdict_on_excess(excess: Excess) -> Verdict:
     return verdict_by_interval(excess.low, excess.high)
 
 
-def verdict_with_power(estimate: Estimate, *, rises: bool = True) -> Verdict:
-    """By the interval, if the test has 80 % power to detect what was measured.
+def correct_claims(claims: Sequence[Claim]) -> list[Claim]:
+    """All claims of a page with each p corrected for all tests, and with the verdicts that leaves.
 
-    Where so many slopes are tried, one whose interval just clears zero shows nothing.
+    The directions that sentences state and their opposites are two families.
     """
-    if estimate.power < SEEN:
-        return "inconclusive"
-    return verdict_by_interval(estimate.low, estimate.high, rises=rises)
+    corrected = correct_holm([claim.p for claim in claims])
+    contrary = correct_holm([claim.p_contrary for claim in claims])
+    changed = [
+        claim.model_copy(update={"p_corrected": p, "p_contrary": opposite})
+        for claim, p, opposite in zip(claims, corrected, contrary, strict=True)
+    ]
+    return [
+        claim.model_copy(update={"verdict": verdict_after_correction(claim)}) for claim in changed
+    ]
+
+
+def verdict_after_correction(claim: Claim) -> Verdict:
+    """The verdict of a claim whose p is corrected for all tests (`p_corrected`, `p_contrary`).
+
+    A fact of record keeps its verdict. A test is supported, or contradicted, only if the corrected
+    p of that direction is 5 % or less, and if p is with each event left out.
+    """
+    if claim.kind == "fact" or claim.verdict not in ("supported", "contradicted"):
+        return claim.verdict
+    is_contrary = claim.verdict == "contradicted" and claim.side != "both"
+    p = claim.p_contrary if is_contrary else claim.p_corrected
+    is_shown = p is not None and p <= LEVEL
+    return claim.verdict if is_shown and is_robust(claim) else "inconclusive"
+
+
+def is_significant(claim: Claim) -> bool:
+    """Whether a test survives the correction with a verdict, also in an older document."""
+    corrected = [p for p in (claim.p_corrected, claim.p_contrary) if p is not None]
+    is_decided = claim.kind == "test" and claim.verdict in ("supported", "contradicted")
+    return is_decided and bool(corrected) and min(corrected) <= LEVEL and is_robust(claim)
+
+
+def is_robust(claim: Claim) -> bool:
+    """Whether p is 5 % or less with each event left out in turn; so where there are no events."""
+    return all(p <= LEVEL for p in claim.p_without_each)
+
+
+def in_fractions(claim: Claim) -> Claim:
+    """The claim with log returns turned into fractions, as a trader reads them."""
+    if claim.unit not in FRACTIONS:
+        return claim
+    names = ("estimate", "low", "high", "null", "smallest_detectable")
+    values = {name: getattr(claim, name) for name in names}
+    figures = {name: None if value is None else expm1(value) for name, value in values.items()}
+    return claim.model_copy(update={"unit": FRACTIONS[claim.unit], **figures})
 
 
 def is_close(measured: float, claimed: float) -> bool:

@@ -1,22 +1,23 @@
 """Claims about how coins move with small caps and large ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import (
     Statement,
     missing_prices,
     tested_claim,
+    untestable_claim,
     verdict_by_interval,
 )
 from backtests.evidence.document import Claim
-from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
+from backtests.evidence.history import ALTS, BITCOIN, ETHER, FUNDS, INDEX, History
 from backtests.evidence.weekly_returns import (
     FEWEST_WEEKS,
     beta,
+    beta_by_sign,
     bootstrap_estimate,
     correlation,
     weekly_returns,
@@ -25,160 +26,191 @@ from config.evidence import Evidence
 from strategies.indicators import Floats
 
 CORRELATION = Statement(
-    "A9", "BTC's correlation is highest with small-cap stocks, higher than with large caps"
+    "A9",
+    "BTC's correlation is highest with small technology stocks, higher than with large technology"
+    " companies",
 )
-CREDIT = Statement(
-    "B3", "Small caps collapse when credit tightens, and run first when risk appetite returns"
-)
-RATES = Statement(
-    "A14",
-    "Small caps borrow from banks: rising rates hurt them first, falling rates help them first",
-)
-BETA = Statement(
-    "B8", "Crypto's beta to small caps is above 1 and grows along the curve BTC, ETH, alts"
-)
+BETA = Statement("B8", "Crypto amplifies the cycle rather than leading it: its beta is above 1")
+GROWING = "ours, not the article's: growing along BTC, ETH, alts"
+CONVEXITY = Statement("B16", "Capital looks for higher convexity in crypto")
 BETA_TEST = "slope of weekly returns on the Russell's, block bootstrap of weeks"
+RECENT = pd.Timestamp("2020-09-01", tz="UTC")  # since the coins trade with US stocks
+CONVEX_SINCE = pd.Timestamp("2020-01-01", tz="UTC")
+COINS = (BITCOIN, ETHER, ALTS)
 
 
-class Driver(NamedTuple):
-    """What may move small caps against large ones: its series, and what it is called."""
+class Rivals(NamedTuple):
+    """Two groups of stocks of which Bitcoin's correlation with the first is said to be higher."""
 
-    statement: Statement
-    needs: tuple[str, ...]
-    name: str
+    reading: str
+    first: str
+    second: str
 
 
-DRIVERS = (
-    Driver(
-        CREDIT.read_as("by bond funds"),
-        ("risky", "safe"),
-        "high-yield bonds over government bonds",
-    ),
-    Driver(CREDIT.read_as("by the spread"), ("spread",), "a falling spread of high-yield bonds"),
-    Driver(RATES, ("safe",), "government bonds (which gain when rates fall)"),
+RIVALS = (
+    Rivals("the Russell 2000 against the S&P 500", INDEX, "broad index"),
+    Rivals("the Russell 2000 against large technology", INDEX, "technology"),
+    Rivals("small technology against large technology", "small technology", "technology"),
 )
 
 
 def claims(history: History, evidence: Evidence) -> Iterator[Claim]:
     """Those about series that move together."""
-    yield _correlation_claim(history, evidence)
+    closes = _stocks(history)
+    for rivals in RIVALS:
+        yield _correlation_claim(rivals, history.assets[BITCOIN], closes, evidence)
     yield from _beta_claims(history, evidence)
-    for driver in DRIVERS:
-        yield _driver_claim(driver, history, evidence)
+    for asset in COINS:
+        yield _convexity_claim(history, asset, evidence)
 
 
-def _correlation_claim(history: History, evidence: Evidence) -> Claim:
-    closes = {BITCOIN: history.assets[BITCOIN], "broad": history.broad}
-    weeks = weekly_returns({**closes, INDEX: history.assets[INDEX]})
+def _stocks(history: History) -> dict[str, pd.Series]:
+    return {INDEX: history.assets[INDEX], "broad index": history.broad, **history.funds}
+
+
+def _correlation_claim(
+    rivals: Rivals, bitcoin: pd.Series, closes: Mapping[str, pd.Series], evidence: Evidence
+) -> Claim:
+    statement = CORRELATION.read_as(rivals.reading)
+    lacks = [name for name in (rivals.first, rivals.second) if name not in closes]
+    if lacks:
+        symbols = ", ".join(f"{name} ({FUNDS[name]})" for name in lacks)
+        return untestable_claim(statement, f"daily prices of {symbols} among your prices")
+    names = (rivals.second, rivals.first)
+    weeks = weekly_returns({BITCOIN: bitcoin} | {name: closes[name] for name in names})
     if len(weeks) < FEWEST_WEEKS:
-        return missing_prices(CORRELATION, "BTC and both indices for two years")
-
-    def difference(drawn: Floats) -> Floats:
-        return correlation(drawn) - correlation(drawn[..., :2])
-
+        return missing_prices(statement, f"BTC, {rivals.first} and {rivals.second} for two years")
     values = weeks.to_numpy()
-    estimate = bootstrap_estimate(values, difference, evidence.seed)
-    small, large = (float(correlation(values[None][..., chosen])[0]) for chosen in ([0, 2], [0, 1]))
+    estimate = bootstrap_estimate(values, _correlation_difference, evidence.seed)
+    first, second = (float(correlation(values[None][..., [0, row]])[0]) for row in (2, 1))
     verdict = verdict_by_interval(estimate.low, estimate.high)
     why = (
-        f"The correlation is {small:.2f} with the Russell 2000, {large:.2f} with the broad index; "
-        f"difference {estimate.estimate:+.2f} ({estimate.interval})"
+        f"BTC's correlation is {first:.2f} with {rivals.first}, {second:.2f} with {rivals.second};"
+        f" difference {estimate.estimate:+.2f} ({estimate.interval})"
     )
     return tested_claim(
-        CORRELATION,
+        statement,
         estimate,
         test="difference of correlations of weekly returns, block bootstrap of weeks",
-        data=f"{BITCOIN}, {INDEX}, broad index",
+        data=f"{BITCOIN}, {rivals.first}, {rivals.second}",
         unit="correlation",
         verdict=verdict,
         why=f"{why}{estimate.detectable_effect(verdict)}.",
+        side="above",
     )
 
 
-def _driver_claim(driver: Driver, history: History, evidence: Evidence) -> Claim:
-    closes = {INDEX: history.assets[INDEX], "broad": history.broad, **history.bonds}
-    if "spread" in history.macro:
-        closes["spread"] = history.macro["spread"]
-    weeks = None
-    if set(driver.needs) <= closes.keys():
-        weeks = weekly_returns({name: closes[name] for name in (INDEX, "broad", *driver.needs)})
-    if weeks is None or len(weeks) < FEWEST_WEEKS:
-        return missing_prices(driver.statement, "bond funds or spreads for two years")
-    pairs = np.column_stack((weeks[INDEX] - weeks["broad"], _driver_returns(driver, weeks)))
-    estimate = bootstrap_estimate(pairs, correlation, evidence.seed)
-    verdict = verdict_by_interval(estimate.low, estimate.high)
-    why = (
-        f"The correlation of the Russell's return over the broad index with {driver.name} is "
-        f"{estimate.estimate:+.2f} ({estimate.interval})"
-    )
-    return tested_claim(
-        driver.statement,
-        estimate,
-        test="correlation of weekly returns, the Russell less the broad index with "
-        f"{driver.name}; block bootstrap of weeks",
-        data=f"{INDEX}, broad index, bonds",
-        unit="correlation",
-        verdict=verdict,
-        why=f"{why}{estimate.detectable_effect(verdict)}.",
-    )
-
-
-def _driver_returns(driver: Driver, weeks: pd.DataFrame) -> pd.Series:
-    first = weeks[driver.needs[0]]
-    if driver.needs == ("spread",):
-        return -first
-    return first - weeks["safe"] if len(driver.needs) == 2 else first
+def _correlation_difference(drawn: Floats) -> Floats:
+    """With the last series less that with the second, of the first; by draw."""
+    return correlation(drawn) - correlation(drawn[..., :2])
 
 
 def _beta_claims(history: History, evidence: Evidence) -> Iterator[Claim]:
-    """Each above 1, and growing along the curve."""
-    for asset in (BITCOIN, ETHER, ALTS):
-        yield _beta_claim(history, asset, evidence)
-    if ALTS in history.assets:
-        names = (ALTS, BITCOIN, INDEX)
-        weeks = weekly_returns({name: history.assets[name] for name in names})
-        if len(weeks) >= FEWEST_WEEKS:
-            yield _beta_difference_claim(weeks.to_numpy(), evidence)
+    """Each above 1, over the weeks that all coins have, and since `RECENT`; and growing."""
+    weeks = _weeks_of(history, COINS)
+    reading = "the weeks of all three"
+    if weeks is None:
+        for asset in COINS:
+            yield missing_prices(BETA.read_as(f"{asset} above 1, {reading}"), _needed(COINS))
+        yield missing_prices(BETA.read_as(GROWING), _needed(COINS))
+        return
+    spans = {reading: weeks, f"since {RECENT:%Y-%m}": weeks[RECENT:]}
+    for span, within in spans.items():
+        for asset in COINS:
+            statement = BETA.read_as(f"{asset} above 1, {span}")
+            yield _beta_claim(statement, within[[asset, INDEX]], evidence)
+    yield _growing_claim(weeks[[ALTS, BITCOIN, INDEX]], evidence)
 
 
-def _beta_claim(history: History, asset: str, evidence: Evidence) -> Claim:
-    if asset not in history.assets:
-        return missing_prices(BETA.read_as(asset), f"{asset} for two years")
-    weeks = weekly_returns({name: history.assets[name] for name in (asset, INDEX)})
+def _weeks_of(history: History, assets: Sequence[str]) -> pd.DataFrame | None:
+    """Their weekly returns and the index's; None where one is missing or they have too few."""
+    if not set(assets) <= history.assets.keys():
+        return None
+    weeks = weekly_returns({name: history.assets[name] for name in (*assets, INDEX)})
+    return weeks if len(weeks) >= FEWEST_WEEKS else None
+
+
+def _needed(assets: Sequence[str]) -> str:
+    return f"{', '.join(assets)} for two years"
+
+
+def _beta_claim(statement: Statement, weeks: pd.DataFrame, evidence: Evidence) -> Claim:
+    asset = str(weeks.columns[0])
     if len(weeks) < FEWEST_WEEKS:
-        return missing_prices(BETA.read_as(asset), f"{asset} for two years")
+        return missing_prices(statement, _needed((asset,)))
     estimate = bootstrap_estimate(weeks.to_numpy(), beta, evidence.seed, null=1.0)
     verdict = verdict_by_interval(estimate.low, estimate.high, 1.0)
-    why = f"The beta is {estimate.estimate:.2f} (95 % CI {estimate.low:.2f} to {estimate.high:.2f})"
+    why = (
+        f"From {weeks.index[0]:%Y-%m} to {weeks.index[-1]:%Y-%m} the beta is"
+        f" {estimate.estimate:.2f} (95 % CI {estimate.low:.2f} to {estimate.high:.2f})"
+    )
     return tested_claim(
-        BETA.read_as(f"{asset} above 1"),
+        statement,
         estimate,
         test=BETA_TEST,
         data=f"{asset}, {INDEX}",
         unit="beta",
         verdict=verdict,
         why=f"{why}{estimate.detectable_effect(verdict)}.",
+        side="above",
+        null=1.0,
     )
 
 
-def _beta_difference_claim(weeks: Floats, evidence: Evidence) -> Claim:
-    """Alts, Bitcoin and the index, weeks x these three."""
+def _growing_claim(weeks: pd.DataFrame, evidence: Evidence) -> Claim:
+    """Alts, Bitcoin and the index."""
 
     def difference(drawn: Floats) -> Floats:
         return beta(drawn) - beta(drawn[..., 1:])
 
-    estimate = bootstrap_estimate(weeks, difference, evidence.seed)
+    estimate = bootstrap_estimate(weeks.to_numpy(), difference, evidence.seed)
     verdict = verdict_by_interval(estimate.low, estimate.high)
     why = (
         f"Over the same weeks the beta of alts is {estimate.higher} than BTC's"
         f" ({estimate.interval})"
     )
     return tested_claim(
-        BETA.read_as("alts above BTC"),
+        BETA.read_as(GROWING),
         estimate,
         test=BETA_TEST,
         data=f"{ALTS}, {BITCOIN}, {INDEX}",
         unit="beta",
         verdict=verdict,
         why=f"{why}{estimate.detectable_effect(verdict)}.",
+        side="above",
     )
+
+
+def _convexity_claim(history: History, asset: str, evidence: Evidence) -> Claim:
+    """Whether the beta of rising weeks is higher than that of falling ones."""
+    statement = CONVEXITY.read_as(f"{asset}, since {CONVEX_SINCE:%Y}")
+    weeks = _weeks_of(history, (asset,))
+    if weeks is None or len(weeks[CONVEX_SINCE:]) < FEWEST_WEEKS:
+        return missing_prices(statement, _needed((asset,)))
+    estimate = bootstrap_estimate(weeks[CONVEX_SINCE:].to_numpy(), beta_by_sign, evidence.seed)
+    rising, falling = _betas_by_sign(weeks[CONVEX_SINCE:].to_numpy())
+    earlier = _betas_by_sign(weeks.to_numpy())
+    verdict = verdict_by_interval(estimate.low, estimate.high)
+    why = (
+        f"The beta is {rising:.2f} in the Russell's rising weeks, {falling:.2f} in its falling ones"
+        f" (since {weeks.index[0]:%Y} {earlier[0]:.2f} and {earlier[1]:.2f}); difference"
+        f" {estimate.estimate:+.2f} ({estimate.interval})"
+    )
+    return tested_claim(
+        statement,
+        estimate,
+        test="beta of the weeks in which the Russell rises less that of those in which it falls,"
+        " block bootstrap of weeks",
+        data=f"{asset}, {INDEX}",
+        unit="beta",
+        verdict=verdict,
+        why=f"{why}{estimate.detectable_effect(verdict)}.",
+        side="above",
+    )
+
+
+def _betas_by_sign(values: Floats) -> tuple[float, float]:
+    """In rising and in falling weeks."""
+    rises = values[:, -1] > 0.0
+    falls = values[:, -1] < 0.0
+    return float(beta(values[None, rises])[0]), float(beta(values[None, falls])[0])

@@ -1,8 +1,8 @@
 """evidence.json as a typed document: every claim with its numbers, and what the page draws.
 
 The command writes it, page, terminal and the quotation on other pages read it, all through
-`EvidenceDocument`. A document of version 0.1 has no version number and other verdict words;
-`parse` translates it. A document of a newer version is refused.
+`EvidenceDocument`. `parse` translates documents of version 0.1 and 2 (`older_documents`); one of a
+newer version is refused.
 """
 
 import json
@@ -12,41 +12,59 @@ from typing import Final, Literal, get_args
 
 from pydantic import Field, ValidationError
 
+from backtests.evidence.elsewhere import Elsewhere
+from backtests.evidence.older_documents import translate_0_1, translate_2
+from backtests.evidence.since_publication import SincePublication
 from backtests.runs.document import DocumentError, Record, first_reason
 
 NAME = "evidence.json"
-VERSION: Final = 2
+VERSION: Final = 3
 Verdict = Literal["supported", "contradicted", "inconclusive", "not testable with prices"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-# How version 0.1 spelled what this version spells otherwise.
-VERDICTS_OF_0_1 = {"cannot be told": "inconclusive"}
-READINGS_OF_0_1 = {
-    "the gate, the clock known": "the gate, controlling for the halving cycle",
-}
+Kind = Literal["fact", "test"]
+Side = Literal["above", "below", "both"]
 
 
 class Claim(Record):
-    """One reading of one claim, and its result; None stands for a figure that does not exist."""
+    """One reading of one claim, and its result; None stands for a figure that does not exist.
+
+    A fact of record is so or is not. The verdict of a test follows p corrected for all tests.
+    """
 
     id: str = Field(description="number of the claim in the articles, such as A15")
     claim: str = Field(description="the claim as a sentence")
     reading: str = Field(description="how it is read, where there are several readings")
+    kind: Kind = Field(default="test", description="whether it is a fact of record or a test")
     test: str = Field(description="what was done")
     data: str = Field(description="the series it was done on")
     n: int | None = Field(description="number of independent observations")
     estimate: float | None = Field(description="the measured figure, in `unit`")
     low: float | None = Field(description="lower end of its 95 % interval")
     high: float | None = Field(description="upper end of its 95 % interval")
-    unit: str
-    p: float | None = Field(description="p of this claim alone")
-    power: float | None = Field(
-        description="probability that the test detects the measured effect, were it the true one"
+    unit: str = Field(description="returns are fractions, over the horizon or a year")
+    null: float = Field(default=0.0, description="the figure if there is no effect")
+    side: Side = Field(
+        default="both", description="on which side of `null` the sentence says the figure lies"
+    )
+    p: float | None = Field(
+        description="p of this claim alone: one-sided where `side` is a direction, else two-sided"
+    )
+    p_corrected: float | None = Field(
+        default=None, description="p corrected for all tests of the document (Holm 1979)"
+    )
+    p_contrary: float | None = Field(
+        default=None, description="the same of the direction opposite to `side`"
+    )
+    p_without_each: Sequence[float] = Field(
+        default=(),
+        description="p with each event left out in turn, in the direction of the estimate",
+    )
+    smallest_detectable: float | None = Field(
+        default=None,
+        description="smallest difference from `null` detected with 80 % power, in `unit`",
     )
     verdict: Verdict
     why: str = Field(description="the result in a few sentences")
-    p_holm: float | None = Field(
-        default=None, description="p corrected for all tests of the document (Holm 1979)"
-    )
 
 
 class EventRecord(Record):
@@ -66,10 +84,15 @@ class ExcessRecord(Record):
     n: int | None = Field(default=None, description="breakouts with prices for the whole horizon")
     mean: float | None = Field(default=None, description="mean log gain after breakouts")
     usual: float | None = Field(default=None, description="mean log gain at random dates")
-    low: float | None = Field(default=None, description="95 % interval of their difference")
-    high: float | None = Field(default=None, description="95 % interval of their difference")
-    p: float | None = Field(default=None, description="one-sided")
-    power: float | None = Field(default=None, description="to detect the measured difference")
+    low: float | None = Field(
+        default=None, description="95 % Student interval of their difference, from the breakouts"
+    )
+    high: float | None = Field(default=None, description="its upper end")
+    p: float | None = Field(default=None, description="two-sided, by draws of random dates")
+    spread: float | None = Field(
+        default=None,
+        description="standard deviation of a gain: the larger of that among breakouts and dates",
+    )
     smallest: float | None = Field(default=None, description="detectable with 80 % power")
     spread_p: float | None = Field(
         default=None, description="p that gains after random dates differ as much from one another"
@@ -107,7 +130,6 @@ class LagRecord(Record):
     p_moved: float = Field(description="share of circularly shifted gates that match or beat it")
     p_drawn: float = Field(description="share of bootstrap draws that match or beat it")
     band: float = Field(description="95 % point of the best lag by chance")
-    power: float
     low: int = Field(description="95 % interval of the best lag, days")
     high: int = Field(description="95 % interval of the best lag, days")
     best_lag: int = Field(description="days")
@@ -127,7 +149,6 @@ class LeadRecord(Record):
     low: float
     high: float
     p: float
-    power: float
 
 
 class CrossRecord(Record):
@@ -171,9 +192,18 @@ class RequiredEventsRecord(Record):
 
     horizon: str
     had: int = Field(description="out-of-sample breakouts so far: they did not form the thesis")
-    events: float | None = Field(description="breakouts needed; None: no number suffices")
+    mean: float | None = Field(default=None, description="their mean excess over random dates, log")
+    spread: float | None = Field(
+        default=None,
+        description="standard deviation of a gain: the larger of that among breakouts and dates",
+    )
+    events: float | None = Field(description="breakouts needed in all; None: cannot be estimated")
+    low: float | None = Field(default=None, description="at the upper end of the effect's interval")
+    high: float | None = Field(default=None, description="at its lower end; None: no number is")
     years: float | None = Field(description="until then, at the rate of breakouts so far")
-    power: Sequence[float] = Field(description="by number of breakouts, from 1 on")
+    years_low: float | None = None
+    years_high: float | None = None
+    why: str = Field(default="", description="all of it as a sentence")
 
 
 class SeriesRecord(Record):
@@ -190,9 +220,14 @@ class SeriesRecord(Record):
 class EvidenceDocument(Record):
     """The content of evidence.json."""
 
-    version: Literal[2]
+    version: Literal[3]
     line: str = Field(description="the result in one line, quoted by other commands")
+    answer: Claim | None = Field(
+        default=None, description="does the Russell's breakout lead Bitcoin? None without prices"
+    )
     verdicts: Mapping[Verdict, int] = Field(description="number of claims by verdict")
+    facts: Mapping[Verdict, int] = Field(description="of them the facts of record")
+    tests: Mapping[Verdict, int] = Field(description="of them the tests")
     claims: Sequence[Claim]
     events: Sequence[EventRecord]
     follows: Sequence[ResponseRecord]
@@ -204,6 +239,12 @@ class EvidenceDocument(Record):
     paths: Sequence[PathRecord]
     cycles: Sequence[CycleRecord]
     until: Sequence[RequiredEventsRecord]
+    since: SincePublication | None = Field(
+        default=None, description="what happened after the articles; None: prices end before"
+    )
+    elsewhere: Elsewhere | None = Field(
+        default=None, description="the same mechanism in other assets; None without their prices"
+    )
     lacking: Mapping[str, str] = Field(description="why a series is missing or doubtful, by symbol")
     sample: bool = Field(description="whether prices are the embedded simulation")
     fallback: str = Field(description="why the simulation was used, where nobody asked")
@@ -245,7 +286,9 @@ def parse(content: object) -> EvidenceDocument:
         raise DocumentError("is no evidence")
     version = content.get("version")
     if version is None:
-        content = _translate_0_1(content)
+        content = translate_2(translate_0_1(content))
+    elif version == 2:
+        content = translate_2(content)
     elif version != VERSION:
         raise DocumentError(
             f"is of version {version!r}; this program reads versions up to {VERSION}: update it"
@@ -254,28 +297,3 @@ def parse(content: object) -> EvidenceDocument:
         return EvidenceDocument.model_validate(content)
     except ValidationError as error:
         raise DocumentError(first_reason(error)) from None
-
-
-def _translate_0_1(content: Mapping[str, object]) -> dict[str, object]:
-    """A document of version 0.1 as one of this version; what is damaged stays so."""
-    translated = {**content, "version": VERSION}
-    line, verdicts, claims = (content.get(key) for key in ("line", "verdicts", "claims"))
-    if isinstance(line, str):
-        for old, new in VERDICTS_OF_0_1.items():
-            line = line.replace(old, new)
-        translated["line"] = line
-    if isinstance(verdicts, dict):
-        translated["verdicts"] = {VERDICTS_OF_0_1.get(key, key): n for key, n in verdicts.items()}
-    if isinstance(claims, list):
-        translated["claims"] = [_translate_claim(claim) for claim in claims]
-    return translated
-
-
-def _translate_claim(claim: object) -> object:
-    if not isinstance(claim, dict):
-        return claim
-    verdict, reading = claim.get("verdict"), claim.get("reading")
-    return claim | {
-        "verdict": VERDICTS_OF_0_1.get(str(verdict), verdict),
-        "reading": READINGS_OF_0_1.get(str(reading), reading),
-    }

@@ -1,9 +1,10 @@
-"""One estimated figure with its interval and power, and how it is put in words."""
+"""One estimated figure with its interval and its test, and how it is put in words."""
 
+from math import expm1, isfinite, nan
 from typing import NamedTuple
 
 from backtests.evidence.document import Verdict
-from backtests.evidence.events import SEEN
+from backtests.evidence.events import NORMAL, SIDES, Excess
 
 INCONCLUSIVE: Verdict = "inconclusive"
 
@@ -11,8 +12,9 @@ INCONCLUSIVE: Verdict = "inconclusive"
 class Estimate(NamedTuple):
     """A figure of `n` observations with its 95 % interval; `p` of its test, None without one.
 
-    `power`: the probability that a one-sided test at 5 % detects the measured effect, were it the
-    true one. `smallest`: the effect that this test detects with 80 % power, in the same unit.
+    `p` is two-sided. `smallest`: the effect that a two-sided test at 5 % detects with 80 % power,
+    in the same unit. `p_without_each`: p with each event left out in turn; empty where the
+    observations are no events.
     """
 
     n: int
@@ -22,6 +24,7 @@ class Estimate(NamedTuple):
     p: float | None
     power: float
     smallest: float
+    p_without_each: tuple[float, ...] = ()
 
     def times(self, factor: float) -> "Estimate":
         """In another unit; `factor` above 0."""
@@ -31,6 +34,19 @@ class Estimate(NamedTuple):
             high=float(self.high * factor),
             smallest=float(self.smallest * factor),
         )
+
+    def p_against(self, null: float) -> float | None:
+        """The two-sided p against `null`: its own, or where it has none that of its interval.
+
+        The interval is taken for a normal one, 2 x 1.96 standard errors wide (Altman and Bland
+        2011, BMJ 343:d2304).
+        """
+        if self.p is not None:
+            return self.p
+        error = (self.high - self.low) / (2.0 * NORMAL.inv_cdf(SIDES[1]))
+        if not (isfinite(error) and error > 0.0):
+            return None
+        return 2.0 * NORMAL.cdf(-abs(self.estimate - null) / error)
 
     @property
     def interval(self) -> str:
@@ -42,8 +58,37 @@ class Estimate(NamedTuple):
         """How much higher or lower something is, where the figure is a difference."""
         return f"{abs(self.estimate):.2f} {'lower' if self.estimate < 0.0 else 'higher'}"
 
+    @property
+    def percent(self) -> str:
+        """A difference of logs as a trader reads it: "12% higher (95 % CI -5% to +31%)"."""
+        ends = [f"{expm1(end):+,.0%}" if isfinite(end) else "?" for end in (self.low, self.high)]
+        size = f"{abs(expm1(self.estimate)):,.0%}"
+        word = "lower" if self.estimate < 0.0 else "higher"
+        return f"{size} {word} (95 % CI {ends[0]} to {ends[1]})"
+
     def detectable_effect(self, verdict: Verdict) -> str:
-        """The smallest detectable effect, where nothing can be concluded for want of data."""
-        if verdict != INCONCLUSIVE or self.power >= SEEN:
+        """The smallest detectable effect, where nothing can be concluded."""
+        return self._detectable(f"{self.smallest:.2f}", verdict)
+
+    def detectable_percent(self, verdict: Verdict) -> str:
+        """The same of a difference of logs."""
+        return self._detectable(f"{expm1(self.smallest):,.0%}", verdict)
+
+    def _detectable(self, effect: str, verdict: Verdict) -> str:
+        if verdict != INCONCLUSIVE or not isfinite(self.smallest):
             return ""
-        return f"; smallest effect detectable with 80 % power: {self.smallest:.2f}"
+        return f"; smallest effect detectable with 80 % power: {effect}"
+
+
+def event_estimate(excess: Excess) -> Estimate:
+    """What was gained after events over what is usual, with the interval of the events."""
+    return Estimate(
+        n=excess.n,
+        estimate=excess.difference,
+        low=excess.low,
+        high=excess.high,
+        p=excess.p,
+        power=nan,
+        smallest=excess.smallest,
+        p_without_each=excess.p_without_each,
+    )

@@ -1,11 +1,13 @@
 """What followed the breakouts, compared with what follows random dates.
 
-There are few breakouts, so nothing here rests on a limit theorem: the distribution of a mean of so
-few gains is taken from the asset's own history, at random dates as far apart as the breakouts are.
-All gains are logs of price ratios.
+There are few breakouts, so no p here rests on a limit theorem: the distribution of a mean of so few
+gains is taken from the asset's own history, at random dates as far apart as the breakouts are. How
+far the effect itself may lie from its mean only the breakouts can say: the interval is Student's,
+and where breakouts differ from one another more than dates do, so is p. All gains are logs of price
+ratios.
 """
 
-from math import sqrt
+from math import nan, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -17,7 +19,7 @@ from strategies.breakout import CONFIRMED, BreakoutRules, breakout_table
 from strategies.gate import index_average
 from strategies.indicators import Floats, Ints, rolling_mean
 
-LEVEL, SEEN = 0.05, 0.8  # significance of a one-sided test; power that is asked for
+LEVEL, SEEN = 0.05, 0.8  # significance of a test; power that is asked for
 SIDES = (0.025, 0.975)  # quantiles of an interval
 NORMAL = NormalDist()
 DAY = pd.Timedelta(days=1)
@@ -47,12 +49,15 @@ class ForwardGains(NamedTuple):
 class Excess(NamedTuple):
     """How much more was gained after events than after random dates.
 
-    `mean` is that of the `n` events, `usual` that of the random dates, `low` to `high` the 95 %
-    interval of their difference; `p` the share of draws of so many dates that gained as much,
-    one-sided: (1 + those) / (1 + draws). `power`: the probability that a test at 5 % detects the
-    measured difference, were it the true one; `smallest`: the difference that it detects with
-    80 % power. `spread_p`: the share of draws whose gains differ from one another as much as the
-    events' do, NaN for a single event.
+    `mean` is that of the `n` events, `usual` that of the random dates, `low` to `high` Student's
+    95 % interval of their difference by what the events gained, NaN for a single event. `p`,
+    two-sided, is the larger of Student's for that interval and of twice the smaller share of draws
+    of so many dates that gained as much or as little, each (1 + those) / (1 + draws);
+    `p_without_each` the same with each event left out.
+    `spread` is the standard deviation of a gain, the larger of that among events and that among
+    dates; `smallest` the difference that a two-sided test at 5 % detects with 80 % power at it.
+    `spread_p`: the share of draws whose gains differ from one another as much as the events' do,
+    NaN for a single event.
     """
 
     n: int
@@ -61,28 +66,15 @@ class Excess(NamedTuple):
     low: float
     high: float
     p: float
-    power: float
     smallest: float
+    spread: float
     spread_p: float
+    p_without_each: tuple[float, ...] = ()
 
     @property
     def difference(self) -> float:
         """Of the two means."""
         return self.mean - self.usual
-
-    def required_events(self) -> float | None:
-        """Events for 80 % power, were the measured difference the true one; None without any.
-
-        The error falls with the root of their number.
-        """
-        return self.n * (self.smallest / self.difference) ** 2 if self.difference > 0.0 else None
-
-    def power_with(self, events: int) -> float:
-        """Power of so many events, were the measured difference the true one."""
-        seen, usual = NORMAL.inv_cdf(SEEN), NORMAL.inv_cdf(1.0 - LEVEL)
-        return NORMAL.cdf(
-            (seen + usual) * self.difference / self.smallest * sqrt(events / self.n) - usual
-        )
 
 
 def confirmed_breakouts(
@@ -165,26 +157,71 @@ def _draw_from(pools: list[Ints], draws: int, seed: int) -> Ints:
 
 
 def compare_with_dates(gains: ForwardGains, rows: Ints) -> Excess:
-    """The events, one at least, against draws of dates."""
-    after_events = gains.gains
-    drawn = gains.every[rows]
-    means, mean, usual = drawn.mean(axis=1), float(after_events.mean()), float(drawn.mean())
-    low, high = mean - np.quantile(means, SIDES[1]), mean - np.quantile(means, SIDES[0])
-    bar = float(np.quantile(means, 1.0 - LEVEL))
-    several = len(after_events) > 1
+    """The events, one at least, against draws of dates, draws x events."""
+    after_events, drawn = gains.gains, gains.every[rows]
+    n, means = len(after_events), drawn.mean(axis=1)
+    mean, usual = float(after_events.mean()), float(drawn.mean())
+    reach = _student_reach(after_events)
+    spread = deviation_of_gain(after_events, means)
     return Excess(
-        n=len(after_events),
+        n=n,
         mean=mean,
         usual=usual,
-        low=float(low),
-        high=float(high),
-        p=share_as_high(means, mean),
-        power=float(np.mean(means + mean - usual >= bar)),
-        smallest=bar - float(np.quantile(means, 1.0 - SEEN)),
-        spread_p=share_as_high(drawn.var(axis=1), float(after_events.var()))
-        if several
-        else float("nan"),
+        low=mean - usual - reach,
+        high=mean - usual + reach,
+        p=_p_of_mean(after_events, drawn),
+        smallest=smallest_difference(n, spread),
+        spread=spread,
+        spread_p=share_as_high(drawn.var(axis=1), float(after_events.var())) if n > 1 else nan,
+        p_without_each=tuple(
+            _p_of_mean(np.delete(after_events, row), np.delete(drawn, row, axis=1))
+            for row in range(n if n > 1 else 0)
+        ),
     )
+
+
+def _p_of_mean(after_events: Floats, drawn: Floats) -> float:
+    """The larger of both p of `Excess`; `drawn` is draws x events."""
+    from scipy.stats import t  # as long to load as all the rest
+
+    mean, n = float(after_events.mean()), len(after_events)
+    p = two_sided_p(drawn.mean(axis=1), mean)
+    error = _error_of_mean(after_events)
+    if not error > 0.0:  # a single event, or events alike
+        return p
+    return max(p, 2.0 * float(t.sf(abs(mean - float(drawn.mean())) / error, n - 1)))
+
+
+def _student_reach(values: Floats) -> float:
+    """Half of Student's 95 % interval of a mean of independent values; NaN for a single one."""
+    from scipy.stats import t
+
+    return float(t.ppf(SIDES[1], len(values) - 1)) * _error_of_mean(values)
+
+
+def _error_of_mean(values: Floats) -> float:
+    """Of independent values; NaN for a single one."""
+    n = len(values)
+    return float(values.std(ddof=1)) / sqrt(n) if n > 1 else nan
+
+
+def deviation_of_gain(after_events: Floats, means: Floats) -> float:
+    """Standard deviation of one gain: the larger of that among events and that among dates.
+
+    `means`: of as many dates as there are events, by draw. Few events rarely show how far events
+    lie apart.
+    """
+    n = len(after_events)
+    among_events = float(after_events.std(ddof=1)) if n > 1 else 0.0
+    return max(among_events, float(means.std()) * sqrt(n))
+
+
+def smallest_difference(n: int, spread: float) -> float:
+    """What a two-sided test at 5 % of `n` events detects with 80 % power.
+
+    (z(0.975) + z(0.8)) s / sqrt(n) (Chow, Shao and Wang 2008, section 3.1).
+    """
+    return (NORMAL.inv_cdf(SIDES[1]) + NORMAL.inv_cdf(SEEN)) * spread / sqrt(n)
 
 
 def leave_one_out_means(gains: ForwardGains) -> Floats:
@@ -196,3 +233,9 @@ def leave_one_out_means(gains: ForwardGains) -> Floats:
 def share_as_high(drawn: Floats, observed: float) -> float:
     """The p of a statistic against draws of it: (1 + those as high) / (1 + draws)."""
     return float((1 + (drawn >= observed).sum()) / (1 + len(drawn)))
+
+
+def two_sided_p(drawn: Floats, observed: float) -> float:
+    """Twice the smaller of the shares of draws as high and as low, 1 at most."""
+    as_low = float((1 + (drawn <= observed).sum()) / (1 + len(drawn)))
+    return min(1.0, 2.0 * min(share_as_high(drawn, observed), as_low))

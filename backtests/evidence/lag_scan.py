@@ -7,6 +7,7 @@ volatility clusters). The larger of both p counts.
 """
 
 from collections.abc import Iterator
+from math import expm1
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,8 @@ from backtests.evidence.breakouts import ANSWER
 from backtests.evidence.claim import Statement, missing_prices, tested_claim
 from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
-from backtests.evidence.events import LEVEL, SIDES, daily_closes, share_as_high
-from backtests.evidence.gate_test import differences_by_shift, gate_open_at
+from backtests.evidence.events import LEVEL, SIDES, share_as_high
+from backtests.evidence.gate_test import days_with_gate, differences_by_shift
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, History
 from backtests.performance.metrics import DAYS
 from backtests.statistics.stationary_bootstrap import draw_days
@@ -37,8 +38,7 @@ class Scan(NamedTuple):
 
     `apart`: by lag in days, the annualised log return less that of other days. `band`: the
     95 % point of the best lag by chance, by drawn days. `p_moved`, `p_drawn`: share of circularly
-    shifted gates, and of draws, whose best lag matches or beats it. `power`: the probability that
-    the best lag passes the band, were its difference the true one. `low` to `high`: 95 % of the
+    shifted gates, and of draws, whose best lag matches or beats it. `low` to `high`: 95 % of the
     best lags when chance is added to the curve.
     """
 
@@ -48,7 +48,6 @@ class Scan(NamedTuple):
     p_moved: float
     p_drawn: float
     band: float
-    power: float
     low: int
     high: int
 
@@ -87,10 +86,7 @@ def claims(scans: list[Scan]) -> Iterator[Claim]:
 
 
 def _scan(asset: str, closes: pd.Series, table: pd.DataFrame, evidence: Evidence) -> Scan | None:
-    daily = daily_closes(closes)
-    gate = gate_open_at(table, pd.DatetimeIndex(daily.index[:-1]))
-    known = np.isfinite(gate)
-    gate, returns = gate[known], np.diff(np.log(daily.to_numpy(dtype=float)))[known]
+    _, returns, gate = days_with_gate(closes, table)
     if len(gate) < FEWEST_DAYS or not 0.0 < gate.mean() < 1.0:
         return None
     by_shift = differences_by_shift(returns, gate) * DAYS
@@ -99,8 +95,6 @@ def _scan(asset: str, closes: pd.Series, table: pd.DataFrame, evidence: Evidence
     by_chance, top = drawn.max(axis=1), float(apart.max())
     band = float(np.quantile(by_chance, 1.0 - LEVEL))
     low, high = np.quantile((drawn + apart).argmax(axis=1), SIDES, method="nearest")
-    with_effect = drawn.copy()
-    with_effect[:, int(apart.argmax())] += top
     return Scan(
         asset=asset,
         days=len(gate),
@@ -108,7 +102,6 @@ def _scan(asset: str, closes: pd.Series, table: pd.DataFrame, evidence: Evidence
         p_moved=float(np.mean(_best_by_shift(by_shift) >= top - 1e-9)),
         p_drawn=share_as_high(by_chance, top),
         band=band,
-        power=float(np.mean(with_effect.max(axis=1) >= band)),
         low=int(low),
         high=int(high),
     )
@@ -144,7 +137,7 @@ def _claim(statement: Statement, scan: Scan) -> Claim:
     top = float(scan.apart.max())
     why = (
         f"The best lag is {count(scan.best, 'day')} (95 % CI {scan.low} to {scan.high}), with an"
-        f" annualised log return {top:.2f} higher than on other days. {scan.p_moved:.0%} of"
+        f" annualised return {expm1(top):,.0%} higher than on other days. {scan.p_moved:.0%} of"
         f" circularly shifted gates and {scan.p_drawn:.0%} of bootstrap draws match or beat it."
     )
     lag = Estimate(
@@ -153,7 +146,7 @@ def _claim(statement: Statement, scan: Scan) -> Claim:
         low=float(scan.low),
         high=float(scan.high),
         p=scan.p,
-        power=scan.power,
+        power=float("nan"),
         smallest=float("nan"),
     )
     return tested_claim(

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
-from backtests.evidence.claim import Statement, missing_prices, verdict_with_power
+from backtests.evidence.claim import Statement, missing_prices, tested_claim, verdict_by_interval
 from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import LEVEL
-from backtests.evidence.gate_test import RIVAL
+from backtests.evidence.gate_test import RIVAL, circular_shift_p, regression_slopes
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from backtests.evidence.predictive_regression import (
     estimate_slopes,
@@ -24,7 +24,14 @@ from backtests.evidence.predictive_regression import (
     saturdays,
     slope_claim,
 )
-from backtests.evidence.weekly_returns import BLOCK_WEEKS, WEEKS_A_YEAR, weekly_returns
+from backtests.evidence.small_caps import CREDIT
+from backtests.evidence.weekly_returns import (
+    BLOCK_WEEKS,
+    FEWEST_WEEKS,
+    WEEKS_A_YEAR,
+    bootstrap_estimate,
+    weekly_returns,
+)
 from backtests.statistics.stationary_bootstrap import draw_days
 from config.evidence import Evidence
 from strategies.indicators import Floats
@@ -106,8 +113,10 @@ def claims(history: History, leads: list[Lead], evidence: Evidence) -> Iterator[
         for weeks in SPANS:
             statement = ANSWER.read_as(f"{asset}, the week after the Russell's last {weeks}")
             yield _answer_claim(statement, by_pair.get((INDEX, asset, weeks)), asset)
+    yield _first_claim(by_pair.get((INDEX, BROAD, SPANS[0])))
     for asset in (BITCOIN, ETHER, ALTS):
         yield _outperformance_claim(history, asset, SPANS[-1], evidence.seed)
+    yield _outperformance_gate_claim(history, evidence)
 
 
 def _cross(
@@ -145,8 +154,7 @@ def _lead_claim(statement: Statement, lead: Lead | None, leader: str, follower: 
     """A significant lead contradicts that nobody can say who leads."""
     if lead is None:
         return missing_prices(statement, f"{leader} and {follower} for two years")
-    leads = verdict_with_power(lead.slope) == "supported"
-    verdict: Verdict = "contradicted" if leads else "inconclusive"
+    verdict: Verdict = "contradicted" if lead.slope.low > 0.0 else "inconclusive"
     return slope_claim(
         statement,
         lead.slope,
@@ -164,10 +172,18 @@ def _answer_claim(statement: Statement, lead: Lead | None, asset: str) -> Claim:
         statement,
         lead.slope,
         data=f"{asset}, {INDEX}",
-        verdict=verdict_with_power(lead.slope),
+        verdict=verdict_by_interval(lead.slope.low, lead.slope.high),
         effect=_effect(f"the Russell's {lead.weeks}-week return", asset),
         predictors=PREDICTORS,
+        side="above",
     )
+
+
+def _first_claim(lead: Lead | None) -> Claim:
+    """Small caps run first: the broad index follows them."""
+    weeks = SPANS[0]
+    statement = CREDIT.read_as(f"run first: the broad index in the week after the last {weeks}")
+    return _answer_claim(statement, lead, BROAD)
 
 
 def _outperformance_claim(history: History, asset: str, weeks: int, seed: int) -> Claim:
@@ -186,14 +202,52 @@ def _outperformance_claim(history: History, asset: str, weeks: int, seed: int) -
         statement,
         slope,
         data=f"{asset}, {INDEX}, {BROAD}",
-        verdict=verdict_with_power(slope),
+        verdict=verdict_by_interval(slope.low, slope.high),
         effect=_effect(f"the Russell's {weeks}-week return over the broad index", asset),
         predictors=PREDICTORS,
+        side="above",
+    )
+
+
+def _outperformance_gate_claim(history: History, evidence: Evidence) -> Claim:
+    """Bitcoin in weeks that begin with the Russell ahead of the broad index, against the others.
+
+    A gate of its own: open while its return over `SPANS`' longer is the higher one.
+    """
+    weeks = SPANS[-1]
+    statement = OUTRUN.read_as(f"{BITCOIN}, as a gate of its own, {weeks} weeks")
+    bitcoin = history.assets[BITCOIN]
+    at = saturdays(bitcoin)
+    ahead = log_change(history.assets[INDEX], at, weeks) - log_change(history.broad, at, weeks)
+    returns = next_week_return(bitcoin, at)
+    known = np.isfinite(ahead) & np.isfinite(returns)
+    is_open, earned = (ahead[known] > 0.0).astype(np.float64), returns[known]
+    if len(earned) < FEWEST_WEEKS or not 0.0 < is_open.mean() < 1.0:
+        return missing_prices(statement, f"{BITCOIN} and both indices for two years")
+    slope = bootstrap_estimate(
+        np.column_stack((earned, is_open)),
+        lambda draws: np.asarray(regression_slopes(draws)[:, 0]),
+        evidence.seed,
+    ).times(WEEKS_A_YEAR)
+    p_shift = circular_shift_p(earned, is_open)
+    verdict = verdict_by_interval(slope.low, slope.high)
+    return tested_claim(
+        statement,
+        slope._replace(p=max(p_shift, slope.p or 0.0)),
+        test="BTC's weekly returns with that gate open less closed, block bootstrap of weeks; p is"
+        " the larger of that and of the gate shifted circularly through the window",
+        data=f"{BITCOIN}, {INDEX}, {BROAD}",
+        unit="log a year",
+        verdict=verdict,
+        why=f"BTC's annualised return was {slope.percent} with the Russell ahead over {weeks} weeks"
+        f" than otherwise; so in {is_open.mean():.0%} of {len(earned)} weeks. Gates shifted"
+        f" circularly: p {p_shift:.2f}{slope.detectable_percent(verdict)}.",
+        side="above",
     )
 
 
 def _effect(predictor: str, follower: str) -> str:
     return (
         f"With {predictor} one standard deviation higher, "
-        f"the annualised log return of {follower} in the next week was"
+        f"the annualised return of {follower} in the next week was"
     )

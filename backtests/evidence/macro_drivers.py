@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.claim import Statement, missing_prices, verdict_with_power
+from backtests.evidence.claim import Statement, missing_prices, verdict_by_interval
 from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.gate_test import gate_open_at
@@ -40,9 +40,11 @@ RISK_CURVE = Statement(
 )
 LIQUIDITY = Statement(
     "B4",
-    "Liquidity builds under the move: the Fed buys, the Treasury draws its account down; each"
+    "The Fed buys Treasuries, the Treasury draws its account down, fiscal policy loosens; each"
     " alone is weak, together strong",
 )
+# Within these months the Fed's assets grew by two thirds and shares recovered: they decide a slope.
+PANDEMIC = (pd.Timestamp("2020-03-01", tz="UTC"), pd.Timestamp("2020-09-01", tz="UTC"))
 
 
 def claims(history: History, table: pd.DataFrame, evidence: Evidence) -> Iterator[Claim]:
@@ -96,19 +98,13 @@ def _gate_claims(
     first, second = (
         slopes["gate"].times(WEEKS_A_YEAR / deviation) for slopes in (alone, controlled)
     )
-    yield _gate_claim("the gate alone, same weeks", first, verdict_with_power(first), "")
+    verdict: Verdict = verdict_by_interval(first.low, first.high)
+    yield _gate_claim("the gate alone, same weeks", first, verdict, "")
     names = ", ".join(drivers)
-    verdict = _controlled_verdict(first, second)
+    # That the gate adds nothing cannot be shown, only that it adds something.
+    verdict = "contradicted" if second.low > 0.0 else "inconclusive"
     controls = f"Controlling for {names}, "
     yield _gate_claim(f"the gate, controlling for {names}", second, verdict, controls)
-
-
-def _controlled_verdict(alone: Estimate, controlled: Estimate) -> Verdict:
-    """The drivers explain the gate only where it was significant and no longer is."""
-    if controlled.low > 0.0:
-        return "contradicted"
-    explained = alone.low > 0.0 and controlled.low <= 0.0 and controlled.high < alone.estimate
-    return "supported" if explained else "inconclusive"
 
 
 def _gate_claim(reading: str, slope: Estimate, verdict: Verdict, controls: str) -> Claim:
@@ -117,9 +113,9 @@ def _gate_claim(reading: str, slope: Estimate, verdict: Verdict, controls: str) 
         slope,
         data=f"{BITCOIN}, gate, bonds, broad index, liquidity",
         verdict=verdict,
-        effect=f"{controls}BTC's annualised log return in the next week, gate open against closed,"
-        " was",
+        effect=f"{controls}BTC's annualised return in the next week, gate open against closed, was",
         predictors="the gate and the drivers" if controls else "the gate",
+        side="below" if controls else "above",
     )
 
 
@@ -133,17 +129,21 @@ def _part_claims(history: History, at: pd.DatetimeIndex, seed: int) -> Iterator[
 
 
 def _net_liquidity_claims(history: History, at: pd.DatetimeIndex, seed: int) -> Iterator[Claim]:
-    """The sum of all parts, of Bitcoin and of the index."""
+    """The sum of all parts, of Bitcoin and of the index; without the pandemic's months too."""
     parts = liquidity_changes(history.macro, at)
-    has_all = len(parts) == len(PARTS)
+    net = {"net": np.asarray(sum(parts.values()))} if len(parts) == len(PARTS) else None
+    is_pandemic = (at >= PANDEMIC[0]) & (at < PANDEMIC[1])
     for asset in (BITCOIN, INDEX):
-        slopes, note = None, ""
-        if has_all:
-            target = next_week_return(history.assets[asset], at)
-            slopes = estimate_slopes(target, {"net": np.asarray(sum(parts.values()))}, seed)
-            if asset == BITCOIN and (joint := fit_columns(target, parts, seed)):
-                note = f" Joint test of the three parts: p {joint.joint_p:.2f}."
-        yield _liquidity_claim(f"together, {asset}", asset, slopes["net"] if slopes else None, note)
+        target = next_week_return(history.assets[asset], at)
+        usual = np.where(is_pandemic, np.nan, target)
+        note = ""
+        if net and asset == BITCOIN and (joint := fit_columns(target, parts, seed)):
+            note = f" Joint test of the three parts: p {joint.joint_p:.2f}."
+        for reading, returns in (("", target), (", without March to August 2020", usual)):
+            slopes = estimate_slopes(returns, net, seed) if net else None
+            slope = slopes["net"] if slopes else None
+            yield _liquidity_claim(f"together, {asset}{reading}", asset, slope, note)
+            note = ""
 
 
 def _liquidity_claim(reading: str, asset: str, slope: Estimate | None, note: str = "") -> Claim:
@@ -154,14 +154,15 @@ def _liquidity_claim(reading: str, asset: str, slope: Estimate | None, note: str
     annual = slope.times(WEEKS_A_YEAR)
     effect = (
         f"With its {PAST}-week change, as published, one standard deviation higher, "
-        f"the annualised log return of {asset} in the next week was"
+        f"the annualised return of {asset} in the next week was"
     )
     return slope_claim(
         statement,
         annual,
         data=f"{asset}, Federal Reserve",
-        verdict=verdict_with_power(annual),
+        verdict=verdict_by_interval(annual.low, annual.high),
         effect=effect,
         predictors="the change in liquidity",
         note=note,
+        side="above",
     )

@@ -1,23 +1,36 @@
 """Every claim tested on the prices of the settings."""
 
+import pandas as pd
+
 from backtests.engine.inputs import market
 from backtests.engine.rules import gate_rules
 from backtests.evidence import (
     advances,
+    altcoin_seasons,
+    answers,
     breakout_claims,
     comovement,
+    conditions,
+    easings,
+    elsewhere_claims,
     gate_test,
     historical_facts,
+    january_2026,
     lag_scan,
     lead_lag,
     macro_drivers,
+    small_caps,
+    supercycle,
     turning_points,
     volatility,
+    waiting,
 )
 from backtests.evidence.assembly import Lags, assemble_document
 from backtests.evidence.breakouts import run_event_study
 from backtests.evidence.document import Claim, EvidenceDocument
+from backtests.evidence.elsewhere import measure_elsewhere
 from backtests.evidence.history import History
+from backtests.evidence.since_publication import measure_since
 from brokers.progress import Progress
 from config.settings import Settings
 from strategies.gate import gate_table
@@ -38,24 +51,47 @@ def measure_evidence(settings: Settings, history: History, step: Progress) -> Ev
     evidence = settings.evidence
     claims = [
         *historical_facts.claims(history),
+        *january_2026.claims(history),
         *breakout_claims.claims(study, history),
+        *answers.claims(study, history, settings),
+        *altcoin_seasons.claims(study, history),
+        *conditions.claims(study, history),
         *comovement.claims(history, evidence),
+        *small_caps.claims(history, evidence),
         *volatility.claims(history, evidence),
         *gate_test.claims(history, table, evidence),
+        *waiting.claims(history, table, evidence),
         *macro_drivers.claims(history, table, evidence),
         *turning_points.claims(history),
+        *easings.claims(history),
         *advances.claims(history),
+        *supercycle.claims(history),
     ]
     step("lags")
     scans = lag_scan.scan_lags(history, table, evidence)
     leads = lead_lag.estimate_leads(history, evidence)
-    claims += [
-        *lag_scan.claims(scans),
-        *lead_lag.claims(history, leads, evidence),
-        gate_test.volume_and_breadth(table),
-    ]
+    claims += [*lag_scan.claims(scans), *lead_lag.claims(history, leads, evidence)]
     lags = Lags(scans, leads, lead_lag.cross_correlations(history, evidence))
-    return assemble_document(sorted(claims, key=claim_order), study, history, settings, lags)
+    step("since publication")
+    since = measure_since(history, settings, table, newest_instant(history))
+    step("elsewhere")
+    elsewhere = measure_elsewhere(history, settings)
+    claims += elsewhere_claims.claims(elsewhere) if elsewhere else []
+    return assemble_document(
+        sorted(claims, key=claim_order),
+        study,
+        history,
+        settings,
+        lags,
+        since=since,
+        elsewhere=elsewhere,
+    )
+
+
+def newest_instant(history: History) -> pd.Timestamp:
+    """The last at which any price was known: what is not known then is ahead."""
+    ends = [history.bars.index[-1], *(closes.index[-1] for closes in history.assets.values())]
+    return max(pd.Timestamp(end) for end in ends)
 
 
 def claim_order(claim: Claim) -> tuple[str, int]:

@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Statement, tested_claim
-from backtests.evidence.document import Claim, Verdict
+from backtests.evidence.document import Claim, Side, Verdict
 from backtests.evidence.estimate import Estimate
-from backtests.evidence.events import LEVEL, NORMAL, SEEN, daily_closes, share_as_high
+from backtests.evidence.events import NORMAL, SEEN, daily_closes, share_as_high
 from backtests.evidence.weekly_returns import BLOCK_WEEKS, FEWEST_WEEKS, STALE
 from backtests.statistics.stationary_bootstrap import draw_days
 from strategies.indicators import Floats
 from strategies.market import latest
 
 WEEK = pd.Timedelta(days=7)
-DRAWS = 1000
+DRAWS = 5000  # the smallest p: a fiftieth of it must be small after the correction for all tests
 COLLINEAR = 1e-6  # standard deviations by which a column must differ from all others combined
 TAIL = 0.025  # on each side of an interval
 
@@ -80,7 +80,7 @@ def fixed_b_ratio(share: float) -> float:
 def _slope(n: int, estimate: float, error: float, drawn: Floats) -> Estimate:
     reach = NORMAL.inv_cdf(1.0 - TAIL) * error
     low, high = estimate - np.quantile(drawn, (1.0 - TAIL, TAIL))
-    larger_error, bar = max(error, float(drawn.std())), NORMAL.inv_cdf(1.0 - LEVEL)
+    larger_error = max(error, float(drawn.std()))
     normal_p = 2.0 * NORMAL.cdf(-abs(estimate) / error)
     return Estimate(
         n=n,
@@ -88,8 +88,8 @@ def _slope(n: int, estimate: float, error: float, drawn: Floats) -> Estimate:
         low=min(estimate - reach, float(low)),
         high=max(estimate + reach, float(high)),
         p=max(normal_p, share_as_high(np.abs(drawn), abs(estimate))),
-        power=NORMAL.cdf(abs(estimate) / larger_error - bar),
-        smallest=(bar + NORMAL.inv_cdf(SEEN)) * larger_error,
+        power=float("nan"),
+        smallest=(NORMAL.inv_cdf(1.0 - TAIL) + NORMAL.inv_cdf(SEEN)) * larger_error,
     )
 
 
@@ -144,13 +144,14 @@ def slope_claim(
     effect: str,
     predictors: str,
     note: str = "",
+    side: Side = "both",
 ) -> Claim:
     """The claim that a slope, an annualised log return, decides.
 
-    `effect`: the first half of a sentence that ends "0.12 higher"; `predictors`: the right-hand
-    side of the regression; `note`: further sentences.
+    `effect`: the first half of a sentence that ends "12% higher"; `predictors`: the right-hand
+    side of the regression; `note`: further sentences; `side` as in `tested_claim`.
     """
-    why = f"{effect} {slope.higher} ({slope.interval}){slope.detectable_effect(verdict)}.{note}"
+    why = f"{effect} {slope.percent}{slope.detectable_percent(verdict)}.{note}"
     return tested_claim(
         statement,
         slope,
@@ -160,4 +161,5 @@ def slope_claim(
         unit="log a year",
         verdict=verdict,
         why=why,
+        side=side,
     )

@@ -38,6 +38,10 @@ RAILS = Statement(
     "B14",
     "The rails are better: clear rules, custody, ETFs that keep absorbing supply, less leverage",
 )
+TAKEN_IN = Statement("A17", "ETFs took in hundreds of billions")
+TEMPERATURE = Statement("A18", "The index is the temperature of the domestic US economy")
+ETF_START = pd.Timestamp("2024-01-11", tz="UTC")  # the first day on which the spot ETFs traded
+HUNDREDS = 2e11  # USD: the least that "hundreds of billions" can be
 
 
 class Source(NamedTuple):
@@ -79,8 +83,18 @@ def claims(
     flows, interest = macro.get("bitcoin_flows"), macro.get("open_interest")
     yield _flow_claim(macro.get("flows"), sources["flows"])
     yield _loss_claim(macro.get("losses"), sources["losses"])
+    yield _intake_claim(flows, sources["bitcoin_flows"])
+    yield untestable_claim(
+        TEMPERATURE,
+        "the share of its members' sales that is made at home, and those sales against domestic"
+        " output by quarter",
+    )
     yield _absorption_claim(flows, bitcoin, sources["bitcoin_flows"])
     yield _leverage_claim(interest, bitcoin, sources["open_interest"])
+    yield untestable_claim(
+        RAILS.read_as("clear rules, custody"),
+        "the dates of rules that came into force and the assets that custodians hold by quarter",
+    )
 
 
 def _covers(values: pd.Series, first: pd.Timestamp, last: pd.Timestamp) -> bool:
@@ -124,6 +138,24 @@ def _flow_claim(flows: pd.Series | None, source: Source) -> Claim:
         unit="billion USD",
         holds=is_close(total, -2e10),
         why=f"{len(of_2025)} figures published in 2025 sum to {total / 1e9:+,.1f} billion USD.",
+    )
+
+
+def _intake_claim(flows: pd.Series | None, source: Source) -> Claim:
+    figures = "flows into Bitcoin's spot ETFs by day since January 2024"
+    if flows is None or flows.empty or not _covers(flows, ETF_START, pd.Timestamp(flows.index[-1])):
+        return source.lacks(TAKEN_IN, figures)
+    total = float(flows[flows.index > ETF_START].sum())
+    return factual_claim(
+        TAKEN_IN,
+        test=f"sum of the flows since the spot ETFs began, {HUNDREDS / 1e9:,.0f} billion or more",
+        data="your flows",
+        estimate=total / 1e9,
+        unit="billion USD",
+        holds=total >= HUNDREDS,
+        why=f"{len(flows)} figures to {flows.index[-1]:%Y-%m-%d} sum to {total / 1e9:+,.1f} billion"
+        " USD.",
+        n=len(flows),
     )
 
 

@@ -1,6 +1,7 @@
 """Claims about Bitcoin's volatility and drawdowns since the spot ETFs."""
 
 from collections.abc import Iterator
+from math import nan
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,12 @@ from backtests.evidence.claim import (
     tested_claim,
     verdict_by_interval,
 )
-from backtests.evidence.document import Claim
+from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
-from backtests.evidence.events import LEVEL, NORMAL, SEEN, SIDES
+from backtests.evidence.events import NORMAL, SEEN, SIDES, daily_closes, share_as_high
 from backtests.evidence.history import BITCOIN, History
+from backtests.evidence.predictive_regression import WEEK, estimate_slopes, log_change, saturdays
+from backtests.evidence.user_series import ETF_START, SOURCES
 from backtests.evidence.weekly_returns import (
     BLOCK_WEEKS,
     DRAWS,
@@ -28,13 +31,13 @@ from backtests.statistics.stationary_bootstrap import DrawnDays, draw_days
 from config.evidence import Evidence
 from strategies.indicators import Floats
 
-ETFS = pd.Timestamp("2024-01-11", tz="UTC")  # the first day on which the spot ETFs traded
 CALMER = Statement(
     "A6",
     "Since the spot ETFs of January 2024 institutions have lowered BTC's volatility: shallower"
-    " falls, and no advance like 2017's",
+    " falls, no advance like 2017's; they do not chase prices",
 )
 ALL_YEARS = 100  # back from the ETFs: more than there are
+DAYS_A_WEEK = 7
 
 
 def claims(history: History, evidence: Evidence) -> Iterator[Claim]:
@@ -42,7 +45,9 @@ def claims(history: History, evidence: Evidence) -> Iterator[Claim]:
     for reading, years in (("all earlier years", ALL_YEARS), ("the four years before", 4)):
         statement = CALMER.read_as(f"volatility against {reading}")
         yield volatility_claim(statement, history, evidence, years)
+    yield trend_claim(CALMER.read_as("volatility beyond its trend"), history, evidence)
     yield drawdown_claim(CALMER.read_as("maximum drawdown"), history, evidence)
+    yield chasing_claim(CALMER.read_as("they do not chase prices"), history, evidence)
 
 
 def volatility_claim(
@@ -68,6 +73,7 @@ def volatility_claim(
         unit="log",
         verdict=verdict,
         why=f"{why}{estimate.detectable_effect(verdict)}.",
+        side="below",
     )
 
 
@@ -88,23 +94,96 @@ def _log_ratio(before: Floats, since: Floats, evidence: Evidence) -> Estimate:
     # The shorter time holds few blocks, and rows drawn from few vary too little.
     wider = students_quantile(SIDES[1], n / BLOCK_WEEKS - 1.0) / NORMAL.inv_cdf(SIDES[1])
     low, high = (estimate - wider * float(np.quantile(by_chance, side)) for side in SIDES[::-1])
-    bar = np.quantile(by_chance, LEVEL)
+    error = float(by_chance.std()) * wider
     return Estimate(
         n=n,
         estimate=estimate,
         low=low,
         high=high,
-        p=None,
-        power=float(np.mean(by_chance + estimate <= bar)),
-        smallest=float(np.quantile(by_chance, SEEN) - bar),
+        p=share_as_high(np.abs(by_chance) * wider, abs(estimate)),
+        power=nan,
+        smallest=(NORMAL.inv_cdf(SIDES[1]) + NORMAL.inv_cdf(SEEN)) * error,
+    )
+
+
+def weekly_volatility(closes: pd.Series) -> pd.Series:
+    """Log of each whole week's realised volatility, annualised; by the Saturday it ends.
+
+    The root of the sum of its squared daily log returns.
+    """
+    squares = np.log(daily_closes(closes)).diff() ** 2
+    sums = squares.rolling(DAYS_A_WEEK).sum().dropna()
+    saturday = pd.DatetimeIndex(sums.index).day_of_week == 5
+    logs: pd.Series = 0.5 * np.log(sums[saturday & (sums > 0.0)] * WEEKS_A_YEAR)
+    return logs
+
+
+def trend_claim(statement: Statement, history: History, evidence: Evidence) -> Claim:
+    """Whether volatility since the ETFs lies below the line on which it fell before them."""
+    weeks = weekly_volatility(history.assets[BITCOIN])
+    since = (pd.DatetimeIndex(weeks.index) > ETF_START).astype(np.float64)
+    slopes = None
+    if min(since.sum(), len(since) - since.sum()) >= FEWEST_WEEKS:
+        columns = {"ETFs": since, "trend": np.arange(len(weeks), dtype=np.float64)}
+        slopes = estimate_slopes(weeks.to_numpy(), columns, evidence.seed)
+    if slopes is None:
+        return missing_prices(statement, "BTC for two years before and after")
+    estimate = slopes["ETFs"].times(1.0 / float(since.std()))
+    verdict = verdict_by_interval(estimate.low, estimate.high, rises=False)
+    return tested_claim(
+        statement,
+        estimate,
+        test="regression of the log of weekly realised volatility on time and on the weeks since"
+        " the ETFs; the larger of the Newey-West and the block bootstrap error",
+        data=BITCOIN,
+        unit="log volatility",
+        verdict=verdict,
+        why=f"Beside a straight line through all years the log of volatility was {estimate.higher}"
+        f" since the ETFs ({estimate.interval}){estimate.detectable_effect(verdict)}.",
+        side="below",
+    )
+
+
+def chasing_claim(statement: Statement, history: History, evidence: Evidence) -> Claim:
+    """Whether the funds' flows follow the week before: a slope above 0 contradicts."""
+    flows = history.macro.get("bitcoin_flows")
+    source = SOURCES["bitcoin_flows"]._replace(
+        figures="flows into Bitcoin's spot ETFs by day over two years",
+        problem=history.lacking.get("bitcoin_flows", ""),
+    )
+    if flows is None:
+        return source.lacks(statement)
+    bitcoin = history.assets[BITCOIN]
+    at = saturdays(bitcoin)
+    at = at[(at - WEEK >= flows.index[0]) & (at + WEEK <= flows.index[-1])]
+    known = flows.index
+    sums = np.array([float(flows[(known > week) & (known <= week + WEEK)].sum()) for week in at])
+    past = log_change(bitcoin, at, 1)
+    slopes = None
+    if len(sums) >= FEWEST_WEEKS and float(sums.std()) > 0.0:
+        slopes = estimate_slopes(sums / sums.std(), {"past": past}, evidence.seed)
+    if slopes is None:
+        return source.lacks(statement)
+    slope = slopes["past"]
+    verdict: Verdict = "contradicted" if slope.low > 0.0 else "inconclusive"
+    return tested_claim(
+        statement,
+        slope,
+        test="regression of a week's flows on the return of the week before; the larger of the"
+        " Newey-West and the block bootstrap error",
+        data=f"your flows, {BITCOIN}",
+        unit="standard deviations",
+        verdict=verdict,
+        why=f"After a week one standard deviation better flows were {slope.higher} standard"
+        f" deviations ({slope.interval}){slope.detectable_effect(verdict)}.",
     )
 
 
 def _weeks_around_etfs(history: History, years: int) -> tuple[Floats, Floats]:
     """Bitcoin's weekly returns before, so many years back, and since."""
     weeks = weekly_returns({BITCOIN: history.assets[BITCOIN]})[BITCOIN]
-    before = weeks[ETFS - pd.DateOffset(years=years) : ETFS - pd.Timedelta(days=1)]
-    return before.to_numpy(), weeks[ETFS:].to_numpy()
+    before = weeks[ETF_START - pd.DateOffset(years=years) : ETF_START - pd.Timedelta(days=1)]
+    return before.to_numpy(), weeks[ETF_START:].to_numpy()
 
 
 def max_drawdowns(weeks: Floats) -> Floats:
@@ -145,6 +224,7 @@ def drawdown_claim(statement: Statement, history: History, evidence: Evidence) -
         unit="share",
         verdict=verdict,
         why=f"{why}{estimate.detectable_effect(verdict)}.",
+        side="below",
     )
 
 

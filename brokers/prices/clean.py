@@ -1,6 +1,7 @@
 """From a source's rows to usable bars: checked, stamped when they were known, none running."""
 
 from collections.abc import Callable
+from datetime import date
 from hashlib import blake2b
 
 import numpy as np
@@ -71,6 +72,15 @@ def vintage(frame: pd.DataFrame) -> str:
     digest.update(pd.DatetimeIndex(frame.index).as_unit("ns").asi8.tobytes())
     digest.update(np.ascontiguousarray(frame.to_numpy(dtype=float)).tobytes())
     return digest.hexdigest()
+
+
+def day_of_close(known_at: pd.Timestamp) -> date:
+    """The UTC day that a daily close belongs to; `known_at` is the instant it was known, UTC.
+
+    A coin's day ends at 24:00 UTC, so its close is known when the next day begins. A US session's
+    close is known within its own day.
+    """
+    return (known_at - pd.Timedelta(1, "ns")).date()
 
 
 def bar_length(timeframe: str) -> pd.Timedelta:

@@ -1,6 +1,7 @@
 """The figures of the evidence for Plotly; colours as in `report.figures`."""
 
 from collections.abc import Sequence
+from math import expm1
 
 from backtests.evidence.breakouts import FORMED
 from backtests.evidence.document import (
@@ -13,9 +14,10 @@ from backtests.evidence.document import (
     RequiredEventsRecord,
     TurnRecord,
 )
-from backtests.evidence.events import LEVEL, SEEN
+from backtests.evidence.events import LEVEL
 from backtests.evidence.history import INDEX
 from backtests.evidence.lag_scan import CLAIMED
+from backtests.report.evidence.words import detectable_effect
 from backtests.report.figures import Figure
 from brokers.plurals import count
 
@@ -28,6 +30,12 @@ START: Figure = {
     "y0": 0,
     "y1": 1,
     "line": {"color": "--ink", "width": 1.5, "dash": "dot"},
+}
+BREAKOUTS = range(3, 51)  # of the curve of detectable effects: more than a century of them
+PERCENT_AXIS: Figure = {
+    "type": "log",
+    "tickvals": [0.1, 0.25, 0.5, 1, 2, 5, 10, 20],
+    "ticktext": ["+10%", "+25%", "+50%", "+100%", "+200%", "+500%", "+1,000%", "+2,000%"],
 }
 MARKS = ("circle", "square", "diamond", "star")
 
@@ -45,8 +53,8 @@ def all_figures(document: EvidenceDocument) -> dict[str, Figure]:
         figures["crosses"] = correlations(crosses)
     if document.turns:
         figures["turns"] = turning_points(document.turns)
-    if document.until:
-        figures["power"] = power_curves(document.until)
+    if any(record.spread for record in document.until):
+        figures["detectable"] = detectable_effects(document.until)
     if document.cycles:
         figures["cycles"] = halving_cycles(document.cycles)
     return figures
@@ -122,14 +130,14 @@ def returns_by_lag(scans: Sequence[LagRecord]) -> Figure:
     traces = [
         _line(
             range(len(scan.apart)),
-            [round(value, 4) for value in scan.apart],
+            [round(expm1(value), 4) for value in scan.apart],
             name=scan.asset,
             colour=_colour(number),
-            hover="annualised log return %{y:+.2f}",
+            hover="annualised return %{y:+.0%}",
         )
         for number, scan in enumerate(scans)
     ]
-    bands = [_level_line(scan.band, _colour(number)) for number, scan in enumerate(scans)]
+    bands = [_level_line(expm1(scan.band), _colour(number)) for number, scan in enumerate(scans)]
     claimed: Figure = {
         "type": "rect",
         "yref": "y domain",
@@ -142,7 +150,7 @@ def returns_by_lag(scans: Sequence[LagRecord]) -> Figure:
     }
     layout = {
         "xaxis": _axis("days since the gate was open"),
-        "yaxis": _axis("log return against other days"),
+        "yaxis": _axis("annualised return against other days") | {"tickformat": "+.0%"},
         "shapes": [claimed, *bands],
         "hovermode": "closest",
     }
@@ -199,26 +207,42 @@ def turning_points(turns: Sequence[TurnRecord]) -> Figure:
     return {"data": traces, "layout": layout}
 
 
-def power_curves(required: Sequence[RequiredEventsRecord]) -> Figure:
-    """Power to detect the measured difference, by number of breakouts."""
+def detectable_effects(required: Sequence[RequiredEventsRecord]) -> Figure:
+    """The smallest effect that so many breakouts show with 80 % power; marked what is measured."""
+    known = [record for record in required if record.spread]
     traces = [
         _line(
-            range(1, len(record.power) + 1),
-            record.power,
-            name=f"BTC over {record.horizon}",
+            BREAKOUTS,
+            [round(detectable_effect(record.spread or 0.0, n), 4) for n in BREAKOUTS],
+            name=f"over {record.horizon}",
             colour=_colour(number),
-            hover="power %{y:.0%}",
+            hover="from %{y:+.0%} on",
         )
-        for number, record in enumerate(required)
+        for number, record in enumerate(known)
     ]
-    so_far: Figure = START | {"x0": required[0].had, "x1": required[0].had}
+    measured = [
+        _measured_trace(record, _colour(number))
+        for number, record in enumerate(known)
+        if record.mean is not None and record.mean > 0.0
+    ]
     layout = {
-        "xaxis": _axis("out-of-sample breakouts"),
-        "yaxis": _axis("power") | {"tickformat": ".0%", "range": [0, 1.02]},
-        "shapes": [so_far, _level_line(SEEN, "--soft")],
+        "xaxis": _axis("breakouts"),
+        "yaxis": _axis("Bitcoin above its usual gain") | PERCENT_AXIS,
         "hovermode": "closest",
     }
-    return {"data": traces, "layout": layout}
+    return {"data": [*traces, *measured], "layout": layout}
+
+
+def _measured_trace(record: RequiredEventsRecord, colour: str) -> Figure:
+    return {
+        "x": [record.had],
+        "y": [round(expm1(record.mean or 0.0), 4)],
+        "name": f"measured over {record.horizon}",
+        "mode": "markers",
+        "showlegend": False,
+        "marker": {"size": 11, "color": colour, "symbol": "diamond"},
+        "hovertemplate": f"measured over {record.horizon}: %{{y:+.0%}}<extra></extra>",
+    }
 
 
 def _colour(number: int) -> str:

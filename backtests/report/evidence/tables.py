@@ -1,25 +1,85 @@
 """The tables of the evidence, for terminal and page."""
 
+from collections.abc import Sequence
 from math import expm1
 
+from backtests.evidence.claim import in_fractions, is_significant
 from backtests.evidence.document import Claim, EvidenceDocument
+from backtests.evidence.elsewhere import ExcessElsewhere, PooledElsewhere
+from backtests.evidence.history import BITCOIN, ETHER, INDEX
+from backtests.evidence.since_publication import (
+    BROAD,
+    MEDIAN_ALT,
+    STRATEGY,
+    GainsRecord,
+    PublicationRecord,
+)
 from backtests.performance.forward_returns import HORIZONS
 from backtests.report.cells import NONE, Cell, Table, gain, number
+from backtests.statistics.calibrated_shares import share_passed
 
 KINDS = {"supported": "good", "contradicted": "bad"}
-UNITS = {"log a year": "annualised log return", "share": "fraction"}  # as they are shown
+# How figures of a unit are shown, and what stands below them.
+FORMS = {
+    "fraction": ("{:+,.0%}", ""),
+    "fraction a year": ("{:+,.0%}", "a year"),
+    "share": ("{:.1%}", ""),
+    "correlation": ("{:+.2f}", "correlation"),
+    "beta": ("{:.2f}", "beta"),
+    "days": ("{:,.0f}", "days"),
+}
+
+# Of the table of gains since publication: what the question is about.
+IN_SHORT = (INDEX, BROAD, BITCOIN, ETHER, MEDIAN_ALT, STRATEGY)
 
 
 def verdict_tiles(document: EvidenceDocument) -> list[tuple[str, str, str]]:
-    """Number of claims by verdict."""
-    total = f"of {len(document.claims)}"
-    return [(verdict, str(count), total) for verdict, count in document.verdicts.items()]
+    """What survives the correction, what is so by the record, and what no price decides."""
+    tests = [claim for claim in document.claims if claim.kind == "test" and claim.p is not None]
+    significant = sum(map(is_significant, tests))
+    facts = {verdict: document.facts.get(verdict, 0) for verdict in ("supported", "contradicted")}
+    untestable = document.verdicts.get("not testable with prices", 0)
+    tiles = [
+        ("tests that survive correction", f"{significant}", f"of {len(tests)}"),
+        (
+            "facts of record supported",
+            f"{facts['supported']}",
+            f"{facts['contradicted']} contradicted",
+        ),
+        ("not testable with prices", f"{untestable}", f"of {len(document.claims)} readings"),
+    ]
+    if document.answer is not None:
+        years = sorted(path.opened[:4] for path in document.paths)
+        span = f"{years[0]} to {years[-1]}" if years else ""
+        tiles.insert(0, ("breakouts with a price of Bitcoin", f"{document.answer.n}", span))
+    return tiles
+
+
+def tested_claims(document: EvidenceDocument) -> list[Claim]:
+    """Claims that are tested, or would be with prices."""
+    return [claim for claim in document.claims if claim.kind == "test" and not is_open(claim)]
+
+
+def facts_of_record(document: EvidenceDocument) -> list[Claim]:
+    """Claims that the record decides."""
+    return [claim for claim in document.claims if claim.kind == "fact" and not is_open(claim)]
+
+
+def open_claims(document: EvidenceDocument) -> list[Claim]:
+    """Claims that no price decides."""
+    return [claim for claim in document.claims if is_open(claim)]
+
+
+def is_open(claim: Claim) -> bool:
+    """Whether no price decides it."""
+    return claim.verdict == "not testable with prices"
 
 
 def claim_table(document: EvidenceDocument) -> Table:
-    """Every reading of every claim.
+    """Every reading that is tested.
 
-    Small under the verdict n, under the estimate its unit and interval, under p Holm's.
+    Small under the verdict n, under the estimate its unit, interval and smallest detectable
+    effect, under p the corrected one.
     """
     headings = [
         ("no.", False),
@@ -29,35 +89,84 @@ def claim_table(document: EvidenceDocument) -> Table:
         ("estimate", True),
         ("p", True),
     ]
-    return Table(headings, [_claim_row(claim) for claim in document.claims])
+    return Table(headings, [_test_row(claim) for claim in tested_claims(document)])
 
 
-def _claim_row(claim: Claim) -> list[Cell]:
-    is_whole = claim.unit == "days"
-    estimate = number(claim.estimate, "{:,.0f}" if is_whole else "{:,.2f}")
-    p = number(claim.p, "{:.3f}")
-    if claim.estimate is not None:
-        unit = UNITS.get(claim.unit, claim.unit)
-        estimate = estimate._replace(text=f"{estimate.text}\n{unit}{_interval(claim)}")
-    if claim.p is not None:
-        p = p._replace(text=f"{p.text}\nHolm {claim.p_holm:.3f}")
-    sentence = claim.claim + (f"\n{claim.reading}" if claim.reading else "")
+def fact_table(document: EvidenceDocument) -> Table:
+    """Every fact of record."""
+    headings = [(name, False) for name in ("no.", "claim", "verdict", "result")]
+    rows = [
+        [*_first_cells(claim), _figure(claim)._replace(text=_figure_text(claim))]
+        for claim in facts_of_record(document)
+    ]
+    return Table([*headings, ("figure", True)], rows)
+
+
+def open_table(document: EvidenceDocument) -> Table:
+    """What no price decides, and which data would."""
+    headings = [(name, False) for name in ("no.", "claim", "what would decide it")]
+    rows = [
+        [Cell(claim.id), _sentence(claim), Cell(claim.why, kind="sentence")]
+        for claim in open_claims(document)
+    ]
+    return Table(headings, rows)
+
+
+def _first_cells(claim: Claim) -> list[Cell]:
     verdict = claim.verdict + (f"\nn {claim.n:,}" if claim.n else "")
     return [
         Cell(claim.id),
-        Cell(sentence, kind="sentence"),
+        _sentence(claim),
         Cell(verdict, kind=KINDS.get(claim.verdict, "")),
         Cell(f"{claim.why}\n{claim.test}", kind="sentence"),
-        estimate,
-        p,
     ]
 
 
-def _interval(claim: Claim) -> str:
-    if claim.low is None or claim.high is None:
-        return ""
-    form = "{:.0f}" if claim.unit == "days" else "{:+.2f}"
-    return f"\n{form.format(claim.low)} to {form.format(claim.high)}"
+def _sentence(claim: Claim) -> Cell:
+    reading = f"\n{claim.reading}" if claim.reading else ""
+    return Cell(claim.claim + reading, kind="sentence")
+
+
+def _test_row(claim: Claim) -> list[Cell]:
+    p = number(claim.p, "{:.3f}")
+    if claim.p is not None:
+        p = p._replace(text="\n".join([p.text, _corrected(claim), *_chance(claim)]))
+    return [*_first_cells(claim), _figure(claim)._replace(text=_figure_text(claim)), p]
+
+
+def _corrected(claim: Claim) -> str:
+    """The corrected p, of the opposite direction where that is the verdict."""
+    if claim.verdict == "contradicted" and claim.p_contrary is not None:
+        return f"opposite, corrected {claim.p_contrary:.3f}"
+    return f"corrected {claim.p_corrected:.3f}" if claim.p_corrected is not None else ""
+
+
+def _chance(claim: Claim) -> list[str]:
+    """How often the test is supported without an effect, where it has been counted."""
+    share = share_passed("evidence", f"{claim.id} {claim.reading}".strip())
+    return [] if share is None else [f"by chance {share.passed} of {share.worlds:,}"]
+
+
+def _figure(claim: Claim) -> Cell:
+    return number(claim.estimate, _form(claim.unit)[0])
+
+
+def _figure_text(claim: Claim) -> str:
+    """The figure with its unit, interval and smallest detectable effect below it."""
+    shown = in_fractions(claim)  # an older document has logs
+    form, unit = _form(shown.unit)
+    lines = [_figure(shown).text]
+    if shown.estimate is not None and unit:
+        lines.append(unit)
+    if shown.low is not None and shown.high is not None:
+        lines.append(f"{form.format(shown.low)} to {form.format(shown.high)}")
+    if shown.smallest_detectable is not None:
+        lines.append(f"detectable {form.format(shown.smallest_detectable)}")
+    return "\n".join(lines)
+
+
+def _form(unit: str) -> tuple[str, str]:
+    return FORMS.get(unit, ("{:,.2f}", unit))
 
 
 def event_table(document: EvidenceDocument) -> Table:
@@ -112,6 +221,65 @@ def response_table(document: EvidenceDocument) -> Table:
     return Table(headings, rows)
 
 
+def since_table(publication: PublicationRecord, assets: Sequence[str] | None = None) -> Table:
+    """What assets have gained since one day on which the articles may have appeared; None: all."""
+    headings = [("", False), *((_span(gains), True) for gains in publication.after)]
+    known = publication.after[0].gains if publication.after else {}
+    rows = [
+        [Cell(asset), *(gain(gains.gains[asset], "{:+,.0%}") for gains in publication.after)]
+        for asset in (known if assets is None else (name for name in assets if name in known))
+    ]
+    return Table(headings, rows)
+
+
+def _span(gains: GainsRecord) -> str:
+    """The horizon and the day that it ends."""
+    return f"{gains.horizon}, {'' if gains.over else 'ends '}{gains.ends}"
+
+
+def elsewhere_table(document: EvidenceDocument) -> Table:
+    """What other assets gained on the broad index after breakouts, the pooled effect in front."""
+    headings = (
+        ("breakouts of", False),
+        ("asset", False),
+        ("horizon", False),
+        ("breakouts", True),
+        ("above the usual gain", True),
+        ("95 % interval", True),
+        ("p", True),
+    )
+    elsewhere = document.elsewhere
+    pooled = [
+        _elsewhere_row(each, f"all ({len(each.assets)})", each.estimate)
+        for each in (elsewhere.pooled if elsewhere else ())
+    ]
+    single = [
+        _elsewhere_row(each, each.asset, each.difference)
+        for each in (elsewhere.excess if elsewhere else ())
+    ]
+    return Table(headings, [*pooled, *single])
+
+
+def _elsewhere_row(
+    record: PooledElsewhere | ExcessElsewhere, asset: str, difference: float
+) -> list[Cell]:
+    return [
+        Cell(record.index),
+        Cell(asset),
+        Cell(record.horizon),
+        number(record.n, "{:,}"),
+        gain(expm1(difference), "{:+,.1%}"),
+        _interval(_fraction(record.low), _fraction(record.high)),
+        number(record.p, "{:.3f}"),
+    ]
+
+
+def _interval(low: float | None, high: float | None) -> Cell:
+    if low is None or high is None:
+        return number(None, "")
+    return Cell(f"{low:+,.1%} to {high:+,.1%}", low, "number")
+
+
 def definition_table(document: EvidenceDocument) -> Table:
     """Bitcoin over 3 months, by the definition of a breakout."""
     headings = (
@@ -145,7 +313,7 @@ def lead_table(document: EvidenceDocument) -> Table:
         ("follower", False),
         ("change over (weeks)", True),
         ("n", True),
-        ("annualised log return", True),
+        ("return a year", True),
         ("95 % interval", True),
         ("p", True),
     )
@@ -155,8 +323,8 @@ def lead_table(document: EvidenceDocument) -> Table:
             Cell(lead.follower),
             number(lead.weeks, "{:,}"),
             number(lead.n, "{:,}"),
-            number(lead.estimate, "{:+.2f}"),
-            Cell(f"{lead.low:+.2f} to {lead.high:+.2f}", lead.low, "number"),
+            number(expm1(lead.estimate), "{:+.0%}"),
+            Cell(f"{expm1(lead.low):+.0%} to {expm1(lead.high):+.0%}", lead.low, "number"),
             number(lead.p, "{:.3f}"),
         ]
         for lead in document.leads

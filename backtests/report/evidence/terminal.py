@@ -1,5 +1,6 @@
 """The evidence on the terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -27,28 +28,36 @@ def show_document(out: Console, document: EvidenceDocument, folder: Path | str) 
     if document.sample:
         terminal.show_sample(out, document.fallback)
     out.print(escape(words.headline(document)) + "\n")
-    for text in words.key_results(document):
+    for text in words.summary(document):
         out.print(escape(text))
-    out.print(_claim_table(document))
+    for title, claims in (
+        ("Tests", tables.tested_claims(document)),
+        ("Facts of record", tables.facts_of_record(document)),
+        ("Not testable with prices", tables.open_claims(document)),
+    ):
+        if claims:
+            out.print(_claim_table(title, claims))
     if document.events:
         out.print(terminal_table(tables.event_table(document), "Gains after breakouts", ALL))
         definitions = tables.definition_table(document)
         title = "Bitcoin over 3 months by definition of a breakout"
         out.print(terminal_table(definitions, title, ALL))
-        for text in words.required_events(document):
-            out.print(escape(text))
+        out.print(escape(words.required_events(document)))
+    if document.elsewhere:
+        out.print(escape(document.elsewhere.line))
     for symbol, why in document.lacking.items():
         word = "doubtful:" if symbol in document.data else "without"
         out.print(f"[yellow]{word} {escape(symbol)}[/]: {escape(why)}")
     out.print(f"\nWritten to {path_from_here(folder)}")
 
 
-def _claim_table(document: EvidenceDocument) -> Table:
-    table = Table(title="Claims", box=box.SIMPLE_HEAD, title_justify="left")
-    for heading in ("no.", "claim", "verdict", "n", "p", "result"):
-        is_number, is_short = heading in ("n", "p"), heading in ("no.", "n", "p")
+def _claim_table(title: str, claims: Sequence[Claim]) -> Table:
+    table = Table(title=f"{title} ({len(claims)})", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("no.", "claim", "verdict", "n", "p", "corrected", "result"):
+        is_number = heading in ("n", "p", "corrected")
+        is_short = heading == "no." or is_number
         table.add_column(heading, justify="right" if is_number else "left", no_wrap=is_short)
-    for claim in document.claims:
+    for claim in claims:
         table.add_row(*_claim_row(claim))
     return table
 
@@ -61,5 +70,6 @@ def _claim_row(claim: Claim) -> list[str]:
         f"[{COLOURS[claim.verdict]}]{claim.verdict}[/]",
         "-" if claim.n is None else str(claim.n),
         "-" if claim.p is None else f"{claim.p:.3f}",
+        "-" if claim.p_corrected is None else f"{claim.p_corrected:.3f}",
         escape(claim.why),
     ]

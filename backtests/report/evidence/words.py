@@ -1,35 +1,44 @@
 """The evidence in sentences, for terminal and page."""
 
-from math import ceil
+from math import expm1
 
-from backtests.evidence.document import EvidenceDocument, RequiredEventsRecord
-from backtests.evidence.events import LEVEL
+from backtests.evidence.assembly import ANSWERS
+from backtests.evidence.breakouts import NAMED
+from backtests.evidence.claim import is_significant
+from backtests.evidence.document import Claim, EvidenceDocument
+from backtests.evidence.events import smallest_difference
+from backtests.statistics.calibrated_shares import share_passed
 from brokers.plurals import count
 
-# What a trader would ask first, by number and reading of the claim.
-KEY_CLAIMS = {
-    ("A2", ""): "Out of sample, breakouts other than 2016 and 2020",
-    ("A15", ""): "Gate open against closed",
-    ("A11", "the gate, controlling for the halving cycle"): "Halving cycle",
-    ("B11", ""): "Bitcoin's own trend",
-}
+ANY_SUPPORTED = "a test is supported"  # what a calibration counts of a page
 
 
 def headline(document: EvidenceDocument) -> str:
-    """The number of claims by verdict, in a sentence."""
-    return document.line.partition(". ")[0].rstrip(".") + "."
+    """The question and its answer; of older documents the number of claims by verdict."""
+    if document.sample:
+        return "Simulated prices answer nothing."
+    if document.answer is None:
+        return document.line.partition(". ")[0].rstrip(".") + "."
+    return f"{document.answer.claim} {ANSWERS[document.answer.verdict]}."
 
 
-def significance(document: EvidenceDocument) -> str:
-    """Which p are small, before and after the correction for all tests; empty without any p."""
-    tested = [claim for claim in document.claims if claim.p is not None]
-    if not tested:
+def summary(document: EvidenceDocument) -> list[str]:
+    """What survives the correction, what came since the articles, and what the answer rests on."""
+    since = document.since.summary if document.since else ""
+    return [text for text in (survivors(document), since, *_answer(document.answer)) if text]
+
+
+def survivors(document: EvidenceDocument) -> str:
+    """How many tests are significant after the correction for all tests; empty without any p."""
+    tests = [claim for claim in document.claims if claim.kind == "test" and claim.p is not None]
+    if not tests:
         return ""
-    small = [claim.id for claim in tested if claim.p is not None and claim.p <= LEVEL]
-    corrected = [claim.id for claim in tested if claim.p_holm is not None and claim.p_holm <= LEVEL]
+    left = [claim.id for claim in tests if is_significant(claim)]
+    word = "survives" if len(left) == 1 else "survive"
+    by_claim = f" ({_list(left)})" if left else ""
     return (
-        f"Significance: of {count(len(tested), 'test')} with a p, p is {LEVEL:.0%} or less in"
-        f" {_list(small)}; after Holm's correction for all tests: {_list(corrected)}."
+        f"Of {count(len(tests), 'test')} {len(left) or 'none'} {word} the correction for multiple"
+        f" testing at 5%{by_claim}."
     )
 
 
@@ -38,40 +47,87 @@ def _list(ids: list[str]) -> str:
     return ", ".join(dict.fromkeys(ids)) or "none"
 
 
+def surviving_claims(document: EvidenceDocument) -> list[str]:
+    """Each test that survives the correction, as a sentence with its verdict."""
+    return [
+        f"{claim.id}, {claim.verdict}: {claim.claim}"
+        f"{f' ({claim.reading})' if claim.reading else ''}. {claim.why}"
+        for claim in document.claims
+        if is_significant(claim)
+    ]
+
+
+def _answer(answer: Claim | None) -> list[str]:
+    if answer is None or answer.p is None or answer.estimate is None:
+        return []
+    interval = ""
+    if answer.low is not None and answer.high is not None:
+        interval = f" (95% interval from the breakouts {answer.low:+,.0%} to {answer.high:+,.0%})"
+    why = answer.why[0].upper() + answer.why[1:]
+    without = ""
+    if answer.p_without_each:
+        without = f"; with one breakout left out up to {max(answer.p_without_each):.2f}"
+    texts = [f"{why}: {answer.estimate:+,.0%} more{interval}, one-sided p {answer.p:.2f}{without}."]
+    if answer.smallest_detectable is not None:
+        texts.append(
+            f"With {count(answer.n or 0, 'breakout')} only an effect of"
+            f" {answer.smallest_detectable:+,.0%} or more would be detected with 80% power."
+        )
+    return texts
+
+
+def false_findings() -> str:
+    """On how many pages without any effect a test is supported; empty where nobody has counted."""
+    share = share_passed("evidence", ANY_SUPPORTED)
+    if share is None:
+        return ""
+    return (
+        f"Calibration: in {count(share.worlds, 'simulated world')} without an effect a test of"
+        f" coins is supported on {share.passed / share.worlds:.1%} of pages (95% interval"
+        f" {share.low:.1%} to {share.high:.1%}, seed {share.seed})."
+    )
+
+
+def counts(document: EvidenceDocument) -> str:
+    """The number of all readings by verdict."""
+    verdicts = ", ".join(f"{number} {name}" for name, number in document.verdicts.items() if number)
+    return f"{count(len(document.claims), 'reading')} of the claims: {verdicts}."
+
+
 def best_lags(document: EvidenceDocument) -> list[str]:
     """The best lag of each coin, and what the best lag reaches by chance."""
     return [
-        f"{scan.asset}: the best lag is {count(scan.best_lag, 'day')}, with an annualised log"
-        f" return {max(scan.apart):.2f} higher than on other days. By chance the best lag exceeds"
-        f" {scan.band:.2f} in 5% of draws (p {scan.p:.2f})."
+        f"{scan.asset}: the best lag is {count(scan.best_lag, 'day')}, with an annualised return"
+        f" {expm1(max(scan.apart)):,.0%} higher than on other days. By chance the best lag exceeds"
+        f" {expm1(scan.band):,.0%} in 5% of draws (p {scan.p:.2f})."
         for scan in document.gate_test
     ]
 
 
-def key_results(document: EvidenceDocument) -> list[str]:
-    """The claims a trader would ask about first, and what multiple testing leaves of all."""
-    by_key = {(claim.id, claim.reading): claim.why for claim in document.claims}
-    texts = [f"{name}: {by_key[key]}" for key, name in KEY_CLAIMS.items() if key in by_key]
-    return [*texts, *(text for text in (significance(document),) if text)]
+def forward_record(document: EvidenceDocument) -> list[str]:
+    """What the dated forward record holds, and where it differs from prices as they read now."""
+    record = document.since.forward if document.since else None
+    if record is None:
+        return []
+    if record.problem:
+        return [f"The forward record cannot be read: {record.problem}."]
+    rows = f"The forward record holds {count(record.rows, 'session')}"
+    span = f" from {record.since} to {record.last}" if record.since else ""
+    return [f"{rows}{span}, each written at its time.", *record.revised]
 
 
-def required_events(document: EvidenceDocument) -> list[str]:
-    """How many breakouts it takes to detect the measured difference."""
-    return [_required_events(required) for required in document.until]
+def required_events(document: EvidenceDocument) -> str:
+    """How many breakouts it takes to show the difference that the question asks for."""
+    for required in document.until:
+        if required.horizon == NAMED and required.why:
+            so_far = count(required.had, "breakout")
+            return f"Only {so_far} with a price of Bitcoin did not form the thesis. {required.why}"
+    return ""
 
 
-def _required_events(required: RequiredEventsRecord) -> str:
-    what = f"Bitcoin over {required.horizon}"
-    so_far = f"{count(required.had, 'out-of-sample breakout')} so far"
-    if required.events is None:
-        return (
-            f"{what}: {so_far}, with gains no larger than at random dates; no number of"
-            " breakouts would show a difference."
-        )
-    more = max(ceil(required.events - required.had), 0)
-    if not more or not required.years:
-        return f"{what}: {so_far}, enough for 80 % power to detect the measured difference."
-    return (
-        f"{what}: {so_far}. About {count(more, 'more breakout')} needed for 80 % power to detect"
-        f" the measured difference: {required.years:,.0f} years at the rate since the index began."
-    )
+def detectable_effect(spread: float, breakouts: int) -> float:
+    """The gain above the usual one that so many breakouts would show, as a fraction.
+
+    `spread`: standard deviation of a log gain.
+    """
+    return expm1(smallest_difference(breakouts, spread))

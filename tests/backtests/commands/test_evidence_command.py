@@ -13,7 +13,6 @@ import pytest
 
 from backtests.commands.evidence import run_evidence
 from backtests.commands.run_scope import RunOptions
-from backtests.evidence.assembly import correct_holm
 from backtests.evidence.document import parse
 from backtests.evidence.history import bitcoin_closes, equal_weighted_price
 from backtests.performance.forward_returns import HORIZONS
@@ -85,7 +84,8 @@ def test_the_terminal_shows_key_results_and_every_claim(
     found = evidence(tmp_path, made_up, capsys)
     show_document(console(), parse(found), "there")
     printed = capsys.readouterr().out
-    assert printed.startswith(f"{len(found['claims'])} readings of the claims: ")
+    assert printed.startswith("Does the Russell's breakout lead Bitcoin? ")
+    assert f"Tests ({sum(claim['kind'] == 'test' for claim in found['claims'])})" in printed
     for claim in found["claims"]:
         assert f" {claim['id']} " in printed
     assert "without LTC-USD" in printed and "Written to there" in printed
@@ -96,17 +96,6 @@ def test_claims_stand_in_the_order_of_their_numbers(
 ) -> None:
     ids = [one["id"] for one in evidence(tmp_path, made_up, capsys)["claims"]]
     assert ids == sorted(ids, key=lambda name: (name[0], int(name[1:]))) and len(set(ids)) > 10
-
-
-def test_p_is_corrected_for_the_number_of_tests() -> None:
-    """Holm by hand: 3 x 0.01, 2 x 0.02, 0.03 kept at what came before."""
-    assert correct_holm([0.02, None, 0.01, 0.03]) == [
-        pytest.approx(0.04),
-        None,
-        pytest.approx(0.03),
-        pytest.approx(0.04),
-    ]
-    assert correct_holm([0.9, 0.8]) == [1.0, 1.0] and correct_holm([]) == []
 
 
 def test_the_mean_of_coins_earns_the_mean_of_those_that_were_there() -> None:

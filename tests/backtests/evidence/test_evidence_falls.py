@@ -14,7 +14,8 @@ from backtests.evidence import volatility
 from backtests.evidence.document import Claim
 from backtests.evidence.events import daily_closes
 from backtests.evidence.history import BITCOIN, INDEX, History
-from backtests.evidence.volatility import ETFS, max_drawdowns
+from backtests.evidence.user_series import ETF_START
+from backtests.evidence.volatility import max_drawdowns
 from backtests.statistics.stationary_bootstrap import draw_days
 from brokers.prices.load import Prices
 from config.settings import load
@@ -22,7 +23,7 @@ from strategies.indicators import Floats
 
 EVIDENCE = load().evidence
 WEEKS = pd.date_range("2016-01-02", "2026-01-03", freq="W-SAT", tz="UTC")
-SINCE = WEEKS > ETFS  # 104 weeks
+SINCE = WEEKS > ETF_START  # 104 weeks
 
 
 def at(day: str) -> pd.Timestamp:

@@ -38,3 +38,27 @@ def test_an_implausible_series_is_left_out_and_a_doubtful_one_is_named(
     assert "LTC-USD are a week apart" in history.lacking["LTC-USD"]
     assert "13 closes of IEF in a row" in history.lacking["IEF"]
     assert "IEF" in {series.request.symbol for series in history.series}
+
+
+def test_what_the_claims_are_about_is_read_where_the_folder_has_it(
+    folder: Path, cache: Path
+) -> None:
+    """Technology, rates, financial conditions, turnover and breadth; what is missing is named."""
+    daily, macro = folder / "daily", folder / "macro"
+    macro.mkdir(exist_ok=True)
+    for name in ("QQQ", "SHY"):
+        (daily / f"{name}.csv").write_text((daily / "IEF.csv").read_text())
+    weeks = pd.date_range("2012-01-06", "2016-12-23", freq="W-FRI")
+    rows = "\n".join(f"{day:%Y-%m-%d},{-0.5 + 0.001 * row}" for row, day in enumerate(weeks))
+    (macro / "NFCI.csv").write_text(f"Date,NFCI\n{rows}\n")
+    history = load_history(load([], overrides(folder, cache)), NOW, silent)
+    assert set(history.funds) == {"technology", "short rates", "banks"}
+    assert history.funds["technology"].tolist() == history.bonds["safe"].tolist()
+    assert set(history.breadth) == {"KRE", "XLI", "XBI", "RSP"}
+    conditions = history.macro["conditions"]
+    assert len(conditions) == len(weeks) and conditions.index[0].day_of_week == 2  # Wednesday
+    assert {"BTC", "ETH", "SOL-USD", "Russell 2000"} == set(history.volumes)
+    assert set(history.coins) == {"BTC", "ETH", "SOL-USD"}
+    assert history.lacking["PSCT"].endswith("; only the claims about it need it")
+    assert "remove the symbol" not in history.lacking["PSCT"]
+    assert "treasuries" not in history.macro and "TREAST" in history.lacking

@@ -16,9 +16,9 @@ from backtests.evidence.events import daily_closes
 from backtests.evidence.gate_test import (
     circular_shift_p,
     claims,
+    days_with_gate,
     gate_open_at,
     regression_slopes,
-    volume_and_breadth,
     weeks_with_gate,
 )
 from backtests.evidence.history import BITCOIN, History
@@ -93,9 +93,10 @@ def test_moves_are_those_of_a_plain_loop(seed: int, n: int) -> None:
     def apart(moved: np.ndarray) -> float:
         return float(returns[moved == 1.0].mean() - returns[moved == 0.0].mean())
 
-    own = apart(gate)
-    expected = np.mean([apart(np.roll(gate, by)) >= own - 1e-9 for by in range(n)])
-    assert circular_shift_p(returns, gate) == pytest.approx(expected)
+    own, everywhere = apart(gate), [apart(np.roll(gate, by)) for by in range(n)]
+    as_high = np.mean([each >= own - 1e-9 for each in everywhere])
+    as_low = np.mean([each <= own + 1e-9 for each in everywhere])
+    assert circular_shift_p(returns, gate) == pytest.approx(min(1.0, 2.0 * min(as_high, as_low)))
 
 
 def test_a_week_has_the_gate_that_was_known_when_it_began() -> None:
@@ -125,21 +126,48 @@ def test_a_halving_is_recent_for_18_months() -> None:
 # --- claims ---------------------------------------------------------------------------------------
 
 
-def test_a_gate_that_pays_is_a_signal() -> None:
+@pytest.mark.parametrize("since", ["since 2010", "since 2014"])
+def test_a_gate_that_pays_is_a_signal(since: str) -> None:
     found = claims_by_key(noise(2) + 0.02 * GATE)
-    assert (
-        found["A15", ""].verdict == "contradicted"
-        and found["A15", ""].p is not None
-        and found["A15", ""].p <= 0.05
-    )
-    assert found["A15", ""].estimate == pytest.approx(0.02 * 365.25 / 7, rel=0.3)
+    signal = found["A15", since]
+    assert signal.verdict == "contradicted" and signal.side == "below"
+    assert signal.p_contrary is not None and signal.p_contrary <= 0.01
+    assert signal.p == pytest.approx(1.0 - signal.p_contrary)
+    assert signal.estimate == pytest.approx(0.02 * 365.25 / 7, rel=0.3)
     assert found["A11", "the gate, controlling for the halving cycle"].verdict == "contradicted"
     assert found["A11", "the halving cycle, controlling for the gate"].verdict == "inconclusive"
 
 
+def test_a_gate_in_which_bitcoin_earns_less_is_none() -> None:
+    signal = claims_by_key(noise(2) - 0.02 * GATE)["A15", "since 2010"]
+    assert signal.verdict == "supported" and signal.p is not None and signal.p <= 0.01
+
+
+def test_the_larger_of_both_p_counts_whose_shifts_are_by_days() -> None:
+    """By days there are seven times as many shifts as by weeks."""
+    of, gate = history(noise(2) + 0.004 * GATE), table()
+    (signal,) = (claim for claim in claims(of, gate, EVIDENCE) if claim.reading == "since 2010")
+    days = days_with_gate(of.assets[BITCOIN], gate)
+    assert len(days.returns) == len(days.gate) == pytest.approx(7 * len(GATE), abs=7)
+    assert signal.p_contrary is not None
+    by_shift = circular_shift_p(days.returns, days.gate)
+    assert signal.p_contrary >= by_shift / 2.0 > 0.001
+    assert f"p {by_shift:.2f}" in signal.why
+
+
+def test_weeks_before_the_year_do_not_count() -> None:
+    """Before 2014 the gate pays twentyfold, since then it costs."""
+    early = WEEKS[1:] < pd.Timestamp("2014-01-01", tz="UTC")
+    found = claims_by_key(noise(2) + np.where(early, 0.2, -0.02) * GATE)
+    whole, since = found["A15", "since 2010"], found["A15", "since 2014"]
+    assert whole.estimate is not None and since.estimate is not None
+    assert whole.estimate > 0.0 > since.estimate
+    assert whole.n == len(GATE) and since.n == pytest.approx(len(GATE) - early.sum(), abs=1)
+
+
 def test_a_gate_without_an_effect_is_inconclusive() -> None:
     found = claims_by_key(noise(3))
-    assert found["A15", ""].verdict == "inconclusive"
+    assert found["A15", "since 2010"].verdict == "inconclusive"
     assert found["A11", "the gate, controlling for the halving cycle"].verdict == "inconclusive"
 
 
@@ -153,7 +181,9 @@ def test_what_the_halving_cycle_explains_is_not_the_gates() -> None:
     found: dict[Any, Claim] = claims_by_key(noise(4) + 0.02 * clock, mostly)
     assert found["A11", "the gate, controlling for the halving cycle"].verdict == "inconclusive"
     assert found["A11", "the halving cycle, controlling for the gate"].verdict == "supported"
-    assert found["A15", ""].verdict == "contradicted"  # alone the gate looks like a signal
+    assert (
+        found["A15", "since 2010"].verdict == "contradicted"
+    )  # alone the gate looks like a signal
 
 
 def test_a_gate_that_is_never_open_is_inconclusive() -> None:
@@ -176,39 +206,3 @@ def test_a_gate_whose_index_has_no_close_for_a_week_is_not_known(
     rows = pd.date_range("2020-01-03", periods=3, freq="D", tz="UTC")
     table = pd.DataFrame({"state": "confirmed", "stale": [0, 0, stale]}, index=rows)
     assert (gate_open_at(table, rows)[-1] == 1.0) == known
-
-
-@pytest.mark.parametrize(
-    ("volume", "breadth", "word"),
-    [(True, True, "supported"), (False, True, "contradicted"), (True, False, "contradicted")],
-)
-def test_what_stood_behind_the_first_close_above_the_mark(
-    *, volume: bool, breadth: bool, word: str
-) -> None:
-    rows = pd.date_range("2026-01-06", periods=3, freq="D", tz="UTC")
-    held = {
-        "confirmation_volume": [True, volume, True],
-        "confirmation_breadth": [True, breadth, True],
-    }
-    table = pd.DataFrame(
-        {
-            "close": [2600.0, 2601.0, 2700.0],
-            **held,
-            "measure_volume": [9.0, 0.77, 9.0],
-            "measure_breadth": [0.1, 0.9, 0.1],
-        },
-        index=rows,
-    )
-    found = volume_and_breadth(table)
-    assert found.verdict == word and found.estimate == 0.77
-    assert (
-        found.why
-        == "Up to 2026-01-07 the shorter mean of volume was 0.77 times the longer one; 90% of the"
-        " breadth funds stood above their own means."
-    )
-    assert volume_and_breadth(table.drop(columns="confirmation_volume")).verdict == "inconclusive"
-    assert volume_and_breadth(table.iloc[:1]).verdict == "inconclusive"
-    assert (
-        volume_and_breadth(table.assign(confirmation_breadth=[None, None, None])).verdict
-        == "inconclusive"
-    )

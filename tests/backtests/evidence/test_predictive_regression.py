@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests.evidence.claim import verdict_with_power
+from backtests.evidence.claim import verdict_by_interval
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.predictive_regression import (
     DRAWS,
@@ -64,8 +64,12 @@ def newey_west(target: Floats, values: Floats, lags: int) -> tuple[Floats, Float
     return slopes, inverse @ middle @ inverse * n / (n - x.shape[1])
 
 
-def slope(low: float, high: float, power: float = 1.0) -> Estimate:
-    return Estimate(200, (low + high) / 2.0, low, high, 0.5, power, 0.25)
+def slope(low: float, high: float) -> Estimate:
+    return Estimate(200, (low + high) / 2.0, low, high, 0.5, math.nan, 0.25)
+
+
+def figures(of: Estimate) -> tuple[float | None, ...]:
+    return of.n, of.estimate, of.low, of.high, of.p, of.smallest
 
 
 # --- regressions ----------------------------------------------------------------------------------
@@ -114,9 +118,8 @@ def test_of_two_errors_the_larger_one_counts(n: int, lags: int, leaning: float) 
         assert found.high == pytest.approx(max(own + reach, own - np.quantile(drawn[:, k], 0.025)))
         share = (1 + (np.abs(drawn[:, k]) >= abs(own)).sum()) / (1 + DRAWS)
         assert found.p == pytest.approx(max(2.0 * stats.norm.sf(abs(own) / error), share))
-        assert found.power == pytest.approx(
-            stats.norm.cdf(abs(own) / max(error, drawn[:, k].std()) - stats.norm.ppf(0.95))
-        )
+        both = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+        assert found.smallest == pytest.approx(both * max(error, drawn[:, k].std()))
     wald = slopes[1:] @ np.linalg.inv(covariance[1:, 1:]) @ slopes[1:] / 3.0 / wide**2
     inverse = np.linalg.inv(np.cov(drawn.T))
     as_far = (
@@ -154,7 +157,7 @@ def test_a_constant_of_the_target_changes_no_slope(seed: int, constant: float) -
         fit_regression(target + constant, values, 1).slopes,
         strict=True,
     ):
-        assert tuple(one) == pytest.approx(tuple(other), abs=1e-9)
+        assert figures(one) == pytest.approx(figures(other), abs=1e-9)
 
 
 def test_what_lasts_from_week_to_week_makes_intervals_wider() -> None:
@@ -167,10 +170,9 @@ def test_what_lasts_from_week_to_week_makes_intervals_wider() -> None:
     assert 1.25 * independent < found.high - found.low < 2.0 * independent
 
 
-def test_a_slope_in_another_unit_keeps_n_p_and_power() -> None:
-    assert Estimate(5, 1.0, -2.0, 3.0, 0.4, 0.6, 2.0).times(2.5) == Estimate(
-        5, 2.5, -5.0, 7.5, 0.4, 0.6, 5.0
-    )
+def test_a_slope_in_another_unit_keeps_n_and_p() -> None:
+    whole = Estimate(5, 1.0, -2.0, 3.0, 0.4, 0.6, 2.0, (0.1,))
+    assert whole.times(2.5) == Estimate(5, 2.5, -5.0, 7.5, 0.4, 0.6, 5.0, (0.1,))
 
 
 # --- weeks ----------------------------------------------------------------------------------------
@@ -286,7 +288,7 @@ def test_the_unit_of_a_column_does_not_matter() -> None:
     assert (
         found is not None
         and scaled is not None
-        and tuple(found["x"]) == pytest.approx(tuple(scaled["x"]))
+        and figures(found["x"]) == pytest.approx(figures(scaled["x"]))
     )
 
 
@@ -305,8 +307,8 @@ def test_weeks_that_lack_anything_are_left_out() -> None:
     one[gone == 0], two[gone == 1], target[gone == 2] = np.nan, np.inf, np.nan
     found = fit_columns(target, {"one": one, "two": two}, 1)
     assert found is not None and found.slopes[0].n == 188
-    assert [tuple(slope) for slope in found.slopes] == [
-        pytest.approx(tuple(slope)) for slope in expected.slopes
+    assert [figures(slope) for slope in found.slopes] == [
+        pytest.approx(figures(slope)) for slope in expected.slopes
     ]
     assert found.joint_p == pytest.approx(expected.joint_p)
 
@@ -359,18 +361,29 @@ def test_a_column_that_changes_only_where_there_is_no_target_has_no_slope() -> N
 )
 def test_the_whole_interval_decides(low: float, high: float, word: str, falls: str) -> None:
     assert (
-        verdict_with_power(slope(low, high)),
-        verdict_with_power(slope(low, high), rises=False),
+        verdict_by_interval(low, high),
+        verdict_by_interval(low, high, rises=False),
     ) == (word, falls)
 
 
-def test_the_smallest_detectable_effect_is_stated_where_power_is_low() -> None:
-    assert (
-        slope(-1.0, 1.0, 0.25).detectable_effect("inconclusive")
-        == "; smallest effect detectable with 80 % power: 0.25"
-    )
-    assert slope(-1.0, 1.0, 0.8).detectable_effect("inconclusive") == ""
-    assert slope(1.0, 2.0, 0.25).detectable_effect("supported") == ""
+def test_the_smallest_detectable_effect_is_stated_where_nothing_can_be_concluded() -> None:
+    """As it is, or of a difference of logs as a trader reads it: e^0.25 - 1 = 28 %."""
+    found = slope(-1.0, 1.0)
+    start = "; smallest effect detectable with 80 % power: "
+    assert found.detectable_effect("inconclusive") == f"{start}0.25"
+    assert found.detectable_percent("inconclusive") == f"{start}28%"
+    assert found.detectable_effect("supported") == found.detectable_percent("contradicted") == ""
+    unknown = found._replace(smallest=math.nan)
+    assert unknown.detectable_effect("inconclusive") == ""
+
+
+def test_a_difference_of_logs_is_said_in_percent() -> None:
+    """Logs of 1.5, 0.8 and 12: 50 % more, between 20 % less and 1,100 % more."""
+    ends = {"low": math.log(0.8), "high": math.log(12.0)}
+    found = slope(0.0, 0.0)._replace(estimate=math.log(1.5), **ends)
+    assert found.percent == "50% higher (95 % CI -20% to +1,100%)"
+    assert found._replace(estimate=math.log(0.9)).percent.startswith("10% lower")
+    assert found._replace(high=math.nan).percent == "50% higher (95 % CI -20% to ?)"
 
 
 @pytest.mark.parametrize("twin", [(1.0, 0.0), (-3.0, 0.0), (0.5, 0.5)])

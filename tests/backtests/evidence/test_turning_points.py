@@ -1,6 +1,5 @@
 """Turning points of hand-made paths, the order of planted layers, and known advances."""
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -17,6 +16,7 @@ from backtests.evidence.document import Claim
 from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.turning_points import (
     AROUND,
+    FIRST_CUTS,
     LAYERS,
     day_of_peak,
     find_turns,
@@ -305,82 +305,115 @@ def test_the_interval_of_a_mean_is_students(count: int) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["low", "high"])
+# --- after first cuts -----------------------------------------------------------------------------
+
+CUT_DAYS = pd.date_range("1988-01-01", "2025-12-31", freq="D", tz="UTC")
+CUTS = [pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1) for day in FIRST_CUTS]
+READING = "the order after first cuts"
+PAIR = "blue chips before small caps after first cuts"
+
+
+def after_cuts(
+    lead: int | Sequence[int], first: str = "1988-01-01", trend: float = 0.001
+) -> pd.Series:
+    """Lowest so many days after each cut beside a trend; of several each cut has its own."""
+    leads = [lead] * len(CUTS) if isinstance(lead, int) else lead
+    lows = [cut + pd.Timedelta(days=days) for cut, days in zip(CUTS, leads, strict=True)]
+    away = np.min([np.abs((CUT_DAYS - low).days) for low in lows], axis=0)
+    # Without noise rounding alone would say where a straight piece is lowest beside its line.
+    noise = np.random.default_rng(1).normal(0.0, 1e-6, len(CUT_DAYS))
+    closes = np.exp(0.005 * away + trend * np.arange(len(CUT_DAYS)) + noise)
+    return pd.Series(closes, CUT_DAYS)[pd.Timestamp(first, tz="UTC") :]
+
+
+def layers_after_cuts(
+    leads: Sequence[int], bitcoin_from: str = "1988-01-01"
+) -> dict[tuple[str, str], Claim]:
+    """Bonds, the broad index, the Russell and Bitcoin."""
+    bonds, broad, small = (after_cuts(lead) for lead in leads[:3])
+    coin = after_cuts(leads[3], bitcoin_from)
+    of = history(coin, bonds=bonds, broad=broad, small=small)
+    return {(one.id, one.reading): one for one in turning_points.claims(of)}
+
+
+def test_first_cuts_are_years_apart() -> None:
+    assert all((later - earlier).days > 730 for earlier, later in pairwise(FIRST_CUTS))
+    assert len(FIRST_CUTS) == 7 and FIRST_CUTS[-1].isoformat() == "2024-09-18"
+
+
 @pytest.mark.parametrize(
     ("leads", "word", "share", "p"),
-    [(LEADS, "supported", 1.0, 1 / 24), ((30, 20, 10), "contradicted", 0.0, 1.0)],
+    [
+        ((60, 90, 120, 150), "supported", 1.0, 1 / 24),
+        ((150, 120, 90, 60), "contradicted", 0.0, 23 / 24),
+    ],
 )
 def test_layers_that_turn_in_that_order_or_against_it(
-    kind: str, leads: Sequence[int], word: str, share: float, p: float
+    leads: Sequence[int], word: str, share: float, p: float
 ) -> None:
-    """Of the 24 orders of four layers only their own fits as well.
-
-    Every one fits as well as the reverse of it.
-    """
-    found = claims_by_key(wave(6, 0.01), **layered(6, leads))
+    """Of the 24 orders of four layers only their own fits as well."""
+    found = layers_after_cuts(leads)
     layers = {statement.id: names for statement, names in LAYERS.items()}
     for id_, first in (("B5", "high-yield bonds"), ("A10", "government bonds")):
-        claim = found[id_, f"the order at Bitcoin's {kind}s"]
+        claim = found[id_, READING]
         assert (claim.verdict, claim.estimate, claim.low, claim.high) == (word, share, share, share)
-        assert (
-            claim.n == (6 if kind == "low" else 5)
-            and claim.p == pytest.approx(p)
-            and claim.unit == "share"
-        )
-        assert (
-            f"{first} {leads[0]:+d}, broad index {leads[1]:+d}, {INDEX} {leads[2]:+d}, {BITCOIN} +0"
-            in claim.why
-        )
-        assert claim.data == ", ".join(layers[id_])
+        assert (claim.n, claim.unit, claim.side, claim.null) == (7, "share", "above", 0.5)
+        assert claim.p == pytest.approx(p) and claim.data == ", ".join(layers[id_])
+        days = zip((first, "broad index", INDEX, BITCOIN), leads, strict=True)
+        assert ", ".join(f"{name} {lead}" for name, lead in days) in claim.why
 
 
-def test_each_kind_of_bonds_has_its_own_days() -> None:
-    found = claims_by_key(wave(6, 0.01), **layered(6), safe=wave(6, 0.002, 15))
-    assert "high-yield bonds -30, broad index -20" in found["B5", "the order at Bitcoin's lows"].why
-    assert (
-        "government bonds +15, broad index -20" in found["A10", "the order at Bitcoin's lows"].why
-    )
+def test_an_order_that_changes_with_the_cut_is_inconclusive() -> None:
+    """Four times this way and three times the other: shares of 1 and 0, of which Student's."""
+    ways = [1, 1, 1, 1, 0, 0, 0]
+    leads = [[lead if way else 210 - lead for way in ways] for lead in (60, 90, 120, 150)]
+    bonds, broad, small, coin = (after_cuts(lead) for lead in leads)
+    of = history(coin, bonds=bonds, broad=broad, small=small)
+    claim = {(one.id, one.reading): one for one in turning_points.claims(of)}["B5", READING]
+    expected = stats.ttest_1samp(ways, 0.0).confidence_interval(0.95)
+    assert claim.verdict == "inconclusive" and claim.estimate == pytest.approx(4 / 7)
+    assert (claim.low, claim.high) == pytest.approx((expected.low, min(expected.high, 1.0)))
 
 
-def test_an_interval_that_holds_a_half_is_inconclusive() -> None:
-    """Bonds and the broad index before the Russell and both of these after Bitcoin, at every other
-    turn the other way round.
-    """
-    away = np.arange(3001)
-    order = np.where(away // 500 % 2 == 0, -1, 1)
-    layers = {
-        name: path(*np.exp(0.002 * np.abs((away - lead * order) % 500 - 250)))
-        for name, lead in zip(("bonds", "broad", "small"), (30, 20, 10), strict=True)
-    }
-    claim = claims_by_key(wave(6, 0.01), **layers)["B5", "the order at Bitcoin's lows"]
-    reach = stats.t.ppf(0.975, 5) * math.sqrt(0.3 / 6.0)  # of 0, 0, 0, 1, 1, 1
-    assert claim.verdict == "inconclusive" and claim.estimate == pytest.approx(0.5)
-    assert (claim.low, claim.high) == (max(0.5 - reach, 0.0), min(0.5 + reach, 1.0))
+@pytest.mark.parametrize(
+    ("bitcoin_from", "n"), [("2001-01-04", 4), ("2001-01-05", 3), ("2019-08-02", 0)]
+)
+def test_a_cut_counts_where_all_layers_have_prices_for_the_year_after(
+    bitcoin_from: str, n: int
+) -> None:
+    """Fewer than five cuts are inconclusive, a single one is no order at all."""
+    claim = layers_after_cuts((60, 90, 120, 150), bitcoin_from)["A10", READING]
+    assert (claim.verdict, claim.n) == ("inconclusive", n)
+    assert claim.estimate == (1.0 if n else None)
 
 
-def test_fewer_than_five_turning_points_are_inconclusive() -> None:
-    claim = claims_by_key(wave(4, 0.01), **layered(4))["B5", "the order at Bitcoin's lows"]
-    assert (claim.verdict, claim.estimate, claim.n) == ("inconclusive", 1.0, 4)
-    assert (
-        claims_by_key(wave(5, 0.01), **layered(5))["B5", "the order at Bitcoin's lows"].verdict
-        == "supported"
-    )
+def test_the_upper_layers_are_compared_with_years_that_begin_anywhere() -> None:
+    """The base rate by a plain loop over every 28th day."""
+    broad, small = after_cuts(90), after_cuts((120, 60, 120, 120, 90, 120, 60), trend=0.002)
+    of = history(after_cuts(150, "2012-01-01"), broad=broad, small=small)
+    claim = {(one.id, one.reading): one for one in turning_points.claims(of)}["A10", PAIR]
+    lags = "+30, -30, +30, +30, +0, +30, -30"
+    assert (claim.n, claim.estimate) == (7, pytest.approx(4 / 7)) and lags in claim.why
+    wins = []
+    days = np.arange(365.0)
+    for first in range(0, len(CUT_DAYS) - 364, 28):
+        lows = []
+        for series in (broad, small):
+            logs = np.log(series.to_numpy()[first : first + 365])
+            lows.append((logs - np.polyval(np.polyfit(days, logs, 1), days)).argmin())
+        wins.append(lows[0] < lows[1])
+    assert claim.null == pytest.approx(np.mean(wins), abs=1e-9)
+    assert claim.p == pytest.approx(stats.binomtest(4, 7, claim.null, "greater").pvalue)
 
 
-@pytest.mark.parametrize(("waves", "bonds"), [(1, True), (6, False)])
-def test_one_turn_or_no_bonds_are_no_order(*, waves: int, bonds: bool) -> None:
-    layers = layered(waves)
-    found = claims_by_key(
-        wave(waves, 0.01),
-        **(layers if bonds else {name: one for name, one in layers.items() if name != "bonds"}),
-    )
+def test_without_bonds_there_is_no_order_but_the_upper_layers() -> None:
+    of = history(after_cuts(150), broad=after_cuts(90), small=after_cuts(120))
+    found = {(one.id, one.reading): one for one in turning_points.claims(of)}
     for id_ in ("B5", "A10"):
-        claim = found[id_, "the order at Bitcoin's lows"]
-        assert (claim.verdict, claim.n) == ("inconclusive", 0)
-        assert (
-            claim.why
-            == "There are no prices of bonds, indices and BTC around two of its turning points."
+        assert found[id_, READING].why == (
+            "There are no prices of bonds, indices and BTC for a year after two first cuts."
         )
+    assert found["A10", PAIR].estimate == 1.0
 
 
 # --- alts while Bitcoin advances ------------------------------------------------------------------
@@ -403,8 +436,8 @@ def test_alts_apart_and_fallen_on_the_way() -> None:
     together = found["B12", "not together"]
     assert (together.verdict, together.estimate, together.n) == ("supported", 1.0, 2)
     assert (
-        "2012-01: much +300%, little +100%, BTC +200%; 2012-01: much +400%, little +100%, BTC +200%"
-        in together.why
+        "2012-01-01: much +300%, little +100%, BTC +200%;"
+        " 2012-01-06: much +400%, little +100%, BTC +200%" in together.why
     )
     line = found["B12", "not in a straight line"]
     first, second = (0.5 + 0.4) / 2.0, (1.0 / 3.0 + 0.4) / 2.0
@@ -483,8 +516,8 @@ def test_alts_that_were_listed_later_or_ended_before_are_left_out() -> None:
     }
     why = claims_by_key(RISES, alts)["B12", "not together"].why
     assert (
-        "2012-01: much +300%, little +100%, BTC +200%; 2012-01: much +300%, late +0%, BTC +200%"
-        in why
+        "2012-01-01: much +300%, little +100%, BTC +200%;"
+        " 2012-01-06: much +300%, late +0%, BTC +200%" in why
     )
 
 
@@ -495,113 +528,4 @@ def test_fewer_than_two_alts_are_not_apart(alts: dict[str, pd.Series]) -> None:
         assert (found["B12", reading].verdict, found["B12", reading].why) == (
             "inconclusive",
             "There are no prices of two alts over an advance of BTC.",
-        )
-
-
-# --- the latest advance ---------------------------------------------------------------------------
-
-
-def test_a_latest_advance_that_is_longer_and_calmer() -> None:
-    """Three days with a fall of 30 % on the way; then five, so far, with one of a tenth."""
-    found = claims_by_key(path(100, 40, 100, 70, 160, 50, 30, 60, 80, 72, 90, 99, 95))
-    longer = found["B13", "longer"]
-    assert (longer.verdict, longer.estimate, longer.n, longer.unit) == ("supported", 5.0, 2, "days")
-    assert (
-        "from 2012-01-07 to 2012-01-12 so far, took 5 days; the longest before, from 2012-01-02,"
-        " took 3." in longer.why
-    )
-    calmer = found["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == ("inconclusive", 2) and calmer.estimate == pytest.approx(
-        0.1
-    )
-    assert "drawdown was 10%; in earlier advances at least half as long it was 30%." in calmer.why
-
-
-CALM = (30, 60, 57, 100, 160)  # a fall of a twentieth
-WILD = (20, 40, 30, 60, 100)  # of a quarter
-
-
-@pytest.mark.parametrize(
-    ("rises", "longer", "calmer"),
-    [
-        (
-            (WILD, WILD, CALM, (40,)),
-            "contradicted",
-            "supported",
-        ),  # over, as long as those before, calmer than both
-        ((WILD, WILD, CALM), "inconclusive", "inconclusive"),  # so far
-        ((WILD, CALM, (40,)), "contradicted", "inconclusive"),  # of two one is always the calmer
-        ((CALM, CALM, WILD), "inconclusive", "contradicted"),  # it has fallen already
-    ],
-)
-def test_an_advance_that_is_not_over_may_become_longer_and_may_fall(
-    rises: Sequence[Sequence[float]], longer: str, calmer: str
-) -> None:
-    found = claims_by_key(path(100, *(price for rise in rises for price in rise)))
-    assert (found["B13", "longer"].verdict, found["B13", "shallower dips"].verdict) == (
-        longer,
-        calmer,
-    )
-
-
-def test_a_latest_advance_that_is_as_long_and_as_wild() -> None:
-    found = claims_by_key(path(100, 40, 100, 70, 160, 50, 30, 100, 70, 160, 50))
-    assert (found["B13", "longer"].verdict, found["B13", "longer"].estimate) == (
-        "contradicted",
-        3.0,
-    )
-    assert "so far" not in found["B13", "longer"].why
-    assert found["B13", "shallower dips"].verdict == "contradicted" and found[
-        "B13", "shallower dips"
-    ].estimate == pytest.approx(0.3)
-
-
-def test_dips_are_compared_with_the_shallowest_of_those_half_as_long() -> None:
-    """Of 5, 1 and 3 days; the last with a tenth, the first with two falls of 5 and 8 %: the second,
-    without any, was too short.
-    """
-    first, second, last = (40, 60, 57, 100, 92, 130), (30, 70), (20, 60, 54, 90)
-    found = claims_by_key(path(*first, *second, *last, 30))
-    calmer = found["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == ("contradicted", 2) and calmer.estimate == pytest.approx(
-        0.1
-    )
-    assert "half as long it was 8%." in calmer.why
-    assert "the longest before, from 2012-01-01, took 5." in found["B13", "longer"].why
-
-
-def test_an_advance_just_half_as_long_is_long_enough() -> None:
-    """Two days without a fall, then four with one of a tenth."""
-    calmer = claims_by_key(path(30, 50, 70, 20, 30, 60, 54, 90, 30))["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == (
-        "contradicted",
-        2,
-    ) and "half as long it was 0%." in calmer.why
-
-
-def test_one_shallower_of_those_before_is_enough_against_it() -> None:
-    first, second, last = (40, 60, 42, 100), (30, 60, 57, 90), (20, 60, 54, 90)
-    calmer = claims_by_key(path(*first, *second, *last, 30))["B13", "shallower dips"]
-    assert (calmer.verdict, calmer.n) == (
-        "contradicted",
-        3,
-    ) and "half as long it was 30%, 5%." in calmer.why
-
-
-def test_without_another_half_as_long_dips_are_not_compared() -> None:
-    found = claims_by_key(path(30, 70, 20, 30, 60, 54, 90, 30))
-    assert (found["B13", "longer"].verdict, found["B13", "longer"].estimate) == ("supported", 4.0)
-    assert (
-        found["B13", "shallower dips"].why
-        == "There are no prices of BTC over another advance half as long."
-    )
-    assert found["B13", "shallower dips"].verdict == "inconclusive"
-
-
-def test_a_single_advance_is_compared_with_nothing() -> None:
-    found = claims_by_key(path(100, 40, 100, 160, 50))
-    for reading in ("longer", "shallower dips"):
-        assert (found["B13", reading].verdict, found["B13", reading].why) == (
-            "inconclusive",
-            "There are no prices of BTC over two advances.",
         )

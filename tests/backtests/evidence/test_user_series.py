@@ -64,8 +64,11 @@ def test_without_figures_the_claims_name_which_could_decide() -> None:
     assert list(found) == [
         ("A12", "money out"),
         ("A13", ""),
+        ("A17", ""),
+        ("A18", ""),
         ("B14", "ETFs keep absorbing supply"),
         ("B14", "less leverage"),
+        ("B14", "clear rules, custody"),
     ]
     assert {one.verdict for one in found.values()} == {"not testable with prices"} and {
         one.estimate for one in found.values()
@@ -74,8 +77,11 @@ def test_without_figures_the_claims_name_which_could_decide() -> None:
         "haircuts.flows.file",
         "haircuts.losses.file",
         "evidence.bitcoin_flows",
+        "evidence.bitcoin_flows",
         "evidence.open_interest",
     )
+    for key in (("A18", ""), ("B14", "clear rules, custody")):  # no setting is for these
+        assert found.pop(key).why.startswith("Testable with ")
     for one, setting in zip(found.values(), settings, strict=True):
         assert one.why.startswith("Testable with ") and one.why.endswith(
             f", in a CSV named by {setting}."
@@ -89,7 +95,32 @@ def test_without_bitcoins_prices_its_flows_and_futures_are_not_used() -> None:
             "open_interest": daily("2018-01-01", "2025-12-31", 1e10),
         }
     )
+    found.pop(("A17", ""))  # flows alone decide it
     assert {one.verdict for one in found.values()} == {"not testable with prices"}
+
+
+# --- what the spot ETFs took in -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("total", "word"), [(2.0e11, "supported"), (1.99e11, "contradicted"), (5.5e10, "contradicted")]
+)
+def test_hundreds_of_billions_are_two_at_least(total: float, word: str) -> None:
+    """From 2024-01-11 on; what a file has of earlier days does not count."""
+    days = 366 + 365 - 10
+    taken = daily("2023-12-01", "2025-12-31", total / days)
+    one = claims_by_key({"bitcoin_flows": taken})["A17", ""]
+    assert (one.kind, one.verdict, one.unit) == ("fact", word, "billion USD")
+    assert one.estimate == pytest.approx(total / 1e9)
+
+
+def test_flows_that_begin_later_or_have_gaps_do_not_say_what_came_in() -> None:
+    late = daily("2024-03-01", "2025-12-31", 1e9)
+    gap = daily("2024-01-01", "2025-12-31", 1e9)
+    gap = gap[(gap.index < "2024-06-01") | (gap.index > "2024-08-01")]
+    for series in (late, gap):
+        one = claims_by_key({"bitcoin_flows": series})["A17", ""]
+        assert one.verdict == "not testable with prices" and "since January 2024" in one.why
 
 
 # --- flows of small-cap funds ---------------------------------------------------------------------

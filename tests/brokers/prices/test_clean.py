@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from brokers.prices.clean import bar_length, clean_series, vintage
+from brokers.prices.clean import bar_length, clean_series, day_of_close, vintage
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
 
 INDEX, COIN, MACRO = (
@@ -212,3 +212,18 @@ def test_the_vintage_sees_every_value_and_every_instant():
 )
 def test_a_bars_length_follows_its_name(timeframe: str, minutes: int):
     assert bar_length(timeframe) == pd.Timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    ("known_at", "day"),
+    [
+        ("2024-03-14 00:00", "2024-03-13"),  # a coin's day ends when the next begins
+        ("2025-01-01 00:00", "2024-12-31"),
+        ("2024-03-14 00:00:01", "2024-03-14"),
+        ("2024-03-13 21:30", "2024-03-13"),  # a US close and its delay
+    ],
+)
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_a_close_belongs_to_the_day_that_ends_with_it(known_at: str, day: str, unit: str) -> None:
+    instant = pd.Timestamp(known_at, tz="UTC").as_unit(unit)
+    assert day_of_close(instant).isoformat() == day

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.calibration import runs
 from backtests.evidence import (
     breakout_claims,
     comovement,
@@ -29,12 +30,13 @@ from backtests.evidence.document import EvidenceDocument, parse
 from backtests.evidence.history import BITCOIN, ETHER
 from backtests.report.evidence import figures, page, tables, words
 from backtests.runs.folder import RunError
+from backtests.statistics.calibrated_shares import Share
 from tests.backtests.evidence import documents
 from tests.backtests.evidence.scene import ALWAYS, DAYS, SETTINGS, coin, history, index
 from tests.backtests.report.run.test_page import EVIL, Parsed
 from tests.backtests.report.windows import NEEDS_CHROMIUM, SIZES, Opened
 
-PICTURES = ("paths", "definitions", "power", "lags", "crosses", "turns", "cycles")
+PICTURES = ("paths", "definitions", "detectable", "lags", "crosses", "turns", "cycles")
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,11 @@ def open_after(days: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame({"state": state, "stale": 0}, index=sessions)
 
 
+HELD = (
+    "The forward record holds 2 sessions from 2026-03-02 to 2026-03-03, each written at its time."
+)
+
+
 def without_plotly(text: str) -> str:
     return re.sub(r'(id="plotly">).*?(</script>)', r"\1\2", text, flags=re.DOTALL)
 
@@ -98,14 +105,75 @@ def test_terms_of_the_method_are_linked_and_explained(document: EvidenceDocument
         assert text.count(f'href="#{anchor}"') == 1 and text.count(f'id="{anchor}"') == 1
 
 
-def test_every_claim_is_a_row_with_its_numbers(document: EvidenceDocument) -> None:
-    rows = tables.claim_table(document).rows
-    assert [row[0].text for row in rows] == [claim.id for claim in document.claims]
-    for row, claim in zip(rows, document.claims, strict=True):
+def test_facts_tests_and_what_no_price_decides_are_three_tables(
+    document: EvidenceDocument,
+) -> None:
+    """Every claim in one of them, in the order of the document."""
+    open_rows = [claim for claim in document.claims if claim.verdict == "not testable with prices"]
+    decided = [claim for claim in document.claims if claim not in open_rows]
+    tests, facts, undecided = (
+        [row[0].text for row in table(document).rows]
+        for table in (tables.claim_table, tables.fact_table, tables.open_table)
+    )
+    assert tests == [claim.id for claim in decided if claim.kind == "test"]
+    assert facts == [claim.id for claim in decided if claim.kind == "fact"]
+    assert undecided == [claim.id for claim in open_rows]
+    assert tests and facts and undecided
+    text = without_plotly(page.html(document, "run"))
+    assert f"Tests ({len(tests)})" in text and f"Facts of record ({len(facts)})" in text
+
+
+def test_every_test_is_a_row_with_its_numbers(document: EvidenceDocument) -> None:
+    for row, claim in zip(
+        tables.claim_table(document).rows, tables.tested_claims(document), strict=True
+    ):
         assert row[2].text == claim.verdict + (f"\nn {claim.n:,}" if claim.n else "")
         assert row[3].text.startswith(claim.why)
-        p = "-" if claim.p is None else f"{claim.p:.3f}\nHolm {claim.p_holm:.3f}"
-        assert row[5].text == p
+        is_opposite = claim.verdict == "contradicted" and claim.p_contrary is not None
+        word, p = (
+            ("opposite, corrected", claim.p_contrary)
+            if is_opposite
+            else ("corrected", claim.p_corrected)
+        )
+        assert row[5].text.startswith("-" if p is None else f"{claim.p:.3f}\n{word} {p:.3f}")
+
+
+def row_of(**changes: object) -> list[str]:
+    content = documents.document(claims=[documents.claim(**changes)])
+    (row,) = tables.claim_table(parse(content)).rows
+    return [cell.text for cell in row]
+
+
+@pytest.mark.parametrize(
+    ("unit", "figures", "text"),
+    [
+        ("fraction", (0.4, -0.1, 0.9, 0.7), "+40%\n-10% to +90%\ndetectable +70%"),
+        (
+            "fraction a year",
+            (0.4, -0.1, 0.9, 0.7),
+            "+40%\na year\n-10% to +90%\ndetectable +70%",
+        ),
+        ("days", (45.0, 30.0, 91.0, None), "45\ndays\n30 to 91"),
+        (
+            "correlation",
+            (0.4, -0.1, 0.9, 0.7),
+            "+0.40\ncorrelation\n-0.10 to +0.90\ndetectable +0.70",
+        ),
+        # An older document has logs: log 3 is a gain of 200 %.
+        ("log", (1.0986123, None, None, None), "+200%"),
+    ],
+)
+def test_figures_are_in_units_that_a_trader_reads(
+    unit: str, figures: tuple[float | None, ...], text: str
+) -> None:
+    estimate, low, high, smallest = figures
+    changes = {"estimate": estimate, "low": low, "high": high, "smallest_detectable": smallest}
+    assert row_of(unit=unit, **changes)[4] == text
+
+
+def test_a_contradicted_direction_shows_the_p_of_the_opposite() -> None:
+    changes = {"side": "above", "p": 0.999, "p_corrected": 1.0, "p_contrary": 0.012}
+    assert row_of(verdict="contradicted", **changes)[5] == "0.999\nopposite, corrected 0.012"
 
 
 def test_pairs_of_leaders_are_rows(document: EvidenceDocument) -> None:
@@ -114,7 +182,8 @@ def test_pairs_of_leaders_are_rows(document: EvidenceDocument) -> None:
     assert len(rows) == len(document.leads) == (4 * 3 - 2) * 2
     for row, lead in zip(rows, document.leads, strict=True):
         assert [cell.text for cell in row[:3]] == [lead.leader, lead.follower, str(lead.weeks)]
-        assert row[5].text == f"{lead.low:+.2f} to {lead.high:+.2f}"
+        assert row[4].text == f"{np.expm1(lead.estimate):+.0%}"
+        assert row[5].text == f"{np.expm1(lead.low):+.0%} to {np.expm1(lead.high):+.0%}"
         assert row[6].text == f"{lead.p:.3f}"
 
 
@@ -123,10 +192,12 @@ def test_the_curve_of_lags_stands_beside_what_chance_reaches(document: EvidenceD
     for trace, scan in zip(figure["data"], document.gate_test, strict=True):
         assert trace["name"] == scan.asset and len(trace["x"]) == len(trace["y"]) == 121
         best = trace["y"][scan.best_lag]
-        assert best == max(trace["y"]) == pytest.approx(max(scan.apart), abs=1e-4)
+        assert best == max(trace["y"]) == pytest.approx(np.expm1(max(scan.apart)), abs=1e-4)
     shaded, *bands = figure["layout"]["shapes"]
     assert (shaded["x0"], shaded["x1"]) == (30, 91)
-    assert [band["y0"] for band in bands] == [scan.band for scan in document.gate_test]
+    assert [band["y0"] for band in bands] == [
+        pytest.approx(np.expm1(scan.band)) for scan in document.gate_test
+    ]
 
 
 def test_correlations_are_drawn_of_what_may_follow_the_index(document: EvidenceDocument) -> None:
@@ -135,31 +206,83 @@ def test_correlations_are_drawn_of_what_may_follow_the_index(document: EvidenceD
     assert all(trace["x"] == list(range(-26, 27)) for trace in traces)
 
 
-def test_power_is_drawn_by_breakouts_with_those_so_far(document: EvidenceDocument) -> None:
-    figure = figures.power_curves(document.until)
-    for trace, required in zip(figure["data"], document.until, strict=True):
-        assert trace["x"][0] == 1 and trace["y"] == list(required.power)
-    so_far, line = figure["layout"]["shapes"]
-    assert so_far["x0"] == document.until[0].had == 3 and line["y0"] == 0.8
+def test_what_so_many_breakouts_could_show_is_drawn_with_what_they_measured() -> None:
+    """Three months: a spread of 1.2 and 9 breakouts show (1.96 + 0.84) 1.2 / 3, a gain of 207 %.
+
+    What is measured below the usual gain has no place on a logarithmic axis.
+    """
+    months = {"horizon": "3 months", "had": 3, "spread": 1.2, "mean": 0.9}
+    year = months | {"horizon": "12 months", "mean": -0.1}
+    until = [row | {"events": None, "years": None} for row in (months, year)]
+    figure = figures.detectable_effects(parse(documents.document(until=until)).until)
+    curve, _, measured = figure["data"]
+    assert dict(zip(curve["x"], curve["y"], strict=True))[9] == pytest.approx(2.067, abs=0.001)
+    assert (measured["x"], measured["y"]) == ([3], [pytest.approx(np.expm1(0.9), abs=1e-4)])
 
 
-def test_significance_after_correction_is_stated(document: EvidenceDocument) -> None:
-    def significance(*ps: tuple[str, float | None, float | None]) -> str:
-        claims = [documents.claim(number, p=p, p_holm=holm) for number, p, holm in ps]
-        return words.significance(parse(documents.document(claims=claims)))
-
-    assert significance(("A1", None, None)) == ""
-    several = [("A1", None, None), ("B2", 0.04, 0.08), ("B7", 0.001, 0.002), ("B7", 0.5, 0.5)]
-    assert (
-        significance(*several)
-        == "Significance: of 3 tests with a p, p is 5% or less in B2, B7; after Holm's correction"
-        " for all tests: B7."
+def answered(**changes: object) -> EvidenceDocument:
+    """The question with its answer, two tests and a fact beside it."""
+    figures = {"estimate": 1.0, "low": -0.4, "high": 6.8, "smallest_detectable": 2.9}
+    answer = documents.claim("Q", claim="Does it lead?", why="over a month Bitcoin gained +9%")
+    return parse(
+        documents.document(
+            answer=answer | figures | changes,
+            claims=[
+                documents.claim("B3", p=0.001, p_corrected=0.002, verdict="supported"),
+                documents.claim("B7", p=0.03, p_corrected=0.06),
+                documents.claim("A8", kind="fact", p=None, p_corrected=None, verdict="supported"),
+            ],
+        )
     )
-    assert significance(("B2", 0.5, 0.5)) == (
-        "Significance: of 1 test with a p, p is 5% or less in none; after Holm's correction for all"
-        " tests: none."
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word"),
+    [("supported", "Yes"), ("contradicted", "No, the opposite"), ("inconclusive", "Not shown")],
+)
+def test_the_first_line_answers_the_question(verdict: str, word: str) -> None:
+    assert words.headline(answered(verdict=verdict)) == f"Does it lead? {word}."
+
+
+def test_what_survives_and_what_the_answer_rests_on_follow() -> None:
+    survivors, rests_on, detectable = words.summary(answered(p_without_each=[0.2, 0.5]))
+    assert survivors == "Of 2 tests 1 survives the correction for multiple testing at 5% (B3)."
+    assert rests_on == (
+        "Over a month Bitcoin gained +9%: +100% more (95% interval from the breakouts -40% to"
+        " +680%), one-sided p 0.04; with one breakout left out up to 0.50."
     )
-    assert words.significance(document) in words.key_results(document)
+    assert detectable == (
+        "With 5 breakouts only an effect of +290% or more would be detected with 80% power."
+    )
+
+
+def test_nothing_that_survives_is_said_to() -> None:
+    claims = [documents.claim("B7"), documents.claim("B8", p_corrected=0.3)]
+    found = words.survivors(parse(documents.document(claims=claims)))
+    assert found == "Of 2 tests none survive the correction for multiple testing at 5%."
+    assert words.survivors(parse(documents.document())) == ""
+
+
+def test_tiles_count_tests_and_facts_apart() -> None:
+    content = answered().to_json()
+    facts = {"supported": 12, "contradicted": 6}
+    verdicts = facts | {"not testable with prices": 8}
+    tiles = tables.verdict_tiles(parse(content | {"facts": facts, "verdicts": verdicts}))
+    assert [figure for _, figure, _ in tiles] == ["5", "1", "12", "8"]
+    assert tiles[0][2] == "" and tiles[1][2] == "of 2" and tiles[2][2] == "6 contradicted"
+
+
+def test_the_document_of_the_command_is_answered(document: EvidenceDocument) -> None:
+    """Bitcoin gains 1 in the log after each breakout of the scene, with a deviation of 0.2."""
+    answer = document.answer
+    assert answer is not None and answer.n == 5 and answer.side == "above"
+    assert tables.verdict_tiles(document)[0][1:] == ("5", "2013 to 2022")
+    assert answer.p_corrected is not None and answer.p is not None
+    assert answer.p_corrected >= answer.p
+    assert words.headline(document) == "Does the Russell's breakout lead Bitcoin? " + (
+        "Yes." if answer.verdict == "supported" else "Not shown."
+    )
+    assert document.line.startswith(words.headline(document).rstrip("."))
 
 
 def test_paths_begin_at_the_price_of_the_breakout(document: EvidenceDocument) -> None:
@@ -186,6 +309,7 @@ def test_a_sample_is_marked_and_has_no_figures() -> None:
         claims=[documents.claim()], sample=True, fallback="Yahoo cannot be reached."
     )
     text = without_plotly(page.html(parse(sample), "run"))
+    assert "Simulated prices answer nothing." in text
     assert "a simulation, not a market" in text and "Yahoo cannot be reached" in text
     assert 'class="figure' not in text and "breakouts needed" not in text
 
@@ -214,22 +338,90 @@ def test_a_folder_without_evidence_is_named(text: str | None, tmp_path: Path) ->
         page.write(tmp_path)
 
 
+def test_how_many_more_breakouts_are_needed_is_said_of_the_horizon_of_the_question() -> None:
+    rows = [
+        {"horizon": horizon, "had": 3, "events": 9.0, "years": 20.0, "why": f"{horizon}."}
+        for horizon in ("1 month", "3 months")
+    ]
+    found = words.required_events(parse(documents.document(until=rows)))
+    assert found == "Only 3 breakouts with a price of Bitcoin did not form the thesis. 3 months."
+    assert words.required_events(parse(documents.document())) == ""
+
+
+def test_what_came_since_publication_is_said_and_shown() -> None:
+    """Short in the table that is open, whole in the one below; nothing where it is not over."""
+    found = parse(documents.document(since=documents.since()))
+    assert words.summary(found) == ["Bitcoin lost 13%."]
+    assert found.since is not None
+    table = tables.since_table(found.since.dates[-1], tables.IN_SHORT)
+    assert [heading for heading, _ in table.headings] == [
+        "",
+        "1 month, 2026-03-02",
+        "6 months, ends 2026-08-01",
+    ]
+    assert [[cell.text for cell in row] for row in table.rows] == [["BTC", "-13%", "-"]]
+    whole = tables.since_table(found.since.dates[-1]).rows
+    assert [row[0].text for row in whole] == ["BTC", "SOL-USD"]
+    text = without_plotly(page.html(found, "run"))
+    assert "between 2026-01-22 and 2026-01-31" in text and Parsed(text).stack == []
+    assert "Since it was said" not in page.html(parse(documents.document()), "run")
+
+
 @pytest.mark.parametrize(
-    ("years", "events", "text"),
+    ("forward", "texts"),
     [
-        (None, None, "no number of breakouts would show a difference"),
-        (0.0, 2.0, "enough for 80 % power"),
-        (3.6, 3.5, "About 1 more breakout needed"),
-        (7.2, 5.0, "About 2 more breakouts needed for 80 % power to detect the measured"),
+        (None, []),
+        ({"problem": "is damaged"}, ["The forward record cannot be read: is damaged."]),
+        (
+            {"rows": 2, "since": "2026-03-02", "last": "2026-03-03", "revised": ["One differs."]},
+            [
+                HELD,
+                "One differs.",
+            ],
+        ),
     ],
 )
-def test_how_many_more_breakouts_are_needed(
-    years: float | None, events: float | None, text: str
+def test_the_forward_record_is_summed_up(
+    forward: dict[str, object] | None, texts: list[str]
 ) -> None:
-    required = {"horizon": "3 months", "had": 3, "events": events, "years": years, "power": []}
-    (sentence,) = words.required_events(parse(documents.document(until=[required])))
-    assert text in sentence
-    assert sentence.startswith("Bitcoin over 3 months: 3 out-of-sample breakouts so far")
+    empty = {"rows": 0, "since": None, "last": None, "of_other_rules": 0, "torn": 0, "revised": []}
+    since = documents.since(forward=None if forward is None else empty | forward)
+    assert words.forward_record(parse(documents.document(since=since))) == texts
+
+
+def test_other_assets_are_shown_with_the_pooled_effect_in_front() -> None:
+    """Logs of 0.01 and 0.1: 1.0 and 10.5 %."""
+    found = parse(documents.document(elsewhere=documents.elsewhere()))
+    rows = [[cell.text for cell in row] for row in tables.elsewhere_table(found).rows]
+    shown = ["3 months", "9"]
+    assert rows == [
+        ["^RUT", "all (2)", *shown, "+5.0%", "+1.0% to +10.5%", "0.012"],
+        ["^RUT", "QQQ", *shown, "+5.1%", "+1.0% to +10.5%", "0.012"],
+    ]
+    text = without_plotly(page.html(found, "run"))
+    assert "They gained +5.0%." in text and Parsed(text).stack == []
+
+
+def test_how_often_chance_alone_is_supported_stands_beside_a_test_where_it_was_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert words.ANY_SUPPORTED == runs.ANY_SUPPORTED
+    names = {words.ANY_SUPPORTED: 7, "A15 since 2010": 2}
+
+    def counted(command: str, name: str) -> Share | None:
+        assert command == "evidence"
+        return Share(names[name], 500, 0.0056, 0.0286, 9) if name in names else None
+
+    for module in (words, tables):
+        monkeypatch.setattr(module, "share_passed", counted)
+    assert words.false_findings() == (
+        "Calibration: in 500 simulated worlds without an effect a test of coins is supported on"
+        " 1.4% of pages (95% interval 0.6% to 2.9%, seed 9)."
+    )
+    assert row_of(reading="since 2010")[5] == "0.040\ncorrected 0.080\nby chance 2 of 500"
+    assert row_of(reading="since 2014")[5] == "0.040\ncorrected 0.080"
+    names.clear()
+    assert words.false_findings() == ""
 
 
 @pytest.fixture
@@ -254,6 +446,7 @@ def test_the_page_draws_fits_asks_for_nothing_and_axe_finds_nothing_serious(
     size: str, scheme: str, opened: Any
 ) -> None:
     window = opened(size)
+    window.page.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
     window.draw()
     for name in PICTURES:
         assert window.page.locator(f"#{name} .scatterlayer .trace").count() > 0
