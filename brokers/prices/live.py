@@ -62,7 +62,9 @@ class LivePrices:
         usable: dict[Request, Series] = {}
         failed: dict[str, DataError] = {}
         known, issues = sessions(self._daily, now), list[DataIssue]()
-        for request, loaded in load_each(self._daily, now, again=again, progress=self._progress):
+        for request, loaded in load_each(
+            self._daily, now, again=again, progress=self._progress, live=True
+        ):
             series, error, own_issues = self._check(loaded, known)
             if error is not None:
                 failed[request.symbol] = error
