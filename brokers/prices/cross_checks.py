@@ -223,7 +223,7 @@ def _rows_late(reference: Floats, moves: Floats, limits: Sequence[ShiftLimits]) 
     0 where they come together, or have too little in common to say.
     """
     for rows, shifted, unshifted in limits:
-        if len(moves) < rows:
+        if len(moves) <= rows:  # a row apart there is one move less
             continue
         found = np.abs(_correlations(reference, moves, rows))
         apart = np.where(found[:, 0] < unshifted, found[:, 1:].max(axis=1), 0.0)
