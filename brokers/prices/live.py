@@ -91,13 +91,15 @@ class LivePrices:
         )
         return prices, failed
 
-    def second_closes(self, series: Series, now: pd.Timestamp) -> Iterator[tuple[str, pd.Series]]:
-        """The closes of `series` as its other sources have them, by `known_at`."""
+    def second_closes(
+        self, series: Series, now: pd.Timestamp
+    ) -> Iterator[tuple[str, pd.Series | str]]:
+        """The closes of `series` as its other sources have them, by `known_at`, or why not."""
         self._progress(f"{series.request.name} from its other sources")
         yield from second_closes(series, self._daily, now)
 
     def accepted(self, now: pd.Timestamp) -> tuple[AcceptedClose, ...]:
-        """The held closes that somebody had stood by at `now`, as the journal has them."""
+        """The held closes that somebody had confirmed at `now`, as the journal has them."""
         return accepted_closes(self._daily, now)
 
     def _check(
