@@ -23,6 +23,7 @@ WEB = ("http", "https")
 # A piece of an address of prices is a key, not a word such as "history", if it has a digit and this
 # many characters, or is longer than words are.
 SHORTEST_KEY, LONGEST_WORD = 8, 20
+LONGEST_HOST = 253  # bytes of a name: RFC 1035 has 255, with two that are not written
 # What is replaced in it; after a colon how a date is written, as strftime has it, or "epoch".
 PLACEHOLDER = re.compile(r"\{(symbol|start|end)(?::([^{}]*))?\}")
 LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
@@ -55,8 +56,23 @@ def keys_of(address: str) -> list[str]:
     return list(dict.fromkeys(form for piece in known for form in _forms(piece)))
 
 
-def problem_of_prices_address(address: str, *, with_header: bool) -> str:
-    """What is wrong with an address of prices, without a word of it; "" for nothing."""
+def problem_of_characters(address: str) -> str:
+    """Why no client can send an address as it is written, without a word of it; "" for nothing.
+
+    Letters of any script are none: a client writes them in UTF-8. A line break is, which some cut
+    out without a word, and what nobody sees: a space without width, a byte that is no UTF-8.
+    """
+    if all(letter.isprintable() for letter in address):
+        return ""
+    return (
+        "has a character that cannot be seen (a line break, one of a word processor); copy it again"
+    )
+
+
+def problem_of_web_address(address: str) -> str:
+    """What is wrong with an http or https address, without a word of it; "" for nothing."""
+    if why := problem_of_characters(address):
+        return f"it {why}"
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""
@@ -64,11 +80,49 @@ def problem_of_prices_address(address: str, *, with_header: bool) -> str:
         return "it is no address"
     if parts.scheme not in WEB or not host:
         return "it does not begin with https:// and a host"
+    try:
+        is_port = parts.port != 0
+    except ValueError:
+        is_port = False
+    if not is_port:
+        return (
+            "what follows the host is no port; in a user name or password write / as %2F, ? as "
+            "%3F, # as %23 and @ as %40"
+        )
+    return "" if _is_host(host) else "its host is no name of a host"
+
+
+def login_fits_latin_1(address: str) -> bool:
+    """Whether a client that sends user name and password in Latin-1, as many do, can send them."""
+    try:
+        login = unquote(urlsplit(address).netloc.rpartition("@")[0])
+    except ValueError:  # no address; whoever uses it will say so
+        return True
+    return all(ord(letter) < 256 for letter in login)
+
+
+def _is_host(host: str) -> bool:
+    """Whether a name can be looked up: its labels have at most 63 bytes as IDNA writes them."""
+    if re.search(r"[\s\\^`{|}<>\"']", host):
+        return False
+    try:
+        name = host.removesuffix(".").encode("idna")
+    except UnicodeError:
+        return False
+    return len(name) <= LONGEST_HOST
+
+
+def problem_of_prices_address(address: str, *, with_header: bool) -> str:
+    """What is wrong with an address of prices, without a word of it; "" for nothing."""
+    if why := problem_of_web_address(PLACEHOLDER.sub("x", address)):
+        return why
+    parts = urlsplit(address)
+    host = parts.hostname or ""
     if "{" in parts.netloc or "}" in parts.netloc:
         return "a placeholder cannot be part of the host"
-    names = [match[1] for match in PLACEHOLDER.finditer(address)]
+    names = [match[1] for match in PLACEHOLDER.finditer(f"{parts.path}?{parts.query}")]
     if set("{}") & set(PLACEHOLDER.sub("", address)):
-        return "it has braces beside the placeholders {symbol}, {start} and {end}"
+        return "it has braces other than the placeholders {symbol}, {start} and {end}"
     if "symbol" not in names:
         return "it has no {symbol}: every series would be the same"
     has_key = with_header or parts.username or any(_named_keys(parts.query))

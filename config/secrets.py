@@ -9,7 +9,13 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config.addresses import keys_of, problem_of_prices_address, secret_parts
+from config.addresses import (
+    keys_of,
+    login_fits_latin_1,
+    problem_of_characters,
+    problem_of_prices_address,
+    secret_parts,
+)
 from config.settings import PREFIX, SECRETS_FOLDER, ConfigError
 
 DOTENV = Path(".env")
@@ -65,12 +71,41 @@ class Secrets(BaseSettings):
         return (key, secret) if key else None
 
     def urls(self) -> list[str]:
-        """Addresses that notifications are sent to."""
-        return self.notify_urls.get_secret_value().replace(",", " ").split()
+        """Addresses that notifications are sent to.
+
+        Raises
+        ------
+        ConfigError
+            One cannot be sent as it is; the message shows nothing of it.
+
+        """
+        urls = self._written_urls()
+        for number, url in enumerate(urls, 1):
+            if why := problem_of_characters(url):
+                raise ConfigError(f"{PREFIX}NOTIFY_URLS: address {number} {why}")
+        return urls
 
     def heartbeat(self) -> str:
-        """The address that is pinged; "" for none."""
-        return self.heartbeat_url.get_secret_value().strip()
+        """The address that is pinged; "" for none.
+
+        Raises
+        ------
+        ConfigError
+            It cannot be sent as it is; the message shows nothing of it.
+
+        """
+        address = self.heartbeat_url.get_secret_value().strip()
+        if why := problem_of_characters(address):
+            raise ConfigError(f"{PREFIX}HEARTBEAT_URL: it {why}")
+        if not login_fits_latin_1(address):
+            raise ConfigError(
+                f"{PREFIX}HEARTBEAT_URL: user name or password has a letter that cannot be sent; "
+                "choose one with letters from a to z, digits and signs"
+            )
+        return address
+
+    def _written_urls(self) -> list[str]:
+        return self.notify_urls.get_secret_value().replace(",", " ").split()
 
     def prices_address(self) -> str:
         """The address of `source = "url"` with its placeholders; "" for none.
@@ -117,7 +152,7 @@ class Secrets(BaseSettings):
         value = self.prices_header.get_secret_value().partition(":")[2].strip()
         return [
             *dict.fromkeys(text for text in (*texts, value, *value.split()) if text),
-            *secret_parts([*self.urls(), self.heartbeat()]),
+            *secret_parts([*self._written_urls(), self.heartbeat_url.get_secret_value().strip()]),
             *keys_of(self.prices_url.get_secret_value().strip()),
         ]
 
@@ -159,6 +194,8 @@ def load_secrets(dotenv: Path = DOTENV) -> Secrets:
     secrets.alpaca()
     secrets.prices_headers()
     secrets.prices_address()
+    secrets.urls()
+    secrets.heartbeat()
     return secrets
 
 

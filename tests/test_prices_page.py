@@ -14,7 +14,17 @@ from typer.testing import CliRunner
 
 import main
 from brokers.commands import prices
-from brokers.prices import bar_checks, combine, cross_checks, filled_rows, jumps, spacing
+from brokers.prices import (
+    adjusted_closes,
+    bar_checks,
+    combine,
+    cross_checks,
+    filled_rows,
+    jumps,
+    same_series,
+    spacing,
+    web,
+)
 from brokers.prices.candles import FAR_APART
 from brokers.prices.dated_table import read_dated_table
 from brokers.prices.folder import ENDINGS
@@ -72,8 +82,12 @@ def test_its_limits_are_those_of_the_checks() -> None:
         f"| {coin.certain}; or {coin.unusual} and {jumps.DEVIATIONS:.0f} standard deviations |",
         f"| {short.certain}; or {short.unusual} and {jumps.DEVIATIONS:.0f} standard deviations |",
         (
-            f"| {session.lasting} and {jumps.DEVIATIONS:.0f} standard deviations; a coin "
-            f"{coin.lasting} |"
+            f"| {session.lasting} and {jumps.DEVIATIONS:.0f} standard deviations; or "
+            f"{session.certain} and {jumps.SPLIT_MOVES:.0f} of its median moves |"
+        ),
+        (
+            f"| from a close to the next open {jumps.LARGEST_GAP}; between closes {coin.lasting} "
+            f"up, {coin.falling} down |"
         ),
         f"no more than {spacing.MOSTLY:.0%} of all steps: an exchange writes",
         (
@@ -112,6 +126,14 @@ def test_its_limits_are_those_of_the_checks() -> None:
             f"more than {combine.DISAGREEMENT['session']:.0%} on the last {combine.COMPARED_ROWS} "
             f"common days (coins {combine.DISAGREEMENT['coin']:.0%})"
         ),
+        (
+            f"by more than {same_series.LARGEST_DIFFERENCE:.2%} (median) over the last "
+            f"{same_series.COMPARED_RETURNS} days that both have, or by three times that over the "
+            f"last {same_series.RECENT_RETURNS}; of coins by more than "
+            f"{same_series.LARGEST_SHARE:.0%} of the median move"
+        ),
+        f"in common (within {adjusted_closes.SAME_RATIO:.2%})",
+        f"takes more than {web.TIMEOUT:.0f} seconds",
         f"last {combine.LEVEL_ROWS} common sessions",
         f"at most {combine.PROXY_DEVIATION:.2%} over the last {combine.PROXY_SESSIONS} sessions",
         f"at most {combine.LONGEST_PROXY} sessions",
@@ -120,6 +142,7 @@ def test_its_limits_are_those_of_the_checks() -> None:
     spaced = {text.replace("%", " %") for text in stated}
     assert [text for text in sorted(spaced) if text not in FLAT] == []
     assert (combine.UNUSABLE, held_closes.CONFIRMING_CLOSES) == (5.0, 3), "written out as words"
+    assert (same_series.RECENT_FACTOR, adjusted_closes.MOST_NEWEST) == (3.0, 5), "as words"
     assert held_closes.EXTREME_MOVE == 0.35, "42 % up, 30 % down"
     assert FAR_APART == 0.5, "50 % above, 33 % below"
     assert [name for name in PUBLISHED if f"`{name}`" not in TEXT] == []
@@ -136,7 +159,8 @@ def test_it_names_every_source_ending_and_secret() -> None:
 
 
 def test_its_address_can_be_asked() -> None:
-    (address,) = re.findall(r"`(https://[^`]+)`", TEXT)
+    address, login = re.findall(r"`(https://[^`]+)`", TEXT)
+    assert problem_of_prices_address(f"{login}{{symbol}}", with_header=True) == ""
     assert problem_of_prices_address(address, with_header=True) == ""
     now = pd.Timestamp("2024-02-01 12:00", tz="UTC")
     filled = fill(address, "^RUT", date(2024, 1, 31), now)

@@ -11,6 +11,7 @@ from backtests.calibration.request import Request
 from backtests.commands.pages import write_page
 from backtests.report.progress import progress
 from brokers.prices.load import Prices
+from brokers.prices.stored_series import needs_storing
 from brokers.progress import Progress
 from config.settings import Settings
 
@@ -73,9 +74,10 @@ def run_scope(
 
 
 def pin(prices: Prices, settings: Settings) -> None:
-    """Keep what was downloaded, so that the run can be read again."""
+    """Keep what was downloaded, or combined of several sources, so that it can be read again."""
     sources = {series.source for series in prices.series.values()}
-    if sources - {"folder", "file", "sample"}:
+    is_combined = any(map(needs_storing, prices.series.values()))
+    if is_combined or sources - {"folder", "file", "sample"}:
         from brokers.prices import download
 
         download.pin(prices.series, settings)

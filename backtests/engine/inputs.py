@@ -11,7 +11,7 @@ from brokers.orders.fills import Costs
 from brokers.prices.calendar import NEW_YORK
 from brokers.prices.clean import bar_length
 from brokers.prices.load import Prices
-from brokers.prices.series import SIBLINGS, DataError, Request, Series
+from brokers.prices.series import SIBLINGS, DataError, Request, Series, sibling_closes
 from config.settings import Settings
 from strategies.checked_market import sibling_of
 from strategies.coins import coin_lines
@@ -112,7 +112,7 @@ def market(settings: Settings, prices: Prices) -> Market:
     }
     read = names | {symbol: symbol for symbol in confirmations.breadth.symbols}
     siblings = {
-        field: column(sibling, "adj_close")
+        field: sibling_closes(prices.of(symbol), prices.of(sibling))
         for field, symbol in read.items()
         if symbol in frames and (sibling := SIBLINGS.get(symbol)) in frames
     }

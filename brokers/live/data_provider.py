@@ -74,11 +74,16 @@ class Source(Protocol):
     def sessions(self, now: pd.Timestamp) -> int:
         """How many US sessions' closes were known at `now`."""
 
-    def second_closes(self, series: Series, now: pd.Timestamp) -> Iterable[tuple[str, pd.Series]]:
-        """The closes of `series` as its other sources have them, by `known_at`."""
+    def second_closes(
+        self, series: Series, now: pd.Timestamp
+    ) -> Iterable[tuple[str, pd.Series | str]]:
+        """The closes of `series` as its other sources have them, by `known_at`.
+
+        Of a source that has another series, a sentence about that.
+        """
 
     def accepted(self, now: pd.Timestamp) -> tuple[AcceptedClose, ...]:
-        """The held closes that somebody had stood by at `now`."""
+        """The held closes that somebody had confirmed at `now`."""
 
     def bars(self, history: str, now: pd.Timestamp) -> pd.DataFrame:
         """One coin's newest bars at the session's timeframe that ended by `now`; at least a few."""
@@ -248,8 +253,13 @@ class DataProvider:
         """The held closes that another source has as well, recorded as known at this bar."""
         for symbol, sessions in self._gate.held_sessions().items():
             series = prices.of(symbol)
-            others = self._source.second_closes(series, prices.now)
-            for opinion in second_opinions(series, sessions, others):
+            closes = list[tuple[str, pd.Series]]()
+            for source, other in self._source.second_closes(series, prices.now):
+                if isinstance(other, str):
+                    self._report_once([Incident("data", "warning", other)])
+                else:
+                    closes.append((source, other))
+            for opinion in second_opinions(series, sessions, closes):
                 session = pd.Timestamp(prices.sessions[opinion.known_at])
                 self._report_once([report_opinion(opinion, session)])
                 if opinion.agrees:

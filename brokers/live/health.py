@@ -25,6 +25,7 @@ EXIT_CODES: Final[dict[Health, int]] = {
 ENDED_WELL = ("done", "stopped", "interrupted", "replayed")
 # Errors that pass without a person: units start such a session again.
 PASSING_ERRORS = (
+    "BusyError",
     "DataError",
     "ImplausibleError",
     "JournalUnavailableError",

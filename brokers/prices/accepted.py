@@ -1,4 +1,4 @@
-"""The held closes that somebody stood by, as the journal of the settings has them."""
+"""The held closes that somebody confirmed, as the journal of the settings has them."""
 
 from pathlib import Path
 

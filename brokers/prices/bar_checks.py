@@ -1,6 +1,6 @@
 """What is implausible about the bars of one series: spacing, jumps, columns, runs, gaps.
 
-Each limit stands beside the largest true value in the files that it was measured on: 15 US series
+Each limit is given with the largest true value in the files it was measured on: 15 US series
 back to 1970, 19 daily series of ten coins and three hourly ones.
 """
 
@@ -16,7 +16,7 @@ from brokers.plurals import count
 from brokers.prices.calendar import NEW_YORK
 from brokers.prices.clean import DAY, bar_length
 from brokers.prices.filled_rows import FEWEST_ROWS, find_filled_rows, has_coarse_tick
-from brokers.prices.jumps import Jump, find_jumps
+from brokers.prices.jumps import KEPT, Jump, find_jumps
 from brokers.prices.series import DataIssue, Request, Series
 from brokers.prices.spacing import find_long_steps
 
@@ -224,7 +224,9 @@ def _check_jumps(bars: _Bars) -> Iterator[DataIssue]:
     """Closes, and closes adjusted for dividends, that jump out and back, or by a split's factor."""
     days = bars.known_at.as_unit("ns").asi8 / DAY.as_unit("ns").value
     limits = bars.request.kind if bars.request.timeframe == "1d" else "intraday"
-    jumps = dict.fromkeys(find_jumps(bars.closes, days, bars.steps, limits), "close")
+    opens = bars.columns.get("open") if bars.request.kind == "coin" else None
+    found = find_jumps(bars.closes, days, bars.steps, limits, opens)
+    jumps = dict.fromkeys(found, "close")
     adjusted = bars.columns["adj_close"]
     if bars.request.kind == "session" and not np.array_equal(adjusted, bars.closes):
         for jump in find_jumps(adjusted, days, bars.steps, limits):
@@ -270,6 +272,7 @@ def _check_opens(bars: _Bars) -> Iterator[DataIssue]:
     logs = np.log(bars.closes)
     before, after = opens - logs[:-1], opens - logs[1:]
     odd = (np.minimum(np.abs(before), np.abs(after)) > LARGEST_OPEN) & (before * after > 0.0)
+    odd &= np.abs(np.diff(logs)) <= KEPT * np.abs(before)  # else it may be a split
     for row in (np.flatnonzero(odd) + 1).tolist()[:5]:
         if bars.day(row) not in bars.accepted:
             value = bars.columns["open"][row]

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brokers.plurals import count
+from brokers.prices.adjusted_closes import fill_adjusted
 from brokers.prices.series import BAR_COLUMNS, DataError, Request, Series
 
 DAY = pd.Timedelta(days=1)
@@ -155,14 +156,14 @@ def _clean_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[st
         for name in BAR_COLUMNS
     }
     index = pd.DatetimeIndex(raw.index)
-    if request.kind == "session" and np.isnan(bars["adj_close"]).all():
-        notes.append("no adjusted close: ratios exclude dividends")
     priced = ~np.isnan(bars["close"])
     if rows := int((~priced).sum()):
         last = _day(index[~priced][-1])
         notes.append(f"{count(rows, 'row')} without a close left out, last {last}")
         bars, index = {name: values[priced] for name, values in bars.items()}, index[priced]
     _check_values(bars, index, origin)
+    if request.kind == "session":
+        bars["adj_close"] = _adjusted(bars, index, request, origin, notes)
     blank = np.isnan(bars["open"]) | np.isnan(bars["high"]) | np.isnan(bars["low"])
     if rows := int(blank.sum()):
         notes.append(f"{count(rows, 'row')} without open, high or low: the close is used")
@@ -174,6 +175,26 @@ def _clean_bars(raw: pd.DataFrame, request: Request, origin: str, notes: list[st
     for name in ("open", "high", "low", "adj_close"):
         bars[name] = np.where(np.isnan(bars[name]), bars["close"], bars[name])
     return pd.DataFrame(bars, index=index)
+
+
+def _adjusted(
+    bars: dict[str, NDArray[np.float64]],
+    index: pd.DatetimeIndex,
+    request: Request,
+    origin: str,
+    notes: list[str],
+) -> NDArray[np.float64]:
+    """Closes adjusted for dividends; the closes where there are none, or of an index."""
+    closes, adjusted = bars["close"], bars["adj_close"]
+    missing = np.isnan(adjusted)
+    if missing.all():
+        notes.append("no adjusted close: ratios exclude dividends")
+        return closes
+    if request.symbol.startswith("^"):
+        return np.where(missing, closes, adjusted)
+    filled, note = fill_adjusted(closes, adjusted, index, origin)
+    notes.extend([note] if note else [])
+    return filled
 
 
 def _check_values(

@@ -97,7 +97,7 @@ def find_columns(
     time = next((name for name in TIMES if name in names), None)
     if time is None:
         raise _absent(origin, "Date or Timestamp", names)
-    time = _epoch_beside(time, names, request)
+    time = _preferred_time(time, names, request)
     clock = next((name for name in CLOCKS if name in names and name != time), None)
     notes: list[str] = []
     values = (
@@ -111,8 +111,8 @@ def find_columns(
     return Columns(names.index(time), names.index(clock) if clock else None, values, tuple(notes))
 
 
-def _epoch_beside(time: str, names: Sequence[str], request: Request) -> str:
-    """Of a date and an epoch beside it, the epoch for intraday bars: it needs no time zone."""
+def _preferred_time(time: str, names: Sequence[str], request: Request) -> str:
+    """The epoch, if intraday bars have a date and an epoch: it needs no time zone."""
     if request.timeframe == "1d":
         return time
     return next((name for name in EPOCHS if name in names), time)

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brokers.plurals import count
-from brokers.prices.calendar import NEW_YORK
-from brokers.prices.clean import DAY, vintage
+from brokers.prices.clean import vintage
+from brokers.prices.same_series import difference_in_returns
 from brokers.prices.series import DataError, DataIssue, Kind, Request, Series, UnreachableError
 from config.prices import proxy_fund
 
@@ -27,9 +27,12 @@ UNUSABLE = 5.0  # times that: another series, which stands in for nothing
 # for a year from March 2020 on, usually with 0.0005 to 0.001; the equal-weighted RSP has 0.002.
 PROXY_SESSIONS, PROXY_DEVIATION = 250, 0.0015
 LONGEST_PROXY = 63  # sessions: their dividends are then 0.3 % apart
-SOURCE = "source"  # column of a stored combined series: whose row it is, "" for the first source's
 Floats = NDArray[np.float64]
 PRICES = ("open", "high", "low", "close")
+
+
+class OtherSeriesError(DataError):
+    """What a source has under the name of a series is another one: where they differ."""
 
 
 class Needed(NamedTuple):
@@ -82,11 +85,11 @@ def combine(
             other = load(source)
         except DataError as error:
             errors[source] = error
-            problems.append(f"{source}: {error}")
+            problems.append(_of_source(source, error))
             continue
         if why := plausible(other):
             refused.append(other)
-            problems.append(f"{source}: {why}")
+            problems.append(_of_source(source, why))
         elif series is None:
             series = _stand_in(other, source, refused, problems)
         else:
@@ -119,13 +122,34 @@ def _stand_in(
     if refused and first > refused[0].frame.index[0] + pd.Timedelta(days=10):
         problems.append(f"{source}: begins only on {first:%Y-%m-%d}")
         return None
-    newest = other.frame.index[-1:]
+    if refused and (why := _difference(refused[0], other)):
+        problems.append(f"{source}: is another series than {refused[0].source}: {why}")
+        return None
+    return stand_in(other, source, problems[0])
+
+
+def stand_in(other: Series, source: str, problem: str) -> Series:
+    """A later source's series in place of all of the first's, which has a `problem`.
+
+    Its newest row is named as `source`'s.
+    """
+    first, newest = other.frame.index[0], other.frame.index[-1:]
     text = (
         f"{other.request.name}: all rows are from {source}, as what comes before it in the list "
-        f"cannot be used ({problems[0]})"
+        f"cannot be used ({problem})"
     )
     issue = DataIssue(other.request.name, "sources", "note", text, first, newest[0])
     return with_substitutes(other, pd.Series([source], newest), (issue,))
+
+
+def _difference(first: Series, other: Series) -> str:
+    """How a later source's returns differ too much from the first's; "" if they do not."""
+    if first.request.kind == "macro":
+        return ""
+    try:
+        return difference_in_returns(first.frame["close"], other.frame["close"], first.request.kind)
+    except DataError as error:
+        return str(error)
 
 
 def top_up(series: Series, other: Series, source: str, problems: list[str]) -> Series:
@@ -140,8 +164,12 @@ def top_up(series: Series, other: Series, source: str, problems: list[str]) -> S
             if proxy_fund(source)
             else splice(series.frame, other.frame, series.request.kind)
         )
+    except OtherSeriesError as error:
+        return with_substitutes(
+            series, series.substitutes, (_other_series_issue(series, other, source, error),)
+        )
     except DataError as error:
-        problems.append(f"{source}: {error}")
+        problems.append(_of_source(source, error))
         return series
     rows = spliced.rows
     if rows.empty:
@@ -165,6 +193,20 @@ def top_up(series: Series, other: Series, source: str, problems: list[str]) -> S
     )
 
 
+def other_series_text(series: Series, source: str, why: object) -> str:
+    """What a person should know of a source whose series is another one than `series`."""
+    return (
+        f"{series.request.name}: {series.source} and {source} do not have the same series: {why}; "
+        f"nothing of {source} is used: check which symbol it answers for"
+    )
+
+
+def _other_series_issue(series: Series, other: Series, source: str, why: Exception) -> DataIssue:
+    last = max(series.frame.index[-1], other.frame.index[-1])
+    text = other_series_text(series, source, why)
+    return DataIssue(series.request.name, "sources", "high", text, series.frame.index[-1], last)
+
+
 class Splice(NamedTuple):
     """Rows to add, on the level of those before; where the two differ in what they have in common.
 
@@ -183,14 +225,18 @@ def splice(before: pd.DataFrame, other: pd.DataFrame, kind: Kind) -> Splice:
 
     Raises
     ------
+    OtherSeriesError
+        Their common rows are not those of one series.
     DataError
-        They have no row in common, or their common rows are not those of one series.
+        They have no row in common, or too few.
 
     """
     column = "value" if kind == "macro" else "close"
     common = pd.DatetimeIndex(before.index.intersection(other.index))[-COMPARED_ROWS:]
     if common.empty:
         raise DataError("has no row in common with the rows before it")
+    if kind != "macro" and (why := difference_in_returns(before[column], other[column], kind)):
+        raise OtherSeriesError(why)
     level = 1.0 if kind == "macro" else _level(before, other, column)
     ours, theirs = (frame.loc[common, column].to_numpy(dtype=float) for frame in (before, other))
     apart, bound = _differences(ours, level * theirs), DISAGREEMENT[kind]
@@ -201,7 +247,7 @@ def splice(before: pd.DataFrame, other: pd.DataFrame, kind: Kind) -> Splice:
     if abs(np.log(level)) > bound:
         texts.append(f"the levels of the last {LEVEL_ROWS} common rows differ by {level:.4g} times")
     if apart[row] > UNUSABLE * bound:
-        raise DataError(f"is not the same series: {texts[0]}")
+        raise OtherSeriesError(texts[0])
     rows = other[other.index > before.index[-1]].copy()
     if kind != "macro":
         rows[[name for name in PRICES if name in rows]] *= level
@@ -251,30 +297,24 @@ def _level(before: pd.DataFrame, other: pd.DataFrame, column: str) -> float:
     return 1.0 if abs(ratio - 1.0) <= SAME_LEVEL else ratio
 
 
-def with_substitutes(series: Series, names: pd.Series, issues: Sequence[DataIssue] = ()) -> Series:
-    """`series` with the sources `names` of some of its rows, and the vintage of both."""
+def with_substitutes(
+    series: Series, names: pd.Series | None, issues: Sequence[DataIssue] = ()
+) -> Series:
+    """`series` with the sources `names` of some rows and more issues, and the vintage of all."""
     digest = blake2b(vintage(series.frame).encode(), digest_size=8)
-    for known_at, name in zip(names.index, names, strict=True):
-        digest.update(f"{known_at.isoformat()} {name}\n".encode())
-    return series._replace(
-        vintage=digest.hexdigest(),
-        substitutes=names,
-        issues=(*series.issues, *issues),
-    )
+    if names is not None:
+        for known_at, name in zip(names.index, names, strict=True):
+            digest.update(f"{known_at.isoformat()} {name}\n".encode())
+    issues = (*series.issues, *issues)
+    for issue in issues:
+        digest.update(f"{issue.first.isoformat()} {issue.severity} {issue.text}\n".encode())
+    return series._replace(vintage=digest.hexdigest(), substitutes=names, issues=issues)
 
 
-def dated_rows(series: Series, delay: pd.Timedelta) -> pd.DataFrame:
-    """A combined series as `clean_series` takes it: dates as index, and whose each row is."""
-    known_at = pd.DatetimeIndex(series.frame.index)
-    dates = known_at
-    if series.request.kind == "session":
-        local = (known_at - delay).tz_convert(NEW_YORK)
-        dates = local.tz_localize(None).normalize()
-    elif series.request.kind == "coin":
-        dates = (known_at - DAY).tz_localize(None)
-    names = series.substitutes if series.substitutes is not None else pd.Series(dtype=object)
-    rows = series.frame.assign(**{SOURCE: names.reindex(known_at).fillna("").to_numpy()})
-    return rows.set_axis(dates.rename("date"))
+def _of_source(source: str, what: object) -> str:
+    """`what` is wrong with a source, with its name in front, once."""
+    text = str(what)
+    return text if text.lower().startswith(f"{source.lower()}:") else f"{source}: {text}"
 
 
 def _with_notes(series: Series, problems: list[str]) -> Series:

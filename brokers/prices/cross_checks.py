@@ -47,13 +47,14 @@ class ShiftLimits(NamedTuple):
     unshifted: float
 
 
-# Within a kind: true US series with ^RUT have 0.16 and more on the same row (LQD), and 0.11 and
-# less a row apart; coins with BTC 0.53 and 0.09. In a year IEF, which shares little, has 0.02 and
-# 0.27; ^GSPC up to 0.46 a row apart, with 0.62 on the same row.
+# Within a kind: true US series with ^RUT have 0.10 and more on the same row (LQD), and 0.08 and
+# less a row apart; coins with BTC 0.56 and 0.07. In a year IEF, which shares little, has 0.00 and
+# 0.24; ^GSPC up to 0.35 a row apart, with 0.62 on the same row.
 WITHIN_KIND = (ShiftLimits(0, 0.25, 0.125), ShiftLimits(250, 0.35, 0.125))
-# Coins with ^RUT or ^GSPC of the same date, in three years: 0.14 and less a row apart; on the same
+# Coins with ^RUT or ^GSPC of the same date, in three years: 0.09 and less a row apart; on the same
 # row 0.2 to 0.4 since 2018.
 BETWEEN_KINDS = (ShiftLimits(750, 0.2, 0.1),)
+LARGEST_MOVE = 8.0  # median moves; beyond it one day would outweigh a year
 FLAT = 1e-28  # product of two variances of log returns; below it is rounding
 # Before the instant at which a US close is known, however late it is published, within its date.
 WITHIN_SESSION = pd.Timedelta(hours=12, minutes=30)
@@ -222,7 +223,7 @@ def _rows_late(reference: Floats, moves: Floats, limits: Sequence[ShiftLimits]) 
     0 where they come together, or have too little in common to say.
     """
     for rows, shifted, unshifted in limits:
-        if len(moves) < rows:
+        if len(moves) <= rows:  # a row apart there is one move less
             continue
         found = np.abs(_correlations(reference, moves, rows))
         apart = np.where(found[:, 0] < unshifted, found[:, 1:].max(axis=1), 0.0)
@@ -257,7 +258,15 @@ def _common_returns(one: Series, other: Series, dates: Ints) -> tuple[Floats, Fl
     if not near.all():  # over a gap moves pile up to one that outweighs all others
         mine, others = mine[near], others[near]
     few = len(mine) < LEAST_ROWS
-    return None if few or not mine.any() or not others.any() else (mine, others)
+    if few or not mine.any() or not others.any():
+        return None
+    return _without_outliers(mine), _without_outliers(others)
+
+
+def _without_outliers(moves: Floats) -> Floats:
+    """Each move within `LARGEST_MOVE` median ones: a single crash is no sign of shifted dates."""
+    largest = LARGEST_MOVE * float(np.median(np.abs(moves)))
+    return np.clip(moves, -largest, largest) if largest > 0.0 else moves
 
 
 def _dates(series: Series) -> Ints:
@@ -271,14 +280,14 @@ def _dates(series: Series) -> Ints:
 
 
 def _common_rows(one: Ints, other: Ints) -> tuple[slice | Ints, slice | Ints]:
-    """The rows of two increasing indices whose instants both have."""
+    """The rows of two indices that never fall, of whose instants both have each once."""
     first = max(one[0], other[0])
     rows = [slice(int(index.searchsorted(first)), None) for index in (one, other)]
     length = min(len(one) - rows[0].start, len(other) - rows[1].start)
     same = [slice(part.start, part.start + length) for part in rows]
     if np.array_equal(one[same[0]], other[same[1]]):  # nearly always, and quicker
         return same[0], same[1]
-    _, mine, others = np.intersect1d(one, other, assume_unique=True, return_indices=True)
+    _, mine, others = np.intersect1d(one, other, return_indices=True)  # a date may come twice
     return mine, others
 
 

@@ -1,7 +1,7 @@
 """The reader of every file: dates and numbers in any usual dialect, read once and not guessed.
 
-What is unambiguous is read, and what was assumed is said in one note ("read as: day-first dates,
-decimal comma"); what may be read in two ways is refused by name.
+What is unambiguous is read, and what was assumed is reported in one note ("read as: day-first
+dates, decimal comma"); what may be read in two ways is refused by name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,6 +79,7 @@ def read_dated_table(
     """
     cells = _read_cells(content, request, origin=origin, column=column, also=also)
     layout = find_columns(cells.names, request, origin=origin, value=column)
+    cells = cells._replace(columns=_plain_columns(cells, layout, origin))
     values, as_written = _values(cells, layout, origin)
     dated = _dated_rows(cells.columns[layout.time], values, origin, cells.first_row)
     if not dated.any():
@@ -86,7 +87,7 @@ def read_dated_table(
         frame = pd.DataFrame({name: floats[:0] for name, floats in values.items()}, index=index)
         return DatedTable(frame, ())
     index, facts = _instants(cells, layout, request, origin)
-    of_symbol, said = rows_of_symbol(
+    of_symbol, assumed = rows_of_symbol(
         cells.names,
         cells.columns,
         request,
@@ -95,7 +96,7 @@ def read_dated_table(
         also=also,
     )
     used = dated & of_symbol
-    facts += said
+    facts += assumed
     index, shifted = bar_index(index[used], request, origin)
     rows = cells.first_row + np.flatnonzero(used)
     order = slice(None, None, -1) if _is_newest_first(index) else slice(None)
@@ -108,6 +109,45 @@ def read_dated_table(
     facts += [f"{count(int((~dated).sum()), 'empty row')} left out"] if not dated.all() else []
     notes = (f"read as: {', '.join(facts)}",) if facts else ()
     return DatedTable(frame.set_axis(index), notes)
+
+
+def _plain_columns(cells: _Cells, layout: Columns, origin: str) -> list[Column]:
+    """The columns with one value a cell where they are read; text of Parquet may be bare bytes."""
+    columns = list(cells.columns)
+    read = {layout.time, *layout.values.values(), *([] if layout.clock is None else [layout.clock])}
+    for at in sorted(read):
+        name, kind = cells.names[at] or "without a name", columns[at].type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if pa.types.is_nested(kind):
+            raise DataError(
+                f"{origin}: column {name} has several values a cell ({kind}); write one "
+                "date or number in each"
+            )
+        if isinstance(kind, pa.BaseExtensionType):
+            raise DataError(
+                f"{origin}: column {name} is of the type {kind}; write dates and numbers"
+            )
+        if _is_bytes(kind):
+            try:
+                columns[at] = columns[at].cast(pa.large_string())
+            except pa.ArrowInvalid:
+                raise DataError(
+                    f"{origin}: column {name} holds bytes that are no text ({kind}); "
+                    "write dates and numbers"
+                ) from None
+    return columns
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return any(
+        is_kind(kind)
+        for is_kind in (
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+            pa.types.is_fixed_size_binary,
+            pa.types.is_binary_view,
+        )
+    )
 
 
 def _instants(
@@ -241,7 +281,7 @@ def _with_clock(index: pd.DatetimeIndex, column: Column, origin: str) -> pd.Date
         return index
     if (times := read_clock_times(column)) is None:
         raise DataError(
-            f"{origin}: the times of day beside the dates, {column[0].as_py()!r} the first, cannot "
+            f"{origin}: the column with times of day, {column[0].as_py()!r} the first, cannot "
             "be read; write them as HH:MM:SS"
         )
     return index + times

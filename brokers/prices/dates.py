@@ -106,7 +106,7 @@ def read_dates(column: Column, *, origin: str, first_row: int) -> Dates:
 
 
 def read_clock_times(column: Column) -> pd.TimedeltaIndex | None:
-    """Times of day in a column beside the dates; None if it holds something else."""
+    """Times of day in a column of their own; None if it holds something else."""
     if pa.types.is_time(column.type):
         nanoseconds = column.cast(pa.time64("ns")).cast(pa.int64()).to_numpy()
         return pd.TimedeltaIndex(nanoseconds.astype("m8[ns]"))

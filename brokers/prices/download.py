@@ -9,9 +9,9 @@ import pandas as pd
 from brokers.prices import alpaca, candles, fred, probe, public_exchange, url_source, yahoo
 from brokers.prices.cache import Cache
 from brokers.prices.clean import Clean, bar_length
-from brokers.prices.combine import dated_rows
 from brokers.prices.folder import SourceRows
 from brokers.prices.series import DataError, Request, Series, UnreachableError, other_source
+from brokers.prices.stored_series import needs_storing, stored_rows
 from config.prices import proxy_fund
 from config.settings import Settings
 
@@ -121,8 +121,8 @@ def pin(loaded: Mapping[Request, Series], settings: Settings) -> None:
     cache = Cache(Path(settings.prices.cache))
     delay = pd.Timedelta(minutes=settings.prices.publication_delay)
     for request, series in loaded.items():
-        if series.substitutes is not None:
-            cache.pin_rows(series.vintage, dated_rows(series, delay))
+        if needs_storing(series):
+            cache.pin_rows(series.vintage, stored_rows(series, delay))
         elif series.source not in FILES:
             cache.pin(cache_name(series.source, settings), request, series.vintage)
 

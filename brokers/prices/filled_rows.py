@@ -1,7 +1,7 @@
 """Rows that no market made: prices repeated or interpolated between fewer true ones.
 
 Such a file looks as dense as it should be. Interpolated rows, and those of a longer bar repeated
-from its start on, hold prices of later. Each limit stands beside the largest true value of 15 US
+from its start on, hold prices of later. Each limit is given with the largest true value of 15 US
 series back to 1970, 19 daily series of ten coins and three hourly ones.
 """
 

@@ -1,4 +1,4 @@
-"""Whose prices a file says it holds: a column of symbols, or tickers beside the names of columns.
+"""Whose prices a file says it holds: a column of symbols, or tickers in the header.
 
 A label that is clearly another ticker or market is refused; a mere name ("Bitcoin") is a note,
 because nothing proves what it means.

@@ -62,7 +62,9 @@ class LivePrices:
         usable: dict[Request, Series] = {}
         failed: dict[str, DataError] = {}
         known, issues = sessions(self._daily, now), list[DataIssue]()
-        for request, loaded in load_each(self._daily, now, again=again, progress=self._progress):
+        for request, loaded in load_each(
+            self._daily, now, again=again, progress=self._progress, live=True
+        ):
             series, error, own_issues = self._check(loaded, known)
             if error is not None:
                 failed[request.symbol] = error
@@ -89,13 +91,15 @@ class LivePrices:
         )
         return prices, failed
 
-    def second_closes(self, series: Series, now: pd.Timestamp) -> Iterator[tuple[str, pd.Series]]:
-        """The closes of `series` as its other sources have them, by `known_at`."""
+    def second_closes(
+        self, series: Series, now: pd.Timestamp
+    ) -> Iterator[tuple[str, pd.Series | str]]:
+        """The closes of `series` as its other sources have them, by `known_at`, or why not."""
         self._progress(f"{series.request.name} from its other sources")
         yield from second_closes(series, self._daily, now)
 
     def accepted(self, now: pd.Timestamp) -> tuple[AcceptedClose, ...]:
-        """The held closes that somebody had stood by at `now`, as the journal has them."""
+        """The held closes that somebody had confirmed at `now`, as the journal has them."""
         return accepted_closes(self._daily, now)
 
     def _check(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from brokers.prices.accepted import accepted_closes
 from brokers.prices.calendar import closes_and_delay, known_sessions
+from brokers.prices.combine import stand_in
 from brokers.prices.one_source import cleaner, load_from
 from brokers.prices.plausibility import check_plausibility
 from brokers.prices.second_sources import load_listed
@@ -33,7 +34,7 @@ class Prices(NamedTuple):
     series is the embedded simulation, and `now` is at most its end. `fallback`: one sentence on why
     the sample replaces real prices, "" where the settings ask for it or real prices are used.
     `issues` are what is implausible and used nevertheless; `accepted` the held closes that somebody
-    stood by.
+    confirmed.
     """
 
     series: Mapping[Request, Series]
@@ -265,17 +266,24 @@ def _check_vintage(series: Series, pinned: Mapping[str, str]) -> None:
 
 
 def read_cached(settings: Settings, request: Request, now: pd.Timestamp) -> Series | None:
-    """One series as the cache has it, without a download; None where it has none that is usable."""
+    """One series as the cache has it, without a download; None where it has none that is usable.
+
+    That of a later source of its list stands in for all of it, as in `combine`.
+    """
     from brokers.prices import download
 
     closes, delay = closes_and_delay(settings, now)
     last_due = download.due(request, closes + delay, now)
-    for source in sources_of(request, settings):
+    first, *_ = sources = sources_of(request, settings)
+    for source in sources:
         rows = download.read_cached(request, source, settings, last_due)
         if rows is not None:
             clean = cleaner(request, source, settings, now)
             with suppress(DataError):
-                return clean(rows, f"cache of {source} {request.name}")
+                series = clean(rows, f"cache of {source} {request.name}")
+                if source == first:
+                    return series
+                return stand_in(series, source, f"{first}: nothing usable of it is stored")
     return None
 
 

@@ -7,17 +7,13 @@ import pandas as pd
 
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import known_sessions
-from brokers.prices.combine import (
-    LEVEL_ROWS,
-    SOURCE,
-    Needed,
-    combine,
-    with_substitutes,
-)
+from brokers.prices.combine import LEVEL_ROWS, Needed, combine, other_series_text
 from brokers.prices.one_source import cleaner, load_from
 from brokers.prices.plausibility import live_refusal, refusal, series_issues
+from brokers.prices.same_series import difference_in_returns
 from brokers.prices.series import DataError, Request, Series
 from brokers.prices.sources import sources_of
+from brokers.prices.stored_series import read_stored
 from config.prices import proxy_fund
 from config.settings import Settings
 
@@ -60,11 +56,12 @@ def load_listed(
 
 def second_closes(
     series: Series, settings: Settings, now: pd.Timestamp
-) -> Iterator[tuple[str, pd.Series]]:
+) -> Iterator[tuple[str, pd.Series | str]]:
     """Closes of `series` as the other sources of its list have them, one source after the other.
 
-    They are on the level of `series` and indexed by `known_at`; a fund's are its total return. A
-    source that has none is left out.
+    They are on the level of `series` and indexed by `known_at`; a fund's are its total return. Of a
+    source that has another series there is a sentence about that instead. One that has none, or too
+    few to be compared, is left out.
     """
     request = series.request
     for source in sources_of(request, settings):
@@ -72,11 +69,18 @@ def second_closes(
             continue
         try:
             frame = _load(request, source, settings, now, refresh=False, live=True).frame
+            closes = frame["adj_close" if proxy_fund(source) else "close"]
+            why = (
+                ""
+                if proxy_fund(source)
+                else difference_in_returns(series.frame["close"], closes, request.kind)
+            )
         except DataError:
             continue
-        closes = frame["adj_close" if proxy_fund(source) else "close"]
         common = series.frame.index.intersection(closes.index)[-LEVEL_ROWS:]
-        if len(common):
+        if why:
+            yield source, other_series_text(series, source, why)
+        elif len(common):
             ratio = float((series.frame.loc[common, "close"] / closes[common]).median())
             yield source, closes * ratio
 
@@ -88,15 +92,17 @@ def _read_pinned(
     now: pd.Timestamp,
     pinned: Mapping[str, str],
 ) -> Series:
-    """The very rows of an earlier run: combined ones from their own file, with whose they are."""
+    """The very series of an earlier run: a combined one from its own file, with whose rows it has.
+
+    `source` is the first of the list.
+    """
     cache, vintage = Cache(Path(settings.prices.cache)), pinned.get(request.name, "")
     rows = cache.read_pinned(vintage) if vintage and cache.is_pinned(vintage) else None
-    if rows is None or SOURCE not in rows:
+    stored = None if rows is None else read_stored(rows)
+    if stored is None:
         return load_from(request, source, settings, now, refresh=False, pinned=pinned)
-    clean = cleaner(request, source, settings, now)
-    series = clean(rows.drop(columns=SOURCE), f"{source} {request.name}")
-    names = rows[SOURCE].set_axis(series.frame.index)
-    return with_substitutes(series, names[names != ""])
+    clean = cleaner(request, stored.source or source, settings, now)
+    return stored.restore(clean(stored.rows, f"{source} {request.name}"))
 
 
 def _load(

@@ -83,8 +83,20 @@ class Series(NamedTuple):
         return self.source if rows is None else str(rows.get(known_at, self.source))
 
 
+def sibling_closes(series: Series, sibling: Series) -> pd.Series:
+    """The total-return closes of `sibling` that say something of those of `series`, by `known_at`.
+
+    Not those that `series` has from it, as its proxy: they agree whatever they are.
+    """
+    closes, names = sibling.frame["adj_close"], series.substitutes
+    if names is None:
+        return closes
+    made_of_it = names.index[names == f"proxy:{sibling.request.symbol}"]
+    return closes[~closes.index.isin(made_of_it)]
+
+
 class AcceptedClose(NamedTuple):
-    """A held close that a person or a second source stood by, from the instant `at` (UTC) on."""
+    """A held close that a person or a second source confirmed, from the instant `at` (UTC) on."""
 
     symbol: str
     session: date

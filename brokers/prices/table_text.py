@@ -45,8 +45,8 @@ class TextTable(NamedTuple):
     """Where the table lies in the bytes, and its names.
 
     `names` of the columns as written, "" where there is none; None for a file without a header.
-    `tickers` stand beside the names in files of yfinance's `download`. `body` are the lines of data
-    in UTF-8, `first_row` the line of the file with the first of them.
+    `tickers` are the symbols in the header of yfinance's `download`, one a column. `body` is the
+    data in UTF-8, `first_row` the line of the file with the first of them.
     """
 
     names: tuple[str, ...] | None
@@ -172,7 +172,7 @@ def _utf8(raw: bytes, origin: str) -> tuple[bytes, str]:
 
 
 def _encoding(head: bytes) -> tuple[str, str]:
-    """UTF-16 without a mark has a zero beside each letter."""
+    """UTF-16 without a mark: of each two bytes of plain letters one is zero."""
     if len(head) >= 8 and not any(head[1:64:2]) and all(head[0:64:2]):
         return "utf-16-le", "UTF-16"
     if len(head) >= 8 and not any(head[0:64:2]) and all(head[1:64:2]):

@@ -20,6 +20,7 @@ from config.settings import PREFIX, ConfigError, Settings
 
 EARLIEST = date(1980, 1, 1)  # where {start} begins if everything is asked for
 REDIRECTS = 3
+PORTS = {"https": 443, "http": 80}
 
 
 class Endpoint(NamedTuple):
@@ -122,21 +123,21 @@ def fill(template: str, symbol: str, start: date | None, now: pd.Timestamp) -> s
 
 
 def _answer(request: Request, address: str, endpoint: Endpoint) -> web.Answer:
-    """One attempt, redirects to the same host included."""
+    """One attempt, redirects to the same host included: header and login go there as well."""
+    address, login = _without_login(address)
     for _ in range(REDIRECTS + 1):
-        plain, login = _without_login(address)
         try:
-            answer = web.get(plain, headers=endpoint.headers, login=login)
+            answer = web.get(address, headers=endpoint.headers, login=login)
         except web.NoAnswerError as error:
             raise _unreachable(request, endpoint, str(error)) from None
-        if not 300 <= answer.status < 400:
+        if not (300 <= answer.status < 400 and answer.location):
             break
-        address = urljoin(address, answer.location)
-        if urlsplit(address)[:2] != urlsplit(endpoint.template)[:2]:
-            raise DataError(
-                f"url: {endpoint.host} sends on to another host ({urlsplit(address).hostname}); "
-                f"keys go to no other: set {PREFIX}PRICES_URL to its address if you trust it"
-            )
+        address = _redirected(address, answer.location, endpoint)
+    else:
+        raise DataError(
+            f"url: {endpoint.host} sends {request.name} on more than {REDIRECTS} times; set "
+            f"{PREFIX}PRICES_URL to the address where it ends"
+        )
     if answer.status == 200:
         return answer
     what = f"HTTP {answer.status}"
@@ -150,6 +151,36 @@ def _answer(request: Request, address: str, endpoint: Endpoint) -> web.Answer:
     raise DataError(
         f"url: {endpoint.host} has no {request.name} at that address ({what}); check "
         f"{PREFIX}PRICES_URL, or give the symbol its name there in prices.url_names"
+    )
+
+
+def _redirected(address: str, location: str, endpoint: Endpoint) -> str:
+    """Where `address` is sent on to, without a login that only the answer names.
+
+    Raises
+    ------
+    DataError
+        To another host, port or protocol; from http to https of the same host is allowed.
+
+    """
+    try:
+        target = _without_login(urljoin(address, location))[0]
+        there, here = urlsplit(target), urlsplit(address)
+        ends = [(part.scheme, part.port or PORTS.get(part.scheme)) for part in (here, there)]
+    except ValueError:
+        raise DataError(
+            f"url: {endpoint.host} sends on to what is no address; check {PREFIX}PRICES_URL"
+        ) from None
+    what = ""
+    if there.hostname != here.hostname:
+        what = f"another host ({there.hostname})"
+    elif ends[0] != ends[1] and ends != [("http", 80), ("https", 443)]:
+        what = f"another port or protocol ({there.scheme}, port {ends[1][1]})"
+    if not what:
+        return target
+    raise DataError(
+        f"url: {endpoint.host} sends on to {_hide(what, endpoint)}; keys go to no other: set "
+        f"{PREFIX}PRICES_URL to its address if you trust it"
     )
 
 

@@ -1,6 +1,5 @@
 """One answer of a web service: all of it within a time limit, asked for again where that helps."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -18,7 +17,9 @@ from brokers.prices.series import UnreachableError
 if TYPE_CHECKING:
     import requests
 
-TIMEOUT = 15.0  # seconds for one response, its last byte included
+    from brokers.prices.cut_connection import CutConnection
+
+TIMEOUT = 15.0  # seconds for one response, from looking up the host to the last byte
 LARGEST = 64 * 2**20  # bytes; forty years of daily rows are 2 MB
 ATTEMPTS = 4
 LONGEST_TRY = 20.0  # seconds from the first attempt after which none begins
@@ -55,40 +56,64 @@ def get(
     headers: Mapping[str, str] | None = None,
     login: tuple[str, str] | None = None,
     follow: bool = False,
+    within: float | None = None,
 ) -> Answer:
     """The response of `url`, as bytes.
 
     `headers` and `login` go to the host of `url` and to no other; nothing is taken from .netrc. A
     redirect is returned as it is unless `follow`, which is for addresses without a key.
 
+    Parameters
+    ----------
+    login : user name and password, sent in UTF-8 (RFC 7617, section 2.1).
+    within : seconds for all of it, however steadily its parts arrive; None: `TIMEOUT`.
+
     Raises
     ------
     NoAnswerError
-        No connection, no complete body within `TIMEOUT`, or one larger than `LARGEST`.
+        No connection, no complete response in time, or one larger than `LARGEST`.
+    ValueError
+        A redirect would be followed with headers or a login.
 
     """
+    if follow and (headers or login):
+        raise ValueError("redirects are followed without headers and login only")
     import requests
     from urllib3.exceptions import HTTPError
 
-    def sign(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
-        return requests.auth.HTTPBasicAuth(*login)(request) if login else request
+    from brokers.exchange.transport import call_within
+    from brokers.prices.cut_connection import CutConnection
 
+    seconds = TIMEOUT if within is None else within
+
+    def sign(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+        pair = [part.encode() for part in login or ()]
+        return requests.auth.HTTPBasicAuth(*pair)(request) if pair else request
+
+    def read() -> Answer:
+        with requests.Session() as client:
+            client.mount("https://", connection)
+            client.mount("http://", connection)
+            with client.get(
+                url,
+                params=params,
+                headers=headers,
+                auth=sign,
+                timeout=seconds,
+                stream=True,
+                allow_redirects=follow,
+            ) as response:
+                return _answer(response, connection)
+
+    connection = CutConnection()
     try:
-        with requests.get(
-            url,
-            params=params,
-            headers=headers,
-            auth=sign,
-            timeout=TIMEOUT,
-            stream=True,
-            allow_redirects=follow,
-        ) as response:
-            body = _body(response)
-    except (requests.RequestException, HTTPError, OSError) as error:
+        return call_within(seconds, read)
+    except TimeoutError:
+        raise NoAnswerError(f"no complete response within {seconds:g} s") from None
+    except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise NoAnswerError(_reason(error)) from None
-    pause = response.headers.get("Retry-After", "")
-    seconds = float(pause) if pause.isdigit() else 0.0
-    return Answer(response.status_code, body, seconds, response.headers.get("Location", ""))
+    finally:
+        connection.cut()
 
 
 def repeat(attempt: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
@@ -107,18 +132,18 @@ def busy(error: UnreachableError, answer: Answer) -> UnreachableError:
     return BusyError(str(error), answer.pause)
 
 
-def _body(response: "requests.Response") -> bytes:
-    """The whole body within `TIMEOUT`: requests' own limit begins again with every byte."""
-    deadline = time.monotonic() + TIMEOUT
+def _answer(response: "requests.Response", connection: "CutConnection") -> Answer:
+    """The response with its whole body."""
     parts, size = [], 0
-    while part := response.raw.read1(65_536, decode_content=True):
+    while (part := response.raw.read1(65_536, decode_content=True)) and not connection.is_cut:
         parts.append(part)
         size += len(part)
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"still answering after {TIMEOUT:g} s")
         if size > LARGEST:
             raise OSError(f"a response of more than {LARGEST >> 20} MB")
-    return b"".join(parts)
+    pause = response.headers.get("Retry-After", "")
+    seconds = float(pause) if pause.isdigit() else 0.0
+    location = response.headers.get("Location", "")
+    return Answer(response.status_code, b"".join(parts), seconds, location)
 
 
 def _reason(error: BaseException) -> str:

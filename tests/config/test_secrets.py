@@ -166,10 +166,22 @@ def test_what_is_no_header_is_refused_without_being_shown(
         ("https://[x/{symbol}", "no address"),
         ("https://{symbol}.x.org/", "part of the host"),
         ("https://x.org/hush", "no {symbol}"),
-        ("https://x.org/{symbol}?k={key}", "braces beside"),
-        ("https://x.org/{symbol}?from={start", "braces beside"),
+        ("https://x.org/{symbol}?k={key}", "braces other than"),
+        ("https://x.org/{symbol}?from={start", "braces other than"),
         ("http://joe:hush@x.org/{symbol}", "use https"),
         ("http://x.org/{symbol}?api_key=hush", "use https"),
+        ("https://x.org/hush#{symbol}", "no {symbol}"),
+        ("https://joe:hush#1@x.org/{symbol}", "# as %23"),
+        ("https://joe:hush/1@x.org/{symbol}", "/ as %2F"),
+        ("https://x.org:hush/{symbol}", "is no port"),
+        ("https://x.org:99999/{symbol}?k=hush", "is no port"),
+        ("https://x.org/hush\nhush/{symbol}", "cannot be seen"),
+        ("https://x.org/hush\u200bhush/{symbol}", "cannot be seen"),
+        ("https://joe:hush\u00a0hush@x.org/{symbol}", "cannot be seen"),
+        ("https://x org/{symbol}?k=hush", "no name of a host"),
+        ("https://x..org/{symbol}?k=hush", "no name of a host"),
+        ("https://" + "\u0436" * 64 + ".org/{symbol}?k=hush", "no name of a host"),
+        ("https://" + "x." * 130 + "org/{symbol}?k=hush", "no name of a host"),
     ],
 )
 def test_what_is_no_address_of_prices_is_refused_without_being_shown(
@@ -179,6 +191,50 @@ def test_what_is_no_address_of_prices_is_refused_without_being_shown(
     with pytest.raises(ConfigError, match=re.escape(why)) as refused:
         load_secrets()
     assert not {"hush", "joe", "x.org"} & set(re.split(r"[^\w.]+", str(refused.value)))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://joe:\u043f\u0430\u0440\u043e\u043b\u044c@x.org/{symbol}",
+        "https://x.org/\u0446\u0435\u043d\u044b/{symbol}?k=\u20ac",
+        "https://b\u00fccher.example/my folder/{symbol}?from={start:%d %m %Y}",
+        "https://x_y.org./{symbol}",
+        "https://[::1]:8443/{symbol}",
+    ],
+)
+def test_letters_of_any_script_and_any_host_may_be_in_an_address_of_prices(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", address)
+    assert load_secrets().prices_address() == address
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "why"),
+    [
+        ("NOTIFY_URLS", "json://a.org json://b.org/hu\u200bsh", "NOTIFY_URLS: address 2 has a"),
+        ("NOTIFY_URLS", "json://a.org/hu\x7fsh", "NOTIFY_URLS: address 1"),
+        ("HEARTBEAT_URL", "https://hc.org/hu\u200bsh", "HEARTBEAT_URL: it has a character"),
+        ("HEARTBEAT_URL", "https://hc.org/hu\nsh", "HEARTBEAT_URL: it has a character"),
+        ("HEARTBEAT_URL", "https://joe:hu\u0436sh@hc.org/x", "HEARTBEAT_URL: user name or pass"),
+        ("HEARTBEAT_URL", "https://joe:hu%D0%B6sh@hc.org/x", "HEARTBEAT_URL: user name or pass"),
+    ],
+)
+def test_what_cannot_be_sent_to_an_address_is_refused_by_name_and_not_shown(
+    name: str, address: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"RUSSELL_GATE_{name}", address)
+    with pytest.raises(ConfigError, match=f"RUSSELL_GATE_{why}") as refused:
+        load_secrets()
+    assert not re.search(r"hu|sh\b|joe|\.org", str(refused.value))
+
+
+def test_a_heartbeat_that_is_no_address_is_left_to_who_pings_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RUSSELL_GATE_HEARTBEAT_URL", "https://[x")
+    assert load_secrets().heartbeat() == "https://[x"
 
 
 def test_a_header_is_sent_unencrypted_to_this_machine_alone(

@@ -21,6 +21,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
@@ -173,7 +174,11 @@ def one(job: tuple[int, int]) -> Outcome:
     """A sequence in a folder of its own, in memory where there is such a place."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as place:
-        return played(*job, Path(place))
+        try:
+            return played(*job, Path(place))
+        except Exception as error:  # a bug: it is this sequence's end, not that of all others
+            traceback.print_exc()
+            return Outcome(job[0], f"crashed: {error!r}", "", {}, 0, 0.0)
 
 
 def main() -> None:

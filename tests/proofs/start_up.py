@@ -49,13 +49,13 @@ def write_prices(folder: Path, calendar: Path, data: Path | None, today: pd.Time
     sessions = pd.DatetimeIndex(
         session_closes(FIRST.date() - LEAD, calendar).loc[FIRST:today].index
     )
-    for symbol in (*SYMBOLS, *COINS):
+    for number, symbol in enumerate((*SYMBOLS, *COINS), 100):  # no two files with the same closes
         name = symbol.removeprefix("^")
         days = sessions if symbol in SYMBOLS else pd.date_range(FIRST_COIN, today)
         known = (
             pd.read_csv(data / "daily" / f"{name}.csv", index_col="Date", parse_dates=True)
             if data
-            else made_up(days[:1])
+            else made_up(days[:1], number)
         )
         rows = pd.concat(
             [known, made_up(days[days > known.index[-1]], float(known["Close"].iloc[-1]))]
@@ -64,7 +64,7 @@ def write_prices(folder: Path, calendar: Path, data: Path | None, today: pd.Time
     return folder
 
 
-def made_up(days: pd.DatetimeIndex, level: float = 100.0) -> pd.DataFrame:
+def made_up(days: pd.DatetimeIndex, level: float) -> pd.DataFrame:
     """Rows that rise and fall."""
     age = np.arange(len(days))
     close = level * 1.0003**age * (1 + 0.1 * np.sin(age / 300) + 0.01 * np.sin(1.7 * age))

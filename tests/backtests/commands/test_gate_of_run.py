@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,21 @@ def test_a_folder_that_has_moved_can_be_named(sets: list[str], folder: Path) -> 
     assert (result.exit_code, "cache" in result.stderr) == (3, False)
     assert reading("--as-of", "out", "--set", f"prices.folder={moved}") == own
     moved.rename(folder)
+
+
+def test_a_run_on_a_file_and_a_second_source_is_read_again_with_what_it_noted(
+    folder: Path, whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IWM stands in for the newest rows of a file that is complete when the run is read again."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(cache, tmp_path / "cache")
+    edit(folder / "daily/RUT.csv", lambda rows: rows[:-3])
+    words = [*options(folder, tmp_path / "cache"), "--set"]
+    words += ['prices.sources."^RUT"=["folder","proxy:IWM"]']
+    assert run("backtest", *RUN, *words, "-o", "out").exit_code == 0
+    shutil.copy(whole_folder / "daily/RUT.csv", folder / "daily/RUT.csv")
+    (issue,) = reading("--as-of", "out")["issues"]
+    assert issue.startswith("^RUT: 3 newest rows, from ") and issue.endswith("not from folder")
 
 
 def test_a_run_of_an_earlier_version_is_read_by_its_settings_too(cache: Path) -> None:

@@ -327,6 +327,24 @@ def test_a_coin_without_any_usable_history_has_no_price_where_its_average_decide
     assert set(provider.snapshot(DUE).coins) == {"BTC", "ETH"}
 
 
+def test_a_source_that_has_another_series_is_named_once_and_confirms_nothing() -> None:
+    source, accepted = Source(), list[object]()
+    text = "BTC-USD: yahoo and url do not have the same series"
+    source.accepted = lambda now: ()
+    source.second_closes = lambda series, now: (("url", text),)
+    provider, _ = made(source, **{"exchange.timeframe": "1m", "paper.patience": 0.0})
+    provider._accept = lambda close, session: accepted.append(close)
+    provider._functions = provider._functions._replace(
+        gate=lambda prices: gate_of(prices).assign(held="BTC-USD", stale=1)
+    )
+    named = [
+        [incident for incident in provider.snapshot(DUE + delay).incidents if text in incident.text]
+        for delay in (0, 86_400)
+    ]
+    assert [len(incidents) for incidents in named] == [1, 0] and accepted == []
+    assert (named[0][0].kind, named[0][0].severity) == ("data", "warning")
+
+
 def test_what_somebody_accepts_is_seen_at_the_next_bar_of_the_same_day() -> None:
     """While a close is held the journal is looked at, however lately prices were downloaded."""
     source, computed = Source(), list[tuple[int, Any]]()

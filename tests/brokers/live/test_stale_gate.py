@@ -161,9 +161,9 @@ def test_a_second_source_with_the_same_move_confirms_a_close(other: float, *, ag
     (opinion,) = second_opinions(series(), [DAYS[4]], [("url", theirs)])
     assert opinion.agrees == agrees
     assert (opinion.move, opinion.other) == (80 / 103 - 1, other / 103 - 1)
-    text = report_opinion(opinion).text
-    assert text.endswith("it counts from now on" if agrees else "it stays held")
     session, at = DAYS[4] - pd.Timedelta(minutes=30), DAYS[4] + pd.Timedelta(hours=2)
+    text = report_opinion(opinion, session).text
+    assert text.endswith("it counts from now on" if agrees else "it stays held")
     close = acceptance(opinion, session, at)
     assert close == ("^RUT", session.date(), 80.0, "url", at)
 

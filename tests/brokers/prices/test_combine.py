@@ -18,11 +18,11 @@ from brokers.prices.combine import (
     UNUSABLE,
     Needed,
     combine,
-    dated_rows,
     splice,
     splice_proxy,
 )
 from brokers.prices.series import DataError, Request, Series, UnreachableError
+from brokers.prices.stored_series import stored_rows
 
 RUSSELL = Request("^RUT", "session")
 DELAY = pd.Timedelta(minutes=30)
@@ -162,14 +162,55 @@ def test_a_later_source_that_cannot_be_used_leaves_the_first_as_it_is_and_says_w
         DataError("no key"),
         series("url", bars(closes[:398])),
         series("url", bars(closes * 1e6)),
-        series("url", bars(closes * np.where(np.arange(400) % 2, 1.0, 1.3))),
+        series("url", bars(closes).iloc[394:]),
     )
-    whys = ("no key", "no row after", "bent", "not the same series")
+    whys = ("no key", "no row after", "bent", "has only 4 rows in common")
     for other, why in zip(others, whys, strict=True):
         result = combine(NEEDED, ("yahoo", "url"), loader(yahoo=first, url=other)[0], plausible)
         assert result.substitutes is None
         pd.testing.assert_frame_equal(result.frame, first.frame)
         assert any(why in note for note in result.notes), why
+        assert result.issues == ()
+
+
+def test_another_symbol_near_in_level_does_not_stand_in_and_both_sources_are_named() -> None:
+    """As an index that moves with the first, and is within 5 % of it for weeks."""
+    closes = closes_of(400)
+    own = np.cumsum(np.random.default_rng(7).normal(0.0, 0.005, 400))
+    other = closes * np.exp(0.5 * (own - own[380:].mean()))
+    assert np.abs(np.log(other / closes))[380:].max() < 0.03
+    first = series("yahoo", bars(closes[:398]))
+    load, _ = loader(yahoo=first, url=series("url", bars(other)))
+    result = combine(NEEDED, ("yahoo", "url"), load, plausible)
+    assert result.substitutes is None
+    pd.testing.assert_frame_equal(result.frame, first.frame)
+    (issue,) = result.issues
+    assert (issue.symbol, issue.kind, issue.severity) == ("^RUT", "sources", "high")
+    assert "yahoo and url do not have the same series: their daily returns" in issue.text
+    assert (issue.first, issue.last) == (KNOWN_AT[397], NOW)
+    assert result.vintage != first.vintage, "a run that noted it is read again as it was"
+
+
+def test_the_next_source_is_asked_where_one_has_another_series() -> None:
+    closes = closes_of(400)
+    load, asked = loader(
+        yahoo=series("yahoo", bars(closes[:398])),
+        url=series("url", bars(closes_of(400)[::-1].copy())),
+        alpaca=series("alpaca", bars(closes)),
+    )
+    result = combine(NEEDED, ("yahoo", "url", "alpaca"), load, plausible)
+    assert asked == ["yahoo", "url", "alpaca"]
+    assert result.substitutes is not None and result.substitutes.tolist() == ["alpaca"] * 2
+    assert [issue.severity for issue in result.issues] == ["high", "note"]
+
+
+def test_another_symbol_does_not_replace_an_implausible_first_source() -> None:
+    closes = closes_of(400)
+    bent = closes.copy()
+    bent[200] *= 1e6
+    first = series("yahoo", bars(bent))
+    load, _ = loader(yahoo=first, url=series("url", bars(closes[::-1].copy())))
+    assert combine(NEEDED, ("yahoo", "url"), load, plausible) is first
 
 
 def test_prices_are_spliced_by_return_total_returns_by_their_own_and_volume_is_left_out() -> None:
@@ -208,8 +249,9 @@ def test_a_disagreement_beyond_the_bound_is_an_issue_and_far_beyond_another_seri
         result = combine(Needed(request, NOW), ("yahoo", "url"), load, lambda series: "")
         high = [issue for issue in result.issues if issue.severity == "high"]
         assert (result.substitutes is None) == (expected == "refused")
-        assert [issue.kind for issue in high] == (["sources"] if expected == "issue" else [])
+        assert [issue.kind for issue in high] == ([] if expected == "used" else ["sources"])
         if high:
+            assert "yahoo and url d" in high[0].text
             assert f"{DAYS[390]:%Y-%m-%d}" in high[0].text
 
 
@@ -219,7 +261,7 @@ def test_macro_values_may_be_zero_and_are_taken_as_they_are() -> None:
     result = splice(ours, theirs, "macro")
     assert (result.rows["value"].tolist(), result.disagreement) == ([2.0, 3.0], "")
     theirs.iloc[1] = 0.1
-    with pytest.raises(DataError, match=r"not the same series: 0 and 0\.1 on 2024-01-03"):
+    with pytest.raises(DataError, match=r"0 and 0\.1 on 2024-01-03"):
         splice(ours, theirs, "macro")
 
 
@@ -270,7 +312,7 @@ def test_the_vintage_says_whose_each_row_is_and_the_rows_read_again_have_the_sam
     ]
     vintages = [result.vintage for result in results]
     assert vintages[0] == vintages[2] != vintages[1]
-    rows = dated_rows(results[0], DELAY)
+    rows = stored_rows(results[0], DELAY)
     assert rows["source"].tolist() == [""] * 398 + ["url", "url"]
     again = clean_series(
         RUSSELL,

@@ -160,6 +160,32 @@ def test_series_that_have_little_in_common_or_few_rows_are_not_shifted() -> None
     assert issues(*short) == []
 
 
+@pytest.mark.parametrize("rows", [*range(249, 254), *range(499, 504)])
+def test_any_number_of_rows_can_be_compared(rows: int) -> None:
+    """One move less is left a row apart, so that the shorter ones may fill a window less."""
+    short = [each._replace(frame=each.frame[-rows:]) for each in sibling(0)]
+    assert issues(*short) == []
+
+
+def test_one_crash_does_not_shift_dates() -> None:
+    """The other coin happens to move a row before: one day would outweigh a year of others."""
+    one, other = sibling(0, kind="coin")
+    crashed = scaled(scaled(one, slice(450, None), 0.3), slice(455, None), 3.0)
+    other = scaled(scaled(other, slice(449, None), 0.9), slice(454, None), 1.1)
+    assert [issue for issue in issues(crashed, other) if issue.kind == "daily closes"] == []
+
+
+def test_a_running_bar_of_a_day_that_is_there_already_is_compared_once() -> None:
+    one, other = sibling(0, kind="coin")
+    ends = pd.DatetimeIndex(other.frame.index)
+    now = other.frame.iloc[-1:].set_axis(ends[-1:] - pd.Timedelta(hours=6))
+    running = pd.concat([other.frame.iloc[:-1], now, other.frame.iloc[-1:]])
+    assert (
+        list(cross_issues({one.request: one, other.request: other._replace(frame=running)}, {}))
+        == []
+    )
+
+
 @pytest.mark.parametrize("kind", ["session", "coin"])
 @pytest.mark.parametrize("early", [slice(300, None), slice(0, 400)], ids=["from then on", "before"])
 def test_dates_shifted_in_a_part_of_a_file_are_refused(kind: str, early: slice) -> None:

@@ -1,10 +1,14 @@
 """Files as users and vendors write them, read into rows."""
 
 import gzip
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from brokers.prices.folder import fetch, own_values, read_rows
 from brokers.prices.series import BAR_COLUMNS, DataError, Request
@@ -331,3 +335,65 @@ def test_p11_a_latin_1_header_is_read(tmp_path: Path):
     path.write_bytes("Date,Close,W\u00e4hrung\n2020-01-02,1.5,x\n".encode("latin-1"))
     rows = fetch(INDEX, tmp_path)
     assert (rows.frame["close"].tolist(), rows.notes) == ([1.5], ("read as: Latin-1 text",))
+
+
+def nested(values: Sequence[object]) -> dict[str, pa.Array]:
+    """The values as each kind of cell that holds more than one."""
+    return {
+        "list": pa.array([[value] for value in values]),
+        "fixed list": pa.array([[value] for value in values], pa.list_(pa.array(values).type, 1)),
+        "struct": pa.array([{"value": value} for value in values]),
+        "map": pa.array(
+            [[("value", value)] for value in values],
+            pa.map_(pa.string(), pa.array(values).type),
+        ),
+    }
+
+
+DATES, NUMBERS = [date(2024, 1, 2), date(2024, 1, 3)], [1.5, 2.5]
+
+
+@pytest.mark.parametrize("kind", ["list", "fixed list", "struct", "map"])
+@pytest.mark.parametrize("column", ["Date", "Close", "Volume", "WALCL", "share"])
+def test_a_parquet_column_with_several_values_a_cell_is_refused_by_name(
+    kind: str, column: str, tmp_path: Path
+) -> None:
+    own = {"WALCL": Request("WALCL", "macro"), "share": Request("share", "macro")}
+    columns = {"Date": pa.array(DATES), "Close": pa.array(NUMBERS), "Volume": pa.array(NUMBERS)}
+    if column in own:
+        columns = {"Date": columns["Date"]}
+    columns[column] = nested(DATES if column == "Date" else NUMBERS)[kind]
+    path = tmp_path / "x.parquet"
+    parquet.write_table(pa.table(columns), path)
+    with pytest.raises(DataError, match=f"o: column {column.lower()} has several values a cell"):
+        read_rows(path, own.get(column, INDEX), origin="o")
+
+
+def test_nested_columns_that_are_not_read_do_not_matter(tmp_path: Path) -> None:
+    columns = {"Date": DATES, "Close": NUMBERS, "Notes": [["a"], ["b"]]}
+    parquet.write_table(pa.table(columns), tmp_path / "x.parquet")
+    assert read_rows(tmp_path / "x.parquet", INDEX, origin="o").frame["close"].tolist() == NUMBERS
+
+
+def test_bytes_in_parquet_are_text_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    dates, numbers = (pa.array([str(one).encode() for one in cells]) for cells in (DATES, NUMBERS))
+    parquet.write_table(pa.table({"Date": dates, "Close": numbers}), path)
+    frame = read_rows(path, INDEX, origin="o").frame
+    assert (frame["close"].tolist(), frame.index[0]) == (NUMBERS, pd.Timestamp("2024-01-02"))
+    for column in ("Date", "Close"):
+        columns = {"Date": dates, "Close": numbers, column: pa.array([b"\xff\xfe", b"\x00"])}
+        parquet.write_table(pa.table(columns), path)
+        with pytest.raises(DataError, match=f"column {column.lower()} holds bytes that are no"):
+            read_rows(path, INDEX, origin="o")
+
+
+def test_periods_and_intervals_of_pandas_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.parquet"
+    for index in (
+        pd.period_range("2024-01-02", periods=2, freq="D", name="Date"),
+        pd.IntervalIndex.from_breaks(pd.date_range("2024-01-01", periods=3), name="Date"),
+    ):
+        pd.DataFrame({"Close": NUMBERS}, index).to_parquet(path)
+        with pytest.raises(DataError, match=r"o: column date is of the type extension<pandas\."):
+            read_rows(path, INDEX, origin="o")

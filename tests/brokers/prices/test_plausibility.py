@@ -29,6 +29,7 @@ from tests.brokers.prices.random_series import (
 )
 
 ROW = 300
+RATIOS = (1.5, 2.0, 3.0, 5.0, 2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10)
 NOTHING: Mapping[str, Collection[date]] = {}
 
 
@@ -232,7 +233,10 @@ def test_two_jumps_in_a_row_and_two_apart() -> None:
 
 @pytest.mark.parametrize(
     ("series", "factor"),
-    [(index_series(), 0.5), (index_series(), 3.0), (coin_series(), 1e-3), (coin_series(), 100.0)],
+    [
+        *((index_series(), factor) for factor in RATIOS),
+        *((coin_series(), factor) for factor in (*RATIOS, 1e-3, 100.0)),
+    ],
 )
 def test_a_jump_that_stays_is_doubted_as_a_split(series: Series, factor: float) -> None:
     issue = only(scaled(series, slice(ROW, None), factor))
@@ -247,6 +251,48 @@ def test_a_jump_that_stays_is_doubted_as_a_split(series: Series, factor: float) 
     )
 
 
+def test_a_coin_without_opens_of_its_own_is_doubted_beyond_what_coins_have_done() -> None:
+    """An open that was missing is the close before: it says nothing."""
+
+    def without_opens(factor: float) -> Series:
+        series = scaled(coin_series(), slice(ROW, None), factor)
+        closes = series.frame["close"]
+        return series._replace(frame=series.frame.assign(open=closes.shift().fillna(closes)))
+
+    assert [bool(issues(without_opens(factor))) for factor in (10.0, 5.0, 2.0)] == [
+        True,
+        False,
+        False,
+    ]
+    assert [bool(issues(without_opens(factor))) for factor in (0.1, 0.2, 0.3, 0.6)] == [
+        *(True, True, True),
+        False,
+    ]
+
+
+def test_an_open_alone_on_another_level_is_no_split() -> None:
+    series = coin_series()
+    frame = series.frame.copy()
+    frame.iloc[ROW, frame.columns.get_loc("open")] *= 2.0
+    assert "the open of BTC-USD" in only(series._replace(frame=frame)).text
+
+
+def test_the_median_move_of_a_series_says_which_jump_no_market_makes() -> None:
+    """VIX has moved by 0.77 in a day, 21 of its median moves: no other series by 0.35.
+
+    Before the split the index moves by 0.05 a day, as in 2008, so that it is 8 deviations.
+    """
+    calm = index_series()
+    moves = np.diff(np.log(calm.frame["close"]))
+    moves[ROW - 70 : ROW] *= 5.0
+    for series_factor, is_split in ((1.0, True), (7.0, False)):
+        closes = 100.0 * np.exp(np.append(0.0, np.cumsum(series_factor * moves)))
+        columns = ["open", "high", "low", "close", "adj_close"]
+        frame = calm.frame.assign(**dict.fromkeys(columns, closes))
+        split = scaled(calm._replace(frame=frame), slice(ROW, None), 1.5)
+        assert any("a split?" in issue.text for issue in issues(split)) is is_split
+
+
 def test_a_bent_first_close_is_doubted() -> None:
     for series in (index_series(), coin_series()):
         issue = only(scaled(series, slice(0, 1), 100.0))
@@ -258,7 +304,11 @@ def test_a_bent_newest_close_is_not_refused_since_nobody_can_know() -> None:
     newest = only(scaled(coin_series(), slice(-1, None), 1e-6))
     assert (newest.kind, newest.severity) == ("jump", "high")
     assert "the newest" in newest.text
-    assert issues(scaled(coin_series(), slice(-1, None), 0.5)) == [], "coins have halved in a day"
+    halved = scaled(coin_series(), slice(-1, None), 0.5)
+    assert "the newest" in only(halved).text, "it began at half of the close before"
+    frame = halved.frame.copy()
+    frame.iloc[-1, frame.columns.get_loc("open")] = frame["close"].iloc[-2]
+    assert issues(halved._replace(frame=frame)) == [], "coins have halved in a day"
 
 
 # The largest true moves: of one day, and out and back in steps.

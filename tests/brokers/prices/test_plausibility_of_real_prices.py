@@ -12,6 +12,7 @@ import pytest
 from brokers.prices import folder
 from brokers.prices.calendar import session_closes
 from brokers.prices.clean import clean_series
+from brokers.prices.jumps import find_jumps
 from brokers.prices.plausibility import check_plausibility, refusal, series_issues
 from brokers.prices.series import Request, Series
 from tests.scenes import REAL, realdata
@@ -116,6 +117,32 @@ def test_a_bent_copy_of_a_true_series_is_refused(
     series = read(Request(symbol, kind), closes)
     bent = series._replace(frame=bend(series.frame.copy()))
     assert refusal(series_issues(bent, sessions, {}))
+
+
+@realdata
+@pytest.mark.parametrize("factor", [1.5, 2.0, 3.0, 5.0, 2 / 3, 1 / 2, 1 / 3, 1 / 5, 1 / 10])
+def test_a_split_that_nobody_took_out_is_doubted_on_nearly_every_day(factor: float) -> None:
+    """Of daily series but VIX, which has none and has moved by 115 % in a day.
+
+    On the others the true move of the day hides it, or one of the days before looks like its other
+    half, so that it is refused.
+    """
+    days, doubted, refused = 0, 0, 0
+    for name in names("daily"):
+        if name == "VIX":
+            continue
+        table = pd.read_csv(REAL / f"daily/{name}.csv").dropna(subset=["Close"])
+        opens, closes = (table[column].to_numpy() for column in ("Open", "Close"))
+        steps, count = np.ones(len(closes) - 1, dtype=int), np.arange(len(closes))
+        kind = "coin" if "USD" in name else "session"
+        for row in np.random.default_rng(3).integers(100, len(closes) - 30, 50):
+            scale = np.where(count >= row, factor, 1.0)
+            own = opens * scale if kind == "coin" else None
+            found = find_jumps(closes * scale, count * 1.0, steps, kind, own)
+            days += 1
+            doubted += any(jump.lasting and jump.first == row for jump in found)
+            refused += any(not jump.lasting for jump in found)
+    assert days >= 1600 and doubted > 0.98 * days and doubted + refused > 0.997 * days
 
 
 @realdata

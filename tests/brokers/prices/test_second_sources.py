@@ -1,7 +1,8 @@
 """Lists of sources through the whole way of prices: files, a server, the cache, pinned runs."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,15 @@ from tenacity import wait_none
 from backtests.checks.timestamps import check_timestamps
 from backtests.engine.inputs import market, prepare_inputs
 from backtests.paper_sessions.backtest_inputs import load_session_prices
+from brokers.live.series_checks import all_substituted
 from brokers.prices import alpaca, download, probe, web, yahoo
-from brokers.prices.load import Prices, load_prices
+from brokers.prices.cache import Cache
+from brokers.prices.combine import with_substitutes
+from brokers.prices.load import Prices, load_prices, read_cached
 from brokers.prices.second_sources import second_closes
-from brokers.prices.series import DataError, Request, UnreachableError
+from brokers.prices.series import DataError, Request, UnreachableError, sibling_closes
 from brokers.prices.sources import sources_of
+from brokers.prices.stored_series import stored_rows
 from config.settings import DEFAULT, Settings, load
 from tests.price_folder import edit, overrides
 
@@ -42,13 +47,20 @@ class Vendor(Site):
         return Answer(200, "\n".join([header, *chosen]).encode())
 
 
-@pytest.fixture
-def vendor(whole_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
+@contextmanager
+def serving(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
+    """The address of prices answers what is in `folder`."""
     monkeypatch.setenv("RUSSELL_GATE_PRICES_URL", "https://x.org/?s={symbol}&from={start}")
     monkeypatch.setattr(web, "WAIT", wait_none())
-    with served(Vendor(whole_folder)) as running:
+    with served(Vendor(folder)) as running:
         lead_requests_to(running, monkeypatch)
         assert isinstance(running, Vendor)
+        yield running
+
+
+@pytest.fixture
+def vendor(whole_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vendor]:
+    with serving(whole_folder, monkeypatch) as running:
         yield running
 
 
@@ -119,6 +131,23 @@ def test_a_fund_stands_in_for_the_index_on_its_level(behind: Path, cache: Path) 
     assert abs(jump / (1 + fund["adj_close"].pct_change().iloc[-LACKED]) - 1) < 0.01
 
 
+def test_a_close_that_is_made_of_a_fund_is_not_compared_with_that_fund(
+    behind: Path, cache: Path, vendor: Vendor, tmp_path: Path
+) -> None:
+    """IWM says nothing of ^RUT's closes where they are IWM's own; those of an address it may."""
+    shutil.copytree(cache, tmp_path / "cache")
+    for sources, independent in (('["folder", "proxy:IWM"]', False), ('["folder", "url"]', True)):
+        settings = settings_of(behind, cache, sources, f"prices.cache={tmp_path / 'cache'}")
+        prices = load_prices(settings, NOW)
+        fund = prices.of("IWM").frame["adj_close"]
+        known = fund if independent else fund.iloc[:-LACKED]
+        usable = sibling_closes(prices.of("^RUT"), prices.of("IWM"))
+        pd.testing.assert_series_equal(usable, known)
+        pd.testing.assert_series_equal(market(settings, prices).siblings["small_caps"], known)
+        other = sibling_closes(prices.of("^GSPC"), prices.of("RSP"))
+        pd.testing.assert_series_equal(other, prices.of("RSP").frame["adj_close"])
+
+
 @pytest.mark.parametrize("sources", ['["folder", "url"]', '["folder", "proxy:IWM"]'])
 def test_a_run_of_combined_rows_is_read_again_as_it_was(
     sources: str, behind: Path, cache: Path, tmp_path: Path, vendor: Vendor
@@ -140,6 +169,125 @@ def test_a_run_of_combined_rows_is_read_again_as_it_was(
     assert market(settings, again).substituted.equals(market(settings, prices).substituted)
     with pytest.raises(DataError, match="is not what that run used"):
         load_prices(settings, NOW, pinned=pinned | {"^RUT": "0123456789abcdef"})
+
+
+def scaled(rows: list[str], day: str, factor: float) -> list[str]:
+    """The rows of a file in which all prices of one day are times a factor."""
+
+    def scale(row: str) -> str:
+        cells = row.split(",")
+        if cells[0] != day:
+            return row
+        return ",".join([day, *(f"{float(cell) * factor:.4f}" for cell in cells[1:6]), *cells[6:]])
+
+    return [scale(row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("change", "used"),
+    [
+        (lambda rows: scaled(rows, "2016-12-09", 1.02), True),  # beyond 1 %: a disagreement
+        (lambda rows: scaled(rows, "2016-12-09", 1.08), False),
+        (lambda rows: rows, True),
+    ],
+)
+def test_what_sources_disagreed_on_is_read_again_with_the_run_that_noted_it(
+    change: Callable[[list[str]], list[str]],
+    *,
+    used: bool,
+    behind: Path,
+    whole_folder: Path,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = tmp_path / "cache"
+    shutil.copytree(cache, own)
+    other = tmp_path / "vendor"
+    shutil.copytree(whole_folder, other)
+    edit(other / "daily/RUT.csv", change)
+    settings = settings_of(behind, cache, '["folder", "url"]', f"prices.cache={own}")
+    with serving(other, monkeypatch):
+        prices = load_prices(settings, NOW)
+    was = prices.of("^RUT")
+    assert bool(substitutes(prices)) is used
+    is_disagreement = bool(change(["2016-12-09,1,1,1,1,1,1"]) != ["2016-12-09,1,1,1,1,1,1"])
+    assert any(issue.severity == "high" for issue in was.issues) is is_disagreement
+    download.pin(prices.series, settings)
+    pinned = {request.name: series.vintage for request, series in prices.series.items()}
+    again = load_prices(settings, NOW, pinned=pinned)
+    now = again.of("^RUT")
+    assert (now.issues, now.notes, now.vintage) == (was.issues, was.notes, was.vintage)
+    assert again.issues == prices.issues
+    pd.testing.assert_frame_equal(now.frame, was.frame)
+
+
+def test_a_run_on_rows_of_a_later_source_alone_is_read_again_as_of_that_source(
+    whole_folder: Path, cache: Path, tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = without_yahoo(cache, tmp_path, monkeypatch)
+    settings = settings_of(whole_folder, cache, '["yahoo", "url"]', f"prices.cache={own}")
+    prices = load_prices(settings, NOW)
+    download.pin(prices.series, settings)
+    pinned = {request.name: series.vintage for request, series in prices.series.items()}
+    was, now = prices.of("^RUT"), load_prices(settings, NOW, pinned=pinned).of("^RUT")
+    assert now._replace(frame=was.frame, substitutes=was.substitutes) == was
+    assert now.source == "url" and all_substituted(prices) == {"^RUT"}
+    pd.testing.assert_frame_equal(now.frame, was.frame)
+    assert now.substitutes is not None and was.substitutes is not None
+    assert now.substitutes.to_dict() == was.substitutes.to_dict()
+
+
+def test_rows_stored_by_a_version_without_notes_of_its_runs_are_read_again(
+    behind: Path, cache: Path, tmp_path: Path, vendor: Vendor
+) -> None:
+    own = tmp_path / "cache"
+    shutil.copytree(cache, own)
+    settings = settings_of(behind, cache, '["folder", "url"]', f"prices.cache={own}")
+    prices = load_prices(settings, NOW)
+    series = prices.of("^RUT")
+    old = with_substitutes(series._replace(issues=()), series.substitutes)
+    rows = stored_rows(old, pd.Timedelta(minutes=settings.prices.publication_delay))
+    rows.attrs.clear()
+    Cache(own).pin_rows(old.vintage, rows)
+    download.pin(prices.series, settings)
+    pinned = {request.name: one.vintage for request, one in prices.series.items()}
+    again = load_prices(settings, NOW, pinned=pinned | {"^RUT": old.vintage}).of("^RUT")
+    assert (again.vintage, again.source, again.issues) == (old.vintage, "folder", ())
+
+
+def test_what_is_stored_of_a_later_source_alone_is_named_as_its_own(
+    whole_folder: Path, cache: Path, tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = without_yahoo(cache, tmp_path, monkeypatch)
+    settings = settings_of(whole_folder, cache, '["yahoo", "url"]', f"prices.cache={own}")
+    request = next(one for one in load_prices(settings, NOW).series if one.symbol == "^RUT")
+    series = read_cached(settings, request, NOW)
+    assert series is not None and series.substitutes is not None
+    assert (series.source, series.substitutes.to_dict()) == ("url", {series.frame.index[-1]: "url"})
+    assert series.issues[0].text.endswith("(yahoo: nothing usable of it is stored)")
+    alone = settings_of(whole_folder, cache, '["url", "yahoo"]', f"prices.cache={own}")
+    series = read_cached(alone, request, NOW)
+    assert series is not None and series.substitutes is None and series.issues == ()
+
+
+def test_another_symbol_is_no_witness_of_a_close_and_is_named(
+    whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address answers ^GSPC's closes, on the level of ^RUT, whatever it is asked for."""
+    own = tmp_path / "cache"
+    shutil.copytree(cache, own)
+    wrong = tmp_path / "vendor"
+    shutil.copytree(whole_folder, wrong)
+    shutil.copy(wrong / "daily/GSPC.csv", wrong / "daily/RUT.csv")
+    sources = '["folder", "url", "proxy:IWM"]'
+    settings = settings_of(whole_folder, cache, sources, f"prices.cache={own}")
+    series = load_prices(settings, NOW).of("^RUT")
+    with serving(wrong, monkeypatch):
+        found = dict(second_closes(series, settings, NOW))
+    assert isinstance(found["proxy:IWM"], pd.Series)
+    assert isinstance(found["url"], str)
+    assert found["url"].startswith("^RUT: folder and url do not have the same series: their daily")
 
 
 @pytest.mark.parametrize("sources", ['["folder", "url"]', '["folder", "proxy:IWM"]'])
@@ -237,6 +385,7 @@ def test_the_other_sources_of_a_series_are_asked_for_its_closes(
     truth = load_prices(load([], overrides(whole_folder, cache)), NOW).of("^RUT").frame["close"]
     found = dict(second_closes(series, settings, NOW))
     assert list(found) == ["url", "proxy:IWM"], "Alpaca has no index"
+    assert isinstance(found["url"], pd.Series) and isinstance(found["proxy:IWM"], pd.Series)
     np.testing.assert_allclose(found["url"][truth.index], truth, rtol=1e-9)
     assert abs(found["proxy:IWM"].iloc[-1] / truth.iloc[-1] - 1) < 0.02
 

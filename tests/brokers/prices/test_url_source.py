@@ -1,7 +1,12 @@
 """An address of the user's: what is asked for, what is read, and what never leaves this machine."""
 
+import base64
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -149,6 +154,120 @@ def test_a_redirect_is_followed_on_the_same_host_alone(site: Vendor) -> None:
             url_source.fetch(IWM, None, NOW, place(QUERY, "X-Key: " + KEY))
         asked += 1
         assert len(site.hosts) == asked and "evil" not in "".join(site.hosts)
+
+
+def test_a_redirect_keeps_the_login_of_the_address_and_takes_none_from_the_answer(
+    site: Vendor,
+) -> None:
+    secret = place(QUERY.replace("https://", "https://joe:p%40ss@"), "X-Key: " + KEY)
+    for location in (
+        "/other/IWM.csv",
+        "IWM.csv",
+        "https://prices.example.org/other/IWM.csv",
+        "https://prices.example.org:443/IWM.csv",
+        "https://eve:x@prices.example.org/IWM.csv",
+    ):
+        site.faults = [Answer(302, headers=(("Location", location),))]
+        assert len(url_source.fetch(IWM, None, NOW, secret).frame) == 2, location
+        assert site.headers[-1]["Authorization"] == "Basic am9lOnBAc3M="
+        assert site.headers[-1]["X-Key"] == KEY
+    asked = len(site.hosts)
+    for location in ("https://evil.example.com/x", "https://joe:p%40ss@evil.org/", "//evil.org/"):
+        site.faults = [Answer(307, headers=(("Location", location),))]
+        with pytest.raises(DataError, match="sends on to another host") as caught:
+            url_source.fetch(IWM, None, NOW, secret)
+        assert KEY not in str(caught.value) and "p@ss" not in str(caught.value)
+        asked += 1
+        assert len(site.hosts) == asked, "nothing was sent there"
+
+
+def test_a_redirect_that_leads_nowhere_is_one_message(site: Vendor) -> None:
+    for location, words in (
+        ("https://[x", "Invalid IPv6 URL"),
+        ("https://prices.example.org:99999/", "what is no address"),
+        ("https://prices.example.org:8443/", "another port or protocol (https, port 8443)"),
+        ("http://prices.example.org/", "another port or protocol (http, port 80)"),
+        ("ftp://prices.example.org/", "another port or protocol"),
+        ("", "HTTP 302"),
+    ):
+        site.always = Answer(302, headers=(("Location", location),))
+        with pytest.raises(DataError, match=re.escape(words)):
+            url_source.fetch(IWM, None, NOW, place(QUERY))
+    site.always = Answer(302, headers=(("Location", "/again"),))
+    with pytest.raises(DataError, match="sends IWM on more than 3 times"):
+        url_source.fetch(IWM, None, NOW, place(QUERY))
+
+
+def test_http_may_lead_to_https_of_the_same_host(site: Vendor) -> None:
+    open_address = "http://prices.example.org/d/?s={symbol}"
+    site.faults = [Answer(301, headers=(("Location", "https://prices.example.org/d/"),))]
+    assert len(url_source.fetch(IWM, None, NOW, place(open_address)).frame) == 2
+
+
+def test_what_a_redirect_is_followed_with_can_be_no_secret() -> None:
+    for secret in ({"headers": {"X-Key": KEY}}, {"login": ("joe", KEY)}):
+        with pytest.raises(ValueError, match="without headers and login"):
+            web.get("http://127.0.0.1:1/", follow=True, **secret)  # type: ignore[arg-type]
+
+
+def test_a_login_of_any_script_goes_in_utf_8(site: Vendor) -> None:
+    for login in ("joe:\u043f\u0430\u0440\u00e9", "joe:%D0%BF%D0%B0%D1%80%C3%A9"):
+        url_source.fetch(IWM, None, NOW, place(QUERY.replace("https://", f"https://{login}@")))
+        sent = site.headers[-1]["Authorization"].removeprefix("Basic ")
+        assert base64.b64decode(sent).decode("utf-8") == "joe:\u043f\u0430\u0440\u00e9"
+
+
+def test_letters_of_any_script_are_asked_for_in_utf_8(site: Vendor) -> None:
+    address = "https://prices.example.org/\u0446\u0435\u043d\u044b/{symbol}?s=\u20ac&k=a b"
+    url_source.fetch(IWM, None, NOW, place(address))
+    assert site.paths[-1] == "/%D1%86%D0%B5%D0%BD%D1%8B/IWM"
+    assert site.asked[-1] == {"s": "\u20ac", "k": "a b"}
+
+
+@contextmanager
+def dripping(beginning: bytes, drop: bytes) -> Iterator[tuple[int, threading.Event]]:
+    """A port that answers `beginning` and then `drop` again and again until its client goes.
+
+    The event says that the client has gone.
+    """
+    gone = threading.Event()
+
+    def drip(client: socket.socket) -> None:
+        with client:
+            client.recv(65_536)
+            try:
+                client.sendall(beginning)
+                while True:
+                    client.sendall(drop)
+                    time.sleep(0.02)
+            except OSError:
+                gone.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: drip(server.accept()[0]), daemon=True)
+        thread.start()
+        yield server.getsockname()[1], gone
+
+
+@pytest.mark.parametrize(
+    ("beginning", "drop"),
+    [
+        (b"", b""),  # nothing at all
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),  # a header that never ends
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    ],
+)
+def test_an_answer_that_comes_drop_by_drop_is_given_up_as_a_whole(
+    beginning: bytes, drop: bytes
+) -> None:
+    with dripping(beginning, drop) as (port, gone):
+        with pytest.raises(web.NoAnswerError, match=r"no complete response within 0\.3 s"):
+            web.get(f"http://127.0.0.1:{port}/{KEY}", within=0.3)
+        if drop:
+            assert gone.wait(30.0), "the connection is closed, and nobody reads on"
 
 
 def test_user_and_password_go_as_basic_authentication_and_nothing_comes_from_netrc(
