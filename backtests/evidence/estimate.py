@@ -22,9 +22,9 @@ class Estimate(NamedTuple):
     low: float
     high: float
     p: float | None
-    power: float
     smallest: float
     p_without_each: tuple[float, ...] = ()
+    power: float = nan  # read by nobody: goes with the last that still names it
 
     def times(self, factor: float) -> "Estimate":
         """In another unit; `factor` above 0."""
@@ -88,7 +88,6 @@ def event_estimate(excess: Excess) -> Estimate:
         low=excess.low,
         high=excess.high,
         p=excess.p,
-        power=nan,
         smallest=excess.smallest,
         p_without_each=excess.p_without_each,
     )

@@ -146,7 +146,6 @@ def _claim(statement: Statement, scan: Scan) -> Claim:
         low=float(scan.low),
         high=float(scan.high),
         p=scan.p,
-        power=float("nan"),
         smallest=float("nan"),
     )
     return tested_claim(

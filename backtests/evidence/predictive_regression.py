@@ -88,7 +88,6 @@ def _slope(n: int, estimate: float, error: float, drawn: Floats) -> Estimate:
         low=min(estimate - reach, float(low)),
         high=max(estimate + reach, float(high)),
         p=max(normal_p, share_as_high(np.abs(drawn), abs(estimate))),
-        power=float("nan"),
         smallest=(NORMAL.inv_cdf(1.0 - TAIL) + NORMAL.inv_cdf(SEEN)) * larger_error,
     )
 

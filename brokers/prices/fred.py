@@ -32,6 +32,7 @@ RELEASES = {
     "WALCL": Release(1, "16:30"),
     "WTREGEN": Release(1, "16:30"),
     "WRESBAL": Release(1, "16:30"),
+    "TREAST": Release(1, "16:30"),
     # The New York Fed publishes the result soon after the operation closes at 13:30; 16:30 leaves
     # FRED three hours to copy it.
     "RRPONTSYD": Release(0, "16:30"),
@@ -41,6 +42,8 @@ RELEASES = {
     # The OFR updates its index once each business day from the day before, at no promised hour;
     # 18:00 for the same reason.
     "OFR_FSI": Release(1, "18:00"),
+    # H.15: each business day at 16:15 with the day before (federalreserve.gov/releases/h15).
+    "DGS2": Release(1, "18:00"),
     # Not FRED's, but in the same folder: a UTC day's price of Bitcoin, known when that day has
     # ended (20:00 or 19:00 in New York).
     "BTC_coinmetrics": Release(0, "20:00", business=False),

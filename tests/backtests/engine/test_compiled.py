@@ -17,7 +17,7 @@ from backtests.engine import kernel, sources
 from backtests.engine.compiled import cache_folder, cache_key
 from backtests.engine.sources import ROOT, code_of, import_closure
 from backtests.performance.metrics import DAYS
-from backtests.statistics import bootstrap, cscv, stationary_bootstrap
+from backtests.statistics import bootstrap, split_scores, stationary_bootstrap
 from backtests.tuning.search import sweep
 
 PACKAGES = ("config", "strategies", "brokers", "backtests")
@@ -75,7 +75,7 @@ def test_only_one_file_imports_numba() -> None:
 def test_the_modules_that_compile_are_known() -> None:
     """So that the tests below are about all of them."""
     assert {Path(name).stem for name in MODULES} >= {
-        *("kernel", "bootstrap", "stationary_bootstrap", "cscv", "sweep"),
+        *("kernel", "bootstrap", "stationary_bootstrap", "split_scores", "sweep"),
     }
 
 
@@ -104,7 +104,7 @@ def test_every_source_of_machine_code_changes_its_key(tree: Path) -> None:
 
 def frozen() -> Iterator[tuple[object, str, str]]:
     """Every global number a compiled function reads: the function's module, its file, its name."""
-    for holder in (kernel, bootstrap, stationary_bootstrap, cscv, sweep):
+    for holder in (kernel, bootstrap, stationary_bootstrap, split_scores, sweep):
         for dispatcher in vars(holder).values():
             function = getattr(dispatcher, "py_func", None)
             if function is not None:

@@ -24,7 +24,7 @@ SENTENCE = Statement("B7", "Coins answer")
 
 
 def estimate(figure: float = 1.0, p: float | None = 0.01, **changes: object) -> Estimate:
-    whole = Estimate(5, figure, figure - 0.9, figure + 0.9, p, nan, 2.0)
+    whole = Estimate(5, figure, figure - 0.9, figure + 0.9, p, 2.0)
     return whole._replace(**changes)  # type: ignore[arg-type]
 
 
@@ -146,7 +146,7 @@ def test_it_must_hold_with_each_event_left_out(
 
 def test_log_returns_become_fractions() -> None:
     """Logs of 3, 2, 4.5 are gains of 200, 100, 350 %; detectable is a gain of 50 %."""
-    figure = Estimate(5, log(3.0), log(2.0), log(4.5), 0.01, nan, log(1.5))
+    figure = Estimate(5, log(3.0), log(2.0), log(4.5), 0.01, log(1.5))
     found = in_fractions(claim(figure))
     assert (found.estimate, found.low, found.high) == pytest.approx((2.0, 1.0, 3.5))
     assert found.smallest_detectable == pytest.approx(0.5) and found.unit == "fraction"
@@ -155,7 +155,7 @@ def test_log_returns_become_fractions() -> None:
 
 def test_of_a_fall_the_smallest_is_a_fall() -> None:
     """Half of the price is lost where its log falls by log 2."""
-    figure = Estimate(5, -1.0, -2.0, -0.1, 0.01, nan, log(2.0))
+    figure = Estimate(5, -1.0, -2.0, -0.1, 0.01, log(2.0))
     for side in ("below", "both"):
         assert in_fractions(claim(figure, side)).smallest_detectable == pytest.approx(-0.5)
     assert in_fractions(claim(figure, "above")).smallest_detectable == pytest.approx(1.0)

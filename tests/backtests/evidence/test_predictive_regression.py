@@ -65,7 +65,7 @@ def newey_west(target: Floats, values: Floats, lags: int) -> tuple[Floats, Float
 
 
 def slope(low: float, high: float) -> Estimate:
-    return Estimate(200, (low + high) / 2.0, low, high, 0.5, math.nan, 0.25)
+    return Estimate(200, (low + high) / 2.0, low, high, 0.5, 0.25)
 
 
 def figures(of: Estimate) -> tuple[float | None, ...]:
@@ -171,8 +171,8 @@ def test_what_lasts_from_week_to_week_makes_intervals_wider() -> None:
 
 
 def test_a_slope_in_another_unit_keeps_n_and_p() -> None:
-    whole = Estimate(5, 1.0, -2.0, 3.0, 0.4, 0.6, 2.0, (0.1,))
-    assert whole.times(2.5) == Estimate(5, 2.5, -5.0, 7.5, 0.4, 0.6, 5.0, (0.1,))
+    whole = Estimate(5, 1.0, -2.0, 3.0, 0.4, 2.0, (0.1,))
+    assert whole.times(2.5) == Estimate(5, 2.5, -5.0, 7.5, 0.4, 5.0, (0.1,))
 
 
 # --- weeks ----------------------------------------------------------------------------------------

@@ -32,12 +32,17 @@ ROW = ForwardRow(
     written_at=FIRST + timedelta(minutes=3),
 )
 WRITING = """
-import sys
+import sys, time
 from datetime import timedelta
 from pathlib import Path
+from brokers.journal import forward_record
 from brokers.journal.forward_record import append_forward
 from tests.brokers.journal.test_forward_record import ROW, at
 path, number, of = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+add = forward_record._add
+# Whoever has looked and not yet written leaves time for others to look.
+forward_record._add = lambda path, line: (time.sleep(0.003), add(path, line))
+print("ready", flush=True)
 sys.stdin.readline()
 for day in range(of):
     row = at(day)._replace(written_at=at(day).written_at + timedelta(seconds=number))
@@ -68,6 +73,10 @@ def writers(path: Path, processes: int, rows: int) -> list["subprocess.Popen[str
 
 
 def begin(children: Sequence["subprocess.Popen[str]"]) -> None:
+    """Let all begin at once, when each has imported what it needs."""
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
     for child in children:
         assert child.stdin is not None
         child.stdin.write("\n")
