@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 PRICES = ("open", "high", "low", "close")
 
 
-class OtherSeriesError(DataError):
+class _OtherSeriesError(DataError):
     """What a source has under the name of a series is another one: where they differ."""
 
 
@@ -164,7 +164,7 @@ def top_up(series: Series, other: Series, source: str, problems: list[str]) -> S
             if proxy_fund(source)
             else splice(series.frame, other.frame, series.request.kind)
         )
-    except OtherSeriesError as error:
+    except _OtherSeriesError as error:
         return with_substitutes(
             series, series.substitutes, (_other_series_issue(series, other, source, error),)
         )
@@ -225,7 +225,7 @@ def splice(before: pd.DataFrame, other: pd.DataFrame, kind: Kind) -> Splice:
 
     Raises
     ------
-    OtherSeriesError
+    _OtherSeriesError
         Their common rows are not those of one series.
     DataError
         They have no row in common, or too few.
@@ -236,7 +236,7 @@ def splice(before: pd.DataFrame, other: pd.DataFrame, kind: Kind) -> Splice:
     if common.empty:
         raise DataError("has no row in common with the rows before it")
     if kind != "macro" and (why := difference_in_returns(before[column], other[column], kind)):
-        raise OtherSeriesError(why)
+        raise _OtherSeriesError(why)
     level = 1.0 if kind == "macro" else _level(before, other, column)
     ours, theirs = (frame.loc[common, column].to_numpy(dtype=float) for frame in (before, other))
     apart, bound = _differences(ours, level * theirs), DISAGREEMENT[kind]
@@ -247,7 +247,7 @@ def splice(before: pd.DataFrame, other: pd.DataFrame, kind: Kind) -> Splice:
     if abs(np.log(level)) > bound:
         texts.append(f"the levels of the last {LEVEL_ROWS} common rows differ by {level:.4g} times")
     if apart[row] > UNUSABLE * bound:
-        raise OtherSeriesError(texts[0])
+        raise _OtherSeriesError(texts[0])
     rows = other[other.index > before.index[-1]].copy()
     if kind != "macro":
         rows[[name for name in PRICES if name in rows]] *= level
