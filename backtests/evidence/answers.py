@@ -11,7 +11,7 @@ import pandas as pd
 
 from backtests.engine.rules import breakout_rules
 from backtests.evidence.breakout_claims import against_dates
-from backtests.evidence.breakouts import ANSWER, NAMED, EventStudy, Response, _response
+from backtests.evidence.breakouts import ANSWER, NAMED, EventStudy, Response, measure_response
 from backtests.evidence.claim import FEWEST, missing_prices, tested_claim, verdict_on_excess
 from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import event_estimate
@@ -38,7 +38,7 @@ def claims(study: EventStudy, history: History, settings: Settings) -> Iterator[
         for asset in ANSWERING:
             response = None
             if asset in history.assets:
-                response = _response(history, asset, NAMED, times, settings.evidence)
+                response = measure_response(history, asset, NAMED, times, settings.evidence)
             yield _answer_claim(clock, asset, response)
 
 

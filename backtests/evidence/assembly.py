@@ -45,6 +45,7 @@ from backtests.evidence.turning_points import LAYERS, SPILL, Kind, order_of_turn
 from backtests.performance.forward_returns import HORIZONS
 from brokers.json_values import to_json
 from brokers.plurals import count
+from brokers.prices.clean import day_of_close
 from config.settings import Settings
 
 QUESTION = Statement("Q", "Does the Russell's breakout lead Bitcoin?")
@@ -265,7 +266,7 @@ def _turn_records(history: History) -> list[TurnRecord]:
     kinds: tuple[Kind, ...] = ("low", "high")
     return [
         TurnRecord(
-            day=order.turn.day.isoformat(),
+            day=day_of_close(order.turn.day).isoformat(),
             kind=order.turn.kind,
             price=order.turn.price,
             layers=dict(order.days),

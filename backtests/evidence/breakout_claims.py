@@ -231,7 +231,6 @@ def _deviation(excess: Excess, deviation: float) -> Estimate:
         low=nan,
         high=nan,
         p=excess.spread_p,
-        power=nan,
         smallest=nan,
     )
 

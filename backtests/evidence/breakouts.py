@@ -95,11 +95,13 @@ def run_event_study(history: History, settings: Settings) -> EventStudy:
     events = confirmed_breakouts(closes, rules, settings.gate.trend_sessions)
     later = events[[event.year not in FORMED for event in events]]
     responses = [
-        _response(history, asset, horizon, events, evidence)
+        measure_response(history, asset, horizon, events, evidence)
         for horizon in HORIZONS
         for asset in history.assets
     ]
-    out_of_sample = [_response(history, BITCOIN, horizon, later, evidence) for horizon in HORIZONS]
+    out_of_sample = [
+        measure_response(history, BITCOIN, horizon, later, evidence) for horizon in HORIZONS
+    ]
     later_responses = {response.horizon: response for response in out_of_sample if response}
     return EventStudy(
         events=events,
@@ -120,15 +122,15 @@ def _definitions(history: History, settings: Settings) -> list[Definition]:
         for confirm in evidence.confirms:
             changed = rules._replace(base_sessions=base, confirm_sessions=confirm)
             events = confirmed_breakouts(history.closes, changed, settings.gate.trend_sessions)
-            response = _response(history, BITCOIN, NAMED, events, evidence)
+            response = measure_response(history, BITCOIN, NAMED, events, evidence)
             definitions.append(Definition(base, confirm, len(events), response))
     return definitions
 
 
-def _response(
+def measure_response(
     history: History, asset: str, horizon: str, events: pd.DatetimeIndex, evidence: Evidence
 ) -> Response | None:
-    """None where no event has prices for so long."""
+    """What `asset` gained after `events`; None where no event has prices for so long."""
     closes = history.assets[asset]
     gains = forward_gains(closes, events, HORIZONS[horizon])
     if not len(gains.rows):

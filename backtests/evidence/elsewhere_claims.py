@@ -48,7 +48,6 @@ def _pooled_claim(pooled: PooledElsewhere, broad: str) -> Claim:
         low=pooled.low,
         high=pooled.high,
         p=pooled.p,
-        power=nan,
         smallest=pooled.smallest,
         p_without_each=tuple(pooled.p_without_each),
     )
@@ -69,7 +68,6 @@ def _asset_claim(excess: ExcessElsewhere, broad: str) -> Claim:
         low=nan if excess.low is None else excess.low,
         high=nan if excess.high is None else excess.high,
         p=excess.p,
-        power=nan,
         smallest=excess.smallest,
         p_without_each=tuple(excess.p_without_each),
     )

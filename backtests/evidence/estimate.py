@@ -1,6 +1,6 @@
 """One estimated figure with its interval and its test, and how it is put in words."""
 
-from math import expm1, isfinite, nan
+from math import expm1, isfinite
 from typing import NamedTuple
 
 from backtests.evidence.document import Verdict
@@ -24,7 +24,6 @@ class Estimate(NamedTuple):
     p: float | None
     smallest: float
     p_without_each: tuple[float, ...] = ()
-    power: float = nan  # read by nobody: goes with the last that still names it
 
     def times(self, factor: float) -> "Estimate":
         """In another unit; `factor` above 0."""

@@ -235,7 +235,6 @@ def _order_estimate(days: Ints) -> Estimate:
         low=low,
         high=high,
         p=min(2.0 * min(as_well, as_ill), 1.0),
-        power=float("nan"),
         smallest=float("nan"),
     )
 

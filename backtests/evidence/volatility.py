@@ -1,7 +1,6 @@
 """Claims about Bitcoin's volatility and drawdowns since the spot ETFs."""
 
 from collections.abc import Iterator
-from math import nan
 
 import numpy as np
 import pandas as pd
@@ -101,7 +100,6 @@ def _log_ratio(before: Floats, since: Floats, evidence: Evidence) -> Estimate:
         low=low,
         high=high,
         p=share_as_high(np.abs(by_chance) * wider, abs(estimate)),
-        power=nan,
         smallest=(NORMAL.inv_cdf(SIDES[1]) + NORMAL.inv_cdf(SEEN)) * error,
     )
 

@@ -5,7 +5,6 @@ blocks for every interval: volatility clusters, so weeks hold less information t
 """
 
 from collections.abc import Callable
-from math import nan
 
 import numpy as np
 import pandas as pd
@@ -61,7 +60,6 @@ def students_estimate(n: int, estimate: float, error: float, null: float = 0.0) 
         low=estimate - quantile * error,
         high=estimate + quantile * error,
         p=students_p((estimate - null) / error, blocks) if error > 0.0 else None,
-        power=nan,
         smallest=(quantile + NORMAL.inv_cdf(SEEN)) * error,
     )
 

@@ -56,8 +56,11 @@ def test_missing_series_are_listed_and_their_claims_are_inconclusive(
     assert {"BTC_coinmetrics", "LTC-USD"} <= found["lacking"].keys()
     assert all("no such file" in why for why in found["lacking"].values())
     claims = {(claim["id"], claim["reading"]): claim for claim in found["claims"]}
-    assert claims["B7", "alts, 3 months"]["verdict"] == "inconclusive"
-    assert claims["B1", ""]["why"] == "There are no prices of alts or BTC."
+    assert (
+        claims["B7", "the answer of alts, 3 months from the first close"]["verdict"]
+        == "inconclusive"
+    )
+    assert claims["B1", "the altcoin season of 2017"]["verdict"] == "inconclusive"
 
 
 def test_the_same_seed_gives_the_same_bytes(
@@ -74,7 +77,7 @@ def test_on_simulated_prices_only_claims_without_prices_are_tested(
 ) -> None:
     found = evidence(tmp_path, ["prices.source=sample", f"prices.cache={cache}"], capsys)
     assert found["sample"] and found["events"] == [] and found["definitions"] == []
-    assert {claim["id"] for claim in found["claims"]} == {"A7", "A12", "A13", "B14"}
+    assert {claim["id"] for claim in found["claims"]} == {"A7", "A12", "A13", "A17", "A18", "B14"}
     assert all(claim["p"] is None for claim in found["claims"])
 
 

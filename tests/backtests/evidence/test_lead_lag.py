@@ -81,9 +81,7 @@ def by_pair(found: list[Lead]) -> dict[tuple[str, str, int], Estimate]:
 
 
 def slope(low: float, high: float) -> Estimate:
-    return Estimate(
-        n=300, estimate=(low + high) / 2.0, low=low, high=high, p=0.03, power=np.nan, smallest=0.5
-    )
+    return Estimate(n=300, estimate=(low + high) / 2.0, low=low, high=high, p=0.03, smallest=0.5)
 
 
 # --- leads ----------------------------------------------------------------------------------------
