@@ -489,7 +489,7 @@ FUNDS = [
         ),
         other=("open", [1990.55, 1947.34]),
     ),
-    Dialect("gzip", gzip.compress(PLAIN.encode()), ("gzip",)),
+    Dialect("gzip", gzip.compress(PLAIN.encode(), mtime=0), ("gzip",)),
     Dialect("vertical bars", PLAIN.replace(",", "|"), ("vertical bar as separator",)),
     Dialect("line ends of old Macintosh programs", PLAIN.replace("\n", "\r")),
     Dialect(
@@ -688,7 +688,7 @@ def refused(content: str | bytes, request: Request = FUND) -> str:
         (zipped(("a.csv", PLAIN), ("b.csv", PLAIN)), "holds 2 files (a.csv, b.csv); pack one"),
         (locked(zipped(("a.csv", PLAIN))), "password required"),
         (zipped(("xl/workbook.xml", "")), "is an Excel workbook; save the sheet as CSV"),
-        (gzip.compress(PLAIN.encode())[:-12], "cut off"),
+        (gzip.compress(PLAIN.encode(), mtime=0)[:-12], "cut off"),
         (zipped(("a.csv", PLAIN))[:90] + b"0" * 40 + zipped(("a.csv", PLAIN))[90:], "cut off"),
         ("Price,Close\nTicker,IWM,IWM\nDate,\n2024-01-31,1,2\n", "Expected 2 columns, got 3"),
         ("x,y\n" + PLAIN.replace("2024-02-01", "2024-01-31"), "row 4, 2024-01-31 is a duplicate"),
