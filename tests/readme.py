@@ -41,13 +41,11 @@ BEGIN, TUNING, EVIDENCE, END = (
 )
 WIDTH = 100
 TESTS = {
-    "objective": "objective (Sharpe ratio)",
     "events": "independent breakouts",
-    "pbo": "PBO",
-    "deflated_sharpe": "deflated Sharpe ratio",
-    "leave_one_out": "leave one breakout out",
-    "neighbours": "neighbouring sets",
+    "luck": "chance (p)",
     "searched_gates": "time-shift test (p)",
+    "pbo": "PBO",
+    "leave_one_out": "leave one breakout out",
 }  # of the verdict of a search
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # Without these it requests sites of its own at every start.
@@ -107,8 +105,9 @@ def result(folder: str, scratch: Path) -> str:
     for name, row in {"strategy": metrics["strategy"], **metrics["benchmarks"]}.items():
         cells = [form.format(row[key]) for _, key, form in columns]
         lines.append(f"| {' | '.join((label(name), *cells))} |")
-    verdict = metrics["verdict"]
-    return "\n".join([quote(verdict["word"], verdict["why"]), "", *lines]) + "\n"
+    verdict, required = metrics["verdict"], metrics["required_events"]
+    why = f"{verdict['why']} {required['why']}"
+    return "\n".join([quote(verdict["word"], why), "", *lines]) + "\n"
 
 
 def tuning(folder: str, scratch: Path) -> str:
@@ -135,8 +134,9 @@ def tuning(folder: str, scratch: Path) -> str:
     text = (
         f"Walk-forward, with a new choice every half year: out-of-sample Sharpe ratio {ratios}, "
         f"against {current:.2f} for the current settings on the same days. Of {left['of']} "
-        f"breakouts left out, the set chosen without one was profitable on {left['won']}, and at "
-        f"least as good as the current settings on {left['ahead']}."
+        f"breakouts left out, the set chosen without one did better than holding the same exposure "
+        f"all the time on {left['won']}, and at least as well as the current settings on "
+        f"{left['ahead']}."
     )
     return "\n".join([*lines, "", wrap(text)]) + "\n"
 

@@ -125,8 +125,8 @@ def answer_claim(study: EventStudy) -> Claim | None:
     excess = response.strictest
     after, usual = expm1(excess.mean), expm1(excess.usual)
     why = (
-        f"over {NAMED} after {count(excess.n, 'breakout')} Bitcoin gained {after:+,.0%} on average,"
-        f" {usual:+,.0%} at random dates"
+        f"over {NAMED} after {count(excess.n, 'breakout')} Bitcoin gained {after:+,.0%}"
+        f" (geometric mean), {usual:+,.0%} at random dates"
     )
     return tested_claim(
         QUESTION,
@@ -148,7 +148,7 @@ def summary_line(claims: Sequence[Claim], answer: Claim | None) -> str:
     survivors = f" ({', '.join(dict.fromkeys(shown))})" if shown else ""
     facts = [claim.verdict for claim in claims if claim.kind == "fact"]
     tested = (
-        f"Of {count(len(tests), 'test')} {len(shown) or 'none'}"
+        f"Of {count(len(tests) + bool(answer), 'test')} {len(shown) or 'none'}"
         f" {'survives' if len(shown) == 1 else 'survive'} the correction for multiple"
         f" testing{survivors}."
     )

@@ -62,10 +62,14 @@ def against_dates(response: Response, asset: str) -> str:
     """In words: what the asset gained after breakouts, and at random dates of each kind."""
     excess = response.strictest
     ps = ", ".join(f"{each.p:.3f} against {name}" for name, each in response.comparisons.items())
+    smallest = ""
+    if excess.n > 1:
+        size = f"{_gain(excess.smallest):.0%}"
+        smallest = f"; smallest effect detectable with 80 % power: {size}"
     return (
         f"After {count(excess.n, 'breakout')} {asset} gained {_gain(excess.mean):+.0%} on average,"
-        f" at the least favourable random dates {_gain(excess.usual):+.0%} (two-sided p {ps});"
-        f" smallest effect detectable with 80 % power: {_gain(excess.smallest):.0%}."
+        f" at the least favourable random dates {_gain(excess.usual):+.0%} (two-sided p {ps})"
+        f"{smallest}."
     )
 
 

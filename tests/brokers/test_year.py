@@ -53,7 +53,7 @@ def test_every_us_session_is_read_within_its_bar_beyond_the_end_of_the_calendar_
         epoch(START) + DAY * day for day in range(DAYS)
     ]
     assert [row.known_at for row in whole.gate_rows] == KNOWN
-    assert whole.renewals == ["2014-11-02"]
+    assert whole.renewals == ["2014-11-01"]  # asked for by the forward record, 2 days before
     assert {order.side for order in whole.sent} == {"BUY", "SELL"}
 
 

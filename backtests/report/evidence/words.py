@@ -31,14 +31,18 @@ def summary(document: EvidenceDocument) -> list[str]:
 def survivors(document: EvidenceDocument) -> str:
     """How many tests are significant after the correction for all tests; empty without any p."""
     tests = [claim for claim in document.claims if claim.kind == "test" and claim.p is not None]
+    answer = document.answer if document.answer and document.answer.p is not None else None
     if not tests:
         return ""
     left = [claim.id for claim in tests if is_significant(claim)]
     word = "survives" if len(left) == 1 else "survive"
     by_claim = f" ({_list(left)})" if left else ""
+    own = ""
+    if answer:
+        own = f"; that of this question {'does' if is_significant(answer) else 'does not'}"
     return (
-        f"Of {count(len(tests), 'test')} {len(left) or 'none'} {word} the correction for multiple"
-        f" testing at 5%{by_claim}."
+        f"Of {count(len(tests) + bool(answer), 'test')} {len(left) or 'none'} {word} the correction"
+        f" for multiple testing at 5%{by_claim}{own}."
     )
 
 
@@ -71,7 +75,8 @@ def _answer(answer: Claim | None) -> list[str]:
     if answer.smallest_detectable is not None:
         texts.append(
             f"With {count(answer.n or 0, 'breakout')} only an effect of"
-            f" {answer.smallest_detectable:+,.0%} or more would be detected with 80% power."
+            f" {answer.smallest_detectable:+,.0%} or more would be detected with 80% power, by this"
+            " test alone."
         )
     return texts
 

@@ -160,7 +160,9 @@ def test_the_real_breakouts_are_those_of_record(real: dict[str, Any]) -> None:
         "supported",
     )
     assert claims["A12", "the year"]["estimate"] == pytest.approx(0.113, abs=0.001)
-    assert claims["B2", ""]["why"].startswith("Its first close above 2,600: 2026-01-08")
+    assert claims["B2", "the first time"]["why"].startswith(
+        "Its first close above 2,600: 2026-01-08"
+    )
     assert claims["A8", ""]["verdict"] == "supported"
     assert real["lacking"] == {}
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.power import TTestPower
 
 from backtests.evidence import breakout_claims
 from backtests.evidence.breakout_claims import claims, too_few_claim
@@ -68,7 +69,8 @@ def test_that_nothing_can_be_concluded_is_contradicted_or_not_shown(
     one = too_few_claim(study)
     assert (one.verdict, one.n) == ("inconclusive", 3)
     excess = study.responses[BITCOIN, NAMED].strictest
-    detected = np.expm1((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * excess.spread / np.sqrt(5))
+    deviations = TTestPower().solve_power(nobs=5, alpha=0.05, power=0.8)
+    detected = np.expm1(deviations * excess.spread)
     assert f"All 5 together detect an effect of {detected:.0%} with 80 % power" in one.why
     monkeypatch.setattr(breakout_claims, "FEWEST", 3)
     assert too_few_claim(study).verdict == "contradicted"
