@@ -42,7 +42,8 @@ def gate_table(market: Market, rules: GateRules) -> pd.DataFrame:
     the row then repeats that session's); `held` (names of the series whose close is),
     `closes_note` (what was held, confirmed or rejected there, as a sentence; "" for nothing);
     `substituted` (a close is not of its series' first source: the ceiling does not rise). A
-    session whose held closes somebody stood by before the next one has a second row, from then on.
+    session whose held closes somebody stood by before the next one has a second row, from then on;
+    no instant has two.
     """
     return published_rows(session_rows(market, rules))
 
@@ -135,7 +136,10 @@ def cap_ceilings(ceilings: Floats, is_fresh: np.ndarray, substituted: np.ndarray
 
 
 def _held_and_accepted(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each accepted row twice: stale, as its session showed it, and from its acceptance on."""
+    """Each accepted row twice: stale, as its session showed it, and from its acceptance on.
+
+    Once where it was accepted at the very instant the session was known: it never showed it held.
+    """
     at, note = (rows[name] for name in ACCEPTED)
     is_accepted = at.notna().to_numpy()
     accepted = rows[is_accepted].assign(held="", closes_note=note[is_accepted])
@@ -145,7 +149,8 @@ def _held_and_accepted(rows: pd.DataFrame) -> pd.DataFrame:
     accepted = accepted.set_axis(pd.DatetimeIndex(at[is_accepted]))[list(as_held.columns)]
     table = pd.concat([as_held, accepted])
     order = np.argsort(np.r_[np.arange(len(rows)), np.flatnonzero(is_accepted) + 0.5])
-    return table.iloc[order]
+    table = table.iloc[order]
+    return table[~table.index.duplicated(keep="last")]
 
 
 def gate_lines(table: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from brokers.commands import prices
 from brokers.prices import (
     adjusted_closes,
     bar_checks,
+    column_checks,
     combine,
     cross_checks,
     filled_rows,
@@ -73,7 +74,10 @@ def test_its_limits_are_those_of_the_checks() -> None:
         f"more than {spacing.SPARSE:.0%} of all steps, or {many} of {spacing.STRETCH} in a",
         f"{some} of {spacing.STRETCH} in a row",
         f"{high['session']:.0%} of a US series' closes equal the one before, {high['coin']:.0%} of",
-        f"the median move is above {bar_checks.LARGEST_MEDIAN:.0%}; {bar_checks.MOST_OUTSIDE:.0%}",
+        (
+            f"the median move is above {column_checks.LARGEST_MEDIAN:.0%}; "
+            f"{column_checks.MOST_OUTSIDE:.0%} of the closes lie outside"
+        ),
         (
             f"within {jumps.DAYS:.0f} days (one that no market makes: {jumps.LASTING_DAYS:.0f}), "
             f"US series | {session.certain}; or {session.unusual} "
@@ -100,15 +104,21 @@ def test_its_limits_are_those_of_the_checks() -> None:
             f"and below {filled_rows.MOST_EQUAL_AT_START:.0%} where a longer bar starts"
         ),
         (
-            f"than {bar_checks.LARGEST_MEDIAN_OPEN} of the median move (median; not where nobody "
-            f"trades in more than {bar_checks.FEW_TRADES:.0%} of bars)"
+            f"than {column_checks.LARGEST_MEDIAN_OPEN} of the median move (median; not where "
+            f"nobody trades in more than {column_checks.FEW_TRADES:.0%} of bars), and more than "
+            f"{column_checks.BY_SPREAD:.0f} or nearer to another column or row by half in "
+            f"{column_checks.IN_MOST_BARS:.0%} of bars"
         ),
-        f"a coin's close that is the high or the low | more than {bar_checks.MOST_AT_EDGE:.0%} |",
+        f"that is the high or the low | more than {column_checks.MOST_AT_EDGE:.0%} |",
+        (
+            f"by more than {column_checks.ADJUSTMENT_OF_MOVE} of the close's median move (median; "
+            f"{column_checks.ROUNDED_ADJUSTMENT} where rounding"
+        ),
         f"at least {PUBLISHED['WALCL'].shortest_step:.0f} days apart",
         ", ".join(
             f"`{name}` {known.jump}" for name, known in PUBLISHED.items() if np.isfinite(known.jump)
         ),
-        f"moves otherwise by more than {bar_checks.LARGEST_ADJUSTMENT:.1%} (median)",
+        f"moves otherwise by more than {column_checks.LARGEST_ADJUSTMENT:.1%} (median)",
         f"far from the close before and its own | {bar_checks.LARGEST_OPEN} |",
         f"more than {run} bars",
         (
@@ -132,7 +142,7 @@ def test_its_limits_are_those_of_the_checks() -> None:
             f"last {same_series.RECENT_RETURNS}; of coins by more than "
             f"{same_series.LARGEST_SHARE:.0%} of the median move"
         ),
-        f"in common (within {adjusted_closes.SAME_RATIO:.2%})",
+        f"in common (within {adjusted_closes.SAME_RATIO:.2%}, or what rounding",
         f"takes more than {web.TIMEOUT:.0f} seconds",
         f"last {combine.LEVEL_ROWS} common sessions",
         f"at most {combine.PROXY_DEVIATION:.2%} over the last {combine.PROXY_SESSIONS} sessions",
@@ -143,6 +153,7 @@ def test_its_limits_are_those_of_the_checks() -> None:
     assert [text for text in sorted(spaced) if text not in FLAT] == []
     assert (combine.UNUSABLE, held_closes.CONFIRMING_CLOSES) == (5.0, 3), "written out as words"
     assert (same_series.RECENT_FACTOR, adjusted_closes.MOST_NEWEST) == (3.0, 5), "as words"
+    assert column_checks.CLEARLY_NEARER == 0.5, "by half"
     assert held_closes.EXTREME_MOVE == 0.35, "42 % up, 30 % down"
     assert FAR_APART == 0.5, "50 % above, 33 % below"
     assert [name for name in PUBLISHED if f"`{name}`" not in TEXT] == []

@@ -10,7 +10,13 @@ import pandas as pd
 from brokers.journal.decision import GateExplanation
 from brokers.journal.incident import Incident
 from brokers.live.gate_history import NO_ROWS, GateHistory
-from brokers.live.series_checks import all_substituted, replaced_rows, report_revisions, row_sources
+from brokers.live.series_checks import (
+    all_substituted,
+    read_by_gate,
+    replaced_rows,
+    report_revisions,
+    row_sources,
+)
 from brokers.live.stale_gate import StaleGate, report_stale_gate
 from brokers.live.strategy import Functions
 from brokers.prices.load import Prices
@@ -44,7 +50,8 @@ class LiveGate:
         self._settings = settings
         self._table = pd.DataFrame()
         self._lines, self._foreign, self._sources = history
-        self.hand_over()  # those of earlier sessions
+        self._handed_over = pd.DatetimeIndex(self._lines.index)  # by earlier sessions
+        self.hand_over()
 
     def compute(self, functions: Functions, prices: Prices) -> tuple[Incident, ...]:
         """Compute all rows from `prices`; what has changed of those that were acted on.
@@ -55,23 +62,27 @@ class LiveGate:
             The prices cannot be used: the rows stay what they were.
 
         """
-        table = functions.gate(prices)
+        table, read = functions.gate(prices), read_by_gate(prices, self._settings)
         lines = limit_ceilings(
             functions.gate_lines(table),
             table["substituted"].to_numpy(dtype=bool),
             self._acted_on,
             self._allowed,
-            whole=bool(all_substituted(prices)),
+            whole=bool(all_substituted(read)),
         )
-        comparable = self._lines.drop(self._foreign).loc[: self._acted_on]
-        revised = report_revisions(comparable, lines, replaced_rows(self._sources, prices))
+        own = self._lines.drop(self._foreign)
+        comparable = own[own.index.isin(self._handed_over)]
+        revised = report_revisions(comparable, lines, replaced_rows(self._sources, read))
         self._table, self._lines, self._foreign = table, lines, NO_ROWS
         if len(lines):
-            self._sources = {**self._sources, lines.index[-1]: row_sources(prices)}
+            known_at = lines.index[-1]
+            self._sources = {**self._sources, known_at: row_sources(read, known_at)}
         return revised
 
     def hand_over(self) -> None:
         """Note that the newest row is acted on."""
+        last = pd.DatetimeIndex(self._lines.index[-1:])
+        self._handed_over = self._handed_over.union(last)
         self._acted_on = newest(self._lines)
         self._allowed = float(self._lines["ceiling"].iloc[-1]) if len(self._lines) else np.inf
 
@@ -161,11 +172,16 @@ def limit_ceilings(
     From the row `acted_on` on one that is `substituted` has at most the ceiling of the row before
     it; before the first of them that is what was `allowed` then. `whole`: all rows of a series are
     a later source's, so that none of these is the first one's (`brokers.prices.combine.combine`).
+    Where nothing was acted on (`allowed` is infinite), as where no row is as new, it is the newest
+    row alone, as in a backtest.
 
     """
-    if not len(lines) or not substituted[-1]:
+    if not len(lines) or not (substituted[-1] or whole):
         return lines
-    ceilings, first = lines["ceiling"].to_numpy(copy=True), int(lines.index.searchsorted(acted_on))
+    ceilings, last = lines["ceiling"].to_numpy(copy=True), len(lines) - 1
+    first = min(int(lines.index.searchsorted(acted_on)), last)
+    if np.isinf(allowed):
+        first, allowed = last, ceilings[last - 1] if last else allowed
     is_later = substituted | whole
     for row in range(first, len(lines)):
         allowed = min(ceilings[row], allowed) if is_later[row] else ceilings[row]

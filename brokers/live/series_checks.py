@@ -72,6 +72,19 @@ def substituted_symbols(prices: Prices) -> Iterator[str]:
             yield request.symbol
 
 
+def read_by_gate(prices: Prices, settings: Settings) -> Prices:
+    """`prices` without what the gate does not read: of the coins it reads one at most."""
+    exhaustion = settings.confirmations.exhaustion
+    coin = exhaustion.symbol if exhaustion.enabled else ""
+    return prices._replace(
+        series={
+            request: series
+            for request, series in prices.series.items()
+            if request.kind != "coin" or (request.symbol, request.timeframe) == (coin, "1d")
+        }
+    )
+
+
 def all_substituted(prices: Prices) -> set[str]:
     """The series of which no row is their first source's: a later one stands in for all of it."""
     return {
@@ -94,12 +107,12 @@ def report_substitutes(prices: Prices) -> Iterator[Incident]:
         yield Incident("data", "warning", text)
 
 
-def row_sources(prices: Prices) -> Mapping[str, str]:
-    """The source of the newest row of each series that the gate reads, by symbol."""
+def row_sources(prices: Prices, known_at: pd.Timestamp) -> Mapping[str, str]:
+    """The source of the newest row of each series that was known at that instant, by symbol."""
     return {
-        request.symbol: series.source_at(series.frame.index[-1])
+        request.symbol: series.source_at(known[-1])
         for request, series in prices.series.items()
-        if request.kind != "coin" and len(series.frame)
+        if len(known := series.frame.index[series.frame.index <= known_at])
     }
 
 

@@ -9,10 +9,13 @@ from brokers.prices.series import DataError
 
 Floats = NDArray[np.float64]
 
-# Between two dividends an adjusted close keeps its ratio to the close but for rounding: of both to
-# cents, at 10 USD, that is 0.0005.
+# Between two dividends an adjusted close keeps its ratio to the close but for rounding: to this, or
+# to what rounding both to cents makes of it, which is more below 20 USD.
 SAME_RATIO = 5e-4
-MOST_NEWEST = 5  # sessions without one at the end: a dividend in them is seen that much later
+HALF_A_CENT = 0.005
+# Sessions without one at the end, or at the beginning, where a dividend in them is seen that much
+# later, or is none of the file's.
+MOST_NEWEST = 5
 
 
 def fill_adjusted(
@@ -21,7 +24,8 @@ def fill_adjusted(
     """Adjusted closes without gaps, and a note about those that were filled; "" for none.
 
     A gap has the ratio to the close that the rows before and after it have, if that is the same;
-    one of `MOST_NEWEST` rows at the end that of the row before it.
+    one of `MOST_NEWEST` rows at the end that of the row before it, one of as many at the beginning
+    that of the row after it.
 
     Parameters
     ----------
@@ -37,10 +41,15 @@ def fill_adjusted(
     if not missing.any():
         return adjusted, ""
     ratios = pd.Series(adjusted / closes)
+    rounding = pd.Series(HALF_A_CENT * (1.0 / closes + 1.0 / adjusted))
+    within = np.maximum(np.fmax(rounding.ffill(), rounding.bfill()), SAME_RATIO)
     before, after = ratios.ffill(), ratios.bfill()
+    from_after = before.isna().any()
     if missing[-MOST_NEWEST - 1 :].sum() <= MOST_NEWEST:
         after = after.fillna(before)
-    agree = (after / before - 1.0).abs() <= SAME_RATIO
+    if missing[: MOST_NEWEST + 1].sum() <= MOST_NEWEST:
+        before = before.fillna(after)
+    agree = (after / before - 1.0).abs() <= within
     doubtful = missing & ~agree.to_numpy()
     if doubtful.any():
         first = int(doubtful.argmax())
@@ -53,12 +62,13 @@ def fill_adjusted(
             "again, fill the rows in, or remove the column"
         )
     note = f"{count(int(missing.sum()), 'row')} without an adjusted close: its ratio to the close"
-    return np.where(missing, before * closes, adjusted), f"{note} is that of the row before"
+    side = "before, of the first rows that of the row after" if from_after else "before"
+    return np.where(missing, before * closes, adjusted), f"{note} is that of the row {side}"
 
 
 def _why(before: float, after: float) -> str:
     if np.isnan(before):
-        return "no row before has one"
+        return f"they are more than the {MOST_NEWEST} oldest"
     if np.isnan(after):
         return f"they are more than the {MOST_NEWEST} newest"
     return (

@@ -6,16 +6,16 @@ back to 1970, 19 daily series of ten coins and three hourly ones.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
-from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from brokers.plurals import count
-from brokers.prices.calendar import NEW_YORK
+from brokers.prices.checked_bars import CheckedBars, checked_bars
 from brokers.prices.clean import DAY, bar_length
-from brokers.prices.filled_rows import FEWEST_ROWS, find_filled_rows, has_coarse_tick
+from brokers.prices.column_checks import check_coin_columns, check_columns
+from brokers.prices.filled_rows import find_filled_rows, has_coarse_tick
 from brokers.prices.jumps import KEPT, Jump, find_jumps
 from brokers.prices.series import DataIssue, Request, Series
 from brokers.prices.spacing import find_long_steps
@@ -29,63 +29,9 @@ Ints = NDArray[np.int64]
 LONGEST_GAP = {"session": 5, "coin": 2}
 # Bars in a row with the same close: true files 5 (SHY, 2012), 4 (HYG, 2026), 2 (hourly coins).
 LONGEST_RUN = 9
-# Median move from bar to bar, log return: true files 0.036 (VIX), 0.031 (LINK). Volumes have 0.2.
-LARGEST_MEDIAN = 0.1
-# Median move of the adjusted close beyond the close's, log return: true files 0.000001, as few bars
-# have a dividend.
-LARGEST_ADJUSTMENT = 0.001
-# A close is outside high and low by more than OUTSIDE: in true files never.
-OUTSIDE = 0.01
-MOST_OUTSIDE = 0.5  # of all bars
-SAMPLE = 1000
-# Median of open against close before, of a coin, in median moves from bar to bar: true files 0.014
-# (LTC). The low, the high or the close in its place has 0.86 (BTC), the open of a bar before 0.99.
-LARGEST_MEDIAN_OPEN = 0.5
-# Bars of one price, or absent, beyond which a bar has so few trades that its first is far from the
-# last of the bar before: true files 0.
-FEW_TRADES = 0.03
-# Share of a coin's closes that equal the high, or the low: true files 0.02 (BTC).
-MOST_AT_EDGE = 0.9
 # An open that is this far, log return, from the close before and from its own: an order would fill
 # at it. True coins: 0.09 (SOL, 2021-09-09).
 LARGEST_OPEN = 0.3
-
-
-class _Bars(NamedTuple):
-    """One series as the checks see it.
-
-    `columns` are those of `BAR_COLUMNS` by name; `steps`: bars from each row to the next (1: no
-    gap).
-    """
-
-    series: Series
-    known_at: pd.DatetimeIndex
-    columns: Mapping[str, Floats]
-    steps: Ints
-    accepted: frozenset[date]
-
-    @property
-    def closes(self) -> Floats:
-        return self.columns["close"]
-
-    @property
-    def request(self) -> Request:
-        return self.series.request
-
-    def day(self, row: int) -> date:
-        """The session, or the UTC day, of a row."""
-        return bar_date(self.known_at[row], self.request)
-
-    def issue(
-        self,
-        kind: Literal["spacing", "jump", "level", "gap", "frozen"],
-        severity: Literal["refused", "high", "note"],
-        text: str,
-        rows: tuple[int, int],
-    ) -> DataIssue:
-        """An issue from one row to another, both included."""
-        name, text = self.request.name, f"{self.series.origin}: {text}"
-        return DataIssue(name, kind, severity, text, self.known_at[rows[0]], self.known_at[rows[1]])
 
 
 def bar_issues(
@@ -96,10 +42,10 @@ def bar_issues(
     `sessions` by the instant each was known; `accepted` are the dates of this series on which
     something odd is true.
     """
-    bars = _bars(series, sessions, accepted)
+    bars = checked_bars(series, sessions, accepted)
     # What follows from wrong rows or columns is not a second error.
     issues: list[DataIssue] = []
-    for whole in (_check_spacing, _check_filled_rows, _check_columns, _check_coin_columns):
+    for whole in (_check_spacing, _check_filled_rows, check_columns, check_coin_columns):
         issues += whole(bars)
         if any(issue.severity == "refused" for issue in issues):
             return tuple(issues)
@@ -111,14 +57,7 @@ def published_price_issues(series: Series, accepted: frozenset[date]) -> tuple[D
     values = series.frame["value"]
     frame = pd.DataFrame({"close": values, "adj_close": values})
     coin = series._replace(request=series.request._replace(kind="coin"), frame=frame)
-    return tuple(_check_jumps(_bars(coin, values, accepted)))
-
-
-def bar_date(known_at: pd.Timestamp, request: Request) -> date:
-    """The New York session, or the UTC day in which the bar began, of a bar known at `known_at`."""
-    if request.kind == "session":
-        return known_at.tz_convert(NEW_YORK).date()
-    return (known_at - bar_length(request.timeframe)).date()
+    return tuple(_check_jumps(checked_bars(coin, values, accepted)))
 
 
 def acceptance_advice(request: Request, day: date) -> str:
@@ -126,21 +65,7 @@ def acceptance_advice(request: Request, day: date) -> str:
     return f'correct the file, or, if it is true, set prices.accepted."{request.symbol}" = [{day}]'
 
 
-def _bars(series: Series, sessions: pd.Series, accepted: frozenset[date]) -> _Bars:
-    known_at = pd.DatetimeIndex(series.frame.index)
-    instants = known_at.as_unit("ns").asi8
-    if series.request.kind == "session":
-        due = pd.DatetimeIndex(sessions.index).as_unit("ns").asi8
-        steps = np.diff(due.searchsorted(instants))
-    else:
-        length = bar_length(series.request.timeframe).as_unit("ns").value
-        steps = np.diff(instants) // length
-    values = np.ascontiguousarray(series.frame.to_numpy(dtype=float).T)
-    columns = dict(zip(series.frame.columns, values, strict=True))
-    return _Bars(series, known_at, columns, steps, accepted)
-
-
-def _check_spacing(bars: _Bars) -> Iterator[DataIssue]:
+def _check_spacing(bars: CheckedBars) -> Iterator[DataIssue]:
     """Rows further apart than the bars that they claim to be."""
     if long := find_long_steps(bars.request, bars.known_at, bars.steps):
         period = f"from {bars.day(long.first)} to {bars.day(long.last)}"
@@ -148,7 +73,7 @@ def _check_spacing(bars: _Bars) -> Iterator[DataIssue]:
         yield bars.issue("spacing", long.severity, text, (long.first, long.last))
 
 
-def _check_filled_rows(bars: _Bars) -> Iterator[DataIssue]:
+def _check_filled_rows(bars: CheckedBars) -> Iterator[DataIssue]:
     """Prices repeated or interpolated, so that rows look as dense as they should be."""
     for filled in find_filled_rows(bars.request, bars.closes, bars.known_at):
         text = f"{filled.text} ({bars.day(filled.first)} to {bars.day(filled.last)})"
@@ -156,71 +81,7 @@ def _check_filled_rows(bars: _Bars) -> Iterator[DataIssue]:
         return
 
 
-def _check_columns(bars: _Bars) -> Iterator[DataIssue]:
-    """Numbers that are no closes: another column, or another series."""
-    closes = bars.closes
-    everything = (0, len(closes) - 1)
-    median = _median_move(closes)
-    if median > LARGEST_MEDIAN and len(closes) >= FEWEST_ROWS:
-        text = (
-            f"the close of {bars.request.name} moves by {np.expm1(median):.0%} from bar to bar "
-            "(median); is it the column of another figure, as the volume?"
-        )
-        yield bars.issue("level", "refused", text, everything)
-        return
-    adjusted = bars.columns["adj_close"]
-    if bars.request.kind == "session" and len(closes) >= FEWEST_ROWS:
-        apart = _median_move(adjusted / closes)
-        if apart > LARGEST_ADJUSTMENT:
-            text = (
-                f"the adjusted close of {bars.request.name} moves otherwise than its close, by "
-                f"{apart:.2%} a bar (median); is it the column of another series, or a row late?"
-            )
-            yield bars.issue("level", "high", text, everything)
-    above = closes > bars.columns["high"] * (1.0 + OUTSIDE)
-    below = closes < bars.columns["low"] * (1.0 - OUTSIDE)
-    share = float(np.mean(above | below))
-    if share > MOST_OUTSIDE:
-        text = (
-            f"{share:.0%} of the closes of {bars.request.name} are not between high and low; are "
-            "columns mixed up, or in different units?"
-        )
-        yield bars.issue("level", "refused", text, everything)
-
-
-def _check_coin_columns(bars: _Bars) -> Iterator[DataIssue]:
-    """Opens and closes of a coin that are another column, or a row late; orders fill at opens."""
-    rows = len(bars.closes)
-    if bars.request.kind != "coin" or rows < FEWEST_ROWS:
-        return
-    opens, high, low, closes = (bars.columns[name] for name in ("open", "high", "low", "close"))
-    name, wide = bars.request.name, high > low
-    for edge, values in (("high", high), ("low", low)):
-        if (
-            wide.sum() >= FEWEST_ROWS
-            and (share := np.mean((closes == values)[wide])) > MOST_AT_EDGE
-        ):
-            text = f"{share:.0%} of the closes of {name} equal the {edge}: are columns mixed up?"
-            yield bars.issue("level", "refused", text, (0, rows - 1))
-            return
-    untraded = np.sum((opens == closes) & ~wide) + np.sum(bars.steps - 1)
-    median = float(np.median(np.abs(np.log(opens[1:] / closes[:-1]))))
-    usual = float(np.median(np.abs(np.diff(np.log(closes)))))
-    if untraded <= FEW_TRADES * rows and median > LARGEST_MEDIAN_OPEN * usual:
-        text = (
-            f"the open of {name} is {median:.2%} from the close before (median), which itself "
-            f"moves by {usual:.2%}: is it another column, or of another row?"
-        )
-        yield bars.issue("level", "refused", text, (0, rows - 1))
-
-
-def _median_move(values: Floats) -> float:
-    """Of a sample of about `SAMPLE` moves from row to row, log return: the whole is no better."""
-    stride = max(1, len(values) // SAMPLE)
-    return float(np.median(np.abs(np.log(values[1::stride] / values[:-1:stride]))))
-
-
-def _check_jumps(bars: _Bars) -> Iterator[DataIssue]:
+def _check_jumps(bars: CheckedBars) -> Iterator[DataIssue]:
     """Closes, and closes adjusted for dividends, that jump out and back, or by a split's factor."""
     days = bars.known_at.as_unit("ns").asi8 / DAY.as_unit("ns").value
     limits = bars.request.kind if bars.request.timeframe == "1d" else "intraday"
@@ -238,7 +99,7 @@ def _check_jumps(bars: _Bars) -> Iterator[DataIssue]:
                 yield issue
 
 
-def _jump_issue(bars: _Bars, jump: Jump, values: Floats, column: str) -> DataIssue | None:
+def _jump_issue(bars: CheckedBars, jump: Jump, values: Floats, column: str) -> DataIssue | None:
     first, last = jump.first, jump.last
     factor = values[first] / values[first - 1]
     text = (
@@ -264,7 +125,7 @@ def _factor(factor: float) -> str:
     return f"{factor:,.6g} times" if factor > 1.0 else f"1/{1.0 / factor:,.6g} of"
 
 
-def _check_opens(bars: _Bars) -> Iterator[DataIssue]:
+def _check_opens(bars: CheckedBars) -> Iterator[DataIssue]:
     """Opens of a coin at which nobody can have traded; an order fills at the open."""
     if bars.request.kind != "coin":
         return
@@ -284,7 +145,7 @@ def _check_opens(bars: _Bars) -> Iterator[DataIssue]:
             yield bars.issue("jump", "refused", text, (row, row))
 
 
-def _check_runs(bars: _Bars) -> Iterator[DataIssue]:
+def _check_runs(bars: CheckedBars) -> Iterator[DataIssue]:
     """The same close for weeks, as of a vendor that has stopped or of rows filled forward."""
     changes = np.flatnonzero(np.diff(bars.closes, prepend=np.nan, append=np.nan) != 0.0)
     lengths = np.diff(changes)
@@ -303,7 +164,7 @@ def _check_runs(bars: _Bars) -> Iterator[DataIssue]:
         yield bars.issue("frozen", "high", text, rows)
 
 
-def _check_gaps(bars: _Bars) -> Iterator[DataIssue]:
+def _check_gaps(bars: CheckedBars) -> Iterator[DataIssue]:
     """Bars that are missing between the first and the last; those at the end are no gap."""
     length = bar_length(bars.request.timeframe)
     least = LONGEST_GAP[bars.request.kind] + 1
@@ -319,7 +180,7 @@ def _check_gaps(bars: _Bars) -> Iterator[DataIssue]:
         yield bars.issue("gap", "note", text, (row, row + 1))
 
 
-_CHECKS: tuple[Callable[[_Bars], Iterator[DataIssue]], ...] = (
+_CHECKS: tuple[Callable[[CheckedBars], Iterator[DataIssue]], ...] = (
     _check_jumps,
     _check_opens,
     _check_runs,

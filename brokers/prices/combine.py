@@ -1,8 +1,8 @@
 """One series out of several sources: the first one's rows, and newer ones of those after it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,27 +36,39 @@ class _OtherSeriesError(DataError):
 
 
 class Needed(NamedTuple):
-    """What makes a series complete: a row known at `newest` (UTC) or later."""
+    """What makes a series complete: a row known at `newest` (UTC) or later.
+
+    `session`: when the newest US session was known (UTC), whose row of the gate is the newest.
+    """
 
     request: Request
     newest: pd.Timestamp
+    session: pd.Timestamp = pd.Timestamp.max.tz_localize("UTC")
 
     def is_behind(self, series: Series) -> bool:
         """Whether the newest row that should be known is not there."""
         return bool(series.frame.index[-1] < self.newest)
+
+    def read_last(self, series: Series) -> pd.DatetimeIndex:
+        """The rows from the one on that the gate's newest row reads: of a coin several."""
+        known_at = pd.DatetimeIndex(series.frame.index)
+        return known_at[max(int(known_at.searchsorted(self.session, side="right")) - 1, 0) :]
 
 
 def combine(
     needed: Needed,
     sources: Sequence[str],
     load: Callable[[str], Series],
-    plausible: Callable[[Series], str],
+    why_not: Callable[[Series], DataIssue | None],
 ) -> Series:
     """The series of the first of `sources` that has a plausible one, topped up by those after it.
 
     The next source is asked only while the row that is due is missing. Rows after the last one of
     the sources before it are its own; `Series.substitutes` names them. Where the first source has
-    no usable series at all a later one stands in for all of it, and its newest row is named.
+    no usable series at all a later one stands in for all of it, and the rows are named that the
+    gate's newest row and any after it read. One that is refused for a jump has returns to compare
+    it with. Anything else refused, or nothing at all, has not: then that is a high caveat, for the
+    later source may have another series.
 
     What a later source may do: keep or lower a ceiling, never raise it. A row of the gate that
     rests on a named row has at most the ceiling of the row before it
@@ -68,7 +80,7 @@ def combine(
     Parameters
     ----------
     load : the series of a source, of its fund for "proxy:FUND"; raises DataError.
-    plausible : why a series may not be used; "" if it may.
+    why_not : the refused issue for which a series may not be used; None if it may.
 
     Raises
     ------
@@ -76,7 +88,8 @@ def combine(
         None of the sources has a series: what the first one says, and why not the others.
 
     """
-    series, refused, errors = None, list[Series](), dict[str, DataError]()
+    series, errors = None, dict[str, DataError]()
+    refused: list[tuple[Series, DataIssue]] = []
     problems: list[str] = []
     for source in sources:
         if series is None and proxy_fund(source):
@@ -87,11 +100,11 @@ def combine(
             errors[source] = error
             problems.append(_of_source(source, error))
             continue
-        if why := plausible(other):
-            refused.append(other)
-            problems.append(_of_source(source, why))
+        if issue := why_not(other):
+            refused.append((other, issue))
+            problems.append(_of_source(source, issue.text))
         elif series is None:
-            series = _stand_in(other, source, refused, problems)
+            series = _stand_in(other, source, needed, refused, problems)
         else:
             series = top_up(series, other, source, problems)
         if series is not None and not needed.is_behind(series):
@@ -99,7 +112,7 @@ def combine(
     if series is not None:
         return _with_notes(series, problems)
     if refused:
-        return refused[0]
+        return refused[0][0]
     raise _all_errors(errors)
 
 
@@ -113,39 +126,47 @@ def _all_errors(errors: Mapping[str, DataError]) -> DataError:
 
 
 def _stand_in(
-    other: Series, source: str, refused: list[Series], problems: list[str]
+    other: Series,
+    source: str,
+    needed: Needed,
+    refused: Sequence[tuple[Series, DataIssue]],
+    problems: list[str],
 ) -> Series | None:
     """The first usable series: as it is, or in place of those that could not be used."""
     if not problems:
         return other
     first = other.frame.index[0]
-    if refused and first > refused[0].frame.index[0] + pd.Timedelta(days=10):
+    if refused and first > refused[0][0].frame.index[0] + pd.Timedelta(days=10):
         problems.append(f"{source}: begins only on {first:%Y-%m-%d}")
         return None
-    if refused and (why := _difference(refused[0], other)):
-        problems.append(f"{source}: is another series than {refused[0].source}: {why}")
+    compared = next((one for one, issue in refused if _has_returns(one, issue)), None)
+    if compared is not None and (why := _difference(compared, other)):
+        problems.append(f"{source}: is another series than {compared.source}: {why}")
         return None
-    return stand_in(other, source, problems[0])
+    names = pd.Series(source, needed.read_last(other))
+    issue = _all_rows_issue(other, source, problems[0], is_compared=compared is not None)
+    return with_substitutes(other, names, (issue,))
 
 
-def stand_in(other: Series, source: str, problem: str) -> Series:
-    """A later source's series in place of all of the first's, which has a `problem`.
+def _has_returns(series: Series, issue: DataIssue) -> bool:
+    """Whether a series refused for `issue` moves like what it claims to be, on most days."""
+    return issue.kind == "jump" and series.request.kind != "macro"
 
-    Its newest row is named as `source`'s.
-    """
-    first, newest = other.frame.index[0], other.frame.index[-1:]
+
+def _all_rows_issue(other: Series, source: str, problem: str, *, is_compared: bool) -> DataIssue:
+    """That a later source stands in for all of the first, which has a `problem`."""
+    name, known_at = other.request.name, other.frame.index
+    unseen = "" if is_compared else ", and compared with none of another source"
     text = (
-        f"{other.request.name}: all rows are from {source}, as what comes before it in the list "
-        f"cannot be used ({problem})"
+        f"{name}: all rows are from {source}{unseen}, as what comes before it in the list cannot "
+        f"be used ({problem})"
     )
-    issue = DataIssue(other.request.name, "sources", "note", text, first, newest[0])
-    return with_substitutes(other, pd.Series([source], newest), (issue,))
+    severity: Literal["note", "high"] = "note" if is_compared else "high"
+    return DataIssue(name, "sources", severity, text, known_at[0], known_at[-1])
 
 
 def _difference(first: Series, other: Series) -> str:
     """How a later source's returns differ too much from the first's; "" if they do not."""
-    if first.request.kind == "macro":
-        return ""
     try:
         return difference_in_returns(first.frame["close"], other.frame["close"], first.request.kind)
     except DataError as error:
@@ -300,14 +321,18 @@ def _level(before: pd.DataFrame, other: pd.DataFrame, column: str) -> float:
 def with_substitutes(
     series: Series, names: pd.Series | None, issues: Sequence[DataIssue] = ()
 ) -> Series:
-    """`series` with the sources `names` of some rows and more issues, and the vintage of all."""
+    """`series` with the sources `names` of some rows and more issues, and the vintage of all.
+
+    The words of an issue are no part of the vintage: a service that is away says so in many ways.
+    """
     digest = blake2b(vintage(series.frame).encode(), digest_size=8)
     if names is not None:
         for known_at, name in zip(names.index, names, strict=True):
             digest.update(f"{known_at.isoformat()} {name}\n".encode())
     issues = (*series.issues, *issues)
     for issue in issues:
-        digest.update(f"{issue.first.isoformat()} {issue.severity} {issue.text}\n".encode())
+        instants = f"{issue.first.isoformat()} {issue.last.isoformat()}"
+        digest.update(f"{issue.kind} {issue.severity} {instants}\n".encode())
     return series._replace(vintage=digest.hexdigest(), substitutes=names, issues=issues)
 
 
@@ -318,10 +343,5 @@ def _of_source(source: str, what: object) -> str:
 
 
 def _with_notes(series: Series, problems: list[str]) -> Series:
-    if not problems:
-        return series
-    return series._replace(notes=(*series.notes, *_of(series.request, problems)))
-
-
-def _of(request: Request, problems: list[str]) -> Iterator[str]:
-    yield from (f"{request.name}: {problem}" for problem in problems)
+    notes = (f"{series.request.name}: {problem}" for problem in problems)
+    return series._replace(notes=(*series.notes, *notes)) if problems else series

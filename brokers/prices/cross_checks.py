@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from brokers.prices.bar_checks import Accepted, acceptance_advice, bar_date
+from brokers.prices.bar_checks import Accepted, acceptance_advice
 from brokers.prices.calendar import NEW_YORK
+from brokers.prices.checked_bars import bar_date
 from brokers.prices.clean import DAY, bar_length
 from brokers.prices.series import DataIssue, Request, Series
 

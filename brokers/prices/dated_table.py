@@ -127,7 +127,7 @@ def _plain_columns(cells: _Cells, layout: Columns, origin: str) -> list[Column]:
             raise DataError(
                 f"{origin}: column {name} is of the type {kind}; write dates and numbers"
             )
-        if _is_bytes(kind):
+        if _is_bytes(kind) or pa.types.is_string_view(kind):
             try:
                 columns[at] = columns[at].cast(pa.large_string())
             except pa.ArrowInvalid:
@@ -196,7 +196,9 @@ def _read_parquet(content: Path | bytes, origin: str) -> pa.Table:
     try:
         if isinstance(content, Path) and content.stat().st_size == 0:
             raise DataError(f"{origin}: is empty; download it again")
-        return parquet.read_table(content if isinstance(content, Path) else pa.py_buffer(content))
+        source = content if isinstance(content, Path) else pa.BufferReader(content)
+        with parquet.ParquetFile(source) as file:
+            return file.read()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{origin}: cannot be read, is it cut off? {error}") from None
 

@@ -37,6 +37,9 @@ FEWEST_STEPS = 500  # from bar to bar that are looked at together, and 20 longer
 # Share of closes equal to the one before among so many: true files 0.03 (SOL). Two hours have 0.5.
 MOST_EQUAL_IN_LONGER = 0.4
 MOST_EQUAL_AT_START = 0.1  # of a longer bar; where few trade, it is as elsewhere
+# -log of the probability of so few among so many where they are as elsewhere, beyond that of one
+# place of all in a longer bar: with a history of a hundred stretches by chance in one of 5 million.
+EVIDENCE = 20.0
 
 
 class FilledRows(NamedTuple):
@@ -95,9 +98,11 @@ def _longer_bars(
     The close of the longer bar is then in rows that were known before it.
     """
     length = bar_length(request.timeframe).as_unit("ns").value
-    numbers = known_at.as_unit("ns").asi8[1:] // length
-    equal = closes[1:] == closes[:-1]
-    if equal.mean() == 0.0:
+    fine = ~has_coarse_tick(request, closes)[1:]
+    rows = np.flatnonzero(fine)
+    numbers = known_at.as_unit("ns").asi8[1:][fine] // length
+    equal = (closes[1:] == closes[:-1])[fine]
+    if not equal.any():
         return
     for longer in LONGER_BARS:
         bars = bar_length(longer).as_unit("ns").value // length
@@ -110,16 +115,26 @@ def _longer_bars(
                     f"were bars of {longer} filled into shorter ones? A row then has a price of "
                     "later; use a file with prices of each bar"
                 )
-                yield FilledRows(text, first, min(first + size, len(equal)))
+                last = min(first + size, len(equal)) - 1
+                yield FilledRows(text, int(rows[first]), int(rows[last]) + 1)
                 return
 
 
 def _is_repeated(equal: Bools, place: NDArray[np.int64], bars: int) -> bool:
-    """Whether most closes equal the one before, and at one place of a longer bar hardly any."""
+    """Whether most closes equal the one before, and at one place of a longer bar hardly any.
+
+    A place has few rows: hardly any must be fewer than chance makes of the others' share
+    (Chernoff's bound).
+    """
     if len(equal) < 10 * bars or equal.mean() <= MOST_EQUAL_IN_LONGER:
         return False
-    at_place = np.bincount(place, equal, bars) / np.maximum(np.bincount(place, minlength=bars), 1)
-    return bool(at_place.min() < MOST_EQUAL_AT_START)
+    rows, equals = np.bincount(place, minlength=bars), np.bincount(place, equal, bars)
+    others = (equal.sum() - equals) / np.maximum(len(equal) - rows, 1)
+    share = equals / np.maximum(rows, 1)
+    p, q = np.clip(others, 1e-12, 1.0 - 1e-12), np.clip(share, 1e-12, 1.0 - 1e-12)
+    evidence = rows * (q * np.log(q / p) + (1.0 - q) * np.log((1.0 - q) / (1.0 - p)))
+    start = (share < MOST_EQUAL_AT_START) & (others > MOST_EQUAL_IN_LONGER)
+    return bool((start & (evidence > EVIDENCE + np.log(bars))).any())
 
 
 def _interpolated(request: Request, closes: Floats) -> Iterator[FilledRows]:

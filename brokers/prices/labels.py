@@ -20,12 +20,20 @@ Meaning = Literal["own", "other", "name"]
 COLUMNS = ("symbol", "ticker", "name")  # those that say whose row it is
 DOLLARS = ("usd", "usdt", "usdc", "busd", "fdusd", "tusd", "dai")
 QUOTES = f"{'|'.join(DOLLARS)}|eur|gbp|jpy|krw|try|brl|aud|cad|chf|btc|eth|bnb"
-OTHER_NAMES = {"^GSPC": ("SPX", "INX", "SP500"), "BTC": ("XBT",), "DOGE": ("XDG",)}
-EXCHANGE = r"^[A-Za-z_]+:"  # NYSEARCA:IWM
-# IWM.US, IWM.P, IWM US Equity; BTC.V, BTC-USD.CC.
+OTHER_NAMES = {
+    "^GSPC": ("SPX", "INX", "SP500"),
+    "^RUT": ("RTY",),
+    "BTC": ("XBT",),
+    "DOGE": ("XDG",),
+}
+EXCHANGE = r"^(?:[A-Za-z_]+:|US\.)"  # NYSEARCA:IWM, US.IWM
+# Where it is listed, in any case: IWM.US, IWM-US, IWM:US, IWM.P, IWM.PCX, IEF.OQ, IWM US Equity,
+# IWM/USD, RUT:IND, RTY Index, RUT.X; BTC.V, BTC-USD.CC, BTC=X.
 LISTED = {
-    "session": r"(?:\.(?:US|P|K|N|O|A)| U[SPQ](?: Equity)?| Index)$",
-    "coin": r"\.(?:V|CC)$",
+    "session": r"(?:[.:_-]US|/USD| U[A-Z](?: Equity)?| Index"
+    r"|[.:](?:NMS|NAS|NYS|AMX|PCX|ARCA|BATS|XNAS|XNYS|XASE|ARCX|IND|INDX)"
+    r"|\.(?:OQ|XO|[PKNOAQX]))$",
+    "coin": r"(?:\.(?:V|CC|X)|=X)$",
     "macro": r"$",
 }
 PERPETUAL = r"(?:\.P|[-_]?PERP|-SWAP|:[A-Z]+)$"
@@ -46,10 +54,14 @@ def meaning_of(label: str, request: Request, also: str = "") -> Meaning:
 
     """
     own = _own_names(request, also)
-    plain = re.sub(EXCHANGE, "", label.strip())
-    listed = re.sub(LISTED[request.kind], "", plain)
-    if {_bare(label), _bare(plain), _bare(listed)} & own:
+    written = label.strip()
+    plain = re.sub(LISTED[request.kind], "", written, flags=re.IGNORECASE)  # first: IEF:US
+    listed = re.sub(EXCHANGE, "", plain, flags=re.IGNORECASE)
+    without = re.sub(EXCHANGE, "", written, flags=re.IGNORECASE)
+    if {_bare(label), _bare(plain), _bare(listed), _bare(without)} & own:
         return "own"
+    if listed != written and " " not in written:
+        listed = listed.upper()  # spy.us: what is listed is no mere name
     plain = re.sub(PERPETUAL, "", listed)
     if _bare(plain) in own or re.fullmatch(CONTRACT, plain):
         return "name"

@@ -16,7 +16,7 @@ from brokers.prices.load import (
     read_cached,
     sessions,
 )
-from brokers.prices.plausibility import live_refusal, series_issues
+from brokers.prices.plausibility import live_issues, refusal, series_issues
 from brokers.prices.second_sources import second_closes
 from brokers.prices.series import AcceptedClose, DataError, DataIssue, Request, Series
 from brokers.progress import Progress
@@ -110,10 +110,10 @@ class LivePrices:
             return None, loaded, []
         series, why = without_unconfirmed_close(loaded)
         issues = (*series_issues(series, known, self._daily.prices.accepted), *series.issues)
-        if refused := live_refusal(issues, series.request):
+        issues = live_issues(issues, series.request)
+        if refused := refusal(issues):
             return None, DataError(refused), []
-        usable = [issue for issue in issues if issue.severity != "refused"]
-        return series, DataError(why) if why else None, usable
+        return series, DataError(why) if why else None, list(issues)
 
     def sessions(self, now: pd.Timestamp) -> int:
         """How many US sessions' closes were known at `now`."""

@@ -7,11 +7,10 @@ from typing import NamedTuple, TypeVar
 import pandas as pd
 
 from brokers.prices.accepted import accepted_closes
-from brokers.prices.calendar import closes_and_delay, known_sessions
-from brokers.prices.combine import stand_in
-from brokers.prices.one_source import cleaner, load_from
+from brokers.prices.calendar import known_sessions
+from brokers.prices.one_source import load_from, load_stored
 from brokers.prices.plausibility import check_plausibility
-from brokers.prices.second_sources import load_listed
+from brokers.prices.second_sources import load_listed, load_listed_stored
 from brokers.prices.series import (
     AcceptedClose,
     DataError,
@@ -268,22 +267,13 @@ def _check_vintage(series: Series, pinned: Mapping[str, str]) -> None:
 def read_cached(settings: Settings, request: Request, now: pd.Timestamp) -> Series | None:
     """One series as the cache has it, without a download; None where it has none that is usable.
 
-    That of a later source of its list stands in for all of it, as in `combine`.
+    The sources of a list are combined as in `combine`, each as it is stored.
     """
-    from brokers.prices import download
-
-    closes, delay = closes_and_delay(settings, now)
-    last_due = download.due(request, closes + delay, now)
-    first, *_ = sources = sources_of(request, settings)
-    for source in sources:
-        rows = download.read_cached(request, source, settings, last_due)
-        if rows is not None:
-            clean = cleaner(request, source, settings, now)
-            with suppress(DataError):
-                series = clean(rows, f"cache of {source} {request.name}")
-                if source == first:
-                    return series
-                return stand_in(series, source, f"{first}: nothing usable of it is stored")
+    sources = sources_of(request, settings)
+    if len(sources) == 1:
+        return load_stored(request, sources[0], settings, now)
+    with suppress(DataError):
+        return load_listed_stored(request, settings, now)
     return None
 
 

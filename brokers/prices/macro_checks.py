@@ -1,19 +1,23 @@
 """What is implausible about values that somebody publishes: spacing, weekday, unit and jumps."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from brokers.plurals import count
+from brokers.prices.bar_checks import acceptance_advice
 from brokers.prices.calendar import NEW_YORK
 from brokers.prices.clean import DAY
 from brokers.prices.jumps import REMAINING
 from brokers.prices.series import DataIssue, Series
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 THURSDAY, FRIDAY = 3, 4
 # Values in a row that a holiday delays to Friday: true files 2 (Christmas and New Year).
@@ -55,86 +59,133 @@ PUBLISHED = {
 }
 
 
-def macro_issues(series: Series) -> Iterator[DataIssue]:
-    """What is implausible about a series of at least two published values; the first of it."""
+class _Values(NamedTuple):
+    """One series as the checks see it; `doubted`: the rows whose day nobody has accepted."""
+
+    series: Series
+    known: Published
+    known_at: pd.DatetimeIndex
+    values: Floats
+    doubted: Bools
+
+    @property
+    def name(self) -> str:
+        return self.series.request.name
+
+    def day(self, row: int) -> str:
+        """In messages, the day on which a value was known; a person accepts it by this day."""
+        return f"{self.known_at[row]:%Y-%m-%d} (the day of publication)"
+
+    def advice(self, rows: Ints, otherwise: str) -> str:
+        """What to do about some rows: one alone may be true."""
+        if len(rows) > 1:
+            return otherwise
+        return acceptance_advice(self.series.request, self.known_at[rows[0]].date())
+
+    def issue(
+        self, kind: Literal["spacing", "jump", "level"], text: str, first: int, last: int
+    ) -> DataIssue:
+        """A refusal of the rows `first` to `last`."""
+        text = f"{self.series.origin}: {text}"
+        return DataIssue(
+            self.name, kind, "refused", text, self.known_at[first], self.known_at[last]
+        )
+
+
+def macro_issues(series: Series, accepted: frozenset[date]) -> Iterator[DataIssue]:
+    """What is implausible about a series of at least two published values; the first of it.
+
+    `accepted` are the days (UTC) on which a value was known that is odd and true.
+    """
     known = PUBLISHED.get(series.request.symbol)
     if known is not None:
-        checks = (_check_steps, _check_weekday, _check_level, _check_jumps)
-        issues = (issue for check in checks for issue in check(series, known))
+        known_at = pd.DatetimeIndex(series.frame.index)
+        days = [pd.Timestamp(day, tz="UTC") for day in accepted]
+        doubted = ~np.asarray(known_at.normalize().isin(days))
+        floats = series.frame["value"].to_numpy(dtype=float)
+        values = _Values(series, known, known_at, floats, doubted)
+        issues = (issue for check in _CHECKS for issue in check(values))
         if issue := next(issues, None):
             yield issue
 
 
-def _check_steps(series: Series, known: Published) -> Iterator[DataIssue]:
-    known_at, name = pd.DatetimeIndex(series.frame.index), series.request.name
-    steps = np.diff(known_at.as_unit("ns").asi8) / DAY.as_unit("ns").value
-    step = float(np.median(steps))
-    if step > known.longest_step:
-        text = f"{series.origin}: values of {name} are {step:.0f} days apart; get all of them"
-        yield DataIssue(name, "spacing", "refused", text, known_at[0], known_at[-1])
-    elif steps.min() < known.shortest_step:
-        row = int(steps.argmin())
-        text = (
-            f"{series.origin}: values of {name} from {known_at[row]:%Y-%m-%d} (the day of "
-            f"publication) are {count(round(float(steps[row])), 'day')} apart; it is published "
-            "once a week: were rows filled? Use the values of FRED alone"
-        )
-        yield DataIssue(name, "spacing", "refused", text, known_at[row], known_at[row + 1])
-
-
-def _check_weekday(series: Series, known: Published) -> Iterator[DataIssue]:
-    """Dates of another weekday: a value would be known before it was published."""
-    if not known.wednesdays:
+def _check_steps(values: _Values) -> Iterator[DataIssue]:
+    steps = np.diff(values.known_at.as_unit("ns").asi8) / DAY.as_unit("ns").value
+    step, everything = float(np.median(steps)), len(steps)
+    if step > values.known.longest_step:
+        text = f"values of {values.name} are {step:.0f} days apart; get all of them"
+        yield values.issue("spacing", text, 0, everything)
         return
-    known_at, name = pd.DatetimeIndex(series.frame.index), series.request.name
-    days = known_at.tz_convert(NEW_YORK).day_of_week
+    short = steps < values.known.shortest_step
+    rows = np.flatnonzero(short & values.doubted[1:] & values.doubted[:-1])
+    if len(rows):
+        row = int(rows[0])
+        advice = values.advice(rows, "were rows filled? Use the values of FRED alone")
+        text = (
+            f"values of {values.name} from {values.day(row)} are "
+            f"{count(round(float(steps[row])), 'day')} apart; it is published once a week: {advice}"
+        )
+        yield values.issue("spacing", text, row, row + 1)
+
+
+def _check_weekday(values: _Values) -> Iterator[DataIssue]:
+    """Dates of another weekday: a value would be known before it was published."""
+    if not values.known.wednesdays:
+        return
+    days = values.known_at.tz_convert(NEW_YORK).day_of_week
     fridays = np.convolve(days == FRIDAY, np.ones(MOST_FRIDAYS), "full")[: len(days)]
     wrong = ((days != THURSDAY) & (days != FRIDAY)) | (fridays == MOST_FRIDAYS)
-    if wrong.any():
-        rows = np.flatnonzero(wrong)
+    rows = np.flatnonzero(wrong & values.doubted)
+    if len(rows):
         text = (
-            f"{series.origin}: {name} has dates that are not Wednesdays ({len(rows):,} of "
-            f"{len(days):,} rows, the first is known on {known_at[rows[0]]:%Y-%m-%d}); it is "
-            "observed on Wednesdays: correct the dates"
+            f"{values.name} has dates that are not Wednesdays ({len(rows):,} of "
+            f"{len(days):,} rows, the first is known on {values.day(rows[0])}); it is "
+            f"observed on Wednesdays: {values.advice(rows, 'correct the dates')}"
         )
-        yield DataIssue(name, "spacing", "refused", text, known_at[rows[0]], known_at[rows[-1]])
+        yield values.issue("spacing", text, rows[0], rows[-1])
 
 
-def _check_level(series: Series, known: Published) -> Iterator[DataIssue]:
-    values = series.frame["value"].to_numpy(dtype=float)
-    known_at, name = pd.DatetimeIndex(series.frame.index), series.request.name
-    outside = np.flatnonzero((values < known.low) | (values > known.high))
-    if len(outside):
-        row = int(outside[0])
+def _check_level(values: _Values) -> Iterator[DataIssue]:
+    floats, known = values.values, values.known
+    outside = (floats < known.low) | (floats > known.high)
+    rows = np.flatnonzero(outside & values.doubted)
+    if len(rows):
         text = (
-            f"{series.origin}: {name} is {values[row]:.10g} on {known_at[row]:%Y-%m-%d} (the day "
-            f"of publication); it is in {known.unit}, between {known.low:,.10g} and "
-            f"{known.high:,.10g}: correct the unit of {len(outside):,} of {len(values):,} rows"
+            f"{values.name} is {floats[rows[0]]:.10g} on {values.day(rows[0])}; it is in "
+            f"{known.unit}, between {known.low:,.10g} and {known.high:,.10g}, and not so in "
+            f"{len(rows):,} of {len(floats):,} rows: {values.advice(rows, 'correct the unit')}"
         )
-        yield DataIssue(name, "level", "refused", text, known_at[row], known_at[outside[-1]])
-    elif (median := float(np.median(values))) < known.lowest_median:
+        yield values.issue("level", text, rows[0], rows[-1])
+    elif (median := float(np.median(floats))) < known.lowest_median:
         text = (
-            f"{series.origin}: the median of {name} is {median:,.10g}; it is in {known.unit} and "
+            f"the median of {values.name} is {median:,.10g}; it is in {known.unit} and "
             f"was never below {known.lowest_median:,.10g} for years: correct the unit"
         )
-        yield DataIssue(name, "level", "refused", text, known_at[0], known_at[-1])
+        yield values.issue("level", text, 0, len(floats) - 1)
 
 
-def _check_jumps(series: Series, known: Published) -> Iterator[DataIssue]:
+def _check_jumps(values: _Values) -> Iterator[DataIssue]:
     """A value that departs from both neighbours, which are near each other."""
-    values = series.frame["value"].to_numpy(dtype=float)
-    if not np.isfinite(known.jump) or len(values) < 3 or values.min() <= 0.0:
+    floats, known = values.values, values.known
+    if not np.isfinite(known.jump) or len(floats) < 3 or floats.min() <= 0.0:
         return
-    moves = np.diff(np.log(values))
+    moves = np.diff(np.log(floats))
     out, back = moves[:-1], moves[1:]
     size = np.minimum(np.abs(out), np.abs(back))
-    bent = (size > known.jump) & (np.abs(out + back) <= REMAINING * size)
+    bent = (size > known.jump) & (np.abs(out + back) <= REMAINING * size) & values.doubted[1:-1]
     if bent.any():
         row = int(np.argmax(bent)) + 1
-        known_at, name = pd.DatetimeIndex(series.frame.index), series.request.name
+        advice = acceptance_advice(values.series.request, values.known_at[row].date())
         text = (
-            f"{series.origin}: {name} is {values[row]:.10g} on {known_at[row]:%Y-%m-%d} (the day "
-            f"of publication), between {values[row - 1]:.10g} and {values[row + 1]:.10g}: a jump "
-            "that comes back; correct the file"
+            f"{values.name} is {floats[row]:.10g} on {values.day(row)}, between "
+            f"{floats[row - 1]:.10g} and {floats[row + 1]:.10g}: a jump that comes back; {advice}"
         )
-        yield DataIssue(name, "jump", "refused", text, known_at[row], known_at[row])
+        yield values.issue("jump", text, row, row)
+
+
+_CHECKS: tuple[Callable[[_Values], Iterator[DataIssue]], ...] = (
+    _check_steps,
+    _check_weekday,
+    _check_level,
+    _check_jumps,
+)

@@ -9,7 +9,7 @@ from brokers.local_paths import show_file, show_path
 from brokers.prices import folder
 from brokers.prices.calendar import closes_and_delay, session_closes
 from brokers.prices.clean import Clean, clean_series
-from brokers.prices.series import Request, Series
+from brokers.prices.series import DataError, Request, Series
 from brokers.prices.sources import OWN_COLUMNS, own_file
 from config.settings import Settings
 
@@ -64,6 +64,23 @@ def load_from(
     return download.update(
         request, source, settings, clean=clean, last_due=last_due, now=now, refresh=refresh
     )
+
+
+def load_stored(
+    request: Request, source: str, settings: Settings, now: pd.Timestamp
+) -> Series | None:
+    """The series of `request` as last downloaded from one source; None for none that is usable."""
+    from brokers.prices import download
+
+    closes, delay = closes_and_delay(settings, now)
+    last_due = download.due(request, closes + delay, now)
+    rows = download.read_cached(request, source, settings, last_due)
+    if rows is None:
+        return None
+    try:
+        return cleaner(request, source, settings, now)(rows, f"cache of {source} {request.name}")
+    except DataError:
+        return None
 
 
 def _simulate(request: Request, settings: Settings, now: pd.Timestamp) -> Series:

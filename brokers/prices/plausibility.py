@@ -48,7 +48,7 @@ def series_issues(series: Series, sessions: pd.Series, accepted: Accepted) -> tu
         return bar_issues(series, sessions, dates)
     is_price = series.request.symbol in PUBLISHED_PRICES
     return (
-        *macro_issues(series),
+        *macro_issues(series, dates),
         *(published_price_issues(series, dates) if is_price else ()),
     )
 
@@ -58,14 +58,23 @@ def refusal(issues: Iterable[DataIssue]) -> str:
     return next((issue.text for issue in issues if issue.severity == "refused"), "")
 
 
-def live_refusal(issues: Iterable[DataIssue], request: Request) -> str:
-    """As `refusal` of one series, without what is handled where gate rows are made.
+def live_issues(issues: Iterable[DataIssue], request: Request) -> tuple[DataIssue, ...]:
+    """The issues of one series in a session, which one odd value must not make blind.
 
     One bent close of a US series between two true ones was held and never counted
-    (`strategies/held_closes.py`): it must not make a session blind.
+    (`strategies/held_closes.py`): no issue. One published value was used when it was new: an
+    incident, and the series goes on.
     """
-    return refusal(
-        issue
-        for issue in issues
-        if request.kind != "session" or issue.kind != "jump" or issue.first != issue.last
-    )
+    seen = list[DataIssue]()
+    for issue in issues:
+        is_one = issue.severity == "refused" and issue.kind == "jump" and issue.first == issue.last
+        if is_one and request.kind == "macro":
+            seen.append(issue._replace(severity="high"))
+        elif not is_one or request.kind != "session":
+            seen.append(issue)
+    return tuple(seen)
+
+
+def live_refusal(issues: Iterable[DataIssue], request: Request) -> str:
+    """As `refusal` of one series, in a session."""
+    return refusal(live_issues(issues, request))

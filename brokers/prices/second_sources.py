@@ -1,17 +1,18 @@
 """Series with a list of sources: which is asked when, and how a run's own rows are read again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from brokers.prices.cache import Cache
 from brokers.prices.calendar import known_sessions
+from brokers.prices.clean import bar_length
 from brokers.prices.combine import LEVEL_ROWS, Needed, combine, other_series_text
-from brokers.prices.one_source import cleaner, load_from
+from brokers.prices.one_source import cleaner, load_from, load_stored
 from brokers.prices.plausibility import live_refusal, refusal, series_issues
 from brokers.prices.same_series import difference_in_returns
-from brokers.prices.series import DataError, Request, Series
+from brokers.prices.series import DataError, DataIssue, Request, Series
 from brokers.prices.sources import sources_of
 from brokers.prices.stored_series import read_stored
 from config.prices import proxy_fund
@@ -29,6 +30,9 @@ def load_listed(
 ) -> Series:
     """The series of `request` from its list of sources; see `combine`. Each is cached by itself.
 
+    A source that fails has what was last downloaded of it, which its own note says: a later one is
+    compared with that, and tops it up.
+
     `live`: what a live session may use of a single source (`live_refusal`) is usable here as well.
 
     Raises
@@ -40,18 +44,55 @@ def load_listed(
     sources = sources_of(request, settings)
     if pinned is not None:
         return _read_pinned(request, sources[0], settings, now, pinned)
+    why_not = _refusals(request, settings, now, live=live)
+
+    def load_or_read(source: str) -> Series:
+        try:
+            return _load(request, source, settings, now, refresh=refresh, live=live)
+        except DataError as error:
+            stored = load_stored(request, source, settings, now)
+            if stored is None or why_not(stored):
+                raise
+            note = (
+                f"{request.name}: rows up to {stored.frame.index[-1]:%Y-%m-%d %H:%M} from the "
+                f"cache of {source}, which has no usable ones now: {error}"
+            )
+            return stored._replace(notes=(*stored.notes, note))
+
+    return combine(_needed(request, settings, now), sources, load_or_read, why_not)
+
+
+def load_listed_stored(request: Request, settings: Settings, now: pd.Timestamp) -> Series:
+    """As `load_listed` in a live session, of what is stored of each source, without a download.
+
+    Raises
+    ------
+    DataError
+        Nothing usable is stored of any.
+
+    """
+
+    def read(source: str) -> Series:
+        if stored := load_stored(request, source, settings, now):
+            return stored
+        raise DataError(f"{source}: nothing usable of it is stored")
+
+    why_not = _refusals(request, settings, now, live=True)
+    return combine(_needed(request, settings, now), sources_of(request, settings), read, why_not)
+
+
+def _refusals(
+    request: Request, settings: Settings, now: pd.Timestamp, *, live: bool
+) -> Callable[[Series], DataIssue | None]:
+    """What finds the issue for which a series of `request` cannot be used."""
     calendar = known_sessions(settings, now)
 
-    def why_not(series: Series) -> str:
+    def why_not(series: Series) -> DataIssue | None:
         issues = series_issues(series, calendar, settings.prices.accepted)
-        return live_refusal(issues, request) if live else refusal(issues)
+        text = live_refusal(issues, request) if live else refusal(issues)
+        return next((one for one in issues if text and one.text == text), None)
 
-    return combine(
-        Needed(request, _newest(request, calendar, settings, now)),
-        sources,
-        lambda source: _load(request, source, settings, now, refresh=refresh, live=live),
-        why_not,
-    )
+    return why_not
 
 
 def second_closes(
@@ -122,15 +163,15 @@ def _load(
     return load_from(other, sources_of(other, settings)[0], settings, now, refresh=refresh)
 
 
-def _newest(
-    request: Request, calendar: pd.Series, settings: Settings, now: pd.Timestamp
-) -> pd.Timestamp:
-    """The instant by which the newest row that is due was known; of a macro value the oldest used.
+def _needed(request: Request, settings: Settings, now: pd.Timestamp) -> Needed:
+    """The newest row that is due by the instant it was known; of a macro value the oldest used.
 
     Releases have no calendar here: one that counts as missing is due.
     """
-    if request.kind == "session":
-        return pd.Timestamp(calendar.index[-1])
+    session = pd.Timestamp(known_sessions(settings, now).index[-1])
+    newest = session
     if request.kind == "coin":
-        return now.floor("D")
-    return now - pd.Timedelta(days=settings.prices.max_age_macro)
+        newest = now.floor(bar_length(request.timeframe))
+    elif request.kind == "macro":
+        newest = now - pd.Timedelta(days=settings.prices.max_age_macro)
+    return Needed(request, newest, session)

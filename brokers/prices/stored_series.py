@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from brokers.prices.calendar import NEW_YORK
-from brokers.prices.clean import DAY
+from brokers.prices.clean import bar_length
 from brokers.prices.combine import with_substitutes
 from brokers.prices.quality import issue_to_json
 from brokers.prices.series import DataIssue, Series
@@ -45,12 +45,13 @@ def needs_storing(series: Series) -> bool:
 def stored_rows(series: Series, delay: pd.Timedelta) -> pd.DataFrame:
     """What is stored of a series; `delay` is from a US close until its price is known."""
     known_at = pd.DatetimeIndex(series.frame.index)
-    dates = known_at
+    dates, timeframe = known_at, series.request.timeframe
     if series.request.kind == "session":
         local = (known_at - delay).tz_convert(NEW_YORK)
         dates = local.tz_localize(None).normalize()
     elif series.request.kind == "coin":
-        dates = (known_at - DAY).tz_localize(None)
+        starts, is_daily = known_at - bar_length(timeframe), timeframe == "1d"
+        dates = starts.tz_localize(None) if is_daily else starts
     names = series.substitutes if series.substitutes is not None else pd.Series(dtype=object)
     rows = series.frame.assign(**{SOURCE: names.reindex(known_at).fillna("").to_numpy()})
     rows = rows.set_axis(dates.rename("date"))

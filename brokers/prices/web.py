@@ -1,6 +1,7 @@
 """One answer of a web service: all of it within a time limit, asked for again where that helps."""
 
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from tenacity import (
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 
 TIMEOUT = 15.0  # seconds for one response, from looking up the host to the last byte
 LARGEST = 64 * 2**20  # bytes; forty years of daily rows are 2 MB
+ENCODINGS = "gzip, deflate"  # that are asked for
 ATTEMPTS = 4
 LONGEST_TRY = 20.0  # seconds from the first attempt after which none begins
 WAIT = wait_random_exponential(multiplier=1, max=5)
 LONGEST_WAIT = 20.0  # seconds; a longer pause that a server asks for is not waited for
+GZIP = b"\x1f\x8b"
+WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "zlib": zlib.MAX_WBITS, "bare": -zlib.MAX_WBITS}
 Result = TypeVar("Result")
 
 
@@ -71,7 +75,8 @@ def get(
     Raises
     ------
     NoAnswerError
-        No connection, no complete response in time, or one larger than `LARGEST`.
+        No connection, no complete response in time, one larger than `LARGEST`, or one that is
+        cut off.
     ValueError
         A redirect would be followed with headers or a login.
 
@@ -97,7 +102,7 @@ def get(
             with client.get(
                 url,
                 params=params,
-                headers=headers,
+                headers={"Accept-Encoding": ENCODINGS, **(headers or {})},
                 auth=sign,
                 timeout=seconds,
                 stream=True,
@@ -135,15 +140,54 @@ def busy(error: UnreachableError, answer: Answer) -> UnreachableError:
 def _answer(response: "requests.Response", connection: "CutConnection") -> Answer:
     """The response with its whole body."""
     parts, size = [], 0
-    while (part := response.raw.read1(65_536, decode_content=True)) and not connection.is_cut:
+    while (part := response.raw.read1(65_536, decode_content=False)) and not connection.is_cut:
         parts.append(part)
         size += len(part)
         if size > LARGEST:
-            raise OSError(f"a response of more than {LARGEST >> 20} MB")
+            raise _too_large()
     pause = response.headers.get("Retry-After", "")
     seconds = float(pause) if pause.isdigit() else 0.0
     location = response.headers.get("Location", "")
-    return Answer(response.status_code, b"".join(parts), seconds, location)
+    body = _decoded(b"".join(parts), response.headers.get("Content-Encoding", ""))
+    return Answer(response.status_code, body, seconds, location)
+
+
+def _decoded(body: bytes, encodings: str) -> bytes:
+    """The body without its compressions, which were applied in the order of `encodings`."""
+    for encoding in reversed(encodings.lower().replace(" ", "").split(",")):
+        if encoding in ("", "identity") or not body:
+            continue
+        if encoding not in ("gzip", "x-gzip", "deflate"):
+            raise OSError(f"a response compressed by {encoding}; {ENCODINGS} can be read")
+        forms = ("gzip",) if "gzip" in encoding else ("zlib", "bare")
+        body = _inflated(body, forms, encoding)
+    return body
+
+
+def _inflated(body: bytes, forms: Sequence[str], encoding: str) -> bytes:
+    """What is compressed in `body`, in the first of `forms` that fits.
+
+    Several parts of gzip, one behind the other, are one.
+    """
+    for form in forms:
+        parts, rest = list[bytes](), body
+        try:
+            while rest and (not parts or rest.startswith(GZIP)):
+                decoder = zlib.decompressobj(WINDOWS[form])
+                parts.append(decoder.decompress(rest, LARGEST + 1))
+                if sum(map(len, parts)) > LARGEST:
+                    raise _too_large()
+                if not decoder.eof:
+                    raise OSError("a compressed response that is cut off")
+                rest = decoder.unused_data
+        except zlib.error:
+            continue
+        return b"".join(parts)
+    raise OSError(f"a response that is no {encoding}")
+
+
+def _too_large() -> OSError:
+    return OSError(f"a response of more than {LARGEST >> 20} MB")
 
 
 def _reason(error: BaseException) -> str:

@@ -133,3 +133,46 @@ def test_one_bent_close_long_ago_does_not_cost_the_first_source(
         (row,) = gate_rows(w)
         assert (json.loads(row.sources)["HYG"], row.stale) == ("yahoo", 0)
         assert vendor.asked == []
+
+
+def test_a_first_session_whose_series_stands_in_as_a_whole_holds_down_the_newest_row_alone(
+    whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Yahoo is away from the first start on. Rows nobody acted on are no revision when it is back.
+
+    Its index is another then: all rows of it read otherwise.
+    """
+    listed = LISTED.replace("proxy:IWM", "url")
+    changes = AT_ONCE | {"prices.sources": listed}
+    with downloading(whole_folder, cache, tmp_path, changes, cold=True) as w:
+        vendor = vendor_in(w, monkeypatch)
+        vendor.frames = dict(w.yahoo.frames)
+        w.yahoo.always = DOWN["500"]
+        told = [w.run().incidents, next_day(w).incidents]
+        w.yahoo.always = None
+        told.append(next_day(w).incidents)
+        rows = gate_rows(w)
+        assert [json.loads(row.sources)["^RUT"] for row in rows] == ["url", "url", "yahoo"]
+        ceilings = [row.ceiling for row in rows]
+        assert ceilings == [max(w.settings.risk_curve.ceilings)] * 3
+        assert [incident_texts(one, "revised") for one in told] == [[], [], []]
+
+
+def test_a_close_confirmed_at_the_instant_it_is_known_counts_in_its_own_row(
+    whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four hours after the close the day's bar ends: held, confirmed and known are one instant."""
+    changes = AT_ONCE | {"prices.sources": LISTED, "prices.publication_delay": 240}
+    with downloading(whole_folder, cache, tmp_path, changes, cold=True) as w:
+        vendor = vendor_in(w, monkeypatch)
+        w.run()
+        change_rows(w, "HYG", lowered(0.8, "2015-10-21", "2016-12-31"))
+        vendor.frames = dict(w.yahoo.frames)
+        told = [w.run(once=False, until=f"2015-10-{day} 00:00:10").incidents for day in (22, 23)]
+        assert [incident_texts(one, "revised") for one in told] == [[], []]
+        texts = incident_texts(told[0], "held close")
+        assert any(text.endswith("is accepted: it counts from now on") for text in texts), texts
+        rows = gate_rows(w)
+        assert len({row.known_at for row in rows}) == len(rows)
+        assert {row.stale for row in rows} == {0}
+        assert {row.gate_stale for row in decisions(w)} == {0}

@@ -220,13 +220,18 @@ WEEKEND = pd.Timestamp("2016-08-20 12:00", tz="UTC")  # the coins' bar of Saturd
 
 @pytest.fixture(scope="module")
 def accepted(true: Inputs) -> Inputs:
-    """High yield falls by a fifth on a Friday for good; on Saturday somebody stands by it."""
+    """On Saturday somebody stands by Friday's fall of `with_accepted_fall`."""
+    return with_accepted_fall(true, WEEKEND)
+
+
+def with_accepted_fall(true: Inputs, at: pd.Timestamp) -> Inputs:
+    """High yield falls by a fifth on a Friday for good; `at` that instant somebody stands by it."""
     prices = true.prices
     request = next(request for request in prices.series if request.symbol == "HYG")
     series = prices.series[request]
     fallen = np.where(series.frame.index >= "2016-08-19", 0.8, 1.0)
     frame = series.frame.mul(fallen, axis=0)
-    close = AcceptedClose("HYG", FRIDAY, float(frame["close"]["2016-08-19"].item()), "me", WEEKEND)
+    close = AcceptedClose("HYG", FRIDAY, float(frame["close"]["2016-08-19"].item()), "me", at)
     changed = prices._replace(
         series={**prices.series, request: series._replace(frame=frame)}, accepted=(close,)
     )
@@ -294,6 +299,50 @@ def test_nobody_knows_before_what_is_accepted_later(accepted: Inputs) -> None:
     full = take_snapshot(accepted.settings, accepted.prices)
     for instant in (WEEKEND - pd.Timedelta(hours=10), WEEKEND - pd.Timedelta(seconds=1), WEEKEND):
         assert findings_of_cut(accepted.settings, accepted.prices, full, instant) == ()
+
+
+KNOWN = pd.Timestamp("2016-08-19 20:30", tz="UTC")  # the instant Friday's closes are
+
+
+@pytest.mark.parametrize("at", [KNOWN, KNOWN - pd.Timedelta(hours=2)])
+def test_what_is_accepted_as_soon_as_it_is_known_is_never_shown_held(
+    true: Inputs, tmp_path: Path, at: pd.Timestamp
+) -> None:
+    """One row an instant, in the table, the kernel, a replay and a search.
+
+    Earlier than its close a session is accepted if `prices.publication_delay` is longer now.
+    """
+    inputs = with_accepted_fall(true, at)
+    table = inputs.table
+    assert table.index.is_unique and len(table) == len(inputs.rows)
+    row = table.loc[KNOWN]
+    ceilings = inputs.settings.risk_curve.ceilings
+    assert (row["held"], row["stale"], row["ceiling"]) == ("", 0, ceilings[0])
+    text = "the close of HYG of 2016-08-19 was held and is accepted: it counts from now on"
+    assert row["closes_note"] == text
+
+    bars, rules = arrays.bars_by_session(inputs), gate_rules(inputs.settings)
+    assert set(bars.late) == {0.0}
+    gate = arrays.sessions_of(inputs.rows)
+    curve = np.array(rules.curve.ceilings), np.array(rules.curve.dormant_ceilings)
+    kernel.gate_of(gate, rules.breakout, *curve, 0)
+    for name, got, line in zip(
+        arrays.Gate._fields, gate.lines, arrays.gate_arrays(table), strict=True
+    ):
+        np.testing.assert_array_equal(got, line, err_msg=name)
+
+    run = simulate(inputs)
+    saturday = int(pd.Timestamp("2016-08-20", tz="UTC").timestamp())
+    assert saturday in {order.decided for order in run.orders if order.size < 0}
+    parity = compare(replay_run(inputs, tmp_path / "replay.sqlite"), run, list(inputs.coins))
+    assert parity.differences == ()
+    space = spaced(inputs.settings, {"gate.trend_sessions": (150, 200)})
+    equity, _ = Evaluator(inputs, space, threads=1).curves(np.array([[1]], dtype=np.int16))
+    expected = [decision.equity for decision in run.decisions]
+    np.testing.assert_allclose(equity[0], expected, rtol=1e-9)
+    full = take_snapshot(inputs.settings, inputs.prices)
+    for instant in (KNOWN - pd.Timedelta(seconds=1), KNOWN):
+        assert findings_of_cut(inputs.settings, inputs.prices, full, instant) == ()
 
 
 US = ("^RUT", "^GSPC", "IWM", "HYG", "IEF", "KRE", "XLI", "XBI", "RSP")

@@ -90,6 +90,21 @@ def test_an_accepted_close_counts_at_the_next_bar(
         assert incident_texts(next_day(w).incidents, "revised") == []
 
 
+def test_what_was_accepted_as_soon_as_it_was_known_is_not_held(
+    whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar of the day ends at the instant its session is known, four hours after the close."""
+    late = AT_ONCE | {"prices.publication_delay": 240}
+    with downloading(whole_folder, cache, tmp_path, late, start=SATURDAY) as w:
+        known_at = epoch("2015-10-24 00:00")
+        monkeypatch.setattr(prices, "time", SimpleNamespace(time=lambda: known_at))
+        change_rows(w, "HYG", bent(0.8, "2015-10-23"))
+        w.run()
+        accept(w, "HYG", "2015-10-23")
+        with pytest.raises(ConfigError, match="held now: nothing"):
+            accept(w, "HYG", "2015-10-23")
+
+
 def test_a_wrong_date_is_named_before_a_journal_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'23/10/2015' is no date"):
         prices.accept_close(

@@ -25,6 +25,7 @@ from config.settings import Settings, load
 from tests.scenes import changed
 
 DAYS = pd.date_range("2026-01-05 21:30", periods=5, freq="D", tz="UTC")
+DAY = pd.Timedelta(days=1)
 MONDAY = StaleGate(1, DAYS[0], "", "^RUT", foreign=False)
 
 
@@ -92,9 +93,13 @@ def prices(*loaded: Series, issues: tuple[DataIssue, ...] = ()) -> Prices:
     return Prices(by_request, sessions, DAYS[-1], issues=issues)
 
 
-def test_the_newest_source_of_each_series_is_recorded_coins_apart() -> None:
-    loaded = prices(series(d4="url"), series("HYG", "alpaca", d2="url"), series("BTC", kind="coin"))
-    assert row_sources(loaded) == {"^RUT": "url", "HYG": "alpaca"}
+def test_the_newest_source_of_each_series_is_recorded_as_of_the_row() -> None:
+    """A coin has newer rows than those that the gate's newest row reads."""
+    loaded = prices(series(d4="url"), series("HYG", "alpaca", d2="url"))
+    assert row_sources(loaded, DAYS[4]) == {"^RUT": "url", "HYG": "alpaca"}
+    assert row_sources(loaded, DAYS[4] - DAY) == {"^RUT": "yahoo", "HYG": "alpaca"}
+    assert row_sources(loaded, DAYS[2] + DAY / 2) == {"^RUT": "yahoo", "HYG": "url"}
+    assert row_sources(loaded, DAYS[0] - DAY) == {}
     assert list(substituted_symbols(loaded)) == ["^RUT"]
     (incident,) = report_substitutes(loaded)
     assert incident.text == (

@@ -51,7 +51,10 @@ def test_a_gap_without_a_dividend_has_the_ratio_around_it(rows: tuple[int, ...])
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ((0,), "1 row without an adjusted close that cannot be filled, first 2024-01-01: no row"),
+        (
+            tuple(range(6)),
+            "cannot be filled, first 2024-01-01 to 2024-01-08: they are more than the",
+        ),
         (tuple(range(15)), "15 rows without an adjusted close that cannot be filled, first"),
         ((19,), "first 2024-01-26: its ratio to the close is 0.95 before and 1 after, so"),
         ((20,), "first 2024-01-29: its ratio to the close is 0.95 before and 1 after, so"),
@@ -77,6 +80,28 @@ def test_rounding_is_no_dividend() -> None:
         else:
             with pytest.raises(DataError, match="a dividend in between"):
                 fill_adjusted(CLOSES, adjusted, DAYS, ORIGIN)
+
+
+@pytest.mark.parametrize("rows", [(0,), tuple(range(5)), (0, 1, 10, 39)])
+def test_the_oldest_rows_have_the_ratio_of_the_row_after(rows: tuple[int, ...]) -> None:
+    series = series_of(without(*rows))
+    np.testing.assert_allclose(series.frame["adj_close"], RATIOS * CLOSES, rtol=1e-12)
+    (note,) = [note for note in series.notes if "adjusted" in note]
+    assert note.endswith("of the first rows that of the row after")
+
+
+@pytest.mark.parametrize("price", [1.0, 3.0, 8.0])
+def test_rounding_to_cents_of_a_low_price_is_no_dividend(price: float) -> None:
+    closes = np.round(price * CLOSES / 100.0, 2)
+    whole = np.round(0.9 * closes, 2)
+    for row in range(1, 39):
+        adjusted = np.where(np.arange(40) == row, np.nan, whole)
+        filled, _ = fill_adjusted(closes, adjusted, DAYS, ORIGIN)
+        assert filled[row] == pytest.approx(whole[row], abs=0.011)
+    paid = np.where(np.arange(40) < 20, 0.95 * whole, whole)
+    paid[19] = np.nan
+    with pytest.raises(DataError, match="a dividend in between"):
+        fill_adjusted(closes, paid, DAYS, ORIGIN)
 
 
 def test_an_index_has_no_dividends_and_a_whole_file_needs_none() -> None:

@@ -4,6 +4,7 @@ Closes are powers of whole numbers and their ratios, so that every expected numb
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,9 @@ from brokers.prices.combine import (
     combine,
     splice,
     splice_proxy,
+    with_substitutes,
 )
-from brokers.prices.series import DataError, Request, Series, UnreachableError
+from brokers.prices.series import DataError, DataIssue, Kind, Request, Series, UnreachableError
 from brokers.prices.stored_series import stored_rows
 
 RUSSELL = Request("^RUT", "session")
@@ -63,8 +65,19 @@ def loader(**found: Series | DataError) -> tuple[Callable[[str], Series], list[s
     return load, asked
 
 
-def plausible(series: Series) -> str:
-    return "bent" if (series.frame["close"] > 1e6).any() else ""
+def refused_for(kind: Literal["jump", "spacing", "level"]) -> Callable[[Series], DataIssue | None]:
+    """What refuses a series with a close above a million, for an issue of this kind."""
+
+    def why_not(series: Series) -> DataIssue | None:
+        if not (series.frame["close"] > 1e6).any():
+            return None
+        first, last = series.frame.index[[0, -1]]
+        return DataIssue(series.request.name, kind, "refused", "bent", first, last)
+
+    return why_not
+
+
+plausible = refused_for("jump")
 
 
 def test_the_second_source_is_not_asked_while_the_first_has_the_row_that_is_due() -> None:
@@ -127,6 +140,76 @@ def test_an_unusable_first_source_is_replaced_and_only_the_newest_row_is_named()
         assert result.substitutes.to_dict() == {NOW: "url"}
         assert result.issues[0].kind == "sources"
         pd.testing.assert_frame_equal(result.frame, other.frame)
+
+
+@pytest.mark.parametrize("kind", ["spacing", "level"])
+def test_a_first_source_that_is_wrong_as_a_whole_does_not_stand_in_the_way_of_a_good_one(
+    kind: Literal["spacing", "level"],
+) -> None:
+    """Its returns are not those of the series, so that nothing can be compared: a high caveat."""
+    closes = closes_of(400)
+    volumes = np.random.default_rng(5).uniform(2e6, 9e6, 400)
+    other = series("url", bars(closes))
+    load, _ = loader(yahoo=series("yahoo", bars(volumes)), url=other)
+    result = combine(NEEDED, ("yahoo", "url"), load, refused_for(kind))
+    assert (result.source, result.frame is other.frame) == ("url", True)
+    (issue,) = result.issues
+    assert (issue.kind, issue.severity) == ("sources", "high")
+    assert "all rows are from url, and compared with none of another source" in issue.text
+    assert issue.text.endswith("(yahoo: bent)")
+
+
+@pytest.mark.parametrize("kind", ["session", "macro"])
+def test_what_stands_in_for_nothing_that_it_could_be_compared_with_is_a_high_caveat(
+    kind: Kind,
+) -> None:
+    closes, request = closes_of(400), Request("S", kind)
+    bent = closes.copy()
+    bent[200] *= 1e6
+    other = series("url", bars(closes), request)
+    severities = []
+    for first in (DataError("empty"), series("yahoo", bars(bent), request)):
+        load, _ = loader(yahoo=first, url=other)
+        result = combine(Needed(request, NOW), ("yahoo", "url"), load, plausible)
+        assert result.source == "url"
+        severities += [issue.severity for issue in result.issues]
+    assert severities == ["high", "note" if kind == "session" else "high"]
+
+
+def test_a_coin_that_stands_in_is_named_from_the_row_on_that_the_newest_gate_row_reads() -> None:
+    """On a Sunday night the gate's newest row is Friday's, which reads the day before it."""
+    request = Request("BTC-USD", "coin")
+    midnights = pd.date_range("2024-01-01", periods=100, tz="UTC").as_unit("ns")
+    frame = bars(closes_of(100)).set_axis(midnights)
+    for hours, named in ((30.5, 1), (-3.5, 2), (-51.5, 4), (-75.5, 5)):
+        session = midnights[-1] + pd.Timedelta(hours=hours)
+        load, _ = loader(yahoo=DataError("away"), exchange=series("exchange", frame, request))
+        needed = Needed(request, midnights[-1], session)
+        result = combine(needed, ("yahoo", "exchange"), load, plausible)
+        assert result.substitutes is not None
+        assert result.substitutes.to_dict() == dict.fromkeys(midnights[-named:], "exchange")
+
+
+def test_the_words_of_an_error_are_no_part_of_the_vintage_and_what_it_means_is() -> None:
+    other = series("url", bars(closes_of(400)))
+    vintages = [
+        combine(
+            NEEDED, ("yahoo", "url"), loader(yahoo=DataError(text), url=other)[0], plausible
+        ).vintage
+        for text in ("HTTP 503", "HTTP 502")
+    ]
+    assert vintages[0] == vintages[1] != other.vintage
+    (issue,) = combine(
+        NEEDED, ("yahoo", "url"), loader(yahoo=DataError("x"), url=other)[0], plausible
+    ).issues
+    changed = (
+        issue._replace(severity="note"),
+        issue._replace(kind="jump"),
+        issue._replace(first=issue.last),
+        issue._replace(last=issue.first),
+    )
+    of_changed = {with_substitutes(other, None, [one]).vintage for one in (issue, *changed)}
+    assert len(of_changed) == 5
 
 
 def test_a_shorter_history_does_not_replace_an_implausible_one() -> None:
@@ -246,7 +329,7 @@ def test_a_disagreement_beyond_the_bound_is_an_issue_and_far_beyond_another_seri
         request = Request("S", "session" if kind == "session" else "coin")
         pair = [series("yahoo", bars(closes[:399]), request), series("url", bars(other), request)]
         load, _ = loader(yahoo=pair[0], url=pair[1])
-        result = combine(Needed(request, NOW), ("yahoo", "url"), load, lambda series: "")
+        result = combine(Needed(request, NOW), ("yahoo", "url"), load, lambda series: None)
         high = [issue for issue in result.issues if issue.severity == "high"]
         assert (result.substitutes is None) == (expected == "refused")
         assert [issue.kind for issue in high] == ([] if expected == "used" else ["sources"])

@@ -7,10 +7,13 @@ Every file holds the same days and closes unless its case says so. They are writ
 import gzip
 import io
 import zipfile
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from brokers.prices.dated_table import read_dated_table
@@ -697,6 +700,33 @@ def refused(content: str | bytes, request: Request = FUND) -> str:
 )
 def test_what_may_be_read_in_two_ways_is_refused_by_name(content: str | bytes, reason: str):
     assert reason in refused(content)
+
+
+def parquet(table: pa.Table) -> bytes:
+    content = io.BytesIO()
+    pq.write_table(table, content)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.large_string(), pa.binary_view()], ids=str)
+def test_text_of_parquet_is_read_whatever_its_layout(kind: pa.DataType):
+    days, closes = ["2024-01-31", "2024-02-01"], ["1.5", "2.5"]
+    table = pa.table({"Date": pa.array(days).cast(kind), "Close": pa.array(closes).cast(kind)})
+    content = parquet(table)
+    assert pq.read_schema(io.BytesIO(content)).field("Close").type == kind
+    read = read_dated_table(content, FUND, origin="o")
+    assert read.frame["close"].tolist() == [1.5, 2.5]
+
+
+def test_columns_of_one_name_in_parquet_are_refused_by_their_name_if_they_are_read(tmp_path: Path):
+    cells = [pa.array(["2024-01-31"]), pa.array([1.5]), pa.array([2.5]), pa.array([3.5])]
+    twice = parquet(pa.Table.from_arrays(cells, names=["Date", "Close", "Close", "Flag"]))
+    (tmp_path / "IWM.parquet").write_bytes(twice)
+    for content in (twice, tmp_path / "IWM.parquet"):
+        with pytest.raises(DataError, match="has 2 columns close; remove all but one"):
+            read_dated_table(content, FUND, origin="o")
+    flags = parquet(pa.Table.from_arrays(cells, names=["Date", "Close", "Flag", "Flag"]))
+    assert read_dated_table(flags, FUND, origin="o").frame["close"].tolist() == [1.5]
 
 
 @pytest.mark.parametrize(

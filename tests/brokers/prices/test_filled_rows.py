@@ -1,6 +1,7 @@
 """Rows that no market made: repeated, or interpolated between fewer true ones."""
 
 from collections.abc import Callable
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
@@ -131,6 +132,32 @@ def test_minutes_that_nobody_trades_in_are_no_longer_bars() -> None:
     traded[0] = True
     last = np.maximum.accumulate(np.where(traded, np.arange(3000), 0))
     assert issues(with_closes(series, series.frame["close"].to_numpy()[last])) == []
+
+
+def test_places_of_few_rows_are_no_start_of_a_longer_bar_by_chance() -> None:
+    """With 20 days of minutes each of 1,440 places in a day has 20 rows; many have no trade."""
+    for seed in range(3):
+        series = coin_series(count=57_600, deviation=0.002, timeframe="1m", seed=seed)
+        traded = np.random.default_rng(seed).random(57_600) < 0.55
+        traded[0] = True
+        last = np.maximum.accumulate(np.where(traded, np.arange(57_600), 0))
+        assert issues(with_closes(series, series.frame["close"].to_numpy()[last])) == []
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "deviation", "tick"), [("5m", 0.003, 0.0045), ("15m", 0.005, 0.008)]
+)
+def test_shorter_bars_of_a_coin_of_few_decimals_are_no_longer_bars(
+    timeframe: str, deviation: float, tick: float
+) -> None:
+    """As of PEPE at 0.0000010: a tick is about 1 %, and half of the closes equal the one before."""
+    for seed in range(5):
+        series = coin_series(count=35_000, timeframe=timeframe)
+        moves = np.random.default_rng(seed).normal(0.0, deviation, 35_000)
+        logs = np.fromiter(accumulate(moves, lambda level, move: 0.999 * level + move), float)
+        closes = np.round(np.exp(logs) / tick) * tick * 1e-6
+        assert np.mean(closes[1:] == closes[:-1]) > 0.4
+        assert issues(with_closes(series, closes)) == []
 
 
 def rounded(scale: float, decimals: int, deviation: float = 0.03) -> np.ndarray:

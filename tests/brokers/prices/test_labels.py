@@ -10,7 +10,7 @@ from brokers.prices.labels import meaning_of
 from brokers.prices.series import DataError, Request
 
 FUND, COIN = Request("IWM", "session"), Request("BTC-USD", "coin", "BTC/USDT")
-INDEX = Request("^GSPC", "session")
+INDEX, RUSSELL = Request("^GSPC", "session"), Request("^RUT", "session")
 DAYS = ("2024-01-31", "2024-02-01")
 
 
@@ -24,8 +24,15 @@ def with_column(name: str, labels: tuple[str, ...]) -> bytes:
     [
         (COIN, "BTC/USDT BTCUSDT btc-usd BTC_USDC BTC XBT/USD XXBTZUSD tBTCUSD BINANCE:BTCUSDT"),
         (COIN, "USDT-BTC BTC.V BTC-USD.CC"),
+        (COIN, "BTC=X BTC.X btc=x"),
         (FUND, "IWM iwm IWM.US NYSEARCA:IWM IWM.P"),
-        (INDEX, "^GSPC GSPC ^SPX .INX SP500"),
+        (
+            FUND,
+            "IWM.PCX IWM-US US.IWM IWM:US IWM.OQ IWM.ARCA IWM_US IWM.NMS iwm.us US:IWM IWM:ARCX",
+        ),
+        (FUND, "IWM/USD"),
+        (RUSSELL, "^RUT .RUT RUT.X RUT:IND RUT-US RTY RUT.INDX $RUT"),
+        (INDEX, "^GSPC GSPC ^SPX .INX SP500 SPX:IND SPX.XO INX.X GSPC-US"),
     ],
 )
 def test_spellings_of_the_symbol_are_its_own(request_: Request, labels: str):
@@ -34,13 +41,24 @@ def test_spellings_of_the_symbol_are_its_own(request_: Request, labels: str):
     )
 
 
+def test_spellings_of_several_words_are_its_own():
+    for label in ("RTY Index", "RUT INDEX", "RTY INDEX"):
+        assert meaning_of(label, RUSSELL) == "own"
+    for label in ("IWM US Equity", "IWM UP Equity", "IWM US", "IWM UQ"):
+        assert meaning_of(label, FUND) == "own"
+    assert meaning_of("SPX Index", RUSSELL) == "other"
+
+
 @pytest.mark.parametrize(
     ("request_", "labels"),
     [
         (COIN, "ETH/USDT ETHUSD eth-usd ethusd ETH tETHUSD BINANCE:ETHUSDT ETHUSDT.P BTC/EUR"),
         (COIN, "HYG.US ETHBTC SOLUSDT 1000PEPE/USDT"),
         (FUND, "HYG HYG.US VTWO NYSEARCA:HYG IWM.L ^RUT BTC-USD"),
-        (INDEX, "^RUT SPY ES=F"),
+        (FUND, "spy.us SPY-US us.spy SPY:US spy:us arca:spy RTY SPY.OQ IWM.DE"),
+        (COIN, "ETH=X ETH.X eth.cc"),
+        (INDEX, "^RUT SPY ES=F RTY RUT:IND"),
+        (RUSSELL, "IWM SPX:IND RTY=F"),
     ],
 )
 def test_another_ticker_or_market_is_another(request_: Request, labels: str):

@@ -1,6 +1,7 @@
 """A live session's prices: said before each series, plausible, and no newest close on trust."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,8 @@ from brokers.journal.opening import journal_path, open_journal
 from brokers.journal.records import Accepted
 from brokers.prices.clean import vintage
 from brokers.prices.live import LivePrices, without_unconfirmed_close
-from brokers.prices.series import AcceptedClose, Kind, Request, Series
+from brokers.prices.load import Prices
+from brokers.prices.series import AcceptedClose, DataError, Kind, Request, Series
 from brokers.prices.sources import required_series
 from config.settings import Settings, load
 from tests.price_folder import overrides
@@ -137,6 +139,36 @@ def test_one_bent_close_among_true_ones_does_not_blind_a_session(
     prices, failed = LivePrices(settings_of(folder, cache), silent).history(NOW)
     assert failed == {}
     assert len(prices.of("HYG").frame)
+
+
+def test_one_odd_published_value_is_handed_on_until_its_day_is_accepted(
+    whole_folder: Path, cache: Path, tmp_path: Path
+) -> None:
+    """It was used when it was new: the session goes on, and a person is told what to do."""
+    folder = tmp_path / "prices"
+    shutil.copytree(whole_folder, folder)
+    (folder / "macro").mkdir(exist_ok=True)
+    weeks = pd.date_range("2011-01-05", "2016-12-21", freq="7D")  # Wednesdays
+    for name, level in (("WALCL", 4e6), ("WTREGEN", 2e5), ("RRPONTSYD", 100.0)):
+        days = weeks if name != "RRPONTSYD" else pd.bdate_range(weeks[0], weeks[-1])
+        values = pd.Series(level, days.rename("observation_date"), name=name)
+        if name == "WTREGEN":
+            values["2016-11-16"] *= 5.0
+        values.to_csv(folder / "macro" / f"{name}.csv")
+
+    def history(*changes: str) -> tuple[Prices, Mapping[str, DataError]]:
+        enabled = "confirmations.liquidity.enabled=true"
+        return LivePrices(settings_of(folder, cache, enabled, *changes), silent).history(NOW)
+
+    prices, failed = history()
+    assert failed == {}
+    assert "WTREGEN" in {request.symbol for request in prices.series}
+    (issue,) = prices.issues
+    assert (issue.symbol, issue.kind, issue.severity) == ("WTREGEN", "jump", "high")
+    day = issue.first.date()
+    assert f'set prices.accepted."WTREGEN" = [{day}]' in issue.text
+    prices, failed = history(f"prices.accepted={{WTREGEN = [{day}]}}")
+    assert (prices.issues, failed) == ((), {})
 
 
 def test_what_is_noteworthy_and_used_is_handed_on(

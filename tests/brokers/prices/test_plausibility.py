@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from brokers.prices import jumps
-from brokers.prices.plausibility import live_refusal, refusal, series_issues
+from brokers.prices.plausibility import live_issues, live_refusal, refusal, series_issues
 from brokers.prices.series import DataIssue, Request, Series
 from strategies import held_closes
 from tests.brokers.prices.random_series import (
@@ -420,15 +420,48 @@ def test_opens_of_rare_trades_are_far_from_the_close_before() -> None:
     assert issues(series._replace(frame=frame)) == []
 
 
-def test_adjusted_closes_of_another_series_or_a_row_late_are_doubted() -> None:
+@pytest.mark.parametrize("spread", [0.5, 2.0, 4.0])
+@pytest.mark.parametrize("trades", [5, 8, 15])
+def test_opens_of_a_coin_with_a_wide_spread_are_a_note(trades: int, spread: float) -> None:
+    """The first and the last trade of a bar are each at bid or ask, and in every bar are some."""
+    series = coin_series(timeframe="1h", deviation=0.001, count=5000)
+    random = np.random.default_rng(trades)
+    middle, half = series.frame["close"].to_numpy(), 0.0005 * spread
+    first = np.r_[middle[:1], middle[:-1]]
+    opens, closes = (at * np.exp(random.choice([-half, half], 5000)) for at in (first, middle))
+    edge = np.exp(half) * 1.0005
+    high, low = np.maximum(first, middle) * edge, np.minimum(first, middle) / edge
+    columns = {"open": opens, "high": high, "low": low, "close": closes, "adj_close": closes}
+    found = issues(series._replace(frame=series.frame.assign(**columns)))
+    assert {(issue.kind, issue.severity) for issue in found} <= {("level", "note")}
+    assert all("is the spread so wide?" in issue.text for issue in found)
+    for other in (high, low, closes, np.r_[closes[:1], closes[:1], closes[:-2]]):
+        frame = series.frame.assign(**columns | {"open": other})
+        assert "another column" in refusal(issues(series._replace(frame=frame)))
+
+
+def test_adjusted_closes_of_another_series_a_row_late_or_constant_are_refused() -> None:
     series = index_series()
-    adjusted = series.frame["close"].to_numpy()
-    for column in (np.r_[adjusted[:1], adjusted[:-1]], closes_of(600, 0.01, seed=9)):
+    closes = series.frame["close"].to_numpy()
+    late, early = np.r_[closes[:1], closes[:-1]], np.r_[closes[1:], closes[-1:]]
+    for column in (late, early, closes_of(600, 0.01, seed=9), np.full(600, 50.0), np.ones(600)):
         issue = only(series._replace(frame=series.frame.assign(adj_close=column)))
-        assert (issue.kind, issue.severity) == ("level", "high")
+        assert (issue.kind, issue.severity) == ("level", "refused")
         assert "adjusted close" in issue.text
+
+
+def test_adjusted_closes_that_nearly_follow_are_doubted_and_dividends_are_not() -> None:
+    series = index_series()
+    closes = series.frame["close"].to_numpy()
+    noise = np.exp(np.random.default_rng(4).normal(0.0, 0.0025, 600))
+    issue = only(series._replace(frame=series.frame.assign(adj_close=closes * noise)))
+    assert (issue.kind, issue.severity) == ("level", "high")
     paid_out = np.linspace(0.8, 1.0, 600)  # more often than any fund pays
-    assert issues(series._replace(frame=series.frame.assign(adj_close=adjusted * paid_out))) == []
+    assert issues(series._replace(frame=series.frame.assign(adj_close=closes * paid_out))) == []
+    calm = scaled(index_series(deviation=0.0002), slice(None), 0.5)
+    cents = calm.frame["close"].round(2)
+    frame = calm.frame.assign(close=cents, adj_close=(cents * 0.9).round(2))
+    assert not [issue for issue in issues(calm._replace(frame=frame)) if issue.kind == "level"]
 
 
 def macro(symbol: str, values: np.ndarray, days: int = 7) -> Series:
@@ -524,6 +557,37 @@ def test_a_published_value_that_departs_from_both_neighbours_is_refused(
     by_half = np.where(rows == 77, stays * factor, stays)
     for true in (stays, by_half):
         assert issues(macro(symbol, true, days)) == []
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        macro("WTREGEN", np.where(np.arange(400) == 77, 5.0, 1.0) * (TREASURY + 1e5)),
+        macro("BAMLH0A0HYM2", np.where(np.arange(400) == 77, 2.0, 4.5), days=1),
+        macro("WALCL", np.where(np.arange(400) == 77, 1e-3, 1.0) * ASSETS),
+        dated(macro("WALCL", ASSETS), -1, slice(77, 78)),
+        dated(macro("WALCL", ASSETS), 4, slice(77, 78)),
+    ],
+    ids=["jump", "jump of a day", "level", "weekday", "step"],
+)
+def test_an_odd_published_value_can_be_accepted_by_the_day_that_its_message_names(
+    series: Series,
+) -> None:
+    symbol, day = series.request.symbol, series.frame.index[77].date()
+    text = only(series).text
+    assert f'prices.accepted."{symbol}" = [{day}]' in text
+    assert issues(series, {symbol: [day]}) == []
+    others = [day - pd.Timedelta(days=1), day + pd.Timedelta(days=1)]
+    assert refusal(issues(series, {symbol: others, "NFCI": [day]})) == text
+
+
+def test_one_odd_published_value_is_an_incident_in_a_session_and_does_not_blind_it() -> None:
+    bent = macro("WTREGEN", np.where(np.arange(400) == 77, 5.0, 1.0) * (TREASURY + 1e5))
+    refused = only(bent)
+    assert live_issues([refused], bent.request) == (refused._replace(severity="high"),)
+    assert live_refusal([refused], bent.request) == ""
+    wrong_unit = issues(macro("WALCL", ASSETS / 1000.0))
+    assert live_refusal(wrong_unit, Request("WALCL", "macro")) == refusal(wrong_unit) != ""
 
 
 def test_a_month_between_values_that_appear_weekly_is_refused() -> None:

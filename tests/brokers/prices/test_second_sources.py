@@ -15,12 +15,13 @@ from backtests.checks.timestamps import check_timestamps
 from backtests.engine.inputs import market, prepare_inputs
 from backtests.paper_sessions.backtest_inputs import load_session_prices
 from brokers.live.series_checks import all_substituted
-from brokers.prices import alpaca, download, probe, web, yahoo
+from brokers.prices import alpaca, candles, download, probe, web, yahoo
 from brokers.prices.cache import Cache
+from brokers.prices.clean import bar_length
 from brokers.prices.combine import with_substitutes
-from brokers.prices.load import Prices, load_prices, read_cached
-from brokers.prices.second_sources import second_closes
-from brokers.prices.series import DataError, Request, UnreachableError, sibling_closes
+from brokers.prices.load import Prices, load_each, load_prices, read_cached
+from brokers.prices.second_sources import load_listed, second_closes
+from brokers.prices.series import DataError, Request, Series, UnreachableError, sibling_closes
 from brokers.prices.sources import sources_of
 from brokers.prices.stored_series import stored_rows
 from config.settings import DEFAULT, Settings, load
@@ -28,6 +29,7 @@ from tests.price_folder import edit, overrides
 
 NOW = pd.Timestamp("2016-12-31 12:00", tz="UTC")
 LACKED = 10  # sessions that the first source has not
+EXHAUSTION = ("confirmations.exhaustion.enabled=true",)
 OVERLAY = DEFAULT.with_name("second_sources.toml")
 
 
@@ -265,10 +267,119 @@ def test_what_is_stored_of_a_later_source_alone_is_named_as_its_own(
     series = read_cached(settings, request, NOW)
     assert series is not None and series.substitutes is not None
     assert (series.source, series.substitutes.to_dict()) == ("url", {series.frame.index[-1]: "url"})
-    assert series.issues[0].text.endswith("(yahoo: nothing usable of it is stored)")
+    (issue,) = series.issues
+    assert issue.severity == "high", "nothing shows that it is the same series"
+    assert issue.text.endswith("(yahoo: nothing usable of it is stored)")
     alone = settings_of(whole_folder, cache, '["url", "yahoo"]', f"prices.cache={own}")
     series = read_cached(alone, request, NOW)
     assert series is not None and series.substitutes is None and series.issues == ()
+
+
+@pytest.mark.parametrize("timeframe", ["1h", "15m"])
+@pytest.mark.parametrize("lacked", [3, 300])
+def test_bars_shorter_than_a_day_are_topped_up_to_the_newest_and_read_again(
+    timeframe: str, lacked: int, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder lacks the newest three bars, or all."""
+    own = Path(shutil.copytree(cache, tmp_path / "cache"))
+    length = bar_length(timeframe)
+    starts = pd.date_range(end=NOW - length, periods=300, freq=length)
+    walk = np.exp(np.cumsum(np.random.default_rng(1).normal(0.0, 0.01, 300)))
+    rows = pd.DataFrame(dict.fromkeys(("open", "high", "low", "close", "volume"), walk), starts)
+    monkeypatch.setattr(candles, "fetch", lambda *_: rows)
+    (tmp_path / "hourly").mkdir()
+    if lacked < len(rows):
+        file = tmp_path / f"hourly/BTCUSDT_{timeframe}.csv"
+        rows.iloc[:-lacked].to_csv(file, index_label="date")
+    words = ['prices.sources."BTC-USD"=["folder", "exchange"]', f"prices.cache={own}"]
+    settings = load([], [*overrides(tmp_path, cache), *words])
+    request = Request("BTC-USD", "coin", "BTC/USDT", timeframe)
+    was = load_listed(request, settings, NOW)
+    assert was.substitutes is not None and was.frame.index[-1] == NOW
+    download.pin({request: was}, settings)
+    again = load_listed(request, settings, NOW, pinned={request.name: was.vintage})
+    pd.testing.assert_frame_equal(again.frame, was.frame, check_freq=False)
+    assert again.substitutes is not None
+    assert again.substitutes.to_dict() == was.substitutes.to_dict()
+    assert again._replace(frame=was.frame, substitutes=was.substitutes) == was
+
+
+@pytest.fixture
+def stored_and_gone(
+    behind: Path, whole_folder: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Settings, Path]:
+    """Settings with the address first, of which all but the newest rows are stored, and a folder.
+
+    From now on the address answers 404.
+    """
+    own = Path(shutil.copytree(cache, tmp_path / "cache"))
+    behind.rename(tmp_path / "vendor")
+    second = Path(shutil.copytree(whole_folder, tmp_path / "second"))
+    settings = settings_of(second, cache, '["url", "folder"]', f"prices.cache={own}")
+    with serving(tmp_path / "vendor", monkeypatch):
+        assert substitutes(load_prices(settings, NOW)) == ["folder"] * LACKED
+    (tmp_path / "vendor/daily/RUT.csv").unlink()
+    return settings, second
+
+
+def test_a_first_source_that_fails_has_what_is_stored_of_it(
+    stored_and_gone: tuple[Settings, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, second = stored_and_gone
+    truth = load_prices(load([], overrides(second, tmp_path / "cache")), NOW).of("^RUT").frame
+    with serving(tmp_path / "vendor", monkeypatch):
+        series = load_prices(settings, NOW).of("^RUT")
+        assert (series.source, len(series.frame)) == ("url", len(truth))
+        assert series.substitutes is not None and series.substitutes.tolist() == ["folder"] * LACKED
+        assert [issue.severity for issue in series.issues] == ["note"]
+        assert any("from the cache of url" in note and "404" in note for note in series.notes)
+        request = series.request
+    stored = read_cached(settings, request, NOW)
+    assert stored is not None and stored.source == "url"
+
+
+def test_another_symbol_does_not_stand_in_for_a_first_source_that_fails(
+    stored_and_gone: tuple[Settings, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, second = stored_and_gone
+    shutil.copy(second / "daily/GSPC.csv", second / "daily/RUT.csv")
+    with serving(tmp_path / "vendor", monkeypatch):
+        found = dict(load_each(settings, NOW))
+    series = next(one for request, one in found.items() if request.symbol == "^RUT")
+    assert isinstance(series, Series)
+    assert (series.source, series.substitutes) == ("url", None)
+    (issue,) = series.issues
+    assert issue.severity == "high" and "url and folder do not have the same series" in issue.text
+
+
+def test_stored_rows_that_cannot_be_true_do_not_replace_the_error_of_a_source(
+    stored_and_gone: tuple[Settings, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, second = stored_and_gone
+    (file,) = (tmp_path / "cache").glob("url-*/*RUT*.parquet")
+    rows = pd.read_parquet(file)
+    rows.iloc[500, :5] *= 3.0
+    rows.to_parquet(file)
+    with serving(tmp_path / "vendor", monkeypatch):
+        series = load_prices(settings, NOW).of("^RUT")
+        assert (series.source, series.issues[0].severity) == ("folder", "high")
+        (second / "daily/RUT.csv").unlink()
+        with pytest.raises(DataError, match="404"):
+            load_prices(settings, NOW)
+
+
+def test_a_newest_row_of_a_coin_that_stands_in_raises_no_ceiling(
+    whole_folder: Path, cache: Path, tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On New Year's Eve, a Saturday, the newest gate row is Friday's."""
+    own = without_yahoo(cache, tmp_path, monkeypatch)
+    words = ['prices.sources."BTC-USD"=["yahoo", "folder"]', f"prices.cache={own}"]
+    settings = load([], [*overrides(whole_folder, cache), *words, *EXHAUSTION])
+    prices = load_prices(settings, NOW)
+    names = prices.of("BTC-USD").substitutes
+    assert names is not None
+    assert [f"{day:%m-%d}" for day in names.index] == ["12-30", "12-31"]
+    assert prices.sessions.index[-1] in market(settings, prices).substituted
 
 
 def test_another_symbol_is_no_witness_of_a_close_and_is_named(

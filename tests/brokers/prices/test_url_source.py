@@ -1,10 +1,12 @@
 """An address of the user's: what is asked for, what is read, and what never leaves this machine."""
 
 import base64
+import gzip
 import re
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -268,6 +270,69 @@ def test_an_answer_that_comes_drop_by_drop_is_given_up_as_a_whole(
             web.get(f"http://127.0.0.1:{port}/{KEY}", within=0.3)
         if drop:
             assert gone.wait(30.0), "the connection is closed, and nobody reads on"
+
+
+@contextmanager
+def saying(answer: bytes) -> Iterator[int]:
+    """The port of a server that answers these bytes and closes the connection."""
+
+    def say(client: socket.socket) -> None:
+        with client:
+            client.recv(65_536)
+            client.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: say(server.accept()[0]), daemon=True).start()
+        yield server.getsockname()[1]
+
+
+def compressed(body: bytes, window: int) -> bytes:
+    packer = zlib.compressobj(wbits=window)
+    return packer.compress(body) + packer.flush()
+
+
+ROWS = b"".join(b"2024-01-%02d,%d.25\n" % (day, day * day) for day in range(1, 29))
+PACKED = [
+    ("gzip", gzip.compress(ROWS)),
+    ("x-gzip", gzip.compress(ROWS)),
+    ("gzip", gzip.compress(ROWS[:99]) + gzip.compress(ROWS[99:])),
+    ("gzip, deflate", compressed(gzip.compress(ROWS), zlib.MAX_WBITS)),
+    ("deflate", compressed(ROWS, zlib.MAX_WBITS)),
+    ("deflate", compressed(ROWS, -zlib.MAX_WBITS)),
+]
+
+
+@pytest.mark.parametrize(("encoding", "body"), PACKED)
+def test_a_compressed_answer_that_is_cut_off_is_none(encoding: str, body: bytes) -> None:
+    """Without a length nothing else says so: half a history would be taken for all of it."""
+    header = (
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nConnection: close\r\n\r\n".encode()
+    )
+    with saying(header + body) as port:
+        assert web.get(f"http://127.0.0.1:{port}/").body == ROWS
+    for kept in (len(body) // 2, len(body) - 1):
+        with saying(header + body[:kept]) as port, pytest.raises(web.NoAnswerError, match="cut"):
+            web.get(f"http://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "words"),
+    [
+        ("br", b"x" * 20, "compressed by br; gzip, deflate can be read"),
+        ("gzip", ROWS, "is no gzip"),
+        ("deflate", ROWS, "is no deflate"),
+        ("gzip", gzip.compress(bytes(web.LARGEST + 1)), "more than 64 MB"),
+    ],
+)
+def test_a_compressed_answer_that_cannot_be_read_is_none(
+    encoding: str, body: bytes, words: str
+) -> None:
+    header = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n\r\n".encode()
+    with (
+        saying(header + body) as port,
+        pytest.raises(web.NoAnswerError, match=words),
+    ):
+        web.get(f"http://127.0.0.1:{port}/")
 
 
 def test_user_and_password_go_as_basic_authentication_and_nothing_comes_from_netrc(
