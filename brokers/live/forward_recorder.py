@@ -87,7 +87,7 @@ def _row(reading: Reading, prices: Prices, settings: Settings, now: pd.Timestamp
         index_close=reading.close,
         coin_closes={name: float(item.frame["close"][day]) for name, item in coins.items()},
         sources={
-            **row_sources(prices),
+            **row_sources(prices, reading.known_at),
             **{name: item.source_at(day) for name, item in coins.items()},
         },
         written_at=now.floor("s").to_pydatetime(),

@@ -255,7 +255,8 @@ def test_what_survives_and_what_the_answer_rests_on_follow() -> None:
         " +680%), one-sided p 0.04; with one breakout left out up to 0.50."
     )
     assert detectable == (
-        "With 5 breakouts only an effect of +290% or more would be detected with 80% power."
+        "With 5 breakouts only an effect of +290% or more would be detected with 80% power, by this"
+        " test alone."
     )
 
 
