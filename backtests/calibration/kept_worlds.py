@@ -75,9 +75,11 @@ def _why_anew(folder: Path, basis: Basis, kind: str) -> str:
         header, *lines = file.read_text(encoding="utf-8").splitlines() or ["{}"]
         before = json.loads(header)
         if before["kind"] == kind and lines:
-            changed = [name for name in basis if before.get(name) != basis[name]]
+            changed = [
+                name.removeprefix("the ") for name in basis if before.get(name) != basis[name]
+            ]
             worlds = f"{len(lines)} {'world was' if len(lines) == 1 else 'worlds were'} run"
-            return f"{' and '.join(changed)} changed since {worlds}: the calibration starts anew"
+            return f"other {' and '.join(changed)} than when {worlds}: the calibration starts anew"
     return ""
 
 

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ if TYPE_CHECKING:  # cost the start-up of everything that a run in a world needs
     from backtests.evidence.history import History
     from brokers.prices.load import Prices
 
+MOST_TIMES = 100.0  # of the measured effect; prices beyond it are no numbers
+
 
 def make_request(worlds: int | None, effect: float | None, *, regimes: bool) -> Request | None:
     """What the options ask for; None: no calibration.
@@ -27,7 +28,7 @@ def make_request(worlds: int | None, effect: float | None, *, regimes: bool) -> 
     Raises
     ------
     ConfigError
-        --effect or --regimes without --calibrate, or an effect that is no number of times.
+        --effect or --regimes without --calibrate, or an effect outside 0 to `MOST_TIMES`.
 
     """
     if worlds is None:
@@ -35,8 +36,10 @@ def make_request(worlds: int | None, effect: float | None, *, regimes: bool) -> 
             if is_given:
                 raise ConfigError(f"{name}: says what worlds are like; add --calibrate N")
         return None
-    if effect is not None and not (isfinite(effect) and effect >= 0.0):
-        raise ConfigError(f"--effect {effect:g}: must be 0 or more times the measured effect")
+    if effect is not None and not 0.0 <= effect <= MOST_TIMES:
+        raise ConfigError(
+            f"--effect {effect:g}: must be 0 to {MOST_TIMES:g} times the measured effect"
+        )
     return Request(worlds, effect or 0.0, regimes)
 
 

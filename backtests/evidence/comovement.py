@@ -31,7 +31,7 @@ CORRELATION = Statement(
     " companies",
 )
 BETA = Statement("B8", "Crypto amplifies the cycle rather than leading it: its beta is above 1")
-GROWING = "ours, not the article's: growing along BTC, ETH, alts"
+GROWING = "ours, not the article's: alts above BTC"
 CONVEXITY = Statement("B16", "Capital looks for higher convexity in crypto")
 BETA_TEST = "slope of weekly returns on the Russell's, block bootstrap of weeks"
 RECENT = pd.Timestamp("2020-09-01", tz="UTC")  # since the coins trade with US stocks

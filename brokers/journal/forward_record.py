@@ -124,7 +124,8 @@ def _content(path: Path) -> str:
 
 
 def _parse(path: Path, content: str) -> ForwardRecord:
-    lines = content.split("\n")
+    # A spreadsheet that saves the file writes a byte order mark and ends lines its own way.
+    lines = [line.removesuffix("\r") for line in content.removeprefix("\ufeff").split("\n")]
     is_ours = bool(lines[0]) and HEADER.startswith(lines[0])  # it may have been cut off
     if content and not is_ours:
         raise ForwardError(

@@ -123,7 +123,7 @@ def test_other_settings_begin_anew_and_say_so_but_threads_change_nothing(
     changed = job._replace(settings=job.settings.model_copy(update={"tune": search}))
     reasons: list[str] = []
     calibrate(changed, Request(2), OWN, silent, reasons.append)
-    assert reasons == ["the settings changed since 2 worlds were run: the calibration starts anew"]
+    assert reasons == ["other settings than when 2 worlds were run: the calibration starts anew"]
     assert ran == [0, 1, 0, 1]
     # 2 threads, of which `ran` has made sure, are as good as any other number.
     assert calibration._basis(job) == calibration._basis(

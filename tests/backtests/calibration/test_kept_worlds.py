@@ -54,7 +54,7 @@ def test_another_vintage_begins_anew_and_says_what_changed(tmp_path: Path) -> No
     kept.add(world(0))
     other = keep_worlds(tmp_path, BASIS | {"the prices": "c"}, "tune")
     assert other.worlds == {}
-    assert other.anew == "the prices changed since 1 world was run: the calibration starts anew"
+    assert other.anew == "other prices than when 1 world was run: the calibration starts anew"
     assert keep_worlds(tmp_path, BASIS | {"the prices": "d"}, "evidence").anew == ""
     # The earlier file is still there for the earlier prices.
     assert keep_worlds(tmp_path, BASIS, "tune").worlds == {0: world(0)}

@@ -91,8 +91,9 @@ def test_searches_and_evidence_are_repeated_in_a_world_as_they_are(
     [
         (["--effect", "1"], "error: --effect: says what worlds are like; add --calibrate N"),
         (["--regimes"], "error: --regimes: says what worlds are like; add --calibrate N"),
-        (["--calibrate", "1", "--effect", "nan"], "error: --effect nan: must be 0 or more"),
-        (["--calibrate", "1", "--effect", "-1"], "error: --effect -1: must be 0 or more"),
+        (["--calibrate", "1", "--effect", "nan"], "error: --effect nan: must be 0 to 100 times"),
+        (["--calibrate", "1", "--effect", "-1"], "error: --effect -1: must be 0 to 100 times"),
+        (["--calibrate", "1", "--effect", "1e9"], "error: --effect 1e+09: must be 0 to 100 times"),
         (["--calibrate", "0"], "Invalid value for '--calibrate'"),
         (["--calibrate", "1", "--set", "prices.source=sample"], "worlds of a simulation"),
     ],

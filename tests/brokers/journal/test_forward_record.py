@@ -123,6 +123,15 @@ def test_a_session_has_one_row_by_the_same_rules_and_a_revision_changes_nothing(
     assert [row.ceiling for row in read_forward(path).rows] == [0.75, 0.0]
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_record_that_a_spreadsheet_has_saved_is_read_and_goes_on(path: Path, mark: bytes) -> None:
+    append_forward(path, at(1))
+    path.write_bytes(mark + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert not append_forward(path, at(1))
+    assert append_forward(path, at(2))
+    assert read_forward(path) == ((at(1), at(2)), 0)
+
+
 def test_a_line_cut_off_at_any_place_is_no_row_and_nothing_is_joined_to_it(path: Path) -> None:
     append_forward(path, ROW)
     whole = path.read_bytes()
