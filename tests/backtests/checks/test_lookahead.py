@@ -274,8 +274,8 @@ def test_a_shift_in_the_loader(late: Scene, monkeypatch: pytest.MonkeyPatch):
 
     def leaky(*arguments: object) -> pd.DataFrame:
         bars = honest(*arguments)
-        early = bars[["open", "close"]].shift(-1).ffill()
-        return bars.assign(open=early["open"], close=early["close"])
+        moved = ["open", "close", "adj_close"]
+        return bars.assign(**bars[moved].shift(-1).ffill())
 
     monkeypatch.setattr(clean, "_clean_bars", leaky)
     prices = load_prices(late.settings, NOW)
