@@ -51,7 +51,9 @@ def _sessions(index: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, tuple[str, ...
             return index.tz_localize(None), ()
         index = index.tz_convert(NEW_YORK).tz_localize(None)
     times = _times(index)
-    if len(index) and ((times == OPEN).all() or times.isin(CLOSES).all()):
+    if (times == NO_TIME).all():
+        return index, ()
+    if (times == OPEN).all() or times.isin(CLOSES).all():
         return index.normalize(), ("dates of sessions with their times of day",)
     return index, ()
 
@@ -68,4 +70,5 @@ def _observations(index: pd.DatetimeIndex, origin: str) -> pd.DatetimeIndex:
 
 
 def _times(index: pd.DatetimeIndex) -> pd.TimedeltaIndex:
-    return pd.TimedeltaIndex(index - index.normalize())
+    """The times of day of a naive index or one in UTC."""
+    return pd.TimedeltaIndex(index - index.floor("D"))

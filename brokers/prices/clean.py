@@ -110,7 +110,7 @@ def _known_at(
         offset = index.asi8 % pd.Index([length]).as_unit(index.unit).asi8[0] != 0
         _refuse(index, origin, offset, f"is not the start of a {request.timeframe} bar in UTC")
         return index + length
-    timed = index != index.normalize()
+    timed = index != index.floor("D")
     _refuse(index, origin, timed, "has a time; daily rows need the session's date without a time")
     if request.kind == "coin":
         return (index + DAY).tz_localize("UTC")

@@ -114,6 +114,8 @@ def read_dated_table(
 def _plain_columns(cells: _Cells, layout: Columns, origin: str) -> list[Column]:
     """The columns with one value a cell where they are read; text of Parquet may be bare bytes."""
     columns = list(cells.columns)
+    if cells.text is not None:
+        return columns
     read = {layout.time, *layout.values.values(), *([] if layout.clock is None else [layout.clock])}
     for at in sorted(read):
         name, kind = cells.names[at] or "without a name", columns[at].type
