@@ -164,7 +164,7 @@ def test_the_real_breakouts_are_those_of_record(real: dict[str, Any]) -> None:
         "Its first close above 2,600: 2026-01-08"
     )
     assert claims["A8", ""]["verdict"] == "supported"
-    assert real["lacking"] == {}
+    assert real["lacking"].keys() <= {"PSCT", "TREAST", "DGS2"}  # not in every such folder
 
 
 @realdata

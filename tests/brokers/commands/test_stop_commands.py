@@ -3,6 +3,8 @@
 import os
 import signal
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -312,8 +314,12 @@ def test_a_signal_while_the_exchange_is_away_ends_it_and_leaves_it_asked_for(
 def test_ctrl_c_while_a_session_sells_leaves_it_asked_for(
     journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sleep = time.sleep
+
     def interrupted(seconds: float) -> None:
-        raise KeyboardInterrupt
+        if threading.current_thread() is threading.main_thread():  # as Python does
+            raise KeyboardInterrupt
+        sleep(seconds)
 
     monkeypatch.setattr(flatten.time, "sleep", interrupted)
     with open_journal(journal, Clock()):
