@@ -56,6 +56,7 @@ WITHIN_KIND = (ShiftLimits(0, 0.25, 0.125), ShiftLimits(250, 0.35, 0.125))
 # row 0.2 to 0.4 since 2018.
 BETWEEN_KINDS = (ShiftLimits(750, 0.2, 0.1),)
 LARGEST_MOVE = 8.0  # median moves; beyond it one day would outweigh a year
+SAMPLE = 1000  # moves of which the median is taken
 FLAT = 1e-28  # product of two variances of log returns; below it is rounding
 # Before the instant at which a US close is known, however late it is published, within its date.
 WITHIN_SESSION = pd.Timedelta(hours=12, minutes=30)
@@ -73,9 +74,13 @@ def cross_issues(series: Mapping[Request, Series], accepted: Accepted) -> Iterat
         [each for each in daily.values() if each.request.kind == kind]
         for kind in ("session", "coin")
     )
-    found = [*_shift_issues(sessions, WITHIN_KIND), *_shift_issues(coins, WITHIN_KIND)]
+    dates = {each.request: _dates(each) for each in (*sessions, *coins)}
+    found = [
+        *_shift_issues(sessions, dates, WITHIN_KIND),
+        *_shift_issues(coins, dates, WITHIN_KIND),
+    ]
     # Where one of a kind is shifted, what the kinds have in common says nothing of the others.
-    yield from found or _shift_issues([*sessions[:1], *coins], BETWEEN_KINDS)
+    yield from found or _shift_issues([*sessions[:1], *coins], dates, BETWEEN_KINDS)
 
 
 def _intraday_issues(bars: Series, days: Series, accepted: Accepted) -> Iterator[DataIssue]:
@@ -185,6 +190,8 @@ def _identical_closes(series: Sequence[Series]) -> Iterator[DataIssue]:
     for (one, instants, closes), (other, later, others) in combinations(priced, 2):
         if one.request.timeframe != other.request.timeframe or one.request == other.request:
             continue
+        if _differ_at_last(instants, closes, later, others):  # nearly always, and quicker
+            continue
         rows = _common_rows(instants, later)
         mine, others = closes[rows[0]], others[rows[1]]
         if len(mine) >= LEAST_DAYS and np.array_equal(mine, others):
@@ -197,12 +204,20 @@ def _identical_closes(series: Sequence[Series]) -> Iterator[DataIssue]:
                 yield _issue(each, "refused", text, pd.DatetimeIndex(each.frame.index))
 
 
-def _shift_issues(series: Sequence[Series], limits: Sequence[ShiftLimits]) -> Iterator[DataIssue]:
+def _differ_at_last(one: Ints, closes: Floats, other: Ints, others: Floats) -> bool:
+    """Whether both have the end of the shorter one, and other closes there."""
+    last = min(one[-1], other[-1])
+    row, same = int(one.searchsorted(last)), int(other.searchsorted(last))
+    return bool(one[row] == other[same] == last and closes[row] != others[same])
+
+
+def _shift_issues(
+    series: Sequence[Series], dates: Mapping[Request, Ints], limits: Sequence[ShiftLimits]
+) -> Iterator[DataIssue]:
     """A series that moves with the first one a row later or earlier, and not at once.
 
     Nobody can say which of the two is shifted: both are named.
     """
-    dates = _dates(series[0]) if series else np.empty(0, dtype=np.int64)
     for each in series[1:]:
         first, returns = series[0], _common_returns(series[0], each, dates)
         if returns is None or not (late := _rows_late(*returns, limits)):
@@ -245,17 +260,16 @@ def _correlations(reference: Floats, moves: Floats, rows: int) -> Floats:
     return np.column_stack([values[-fewest:] for values in windows])
 
 
-def _common_returns(one: Series, other: Series, dates: Ints) -> tuple[Floats, Floats] | None:
-    """Log returns from row to row that both have; None where these are few, or one never moves.
-
-    `dates` are those of `one`.
-    """
-    rows = _common_rows(dates, _dates(other))
+def _common_returns(
+    one: Series, other: Series, dates: Mapping[Request, Ints]
+) -> tuple[Floats, Floats] | None:
+    """Log returns from row to row that both have; None where these are few, or one never moves."""
+    rows = _common_rows(dates[one.request], dates[other.request])
     mine, others = (
         np.diff(np.log(each.frame["close"].to_numpy()[shared]))
         for each, shared in zip((one, other), rows, strict=True)
     )
-    near = np.diff(dates[rows[0]]) <= LONGEST_STEP[one.request.kind]
+    near = np.diff(dates[one.request][rows[0]]) <= LONGEST_STEP[one.request.kind]
     if not near.all():  # over a gap moves pile up to one that outweighs all others
         mine, others = mine[near], others[near]
     few = len(mine) < LEAST_ROWS
@@ -266,7 +280,8 @@ def _common_returns(one: Series, other: Series, dates: Ints) -> tuple[Floats, Fl
 
 def _without_outliers(moves: Floats) -> Floats:
     """Each move within `LARGEST_MOVE` median ones: a single crash is no sign of shifted dates."""
-    largest = LARGEST_MOVE * float(np.median(np.abs(moves)))
+    sample = moves[:: max(1, len(moves) // SAMPLE)]  # the whole is no better
+    largest = LARGEST_MOVE * float(np.median(np.abs(sample)))
     return np.clip(moves, -largest, largest) if largest > 0.0 else moves
 
 
