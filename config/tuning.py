@@ -1,5 +1,6 @@
 """The sections of the parameter search: what is searched, for what, and when it is recommended."""
 
+import warnings
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
@@ -14,8 +15,13 @@ EARLIER_WORDS = {  # of verdicts in best.toml and tune.json of version 0.1
     "do not recommend": "not recommended",
     "cannot be told": "inconclusive",
 }
-# Limits of tests that a search without any effect passes as well; they have none any more.
-EARLIER_LIMITS = ("max_probability_of_loss", "min_deflated_sharpe", "min_neighbours")
+# Limits of tests that a search without any effect passes as well; they have none any more. By name
+# what version 0.1 wrote into the settings.toml of every run, whoever chose it.
+EARLIER_LIMITS = {
+    "max_probability_of_loss": 0.05,
+    "min_deflated_sharpe": 0.95,
+    "min_neighbours": 0.7,
+}
 Value = bool | int | float | str | list[float] | list[str]
 OF_AN_AXIS = {"values", "low", "high", "steps", "log", "when"}
 MOST_VALUES = 1000  # of one parameter: indices of values are kept in 16 bits
@@ -95,9 +101,16 @@ class Limits(Section):
     @model_validator(mode="before")
     @classmethod
     def _without_earlier_limits(cls, given: Any) -> Any:
-        """Settings that an earlier version wrote down are still read."""
+        """Settings of an earlier version are still read; a value that was chosen is reported."""
         if not isinstance(given, dict):
             return given
+        for key in given.keys() & EARLIER_LIMITS.keys():
+            if given[key] != EARLIER_LIMITS[key]:
+                warnings.warn(
+                    f"tune.verdict.{key} = {given[key]} has no effect any more: no search is judged"
+                    " by it; remove it",
+                    stacklevel=2,
+                )
         return {key: value for key, value in given.items() if key not in EARLIER_LIMITS}
 
 

@@ -87,19 +87,19 @@ class _Report:
 
     def add(self, held: Sequence[HeldClose], name: str, accepted: pd.Series) -> None:
         """The held closes of the series that a person calls `name`, oldest first."""
-        judged = -1
+        accepted_until = -1
         for close in held:
-            self._add(close, name, accepted, judged)
-            judged = max(judged, close.accepted)
+            self._add(close, name, accepted, accepted_until)
+            accepted_until = max(accepted_until, close.accepted)
 
-    def _add(self, close: HeldClose, name: str, accepted: pd.Series, judged: int) -> None:
-        """Up to session `judged` the rows say what was known before an older one was accepted."""
+    def _add(self, close: HeldClose, name: str, accepted: pd.Series, accepted_until: int) -> None:
+        """Up to `accepted_until` the rows say what was known before an older one was accepted."""
         what = f"the close of {name} of {self._closes[close.row]:%Y-%m-%d}"
         end = close.until if close.accepted < 0 else close.accepted + 1
         move = f"{close.move:+.1%} from the one before"
         wanted = "one confirms" if close.needed == 1 else f"{close.needed} confirm"
         waits = f"{what} ({move}) is held until the next {wanted} it"
-        for row in range(max(close.row, judged + 1), end):
+        for row in range(max(close.row, accepted_until + 1), end):
             self.held[row] = _join(self.held[row], name, ", ")
             self.notes[row] = _join(self.notes[row], waits)
         if close.accepted >= 0:
@@ -113,10 +113,10 @@ class _Report:
                 else "not confirmed: it counts as missing"
             )
             text = f"{what} was held and is {outcome}"
-            if end > judged:
+            if end > accepted_until:
                 self.notes[end] = _join(self.notes[end], text)
             else:
-                self.accepted[judged] = _join(self.accepted[judged], text)
+                self.accepted[accepted_until] = _join(self.accepted[accepted_until], text)
 
     def add_sibling(self, held: Sequence[HeldClose], name: str) -> None:
         """Closes of a series that is read only to confirm another's: they hold nothing."""

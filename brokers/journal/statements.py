@@ -89,7 +89,12 @@ def _count_incident() -> Any:
 
 
 PUT, PUT_KNOWN = _upsert(meta, ["key"]), _upsert(known, ["what"])
-ACCEPT = _upsert(accepted, ["symbol", "session"])
+# Of two who accept the same close at once, it counts from the earlier instant on.
+ACCEPT = _upsert(
+    accepted,
+    ["symbol", "session"],
+    lambda new: (new.close != accepted.c.close) | (new.at < accepted.c.at),
+)
 VALUE = select(meta.c.value).where(meta.c.key == bindparam("key"))
 ADD_DECISION, ADD_EQUITY, ADD_INTENT = insert(decisions), insert(equity), insert(intents)
 KEEP_BAR = upsert(bars).on_conflict_do_nothing()

@@ -50,7 +50,8 @@ class LiveGate:
         self._settings = settings
         self._table = pd.DataFrame()
         self._lines, self._foreign, self._sources = history
-        self._handed_over = pd.DatetimeIndex(self._lines.index)  # by earlier sessions
+        # By earlier sessions; a row by other rules is none that these could revise.
+        self._handed_over = pd.DatetimeIndex(self._lines.index.difference(self._foreign))
         self.hand_over()
 
     def compute(self, functions: Functions, prices: Prices) -> tuple[Incident, ...]:
@@ -70,8 +71,7 @@ class LiveGate:
             self._allowed,
             whole=bool(all_substituted(read)),
         )
-        own = self._lines.drop(self._foreign)
-        comparable = own[own.index.isin(self._handed_over)]
+        comparable = self._lines[self._lines.index.isin(self._handed_over)]
         revised = report_revisions(comparable, lines, replaced_rows(self._sources, read))
         self._table, self._lines, self._foreign = table, lines, NO_ROWS
         if len(lines):
@@ -81,7 +81,7 @@ class LiveGate:
 
     def hand_over(self) -> None:
         """Note that the newest row is acted on."""
-        last = pd.DatetimeIndex(self._lines.index[-1:])
+        last = pd.DatetimeIndex(self._lines.index[-1:].difference(self._foreign))
         self._handed_over = self._handed_over.union(last)
         self._acted_on = newest(self._lines)
         self._allowed = float(self._lines["ceiling"].iloc[-1]) if len(self._lines) else np.inf

@@ -16,7 +16,7 @@ from brokers.prices.checked_bars import CheckedBars, checked_bars
 from brokers.prices.clean import DAY, bar_length
 from brokers.prices.column_checks import check_coin_columns, check_columns
 from brokers.prices.filled_rows import find_filled_rows, has_coarse_tick
-from brokers.prices.jumps import KEPT, Jump, find_jumps
+from brokers.prices.jumps import KEPT, Jump, find_jumps, limits_key
 from brokers.prices.series import DataIssue, Request, Series
 from brokers.prices.spacing import find_long_steps
 
@@ -84,10 +84,10 @@ def _check_filled_rows(bars: CheckedBars) -> Iterator[DataIssue]:
 def _check_jumps(bars: CheckedBars) -> Iterator[DataIssue]:
     """Closes, and closes adjusted for dividends, that jump out and back, or by a split's factor."""
     days = bars.known_at.as_unit("ns").asi8 / DAY.as_unit("ns").value
-    limits = bars.request.kind if bars.request.timeframe == "1d" else "intraday"
+    limits = limits_key(bars.request)
     opens = bars.columns.get("open") if bars.request.kind == "coin" else None
-    found = find_jumps(bars.closes, days, bars.steps, limits, opens)
-    jumps = dict.fromkeys(found, "close")
+    of_closes = find_jumps(bars.closes, days, bars.steps, limits, opens)
+    jumps = dict.fromkeys(of_closes, "close")
     adjusted = bars.columns["adj_close"]
     if bars.request.kind == "session" and not np.array_equal(adjusted, bars.closes):
         for jump in find_jumps(adjusted, days, bars.steps, limits):

@@ -1,4 +1,10 @@
-"""One series out of several sources: the first one's rows, and newer ones of those after it."""
+"""One series out of several sources: the first one's rows, and newer ones of those after it.
+
+A later source may keep or lower a ceiling, never raise it: a row of the gate that rests on it has
+at most the ceiling of the row before (`strategies.gate.cap_ceilings`). Where all rows are a later
+source's a backtest is that source's, its newest row alone held down; a live session then goes up
+from no row that it acted on (`brokers.live.live_gate.limit_ceilings`).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -10,6 +16,7 @@ from numpy.typing import NDArray
 
 from brokers.plurals import count
 from brokers.prices.clean import vintage
+from brokers.prices.jumps import LIMITS, limits_key
 from brokers.prices.same_series import difference_in_returns
 from brokers.prices.series import DataError, DataIssue, Kind, Request, Series, UnreachableError
 from config.prices import proxy_fund
@@ -49,7 +56,7 @@ class Needed(NamedTuple):
         """Whether the newest row that should be known is not there."""
         return bool(series.frame.index[-1] < self.newest)
 
-    def read_last(self, series: Series) -> pd.DatetimeIndex:
+    def rows_read_last(self, series: Series) -> pd.DatetimeIndex:
         """The rows from the one on that the gate's newest row reads: of a coin several."""
         known_at = pd.DatetimeIndex(series.frame.index)
         return known_at[max(int(known_at.searchsorted(self.session, side="right")) - 1, 0) :]
@@ -67,15 +74,8 @@ def combine(
     the sources before it are its own; `Series.substitutes` names them. Where the first source has
     no usable series at all a later one stands in for all of it, and the rows are named that the
     gate's newest row and any after it read. One that is refused for a jump has returns to compare
-    it with. Anything else refused, or nothing at all, has not: then that is a high caveat, for the
-    later source may have another series.
-
-    What a later source may do: keep or lower a ceiling, never raise it. A row of the gate that
-    rests on a named row has at most the ceiling of the row before it
-    (`strategies.gate.cap_ceilings`). If all rows are a later source's, so are those before, and
-    there is nothing of the first to compare with: a backtest then is one of that source, with only
-    its newest row held down, while a live session goes up from no row that it acted on
-    (`brokers.live.live_gate.limit_ceilings`) until the first source is back.
+    it with. Anything else refused, or nothing at all, has not: that is a high caveat, for the later
+    source may have another series.
 
     Parameters
     ----------
@@ -139,11 +139,11 @@ def _stand_in(
     if refused and first > refused[0][0].frame.index[0] + pd.Timedelta(days=10):
         problems.append(f"{source}: begins only on {first:%Y-%m-%d}")
         return None
-    compared = next((one for one, issue in refused if _has_returns(one, issue)), None)
+    compared = next((series for series, issue in refused if _has_returns(series, issue)), None)
     if compared is not None and (why := _difference(compared, other)):
         problems.append(f"{source}: is another series than {compared.source}: {why}")
         return None
-    names = pd.Series(source, needed.read_last(other))
+    names = pd.Series(source, needed.rows_read_last(other))
     issue = _all_rows_issue(other, source, problems[0], is_compared=compared is not None)
     return with_substitutes(other, names, (issue,))
 
@@ -166,9 +166,11 @@ def _all_rows_issue(other: Series, source: str, problem: str, *, is_compared: bo
 
 
 def _difference(first: Series, other: Series) -> str:
-    """How a later source's returns differ too much from the first's; "" if they do not."""
+    """How returns of a later source differ too much from the first's, jumps left out; "" if not."""
+    jump = LIMITS[limits_key(first.request)].unusual
+    ours, theirs = first.frame["close"], other.frame["close"]
     try:
-        return difference_in_returns(first.frame["close"], other.frame["close"], first.request.kind)
+        return difference_in_returns(ours, theirs, first.request.kind, jump)
     except DataError as error:
         return str(error)
 

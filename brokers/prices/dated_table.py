@@ -83,17 +83,11 @@ def read_dated_table(
     values, as_written = _values(cells, layout, origin)
     dated = _dated_rows(cells.columns[layout.time], values, origin, cells.first_row)
     if not dated.any():
-        index = pd.DatetimeIndex([], tz=None if request.timeframe == "1d" else "UTC")
-        frame = pd.DataFrame({name: floats[:0] for name, floats in values.items()}, index=index)
-        return DatedTable(frame, ())
+        return _no_rows(values, request)
     index, facts = _instants(cells, layout, request, origin)
+    mixed = index[dated].has_duplicates
     of_symbol, assumed = rows_of_symbol(
-        cells.names,
-        cells.columns,
-        request,
-        origin=origin,
-        mixed=index[dated].has_duplicates,
-        also=also,
+        cells.names, cells.columns, request, origin=origin, mixed=mixed, also=also
     )
     used = dated & of_symbol
     facts += assumed
@@ -109,6 +103,12 @@ def read_dated_table(
     facts += [f"{count(int((~dated).sum()), 'empty row')} left out"] if not dated.all() else []
     notes = (f"read as: {', '.join(facts)}",) if facts else ()
     return DatedTable(frame.set_axis(index), notes)
+
+
+def _no_rows(values: Mapping[str, Floats], request: Request) -> DatedTable:
+    index = pd.DatetimeIndex([], tz=None if request.timeframe == "1d" else "UTC")
+    frame = pd.DataFrame({name: floats[:0] for name, floats in values.items()}, index=index)
+    return DatedTable(frame, ())
 
 
 def _plain_columns(cells: _Cells, layout: Columns, origin: str) -> list[Column]:
@@ -213,16 +213,16 @@ def _names(
     distinct = {ticker for ticker in tickers if ticker}
     if len(distinct) <= 1:
         return names, note_of(distinct, request, where="the header", origin=origin, also=also)
-    own = {ticker for ticker in distinct if ticker in (request.symbol, also)} or {
+    matching = {ticker for ticker in distinct if ticker in (request.symbol, also)} or {
         ticker for ticker in distinct if meaning_of(ticker, request, also) == "own"
     }
-    if len(own) != 1:
+    if len(matching) != 1:
         raise DataError(
             f"{origin}: holds {', '.join(sorted(distinct))}, and not {request.symbol}; write one "
             "symbol to a file"
         )
     of_symbol = [
-        name if ticker in ("", *own) else f"{name} of {ticker}"
+        name if ticker in ("", *matching) else f"{name} of {ticker}"
         for name, ticker in zip(names, tickers, strict=True)
     ]
     return of_symbol, (f"prices of {request.symbol} among {len(distinct)}",)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from brokers.prices.series import Request
+
 Floats = NDArray[np.float64]
 
 WINDOW = 63  # bars before a move, whose standard deviation it is compared with
@@ -50,6 +52,11 @@ LIMITS = {
     # Of bars shorter than a day. Out and back: SOL 0.07 (2024-04-13 20:00). One bar: ETH 0.13.
     "intraday": Limits(certain=0.5, unusual=0.2, lasting=2.0, falling=0.9),
 }
+
+
+def limits_key(request: Request) -> str:
+    """The key of `LIMITS` of a series of bars."""
+    return request.kind if request.timeframe == "1d" else "intraday"
 
 
 class Jump(NamedTuple):

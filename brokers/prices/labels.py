@@ -53,17 +53,17 @@ def meaning_of(label: str, request: Request, also: str = "") -> Meaning:
     also : another name that the settings give the symbol; "" for none.
 
     """
-    own = _own_names(request, also)
+    own_names = _own_names(request, also)
     written = label.strip()
     plain = re.sub(LISTED[request.kind], "", written, flags=re.IGNORECASE)  # first: IEF:US
     listed = re.sub(EXCHANGE, "", plain, flags=re.IGNORECASE)
     without = re.sub(EXCHANGE, "", written, flags=re.IGNORECASE)
-    if {_bare(label), _bare(plain), _bare(listed), _bare(without)} & own:
+    if {_bare(label), _bare(plain), _bare(listed), _bare(without)} & own_names:
         return "own"
     if listed != written and " " not in written:
         listed = listed.upper()  # spy.us: what is listed is no mere name
     plain = re.sub(PERPETUAL, "", listed)
-    if _bare(plain) in own or re.fullmatch(CONTRACT, plain):
+    if _bare(plain) in own_names or re.fullmatch(CONTRACT, plain):
         return "name"
     return "other" if re.fullmatch(f"{TICKER}|{PAIR}|{LOWER_PAIR}", plain) else "name"
 
@@ -124,20 +124,22 @@ def rows_of_symbol(
             distinct, request, where=f"column {name}", origin=origin, also=also
         )
     exact = {_bare(request.symbol), _bare(request.market), _bare(also)}
-    own = [label for label in distinct if _bare(label) in exact] or [
+    matching = [label for label in distinct if _bare(label) in exact] or [
         label for label in distinct if meaning_of(label, request, also) == "own"
     ]
-    if len(own) != 1:
+    if len(matching) != 1:
         raise DataError(
             f"{origin}: column {name} holds {', '.join(sorted(distinct)[:SHOWN])}, and not "
             f"{request.symbol}; write one symbol to a file"
         )
-    mask: NDArray[np.bool_] = np.asarray(pc.fill_null(pc.equal(labels, own[0]), fill_value=False))
+    mask: NDArray[np.bool_] = np.asarray(
+        pc.fill_null(pc.equal(labels, matching[0]), fill_value=False)
+    )
     return mask, (f"rows of {request.symbol}",)
 
 
 def _texts(column: Column) -> Column | None:
-    """The column as text; None for a kind that is none, such as lists."""
+    """The column as text; None for what is none: lists have no cast, and bytes may be no UTF-8."""
     try:
         return column.cast(pa.string())
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):

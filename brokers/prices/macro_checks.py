@@ -82,6 +82,12 @@ class _Values(NamedTuple):
             return otherwise
         return acceptance_advice(self.series.request, self.known_at[rows[0]].date())
 
+    def rows_issue(
+        self, kind: Literal["spacing", "level"], rows: Ints, text: str, otherwise: str
+    ) -> DataIssue:
+        """A refusal for some rows, with what to do about them, `otherwise` if they are several."""
+        return self.issue(kind, f"{text}: {self.advice(rows, otherwise)}", rows[0], rows[-1])
+
     def issue(
         self, kind: Literal["spacing", "jump", "level"], text: str, first: int, last: int
     ) -> DataIssue:
@@ -140,9 +146,9 @@ def _check_weekday(values: _Values) -> Iterator[DataIssue]:
         text = (
             f"{values.name} has dates that are not Wednesdays ({len(rows):,} of "
             f"{len(days):,} rows, the first is known on {values.day(rows[0])}); it is "
-            f"observed on Wednesdays: {values.advice(rows, 'correct the dates')}"
+            "observed on Wednesdays"
         )
-        yield values.issue("spacing", text, rows[0], rows[-1])
+        yield values.rows_issue("spacing", rows, text, "correct the dates")
 
 
 def _check_level(values: _Values) -> Iterator[DataIssue]:
@@ -153,9 +159,9 @@ def _check_level(values: _Values) -> Iterator[DataIssue]:
         text = (
             f"{values.name} is {floats[rows[0]]:.10g} on {values.day(rows[0])}; it is in "
             f"{known.unit}, between {known.low:,.10g} and {known.high:,.10g}, and not so in "
-            f"{len(rows):,} of {len(floats):,} rows: {values.advice(rows, 'correct the unit')}"
+            f"{len(rows):,} of {len(floats):,} rows"
         )
-        yield values.issue("level", text, rows[0], rows[-1])
+        yield values.rows_issue("level", rows, text, "correct the unit")
     elif (median := float(np.median(floats))) < known.lowest_median:
         text = (
             f"the median of {values.name} is {median:,.10g}; it is in {known.unit} and "

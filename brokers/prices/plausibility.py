@@ -53,9 +53,15 @@ def series_issues(series: Series, sessions: pd.Series, accepted: Accepted) -> tu
     )
 
 
+def first_refused(issues: Iterable[DataIssue]) -> DataIssue | None:
+    """The issue for which a series cannot be used; None for none."""
+    return next((issue for issue in issues if issue.severity == "refused"), None)
+
+
 def refusal(issues: Iterable[DataIssue]) -> str:
     """The text of the first issue for which a series cannot be used; "" for none."""
-    return next((issue.text for issue in issues if issue.severity == "refused"), "")
+    issue = first_refused(issues)
+    return issue.text if issue else ""
 
 
 def live_issues(issues: Iterable[DataIssue], request: Request) -> tuple[DataIssue, ...]:
@@ -65,16 +71,11 @@ def live_issues(issues: Iterable[DataIssue], request: Request) -> tuple[DataIssu
     (`strategies/held_closes.py`): no issue. One published value was used when it was new: an
     incident, and the series goes on.
     """
-    seen = list[DataIssue]()
+    in_session = list[DataIssue]()
     for issue in issues:
         is_one = issue.severity == "refused" and issue.kind == "jump" and issue.first == issue.last
         if is_one and request.kind == "macro":
-            seen.append(issue._replace(severity="high"))
+            in_session.append(issue._replace(severity="high"))
         elif not is_one or request.kind != "session":
-            seen.append(issue)
-    return tuple(seen)
-
-
-def live_refusal(issues: Iterable[DataIssue], request: Request) -> str:
-    """As `refusal` of one series, in a session."""
-    return refusal(live_issues(issues, request))
+            in_session.append(issue)
+    return tuple(in_session)

@@ -30,13 +30,17 @@ LARGEST_SHARE = 0.25
 RECENT_RETURNS, RECENT_FACTOR, QUARTER = 20, 3.0, 60
 
 
-def difference_in_returns(ours: pd.Series, theirs: pd.Series, kind: Kind) -> str:
+def difference_in_returns(
+    ours: pd.Series, theirs: pd.Series, kind: Kind, jump: float = np.inf
+) -> str:
     """How the daily returns of two sources differ too much for one series; "" if they do not.
 
     Parameters
     ----------
     ours, theirs : positive closes by the same kind of index, oldest first. Their returns are those
         between the rows that both have.
+    jump : returns that differ by more (log return) are left out: one of the two is known to have
+        wrong closes.
 
     Raises
     ------
@@ -53,7 +57,11 @@ def difference_in_returns(ours: pd.Series, theirs: pd.Series, kind: Kind) -> str
     returns, others = (
         np.diff(np.log(closes.loc[common].to_numpy(dtype=float))) for closes in (ours, theirs)
     )
-    apart, bound = np.abs(returns - others), _bound(returns, kind)
+    usable = np.abs(returns - others) <= jump
+    if usable.sum() < FEWEST_RETURNS:
+        raise DataError(f"has only {count(int(usable.sum()), 'return')} without a jump")
+    apart = np.abs(returns - others)[usable]
+    bound = _bound(returns[usable], kind)
     for rows, limit in _limits(len(apart), bound):
         median = float(np.median(apart[-rows:]))
         if median > limit:

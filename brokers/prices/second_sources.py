@@ -10,7 +10,7 @@ from brokers.prices.calendar import known_sessions
 from brokers.prices.clean import bar_length
 from brokers.prices.combine import LEVEL_ROWS, Needed, combine, other_series_text
 from brokers.prices.one_source import cleaner, load_from, load_stored
-from brokers.prices.plausibility import live_refusal, refusal, series_issues
+from brokers.prices.plausibility import first_refused, live_issues, series_issues
 from brokers.prices.same_series import difference_in_returns
 from brokers.prices.series import DataError, DataIssue, Request, Series
 from brokers.prices.sources import sources_of
@@ -33,7 +33,7 @@ def load_listed(
     A source that fails has what was last downloaded of it, which its own note says: a later one is
     compared with that, and tops it up.
 
-    `live`: what a live session may use of a single source (`live_refusal`) is usable here as well.
+    `live`: what a live session may use of a single source (`live_issues`) is usable here as well.
 
     Raises
     ------
@@ -89,8 +89,7 @@ def _refusals(
 
     def why_not(series: Series) -> DataIssue | None:
         issues = series_issues(series, calendar, settings.prices.accepted)
-        text = live_refusal(issues, request) if live else refusal(issues)
-        return next((one for one in issues if text and one.text == text), None)
+        return first_refused(live_issues(issues, request) if live else issues)
 
     return why_not
 
@@ -110,12 +109,11 @@ def second_closes(
             continue
         try:
             frame = _load(request, source, settings, now, refresh=False, live=True).frame
-            closes = frame["adj_close" if proxy_fund(source) else "close"]
-            why = (
-                ""
-                if proxy_fund(source)
-                else difference_in_returns(series.frame["close"], closes, request.kind)
-            )
+            if proxy_fund(source):
+                closes, why = frame["adj_close"], ""
+            else:
+                closes = frame["close"]
+                why = difference_in_returns(series.frame["close"], closes, request.kind)
         except DataError:
             continue
         common = series.frame.index.intersection(closes.index)[-LEVEL_ROWS:]

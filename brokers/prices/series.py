@@ -91,8 +91,8 @@ def sibling_closes(series: Series, sibling: Series) -> pd.Series:
     closes, names = sibling.frame["adj_close"], series.substitutes
     if names is None:
         return closes
-    made_of_it = names.index[names == f"proxy:{sibling.request.symbol}"]
-    return closes[~closes.index.isin(made_of_it)]
+    copied = names.index[names == f"proxy:{sibling.request.symbol}"]
+    return closes[~closes.index.isin(copied)]
 
 
 class AcceptedClose(NamedTuple):

@@ -4,7 +4,7 @@ The address is a secret: its query or path may hold a key. Messages show its hos
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
@@ -19,6 +19,9 @@ from config.secrets import load_secrets
 from config.settings import PREFIX, ConfigError, Settings
 
 EARLIEST = date(1980, 1, 1)  # where {start} begins if everything is asked for
+# Days asked for at least: without a header the numbers say which column is which. Ten rows do not
+# in one case of a hundred (SHY in one of nine), 110 do in all 9,220 cases of 34 real files.
+LEAST_DAYS = 180
 REDIRECTS = 3
 PORTS = {"https": 443, "http": 80}
 
@@ -65,7 +68,7 @@ def endpoint_of(settings: Settings) -> Endpoint:
 def fetch(
     request: Request, start: date | None, now: pd.Timestamp, endpoint: Endpoint
 ) -> folder.SourceRows:
-    """Rows of `request` from `start` on (None: all) up to the day of `now` (UTC).
+    """Rows of `request` from `start` on (None: all), or earlier, to the day of `now` (UTC).
 
     Returns
     -------
@@ -82,7 +85,8 @@ def fetch(
     if request.timeframe != "1d":
         raise DataError(f"url: {request.name} is intraday, only 1d is read there")
     name = endpoint.names.get(request.symbol, request.symbol)
-    address = fill(endpoint.template, name, start, now)
+    begin = start and min(start, now.date() - timedelta(days=LEAST_DAYS))
+    address = fill(endpoint.template, name, begin, now)
     answer = web.repeat(lambda: _answer(request, address, endpoint))
     origin = f"url ({endpoint.host}) {request.name}"
     if answer.body.lstrip()[:1] == b"<":

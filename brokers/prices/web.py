@@ -90,27 +90,23 @@ def get(
     from brokers.prices.cut_connection import CutConnection
 
     seconds = TIMEOUT if within is None else within
-
-    def sign(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
-        pair = [part.encode() for part in login or ()]
-        return requests.auth.HTTPBasicAuth(*pair)(request) if pair else request
+    connection = CutConnection()
 
     def read() -> Answer:
-        with requests.Session() as client:
-            client.mount("https://", connection)
-            client.mount("http://", connection)
-            with client.get(
+        with (
+            connection.session() as client,
+            client.get(
                 url,
                 params=params,
                 headers={"Accept-Encoding": ENCODINGS, **(headers or {})},
-                auth=sign,
+                auth=_sign_with(login),
                 timeout=seconds,
                 stream=True,
                 allow_redirects=follow,
-            ) as response:
-                return _answer(response, connection)
+            ) as response,
+        ):
+            return _answer(response, connection)
 
-    connection = CutConnection()
     try:
         return call_within(seconds, read)
     except TimeoutError:
@@ -135,6 +131,18 @@ def repeat(attempt: Callable[[], Result], attempts: int = ATTEMPTS) -> Result:
 def busy(error: UnreachableError, answer: Answer) -> UnreachableError:
     """`error` with the pause that the server asks for."""
     return BusyError(str(error), answer.pause)
+
+
+def _sign_with(
+    login: tuple[str, str] | None,
+) -> "Callable[[requests.PreparedRequest], requests.PreparedRequest]":
+    """Adds the login to a request; without one it keeps requests from looking into .netrc."""
+    from requests.auth import HTTPBasicAuth
+
+    if login is None:
+        return lambda request: request
+    user, password = (part.encode() for part in login)
+    return HTTPBasicAuth(user, password)
 
 
 def _answer(response: "requests.Response", connection: "CutConnection") -> Answer:

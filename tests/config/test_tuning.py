@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from config.settings import ConfigError, Settings, load
-from config.tuning import Axis, Tune
+from config.tuning import EARLIER_LIMITS, Axis, Tune
 
 TUNE_FILE = Path(__file__).parents[2] / "config" / "tune.toml"
 
@@ -283,5 +283,14 @@ def test_settings_with_a_space_are_written_and_read_again() -> None:
     "key", ["max_probability_of_loss", "min_deflated_sharpe", "min_neighbours"]
 )
 def test_limits_of_an_earlier_version_are_read_without_effect(key: str) -> None:
-    """Settings that a search of before wrote into its folder still load."""
-    assert load(None, [f"tune.verdict.{key}=0.9"]) == load()
+    """Settings that a search of before wrote into its folder still load, and say what is void."""
+    with pytest.warns(UserWarning, match=f"tune.verdict.{key} = 0.9 has no effect any more"):
+        assert load(None, [f"tune.verdict.{key}=0.9"]) == load()
+
+
+def test_what_version_0_1_wrote_into_every_run_is_no_choice_to_warn_about() -> None:
+    stored = Path(__file__).parents[1] / "stored" / "0.1" / "tune" / "settings.toml"
+    limits = tomllib.loads(stored.read_text())["tune"]["verdict"]
+    assert EARLIER_LIMITS.items() <= limits.items()
+    earlier = [f"tune.verdict.{key}={limits[key]}" for key in EARLIER_LIMITS]
+    assert load(None, earlier) == load()  # a warning would be an error here

@@ -307,6 +307,76 @@ def test_the_future_of_an_accepted_close_is_not_known_before() -> None:
     assert check_market(bent.until(at)).accepted_at == {QUIET: at}
 
 
+def test_a_close_that_waited_with_an_accepted_one_is_judged_from_it_on() -> None:
+    """The one in between falls by a half more and comes back: it is wrong, and does not count.
+
+    Nobody knew that before the acceptance, so that the sessions up to it say nothing of it.
+    """
+    at = SESSIONS[QUIET + 2] + pd.Timedelta(hours=1)
+    bent = market(risky_credit=closes(50.0, 20.0, 51.0, 50.0))
+    checked = check_market(bent._replace(accepted=accepted("risky_credit", 0, f"{at:%Y-%m-%d %T}")))
+    assert list(checked.held[QUIET:]) == ["HYG", "HYG", "HYG", ""]
+    assert SESSIONS[QUIET + 1] not in checked.market.risky_credit.index
+    assert checked.market.risky_credit.iloc[-3:].tolist() == [50.0, 51.0, 50.0]
+    first, second = (f"the close of HYG of {SESSIONS[QUIET + k]:%Y-%m-%d}" for k in (0, 1))
+    waits = f"{first} (-50.0% from the one before) is held until the next 3 confirm it"
+    assert list(checked.notes[QUIET:]) == [waits] * 3 + [""]
+    assert checked.accepted_at == {QUIET + 2: at}
+    assert checked.accepted_notes[QUIET + 2] == (
+        f"{first} was held and is accepted: it counts from now on; "
+        f"{second} was held and is not confirmed: it counts as missing"
+    )
+
+
+def test_a_close_that_waited_with_an_accepted_one_may_be_held_on() -> None:
+    """The newest close halves again: no session is free before that is decided."""
+    at = SESSIONS[QUIET + 2] + pd.Timedelta(hours=1)
+    bent = market(risky_credit=closes(50.0, 51.0, 25.0, 25.0))
+    checked = check_market(bent._replace(accepted=accepted("risky_credit", 0, f"{at:%Y-%m-%d %T}")))
+    assert list(checked.held[QUIET:]) == ["HYG"] * 4
+    assert checked.accepted_at == {}
+    assert f"{SESSIONS[QUIET + 2]:%Y-%m-%d} (-51.0%" in checked.notes[QUIET + 3]
+
+
+def test_what_was_shown_before_an_acceptance_stays_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Small windows and many wrong closes, some accepted while they, or others, are held.
+
+    What is known at any instant is what all of the prices say of it.
+    """
+    small = {"WINDOW": 4, "DEVIATIONS": 3.0, "LONGEST_WAIT": 3, "CONFIRMING_CLOSES": 2, "BLOCK": 6}
+    for name, value in {**small, "EXTREME_MOVE": 0.12}.items():
+        monkeypatch.setattr(module, name, value)
+    accepted_rows = 0
+
+    @examples(60)
+    @given(seed=st.integers(0, 2**32 - 1))
+    def compare(seed: int) -> None:
+        nonlocal accepted_rows
+        random = np.random.default_rng(seed)
+        prices = 100 * np.exp(np.cumsum(random.normal(0.0, 0.01, 40)))
+        bent = random.random(40) < 0.3
+        prices[bent] *= np.exp(random.normal(0.0, 0.3, bent.sum()))
+        rows = np.flatnonzero(bent & (random.random(40) < 0.7))
+        waits = pd.to_timedelta(random.integers(0, 72, len(rows)), unit="h")
+        instants = pd.Series(SESSIONS[rows] + waits, SESSIONS[rows])
+        whole = market(risky_credit=prices)._replace(accepted={"risky_credit": instants})
+        checked = check_market(whole)
+        accepted_rows += len(checked.accepted_at)
+        for now in [*instants, *(instants - pd.Timedelta(seconds=1)), *SESSIONS[10:40:7]]:
+            known = check_market(whole.until(now))
+            sessions = len(known.held)
+            assert list(known.held) == list(checked.held[:sessions])
+            assert list(known.notes) == list(checked.notes[:sessions])
+            free = {row: at for row, at in checked.accepted_at.items() if at <= now}
+            assert known.accepted_at == free
+            assert known.accepted_notes == {row: checked.accepted_notes[row] for row in free}
+
+    compare()
+    assert accepted_rows > 20
+
+
 class Walk:
     """The rule session by session: a decision uses its session and those before it."""
 

@@ -179,12 +179,12 @@ def test_another_file_of_that_name_is_refused_and_left_alone(path: Path, text: s
 def test_processes_that_add_the_same_rows_at_once_write_each_once_and_whole(path: Path) -> None:
     children = writers(path, processes=4, rows=25)
     begin(children)
-    told = [child.communicate(timeout=60)[0].split("\n") for child in children]
+    outputs = [child.communicate(timeout=60)[0].split("\n") for child in children]
     record = read_forward(path)
     assert record.torn == 0
     assert [row.known_at for row in record.rows] == [at(day).known_at for day in range(25)]
     for day in range(25):
-        assert sum(f"{day} True" in lines for lines in told) == 1
+        assert sum(f"{day} True" in lines for lines in outputs) == 1
     assert path.read_text().count(HEADER) == 1
 
 
@@ -195,11 +195,11 @@ def test_a_process_killed_while_it_writes_leaves_what_it_reported_and_the_next_g
     with child:
         begin([child])
         assert child.stdout is not None
-        told = [child.stdout.readline() for _ in range(5)]
+        lines = [child.stdout.readline() for _ in range(5)]
         child.kill()
-        told += child.stdout.read().splitlines()
+        lines += child.stdout.read().splitlines()
     rows = read_forward(path).rows
-    assert len(rows) - len([line for line in told if line.strip().endswith("True")]) in (0, 1)
+    assert len(rows) - len([line for line in lines if line.strip().endswith("True")]) in (0, 1)
     assert append_forward(path, at(200_000))
     assert [row.known_at for row in read_forward(path).rows] == [
         *(at(day).known_at for day in range(len(rows))),

@@ -472,6 +472,13 @@ def test_a_confirmed_close_is_kept_once_and_can_be_corrected(journal: Journal):
     assert journal.accepted() == [Accepted("HYG", START, 2.0, "me", 3.0)]
 
 
+def test_a_close_that_is_accepted_twice_counts_from_the_earlier_instant_on(journal: Journal):
+    """A person's command and a session's second source may accept it within the same seconds."""
+    for by_whom, at in (("me", 4.0), ("url", 3.0), ("me", 5.0)):
+        journal.accept_close(Accepted("HYG", START, 1.0, by_whom, at))
+    assert journal.accepted() == [Accepted("HYG", START, 1.0, "url", 3.0)]
+
+
 def test_a_halt_stands_until_it_is_taken_back(journal: Journal, clock: Clock):
     journal.set_trading("off", "the drawdown stop")
     assert journal.trading().reason == "the drawdown stop"

@@ -4,17 +4,29 @@ import json
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 
 from backtests.engine.rules import rules_digest
-from brokers.journal.forward_record import ForwardError, forward_path, read_forward
+from brokers.clock import SimulatedClock
+from brokers.journal.decision import GateExplanation
+from brokers.journal.forward_record import (
+    ForwardError,
+    ForwardRow,
+    append_forward,
+    forward_path,
+    read_forward,
+)
+from brokers.journal.incident import Incident
 from brokers.live import forward_recorder
-from brokers.live.forward_recorder import Reading, is_in_own_time, record_reading
+from brokers.live.data_provider import DataProvider
+from brokers.live.forward_recorder import ForwardRecorder, Reading, is_in_own_time, record_reading
+from brokers.live.live_gate import GateNow
 from brokers.prices.load import Prices
 from config.settings import Settings
 from strategies.breakout import STATES
@@ -117,7 +129,7 @@ def test_a_session_records_each_session_of_the_market_once_as_it_acted_on_it(
 def test_a_record_that_cannot_be_written_changes_nothing_else_and_is_reported_once(
     whole_folder: Path, cache: Path, tmp_path: Path
 ) -> None:
-    told = []
+    outcomes = []
     for place in (tmp_path / "well", tmp_path / "not"):
         place.mkdir()
         with disturbed(whole_folder, cache, place) as w:
@@ -128,11 +140,11 @@ def test_a_record_that_cannot_be_written_changes_nothing_else_and_is_reported_on
                 (order.side, order.market.symbol, order.size, order.quote_size)
                 for order in w.venue.orders
             ]
-            told.append((orders, [row.sentence for row in decisions(w)]))
+            outcomes.append((orders, [row.sentence for row in decisions(w)]))
             texts = incident_texts(observer.incidents, "forward record")
             assert len(texts) == (0 if place.name == "well" else 1)
-    assert told[0] == told[1]
-    assert len(told[0][1]) == 3
+    assert outcomes[0] == outcomes[1]
+    assert len(outcomes[0][1]) == 3
     assert "forward.csv: no row was added (Is a directory)" in texts[0]
 
 
@@ -151,6 +163,42 @@ def test_the_row_is_written_when_the_orders_of_the_decision_are_settled(
         w.run()
         assert len(w.venue.orders) == 3
     assert seen == [(1, 0)]
+
+
+def test_a_row_that_is_there_costs_nothing_at_the_bars_that_follow(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session of minutes asks 525,600 times a year, for some 250 rows."""
+    clock, appended = SimulatedClock(MONDAY.timestamp()), list[datetime]()
+
+    def append(path: Path, row: ForwardRow) -> bool:
+        appended.append(row.written_at)
+        if len(appended) == 1:
+            raise ForwardError("no room")
+        return append_forward(path, row)
+
+    monkeypatch.setattr(forward_recorder, "append_forward", append)
+    why = GateExplanation(186.5, 180.0, 300.0, 180.0, "confirmed", "", "")
+    lines = {"state": float(STATES.index("confirmed")), "ceiling": 0.75, "stale": 0.0}
+    gate = GateNow(MONDAY.timestamp(), lines, why, {}, None)
+    provider = SimpleNamespace(prices=empty(settings, "2015-10-20"), newest_gate=lambda: gate)
+    incidents = list[Incident]()
+    recorder = ForwardRecorder(
+        settings,
+        cast("DataProvider", provider),
+        clock,
+        incidents.append,
+        states=STATES,
+        rules_digest="digest",
+    )
+    for _ in range(60):
+        recorder.record()
+        clock.sleep(60.0)
+    minute = timedelta(minutes=1)
+    assert appended == [MONDAY, MONDAY + minute], "written at the second bar, and never looked up"
+    assert [incident.text for incident in incidents] == ["no room"]
+    (row,) = read_forward(forward_path(settings)).rows
+    assert (row.state, row.ceiling, row.written_at) == ("confirmed", 0.75, MONDAY + minute)
 
 
 def job(w: World, place: Path, *words: str) -> str:

@@ -79,9 +79,11 @@ def no_coin(*_: object) -> pd.DataFrame:
 class Session:
     """A session's gate, of which the test says what it reads and from where it has its prices."""
 
-    def __init__(self, settings: Settings) -> None:
-        empty = rows([1.0])[list(GATE_LINES)].iloc[:0]
-        self.gate = LiveGate(settings, GateHistory(empty, NO_ROWS))
+    def __init__(self, settings: Settings, foreign: list[float] | None = None) -> None:
+        """`foreign` are the ceilings of rows that earlier sessions acted on by other rules."""
+        lines = rows(foreign or [1.0])[list(GATE_LINES)]
+        history = GateHistory(lines, lines.index) if foreign else GateHistory(lines[:0], NO_ROWS)
+        self.gate = LiveGate(settings, history)
 
     def day(self, ceilings: list[float], index: str = "first", coin: str = "first") -> list[str]:
         """Act on the newest row of these; what was revised."""
@@ -89,9 +91,9 @@ class Session:
         both = {INDEX: series(INDEX, index, days), COIN: series(COIN, coin, days)}
         known, table = pd.Series(KNOWN[:days], KNOWN[:days]), rows(ceilings)
         functions = Functions(lambda _: table, lambda _: table[list(GATE_LINES)], no_coin)
-        told = self.gate.compute(functions, Prices(both, known, known.iloc[-1].ceil("D")))
+        revised = self.gate.compute(functions, Prices(both, known, known.iloc[-1].ceil("D")))
         self.gate.hand_over()
-        return [incident.text for incident in told]
+        return [incident.text for incident in revised]
 
     @property
     def ceiling(self) -> float:
@@ -109,12 +111,14 @@ def test_a_coin_that_stands_in_raises_no_ceiling_of_a_gate_that_reads_it(
     changes: dict[str, Any], expected: list[float]
 ) -> None:
     session = Session(changed(load(), changes))
-    found, told = [], []
+    ceilings, revised = [], []
     for sessions, coin in ((2, "first"), (3, "url"), (5, "url"), (6, "first")):
-        told += session.day(HIGH[:sessions], coin=coin)
-        found.append(session.ceiling)
-    assert found == [*expected, 1.0]
-    assert told == [], "what its second source said is no revision"
+        revised += session.day(HIGH[:sessions], coin=coin)
+        ceilings.append(session.ceiling)
+    assert ceilings == [*expected, 1.0]
+    assert revised == [], "what its second source said is no revision"
+    symbols = {"^RUT", "BTC-USD"} if changes else {"^RUT"}
+    assert session.gate.now(None, ()).sources.keys() == symbols, "of what the gate reads"
 
 
 def test_only_rows_that_were_acted_on_can_be_revised() -> None:
@@ -130,8 +134,17 @@ def test_only_rows_that_were_acted_on_can_be_revised() -> None:
     assert "2026-01-10" in text
 
 
+def test_rows_by_other_rules_are_not_revised() -> None:
+    session = Session(load(), foreign=[0.25] * 3)
+    assert session.day(HIGH[:4]) == []
+    (text,) = session.day(LOW[:4])
+    assert text.startswith("1 earlier gate row has changed since it was acted on, the first of")
+    assert "2026-01-08" in text
+
+
 def test_of_the_coins_a_gate_reads_one_at_most() -> None:
-    both = {one: series(one, "url") for one in (INDEX, COIN, COIN._replace(timeframe="4h"))}
-    prices = Prices(both, pd.Series(KNOWN, KNOWN), KNOWN[-1])
+    requests = (INDEX, COIN, COIN._replace(timeframe="4h"))
+    loaded = {request: series(request, "url") for request in requests}
+    prices = Prices(loaded, pd.Series(KNOWN, KNOWN), KNOWN[-1])
     assert list(read_by_gate(prices, load()).series) == [INDEX]
     assert list(read_by_gate(prices, changed(load(), READS_COIN)).series) == [INDEX, COIN]

@@ -296,6 +296,24 @@ def test_another_symbol_does_not_replace_an_implausible_first_source() -> None:
     assert combine(NEEDED, ("yahoo", "url"), load, plausible) is first
 
 
+@pytest.mark.parametrize("first_bent", [381, 301])
+def test_a_first_source_refused_for_its_newest_rows_stands_in_the_way_of_no_good_one(
+    first_bent: int,
+) -> None:
+    """Every second close in another unit: their returns say nothing of whose closes they are."""
+    closes = closes_of(400)
+    bent = closes.copy()
+    bent[first_bent::2] *= 1000.0
+    first = series("yahoo", bars(bent))
+    good, another = series("url", bars(closes)), series("url", bars(closes[::-1].copy()))
+    result = combine(NEEDED, ("yahoo", "url"), loader(yahoo=first, url=good)[0], plausible)
+    assert (result.source, [issue.severity for issue in result.issues]) == ("url", ["note"])
+    assert result.substitutes is not None and result.substitutes.index[-1] == NOW
+    assert (
+        combine(NEEDED, ("yahoo", "url"), loader(yahoo=first, url=another)[0], plausible) is first
+    )
+
+
 def test_prices_are_spliced_by_return_total_returns_by_their_own_and_volume_is_left_out() -> None:
     """A split of 1 to 2 and a dividend after the first source's last row."""
     closes = closes_of(400)

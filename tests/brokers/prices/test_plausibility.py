@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from brokers.prices import jumps
-from brokers.prices.plausibility import live_issues, live_refusal, refusal, series_issues
+from brokers.prices.plausibility import live_issues, refusal, series_issues
 from brokers.prices.series import DataIssue, Request, Series
 from strategies import held_closes
 from tests.brokers.prices.random_series import (
@@ -585,9 +585,9 @@ def test_one_odd_published_value_is_an_incident_in_a_session_and_does_not_blind_
     bent = macro("WTREGEN", np.where(np.arange(400) == 77, 5.0, 1.0) * (TREASURY + 1e5))
     refused = only(bent)
     assert live_issues([refused], bent.request) == (refused._replace(severity="high"),)
-    assert live_refusal([refused], bent.request) == ""
+    assert refusal(live_issues([refused], bent.request)) == ""
     wrong_unit = issues(macro("WALCL", ASSETS / 1000.0))
-    assert live_refusal(wrong_unit, Request("WALCL", "macro")) == refusal(wrong_unit) != ""
+    assert refusal(live_issues(wrong_unit, Request("WALCL", "macro"))) == refusal(wrong_unit) != ""
 
 
 def test_a_month_between_values_that_appear_weekly_is_refused() -> None:
@@ -645,7 +645,7 @@ def test_a_live_session_is_blind_to_no_series_of_which_held_closes_drop_the_bent
     for series, refused in bent:
         found = issues(series)
         assert refusal(found)
-        assert bool(live_refusal(found, series.request)) == refused
+        assert bool(refusal(live_issues(found, series.request))) == refused
 
 
 def test_a_session_of_a_late_summer_evening_has_its_own_date() -> None:
