@@ -69,6 +69,8 @@ def _season_claim(history: History, reading: str, first: date, last: date) -> Cl
     gains = {name: gain_between(series, first, last) for name, series in alts.items()}
     median, of_bitcoin = float(np.median(list(gains.values()))), gain_between(bitcoin, first, last)
     listed = ", ".join(f"{name} {gain:+,.0%}" for name, gain in gains.items())
+    is_median = len(alts) > 1
+    name = "median" if is_median else "only"
     return factual_claim(
         statement,
         test=f"median altcoin with prices on {first}, gain above Bitcoin's to {last}",
@@ -76,7 +78,9 @@ def _season_claim(history: History, reading: str, first: date, last: date) -> Cl
         estimate=median,
         unit="share",
         holds=median > max(of_bitcoin, 0.0),
-        why=f"From {first} to {last} the median altcoin gained {median:+,.0%}, BTC"
-        f" {of_bitcoin:+,.0%} ({listed}). They are coins that survived.",
+        why=f"From {first} to {last} the {name} altcoin gained {median:+,.0%}, BTC"
+        f" {of_bitcoin:+,.0%} ({listed}). They are coins that survived."
+        f"{'' if is_median else ' A single coin is no median: nothing can be concluded.'}",
         n=len(alts),
+        is_final=is_median,
     )

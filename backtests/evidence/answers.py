@@ -12,8 +12,14 @@ import pandas as pd
 from backtests.engine.rules import breakout_rules
 from backtests.evidence.breakout_claims import against_dates
 from backtests.evidence.breakouts import ANSWER, NAMED, EventStudy, Response, measure_response
-from backtests.evidence.claim import FEWEST, missing_prices, tested_claim, verdict_on_excess
-from backtests.evidence.document import Claim, Verdict
+from backtests.evidence.claim import (
+    FEWEST,
+    estimated_claim,
+    missing_prices,
+    verdict_on_excess,
+    verdict_on_no_effect,
+)
+from backtests.evidence.document import Claim
 from backtests.evidence.estimate import event_estimate
 from backtests.evidence.events import confirmed_breakouts
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
@@ -81,9 +87,8 @@ def _quiet_claim(study: EventStudy, asset: str, horizon: str) -> Claim:
     if response is None:
         return missing_prices(statement, f"{asset} at any breakout")
     excess = response.strictest
-    rises = excess.n >= FEWEST and excess.low > 0.0
-    verdict: Verdict = "contradicted" if rises else "inconclusive"
-    return tested_claim(
+    verdict = verdict_on_no_effect(excess.low) if excess.n >= FEWEST else "inconclusive"
+    return estimated_claim(
         statement,
         event_estimate(excess),
         test=f"{TEST}; a rise speaks against the sentence",
@@ -99,13 +104,13 @@ def _answer_claim(clock: str, asset: str, response: Response | None) -> Claim:
     if response is None:
         return missing_prices(statement, f"{asset} at any breakout")
     excess = response.strictest
-    return tested_claim(
+    return estimated_claim(
         statement,
         event_estimate(excess),
         test=TEST,
         data=f"{asset}, {INDEX}",
         unit="log",
         verdict=verdict_on_excess(excess),
-        why=against_dates(response, asset),
+        why=against_dates(response, asset, "above"),
         side="above",
     )

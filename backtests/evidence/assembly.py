@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.breakouts import NAMED, EventStudy, NeededBreakouts, Response
+from backtests.evidence.breakouts import FORMED, NAMED, EventStudy, NeededBreakouts, Response
 from backtests.evidence.claim import (
     Statement,
     correct_claims,
+    estimated_claim,
     in_fractions,
     is_significant,
-    tested_claim,
     verdict_on_excess,
 )
 from backtests.evidence.document import (
@@ -34,7 +34,7 @@ from backtests.evidence.document import (
     Verdict,
 )
 from backtests.evidence.elsewhere import Elsewhere
-from backtests.evidence.estimate import event_estimate
+from backtests.evidence.estimate import event_estimate, p_on_side
 from backtests.evidence.event_paths import halving_cycles, paths_around
 from backtests.evidence.events import leave_one_out_means
 from backtests.evidence.history import BITCOIN, INDEX, History
@@ -123,12 +123,13 @@ def answer_claim(study: EventStudy) -> Claim | None:
     if response is None:
         return None
     excess = response.strictest
-    after, usual = expm1(excess.mean), expm1(excess.usual)
+    formed = sum(event.year in FORMED for event in response.gains.events)
     why = (
-        f"over {NAMED} after {count(excess.n, 'breakout')} Bitcoin gained {after:+,.0%}"
-        f" (geometric mean), {usual:+,.0%} at random dates"
+        f"over {NAMED} after {count(excess.n, 'breakout')}, {formed or 'none'} of which formed the"
+        f" thesis, Bitcoin gained {expm1(excess.mean):+,.0%} (geometric mean),"
+        f" {expm1(excess.usual):+,.0%} at random dates{_out_of_sample(study)}"
     )
-    return tested_claim(
+    claim = estimated_claim(
         QUESTION,
         event_estimate(excess),
         test="mean log gain after breakouts against random dates drawn in three ways; the least"
@@ -136,8 +137,22 @@ def answer_claim(study: EventStudy) -> Claim | None:
         data=f"{BITCOIN}, {INDEX}",
         unit="log",
         verdict=verdict_on_excess(excess),
-        why=why,
+        why="",
         side="above",
+    )
+    return claim.model_copy(update={"why": why})  # a clause, which page and line continue
+
+
+def _out_of_sample(study: EventStudy) -> str:
+    """The same after the breakouts that nobody fitted a thesis to."""
+    response = study.out_of_sample.get(NAMED)
+    if response is None:
+        return ""
+    excess = response.strictest
+    p = p_on_side(excess.p, excess.difference, "above")
+    return (
+        f"; after the {excess.n} out of sample {expm1(excess.mean):+,.0%},"
+        f" {expm1(excess.usual):+,.0%} at random dates (one-sided p {p:.2f})"
     )
 
 
@@ -158,8 +173,10 @@ def summary_line(claims: Sequence[Claim], answer: Claim | None) -> str:
     )
     parts = [tested] if tests else []
     if answer is not None:
-        chance = f"(p {answer.p:.2f}, corrected {answer.p_corrected:.2f})"
-        parts = [f"{QUESTION.text} {ANSWERS[answer.verdict]}: {answer.why} {chance}.", *parts]
+        chance = (
+            f"over all {answer.n} one-sided p {answer.p:.2f}, corrected {answer.p_corrected:.2f}"
+        )
+        parts = [f"{QUESTION.text} {ANSWERS[answer.verdict]}: {answer.why}; {chance}.", *parts]
     return " ".join([*parts, recorded])
 
 

@@ -10,14 +10,15 @@ from backtests.evidence.claim import (
     FEWEST,
     Statement,
     binomial_claim,
+    estimated_claim,
     factual_claim,
     missing_prices,
-    tested_claim,
     verdict_on_excess,
+    verdict_on_no_effect,
 )
 from backtests.evidence.dated_closes import format_day
-from backtests.evidence.document import Claim, Verdict
-from backtests.evidence.estimate import Estimate, event_estimate
+from backtests.evidence.document import Claim, Side, Verdict
+from backtests.evidence.estimate import Estimate, event_estimate, p_on_side
 from backtests.evidence.events import (
     LEVEL,
     TREND_DAYS,
@@ -58,18 +59,20 @@ def _gain(log_gain: float) -> float:
     return float(np.expm1(log_gain))
 
 
-def against_dates(response: Response, asset: str) -> str:
-    """In words: what the asset gained after breakouts, and at random dates of each kind."""
+def against_dates(response: Response, asset: str, side: Side = "both") -> str:
+    """In words: what the asset gained after breakouts, and at random dates of each kind.
+
+    `side` as in `estimated_claim`: p is one-sided or two-sided as that of the claim.
+    """
     excess = response.strictest
-    ps = ", ".join(f"{each.p:.3f} against {name}" for name, each in response.comparisons.items())
-    smallest = ""
-    if excess.n > 1:
-        size = f"{_gain(excess.smallest):.0%}"
-        smallest = f"; smallest effect detectable with 80 % power: {size}"
+    ps = ", ".join(
+        f"{p_on_side(each.p, each.difference, side):.3f} against {name}"
+        for name, each in response.comparisons.items()
+    )
     return (
-        f"After {count(excess.n, 'breakout')} {asset} gained {_gain(excess.mean):+.0%} on average,"
-        f" at the least favourable random dates {_gain(excess.usual):+.0%} (two-sided p {ps})"
-        f"{smallest}."
+        f"After {count(excess.n, 'breakout')} {asset} gained {_gain(excess.mean):+.0%} (geometric"
+        f" mean), at the least favourable random dates {_gain(excess.usual):+.0%}"
+        f" ({'two' if side == 'both' else 'one'}-sided p {ps})."
     )
 
 
@@ -154,20 +157,19 @@ def too_few_claim(study: EventStudy) -> Claim:
     if NAMED not in study.out_of_sample:
         return missing_prices(statement, "BTC at other breakouts than those of 2016 and 2020")
     excess = study.out_of_sample[NAMED].strictest
-    is_shown = excess.n >= FEWEST and excess.low > 0.0
     why = (
         f"{count(excess.n, 'breakout')} with a price of BTC did not form the thesis. Over {NAMED}"
-        f" BTC gained {_gain(excess.mean):+.0%} on average, {_gain(excess.usual):+.0%} at random"
-        f" dates (two-sided p {excess.p:.3f}). At least {FEWEST} are needed for a conclusion."
-        f"{_power_of_all(study)}"
+        f" BTC gained {_gain(excess.mean):+.0%} (geometric mean), {_gain(excess.usual):+.0%} at"
+        f" random dates (two-sided p {excess.p:.3f}). At least {FEWEST} are needed for a"
+        f" conclusion.{_power_of_all(study)}"
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         event_estimate(excess),
         test=f"BTC over {NAMED} after out-of-sample breakouts, against random dates",
         data=BITCOIN,
         unit="log",
-        verdict="contradicted" if is_shown else "inconclusive",
+        verdict=verdict_on_no_effect(excess.low) if excess.n >= FEWEST else "inconclusive",
         why=why,
     )
 
@@ -192,7 +194,7 @@ def _resistance_claim(study: EventStudy) -> Claim:
     if response is None:
         return missing_prices(statement, f"{INDEX} after any breakout")
     excess = response.strictest
-    return tested_claim(
+    return estimated_claim(
         statement,
         event_estimate(excess),
         test="the index's mean log gain after its breakouts against random dates drawn in three"
@@ -200,7 +202,7 @@ def _resistance_claim(study: EventStudy) -> Claim:
         data=INDEX,
         unit="log",
         verdict=verdict_on_excess(excess),
-        why=against_dates(response, INDEX),
+        why=against_dates(response, INDEX, "above"),
         side="above",
     )
 
@@ -213,7 +215,7 @@ def _same_engine_claim(study: EventStudy) -> Claim:
     excess, log_gains = response.strictest, response.gains.gains
     gains = [_gain(gain) for gain in log_gains]
     verdict: Verdict = "contradicted" if excess.spread_p <= LEVEL else "inconclusive"
-    return tested_claim(
+    return estimated_claim(
         SAME_ENGINE,
         _deviation(excess, float(log_gains.std(ddof=1))),
         test=f"variance of BTC's log gains over {NAMED} among breakouts against that among random"

@@ -11,16 +11,13 @@ from backtests.evidence.events import (
     Excess,
     ForwardGains,
     above_own_mean,
-    compare_with_dates,
+    compare_with_random_dates,
     confirmed_breakouts,
-    draw_any_dates,
-    draw_matching_dates,
-    draw_nearby_dates,
     forward_gains,
+    least_favourable,
 )
 from backtests.evidence.history import BITCOIN, History
 from backtests.performance.forward_returns import HORIZONS
-from backtests.performance.metrics import DAYS
 from backtests.statistics.required_events import RequiredEvents, required_events
 from config.evidence import Evidence
 from config.settings import Settings
@@ -49,8 +46,8 @@ class Response(NamedTuple):
 
     @property
     def strictest(self) -> Excess:
-        """Against the least favourable dates: a result must hold against all of them."""
-        return max(self.comparisons.values(), key=lambda excess: excess.p)
+        """Against the least favourable dates."""
+        return least_favourable(self.comparisons)
 
 
 class Definition(NamedTuple):
@@ -135,14 +132,8 @@ def measure_response(
     gains = forward_gains(closes, events, HORIZONS[horizon])
     if not len(gains.rows):
         return None
-    draws, seed = evidence.draws, evidence.seed
     trend = above_own_mean(closes, gains.starts)
-    dates = {
-        "any day": draw_any_dates(gains, draws, seed),
-        "days with the same trend of its own": draw_matching_dates(gains, trend, draws, seed),
-        "days within a year of it": draw_nearby_dates(gains, DAYS, draws, seed),
-    }
-    comparisons = {name: compare_with_dates(gains, rows) for name, rows in dates.items()}
+    comparisons = compare_with_random_dates(gains, trend, evidence.draws, evidence.seed)
     return Response(asset, horizon, gains, comparisons)
 
 

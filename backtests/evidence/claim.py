@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from math import expm1, isfinite
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from backtests.evidence.document import Claim, Kind, Side, Verdict
-from backtests.evidence.estimate import Estimate
+from backtests.evidence.estimate import Estimate, p_on_side
 from backtests.evidence.events import LEVEL, SEEN, Excess
 from backtests.statistics.holm import correct_holm
 
@@ -27,8 +27,13 @@ class Statement(NamedTuple):
         """The same sentence in one of its readings."""
         return self._replace(reading=reading)
 
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Those of the claim that it becomes."""
+        return {"id": self.id, "claim": self.text, "reading": self.reading}
 
-def tested_claim(
+
+def estimated_claim(
     statement: Statement,
     estimate: Estimate,
     *,
@@ -37,24 +42,26 @@ def tested_claim(
     unit: str,
     verdict: Verdict,
     why: str,
-    side: Side = "both",  # noqa: PT028 - no test, though its name begins like one
-    null: float = 0.0,  # noqa: PT028
+    side: Side = "both",
+    null: float = 0.0,
 ) -> Claim:
     """A claim that an estimate with its interval decides.
 
     `side`: where the sentence says the figure lies, of `null`, the figure without an effect; p is
     then one-sided, else two-sided. `verdict` is that of the estimate alone, which the correction
-    for all tests may withdraw (`verdict_after_correction`).
+    for all tests may withdraw (`verdict_after_correction`). Where nothing can be concluded `why`
+    is given the smallest detectable effect, the same as `smallest_detectable`.
     """
     points_down = side == "below" or (side == "both" and estimate.estimate < null)
+    smallest = _finite(-estimate.smallest if points_down else estimate.smallest)
     p, contrary = estimate.p_against(null), None
     if p is not None and side != "both":
-        is_on_side = (estimate.estimate > null) == (side == "above")
-        p, contrary = (p / 2.0, 1.0 - p / 2.0) if is_on_side else (1.0 - p / 2.0, p / 2.0)
+        above, below = (p_on_side(p, estimate.estimate - null, each) for each in ("above", "below"))
+        p, contrary = (above, below) if side == "above" else (below, above)
+    if verdict == "inconclusive" and smallest is not None:
+        why = f"{why} Smallest effect detectable with 80 % power: {in_words(smallest, unit)}."
     return Claim(
-        id=statement.id,
-        claim=statement.text,
-        reading=statement.reading,
+        **statement.fields,
         kind="test",
         test=test,
         data=data,
@@ -68,10 +75,17 @@ def tested_claim(
         p=p,
         p_contrary=contrary,
         p_without_each=[each if side == "both" else each / 2.0 for each in estimate.p_without_each],
-        smallest_detectable=_finite(-estimate.smallest if points_down else estimate.smallest),
+        smallest_detectable=smallest,
         verdict=verdict,
         why=why,
     )
+
+
+def in_words(difference: float, unit: str) -> str:
+    """A difference in `unit` with its sign, logs as percentages."""
+    if unit in FRACTIONS:
+        return f"{expm1(difference):+,.0%}"
+    return f"{difference:+.1%}" if unit == "share" else f"{difference:+.2f}"
 
 
 def binomial_claim(
@@ -99,10 +113,9 @@ def binomial_claim(
     )
     low, high = binomtest(hits, n).proportion_ci(0.95, "exact")
     detected = smallest_share(n, base_rate, side)
+    opposed: Verdict = "contradicted" if contrary <= LEVEL else "inconclusive"
     return Claim(
-        id=statement.id,
-        claim=statement.text,
-        reading=statement.reading,
+        **statement.fields,
         kind="test",
         test=test,
         data=data,
@@ -116,12 +129,9 @@ def binomial_claim(
         p=p,
         p_contrary=contrary,
         smallest_detectable=None if detected is None else detected - base_rate,
-        verdict="supported"
-        if p <= LEVEL
-        else "contradicted"
-        if contrary <= LEVEL
-        else "inconclusive",
-        why=f"{why} It is so on {base_rate:.0%} of all days: {hits} of {n} has p {p:.2f}.",
+        verdict="supported" if p <= LEVEL else opposed,
+        why=f"{why} It is so on {base_rate:.0%} of all days: {hits} of {n} has one-sided p"
+        f" {p:.2f}.",
     )
 
 
@@ -161,9 +171,7 @@ def factual_claim(
     """A statement about what happened: it did, or it did not; or that is not final yet."""
     verdict: Verdict = "supported" if holds else "contradicted"
     return Claim(
-        id=statement.id,
-        claim=statement.text,
-        reading=statement.reading,
+        **statement.fields,
         kind="fact",
         test=test,
         data=data,
@@ -194,9 +202,7 @@ def _claim_without_test(
     statement: Statement, verdict: Verdict, why: str, *, kind: Kind, n: int | None
 ) -> Claim:
     return Claim(
-        id=statement.id,
-        claim=statement.text,
-        reading=statement.reading,
+        **statement.fields,
         kind=kind,
         test="none",
         data="",
@@ -221,6 +227,14 @@ def verdict_by_interval(
     above, below = low > null, high < null
     holds, fails = (above, below) if rises else (below, above)
     return "supported" if holds else "contradicted" if fails else "inconclusive"
+
+
+def verdict_on_no_effect(low: float) -> Verdict:
+    """Of a claim that there is none above 0; `low` is the lower end of the interval.
+
+    An effect contradicts it. That there is none cannot be shown, and an effect below 0 is one too.
+    """
+    return "contradicted" if low > 0.0 else "inconclusive"
 
 
 def verdict_on_excess(excess: Excess) -> Verdict:

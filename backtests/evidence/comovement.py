@@ -7,8 +7,8 @@ import pandas as pd
 
 from backtests.evidence.claim import (
     Statement,
+    estimated_claim,
     missing_prices,
-    tested_claim,
     untestable_claim,
     verdict_by_interval,
 )
@@ -86,16 +86,16 @@ def _correlation_claim(
     verdict = verdict_by_interval(estimate.low, estimate.high)
     why = (
         f"BTC's correlation is {first:.2f} with {rivals.first}, {second:.2f} with {rivals.second};"
-        f" difference {estimate.estimate:+.2f} ({estimate.interval})"
+        f" difference {estimate.estimate:+.2f} ({estimate.interval})."
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test="difference of correlations of weekly returns, block bootstrap of weeks",
         data=f"{BITCOIN}, {rivals.first}, {rivals.second}",
         unit="correlation",
         verdict=verdict,
-        why=f"{why}{estimate.detectable_effect(verdict)}.",
+        why=why,
         side="above",
     )
 
@@ -142,16 +142,16 @@ def _beta_claim(statement: Statement, weeks: pd.DataFrame, evidence: Evidence) -
     verdict = verdict_by_interval(estimate.low, estimate.high, 1.0)
     why = (
         f"From {weeks.index[0]:%Y-%m} to {weeks.index[-1]:%Y-%m} the beta is"
-        f" {estimate.estimate:.2f} (95 % CI {estimate.low:.2f} to {estimate.high:.2f})"
+        f" {estimate.estimate:.2f} (95 % CI {estimate.low:.2f} to {estimate.high:.2f})."
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test=BETA_TEST,
         data=f"{asset}, {INDEX}",
         unit="beta",
         verdict=verdict,
-        why=f"{why}{estimate.detectable_effect(verdict)}.",
+        why=why,
         side="above",
         null=1.0,
     )
@@ -167,16 +167,16 @@ def _growing_claim(weeks: pd.DataFrame, evidence: Evidence) -> Claim:
     verdict = verdict_by_interval(estimate.low, estimate.high)
     why = (
         f"Over the same weeks the beta of alts is {estimate.higher} than BTC's"
-        f" ({estimate.interval})"
+        f" ({estimate.interval})."
     )
-    return tested_claim(
+    return estimated_claim(
         BETA.read_as(GROWING),
         estimate,
         test=BETA_TEST,
         data=f"{ALTS}, {BITCOIN}, {INDEX}",
         unit="beta",
         verdict=verdict,
-        why=f"{why}{estimate.detectable_effect(verdict)}.",
+        why=why,
         side="above",
     )
 
@@ -194,9 +194,9 @@ def _convexity_claim(history: History, asset: str, evidence: Evidence) -> Claim:
     why = (
         f"The beta is {rising:.2f} in the Russell's rising weeks, {falling:.2f} in its falling ones"
         f" (since {weeks.index[0]:%Y} {earlier[0]:.2f} and {earlier[1]:.2f}); difference"
-        f" {estimate.estimate:+.2f} ({estimate.interval})"
+        f" {estimate.estimate:+.2f} ({estimate.interval})."
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test="beta of the weeks in which the Russell rises less that of those in which it falls,"
@@ -204,7 +204,7 @@ def _convexity_claim(history: History, asset: str, evidence: Evidence) -> Claim:
         data=f"{asset}, {INDEX}",
         unit="beta",
         verdict=verdict,
-        why=f"{why}{estimate.detectable_effect(verdict)}.",
+        why=why,
         side="above",
     )
 

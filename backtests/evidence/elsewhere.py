@@ -179,7 +179,7 @@ def describe(
     parts = [
         f"Over {each.horizon} after {count(each.n, 'breakout')} of {each.index},"
         f" {join_names(each.assets)} gained {_percent(each.estimate)} on {broad} beyond what is"
-        f" usual (95 % CI {_percent(each.low)} to {_percent(each.high)}, p {each.p:.2f})."
+        f" usual (95 % CI {_percent(each.low)} to {_percent(each.high)}, two-sided p {each.p:.2f})."
         for each in pooled
         if each.horizon == DECISIVE
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import nan
 
-from backtests.evidence.claim import FEWEST, Statement, tested_claim, verdict_by_interval
+from backtests.evidence.claim import FEWEST, Statement, estimated_claim, verdict_by_interval
 from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.elsewhere import (
     DECISIVE,
@@ -90,15 +90,15 @@ def _claim(statement: Statement, estimate: Estimate, *, test: str, data: str) ->
         verdict_by_interval(estimate.low, estimate.high) if estimate.n >= FEWEST else "inconclusive"
     )
     why = (
-        f"The gain after {count(estimate.n, 'breakout')} was {estimate.percent} than what is usual"
+        f"The gain after {count(estimate.n, 'breakout')} was {estimate.percent} than what is usual."
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test=test,
         data=data,
         unit="log",
         verdict=verdict,
-        why=f"{why}{estimate.detectable_percent(verdict)}.",
+        why=why,
         side="above",
     )

@@ -3,10 +3,8 @@
 from math import expm1, isfinite
 from typing import NamedTuple
 
-from backtests.evidence.document import Verdict
+from backtests.evidence.document import Side
 from backtests.evidence.events import NORMAL, SIDES, Excess
-
-INCONCLUSIVE: Verdict = "inconclusive"
 
 
 class Estimate(NamedTuple):
@@ -65,18 +63,12 @@ class Estimate(NamedTuple):
         word = "lower" if self.estimate < 0.0 else "higher"
         return f"{size} {word} (95 % CI {ends[0]} to {ends[1]})"
 
-    def detectable_effect(self, verdict: Verdict) -> str:
-        """The smallest detectable effect, where nothing can be concluded."""
-        return self._detectable(f"{self.smallest:.2f}", verdict)
 
-    def detectable_percent(self, verdict: Verdict) -> str:
-        """The same of a difference of logs."""
-        return self._detectable(f"{expm1(self.smallest):,.0%}", verdict)
-
-    def _detectable(self, effect: str, verdict: Verdict) -> str:
-        if verdict != INCONCLUSIVE or not isfinite(self.smallest):
-            return ""
-        return f"; smallest effect detectable with 80 % power: {effect}"
+def p_on_side(p: float, difference: float, side: Side) -> float:
+    """A two-sided p of a difference as the p of one side; as it is where `side` is both."""
+    if side == "both":
+        return p
+    return p / 2.0 if (difference > 0.0) == (side == "above") else 1.0 - p / 2.0
 
 
 def event_estimate(excess: Excess) -> Estimate:

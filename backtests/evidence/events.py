@@ -7,6 +7,7 @@ and where breakouts differ from one another more than dates do, so is p. All gai
 ratios.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from math import nan, sqrt
 from statistics import NormalDist
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backtests.performance.metrics import DAYS
 from strategies.breakout import CONFIRMED, BreakoutRules, breakout_table
 from strategies.gate import index_average
 from strategies.indicators import Floats, Ints, rolling_mean
@@ -238,6 +240,26 @@ def _detectable_shift(n: int) -> float:
         return SEEN - float(nct.sf(limit, freedom, shift))  # nothing is on the other side there
 
     return float(brentq(missing_power, 0.0, 10.0 * limit))
+
+
+def compare_with_random_dates(
+    gains: ForwardGains, above_trend: NDArray[np.bool_], draws: int, seed: int
+) -> dict[str, Excess]:
+    """Against random dates drawn in each of three ways, by the name of the way.
+
+    `above_trend`: whether the asset stood above its own mean, one value a day of `gains.starts`.
+    """
+    dates = {
+        "any day": draw_any_dates(gains, draws, seed),
+        "days with the same trend of its own": draw_matching_dates(gains, above_trend, draws, seed),
+        "days within a year of it": draw_nearby_dates(gains, DAYS, draws, seed),
+    }
+    return {name: compare_with_dates(gains, rows) for name, rows in dates.items()}
+
+
+def least_favourable(comparisons: Mapping[str, Excess]) -> Excess:
+    """A result must hold against all random dates."""
+    return max(comparisons.values(), key=lambda excess: excess.p)
 
 
 def leave_one_out_means(gains: ForwardGains) -> Floats:

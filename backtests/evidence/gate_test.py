@@ -14,9 +14,10 @@ import pandas as pd
 from backtests.benchmarks.benchmarks import after_halving
 from backtests.evidence.claim import (
     Statement,
+    estimated_claim,
     missing_prices,
-    tested_claim,
     verdict_by_interval,
+    verdict_on_no_effect,
 )
 from backtests.evidence.document import Claim
 from backtests.evidence.estimate import Estimate
@@ -168,29 +169,28 @@ def _annual_slope(values: Floats, column: int, evidence: Evidence) -> Estimate:
 
 
 def _signal_claim(year: int, weeks: Weeks, days: Days, evidence: Evidence) -> Claim:
-    """A gate in which Bitcoin earned more contradicts the claim; one in which it did not is so."""
+    """A gate in which Bitcoin earned more contradicts the claim; that none pays is never shown."""
     statement = SIGNAL.read_as(f"since {year}")
     if not _has_both(weeks.gate):
         return missing_prices(statement, f"BTC since {year} with the gate open and closed")
     slope = _annual_slope(np.column_stack((weeks.returns, weeks.gate)), 0, evidence)
     p_shift = circular_shift_p(days.returns, days.gate)
     p = max(p_shift, slope.p_against(0.0) or 1.0)
-    verdict = verdict_by_interval(slope.low, slope.high, rises=False)
     why = (
         f"BTC's annualised return was {slope.percent} with the gate open than closed; it was open"
         f" in {weeks.gate.mean():.0%} of {len(weeks.gate)} weeks. Gates shifted circularly, a day"
-        f" at a time: p {p_shift:.2f}{slope.detectable_percent(verdict)}."
+        f" at a time: two-sided p {p_shift:.2f}."
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         slope._replace(p=p),
         test="BTC's weekly returns with the gate open less closed, block bootstrap of weeks; p is"
-        " the larger of that and of the gate shifted circularly through the window, by days",
+        " the larger of that and of the gate shifted circularly through the window, by days; a"
+        " higher return with the gate open speaks against the sentence",
         data=BITCOIN,
         unit="log a year",
-        verdict=verdict,
+        verdict=verdict_on_no_effect(slope.low),
         why=why,
-        side="below",
     )
 
 
@@ -204,12 +204,12 @@ def _cycle_claims(weeks: Weeks, evidence: Evidence) -> Iterator[Claim]:
             ("the halving cycle", "the gate", "within 18 months of a halving"),
         )
     ):
-        slope = _annual_slope(values, column, evidence)
+        slope, is_cycle = _annual_slope(values, column, evidence), column == 1
         why = (
             f"Controlling for {other}, BTC's annualised return was {slope.percent} {condition} than"
             f" otherwise. Both agree in {agreement:.0%} of weeks."
         )
-        yield tested_claim(
+        yield estimated_claim(
             RIVAL.read_as(f"{name}, controlling for {other}"),
             slope,
             test="regression of BTC's weekly returns on the gate and on the 18 months after a"
@@ -217,7 +217,9 @@ def _cycle_claims(weeks: Weeks, evidence: Evidence) -> Iterator[Claim]:
             data=BITCOIN,
             unit="log a year",
             # A gate that pays contradicts the claim, a cycle that pays supports it.
-            verdict=verdict_by_interval(slope.low, slope.high, rises=column == 1),
+            verdict=verdict_by_interval(slope.low, slope.high)
+            if is_cycle
+            else verdict_on_no_effect(slope.low),
             why=why,
-            side="above" if column == 1 else "below",
+            side="above" if is_cycle else "both",
         )

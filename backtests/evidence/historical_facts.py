@@ -21,7 +21,7 @@ from backtests.evidence.dated_closes import (
 from backtests.evidence.document import Claim
 from backtests.evidence.events import daily_closes
 from backtests.evidence.history import BITCOIN, INDEX, History
-from backtests.evidence.january_2026 import PUBLISHED_BETWEEN
+from backtests.evidence.since_publication import EARLIEST
 from backtests.evidence.volatility import CALMER
 
 JANUARY = Statement(
@@ -50,7 +50,7 @@ RECORD_BEFORE_HALVING = Statement(
 PEAK_YEAR = 2021
 SIDEWAYS = 0.2  # a fall as deep is by the usual definition a bear market
 NEAR_PRICE = 100_000.0
-PUBLISHED_ON = PUBLISHED_BETWEEN[0].isoformat()
+PUBLISHED_ON = EARLIEST.isoformat()
 ARTICLE_GAIN = 90_000.0 / 63_000.0 - 1.0  # by the article's own two prices
 ARTICLE_BREAKOUTS = ("2016-11-14", "2020-11-13")
 # Times gained that the article gives for the rounds of 2016 and 2020; "about 5" is rounder.

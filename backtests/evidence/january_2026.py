@@ -24,7 +24,9 @@ from backtests.evidence.dated_closes import (
     peak_time,
 )
 from backtests.evidence.document import Claim
+from backtests.evidence.events import daily_closes
 from backtests.evidence.history import BITCOIN, ETHER, INDEX, History
+from backtests.evidence.since_publication import EARLIEST, LATEST
 from backtests.performance.forward_returns import HORIZONS
 from brokers.prices.clean import day_of_close
 
@@ -39,9 +41,7 @@ SOLD_OUT = Statement(
     "Sold out, thin books, exhausted sellers: exactly where crypto stands in early 2026",
 )
 MARK = 2600.0
-# The texts say only January. A knows the index above 2,700, on a close first on 2026-01-22: the day
-# after, and the month's last. The forecast is counted from both.
-PUBLISHED_BETWEEN = (date(2026, 1, 23), date(2026, 1, 31))
+LOW_TURNOVER = "thin books, by turnover"
 WASHED_OUT = 0.5  # drawdown from the record that counts as sold out
 RECENT_DAYS, YEAR_DAYS = 21, 365  # of turnover
 VOLUME_SESSIONS = 100  # five months, as the gate's own slow mean of volume
@@ -51,10 +51,10 @@ BROAD_SHARE = 0.6  # of the funds: three of four
 
 def claims(history: History) -> Iterator[Claim]:
     """All of them."""
-    for day in PUBLISHED_BETWEEN:
+    for day in (EARLIEST, LATEST):
         yield _forecast_claim(history, day)
     yield from _passing_claims(history)
-    yield from _crypto_claims(history, PUBLISHED_BETWEEN[0])
+    yield from _crypto_claims(history, EARLIEST)
 
 
 def _forecast_claim(history: History, day: date) -> Claim:
@@ -190,24 +190,28 @@ def _crypto_claims(history: History, day: date) -> Iterator[Claim]:
     """One row a mark of where crypto stood on the day of publication."""
     coins = {name: item for name, item in history.coins.items() if covers(item, day, day)}
     if not coins:
-        for reading in ("sold out", "thin books"):
+        for reading in ("sold out", LOW_TURNOVER):
             yield missing_prices(SOLD_OUT.read_as(reading), f"coins on {day}", kind="fact")
     else:
         yield _drawdown_claim(coins, day)
         yield _turnover_claim({name: history.volumes.get(name) for name in coins}, day)
     yield untestable_claim(
+        SOLD_OUT.read_as("thin books"), "the depth of order books by day, over several years"
+    )
+    yield untestable_claim(
         SOLD_OUT.read_as("exhausted sellers"),
-        "losses realised on chain by day, or the order books' own depth, over several years",
+        "losses realised on chain by day, over several years",
     )
 
 
 def _drawdown_claim(coins: Mapping[str, pd.Series], day: date) -> Claim:
-    falls = {}
+    by_day = {}
     for name, closes in coins.items():
-        known = closes[: end_of_day(day)]
-        falls[name] = 1.0 - float(known.iloc[-1] / known.max())
-    median = float(np.median(list(falls.values())))
-    listed = ", ".join(f"{name} {fall:.0%}" for name, fall in falls.items())
+        daily = daily_closes(closes)[: end_of_day(day)]
+        by_day[name] = 1.0 - daily / daily.cummax()
+    medians = pd.DataFrame(by_day).median(axis=1)
+    median = float(medians.iloc[-1])
+    listed = ", ".join(f"{name} {falls.iloc[-1]:.0%}" for name, falls in by_day.items())
     return factual_claim(
         SOLD_OUT.read_as("sold out"),
         test=f"median coin {WASHED_OUT:.0%} or more below its record close of {day}",
@@ -215,32 +219,42 @@ def _drawdown_claim(coins: Mapping[str, pd.Series], day: date) -> Claim:
         estimate=median,
         unit="share",
         holds=median >= WASHED_OUT,
-        why=f"On {day} below their record closes: {listed}; the median coin {median:.0%}.",
+        why=f"On {day} below their record closes: {listed}; the median coin {median:.0%}."
+        f" {_base_rate(medians >= WASHED_OUT)}",
         n=len(coins),
     )
 
 
 def _turnover_claim(volumes: Mapping[str, pd.Series | None], day: date) -> Claim:
-    """Thin: less turnover than over the year before."""
-    statement = SOLD_OUT.read_as("thin books")
-    ratios = {}
+    """Less turnover than over the year before, which is not how thin the books are."""
+    statement = SOLD_OUT.read_as(LOW_TURNOVER)
+    by_day = {}
     for name, volume in volumes.items():
         known = pd.Series(dtype=float) if volume is None else volume[: end_of_day(day)]
         is_full = len(known) > YEAR_DAYS and day_of_close(known.index[-1]) == day
         if is_full and float(known.iloc[-YEAR_DAYS:].mean()) > 0.0:
-            recent, year = known.iloc[-RECENT_DAYS:].mean(), known.iloc[-YEAR_DAYS:].mean()
-            ratios[name] = float(recent / year)
-    if not ratios:
+            ratios = known.rolling(RECENT_DAYS).mean() / known.rolling(YEAR_DAYS).mean()
+            by_day[name] = ratios.dropna()
+    if not by_day:
         return missing_prices(statement, f"turnover of coins to {day}", kind="fact")
-    median = float(np.median(list(ratios.values())))
-    listed = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+    medians = pd.DataFrame(by_day).median(axis=1)
+    median = float(medians.iloc[-1])
+    listed = ", ".join(f"{name} {ratios.iloc[-1]:.2f}" for name, ratios in by_day.items())
     return factual_claim(
         statement,
         test=f"median coin's turnover of {RECENT_DAYS} days below its mean of {YEAR_DAYS}",
-        data=", ".join(ratios),
+        data=", ".join(by_day),
         estimate=median,
         unit="times",
         holds=median < 1.0,
-        why=f"To {day} turnover over its mean of a year: {listed}. Depth itself is not in prices.",
-        n=len(ratios),
+        why=f"To {day} turnover over its mean of a year: {listed}. As exchanges report"
+        f" it; depth is not in it. {_base_rate(medians < 1.0)}",
+        n=len(by_day),
     )
+
+
+def _base_rate(holds: pd.Series) -> str:
+    """How often it was so of the median of the coins known on a day."""
+    first = day_of_close(holds.index[0])
+    share = f"{holds.mean():.0%} of days since {first}"
+    return f"It was so of the median of the coins then known on {share}."

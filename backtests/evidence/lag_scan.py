@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
-from backtests.evidence.claim import Statement, missing_prices, tested_claim
+from backtests.evidence.claim import Statement, estimated_claim, missing_prices
 from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import LEVEL, SIDES, share_as_high
@@ -60,6 +60,11 @@ class Scan(NamedTuple):
     def p(self) -> float:
         """The less favourable one."""
         return max(self.p_moved, self.p_drawn)
+
+    @property
+    def smallest_p(self) -> float:
+        """The lowest that there can be: the shifts about the best one match it."""
+        return max((LONGEST + 1) / self.days, 1.0 / (1 + DRAWS))
 
 
 def scan_lags(history: History, table: pd.DataFrame, evidence: Evidence) -> list[Scan]:
@@ -138,7 +143,9 @@ def _claim(statement: Statement, scan: Scan) -> Claim:
     why = (
         f"The best lag is {count(scan.best, 'day')} (95 % CI {scan.low} to {scan.high}), with an"
         f" annualised return {expm1(top):,.0%} higher than on other days. {scan.p_moved:.0%} of"
-        f" circularly shifted gates and {scan.p_drawn:.0%} of bootstrap draws match or beat it."
+        f" circularly shifted gates and {scan.p_drawn:.0%} of bootstrap draws match or beat it. No"
+        f" p below {scan.smallest_p:.3f} is possible, which is too high to survive the correction"
+        " for all tests of a page."
     )
     lag = Estimate(
         n=scan.days,
@@ -148,7 +155,7 @@ def _claim(statement: Statement, scan: Scan) -> Claim:
         p=scan.p,
         smallest=float("nan"),
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         lag,
         test=f"best of {LONGEST + 1} lags against those of circularly shifted gates and of days"

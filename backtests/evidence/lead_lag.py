@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.breakouts import ANSWER
-from backtests.evidence.claim import Statement, missing_prices, tested_claim, verdict_by_interval
+from backtests.evidence.claim import Statement, estimated_claim, missing_prices, verdict_by_interval
 from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import LEVEL
@@ -231,7 +231,7 @@ def _outperformance_gate_claim(history: History, evidence: Evidence) -> Claim:
     ).times(WEEKS_A_YEAR)
     p_shift = circular_shift_p(earned, is_open)
     verdict = verdict_by_interval(slope.low, slope.high)
-    return tested_claim(
+    return estimated_claim(
         statement,
         slope._replace(p=max(p_shift, slope.p or 0.0)),
         test="BTC's weekly returns with that gate open less closed, block bootstrap of weeks; p is"
@@ -241,7 +241,7 @@ def _outperformance_gate_claim(history: History, evidence: Evidence) -> Claim:
         verdict=verdict,
         why=f"BTC's annualised return was {slope.percent} with the Russell ahead over {weeks} weeks"
         f" than otherwise; so in {is_open.mean():.0%} of {len(earned)} weeks. Gates shifted"
-        f" circularly: p {p_shift:.2f}{slope.detectable_percent(verdict)}.",
+        f" circularly: two-sided p {p_shift:.2f}.",
         side="above",
     )
 

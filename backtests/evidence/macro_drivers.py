@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.claim import Statement, missing_prices, verdict_by_interval
+from backtests.evidence.claim import (
+    Statement,
+    missing_prices,
+    verdict_by_interval,
+    verdict_on_no_effect,
+)
 from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.gate_test import gate_open_at
@@ -98,11 +103,10 @@ def _gate_claims(
     first, second = (
         slopes["gate"].times(WEEKS_A_YEAR / deviation) for slopes in (alone, controlled)
     )
-    verdict: Verdict = verdict_by_interval(first.low, first.high)
+    verdict = verdict_by_interval(first.low, first.high)
     yield _gate_claim("the gate alone, same weeks", first, verdict, "")
     names = ", ".join(drivers)
-    # That the gate adds nothing cannot be shown, only that it adds something.
-    verdict = "contradicted" if second.low > 0.0 else "inconclusive"
+    verdict = verdict_on_no_effect(second.low)
     controls = f"Controlling for {names}, "
     yield _gate_claim(f"the gate, controlling for {names}", second, verdict, controls)
 
@@ -115,7 +119,7 @@ def _gate_claim(reading: str, slope: Estimate, verdict: Verdict, controls: str) 
         verdict=verdict,
         effect=f"{controls}BTC's annualised return in the next week, gate open against closed, was",
         predictors="the gate and the drivers" if controls else "the gate",
-        side="below" if controls else "above",
+        side="both" if controls else "above",
     )
 
 

@@ -26,7 +26,7 @@ from backtests.evidence import (
     waiting,
 )
 from backtests.evidence.assembly import Lags, assemble_document
-from backtests.evidence.breakouts import run_event_study
+from backtests.evidence.breakouts import EventStudy, run_event_study
 from backtests.evidence.document import Claim, EvidenceDocument
 from backtests.evidence.elsewhere import measure_elsewhere
 from backtests.evidence.history import History
@@ -49,24 +49,7 @@ def measure_evidence(settings: Settings, history: History, step: Progress) -> Ev
     step("whole series")
     table = gate_table(market(settings, history.prices), gate_rules(settings))
     evidence = settings.evidence
-    claims = [
-        *historical_facts.claims(history),
-        *january_2026.claims(history),
-        *breakout_claims.claims(study, history),
-        *answers.claims(study, history, settings),
-        *altcoin_seasons.claims(study, history),
-        *conditions.claims(study, history),
-        *comovement.claims(history, evidence),
-        *small_caps.claims(history, evidence),
-        *volatility.claims(history, evidence),
-        *gate_test.claims(history, table, evidence),
-        *waiting.claims(history, table, evidence),
-        *macro_drivers.claims(history, table, evidence),
-        *turning_points.claims(history),
-        *easings.claims(history),
-        *advances.claims(history),
-        *supercycle.claims(history),
-    ]
+    claims = _claims_of_series(history, study, table, settings)
     step("lags")
     scans = lag_scan.scan_lags(history, table, evidence)
     leads = lead_lag.estimate_leads(history, evidence)
@@ -86,6 +69,31 @@ def measure_evidence(settings: Settings, history: History, step: Progress) -> Ev
         since=since,
         elsewhere=elsewhere,
     )
+
+
+def _claims_of_series(
+    history: History, study: EventStudy, table: pd.DataFrame, settings: Settings
+) -> list[Claim]:
+    """All but those of lags and of other assets; `table` is the gate's."""
+    evidence = settings.evidence
+    return [
+        *historical_facts.claims(history),
+        *january_2026.claims(history),
+        *breakout_claims.claims(study, history),
+        *answers.claims(study, history, settings),
+        *altcoin_seasons.claims(study, history),
+        *conditions.claims(study, history),
+        *comovement.claims(history, evidence),
+        *small_caps.claims(history, evidence),
+        *volatility.claims(history, evidence),
+        *gate_test.claims(history, table, evidence),
+        *waiting.claims(history, table, evidence),
+        *macro_drivers.claims(history, table, evidence),
+        *turning_points.claims(history),
+        *easings.claims(history),
+        *advances.claims(history),
+        *supercycle.claims(history),
+    ]
 
 
 def newest_instant(history: History) -> pd.Timestamp:

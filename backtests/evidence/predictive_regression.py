@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtests.evidence.claim import Statement, tested_claim
+from backtests.evidence.claim import Statement, estimated_claim
 from backtests.evidence.document import Claim, Side, Verdict
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import NORMAL, SEEN, daily_closes, share_as_high
@@ -148,10 +148,10 @@ def slope_claim(
     """The claim that a slope, an annualised log return, decides.
 
     `effect`: the first half of a sentence that ends "12% higher"; `predictors`: the right-hand
-    side of the regression; `note`: further sentences; `side` as in `tested_claim`.
+    side of the regression; `note`: further sentences; `side` as in `estimated_claim`.
     """
-    why = f"{effect} {slope.percent}{slope.detectable_percent(verdict)}.{note}"
-    return tested_claim(
+    why = f"{effect} {slope.percent}.{note}"
+    return estimated_claim(
         statement,
         slope,
         test=f"regression of next week's return on {predictors}; the larger of the Newey-West and"

@@ -17,14 +17,11 @@ from backtests.evidence.events import (
     Excess,
     ForwardGains,
     above_own_mean,
-    compare_with_dates,
+    compare_with_random_dates,
     daily_closes,
-    draw_any_dates,
-    draw_matching_dates,
-    draw_nearby_dates,
     forward_gains,
+    least_favourable,
 )
-from backtests.performance.metrics import DAYS
 from backtests.statistics.random_effects import pool_random_effects, predict_next
 from config.settings import Settings
 from strategies.indicators import Floats
@@ -121,12 +118,6 @@ def predict_other_asset(
 
 def strictest_excess(measured: AssetGains, settings: Settings) -> Excess:
     """Against the least favourable of three kinds of random dates, as in the event study."""
-    gains = measured.gains
-    draws, seed = settings.evidence.draws, settings.evidence.seed
+    gains, evidence = measured.gains, settings.evidence
     trend = above_own_mean(measured.relative, gains.starts)
-    drawn = (
-        draw_any_dates(gains, draws, seed),
-        draw_matching_dates(gains, trend, draws, seed),
-        draw_nearby_dates(gains, DAYS, draws, seed),
-    )
-    return max((compare_with_dates(gains, rows) for rows in drawn), key=lambda excess: excess.p)
+    return least_favourable(compare_with_random_dates(gains, trend, evidence.draws, evidence.seed))

@@ -26,8 +26,9 @@ EARLIEST, LATEST = date(2026, 1, 22), date(2026, 1, 31)
 NAMED = ("1 month", "3 months", "6 months")  # of HORIZONS
 TO_DATE: Final = "to date"
 BROAD, MEDIAN_ALT, STRATEGY = "S&P 500", "median altcoin", "strategy"
-# What the sentence is about: the believer's "one to three months", and these assets.
-IN_WORDS: Mapping[str, str] = {"1 month": "One month", "3 months": "Three months"}
+# What the sentence is about: the end of the believer's "one to three months", and these assets.
+FORECAST = "3 months"
+IN_WORDS = {"1 month": "One month", "3 months": "Three months", "6 months": "Six months"}
 ASSETS: Mapping[str, str] = {
     INDEX: "the Russell 2000",
     BITCOIN: "Bitcoin",
@@ -172,28 +173,41 @@ def _has_sessions(closes: pd.Series, sessions: pd.DatetimeIndex, days: tuple[dat
 
 
 def summary_of(publication: PublicationRecord) -> str:
-    """The result in words: after the three months that the believer names, or one meanwhile."""
+    """The result in words: after the three months that the believer names, and the newest known."""
     after = {record.horizon: record for record in publication.after}
     known = [name for name in IN_WORDS if after[name].gains.get(BITCOIN) is not None]
     if not known:
         ends = publication.after[0].ends
         return f"The first month after {publication.day} is not known yet: it ends on {ends}."
-    gains = after[known[-1]].gains
-    changes = [
+    newest = known[-1]
+    horizons = (FORECAST, newest) if FORECAST in known[:-1] else (newest,)
+    changes = " ".join(
+        f"{IN_WORDS[name]} after {publication.day}"
+        f"{', by when both articles had appeared,' if name == horizons[0] else ''}"
+        f" {_changes(after[name])}."
+        for name in horizons
+    )
+    results = [
+        f"{_in_words(gain)} by {after[name].ends}"
+        for name in horizons
+        if (gain := after[name].gains.get(STRATEGY)) is not None
+    ]
+    if not results:
+        return changes
+    return (
+        f"{changes} The gate was {publication.state} then, with at most {publication.ceiling:.0%}"
+        f" in coins; an account begun on that day {' and '.join(results)}."
+    )
+
+
+def _changes(record: GainsRecord) -> str:
+    """What each asset gained or lost; two at least are known where Bitcoin is."""
+    *changes, last = [
         f"{name} {_in_words(gain)}"
         for key, name in ASSETS.items()
-        if (gain := gains.get(key)) is not None
+        if (gain := record.gains.get(key)) is not None
     ]
-    text = (
-        f"{IN_WORDS[known[-1]]} after {publication.day}, by when both articles had appeared,"
-        f" {', '.join(changes[:-1])} and {changes[-1]}."
-    )
-    if (gain := gains.get(STRATEGY)) is None:
-        return text
-    return (
-        f"{text} The gate was {publication.state} then, with at most {publication.ceiling:.0%} in"
-        f" coins; an account begun on that day {_in_words(gain)}."
-    )
+    return f"{', '.join(changes)} and {last}" if changes else last
 
 
 def _in_words(gain: float) -> str:

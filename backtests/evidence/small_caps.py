@@ -8,9 +8,9 @@ import pandas as pd
 
 from backtests.evidence.claim import (
     Statement,
+    estimated_claim,
     factual_claim,
     missing_prices,
-    tested_claim,
     untestable_claim,
     verdict_by_interval,
 )
@@ -164,9 +164,9 @@ def _driver_claim(driver: Driver, history: History, evidence: Evidence) -> Claim
     verdict = verdict_by_interval(estimate.low, estimate.high)
     why = (
         f"Given the broad index, the correlation of the Russell with {driver.name} is"
-        f" {estimate.estimate:+.2f} ({estimate.interval})"
+        f" {estimate.estimate:+.2f} ({estimate.interval})."
     )
-    return tested_claim(
+    return estimated_claim(
         driver.statement,
         estimate,
         test=f"partial correlation of weekly returns, the Russell with {driver.name}, given the"
@@ -174,6 +174,6 @@ def _driver_claim(driver: Driver, history: History, evidence: Evidence) -> Claim
         data=f"{INDEX}, broad index, {', '.join(driver.signs)}",
         unit="correlation",
         verdict=verdict,
-        why=f"{why}{estimate.detectable_effect(verdict)}.",
+        why=why,
         side="above",
     )

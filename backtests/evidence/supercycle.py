@@ -20,7 +20,8 @@ from backtests.evidence.dated_closes import covers, end_of_day, format_day, gain
 from backtests.evidence.document import Claim
 from backtests.evidence.events import daily_closes
 from backtests.evidence.history import BITCOIN, ETHER, History
-from backtests.evidence.january_2026 import PUBLISHED_BETWEEN, WASHED_OUT
+from backtests.evidence.january_2026 import WASHED_OUT
+from backtests.evidence.since_publication import LATEST
 from brokers.prices.clean import day_of_close
 from strategies.indicators import Floats
 
@@ -29,7 +30,6 @@ SUPERCYCLE = Statement(
     "A supercycle: advances last longer, dips are absorbed by buyers, sectors rotate, suppressed"
     " high beta revives",
 )
-PUBLISHED = PUBLISHED_BETWEEN[-1]
 DECIDED = date(2027, 1, 31)  # a year after: by then the last two marks are judged
 DIP = 0.05  # a day's fall that counts
 FEWEST_DAYS = 30  # of prices since publication
@@ -50,8 +50,8 @@ def _length_claim(closes: pd.Series) -> Claim:
     """The first advance since publication against the longest before; open without one."""
     statement = SUPERCYCLE.read_as("longer advances")
     advances = find_advances(closes)
-    before = [each for each in advances if each.low.day <= end_of_day(PUBLISHED)]
-    since = [each for each in advances if each.low.day > end_of_day(PUBLISHED)]
+    before = [each for each in advances if each.low.day <= end_of_day(LATEST)]
+    since = [each for each in advances if each.low.day > end_of_day(LATEST)]
     if not before:
         return missing_prices(statement, "BTC over an advance before 2026", kind="fact")
     longest = max(before, key=lambda advance: advance.days)
@@ -60,17 +60,17 @@ def _length_claim(closes: pd.Series) -> Claim:
         first = since[0]
         is_longer = first.days > longest.days
         is_final = first.is_finished or is_longer
-        state = f"The first since {PUBLISHED} began on {format_day(first.low.day)} and has come"
+        state = f"The first since {LATEST} began on {format_day(first.low.day)} and has come"
         why = f"{state} {first.days:,} days; before it {standing}."
     else:
         is_longer = is_final = False
         why = (
-            f"Open: none has begun since {PUBLISHED}. The first that does decides: before it"
+            f"Open: none has begun since {LATEST}. The first that does decides: before it"
             f" {standing}."
         )
     return factual_claim(
         statement,
-        test=f"the first advance of BTC since {PUBLISHED} is the longest",
+        test=f"the first advance of BTC since {LATEST} is the longest",
         data=BITCOIN,
         estimate=float(since[0].days) if since else None,
         unit="days",
@@ -100,11 +100,11 @@ def days_to_recover(closes: pd.Series, dip: float = DIP) -> Floats:
 def _dips_claim(closes: pd.Series) -> Claim:
     """Whether falls are made good sooner than before, and the worst days are no worse."""
     statement = SUPERCYCLE.read_as("dips are absorbed")
-    since = closes[end_of_day(PUBLISHED) : end_of_day(DECIDED)]
-    before = closes[: end_of_day(PUBLISHED)].iloc[-4 * len(since) - 1 :]
+    since = closes[end_of_day(LATEST) : end_of_day(DECIDED)]
+    before = closes[: end_of_day(LATEST)].iloc[-4 * len(since) - 1 :]
     recovery = days_to_recover(since), days_to_recover(before)
     if len(since) < FEWEST_DAYS or not all(map(len, recovery)):
-        return missing_prices(statement, f"BTC with falls since {PUBLISHED}", kind="fact")
+        return missing_prices(statement, f"BTC with falls since {LATEST}", kind="fact")
     medians = [float(np.median(days)) for days in recovery]
     tails = [float(part.pct_change().quantile(0.05)) for part in (since, before)]
     words = ["not yet" if np.isinf(days) else f"{days:.0f} days" for days in medians]
@@ -112,7 +112,7 @@ def _dips_claim(closes: pd.Series) -> Claim:
     return factual_claim(
         statement,
         test=f"median days to recover from a day's fall of {DIP:.0%} and the 5 % quantile of daily"
-        f" returns, since {PUBLISHED} against four times as long before: sooner, and no worse",
+        f" returns, since {LATEST} against four times as long before: sooner, and no worse",
         data=BITCOIN,
         estimate=None if np.isinf(medians[0]) else medians[0],
         unit="days",
@@ -136,18 +136,18 @@ def _revival_claim(history: History) -> Claim:
     gains = {}
     for name, closes in _suppressed(history).items():
         last = min(day_of_close(closes.index[-1]), day_of_close(bitcoin.index[-1]), DECIDED)
-        if (last - PUBLISHED).days >= FEWEST_DAYS:
-            own, other = (gain_between(item, PUBLISHED, last) for item in (closes, bitcoin))
+        if (last - LATEST).days >= FEWEST_DAYS:
+            own, other = (gain_between(item, LATEST, last) for item in (closes, bitcoin))
             gains[name] = (last, own, (1.0 + own) / (1.0 + other) - 1.0)
     if not gains:
-        return missing_prices(statement, f"alts since {PUBLISHED}", kind="fact")
+        return missing_prices(statement, f"alts since {LATEST}", kind="fact")
     median = float(np.median([gain for _, gain, _ in gains.values()]))
     against = float(np.median([relative for _, _, relative in gains.values()]))
     listed = ", ".join(f"{name} {gain:+.0%} to {last}" for name, (last, gain, _) in gains.items())
     is_final = all(last >= DECIDED for last, _, _ in gains.values())
     return factual_claim(
         statement,
-        test=f"median gain of alts {WASHED_OUT:.0%} or more below their records of {PUBLISHED},"
+        test=f"median gain of alts {WASHED_OUT:.0%} or more below their records of {LATEST},"
         " above 0 and above Bitcoin's",
         data=", ".join((*gains, BITCOIN)),
         estimate=median,
@@ -164,9 +164,9 @@ def _suppressed(history: History) -> Mapping[str, pd.Series]:
     """Altcoins that far below their records at publication."""
     falls = {}
     for name, closes in history.coins.items():
-        if name in (BITCOIN, ETHER) or not covers(closes, PUBLISHED, PUBLISHED):
+        if name in (BITCOIN, ETHER) or not covers(closes, LATEST, LATEST):
             continue
-        known = closes[: end_of_day(PUBLISHED)]
+        known = closes[: end_of_day(LATEST)]
         if float(known.iloc[-1]) <= (1.0 - WASHED_OUT) * float(known.max()):
             falls[name] = closes
     return falls

@@ -16,8 +16,8 @@ from backtests.evidence.claim import (
     FEWEST,
     Statement,
     binomial_claim,
+    estimated_claim,
     missing_prices,
-    tested_claim,
     verdict_by_interval,
 )
 from backtests.evidence.dated_closes import end_of_day
@@ -120,8 +120,9 @@ def order_of_turns(history: History, layers: Sequence[str], kind: Kind) -> list[
 
 def day_of_peak(logs: Floats) -> int:
     """Where logs are highest above the straight line through them, in days from their middle."""
-    days = np.arange(len(logs)) - AROUND
-    return int((logs - np.polyval(np.polyfit(days, logs, 1), days)).argmax()) - AROUND
+    days = np.arange(len(logs)) - (len(logs) - 1) / 2.0
+    slope = float(days @ logs) / float(days @ days)  # least squares, of days whose mean is 0
+    return int((logs - slope * days).argmax()) - AROUND
 
 
 def days_of_lows(closes: Mapping[str, pd.Series], first: pd.Timestamp) -> dict[str, int] | None:
@@ -210,7 +211,7 @@ def _order_claim(statement: Statement, history: History, layers: tuple[str, ...]
         return missing_prices(statement, "bonds, indices and BTC for a year after two first cuts")
     days = np.array([[order[name] for name in layers] for order in orders])
     estimate = _order_estimate(days)
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test=f"share of pairs of layers whose lows of the {2 * AROUND} days after a first cut,"

@@ -7,11 +7,12 @@ import pandas as pd
 
 from backtests.evidence.claim import (
     Statement,
+    estimated_claim,
     missing_prices,
-    tested_claim,
     verdict_by_interval,
+    verdict_on_no_effect,
 )
-from backtests.evidence.document import Claim, Verdict
+from backtests.evidence.document import Claim
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import NORMAL, SEEN, SIDES, daily_closes, share_as_high
 from backtests.evidence.history import BITCOIN, History
@@ -60,10 +61,10 @@ def volatility_claim(
     verdict = verdict_by_interval(estimate.low, estimate.high, rises=False)
     annual = [float(weeks.std(ddof=1)) * np.sqrt(WEEKS_A_YEAR) for weeks in (before, since)]
     why = (
-        f"Annualised volatility was {annual[0]:.0%} before and {annual[1]:.0%} since; log ratio "
-        f"{estimate.estimate:+.2f} ({estimate.interval})"
+        f"Annualised volatility was {annual[0]:.0%} before and {annual[1]:.0%} since:"
+        f" {estimate.percent}."
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test="log ratio of weekly volatilities, since over before, against that of weeks drawn in"
@@ -71,7 +72,7 @@ def volatility_claim(
         data=BITCOIN,
         unit="log",
         verdict=verdict,
-        why=f"{why}{estimate.detectable_effect(verdict)}.",
+        why=why,
         side="below",
     )
 
@@ -128,7 +129,7 @@ def trend_claim(statement: Statement, history: History, evidence: Evidence) -> C
         return missing_prices(statement, "BTC for two years before and after")
     estimate = slopes["ETFs"].times(1.0 / float(since.std()))
     verdict = verdict_by_interval(estimate.low, estimate.high, rises=False)
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test="regression of the log of weekly realised volatility on time and on the weeks since"
@@ -137,7 +138,7 @@ def trend_claim(statement: Statement, history: History, evidence: Evidence) -> C
         unit="log volatility",
         verdict=verdict,
         why=f"Beside a straight line through all years the log of volatility was {estimate.higher}"
-        f" since the ETFs ({estimate.interval}){estimate.detectable_effect(verdict)}.",
+        f" since the ETFs ({estimate.interval}).",
         side="below",
     )
 
@@ -163,8 +164,8 @@ def chasing_claim(statement: Statement, history: History, evidence: Evidence) ->
     if slopes is None:
         return source.lacks(statement)
     slope = slopes["past"]
-    verdict: Verdict = "contradicted" if slope.low > 0.0 else "inconclusive"
-    return tested_claim(
+    verdict = verdict_on_no_effect(slope.low)
+    return estimated_claim(
         statement,
         slope,
         test="regression of a week's flows on the return of the week before; the larger of the"
@@ -173,7 +174,7 @@ def chasing_claim(statement: Statement, history: History, evidence: Evidence) ->
         unit="standard deviations",
         verdict=verdict,
         why=f"After a week one standard deviation better flows were {slope.higher} standard"
-        f" deviations ({slope.interval}){slope.detectable_effect(verdict)}.",
+        f" deviations ({slope.interval}).",
     )
 
 
@@ -211,9 +212,9 @@ def drawdown_claim(statement: Statement, history: History, evidence: Evidence) -
     why = (
         f"The maximum drawdown since is {current:.0%} on weekly closes; in {len(windows)} earlier "
         f"windows of the same length it was {windows.min():.0%} to {windows.max():.0%}. Difference "
-        f"from their mean {estimate.estimate:+.2f} ({estimate.interval})"
+        f"from their mean {estimate.estimate:+.2f} ({estimate.interval})."
     )
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test="maximum drawdown since less the mean of that in all earlier windows of the same"
@@ -221,7 +222,7 @@ def drawdown_claim(statement: Statement, history: History, evidence: Evidence) -
         data=BITCOIN,
         unit="share",
         verdict=verdict,
-        why=f"{why}{estimate.detectable_effect(verdict)}.",
+        why=why,
         side="below",
     )
 

@@ -8,8 +8,8 @@ import pandas as pd
 from backtests.evidence.breakout_claims import LATE
 from backtests.evidence.claim import (
     Statement,
+    estimated_claim,
     missing_prices,
-    tested_claim,
     verdict_by_interval,
 )
 from backtests.evidence.document import Claim
@@ -78,7 +78,7 @@ def _waiting_claim(
     estimate = bootstrap_estimate(weeks, sharpe_difference, evidence.seed)
     verdict = verdict_by_interval(estimate.low, estimate.high)
     ratios = sharpe_ratios(weeks[None])[0]
-    return tested_claim(
+    return estimated_claim(
         statement,
         estimate,
         test=f"Sharpe ratio of holding while the gate is open less that of holding while above the"
@@ -87,7 +87,6 @@ def _waiting_claim(
         unit="Sharpe ratio",
         verdict=verdict,
         why=f"The gate had a Sharpe ratio of {ratios[0]:.2f}, waiting of {ratios[1]:.2f}, without"
-        f" costs; difference {estimate.estimate:+.2f} ({estimate.interval})"
-        f"{estimate.detectable_effect(verdict)}.",
+        f" costs; difference {estimate.estimate:+.2f} ({estimate.interval}).",
         side="above",
     )

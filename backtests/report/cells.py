@@ -28,11 +28,11 @@ class Table(NamedTuple):
 
 def number(value: float | None, form: str) -> Cell:
     """A figure in `form`; a dash where it does not exist."""
-    return (
-        Cell(NONE, LOWEST, "number")
-        if value is None or value != value
-        else Cell(form.format(value), value, "number")
-    )
+    if value is None or value != value:
+        return Cell(NONE, LOWEST, "number")
+    text = form.format(value)
+    is_zero = not any(digit in text for digit in "123456789")
+    return Cell(text.lstrip("-") if is_zero else text, value, "number")
 
 
 def gain(value: float | None, form: str) -> Cell:

@@ -17,6 +17,17 @@ for (const button of document.querySelectorAll("th button")) {
   });
 }
 
+// A link to a term opens the list that has it; not every browser does.
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const folded = target?.closest("details:not([open])");
+  if (!folded) return;
+  folded.open = true;
+  target.scrollIntoView();
+}
+window.addEventListener("hashchange", openTarget);
+openTarget();
+
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const small = window.matchMedia("(max-width: 600px)");
 

@@ -130,7 +130,8 @@ def _sentence(claim: Claim) -> Cell:
 def _test_row(claim: Claim) -> list[Cell]:
     p = number(claim.p, "{:.3f}")
     if claim.p is not None:
-        p = p._replace(text="\n".join([p.text, _corrected(claim), *_chance(claim)]))
+        sides = [] if claim.side == "both" else ["one-sided"]
+        p = p._replace(text="\n".join([p.text, *sides, _corrected(claim), *_chance(claim)]))
     return [*_first_cells(claim), _figure(claim)._replace(text=_figure_text(claim)), p]
 
 
@@ -197,10 +198,10 @@ def response_table(document: EvidenceDocument) -> Table:
         ("asset", False),
         ("horizon", False),
         ("breakouts", True),
-        ("mean gain", True),
+        ("geometric mean gain", True),
         ("at random dates", True),
         ("mean with one left out", True),
-        ("p", True),
+        ("two-sided p", True),
         ("p of the spread", True),
     )
     rows = []
@@ -244,9 +245,9 @@ def elsewhere_table(document: EvidenceDocument) -> Table:
         ("asset", False),
         ("horizon", False),
         ("breakouts", True),
-        ("above the usual gain", True),
+        ("above the usual gain (geometric mean)", True),
         ("95 % interval", True),
-        ("p", True),
+        ("two-sided p", True),
     )
     elsewhere = document.elsewhere
     pooled = [
@@ -287,9 +288,9 @@ def definition_table(document: EvidenceDocument) -> Table:
         "closes above",
         "breakouts",
         "with BTC prices",
-        "BTC",
+        "BTC (geometric mean)",
         "at random dates",
-        "p",
+        "two-sided p",
     )
     rows = [
         [
@@ -315,7 +316,7 @@ def lead_table(document: EvidenceDocument) -> Table:
         ("n", True),
         ("return a year", True),
         ("95 % interval", True),
-        ("p", True),
+        ("two-sided p", True),
     )
     rows = [
         [

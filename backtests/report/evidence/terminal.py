@@ -21,6 +21,7 @@ COLOURS = {
     "not testable with prices": "dim",
 }
 ALL = 1000  # rows
+TESTS = "Tests"
 
 
 def show_document(out: Console, document: EvidenceDocument, folder: Path | str) -> None:
@@ -31,7 +32,7 @@ def show_document(out: Console, document: EvidenceDocument, folder: Path | str) 
     for text in words.summary(document):
         out.print(escape(text))
     for title, claims in (
-        ("Tests", tables.tested_claims(document)),
+        (TESTS, tables.tested_claims(document)),
         ("Facts of record", tables.facts_of_record(document)),
         ("Not testable with prices", tables.open_claims(document)),
     ):
@@ -52,7 +53,10 @@ def show_document(out: Console, document: EvidenceDocument, folder: Path | str) 
 
 
 def _claim_table(title: str, claims: Sequence[Claim]) -> Table:
-    table = Table(title=f"{title} ({len(claims)})", box=box.SIMPLE_HEAD, title_justify="left")
+    sides = "; p is one-sided where the sentence has a direction" if title == TESTS else ""
+    table = Table(
+        title=f"{title} ({len(claims)}){sides}", box=box.SIMPLE_HEAD, title_justify="left"
+    )
     for heading in ("no.", "claim", "verdict", "n", "p", "corrected", "result"):
         is_number = heading in ("n", "p", "corrected")
         is_short = heading == "no." or is_number

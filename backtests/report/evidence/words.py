@@ -71,7 +71,8 @@ def _answer(answer: Claim | None) -> list[str]:
     without = ""
     if answer.p_without_each:
         without = f"; with one breakout left out up to {max(answer.p_without_each):.2f}"
-    texts = [f"{why}: {answer.estimate:+,.0%} more{interval}, one-sided p {answer.p:.2f}{without}."]
+    result = f"{answer.estimate:+,.0%} more{interval}, one-sided p {answer.p:.2f}{without}"
+    texts = [f"{why}; over all {answer.n} that is {result}."]
     if answer.smallest_detectable is not None:
         texts.append(
             f"With {count(answer.n or 0, 'breakout')} only an effect of"

@@ -31,7 +31,7 @@ def estimate(figure: float = 1.0, p: float | None = 0.01, **changes: object) -> 
 def claim(
     figure: Estimate, side: Side = "both", verdict: Verdict = "supported", null: float = 0.0
 ) -> Claim:
-    return claims.tested_claim(
+    return claims.estimated_claim(
         SENTENCE,
         figure,
         test="",
@@ -190,7 +190,7 @@ def test_four_of_five_above_a_mean_that_is_below_most_days_show_nothing() -> Non
     found = majority(4, 5, 0.62)
     assert found.p == pytest.approx(5 * 0.62**4 * 0.38 + 0.62**5)
     assert (found.verdict, found.n, found.estimate, found.null) == ("inconclusive", 5, 0.8, 0.62)
-    assert found.why == "Above its mean. It is so on 62% of all days: 4 of 5 has p 0.37."
+    assert found.why == "Above its mean. It is so on 62% of all days: 4 of 5 has one-sided p 0.37."
     assert (found.low, found.high) == pytest.approx(proportion_confint(4, 5, method="beta"))
 
 

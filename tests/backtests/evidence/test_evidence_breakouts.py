@@ -1,7 +1,5 @@
 """The event study on an index that breaks out on chosen days and a coin with known gains."""
 
-from math import ceil
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,7 @@ from backtests.evidence.breakouts import NAMED, EventStudy, run_event_study
 from backtests.evidence.document import Claim
 from backtests.evidence.history import BITCOIN, ETHER, INDEX, History
 from backtests.performance.forward_returns import HORIZONS
-from tests.backtests.evidence.scene import ALWAYS, DAYS, SETTINGS, coin, history, index
+from tests.backtests.evidence.scene import ALWAYS, DAYS, SETTINGS, coin, history
 
 
 @pytest.fixture(scope="module")
@@ -59,22 +57,17 @@ def test_of_a_fall_no_number_of_events_shows_a_gain() -> None:
     assert needed.events is None and "not in the claimed direction" in needed.why
 
 
-def test_how_many_breakouts_and_years_are_needed(study: EventStudy) -> None:
-    """Seven breakouts in 25 years less 3 days: one every 3.6 years. Three are out of sample.
-
-    Chow, Shao and Wang: (1.96 + 0.8416)^2 s^2 / m^2 of them show m, which three cannot estimate.
-    """
-    years = (index().index[-1] - index().index[0]).days / 365.25
+def test_three_breakouts_out_of_sample_are_too_few_to_say_how_many_are_needed(
+    study: EventStudy,
+) -> None:
     for needed, response in zip(study.required, study.out_of_sample.values(), strict=True):
         excess = response.strictest
         assert needed.horizon == response.horizon and needed.required.had == 3
         assert (needed.mean, needed.spread) == (excess.difference, excess.spread)
-        assert needed.required.events is None and "cannot be estimated" in needed.required.why
-        if needed.mean > 0.0:
-            events = 2.801585**2 * needed.spread**2 / needed.mean**2
-            assert f"about {ceil(events)} in all" in needed.required.why
-            more = max(events - 3, 0.0) / (7 / years)
-            assert f"{more:.0f} more years" in needed.required.why or more < 10.0
+        assert needed.required.events is None
+        is_gain = needed.mean > 0.0
+        reason = "at least 5, and there are 3" if is_gain else "not in the claimed direction"
+        assert reason in needed.required.why
 
 
 def test_definitions_change_how_many_there_are(study: EventStudy) -> None:

@@ -44,6 +44,6 @@ def test_a_large_effect_is_detected_where_it_was_planted(lead: int, times: float
     assert outcomes["B7 BTC, best lag of 0 to 120 days; claimed of ETH and alts"].p <= LEVEL
     assert (outcomes["lag of BTC within 30 to 91 days"].p == 0.0) == (lead == 60)
     signal = outcomes["A15 since 2010"]  # gate periods are longer than the lead
-    assert signal.p >= 1.0 - LEVEL
+    assert signal.p <= LEVEL
     assert signal.verdict == ("contradicted" if lead == 0 else "inconclusive")
     assert signal.holds == (True if lead == 0 else None)

@@ -130,17 +130,16 @@ def test_a_halving_is_recent_for_18_months() -> None:
 def test_a_gate_that_pays_is_a_signal(since: str) -> None:
     found = claims_by_key(noise(2) + 0.02 * GATE)
     signal = found["A15", since]
-    assert signal.verdict == "contradicted" and signal.side == "below"
-    assert signal.p_contrary is not None and signal.p_contrary <= 0.01
-    assert signal.p == pytest.approx(1.0 - signal.p_contrary)
+    assert signal.verdict == "contradicted" and signal.side == "both"
+    assert signal.p is not None and signal.p <= 0.01
     assert signal.estimate == pytest.approx(0.02 * 365.25 / 7, rel=0.3)
     assert found["A11", "the gate, controlling for the halving cycle"].verdict == "contradicted"
     assert found["A11", "the halving cycle, controlling for the gate"].verdict == "inconclusive"
 
 
-def test_a_gate_in_which_bitcoin_earns_less_is_none() -> None:
+def test_a_gate_in_which_bitcoin_earns_less_does_not_show_that_it_tells_nothing() -> None:
     signal = claims_by_key(noise(2) - 0.02 * GATE)["A15", "since 2010"]
-    assert signal.verdict == "supported" and signal.p is not None and signal.p <= 0.01
+    assert signal.verdict == "inconclusive" and signal.p is not None and signal.p <= 0.01
 
 
 def test_the_larger_of_both_p_counts_whose_shifts_are_by_days() -> None:
@@ -149,10 +148,10 @@ def test_the_larger_of_both_p_counts_whose_shifts_are_by_days() -> None:
     (signal,) = (claim for claim in claims(of, gate, EVIDENCE) if claim.reading == "since 2010")
     days = days_with_gate(of.assets[BITCOIN], gate)
     assert len(days.returns) == len(days.gate) == pytest.approx(7 * len(GATE), abs=7)
-    assert signal.p_contrary is not None
+    assert signal.p is not None
     by_shift = circular_shift_p(days.returns, days.gate)
-    assert signal.p_contrary >= by_shift / 2.0 > 0.001
-    assert f"p {by_shift:.2f}" in signal.why
+    assert signal.p >= by_shift > 0.002
+    assert f"two-sided p {by_shift:.2f}" in signal.why
 
 
 def test_weeks_before_the_year_do_not_count() -> None:

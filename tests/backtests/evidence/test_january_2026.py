@@ -67,7 +67,7 @@ def by_key(of: History) -> dict[tuple[str, str], Claim]:
 
 # --- its own forecast -----------------------------------------------------------------------------
 
-FORECAST = "its own forecast, 3 months from 2026-01-23"
+FORECAST = "its own forecast, 3 months from 2026-01-22"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_ether_and_the_median_alt_answer_within_three_months(
     one = by_key(of)["B7", FORECAST]
     assert (one.kind, one.verdict, one.n) == ("fact", word, 3)
     assert one.estimate == pytest.approx(alt / 100.0 - 1.0)
-    assert "By 2026-04-24" in one.why and "BTC -20%" in one.why
+    assert "By 2026-04-23" in one.why and "BTC -20%" in one.why
     # The highest closes in between: + 800, + 30 and 0 %.
     assert "highest close in between +30%" in one.why
 
@@ -97,7 +97,7 @@ def test_coins_that_ended_before_do_not_count_and_none_is_inconclusive() -> None
     assert by_key(of)["B7", FORECAST].n == 1
     only = history(gone=coin({"2024-01-01": 1.0}, "2026-02-20"))
     one = by_key(only)["B7", FORECAST]
-    assert (one.verdict, one.kind) == ("inconclusive", "fact") and "2026-04-24" in one.why
+    assert (one.verdict, one.kind) == ("inconclusive", "fact") and "2026-04-23" in one.why
 
 
 def test_it_is_counted_from_both_dates_of_publication() -> None:
@@ -162,11 +162,11 @@ def test_breadth_decides_both_articles(above: int, words: tuple[str, str]) -> No
 
 
 def test_sold_out_is_the_median_coins_fall_of_that_day() -> None:
-    """28, 50 and 80 % below; what comes after 2026-01-23 does not count."""
+    """28, 50 and 80 % below; what comes after 2026-01-22 does not count."""
     record: dict[str, Any] = {"2024-01-01": 50.0, "2025-10-06": 100.0}
     prices = {"A": 72.0, "B": 50.0, "C": 20.0}
     alts = {
-        name: coin(record | {"2026-01-01": price, "2026-01-24": 500.0})
+        name: coin(record | {"2026-01-01": price, "2026-01-23": 500.0})
         for name, price in prices.items()
     }
     of = history(**alts)
@@ -183,16 +183,16 @@ def test_books_are_thin_where_turnover_is_below_its_year() -> None:
     """Half the usual in the last 21 days: 0.5 over (344 + 10.5) / 365."""
     usual = pd.Series(100.0, index=DAYS + pd.Timedelta(days=1))
     low = usual.copy()
-    end = pd.Timestamp("2026-01-24", tz="UTC")
+    end = pd.Timestamp("2026-01-23", tz="UTC")
     low[end - pd.Timedelta(days=20) : end] = 50.0
     low[end + pd.Timedelta(days=1) :] = 1e9
     ended = low[: end - pd.Timedelta(days=1)]
     of = history()._replace(volumes={BITCOIN: low, ETHER: ended})
-    one = by_key(of)["B9", "thin books"]
+    one = by_key(of)["B9", "thin books, by turnover"]
     assert (one.verdict, one.n) == ("supported", 1)
     assert one.estimate == pytest.approx(0.5 / ((344 + 10.5) / 365))
     busy = by_key(history()._replace(volumes={BITCOIN: usual * np.linspace(1, 2, len(usual))}))
-    assert busy["B9", "thin books"].verdict == "contradicted"
+    assert busy["B9", "thin books, by turnover"].verdict == "contradicted"
 
 
 def test_what_prices_do_not_hold_names_what_would_decide() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests.evidence.claim import verdict_by_interval
+from backtests.evidence.claim import Statement, estimated_claim, verdict_by_interval
+from backtests.evidence.document import Side, Verdict
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.predictive_regression import (
     DRAWS,
@@ -369,12 +370,26 @@ def test_the_whole_interval_decides(low: float, high: float, word: str, falls: s
 def test_the_smallest_detectable_effect_is_stated_where_nothing_can_be_concluded() -> None:
     """As it is, or of a difference of logs as a trader reads it: e^0.25 - 1 = 28 %."""
     found = slope(-1.0, 1.0)
-    start = "; smallest effect detectable with 80 % power: "
-    assert found.detectable_effect("inconclusive") == f"{start}0.25"
-    assert found.detectable_percent("inconclusive") == f"{start}28%"
-    assert found.detectable_effect("supported") == found.detectable_percent("contradicted") == ""
-    unknown = found._replace(smallest=math.nan)
-    assert unknown.detectable_effect("inconclusive") == ""
+
+    def why(estimate: Estimate, verdict: Verdict, unit: str = "beta", side: Side = "above") -> str:
+        claim = estimated_claim(
+            Statement("B8", "It rises"),
+            estimate,
+            test="",
+            data="",
+            unit=unit,
+            verdict=verdict,
+            why="So.",
+            side=side,
+        )
+        return claim.why
+
+    start = "So. Smallest effect detectable with 80 % power: "
+    assert why(found, "inconclusive") == f"{start}+0.25."
+    assert why(found, "inconclusive", side="below") == f"{start}-0.25."
+    assert why(found, "inconclusive", unit="log") == f"{start}+28%."
+    assert why(found, "supported") == why(found, "contradicted") == "So."
+    assert why(found._replace(smallest=math.nan), "inconclusive") == "So."
 
 
 def test_a_difference_of_logs_is_said_in_percent() -> None:

@@ -191,7 +191,9 @@ def test_the_summary_names_the_three_months_or_the_one_that_is_over_or_none() ->
     alt = coin({"2025-12-01": 10.0, "2026-02-10": 9.0})
     assert since(history(A=alt)).summary == (
         "Three months after 2026-01-31, by when both articles had appeared, the Russell 2000 gained"
-        " 5%, Bitcoin gained 20%, Ether lost 10% and the median altcoin lost 10%."
+        " 5%, Bitcoin gained 20%, Ether lost 10% and the median altcoin lost 10%. Six months after"
+        " 2026-01-31 the Russell 2000 gained 5%, Bitcoin gained 20%, Ether lost 10% and the median"
+        " altcoin lost 10%."
     )
     assert since(history("2026-04-01", A=alt)).summary == (
         "One month after 2026-01-31, by when both articles had appeared, the Russell 2000 was"
@@ -211,7 +213,7 @@ def test_the_summary_says_what_the_gate_allowed_and_an_account_made_of_it(
     monkeypatch.setattr(since_publication, "prepare_inputs", lambda *_: inputs)
     assert since(history()).summary.endswith(
         " The gate was confirmed then, with at most 75% in coins; an account begun on that day lost"
-        " 10%."
+        " 10% by 2026-05-02 and lost 10% by 2026-08-01."
     )
 
 

@@ -135,7 +135,9 @@ def test_every_test_is_a_row_with_its_numbers(document: EvidenceDocument) -> Non
             if is_opposite
             else ("corrected", claim.p_corrected)
         )
-        assert row[5].text.startswith("-" if p is None else f"{claim.p:.3f}\n{word} {p:.3f}")
+        sides = "" if claim.side == "both" else "one-sided\n"
+        expected = "-" if p is None else f"{claim.p:.3f}\n{sides}{word} {p:.3f}"
+        assert row[5].text.startswith(expected)
 
 
 def row_of(**changes: object) -> list[str]:
@@ -173,7 +175,10 @@ def test_figures_are_in_units_that_a_trader_reads(
 
 def test_a_contradicted_direction_shows_the_p_of_the_opposite() -> None:
     changes = {"side": "above", "p": 0.999, "p_corrected": 1.0, "p_contrary": 0.012}
-    assert row_of(verdict="contradicted", **changes)[5] == "0.999\nopposite, corrected 0.012"
+    assert (
+        row_of(verdict="contradicted", **changes)[5]
+        == "0.999\none-sided\nopposite, corrected 0.012"
+    )
 
 
 def test_pairs_of_leaders_are_rows(document: EvidenceDocument) -> None:
@@ -251,8 +256,8 @@ def test_what_survives_and_what_the_answer_rests_on_follow() -> None:
         " question does not."
     )
     assert rests_on == (
-        "Over a month Bitcoin gained +9%: +100% more (95% interval from the breakouts -40% to"
-        " +680%), one-sided p 0.04; with one breakout left out up to 0.50."
+        "Over a month Bitcoin gained +9%; over all 5 that is +100% more (95% interval from the"
+        " breakouts -40% to +680%), one-sided p 0.04; with one breakout left out up to 0.50."
     )
     assert detectable == (
         "With 5 breakouts only an effect of +290% or more would be detected with 80% power, by this"
