@@ -51,9 +51,9 @@ def required_events(effects: Floats, spread: float, per_year: float) -> Required
     if had and float(np.mean(effects)) <= 0:
         why = f"{UNKNOWN}: the measured effect is not in the claimed direction."
         return RequiredEvents(had, *(None,) * 6, why)
-    deviation, mean = effect_deviation(effects, spread), float(np.mean(effects)) if had else 0.0
     if had < MIN_EVENTS:
-        return RequiredEvents(had, *(None,) * 6, _too_few(had, mean, deviation, per_year))
+        return RequiredEvents(had, *(None,) * 6, _too_few(had))
+    deviation, mean = effect_deviation(effects, spread), float(np.mean(effects))
     from scipy import stats  # as long to load as all the rest
 
     half = float(stats.t.ppf(1 - LEVEL / 2, had - 1)) * deviation / np.sqrt(had)
@@ -94,20 +94,9 @@ def years_until(had: int, needed: float, per_year: float) -> float | None:
     return max(needed - had, 0.0) / per_year
 
 
-def _too_few(had: int, mean: float, deviation: float, per_year: float) -> str:
-    said = (
-        f"{UNKNOWN}: "
-        f"that takes at least {MIN_EVENTS}, and there {'is' if had == 1 else 'are'} {had}"
-    )
-    if not deviation or mean <= 0:
-        return f"{said}."
-    needed = needed_for(mean, deviation)
-    years = years_until(had, needed, per_year)
-    more = f" and {_years(years)} more years" if years is not None else ""
-    return (
-        f"{said} (the effect so far would ask for about {ceil(needed)} in all{more}, "
-        "an order of magnitude and no more)."
-    )
+def _too_few(had: int) -> str:
+    there_are = "there is" if had == 1 else "there are"
+    return f"{UNKNOWN}: that takes at least {MIN_EVENTS}, and {there_are} {had}."
 
 
 def _sentence(

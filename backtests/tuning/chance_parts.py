@@ -17,7 +17,7 @@ from backtests.tuning.document_parts import (
 from backtests.tuning.validation.findings import Findings
 from backtests.tuning.validation.verdict import CURRENT_SETTINGS
 
-SHOWN = 500  # splits in the scatter of in-sample against out-of-sample
+SCATTER_SPLITS = 500  # in the scatter of in-sample against out-of-sample
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the best ratios that chance produces
 
 
@@ -25,11 +25,12 @@ def overfitting_record(findings: Findings) -> OverfittingRecord:
     """CSCV; no histogram and no scatter where no split could be used."""
     result = findings.overfitting
     counts, edges = result.counts, result.edges
-    shown = np.zeros(0, int)
+    rows = np.zeros(0, int)
     if not result.used:
         counts, edges = np.zeros(0), np.zeros(0)
     else:
-        shown = np.unique(np.linspace(0, result.used - 1, min(result.used, SHOWN)).astype(int))
+        spread = np.linspace(0, result.used - 1, min(result.used, SCATTER_SPLITS))
+        rows = np.unique(spread.astype(int))
     return OverfittingRecord(
         pbo=result.pbo,
         at_median=result.at_median,
@@ -44,8 +45,8 @@ def overfitting_record(findings: Findings) -> OverfittingRecord:
             edges=tuple(edges.tolist()), counts=tuple(counts.tolist())
         ),
         scatter=ScatterRecord(
-            in_sample=result.in_sample[shown].tolist(),
-            out_of_sample=result.out_of_sample[shown].tolist(),
+            in_sample=result.in_sample[rows].tolist(),
+            out_of_sample=result.out_of_sample[rows].tolist(),
         ),
     )
 
@@ -55,7 +56,9 @@ def luck_record(findings: Findings) -> LuckRecord | None:
     luck = findings.luck
     if luck is None:
         return None
-    by_chance = np.quantile(luck.by_chance, QUANTILES) * math.sqrt(DAYS)
+    # Of all the paths, as `RealityCheck.p`: those drawn count as repeated independently.
+    of_drawn = np.array(QUANTILES) ** min(luck.paths / luck.of, 1.0)
+    by_chance = np.quantile(luck.by_chance, of_drawn) * math.sqrt(DAYS)
     return LuckRecord(
         p=luck.p,
         sharpe_yearly=luck.sharpe * math.sqrt(DAYS),

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from backtests.performance.short_windows import is_short
 from backtests.runs.document import DocumentError, Record, first_reason
 from backtests.tuning.document_parts import (
     BestRecord,
@@ -27,6 +28,7 @@ from backtests.tuning.document_parts import (
     WalkForwardRecord,
     WindowRecord,
 )
+from backtests.tuning.search.study import BASE
 from config.tuning import EARLIER_WORDS
 
 NAME = "tune.json"
@@ -59,6 +61,16 @@ class TuneDocument(Record):
     events: tuple[str, ...] = Field(description="days of the breakouts")
     warnings: tuple[str, ...]
     versions: Mapping[str, str] = Field(description="of Python and the libraries")
+
+    @property
+    def base_sessions(self) -> int:
+        """How long the record of a breakout among `events` had stood, whatever was searched."""
+        return BASE
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the window is too short for yearly figures (`performance.short_windows`)."""
+        return is_short(self.window.days - 1)
 
     def to_json(self) -> dict[str, object]:
         """The content of the file."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from backtests.performance.short_windows import is_short, why_short
 from backtests.runs.document import Figures as BacktestFigures
 from backtests.tuning import overlay
 from backtests.tuning.chance_parts import (
@@ -42,6 +43,7 @@ from backtests.tuning.search.segment_stats import Figures, from_returns
 from backtests.tuning.search.segment_stats import figures as figures_of
 from backtests.tuning.search.space import Value
 from backtests.tuning.search.study import DEFAULT, Study
+from backtests.tuning.short_search import without_yearly_figures
 from backtests.tuning.validation.findings import (
     Findings,
     axis_drift,
@@ -59,7 +61,12 @@ from strategies.indicators import Floats
 
 
 def make_document(evaluator: Evaluator, findings: Findings, settings: Settings) -> TuneDocument:
-    """The content of tune.json."""
+    """The content of tune.json; without yearly figures where the window is too short for them."""
+    document = _whole_document(evaluator, findings, settings)
+    return without_yearly_figures(document) if is_short(len(evaluator.days)) else document
+
+
+def _whole_document(evaluator: Evaluator, findings: Findings, settings: Settings) -> TuneDocument:
     study, inputs = findings.study, evaluator.inputs
     effective = findings.deflation.effective_trials if findings.deflation else None
     return TuneDocument(
@@ -91,7 +98,7 @@ def make_document(evaluator: Evaluator, findings: Findings, settings: Settings) 
             days=len(evaluator.days) + 1,
         ),
         events=tuple(day_texts(study.partition.events)),
-        warnings=_warnings(findings),
+        warnings=_warnings(findings, len(evaluator.days)),
         versions=library_versions(),
     )
 
@@ -270,8 +277,10 @@ def _kernel(evaluator: Evaluator) -> KernelRecord:
     )
 
 
-def _warnings(findings: Findings) -> tuple[str, ...]:
+def _warnings(findings: Findings, days: int) -> tuple[str, ...]:
     warnings = [findings.no_verdict] if findings.no_verdict else []
+    if is_short(days) and findings.verdict is None:  # which would say it
+        warnings.append(why_short(days))
     if findings.study.best is None:
         rule = findings.study.rule
         warnings.append(

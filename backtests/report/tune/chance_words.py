@@ -7,7 +7,6 @@ from backtests.tuning.document import TuneDocument
 from backtests.tuning.document_parts import (
     CheckRecord,
     DeflatedRecord,
-    LuckRecord,
     OverfittingRecord,
 )
 from brokers.plurals import count
@@ -151,17 +150,21 @@ def calibration(result: TuneDocument) -> str:
 def what_would_decide(result: TuneDocument) -> list[str]:
     """What a recommendation lacks, test by test."""
     tests = result.verdict.tests if result.verdict else ()
-    texts = (_what_is_missing(test, result.luck) for test in tests if test.passed is False)
+    texts = (_what_is_missing(test, result) for test in tests if test.passed is False)
     return [text for text in texts if text]
 
 
-def _what_is_missing(test: CheckRecord, luck: LuckRecord | None) -> str:
+def _what_is_missing(test: CheckRecord, result: TuneDocument) -> str:
     if test.value is None:
         return ""
+    luck = result.luck
     match test.name:
         case "events":
             more = count(round(test.limit - test.value), "more independent breakout")
-            return f"{more} in which the set holds coins; they come years apart."
+            return (
+                f"{more} from a record of {result.base_sessions} sessions in which the set holds"
+                " coins; they come years apart."
+            )
         case "luck" if luck is not None:
             return (
                 f"A Sharpe ratio of {number_text(luck.by_chance[-1])} above holding the same"

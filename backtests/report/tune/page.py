@@ -140,9 +140,12 @@ def html(search: RecordedSearch) -> str:
     """The page; everything it needs is inside."""
     result = search.result
     modes: tuple[Mode, ...] = get_args(Mode)
+    pictures = tune_figures.pictures(result, search.trials)
+    if result.is_short:  # the objectives of the sets are yearly figures
+        pictures.pop("sets", None)
     return shell.html(
         "tune.html",
-        tune_figures.pictures(result, search.trials),
+        pictures,
         name=search.name,
         result=result,
         sample=result.sample,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backtests.performance.gate_periods import VERDICT_BASE
 from backtests.tuning.search.batches import search_batches
 from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.segment_stats import Figures, Rule, Segments, figures, objective
@@ -17,9 +18,7 @@ from config.tuning import Tune
 from strategies.indicators import Floats
 
 DEFAULT = 0  # row of the current settings
-# Sessions that a record must have stood for a breakout to count as an event, whatever is searched
-# or set: a year, the full base of the strategy.
-BASE = 252
+BASE = VERDICT_BASE  # of the breakouts that count as events, as in the verdict on a backtest
 
 
 class Study(NamedTuple):

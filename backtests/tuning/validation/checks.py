@@ -6,6 +6,7 @@ The sentences are written for readers who have never heard of the tests.
 from math import ceil, isfinite, isnan
 from typing import NamedTuple
 
+from backtests.tuning.search.study import BASE
 from config.tuning import Limits
 
 EVEN = 0.5  # chance does as well as the parameter set, as often as not
@@ -15,7 +16,8 @@ RARE = 0.05  # probability below which an outcome counts as evidence against an 
 class Facts(NamedTuple):
     """What a search and its tests found about its best parameter set.
 
-    None or NaN: a figure that does not exist. `paths` counts the distinct paths among the sets.
+    None or NaN: a figure that does not exist. `days` counts the daily returns of the window,
+    `paths` the distinct paths among the sets.
     `objective` is of the whole window, None where no set meets the constraints. `events` counts the
     breakouts in whose folds the set held coins; of `folds` that were left out, on `won` the set
     chosen without them beat exposure-matched holding.
@@ -25,6 +27,7 @@ class Facts(NamedTuple):
     backtrader does the same as the kernel with the best set.
     """
 
+    days: int
     is_default: bool
     sets: int
     paths: int
@@ -77,7 +80,7 @@ def _events(facts: Facts, limits: Limits) -> Check:
     meaning = "enough to compare them" if passed else "so few that a single one decides the result"
     noun = "independent breakout" + ("" if facts.events == 1 else "s")
     text = (
-        f"Breakouts: the set held coins in {facts.events} {noun}"
+        f"Breakouts: the set held coins in {facts.events} {noun} from a record of {BASE} sessions"
         f" (at least {limits.min_events} are needed): {meaning}."
     )
     values = float(facts.events), float(limits.min_events)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from backtests.engine.doubtful_prices import why_no_verdict
 from backtests.performance.metrics import DAYS
+from backtests.performance.short_windows import is_short
 from backtests.statistics.bootstrap import Interval
 from backtests.statistics.cscv import Overfitting, overfitting
 from backtests.statistics.deflated_sharpe import Deflation
@@ -55,8 +56,9 @@ LIBRARIES = ("numpy", "pandas", "numba", "backtrader")
 class Findings(NamedTuple):
     """All results on a study.
 
-    None: the figure does not exist, or sample prices would prove nothing. `luck` and `deflation`
-    are of returns above exposure-matched holding; `intervals` are of the best set's returns.
+    None: the figure does not exist, or prices would prove nothing: of the sample, or of a window
+    that `short_windows` calls short. `luck` and `deflation` are of returns above exposure-matched
+    holding; `intervals` are of the best set's returns.
     """
 
     study: Study
@@ -82,27 +84,16 @@ class Findings(NamedTuple):
 def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress) -> Findings:
     """Run every test on a study and judge its best parameter set."""
     tune, sampled = settings.tune, evaluator.inputs.prices.sample
+    may_judge = not sampled and not is_short(len(evaluator.days))
     interest = (1.0 + settings.costs.cash_yield) ** (1.0 / DAYS) - 1.0  # a day's; it is no skill
     survey = survey_paths(evaluator, study, tune.seed, interest, step)
     step("overfitting")
-    returns = survey.returns
-    differences = returns - returns[:, [survey.rows.tolist().index(_path_row(survey, DEFAULT))]]
-    ability = None if sampled else superior_ability(differences, tune.seed)
-    shifted = tune.searched_gates and not sampled
+    differences = survey.returns - survey.returns[:, [survey.current]]
+    ability = superior_ability(differences, tune.seed) if may_judge else None
+    shifted = tune.searched_gates and may_judge
     gates = _search_gates(evaluator, study, settings, step) if shifted else None
     step("walk-forward")
-    steps = tune.walk_forward.train_months // tune.walk_forward.step_months
-    rolling, anchored = (
-        walk_forward(
-            study.segments,
-            study.partition,
-            study.rule,
-            train,
-            default=DEFAULT,
-            first_step=steps,
-        )
-        for train in (steps, None)
-    )
+    rolling, anchored = _walks(study, tune)
     holding = _holding(evaluator, study, interest)
     left_out = leave_one_out(study.segments, study.partition, study.rule, holding, DEFAULT)
     step("robustness")
@@ -111,7 +102,7 @@ def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress)
         study=study,
         survey=survey,
         overfitting=overfitting(survey.sums, evaluator.threads),
-        luck=None if sampled else check_luck(survey, survey.excess[:, 0]),
+        luck=check_luck(survey, survey.excess[:, 0]) if may_judge else None,
         deflation=deflate_excess(survey, tune.seed),
         ability=ability,
         gates=gates,
@@ -123,7 +114,7 @@ def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress)
         maps=_maps(study, effects),
         stress=run_stress_tests(settings, study.changes(study.row), evaluator.inputs.prices),
         agreement=check_engines(evaluator, study, settings),
-        intervals=headline_intervals(returns[:, 0], tune.seed),
+        intervals=headline_intervals(survey.returns[:, 0], tune.seed),
         verdict=None,
     )
     doubt = why_no_verdict(evaluator.inputs)
@@ -148,6 +139,7 @@ def facts(findings: Findings) -> Facts:
     """What the verdict is about."""
     study, left_out = findings.study, findings.left_out
     return Facts(
+        days=int(study.partition.edges[-1]),
         is_default=study.row == DEFAULT,
         sets=len(study.codes),
         paths=len(findings.survey.paths.first),
@@ -204,9 +196,21 @@ def day_texts(days: pd.DatetimeIndex) -> list[str]:
     return [f"{day:%Y-%m-%d}" for day in days]
 
 
-def _path_row(survey: Survey, row: int) -> int:
-    """The first parameter set with the path of another."""
-    return int(survey.paths.first[survey.paths.of[row]])
+def _walks(study: Study, tune: Tune) -> tuple[WalkForward, WalkForward]:
+    """The walk-forward on the last years before each step, and on all days before the same ones."""
+    steps = tune.walk_forward.train_months // tune.walk_forward.step_months
+    rolling, anchored = (
+        walk_forward(
+            study.segments,
+            study.partition,
+            study.rule,
+            train,
+            default=DEFAULT,
+            first_step=steps,
+        )
+        for train in (steps, None)
+    )
+    return rolling, anchored
 
 
 def _holding(evaluator: Evaluator, study: Study, interest: float) -> Holding:

@@ -102,13 +102,7 @@ def leave_one_out(
     ]
     first = np.searchsorted(fold, tested)
     edges = np.append(partition.edges[first], partition.edges[-1])
-    held = np.array(
-        [
-            _merit_of_returns(holding(int(row), int(begin), int(end)), rule)
-            for row, begin, end in zip(chosen, edges[:-1], edges[1:], strict=True)
-        ],
-        dtype=np.float64,
-    )
+    held = _merits_of_holding(holding, chosen, edges, rule)
     return LeaveOneOut(
         events=partition.events[tested],
         first=partition.starts[first],
@@ -124,6 +118,13 @@ def leave_one_out(
         figures=of_chosen,
         default_figures=of_default,
     )
+
+
+def _merits_of_holding(holding: Holding, chosen: Ints, edges: Ints, rule: Rule) -> Floats:
+    """Of exposure-matched holding on each fold."""
+    folds = zip(chosen.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True)
+    merits = [_merit_of_returns(holding(row, begin, end), rule) for row, begin, end in folds]
+    return np.array(merits, dtype=np.float64)
 
 
 def _merit_of_returns(returns: Floats, rule: Rule) -> float:

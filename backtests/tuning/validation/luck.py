@@ -40,6 +40,11 @@ class Survey(NamedTuple):
     excess: Floats
     chance: ChanceMaxima
 
+    @property
+    def current(self) -> int:
+        """The column of the current settings: 0 if theirs is the best path, else 1."""
+        return int(self.rows[0] != self.paths.first[self.paths.of[DEFAULT]])
+
 
 def survey_paths(
     evaluator: Evaluator, study: Study, seed: int, interest: float, step: Progress
@@ -54,12 +59,12 @@ def survey_paths(
     edges = block_edges(len(basket), int(study.partition.block[-1]) + 1)
     chance = ChanceMaxima(len(basket), seed)
     sharpes, totals = [], []
-    shown: list[tuple[Floats, Floats]] = []
+    first_series: list[tuple[Floats, Floats]] = []
     for begin in range(0, len(rows), MOST_SERIES):
         step("luck", begin, len(rows))
         series = evaluator.series(study.codes[rows[begin : begin + MOST_SERIES]])
         excess = excess_returns(series.returns, series.exposure, basket, interest)
-        shown = shown or [(series.returns, excess)]
+        first_series = first_series or [(series.returns, excess)]
         chance.add(excess)
         sharpes.append(daily_sharpes(excess))
         totals.append(np.add.reduceat(excess, edges[:-1], axis=0).T)
@@ -69,7 +74,7 @@ def survey_paths(
         np.concatenate(totals),
         paths.copies[numbers],
     )
-    return Survey(paths, rows, sums, np.concatenate(sharpes), *shown[0], chance)
+    return Survey(paths, rows, sums, np.concatenate(sharpes), *first_series[0], chance)
 
 
 def daily_sharpes(excess: Floats) -> Floats:
@@ -90,7 +95,7 @@ def check_luck(survey: Survey, excess: Floats) -> RealityCheck | None:
 
 def deflate_excess(survey: Survey, seed: int) -> Deflation | None:
     """The deflated Sharpe ratio of the best path's excess returns."""
-    included = 0 if survey.excess.shape[1] == len(survey.rows) else len(set(survey.rows[:2]))
+    included = 0 if survey.excess.shape[1] == len(survey.rows) else survey.current + 1
     return deflate(survey.excess[:, 0], survey.excess[:, included:], survey.sharpes, seed)
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from backtests.performance.short_windows import is_short, why_short
 from backtests.tuning.validation.checks import RARE, Check, Facts, check_all, has_choice
 from config.tuning import Limits, VerdictWord
 
@@ -28,6 +29,7 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     too few, or a figure is missing        one condemns                     not recommended
     too few, or a figure is missing        failed or not, none condemns     inconclusive
     no set meets the constraints           any                              inconclusive
+    window shorter than `short_windows`    none                             inconclusive
     =====================================  ===============================  ===============
 
     Every test is one that searches in worlds without an effect rarely pass, and that no passive
@@ -52,6 +54,8 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     The p of too few gates does not exist: 1 / (n + 1) is the smallest possible. The number of
     breakouts never condemns.
     """
+    if is_short(facts.days):
+        return Verdict("inconclusive", (why_short(facts.days),), ())
     tests = check_all(facts, limits)
     if not has_choice(facts):
         return Verdict("inconclusive", (NOTHING_CHOSEN,), tests)

@@ -25,6 +25,7 @@ LIMITS = Limits(
     min_events=5,
 )
 GOOD = Facts(
+    days=4_360,
     is_default=False,
     sets=10_000,
     paths=1_231,
