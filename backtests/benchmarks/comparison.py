@@ -15,7 +15,7 @@ from backtests.benchmarks.benchmarks import Curve, KernelInputs, benchmarks, pre
 from backtests.benchmarks.event_effects import event_effects
 from backtests.benchmarks.other_assumptions import Variant, other_assumptions
 from backtests.benchmarks.random_gates import RandomGates, random_gates
-from backtests.benchmarks.verdict import RIVALS, Verdict, verdict
+from backtests.benchmarks.verdict import RIVALS, Chance, Verdict, verdict
 from backtests.engine.doubtful_prices import why_no_verdict
 from backtests.performance.metrics import daily_rows, returns
 from backtests.performance.result import Result
@@ -85,11 +85,11 @@ def compare(result: Result, progress: Progress | None = None) -> Comparison:
         {"strategy": result.metrics.sharpe}
         | {name: curves[name].metrics.sharpe for name in RIVALS},
         {name: sharpe_difference(daily, 0, names.index(name), draws) for name in RIVALS},
-        gates.p_sharpe if gates else None,
+        Chance(gates.p_sharpe, gates.effective_n) if gates else None,
         result.events,
     )
     bitcoin = inputs.bitcoin["close"].reindex(inputs.grid)
-    effects = event_effects(result.events.gate_periods, bitcoin)
+    effects = event_effects(result.events.of_verdict().gate_periods, bitcoin)
     return unjudged._replace(
         random_gates=gates, verdict=judgement, required_events=effects.required()
     )

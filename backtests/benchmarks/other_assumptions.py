@@ -101,7 +101,8 @@ def _after_tax(result: Result) -> Iterator[Variant]:
         taxed = tax_gains(result.run, result.equity["value"], rate)
         text = (
             f"{rate:.1%} of each year's realised gains at average cost, losses carried forward;"
-            f" {taxed.paid:,.0f} paid in all"
+            f" {taxed.paid:,.0f} paid in all; benchmarks are not taxed (holding owes nothing until"
+            " it sells)"
         )
         yield Variant("after tax", text, _figures(result, taxed.equity))
 

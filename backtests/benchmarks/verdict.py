@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from backtests.performance.gate_periods import Events
+from backtests.performance.gate_periods import VERDICT_BASE, Events
 from backtests.statistics.bootstrap import Interval
 from backtests.statistics.required_events import MIN_EVENTS
 from brokers.plurals import count
@@ -15,60 +15,119 @@ RIVALS = {
     "bitcoin_own_trend": "BTC > 200-day MA",
 }  # the fairest first
 Word = Literal["better", "worse", "inconclusive"]
+# Names of the requirements of *better*, as calibration.json has them.
+PERMUTATION_TEST = "permutation test"
+ABOVE_ALL = "above every rival"
+ABOVE_CHANCE = "significantly above constant exposure"
+ENOUGH_SHIFTS = "enough independent shifts"
+ENOUGH_EVENTS = f"{MIN_EVENTS} closed events"
+WHY_NOT_BETTER = {
+    PERMUTATION_TEST: "the permutation test is not passed",
+    ABOVE_CHANCE: "its difference to constant exposure is not statistically significant",
+    ENOUGH_SHIFTS: f"the window holds fewer than {round(1 / SIGNIFICANCE) - 1} independent shifts,"
+    f" too few for p = {SIGNIFICANCE:g}",
+    ENOUGH_EVENTS: f"a verdict takes {MIN_EVENTS} closed events",
+}
 
 
 class Verdict(NamedTuple):
-    """The word, and the figures it rests on as a few sentences."""
+    """The word, the figures it rests on as a few sentences, and what *better* asks for.
+
+    `tests` says by name whether each of its requirements is met; None: that is unknown.
+    """
 
     word: Word
     why: str
+    tests: Mapping[str, bool | None]
+
+
+class Chance(NamedTuple):
+    """Of the permutation test: its p (None: there is none), and the independent shifts it had."""
+
+    p: float | None
+    shifts: float
 
 
 def verdict(
     sharpes: Mapping[str, float | None],
     gaps: Mapping[str, Interval],
-    p: float | None,
+    chance: Chance | None,
     events: Events,
 ) -> Verdict:
     """Judge a strategy by its Sharpe ratio.
 
-    *better*: above all rivals, p of the permutation test below 0.05, at least 5 independent closed
-    events. *worse*: below all rivals, all 95 % intervals of the differences below zero, as many
-    events. Else *inconclusive*. A window that `short_windows` calls short is not to be judged.
+    ============  =================================================================
+    word          requires all of
+    ============  =================================================================
+    better        - above all rivals
+                  - the 95 % interval of its difference to constant exposure lies above zero
+                  - p of the permutation test below 0.05
+                  - so many independent shifts n that 1 / (1 + n) is at most 0.05
+                  - at least 5 independent closed events
+    worse         - below all rivals
+                  - the 95 % intervals of the differences to all of them lie below zero
+                  - at least 5 independent closed events
+    inconclusive  nothing
+    ============  =================================================================
+
+    Events are those of `Events.of_verdict`. A window that `short_windows` calls short is not to be
+    judged.
 
     Parameters
     ----------
     sharpes : Sharpe ratio by name, "strategy" and the rivals among them; None: it never bought.
         Such a rival held cash, which is a ratio of 0 to beat and none to quote.
     gaps : the strategy's Sharpe ratio minus each rival's, with its interval.
-    p : of the permutation test; None: it was not run.
+    chance : of the permutation test; None: it was not run.
     events : of the window.
 
     """
     sharpe = sharpes["strategy"]
+    rivals = {name: sharpes[name] or 0.0 for name in RIVALS}
+    tests = _requirements(sharpe, rivals, gaps, chance, events)
     if sharpe is None:
         why = "The strategy never held a coin: its gate was closed all the time."
-        return Verdict("inconclusive", why)
-    rivals = {name: sharpes[name] or 0.0 for name in RIVALS}
+        return Verdict("inconclusive", why, tests)
     quoted = {name: rivals[name] for name in RIVALS if sharpes[name] is not None}
-    facts = _facts(sharpe, quoted, p, events)
-    enough = events.closed_events >= MIN_EVENTS
-    if all(sharpe > rival for rival in rivals.values()):
-        is_better = p is not None and p < SIGNIFICANCE and enough
-        return Verdict("better" if is_better else "inconclusive", facts)
+    facts = _facts(sharpe, quoted, chance.p if chance else None, events)
+    if tests[ABOVE_ALL]:
+        if all(tests.values()):
+            return Verdict("better", facts, tests)
+        failed = [WHY_NOT_BETTER[name] for name, is_met in tests.items() if is_met is False]
+        if failed:
+            facts += f" It is above all of them, but {' and '.join(failed)}."
+        return Verdict("inconclusive", facts, tests)
     if all(sharpe < rival for rival in rivals.values()):
         significant = bool(gaps) and all(gap.high < 0 for gap in gaps.values())
-        if significant and enough:
+        if significant and tests[ENOUGH_EVENTS]:
             why = f"{facts} It is below all of them, and each difference is significant."
-            return Verdict("worse", why)
+            return Verdict("worse", why, tests)
         if len(quoted) == len(RIVALS):
             facts += f" It is below all of them, but {_why_not_worse(significant=significant)}."
-    return Verdict("inconclusive", facts)
+    return Verdict("inconclusive", facts, tests)
+
+
+def _requirements(
+    sharpe: float | None,
+    rivals: Mapping[str, float],
+    gaps: Mapping[str, Interval],
+    chance: Chance | None,
+    events: Events,
+) -> dict[str, bool | None]:
+    """Whether each requirement of *better* is met, by name."""
+    p = chance.p if chance else None
+    return {
+        PERMUTATION_TEST: None if p is None else p < SIGNIFICANCE,
+        ABOVE_ALL: None if sharpe is None else sharpe > max(rivals.values()),
+        ABOVE_CHANCE: None if sharpe is None else gaps["constant_exposure"].low > 0,
+        ENOUGH_SHIFTS: None if chance is None else 1 / (1 + chance.shifts) <= SIGNIFICANCE,
+        ENOUGH_EVENTS: events.of_verdict().closed_events >= MIN_EVENTS,
+    }
 
 
 def _why_not_worse(*, significant: bool) -> str:
     if significant:
-        return f"a verdict takes {MIN_EVENTS} closed events"
+        return WHY_NOT_BETTER[ENOUGH_EVENTS]
     return "at least one difference is not statistically significant"
 
 
@@ -83,5 +142,16 @@ def _facts(sharpe: float, rivals: Mapping[str, float], p: float | None, events: 
         if p is None
         else f"{p:.0%} of circularly shifted gates match or beat it (p = {p:.3f})"
     )
-    sample = count(events.closed_events, "independent closed event")
-    return f"{ratios}; {chance}; {sample}."
+    return f"{ratios}; {chance}; {_sample(events)}."
+
+
+def _sample(events: Events) -> str:
+    """How many events the verdict counts, and how many it does not."""
+    counted, total = events.of_verdict().closed_events, events.closed_events
+    sample = count(counted, "independent closed event")
+    if counted == total:
+        return sample
+    return (
+        f"{sample} ({total:,} by gate.base_sessions; a verdict counts breakouts above records of at"
+        f" least {VERDICT_BASE} sessions)"
+    )

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 Command = Literal["tune", "evidence", "backtest"]
 PASSED, FAILED, NOT_POSSIBLE = "passed", "failed", "not possible"
 NO_VERDICT = "no verdict"
+EVENTS = "independent events"  # of the window, among the counts
 
 
 class Outcome(NamedTuple):

@@ -5,16 +5,21 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from backtests.benchmarks.verdict import RIVALS, SIGNIFICANCE
 from backtests.calibration.evidence_worlds import with_drawn_coins
-from backtests.calibration.outcome import NO_VERDICT, RESULTS, Command, Outcome, WorldOutcome
+from backtests.calibration.outcome import (
+    EVENTS,
+    NO_VERDICT,
+    RESULTS,
+    Command,
+    Outcome,
+    WorldOutcome,
+)
 from backtests.calibration.worlds import Source, draw_world, with_coins
 from backtests.engine.inputs import prepare_inputs
 from backtests.evidence.document import VERDICTS, Claim, EvidenceDocument
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, History
 from backtests.evidence.measure import measure_evidence
 from backtests.runs.backtest import Backtest, backtest
-from backtests.statistics.required_events import MIN_EVENTS
 from backtests.tuning.search.space import space_of
 from backtests.tuning.validation.findings import Findings
 from backtests.tuning.validation.verdict import Verdict
@@ -66,7 +71,12 @@ def tune_outcome(verdict: Verdict | None) -> Outcome:
     """Of a search."""
     if verdict is None:
         return Outcome(NO_VERDICT, {}, {})
-    return Outcome(verdict.word, {test.name: RESULTS[test.passed] for test in verdict.tests}, {})
+    values = {test.name: test.value for test in verdict.tests}
+    return Outcome(
+        verdict.word,
+        {test.name: RESULTS[test.passed] for test in verdict.tests},
+        {EVENTS: int(values["events"] or 0)} if "events" in values else {},
+    )
 
 
 def backtest_outcome(result: Backtest) -> Outcome:
@@ -74,16 +84,10 @@ def backtest_outcome(result: Backtest) -> Outcome:
     comparison = result.comparison
     if comparison is None or comparison.verdict is None:
         return Outcome(NO_VERDICT, {}, {})
-    sharpe = result.metrics.sharpe
-    rivals = [comparison.benchmarks[name].metrics.sharpe or 0.0 for name in RIVALS]
-    p = comparison.random_gates.p_sharpe if comparison.random_gates else None
-    tests = {
-        "permutation test": None if p is None else p < SIGNIFICANCE,
-        "above every rival": None if sharpe is None else sharpe > max(rivals),
-        f"{MIN_EVENTS} closed events": result.events.closed_events >= MIN_EVENTS,
-    }
+    word, _, tests = comparison.verdict
+    events = result.events.of_verdict().closed_events
     return Outcome(
-        comparison.verdict.word, {name: RESULTS[passed] for name, passed in tests.items()}, {}
+        word, {name: RESULTS[is_met] for name, is_met in tests.items()}, {EVENTS: events}
     )
 
 

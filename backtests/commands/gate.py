@@ -81,7 +81,7 @@ def _show_reading(out: Console, reading: "GateReading") -> None:
 
 
 def _record(prices: Prices, reading: "GateReading", settings: Settings) -> None:
-    """Add today's reading to the forward record; a warning where that is not possible."""
+    """Add today's reading to the forward record; a line on standard error where it gets none."""
     from backtests.engine.rules import rules_digest
     from brokers.journal.forward_record import ForwardError
     from brokers.live.forward_recorder import Reading, record_reading
@@ -95,9 +95,16 @@ def _record(prices: Prices, reading: "GateReading", settings: Settings) -> None:
         rules_digest=rules_digest(settings),
     )
     try:
-        record_reading(newest, prices, settings, _now())
+        is_recorded = record_reading(newest, prices, settings, _now())
     except ForwardError as error:
         print(f"Warning: {error}", file=sys.stderr)
+        return
+    if not is_recorded and not prices.sample:
+        text = (
+            f"Not in the forward record: the session known at {newest.known_at:%Y-%m-%d %H:%M} UTC"
+            " is not the newest one, or lacks its own closes."
+        )
+        console(error=True).print(text, style="dim")
 
 
 def _prices_as_of(

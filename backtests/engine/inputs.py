@@ -97,19 +97,8 @@ def market(settings: Settings, prices: Prices) -> Market:
             return frames[symbol][name]
         return pd.Series(dtype=float, index=pd.DatetimeIndex([], tz="UTC"))
 
-    liquidity = confirmations.liquidity
-    macro = {
-        "assets": liquidity.assets,
-        "treasury": liquidity.treasury,
-        "reverse_repos": liquidity.reverse_repos,
-    }
+    macro, names = _macro_names(settings), _index_names(settings)
     coin = confirmations.exhaustion.symbol
-    names = {
-        "small_caps": signal.index,
-        "broad": signal.broad,
-        "risky_credit": signal.risky_credit,
-        "safe_credit": signal.safe_credit,
-    }
     read = names | {symbol: symbol for symbol in confirmations.breadth.symbols}
     siblings = {
         field: sibling_closes(prices.of(symbol), prices.of(sibling))
@@ -139,6 +128,27 @@ def market(settings: Settings, prices: Prices) -> Market:
     )
 
 
+def _macro_names(settings: Settings) -> dict[str, str]:
+    """The series of the Federal Reserve by the part they have in liquidity."""
+    liquidity = settings.confirmations.liquidity
+    return {
+        "assets": liquidity.assets,
+        "treasury": liquidity.treasury,
+        "reverse_repos": liquidity.reverse_repos,
+    }
+
+
+def _index_names(settings: Settings) -> dict[str, str]:
+    """The symbols of index and funds by the field of `Market` that has their closes."""
+    signal = settings.signal
+    return {
+        "small_caps": signal.index,
+        "broad": signal.broad,
+        "risky_credit": signal.risky_credit,
+        "safe_credit": signal.safe_credit,
+    }
+
+
 def _substituted(
     symbols: Collection[str], prices: Prices, sessions: pd.DatetimeIndex
 ) -> pd.DatetimeIndex:
@@ -161,7 +171,11 @@ def _accepted(read: Mapping[str, str], prices: Prices) -> dict[str, pd.Series]:
     """
     by_symbol: dict[str, dict[pd.Timestamp, pd.Timestamp]] = {}
     days = pd.DatetimeIndex(prices.sessions).tz_convert(NEW_YORK).date
-    daily = {one.symbol: each.frame for one, each in prices.series.items() if one.kind == "session"}
+    daily = {
+        request.symbol: series.frame
+        for request, series in prices.series.items()
+        if request.kind == "session"
+    }
     for accepted in prices.accepted:
         if accepted.symbol not in daily:
             continue

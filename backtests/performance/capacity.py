@@ -21,6 +21,7 @@ class LargestOrder(NamedTuple):
     of_equity : the coin's largest order as a share of the account at its decision, a fraction.
     account : quote units at which an order of that share reaches 1 % of the coin's median daily
         volume in the last year of the window.
+    source : of the volume.
     """
 
     coin: str
@@ -29,10 +30,13 @@ class LargestOrder(NamedTuple):
     share: float
     of_equity: float
     account: float
+    source: str
 
 
 def measure_capacity(inputs: Inputs, run: Run, equity: pd.Series) -> list[LargestOrder]:
     """The largest order of each coin that was traded and whose volume is known, tightest first.
+
+    The sale of a coin that has ended is none: there is no market to place it in.
 
     Parameters
     ----------
@@ -44,7 +48,11 @@ def measure_capacity(inputs: Inputs, run: Run, equity: pd.Series) -> list[Larges
         order
         for coin in inputs.settings.coins
         for order in _largest_order(
-            coin.name, _daily_value(inputs, coin.history), run=run, equity=equity
+            coin.name,
+            _daily_value(inputs, coin.history),
+            orders=_market_orders(inputs, run, coin.name),
+            equity=equity,
+            source=inputs.prices.of(coin.history).source,
         )
     ]
     return sorted(orders, key=lambda order: order.account)
@@ -59,29 +67,43 @@ def _daily_value(inputs: Inputs, history: str) -> pd.Series:
     return value[value > 0]
 
 
+def _market_orders(inputs: Inputs, run: Run, coin: str) -> pd.Series:
+    """Values by decision of the coin's orders filled on a bar; an ended coin is closed on none."""
+    stale = inputs.coins[coin]["stale"]
+    orders = {
+        pd.Timestamp(order.decided, unit="s", tz="UTC"): abs(order.size * order.price)
+        for order in run.orders
+        if order.symbol == coin
+        and order.filled is not None
+        and stale[pd.Timestamp(order.filled, unit="s", tz="UTC")] == 0
+    }
+    return pd.Series(orders, dtype=float)
+
+
 def _largest_order(
-    coin: str, daily_value: pd.Series, *, run: Run, equity: pd.Series
+    coin: str,
+    daily_value: pd.Series,
+    *,
+    orders: pd.Series,
+    equity: pd.Series,
+    source: str,
 ) -> Iterator[LargestOrder]:
     """None or one, for a coin whose volume is unknown or that was never traded."""
-    filled = [order for order in run.orders if order.filled is not None and order.symbol == coin]
-    if not filled or daily_value.empty:
+    if orders.empty or daily_value.empty:
         return
-    decided = pd.DatetimeIndex(
-        [pd.Timestamp(order.decided, unit="s", tz="UTC") for order in filled]
-    )
-    values = pd.Series([abs(order.size * order.price) for order in filled], decided)
-    usual = daily_value.rolling(f"{DAYS_BEFORE}D").median().reindex(decided, method="ffill")
-    shares = values / usual
+    usual = daily_value.rolling(f"{DAYS_BEFORE}D").median().reindex(orders.index, method="ffill")
+    shares = orders / usual
     if shares.isna().all():
         return
     largest = int(shares.argmax())
-    of_equity = float((values / equity.reindex(decided, method="ffill")).max())
+    of_equity = float((orders / equity.reindex(orders.index, method="ffill")).max())
     last = daily_value[daily_value.index > daily_value.index[-1] - pd.Timedelta(days=LAST_DAYS)]
     yield LargestOrder(
         coin=coin,
-        decided=decided[largest],
-        value=float(values.iloc[largest]),
+        decided=orders.index[largest],
+        value=float(orders.iloc[largest]),
         share=float(shares.iloc[largest]),
         of_equity=of_equity,
         account=LIMIT * float(last.median()) / of_equity,
+        source=source,
     )

@@ -1,10 +1,14 @@
 """Gate periods inside a traded window: which of them are one event, and what each returned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+# Sessions that a record must have stood for a breakout above it to count as an event of a verdict,
+# whatever is searched or set: a year, the full base of the strategy.
+VERDICT_BASE = 252
 
 
 class GatePeriod(NamedTuple):
@@ -12,8 +16,9 @@ class GatePeriod(NamedTuple):
 
     Instants are when each was known (UTC); `closed` None: still open. `event_id` numbers the
     full-base breakout a period descends from (re-armed ones have their parent's number), counted
-    from the table's start by `gate_periods`, from the window's by `events`. `bitcoin_return` is the
-    fraction gained from the first bar at or after opening to the first at or after closing,
+    from the table's start by `gate_periods`, from the window's by `events`; `event_base` is how
+    many sessions the record that this breakout passed had stood. `bitcoin_return` is the fraction
+    gained from the first bar at or after opening to the first at or after closing,
     `strategy_return` the same to one bar later, when the exit has filled.
     """
 
@@ -24,6 +29,7 @@ class GatePeriod(NamedTuple):
     rearmed: bool
     event_id: int
     reason: str
+    event_base: int
     strategy_return: float = float("nan")
     bitcoin_return: float = float("nan")
 
@@ -32,7 +38,7 @@ class Events(NamedTuple):
     """Confirmations from a full base and re-armed ones; both together are one independent event.
 
     An event is closed once a gate period of it has closed: a breakout that failed has failed, even
-    if a re-armed one runs.
+    if a re-armed one runs. A verdict counts only those of `of_verdict`.
     """
 
     breakouts: int
@@ -41,6 +47,14 @@ class Events(NamedTuple):
     closed_events: int
     gate_periods: list[GatePeriod]
 
+    def of_verdict(self) -> "Events":
+        """The events whose breakout passed a record of at least `VERDICT_BASE` sessions.
+
+        No setting makes more of them: with a shorter `gate.base_sessions` there are more events,
+        and no more evidence.
+        """
+        return count_events([row for row in self.gate_periods if row.event_base >= VERDICT_BASE])
+
 
 def gate_periods(table: pd.DataFrame) -> list[GatePeriod]:
     """All gate periods of a gate table, oldest first."""
@@ -48,10 +62,13 @@ def gate_periods(table: pd.DataFrame) -> list[GatePeriod]:
     confirmed = state == "confirmed"
     edges = np.flatnonzero(np.diff(np.concatenate(([False], confirmed, [False])).astype(np.int8)))
     broke = (state != "dormant") & np.concatenate(([True], state[:-1] == "dormant"))
-    event_id = np.cumsum(broke & table["after_base"].to_numpy())
+    starts = broke & table["after_base"].to_numpy()
+    event_id = np.cumsum(starts)
+    start_rows = np.flatnonzero(starts)  # by event id, from 1; 0: before the table
     periods = []
     for first, end in zip(edges[::2], edges[1::2], strict=True):
         breakout = np.flatnonzero(broke[: first + 1])[-1]
+        start = start_rows[event_id[first] - 1] if event_id[first] else None
         over = end < len(table)
         periods.append(
             GatePeriod(
@@ -62,6 +79,7 @@ def gate_periods(table: pd.DataFrame) -> list[GatePeriod]:
                 rearmed=not bool(table["after_base"].iloc[first]),
                 event_id=int(event_id[first]),
                 reason=str(table["reason"].iloc[end]) if over else "",
+                event_base=0 if start is None else int(table["base_age"].iloc[start]),
             )
         )
     return periods
@@ -72,13 +90,19 @@ def events(table: pd.DataFrame, equity: pd.Series, bitcoin: pd.Series) -> Events
 
     `equity` and `bitcoin` (closes) are indexed by the instants at which bars ended.
     """
-    periods = [
-        period._replace(
-            strategy_return=_return_over(equity, period, extra=1),
-            bitcoin_return=_return_over(bitcoin, period, extra=0),
-        )
-        for period in _periods_within(table, equity.index[0], equity.index[-1])
-    ]
+    return count_events(
+        [
+            period._replace(
+                strategy_return=_return_over(equity, period, extra=1),
+                bitcoin_return=_return_over(bitcoin, period, extra=0),
+            )
+            for period in _periods_within(table, equity.index[0], equity.index[-1])
+        ]
+    )
+
+
+def count_events(periods: Sequence[GatePeriod]) -> Events:
+    """The events that gate periods belong to, numbered from 1 in the order of `periods`."""
     event_ids = list(dict.fromkeys(period.event_id for period in periods))
     closed = {period.event_id for period in periods if period.closed is not None}
     return Events(

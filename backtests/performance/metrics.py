@@ -92,7 +92,7 @@ def measure(
     growth = values[-1] / values[0]
     # Compound annual growth: geometric mean over the years observed.
     cagr = float(growth ** (1 / years) - 1) if years > 0 else None
-    worst = float(drawdowns(values).min())
+    worst = float(-drawdowns(values).min()) + 0.0  # no -0.0
     return Metrics(
         total_return=float(growth - 1),
         cagr=cagr,
@@ -101,8 +101,8 @@ def measure(
         ),
         sharpe=sharpe(daily_returns),
         sortino=sortino(daily_returns),
-        calmar=cagr / -worst if cagr is not None and worst < 0 else None,  # Young 1991
-        max_drawdown=-worst,
+        calmar=cagr / worst if cagr is not None and worst > 0 else None,  # Young 1991
+        max_drawdown=worst,
         max_drawdown_days=longest_drawdown(values),
         exposure=float(exposure.mean()),
         turnover=traded / float(values.mean()) / years if years > 0 else None,

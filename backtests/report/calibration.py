@@ -6,13 +6,14 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.markup import escape
 
+from backtests.benchmarks.verdict import ENOUGH_EVENTS, ENOUGH_SHIFTS
 from backtests.calibration.document import (
     CalibrationDocument,
     ResultShares,
     Share,
     read_calibration,
 )
-from backtests.calibration.outcome import PASSED
+from backtests.calibration.outcome import EVENTS, PASSED
 from backtests.calibration.request import times_of
 from backtests.report.cells import Cell, Table, number
 from backtests.report.sentence_case import capitalize_first
@@ -23,6 +24,12 @@ from brokers.plurals import count
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 ALL_ROWS = 1000
+# By command: the finding, and its requirements that depend on the gate's market, not on the coins.
+RULED_OUT_BY = {
+    "backtest": ("better", frozenset({ENOUGH_EVENTS, ENOUGH_SHIFTS})),
+    "tune": ("recommended", frozenset({"events"})),
+}
+NEEDED = {"events": "more independent breakouts"}  # tests whose name does not say it
 
 
 class CalibrationSection(NamedTuple):
@@ -33,6 +40,7 @@ class CalibrationSection(NamedTuple):
     words: Table
     tests: Table
     note: str
+    impossible: str
 
 
 def calibration_section(folder: Path) -> CalibrationSection | None:
@@ -64,6 +72,26 @@ def make_section(document: CalibrationDocument) -> CalibrationSection:
         words=words_table(document),
         tests=tests_table(document),
         note=_note(document),
+        impossible=_impossible(document),
+    )
+
+
+def _impossible(document: CalibrationDocument) -> str:
+    """That a finding comes out in no world, as the window itself rules it out; "" where it may."""
+    finding, names = RULED_OUT_BY.get(document.command, ("", frozenset()))
+    failed = [
+        NEEDED.get(test.name, test.name)
+        for test in document.tests
+        if test.name in names
+        and not any(share.count for share in test.outcomes if share.name == PASSED)
+    ]
+    if not failed:
+        return ""
+    events = f"{document.means.get(EVENTS, 0.0):.1f}".removesuffix(".0")
+    noun = EVENTS.removesuffix("s") if events == "1" else EVENTS
+    return (
+        f"This window has {events} {noun}: the word cannot be {finding} in any world (it takes"
+        f" {' and '.join(failed)}). What the worlds say is how often each other test is passed."
     )
 
 
@@ -105,6 +133,8 @@ def show_calibration(out: Console, document: CalibrationDocument) -> None:
     out.print(f"\n[bold]{escape(section.heading)}[/]")
     out.print(escape(section.text))
     out.print(terminal_table(section.words, "", ALL_ROWS))
+    if section.impossible:
+        out.print(escape(section.impossible))
     if tests:
         shown = document.model_copy(update={"tests": tests})
         out.print(terminal_table(tests_table(shown), "", ALL_ROWS))

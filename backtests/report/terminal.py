@@ -10,7 +10,7 @@ from rich.table import Table
 
 from backtests.benchmarks.labels import label
 from backtests.performance.forward_returns import HORIZONS, ForwardReturns
-from backtests.report.cells import BENCHMARK_COLUMNS, Column
+from backtests.report.cells import BENCHMARK_COLUMNS, Column, number
 from backtests.report.cells import Table as Content
 from backtests.report.sentence_case import capitalize_first
 from brokers.prices.quality import Quality
@@ -59,19 +59,15 @@ def metrics_table(
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=0)
     table.add_column("", no_wrap=True, overflow="fold")
     texts = {
-        name: [_figure(figures[key], form) for _, key, form in columns]
+        name: [number(figures[key], form).text for _, key, form in columns]
         for name, figures in rows.items()
     }
-    for number, (heading, _, _) in enumerate(columns):
-        words = [*heading.split(), *(cells[number] for cells in texts.values())]
+    for column, (heading, _, _) in enumerate(columns):
+        words = [*heading.split(), *(cells[column] for cells in texts.values())]
         table.add_column(heading, justify="right", width=max(map(len, words)))
     for name, cells in texts.items():
         table.add_row(label(name), *cells, style="bold" if name == "strategy" else "")
     return table
-
-
-def _figure(figure: float | None, form: str) -> str:
-    return "-" if figure is None else form.format(figure)
 
 
 def forward_returns_table(forward_returns: Sequence[ForwardReturns], coins: Sequence[str]) -> Table:
@@ -85,7 +81,7 @@ def forward_returns_table(forward_returns: Sequence[ForwardReturns], coins: Sequ
     for returns in forward_returns:
         period = returns.period
         priced = [name for name in coins if any(map(_is_known, returns.by_coin[name].values()))]
-        for number, name in enumerate(priced or coins[:1]):
+        for row, name in enumerate(priced or coins[:1]):
             texts = (
                 f"{period.opened:%Y-%m-%d}",
                 f"{period.closed:%Y-%m-%d}" if period.closed else "open",
@@ -95,7 +91,7 @@ def forward_returns_table(forward_returns: Sequence[ForwardReturns], coins: Sequ
                 f"{gain:+.0%}" if gain is not None else "-"
                 for gain in returns.by_coin[name].values()
             )
-            table.add_row(*(texts if number == 0 else ("", "", "")), name, *gains)
+            table.add_row(*(texts if row == 0 else ("", "", "")), name, *gains)
     return table
 
 
@@ -143,9 +139,9 @@ def show_issues(out: Console, issues: Sequence[DataIssue]) -> None:
         numbers[key] += 1
         if numbers[key] <= SHOWN_ISSUES:
             out.print(f"[{ISSUE_COLOURS[issue.severity]}]{issue.severity}[/]: {escape(issue.text)}")
-    for (symbol, kind), number in numbers.items():
-        if number > SHOWN_ISSUES:
-            out.print(escape(f"{symbol}: {kind}: {number - SHOWN_ISSUES:,} more like it"))
+    for (symbol, kind), total in numbers.items():
+        if total > SHOWN_ISSUES:
+            out.print(escape(f"{symbol}: {kind}: {total - SHOWN_ISSUES:,} more like it"))
 
 
 def _quality_row(quality: Quality) -> tuple[str, ...]:

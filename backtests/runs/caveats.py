@@ -8,7 +8,7 @@ from backtests.benchmarks.labels import label
 from backtests.engine.doubtful_prices import doubtful_prices, gaps
 from backtests.engine.inputs import Inputs
 from backtests.engine.rules import MAX_MISSING
-from backtests.performance.gate_periods import Events, GatePeriod
+from backtests.performance.gate_periods import VERDICT_BASE, Events, GatePeriod
 from backtests.performance.metrics import Metrics
 from backtests.runs.backtest import Backtest
 from backtests.runs.document import Caveat
@@ -39,9 +39,11 @@ def caveats(result: Backtest) -> list[Caveat]:
 
 
 def _about_events(events: Events, equity: pd.Series) -> Iterator[Caveat]:
-    if events.independent_events < FEW_EVENTS:
+    counted = events.of_verdict()
+    if counted.independent_events < FEW_EVENTS:
         text = (
-            f"the window has {count(events.independent_events, 'independent breakout')}"
+            f"the window has {count(counted.independent_events, 'independent breakout')} above a"
+            f" record of at least {VERDICT_BASE} sessions"
             f" ({events.breakouts} confirmed from a full base, {events.rearmed} re-armed)"
         )
         remedy = "treat the result as a case study of these breakouts, not as a statistic"

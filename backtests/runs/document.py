@@ -2,8 +2,8 @@
 
 Attributes have the names used in the code, JSON keys those that files have had from the beginning:
 an alias stands where the two differ. A document of version 0.1 has no version number, one of
-version 2 nothing of other assumptions, capacity and required events; `parse` translates both. A
-document of a newer version is refused.
+version 2 nothing of other assumptions, capacity and required events; both have yearly figures and a
+verdict of short windows. `parse` translates both. A document of a newer version is refused.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+
+from backtests.performance.short_windows import ANNUALISED, is_short, why_short, window_days
 
 NAME = "metrics.json"
 VERSION: Final = 3
@@ -85,6 +87,7 @@ class LargestOrderRecord(Record):
         description="quote units at which an order of `of_equity` is 1 % of the coin's median"
         " daily volume in the window's last year"
     )
+    source: str = Field("", description="of the volume; an exchange's is its own alone")
 
 
 class RequiredEventsRecord(Record):
@@ -137,6 +140,11 @@ class GatePeriodRecord(Record):
         description="number of the independent event that the period belongs to",
     )
     reason: str = Field(description="why the gate closed; empty while it is open")
+    event_base: int | None = Field(
+        None,
+        description="sessions that the record of the event's first breakout had stood: a verdict"
+        " counts those of at least 252; null: of an earlier version",
+    )
     strategy_return: float | None
     bitcoin_return: float | None
 
@@ -255,6 +263,7 @@ def parse(content: object) -> MetricsDocument:
     if not isinstance(content, dict) or not content.keys() >= ESSENTIAL:
         raise ForeignDocumentError("is no metrics.json of a run")
     version = content.get("version")
+    is_older = version in (None, 2)
     if version is None:
         content = _translate_0_1(content)
     elif version == 2:
@@ -264,12 +273,33 @@ def parse(content: object) -> MetricsDocument:
             f"is of version {version!r}; this program reads versions up to {VERSION}: update it"
         )
     try:
-        return MetricsDocument.model_validate(content)
+        document = MetricsDocument.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         more = f" ({error.error_count()} errors in all)" if error.error_count() > 1 else ""
         raise DocumentError(f"{where}: {first['msg']}{more}") from None
+    return _shortened(document) if is_older else document
+
+
+def _shortened(document: MetricsDocument) -> MetricsDocument:
+    """A document of an earlier version without what this one does not say of a short window."""
+    days = window_days(document.window.first, document.window.last)
+    if not is_short(days):
+        return document
+    none = dict.fromkeys(ANNUALISED)
+    benchmarks = document.benchmarks.items()
+    return document.model_copy(
+        update={
+            "strategy": document.strategy.model_copy(update=none),
+            "benchmarks": {name: row.model_copy(update=none) for name, row in benchmarks},
+            "ablation": tuple(row.model_copy(update=none) for row in document.ablation),
+            "intervals": {},
+            "random_gates": None,
+            "verdict": None,
+            "no_verdict": "" if document.sample else why_short(days),
+        }
+    )
 
 
 def first_reason(error: ValidationError) -> str:

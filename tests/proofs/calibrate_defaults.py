@@ -21,6 +21,7 @@ from pathlib import Path
 from backtests.calibration.document import CalibrationDocument, Share, read_calibration
 from backtests.calibration.outcome import PASSED
 from backtests.calibration.runs import ANY_SUPPORTED
+from backtests.report.calibration import make_section
 from backtests.statistics.calibrated_shares import FILE
 from brokers.atomic_files import replace_text
 
@@ -82,6 +83,8 @@ def show(kind: str, document: CalibrationDocument) -> None:
             print(f"  {test.name:44} {share.name:12} {share_text(share)}")
     for name, mean in document.means.items():
         print(f"  {name:44} {mean:.1f} a world")
+    if impossible := make_section(document).impossible:
+        print(f"  {impossible}")
 
 
 def share_text(share: Share) -> str:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from backtests.performance.short_windows import ANNUALISED
 from tests.stored.program import (
     Answer,
     PaperWorld,
@@ -104,6 +105,12 @@ DECISION = {
         for one in ["time", "value", "cash", "units", "unit_value", "flow"]
     },
 }
+# Of a window that is too short for them this version repeats no figure of a year and no interval.
+NOT_OF_SHORT_WINDOWS = {
+    *(f"{whose} {one}" for whose in ("strategy", "bitcoin") for one in ANNUALISED),
+    "interval",
+    "without sharpe",
+}
 RUN = {
     **{f"strategy {one}": f"strategy.{one}" for one in METRICS},
     **{f"bitcoin {one}": f"benchmarks.hold_bitcoin.{one}" for one in METRICS},
@@ -111,7 +118,7 @@ RUN = {
     **{f"data {one}": f"data.BTC-USD.{one}" for one in ("source", "rows", "first", "vintage")},
     **{one: f"events.{one}" for one in ("breakouts", "independent_events", "closed_events")},
     **{f"spell {one}": f"events.spells[].{one}" for one in ("opened", "closed", "level")},
-    "interval": "intervals.strategy.sharpe",
+    "interval": "intervals",
     "without sharpe": "without[].sharpe",
     "profit coins": "profit.coins",
     "interest": "profit.interest",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.stored.readings import READINGS, SPELLINGS, Place
+from tests.stored.readings import NOT_OF_SHORT_WINDOWS, READINGS, SPELLINGS, Place
 
 STORED = Path(__file__).parent / "0.1"
 CLOSE = 1e-9  # relative: the same numbers, but for the order in which they were added up
@@ -69,8 +69,18 @@ def same(expected: Any, found: Any) -> bool:
 
 @pytest.mark.parametrize("name", sorted(READINGS))
 def test_a_reading_is_that_of_version_0_1(place: Place, name: str) -> None:
-    expected = json.loads((STORED / "expected" / f"{name}.json").read_text())
-    assert differences(expected["facts"], READINGS[name](place)) == []
+    facts = json.loads((STORED / "expected" / f"{name}.json").read_text())["facts"]
+    expected = {key: fact for key, fact in facts.items() if key not in NOT_OF_SHORT_WINDOWS}
+    assert differences(expected, READINGS[name](place)) == []
+
+
+@pytest.mark.parametrize("name", ["backtest", "replay"])
+def test_a_run_of_nine_months_and_one_of_three_have_no_figures_of_a_year(
+    place: Place, name: str
+) -> None:
+    found = READINGS[name](place)
+    for key in NOT_OF_SHORT_WINDOWS:
+        assert found[key] in (None, {}, [None] * 16), key
 
 
 def test_every_expected_reading_is_made() -> None:

@@ -45,7 +45,7 @@ DEEP_SHADE = 0.25  # a month's return that gets the full colour
 
 
 def tiles(document: MetricsDocument) -> list[tuple[str, str, str]]:
-    """The headline figures: what, the figure, a line below it."""
+    """The headline figures: what, the figure, a line below it; yearly ones where there are any."""
     strategy, events = document.strategy, document.events
     bounds = document.intervals.get("strategy", {})
     bitcoin = document.benchmarks.get("hold_bitcoin")
@@ -53,12 +53,12 @@ def tiles(document: MetricsDocument) -> list[tuple[str, str, str]]:
     def rival(figure: float | None, form: str) -> str:
         return f"hold BTC {number(figure, form).text}" if bitcoin else ""
 
-    sharpe, cagr, drawdown = "{:.2f}", "{:+.1%}", "{:.0%}"
-    return [
+    sharpe, growth, drawdown = "{:.2f}", "{:+.1%}", "{:.0%}"
+    yearly = [
         (
             "CAGR",
-            number(strategy.cagr, cagr).text,
-            rival(bitcoin.cagr if bitcoin else None, cagr),
+            number(strategy.cagr, growth).text,
+            rival(bitcoin.cagr if bitcoin else None, growth),
         ),
         (
             "Sharpe ratio",
@@ -66,6 +66,14 @@ def tiles(document: MetricsDocument) -> list[tuple[str, str, str]]:
             interval(bounds.get("sharpe"), sharpe)
             or rival(bitcoin.sharpe if bitcoin else None, sharpe),
         ),
+    ]
+    total = (
+        "total return",
+        number(strategy.total_return, growth).text,
+        rival(bitcoin.total_return if bitcoin else None, growth),
+    )
+    return [
+        *([total] if strategy.cagr is None else yearly),
         (
             "maximum drawdown",
             number(strategy.max_drawdown, drawdown).text,

@@ -7,12 +7,12 @@ from backtests.runs.document import LargestOrderRecord, MetricsDocument
 def short_window(document: MetricsDocument) -> str:
     """Why there are no yearly figures; "" where there are, or where `no_verdict` says it."""
     days = window_days(document.window.first, document.window.last)
-    is_told = bool(document.no_verdict) or document.strategy.cagr is not None  # an earlier version
-    return why_short(days) if is_short(days) and not is_told else ""
+    is_short_of_figures = is_short(days) and document.strategy.cagr is None
+    return why_short(days) if is_short_of_figures and not document.no_verdict else ""
 
 
 def capacity(document: MetricsDocument) -> str:
-    """How large an account the traded coins bear, as two sentences; "" where it is unknown."""
+    """How large an account the traded coins bear, as three sentences; "" where it is unknown."""
     if not document.capacity:
         return ""
     tightest = document.capacity[0]
@@ -21,6 +21,7 @@ def capacity(document: MetricsDocument) -> str:
         f"At the volumes of the window's last year, an order of {tightest.of_equity:.0%} of the"
         f" account in {tightest.coin} (the largest there was) is 1 % of that coin's median daily"
         f" volume in an account of {_round(tightest.account)}. {_largest(largest)}"
+        f" {_market(tightest)}"
     )
 
 
@@ -29,6 +30,15 @@ def _largest(order: LargestOrderRecord) -> str:
         f"The largest order beside its coin's volume was one of {_round(order.value)} in"
         f" {order.coin} on {order.decided:%Y-%m-%d}: {_share(order.share)} of the median daily"
         " volume of the 30 days before."
+    )
+
+
+def _market(order: LargestOrderRecord) -> str:
+    if order.source == "exchange":
+        return "Volumes are those of the exchange that the prices come from."
+    return (
+        "Volumes are the price vendor's, usually summed over all exchanges: a single exchange"
+        " trades a part of them and bears a smaller account."
     )
 
 

@@ -65,9 +65,9 @@ def test_a_long_window_has_all_of_it(inputs: Inputs, monkeypatch: pytest.MonkeyP
     assert result.metrics.sharpe is not None and result.metrics.turnover is not None
     assert comparison.benchmarks["hold_bitcoin"].metrics.sharpe is not None
     bitcoin = inputs.bitcoin["close"].reindex(inputs.grid)
-    effects = event_effects(result.events.gate_periods, bitcoin)
-    assert comparison.required_events == effects.required()
-    assert comparison.required_events.had == result.events.independent_events
+    counted = result.events.of_verdict()
+    assert comparison.required_events == event_effects(counted.gate_periods, bitcoin).required()
+    assert comparison.required_events.had == counted.independent_events
 
 
 def test_the_verdict_hears_of_every_rivals_interval(

@@ -23,6 +23,7 @@ def period(
         rearmed=rearmed,
         event_id=event_id,
         reason="failed" if closed else "",
+        event_base=300,
     )
 
 

@@ -2,13 +2,35 @@
 
 from typing import Any
 
-from backtests.benchmarks.verdict import RIVALS, Verdict, verdict
-from backtests.performance.gate_periods import Events
+import pandas as pd
+import pytest
+
+from backtests.benchmarks.verdict import RIVALS, Chance, Verdict, verdict
+from backtests.performance.gate_periods import VERDICT_BASE, Events, GatePeriod, count_events
 from backtests.statistics.bootstrap import Interval
 
 NO_DIFFERENCE, BELOW = Interval(0.0, -0.5, 0.5), Interval(-2.0, -3.0, -1e-9)
+ABOVE = Interval(0.2, 1e-9, 0.4)
 ALL_BELOW = dict.fromkeys(RIVALS, BELOW)
-MANY = Events(5, 0, 5, 5, [])
+ABOVE_CONSTANT = {"constant_exposure": ABOVE}
+DAY = pd.Timestamp("2020-01-01", tz="UTC")
+SHORT_BASE = GatePeriod(
+    opened=DAY,
+    closed=DAY,
+    level=1.0,
+    base_age=21,
+    rearmed=False,
+    event_id=99,
+    reason="failed",
+    event_base=21,
+)
+
+
+def closed(number: int, base: int = VERDICT_BASE) -> Events:
+    """So many closed events, whose breakouts passed records that had stood `base` sessions."""
+    return count_events(
+        [SHORT_BASE._replace(event_id=event, event_base=base) for event in range(number)]
+    )
 
 
 def verdict_on(
@@ -24,12 +46,9 @@ def verdict_on(
         "bitcoin_own_trend": trend,
         "constant_exposure": constant,
     }
-    gaps = dict.fromkeys(RIVALS, NO_DIFFERENCE) | changes.get("gaps", {})
-    return verdict(sharpes, gaps, changes.get("p", 0.01), changes.get("events", MANY))
-
-
-def closed(number: int) -> Events:
-    return MANY._replace(closed_events=number)
+    gaps = dict.fromkeys(RIVALS, NO_DIFFERENCE) | changes.get("gaps", ABOVE_CONSTANT)
+    chance = Chance(changes.get("p", 0.01), changes.get("shifts", 19.0))
+    return verdict(sharpes, gaps, changes.get("chance", chance), changes.get("events", closed(5)))
 
 
 def test_the_rivals_are_holding_its_own_trend_and_constant_exposure() -> None:
@@ -46,10 +65,58 @@ def test_better_needs_every_condition() -> None:
         "as constant exposure": {"constant": 1.5},
         "p": {"p": 0.05},
         "no p": {"p": None},
+        "no permutation test": {"chance": None},
         "four events": {"events": closed(4)},
+        "four of a year": {"events": count_events([*closed(4).gate_periods, SHORT_BASE])},
+        "18 shifts": {"shifts": 18.99},
+        "not significant": {"gaps": {"constant_exposure": NO_DIFFERENCE}},
+        "touches zero": {"gaps": {"constant_exposure": ABOVE._replace(low=0.0)}},
     }
     for name, changes in failing.items():
         assert verdict_on(**changes).word == "inconclusive", name
+
+
+NOT_SIGNIFICANT = "its difference to constant exposure is not statistically significant"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"p": 0.05}, "the permutation test is not passed"),
+        ({"events": closed(4)}, "a verdict takes 5 closed events"),
+        (
+            {"shifts": 17.0},
+            "the window holds fewer than 19 independent shifts, too few for p = 0.05",
+        ),
+        (
+            {"gaps": {"constant_exposure": NO_DIFFERENCE}, "p": 0.2},
+            f"the permutation test is not passed and {NOT_SIGNIFICANT}",
+        ),
+    ],
+)
+def test_why_it_is_not_better_is_named(changes: dict[str, Any], reason: str) -> None:
+    assert verdict_on(**changes).why.endswith(f" It is above all of them, but {reason}.")
+
+
+def test_events_of_a_shorter_base_do_not_count_and_the_sentence_says_so() -> None:
+    """None of 25, as `gate.base_sessions=21` makes them; nor for *worse*."""
+    many = closed(25, VERDICT_BASE - 1)
+    judgement = verdict_on(events=many)
+    assert judgement.word == "inconclusive"
+    assert (
+        "0 independent closed events (25 by gate.base_sessions; a verdict counts breakouts above"
+        " records of at least 252 sessions)." in judgement.why
+    )
+    assert verdict_on(own=-3.0, gaps=ALL_BELOW, events=many).word == "inconclusive"
+
+
+def test_what_better_asks_for_is_listed_with_what_is_unknown() -> None:
+    assert all(verdict_on().tests.values())
+    assert list(verdict_on(chance=None).tests.values()) == [None, True, True, None, True]
+    assert list(verdict_on(own=None).tests.values()) == [True, None, None, True, True]
+    assert list(verdict_on(own=1.3, p=0.05, shifts=1.0).tests.values()) == [
+        *(False, False, True, False, True)
+    ]
 
 
 def test_worse_needs_every_interval_below_zero_and_five_events() -> None:

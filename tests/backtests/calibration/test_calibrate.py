@@ -1,5 +1,6 @@
 """A calibration counts what came out, goes on where it was, and says what its worlds are."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,12 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of the worlds that were run; number 2 is *recommended* and passes."""
     numbers: list[int] = []
 
-    def run(job: Job, missing: list[int], processes: int, look: object) -> object:
+    def run(
+        job: Job, missing: list[int], processes: int, look: Callable[[], None]
+    ) -> Iterator[WorldOutcome]:
         assert processes == 2
         for number in missing:
-            look()  # type: ignore[operator]
+            look()
             numbers.append(number)
             result = ("recommended", "passed") if number == 2 else ("inconclusive", "failed")
             yield WorldOutcome(number, outcome(*result, facts=number), 2.0)

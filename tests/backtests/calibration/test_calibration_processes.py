@@ -26,15 +26,15 @@ def job(whole_folder: Path, cache: Path) -> Job:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The processes that were started."""
-    found: list[Any] = []
+    begun: list[Any] = []
+    start = subprocess.Popen
 
-    class Recorded(subprocess.Popen):  # type: ignore[type-arg]
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            found.append(self)
+    def record(*args: Any, **options: Any) -> Any:
+        begun.append(start(*args, **options))
+        return begun[-1]
 
-    monkeypatch.setattr(processes.subprocess, "Popen", Recorded)
-    return found
+    monkeypatch.setattr(processes.subprocess, "Popen", record)
+    return begun
 
 
 def nothing() -> None:
@@ -60,7 +60,8 @@ def test_no_world_starts_no_process(job: Job, started: list[Any]) -> None:
 
 
 def test_an_error_in_a_world_ends_all_with_its_last_words(job: Job, started: list[Any]) -> None:
-    broken = job._replace(loaded=None)  # type: ignore[arg-type]
+    nothing_loaded: Any = None
+    broken = job._replace(loaded=nothing_loaded)
     with pytest.raises(WorkerError, match="AttributeError: 'NoneType' object has no attribute"):
         list(run_worlds(broken, range(4), 2, nothing))
     assert all(process.returncode is not None for process in started)

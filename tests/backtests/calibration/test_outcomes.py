@@ -3,16 +3,29 @@
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
+import pandas as pd
 
-from backtests.benchmarks.verdict import RIVALS
+from backtests.benchmarks.verdict import Verdict as BacktestVerdict
 from backtests.calibration.outcome import NO_VERDICT
 from backtests.calibration.runs import backtest_outcome, outcome_of, tune_outcome
 from backtests.evidence.document import parse
+from backtests.performance.gate_periods import GatePeriod, count_events
 from backtests.tuning.validation.checks import Check
 from backtests.tuning.validation.verdict import Verdict
 from tests.backtests.evidence.documents import claim, document
 from tests.scenes import configured
+
+DAY = pd.Timestamp("2020-01-01", tz="UTC")
+PERIOD = GatePeriod(
+    opened=DAY,
+    closed=DAY,
+    level=1.0,
+    base_age=252,
+    rearmed=False,
+    event_id=1,
+    reason="failed",
+    event_base=252,
+)
 
 
 def evidence(*claims: dict[str, Any]) -> Any:
@@ -42,35 +55,28 @@ def test_a_search_has_its_word_and_every_test() -> None:
         Check(name, 0.1, 0.05, passed, condemns=False, text="")
         for name, passed in (("luck", False), ("pbo", True), ("left_out", None))
     )
+    events = Check("events", 3.0, 5.0, passed=False, condemns=False, text="")
     outcome = tune_outcome(Verdict("not recommended", ("why",), checks))
     assert outcome.word == "not recommended"
     assert outcome.tests == {"luck": "failed", "pbo": "passed", "left_out": "not possible"}
+    assert outcome.counts == {}
+    counted = tune_outcome(Verdict("inconclusive", ("why",), (events, *checks)))
+    assert counted.counts == {"independent events": 3}
     assert tune_outcome(None) == (NO_VERDICT, {}, {})
 
 
-@pytest.mark.parametrize(
-    ("sharpe", "p", "events", "expected"),
-    [
-        (1.2, 0.01, 5, ["passed", "passed", "passed"]),
-        (1.0, 0.05, 4, ["failed", "failed", "failed"]),  # 5 % is not below 5 %, a tie not above
-        (None, None, 0, ["not possible", "not possible", "failed"]),
-    ],
-)
-def test_a_backtest_has_the_parts_of_its_rule(
-    sharpe: float | None, p: float | None, events: int, expected: list[str]
-) -> None:
-    figures = SimpleNamespace(metrics=SimpleNamespace(sharpe=1.0))
-    comparison = SimpleNamespace(
-        verdict=SimpleNamespace(word="inconclusive"),
-        benchmarks=dict.fromkeys(RIVALS, figures),
-        random_gates=None if p is None else SimpleNamespace(p_sharpe=p),
-    )
+def test_a_backtest_has_the_parts_of_its_rule_and_the_events_it_counts() -> None:
+    judgement = BacktestVerdict("better", "why", {"a": True, "b": False, "c": None})
     result: Any = SimpleNamespace(
-        comparison=comparison,
-        metrics=SimpleNamespace(sharpe=sharpe),
-        events=SimpleNamespace(closed_events=events),
+        comparison=SimpleNamespace(verdict=judgement),
+        events=count_events([PERIOD, PERIOD._replace(event_id=2, event_base=21)]),
     )
     outcome = backtest_outcome(result)
-    assert outcome.word == "inconclusive"
-    assert list(outcome.tests.values()) == expected
-    assert backtest_outcome(SimpleNamespace(comparison=None)).word == NO_VERDICT  # type: ignore[arg-type]
+    assert outcome.word == "better"
+    assert outcome.tests == {"a": "passed", "b": "failed", "c": "not possible"}
+    assert outcome.counts == {"independent events": 1}
+
+
+def test_a_backtest_without_benchmarks_has_no_verdict() -> None:
+    result: Any = SimpleNamespace(comparison=None)
+    assert backtest_outcome(result).word == NO_VERDICT

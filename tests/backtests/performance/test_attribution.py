@@ -244,6 +244,7 @@ def gate_period(opened: pd.Timestamp, closed: pd.Timestamp | None) -> GatePeriod
         rearmed=False,
         event_id=1,
         reason="failed" if closed else "",
+        event_base=300,
     )
 
 

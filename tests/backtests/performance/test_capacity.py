@@ -75,6 +75,18 @@ def test_the_tightest_coin_comes_first_and_what_is_unknown_is_left_out() -> None
     assert [one.coin for one in capacity(inputs, [*orders, unfilled])] == ["ETH", "BTC"]
 
 
+def test_the_sale_of_a_coin_that_has_ended_is_no_order_for_it() -> None:
+    """It fills on a missing bar, at the last price: BTC has none from day 30 on."""
+    inputs = scene({"BTC": [1000.0] * DAYS})
+    lines = inputs.coins["BTC"].copy()
+    lines.loc[lines.index[30] :, "stale"] = range(1, DAYS - 29)
+    ended = inputs._replace(coins={"BTC": lines})
+    real, forced = order(ended, 20, 100.0), order(ended, 40, -900.0)
+    (got,) = capacity(ended, [real, forced])
+    assert (got.value, got.of_equity, got.source) == (100.0, pytest.approx(0.1), "yahoo")
+    assert capacity(ended, [forced]) == []
+
+
 def test_days_after_the_window_do_not_count() -> None:
     inputs = scene({"BTC": [1000.0] * 20 + [1e9] * 40})
     shorter = inputs._replace(grid=inputs.grid[:20])

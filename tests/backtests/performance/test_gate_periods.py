@@ -6,7 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.performance.gate_periods import Events, GatePeriod, events, gate_periods
+from backtests.performance.gate_periods import (
+    VERDICT_BASE,
+    Events,
+    GatePeriod,
+    events,
+    gate_periods,
+)
 from tests.scenes import FIRST, ends
 
 SESSIONS = pd.date_range("2020-01-01 21:30", periods=40, freq="D", tz="UTC")
@@ -129,6 +135,35 @@ def test_an_open_gate_period_is_valued_at_the_windows_end() -> None:
     assert (one.strategy_return, one.bitcoin_return) == pytest.approx((0.5, 0.5))
 
 
+def test_a_verdict_counts_events_by_the_record_of_their_first_breakout() -> None:
+    """Of three events the first passed a record 251 sessions old; its re-armed one goes with it.
+
+    A re-armed one of the second counts with it, though its own record is young.
+    """
+    rows = table("dtcddtcddtcddtcddtcd", {5: False, 13: False})
+    rows["base_age"] = 0
+    rows.loc[rows.index[[1, 5, 9, 13, 17]], "base_age"] = [251, 400, 252, 21, 300]
+    equity = pd.Series(1.0, ends(20))
+    whole = events(rows, equity, equity)
+    assert (whole.independent_events, whole.closed_events, whole.rearmed) == (3, 3, 2)
+    assert [row.event_base for row in whole.gate_periods] == [251, 251, 252, 252, 300]
+    counted = whole.of_verdict()
+    assert (counted.breakouts, counted.rearmed) == (2, 1)
+    assert (counted.independent_events, counted.closed_events) == (2, 2)
+    assert [row.event_id for row in counted.gate_periods] == [1, 1, 2]
+
+
+def test_a_rearmed_period_without_a_breakout_in_the_table_counts_for_no_verdict() -> None:
+    got = over("tccd", [1.0] * 4, base={0: False})
+    assert (got.independent_events, got.of_verdict().independent_events) == (1, 0)
+
+
+def test_searches_count_by_the_same_record() -> None:
+    from backtests.tuning.search import study
+
+    assert study.BASE == VERDICT_BASE == 252
+
+
 def test_a_window_without_gate_periods_has_no_events() -> None:
     assert over("dddd", [1.0] * 4) == Events(0, 0, 0, 0, [])
 
@@ -146,6 +181,7 @@ def gate_period(**changes: Any) -> GatePeriod:
         rearmed=False,
         event_id=1,
         reason="failed",
+        event_base=300,
     )._replace(**changes)
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from backtests.calibration.document import CalibrationDocument, ResultShares, Share, Worlds
 from backtests.evidence.document import parse
 from backtests.report.calibration import calibration_section, make_section, show_calibration
+from backtests.report.cells import Table
 from backtests.report.evidence import page as evidence_page
 from backtests.report.run import page
 from backtests.runs.folder import RunError, write_json
@@ -48,8 +49,8 @@ def document(effect: float = 0.0, *, regimes: bool = False) -> CalibrationDocume
     )
 
 
-def texts(table: object) -> list[list[str]]:
-    return [[cell.text for cell in row] for row in table.rows]  # type: ignore[attr-defined]
+def texts(table: Table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
 
 
 def test_words_and_tests_are_shown_with_their_shares() -> None:
@@ -64,6 +65,45 @@ def test_words_and_tests_are_shown_with_their_shares() -> None:
     assert [row[0].kind for row in section.words.rows] == ["", "", "own"]
     assert texts(section.tests) == [["permutation test", "failed", "3.5%", "1.0% to 8.0%"]]
     assert "12.7 facts supported" in section.note and "Seed 7" in section.note
+
+
+def ruled_out(name: str, passed: int, command: str = "backtest") -> CalibrationDocument:
+    outcomes = (share("passed", passed), share("failed", 200 - passed))
+    test = ResultShares(name=name, own="failed", outcomes=outcomes)
+    changes = {"command": command, "tests": (test,), "means": {"independent events": 3.0}}
+    return document().model_copy(update=changes)
+
+
+def test_a_word_that_the_window_rules_out_is_named_on_page_and_terminal(
+    run_of: Callable[[str], Path],
+) -> None:
+    given = ruled_out("5 closed events", 0)
+    text = (
+        "This window has 3 independent events: the word cannot be better in any world (it takes 5"
+        " closed events). What the worlds say is how often each other test is passed."
+    )
+    assert make_section(given).impossible == text
+    out = StringIO()
+    show_calibration(Console(file=out, width=200), given)
+    assert text in out.getvalue()
+    run = page.load_run(run_of("usual"))
+    shown = page.html(run._replace(calibration=make_section(given)))
+    assert "cannot be better in any world" in shown
+
+
+def test_of_a_search_it_is_recommended_and_shifts_rule_out_better_too() -> None:
+    search = make_section(ruled_out("events", 0, "tune")).impossible
+    assert "the word cannot be recommended in any world" in search
+    assert (
+        "takes enough independent shifts"
+        in make_section(ruled_out("enough independent shifts", 0)).impossible
+    )
+
+
+def test_a_word_that_may_come_out_is_not_ruled_out() -> None:
+    """A world passed; or it is chance that none passed a test of the coins."""
+    for given in (ruled_out("5 closed events", 1), ruled_out("permutation test", 0), document()):
+        assert make_section(given).impossible == ""
 
 
 def test_evidence_shows_what_was_supported_and_what_was_contradicted() -> None:

@@ -8,7 +8,7 @@ from backtests.benchmarks.benchmarks import Curve
 from backtests.benchmarks.comparison import Comparison
 from backtests.engine.inputs import Inputs
 from backtests.engine.simulation import Run
-from backtests.performance.gate_periods import Events, GatePeriod
+from backtests.performance.gate_periods import Events, GatePeriod, count_events
 from backtests.performance.metrics import Metrics
 from backtests.runs.backtest import Backtest
 from backtests.runs.caveats import caveats
@@ -37,13 +37,15 @@ def gate_period(day: int, gain: float, event_id: int = 1) -> GatePeriod:
         rearmed=False,
         event_id=event_id,
         reason="failed",
+        event_base=300,
         strategy_return=gain,
         bitcoin_return=gain,
     )
 
 
 def many(*gate_periods: GatePeriod) -> Events:
-    return Events(12, 0, 12, 12, list(gate_periods))
+    """These gate periods, or 12 events without a gain."""
+    return count_events(list(gate_periods) or [gate_period(0, 0.0, event) for event in range(12)])
 
 
 def caveats_of(
@@ -106,8 +108,13 @@ def test_every_caveat_says_what_to_do() -> None:
 
 @pytest.mark.parametrize(("independent", "expected"), [(9, True), (10, False)])
 def test_fewer_than_ten_independent_events_are_few(independent: int, *, expected: bool) -> None:
-    found = caveats_of(events=many()._replace(independent_events=independent))
-    assert ("few events" in about(found)) == expected
+    events = count_events(many().gate_periods[:independent])
+    assert ("few events" in about(caveats_of(events=events))) == expected
+
+
+def test_events_of_a_shorter_base_make_them_no_more() -> None:
+    short = [row._replace(event_base=251) for row in many().gate_periods]
+    assert "few events" in about(caveats_of(events=count_events(short)))
 
 
 @pytest.mark.parametrize(

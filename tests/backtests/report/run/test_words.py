@@ -42,8 +42,13 @@ def test_capacity_is_the_tightest_coins_and_the_largest_order_is_named(
         "At the volumes of the window's last year, an order of 21% of the account in SOL (the"
         " largest there was) is 1 % of that coin's median daily volume in an account of"
         " 220,000,000. The largest order beside its coin's volume was one of 44,000 in SOL on"
-        " 2021-01-17: 0.15% of the median daily volume of the 30 days before."
+        " 2021-01-17: 0.15% of the median daily volume of the 30 days before. Volumes are the price"
+        " vendor's, usually summed over all exchanges: a single exchange trades a part of them and"
+        " bears a smaller account."
     )
+    own = SOL.model_copy(update={"source": "exchange"})
+    sentences = words.capacity(document.model_copy(update={"capacity": (own,)}))
+    assert sentences.endswith("Volumes are those of the exchange that the prices come from.")
     small = document.model_copy(update={"capacity": (BITCOIN,)})
     assert "less than 0.01% of the median" in words.capacity(small)
     assert words.capacity(document.model_copy(update={"capacity": ()})) == ""
