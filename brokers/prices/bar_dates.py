@@ -1,5 +1,6 @@
 """Which day or bar an instant in a file means: the label of a bar, never the wrong side of it."""
 
+import numpy as np
 import pandas as pd
 
 from brokers.prices.calendar import NEW_YORK
@@ -71,4 +72,5 @@ def _observations(index: pd.DatetimeIndex, origin: str) -> pd.DatetimeIndex:
 
 def _times(index: pd.DatetimeIndex) -> pd.TimedeltaIndex:
     """The times of day of a naive index or one in UTC."""
-    return pd.TimedeltaIndex(index - index.floor("D"))
+    day = pd.Timedelta(days=1).as_unit(index.unit)
+    return pd.TimedeltaIndex((index.asi8 % day.asm8.astype(np.int64)).view(f"m8[{index.unit}]"))

@@ -107,10 +107,10 @@ def _known_at(
 ) -> pd.DatetimeIndex:
     if request.timeframe != "1d":
         length = bar_length(request.timeframe)
-        offset = index.asi8 % pd.Index([length]).as_unit(index.unit).asi8[0] != 0
+        offset = _starts_within(index, length)
         _refuse(index, origin, offset, f"is not the start of a {request.timeframe} bar in UTC")
         return index + length
-    timed = index != index.floor("D")
+    timed = _starts_within(index, DAY)
     _refuse(index, origin, timed, "has a time; daily rows need the session's date without a time")
     if request.kind == "coin":
         return (index + DAY).tz_localize("UTC")
@@ -121,6 +121,11 @@ def _known_at(
     why = "is not a New York session; have the dates been shifted by a time zone?"
     _refuse(index, origin, unknown, why)
     return pd.DatetimeIndex(close) + delay
+
+
+def _starts_within(index: pd.DatetimeIndex, length: pd.Timedelta) -> NDArray[np.bool_]:
+    """The instants at which no bar of this length starts, of a naive index or one in UTC."""
+    return np.asarray(index.asi8 % length.as_unit(index.unit).asm8.astype(np.int64) != 0)
 
 
 def _refuse(index: pd.DatetimeIndex, origin: str, refused: NDArray[np.bool_], why: str) -> None:

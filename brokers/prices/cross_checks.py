@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from brokers.prices.bar_checks import Accepted, acceptance_advice
-from brokers.prices.calendar import NEW_YORK
 from brokers.prices.checked_bars import bar_date
 from brokers.prices.clean import DAY, bar_length
 from brokers.prices.series import DataIssue, Request, Series
@@ -58,7 +57,8 @@ BETWEEN_KINDS = (ShiftLimits(750, 0.2, 0.1),)
 LARGEST_MOVE = 8.0  # median moves; beyond it one day would outweigh a year
 SAMPLE = 1000  # moves of which the median is taken
 FLAT = 1e-28  # product of two variances of log returns; below it is rounding
-# Before the instant at which a US close is known, however late it is published, within its date.
+# Before the instant at which a US close is known: between 4:30 and 20:30 UTC of its date, however
+# early New York closes and however late `prices.publication_delay` has it published.
 WITHIN_SESSION = pd.Timedelta(hours=12, minutes=30)
 
 
@@ -287,12 +287,9 @@ def _without_outliers(moves: Floats) -> Floats:
 
 def _dates(series: Series) -> Ints:
     """The session or the UTC day of each daily row, in days since 1970."""
-    known_at = pd.DatetimeIndex(series.frame.index)
-    if series.request.kind == "session":
-        local = (known_at - WITHIN_SESSION).tz_convert(NEW_YORK).tz_localize(None)
-    else:
-        local = (known_at - DAY).tz_localize(None)
-    return local.to_numpy().astype("M8[D]").astype(np.int64)
+    before = WITHIN_SESSION if series.request.kind == "session" else DAY
+    instants = pd.DatetimeIndex(series.frame.index).as_unit("ns").asi8
+    return (instants - before.as_unit("ns").value) // DAY.as_unit("ns").value
 
 
 def _common_rows(one: Ints, other: Ints) -> tuple[slice | Ints, slice | Ints]:

@@ -198,7 +198,8 @@ def _decode(raw: bytes, encoding: str, what: str, origin: str) -> tuple[bytes, s
 
 def _split(lines: Sequence[str]) -> tuple[str, list[list[str]]]:
     """The separator, and the cells of each line: the one that gives most lines with a date."""
-    tables = {separator: [_row(line, separator) for line in lines] for separator in SEPARATORS}
+    separators = [each for each in SEPARATORS if any(each in line for line in lines)] or [","]
+    tables = {separator: [_row(line, separator) for line in lines] for separator in separators}
 
     def rank(separator: str) -> tuple[int, int]:
         rows = tables[separator]
