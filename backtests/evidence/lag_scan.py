@@ -21,7 +21,7 @@ from backtests.evidence.events import LEVEL, SIDES, share_as_high
 from backtests.evidence.gate_test import days_with_gate, differences_by_shift
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, History
 from backtests.performance.metrics import DAYS
-from backtests.statistics.stationary_bootstrap import draw_days
+from backtests.statistics.stationary_bootstrap import draw_days, parts_of_draws
 from brokers.plurals import count
 from config.evidence import Evidence
 from strategies.indicators import Floats, Ints
@@ -117,7 +117,7 @@ def _drawn_lags(returns: Floats, gate: Floats, seed: int) -> Floats:
     rows = draw_days(len(returns), DRAWS, seed)
     parts = [
         differences_by_shift(returns[part], gate)[:, : LONGEST + 1] * DAYS
-        for part in np.array_split(rows, 10)
+        for part in parts_of_draws(rows)
     ]
     return np.concatenate(parts)
 

@@ -4,7 +4,7 @@ Does the leader's past change predict the follower's next week, and the other wa
 """
 
 from collections.abc import Iterator
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -83,16 +83,18 @@ def closes_by_name(history: History) -> dict[str, pd.Series]:
 
 def estimate_leads(history: History, evidence: Evidence) -> list[Lead]:
     """All pairs both ways, coins and indices."""
-    leads = []
     closes = closes_by_name(history)
-    for leader, follower in permutations(closes, 2):
-        at = saturdays(closes[follower])
-        for weeks in SPANS:
-            past = {name: log_change(closes[name], at, weeks) for name in (leader, follower)}
-            slopes = estimate_slopes(next_week_return(closes[follower], at), past, evidence.seed)
-            if slopes:
-                leads.append(Lead(leader, follower, weeks, slopes[leader].times(WEEKS_A_YEAR)))
-    return leads
+    at = {name: saturdays(series) for name, series in closes.items()}
+    found = {}
+    for pair, weeks in product(combinations(closes, 2), SPANS):
+        for leader, follower in (pair, pair[::-1]):  # both ways of as many weeks: the same draws
+            past = {name: log_change(closes[name], at[follower], weeks) for name in pair}
+            returns = next_week_return(closes[follower], at[follower])
+            if slopes := estimate_slopes(returns, past, evidence.seed):
+                slope = slopes[leader].times(WEEKS_A_YEAR)
+                found[leader, follower, weeks] = Lead(leader, follower, weeks, slope)
+    keys = ((*pair, weeks) for pair in permutations(closes, 2) for weeks in SPANS)
+    return [found[key] for key in keys if key in found]
 
 
 def cross_correlations(history: History, evidence: Evidence) -> list[Cross]:

@@ -12,7 +12,7 @@ from backtests.evidence.document import Claim, Side, Verdict
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import NORMAL, SEEN, daily_closes, share_as_high
 from backtests.evidence.weekly_returns import BLOCK_WEEKS, FEWEST_WEEKS, STALE
-from backtests.statistics.stationary_bootstrap import draw_days
+from backtests.statistics.stationary_bootstrap import draw_days, parts_of_draws
 from strategies.indicators import Floats
 from strategies.market import latest
 
@@ -49,8 +49,9 @@ def fit_regression(target: Floats, columns: Floats, seed: int) -> Fit:
     )
     ratio = fixed_b_ratio(lags / n)
     errors, estimates = np.asarray(fit.bse[1:]) * ratio, np.asarray(fit.params[1:])
-    residuals = np.asarray(fit.resid)[draw_days(n, DRAWS, seed, BLOCK_WEEKS)]
-    drawn = residuals @ np.linalg.pinv(design)[1:].T
+    residuals, solve = np.asarray(fit.resid), np.linalg.pinv(design)[1:].T
+    rows = draw_days(n, DRAWS, seed, BLOCK_WEEKS)
+    drawn = np.concatenate([residuals[part] @ solve for part in parts_of_draws(rows)])
     slopes = tuple(
         _slope(n, float(estimates[k]), float(errors[k]), drawn[:, k]) for k in range(count)
     )

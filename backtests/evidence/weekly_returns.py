@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import NORMAL, SEEN, SIDES, daily_closes
-from backtests.statistics.stationary_bootstrap import draw_days
+from backtests.statistics.stationary_bootstrap import draw_days, parts_of_draws
 from strategies.indicators import Floats
 
 BLOCK_WEEKS = 9.0  # the backtests' 60 days
@@ -42,7 +42,8 @@ def bootstrap_estimate(
 
     `figure` gets draws x weeks x series and gives one number a draw.
     """
-    drawn = figure(weeks[draw_days(len(weeks), DRAWS, seed, BLOCK_WEEKS)])
+    rows = draw_days(len(weeks), DRAWS, seed, BLOCK_WEEKS)
+    drawn = np.concatenate([figure(weeks[part]) for part in parts_of_draws(rows)])
     estimate, error = float(figure(weeks[None])[0]), float(np.nanstd(drawn))
     return students_estimate(len(weeks), estimate, error, null)
 
