@@ -34,6 +34,7 @@ from backtests.engine.rules import gate_rules
 from backtests.engine.sources import ROOT, code_of, import_closure
 from backtests.evidence.document import VERDICTS
 from backtests.evidence.history import History
+from backtests.evidence.measure import claims_without_coins
 from backtests.performance.metrics import DAYS
 from backtests.performance.short_windows import BLOCK_DAYS
 from backtests.statistics.clopper_pearson import share_interval
@@ -84,7 +85,9 @@ def make_job(
     closes = prices.of(bitcoin).frame["close"]
     regimes = find_regimes(closes, coins.days) if request.regimes else None
     source = make_source(coins, is_open, effect, regimes)
-    return Job(command, settings, loaded, source, seed_of(command, settings))
+    seed = seed_of(command, settings)
+    of_market = claims_without_coins(loaded, settings) if isinstance(loaded, History) else ()
+    return Job(command, settings, loaded, source, seed, of_market)
 
 
 def seed_of(command: Command, settings: Settings) -> int:

@@ -34,13 +34,17 @@ Result = Findings | Backtest | EvidenceDocument
 
 
 class Job(NamedTuple):
-    """A run to repeat in worlds; `loaded` is what the command loads, prices or a history."""
+    """A run to repeat in worlds; `loaded` is what the command loads, prices or a history.
+
+    `market_claims` are those of `evidence` that no coin has a part in: the same in every world.
+    """
 
     command: Command
     settings: Settings
     loaded: Prices | History
     source: Source
     seed: int
+    market_claims: tuple[Claim, ...] = ()
 
 
 def run_world(job: Job, number: int) -> WorldOutcome:
@@ -49,7 +53,9 @@ def run_world(job: Job, number: int) -> WorldOutcome:
     frames = draw_world(job.source, job.seed, number).frames
     if isinstance(job.loaded, History):
         history = with_drawn_coins(job.loaded, job.settings, frames)
-        result: Result = measure_evidence(job.settings, history, _silent)
+        result: Result = measure_evidence(
+            job.settings, history, _silent, market_claims=job.market_claims
+        )
     else:
         run = _search if job.command == "tune" else _backtest
         result = run(job.settings, with_coins(job.loaded, frames))

@@ -1,5 +1,7 @@
 """Every claim tested on the prices of the settings."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from backtests.engine.inputs import market
@@ -36,10 +38,17 @@ from config.settings import Settings
 from strategies.gate import gate_table
 
 
-def measure_evidence(settings: Settings, history: History, step: Progress) -> EvidenceDocument:
+def measure_evidence(
+    settings: Settings,
+    history: History,
+    step: Progress,
+    *,
+    market_claims: Sequence[Claim] | None = None,
+) -> EvidenceDocument:
     """The content of evidence.json.
 
     Simulated prices say nothing about what happened: then only claims that need none are tested.
+    `market_claims`: those of `claims_without_coins`, where they are known already.
     """
     if history.prices.sample:
         claims = list(historical_facts.claims_without_prices())
@@ -50,6 +59,7 @@ def measure_evidence(settings: Settings, history: History, step: Progress) -> Ev
     table = gate_table(market(settings, history.prices), gate_rules(settings))
     evidence = settings.evidence
     claims = _claims_of_series(history, study, table, settings)
+    claims += claims_without_coins(history, settings) if market_claims is None else market_claims
     step("lags")
     scans = lag_scan.scan_lags(history, table, evidence)
     leads = lead_lag.estimate_leads(history, evidence)
@@ -71,10 +81,15 @@ def measure_evidence(settings: Settings, history: History, step: Progress) -> Ev
     )
 
 
+def claims_without_coins(history: History, settings: Settings) -> tuple[Claim, ...]:
+    """Claims about the market alone, which stay as they are whatever coins do."""
+    return tuple(small_caps.claims(history, settings.evidence))
+
+
 def _claims_of_series(
     history: History, study: EventStudy, table: pd.DataFrame, settings: Settings
 ) -> list[Claim]:
-    """All but those of lags and of other assets; `table` is the gate's."""
+    """All with coins but those of lags and of other assets; `table` is the gate's."""
     evidence = settings.evidence
     return [
         *historical_facts.claims(history),
@@ -84,7 +99,6 @@ def _claims_of_series(
         *altcoin_seasons.claims(study, history),
         *conditions.claims(study, history),
         *comovement.claims(history, evidence),
-        *small_caps.claims(history, evidence),
         *volatility.claims(history, evidence),
         *gate_test.claims(history, table, evidence),
         *waiting.claims(history, table, evidence),

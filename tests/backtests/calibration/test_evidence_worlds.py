@@ -8,6 +8,7 @@ from backtests.calibration.coin_days import read_coin_days
 from backtests.calibration.evidence_worlds import EARLIER, coins_of, with_drawn_coins
 from backtests.calibration.worlds import draw_world, make_source
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
+from backtests.evidence.measure import claims_without_coins
 from brokers.prices.load import Prices
 from brokers.prices.series import Request, Series
 from config.settings import Settings
@@ -97,3 +98,12 @@ def test_the_return_between_both_sources_of_bitcoin_is_the_real_one(history: His
         # Earlier days are drawn from earlier days: there is no other coin on them.
         moves = np.log(world).diff().iloc[2:200].to_numpy()
         assert moves.std() == pytest.approx(np.log(real).diff().iloc[2:200].std(), rel=0.3)
+
+
+def test_claims_of_the_market_alone_are_the_same_in_every_world(history: History) -> None:
+    coins = read_coin_days(coins_of(history, SETTINGS))
+    frames = draw_world(make_source(coins, np.zeros(len(coins.days), dtype=bool)), 1, 0).frames
+    world = with_drawn_coins(history, SETTINGS, frames)
+    of_market = claims_without_coins(history, SETTINGS)
+    assert of_market == claims_without_coins(world, SETTINGS)
+    assert {claim.id for claim in of_market} == {"A14", "B3"}
