@@ -139,3 +139,11 @@ def test_a_page_has_at_most_100_columns(page: Path) -> None:
     """A row of a table cannot be broken."""
     lines = page.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if len(line) > WIDTH and not line.startswith("|")] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=ids([*PAGES, *OTHERS]))
+def test_a_heading_is_a_line_of_its_own(page: Path) -> None:
+    """Wrapping a page again must not draw the paragraph below into it."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    headings = [line for line in lines if re.match("#{1,4} ", line)]
+    assert [line for line in headings if len(line) > 72] == []
