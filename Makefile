@@ -78,9 +78,9 @@ proofs: coverage
 	$(RUN) -m tests.proofs.year
 	$(RUN) -m tests.proofs.year --data $(DATA)
 	$(RUN) -m tests.proofs.held_closes --data $(DATA)
-	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world null
-	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world twice
-	$(RUN) -m tests.proofs.evidence_calibration --data $(DATA)
+	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world null --runs 60
+	$(RUN) -m tests.proofs.tune_calibration --data $(DATA) --world twice --runs 60
+	$(RUN) -m tests.proofs.evidence_calibration --data $(DATA) --worlds 100
 	$(RUN) -m tests.proofs.calibrate_defaults --data $(DATA)
 	$(RUN) -m pytest -m proof
 	$(RUN) -m tests.proofs.mutants

@@ -11,9 +11,10 @@ from backtests.evidence.breakouts import FORMED, NAMED, EventStudy, NeededBreako
 from backtests.evidence.claim import (
     Statement,
     correct_claims,
+    corrected_tests,
+    count_survivors,
     estimated_claim,
     in_fractions,
-    is_significant,
     verdict_on_excess,
 )
 from backtests.evidence.document import (
@@ -158,20 +159,13 @@ def _out_of_sample(study: EventStudy) -> str:
 
 def summary_line(claims: Sequence[Claim], answer: Claim | None) -> str:
     """The result in one line, to be quoted elsewhere: the answer, and what survives correction."""
-    tests = [claim for claim in claims if claim.kind == "test" and claim.p is not None]
-    shown = [claim.id for claim in tests if is_significant(claim)]
-    survivors = f" ({', '.join(dict.fromkeys(shown))})" if shown else ""
+    tests = corrected_tests(claims, answer)
     facts = [claim.verdict for claim in claims if claim.kind == "fact"]
-    tested = (
-        f"Of {count(len(tests) + bool(answer), 'test')} {len(shown) or 'none'}"
-        f" {'survives' if len(shown) == 1 else 'survive'} the correction for multiple"
-        f" testing{survivors}."
-    )
     recorded = (
         f"Facts of record: {facts.count('supported')} supported, {facts.count('contradicted')}"
         f" contradicted."
     )
-    parts = [tested] if tests else []
+    parts = [f"{count_survivors(tests, answer)}."] if tests else []
     if answer is not None:
         chance = (
             f"over all {answer.n} one-sided p {answer.p:.2f}, corrected {answer.p_corrected:.2f}"

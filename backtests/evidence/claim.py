@@ -8,6 +8,7 @@ from backtests.evidence.document import Claim, Kind, Side, Verdict
 from backtests.evidence.estimate import Estimate, p_on_side
 from backtests.evidence.events import LEVEL, SEEN, Excess
 from backtests.statistics.holm import correct_holm
+from brokers.plurals import count
 
 # Breakouts below which no mean of theirs decides anything: one breakout would be the result.
 FEWEST = 5
@@ -272,6 +273,23 @@ def verdict_after_correction(claim: Claim) -> Verdict:
     p = claim.p_contrary if is_contrary else claim.p_corrected
     is_shown = p is not None and p <= LEVEL
     return claim.verdict if is_shown and is_robust(claim) else "inconclusive"
+
+
+def corrected_tests(claims: Sequence[Claim], answer: Claim | None) -> list[Claim]:
+    """All tests that are corrected together: those of the claims, and that of the question."""
+    asked = [answer] if answer else []
+    return [claim for claim in (*claims, *asked) if claim.kind == "test" and claim.p is not None]
+
+
+def count_survivors(tests: Sequence[Claim], answer: Claim | None) -> str:
+    """How many tests survive the correction, and which but the question's, as a clause."""
+    shown = [claim for claim in tests if is_significant(claim)]
+    ids = ", ".join(dict.fromkeys(claim.id for claim in shown if claim is not answer))
+    return (
+        f"Of {count(len(tests), 'test')} {len(shown) or 'none'}"
+        f" {'survives' if len(shown) == 1 else 'survive'} the correction for multiple testing at"
+        f" {LEVEL:.0%}{f' ({ids})' if ids else ''}"
+    )
 
 
 def is_significant(claim: Claim) -> bool:

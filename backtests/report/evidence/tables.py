@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import expm1
 
-from backtests.evidence.claim import in_fractions, is_significant
+from backtests.evidence.claim import corrected_tests, in_fractions, is_significant
 from backtests.evidence.document import Claim, EvidenceDocument
 from backtests.evidence.elsewhere import ExcessElsewhere, PooledElsewhere
 from backtests.evidence.history import BITCOIN, ETHER, INDEX
@@ -35,7 +35,7 @@ IN_SHORT = (INDEX, BROAD, BITCOIN, ETHER, MEDIAN_ALT, STRATEGY)
 
 def verdict_tiles(document: EvidenceDocument) -> list[tuple[str, str, str]]:
     """What survives the correction, what is so by the record, and what no price decides."""
-    tests = [claim for claim in document.claims if claim.kind == "test" and claim.p is not None]
+    tests = corrected_tests(document.claims, document.answer)
     significant = sum(map(is_significant, tests))
     facts = {verdict: document.facts.get(verdict, 0) for verdict in ("supported", "contradicted")}
     untestable = document.verdicts.get("not testable with prices", 0)

@@ -4,7 +4,7 @@ from math import expm1
 
 from backtests.evidence.assembly import ANSWERS
 from backtests.evidence.breakouts import NAMED
-from backtests.evidence.claim import is_significant
+from backtests.evidence.claim import corrected_tests, count_survivors, is_significant
 from backtests.evidence.document import Claim, EvidenceDocument
 from backtests.evidence.events import smallest_difference
 from backtests.statistics.calibrated_shares import share_passed
@@ -30,25 +30,14 @@ def summary(document: EvidenceDocument) -> list[str]:
 
 def survivors(document: EvidenceDocument) -> str:
     """How many tests are significant after the correction for all tests; empty without any p."""
-    tests = [claim for claim in document.claims if claim.kind == "test" and claim.p is not None]
-    answer = document.answer if document.answer and document.answer.p is not None else None
+    answer = document.answer
+    tests = corrected_tests(document.claims, answer)
     if not tests:
         return ""
-    left = [claim.id for claim in tests if is_significant(claim)]
-    word = "survives" if len(left) == 1 else "survive"
-    by_claim = f" ({_list(left)})" if left else ""
     own = ""
-    if answer:
+    if answer in tests:
         own = f"; that of this question {'does' if is_significant(answer) else 'does not'}"
-    return (
-        f"Of {count(len(tests) + bool(answer), 'test')} {len(left) or 'none'} {word} the correction"
-        f" for multiple testing at 5%{by_claim}{own}."
-    )
-
-
-def _list(ids: list[str]) -> str:
-    """The claims in their order, each once."""
-    return ", ".join(dict.fromkeys(ids)) or "none"
+    return f"{count_survivors(tests, answer)}{own}."
 
 
 def surviving_claims(document: EvidenceDocument) -> list[str]:

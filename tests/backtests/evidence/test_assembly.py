@@ -87,7 +87,7 @@ def test_only_tests_that_were_made_are_counted_and_survive_with_a_verdict() -> N
     withheld = claim_of(p=0.001, p_corrected=0.002)
     line = summary_line([significant, claim_of(), withheld, missing, FACT], None)
     assert line == (
-        "Of 3 tests 1 survives the correction for multiple testing (A15). Facts of record:"
-        " 1 supported, 0 contradicted."
+        "Of 3 tests 1 survives the correction for multiple testing at 5% (A15). Facts of"
+        " record: 1 supported, 0 contradicted."
     )
     assert summary_line([FACT], None) == "Facts of record: 1 supported, 0 contradicted."

@@ -265,6 +265,15 @@ def test_what_survives_and_what_the_answer_rests_on_follow() -> None:
     )
 
 
+def test_the_questions_own_test_is_counted_among_those_that_survive() -> None:
+    document = answered(verdict="supported", p=0.0005, p_corrected=0.001)
+    assert words.survivors(document) == (
+        "Of 3 tests 2 survive the correction for multiple testing at 5% (B3); that of this question"
+        " does."
+    )
+    assert tables.verdict_tiles(document)[1][1:] == ("2", "of 3")
+
+
 def test_nothing_that_survives_is_said_to() -> None:
     claims = [documents.claim("B7"), documents.claim("B8", p_corrected=0.3)]
     found = words.survivors(parse(documents.document(claims=claims)))
@@ -278,7 +287,7 @@ def test_tiles_count_tests_and_facts_apart() -> None:
     verdicts = facts | {"not testable with prices": 8}
     tiles = tables.verdict_tiles(parse(content | {"facts": facts, "verdicts": verdicts}))
     assert [figure for _, figure, _ in tiles] == ["5", "1", "12", "8"]
-    assert tiles[0][2] == "" and tiles[1][2] == "of 2" and tiles[2][2] == "6 contradicted"
+    assert tiles[0][2] == "" and tiles[1][2] == "of 3" and tiles[2][2] == "6 contradicted"
 
 
 def test_the_document_of_the_command_is_answered(document: EvidenceDocument) -> None:
