@@ -20,7 +20,6 @@ from backtests.evidence.claim import (
     verdict_on_no_effect,
 )
 from backtests.evidence.document import Claim
-from backtests.evidence.estimate import event_estimate
 from backtests.evidence.events import confirmed_breakouts
 from backtests.evidence.history import ALTS, BITCOIN, ETHER, INDEX, History
 from config.settings import Settings
@@ -86,11 +85,11 @@ def _quiet_claim(study: EventStudy, asset: str, horizon: str) -> Claim:
     response = study.responses.get((asset, horizon))
     if response is None:
         return missing_prices(statement, f"{asset} at any breakout")
-    excess = response.strictest
+    excess = response.strictest()
     verdict = verdict_on_no_effect(excess.low) if excess.n >= FEWEST else "inconclusive"
     return estimated_claim(
         statement,
-        event_estimate(excess),
+        response.estimate(),
         test=f"{TEST}; a rise speaks against the sentence",
         data=f"{asset}, {INDEX}",
         unit="log",
@@ -103,14 +102,13 @@ def _answer_claim(clock: str, asset: str, response: Response | None) -> Claim:
     statement = ANSWER.read_as(f"the answer of {asset}, {NAMED} from {clock}")
     if response is None:
         return missing_prices(statement, f"{asset} at any breakout")
-    excess = response.strictest
     return estimated_claim(
         statement,
-        event_estimate(excess),
+        response.estimate("above"),
         test=TEST,
         data=f"{asset}, {INDEX}",
         unit="log",
-        verdict=verdict_on_excess(excess),
+        verdict=verdict_on_excess(response.strictest("above")),
         why=against_dates(response, asset, "above"),
         side="above",
     )

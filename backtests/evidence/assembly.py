@@ -10,6 +10,7 @@ import pandas as pd
 from backtests.evidence.breakouts import FORMED, NAMED, EventStudy, NeededBreakouts, Response
 from backtests.evidence.claim import (
     Statement,
+    conclusion,
     correct_claims,
     corrected_tests,
     count_survivors,
@@ -35,9 +36,8 @@ from backtests.evidence.document import (
     Verdict,
 )
 from backtests.evidence.elsewhere import Elsewhere
-from backtests.evidence.estimate import event_estimate, p_on_side
 from backtests.evidence.event_paths import halving_cycles, paths_around
-from backtests.evidence.events import leave_one_out_means
+from backtests.evidence.events import leave_one_out_means, p_on_side
 from backtests.evidence.history import BITCOIN, INDEX, History
 from backtests.evidence.lag_scan import Scan
 from backtests.evidence.lead_lag import Cross, Lead
@@ -78,8 +78,11 @@ def assemble_document(
     """The content of evidence.json; the same prices and seed make the same bytes."""
     asked = answer_claim(study) if study else None
     corrected = correct_claims([*claims, *([asked] if asked else [])])
-    finished = [in_fractions(claim) for claim in corrected]
-    answer = finished.pop() if asked else None
+    answer = in_fractions(corrected.pop()) if asked else None
+    finished = [
+        in_fractions(after).model_copy(update={"why": after.why + conclusion(before, after)})
+        for before, after in zip(claims, corrected, strict=True)
+    ]
     lags = lags or Lags([], [], [])
     return EvidenceDocument(
         version=VERSION,
@@ -123,7 +126,7 @@ def answer_claim(study: EventStudy) -> Claim | None:
     response = study.responses.get((BITCOIN, NAMED))
     if response is None:
         return None
-    excess = response.strictest
+    excess = response.strictest("above")
     formed = sum(event.year in FORMED for event in response.gains.events)
     why = (
         f"over {NAMED} after {count(excess.n, 'breakout')}, {formed or 'none'} of which formed the"
@@ -132,7 +135,7 @@ def answer_claim(study: EventStudy) -> Claim | None:
     )
     claim = estimated_claim(
         QUESTION,
-        event_estimate(excess),
+        response.estimate("above"),
         test="mean log gain after breakouts against random dates drawn in three ways; the least"
         " favourable counts",
         data=f"{BITCOIN}, {INDEX}",
@@ -149,7 +152,7 @@ def _out_of_sample(study: EventStudy) -> str:
     response = study.out_of_sample.get(NAMED)
     if response is None:
         return ""
-    excess = response.strictest
+    excess = response.strictest("above")
     p = p_on_side(excess.p, excess.difference, "above")
     return (
         f"; after the {excess.n} out of sample {expm1(excess.mean):+,.0%},"
@@ -225,10 +228,10 @@ def _definition_records(study: EventStudy) -> list[DefinitionRecord]:
 
 def _excess_record(response: Response) -> ExcessRecord:
     """Against the least favourable dates, and p against each kind."""
-    excess = response.strictest
+    excess = response.strictest()
     p_against = {name: each.p for name, each in response.comparisons.items()}
     figures = excess._asdict() | {"difference": excess.difference, "p_against": p_against}
-    del figures["p_without_each"]  # of the breakouts' means, which `without_each` has
+    del figures["without_each"]  # of the breakouts' means, which `without_each` has
     return ExcessRecord.model_validate(to_json(figures))
 
 

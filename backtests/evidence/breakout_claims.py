@@ -17,14 +17,16 @@ from backtests.evidence.claim import (
     verdict_on_no_effect,
 )
 from backtests.evidence.dated_closes import format_day
-from backtests.evidence.document import Claim, Side, Verdict
-from backtests.evidence.estimate import Estimate, event_estimate, p_on_side
+from backtests.evidence.document import Claim, Verdict
+from backtests.evidence.estimate import Estimate
 from backtests.evidence.events import (
     LEVEL,
     TREND_DAYS,
     Excess,
+    Side,
     above_own_mean,
     daily_closes,
+    p_on_side,
     smallest_difference,
 )
 from backtests.evidence.historical_facts import JANUARY
@@ -64,7 +66,7 @@ def against_dates(response: Response, asset: str, side: Side = "both") -> str:
 
     `side` as in `estimated_claim`: p is one-sided or two-sided as that of the claim.
     """
-    excess = response.strictest
+    excess = response.strictest(side)
     ps = ", ".join(
         f"{p_on_side(each.p, each.difference, side):.3f} against {name}"
         for name, each in response.comparisons.items()
@@ -156,16 +158,16 @@ def too_few_claim(study: EventStudy) -> Claim:
     statement = TOO_FEW.read_as("nothing can be concluded")
     if NAMED not in study.out_of_sample:
         return missing_prices(statement, "BTC at other breakouts than those of 2016 and 2020")
-    excess = study.out_of_sample[NAMED].strictest
+    response = study.out_of_sample[NAMED]
+    excess = response.strictest()
     why = (
         f"{count(excess.n, 'breakout')} with a price of BTC did not form the thesis. Over {NAMED}"
         f" BTC gained {_gain(excess.mean):+.0%} (geometric mean), {_gain(excess.usual):+.0%} at"
-        f" random dates (two-sided p {excess.p:.3f}). At least {FEWEST} are needed for a"
-        f" conclusion.{_power_of_all(study)}"
+        f" random dates (two-sided p {excess.p:.3f}).{_power_of_all(study)}"
     )
     return estimated_claim(
         statement,
-        event_estimate(excess),
+        response.estimate(),
         test=f"BTC over {NAMED} after out-of-sample breakouts, against random dates",
         data=BITCOIN,
         unit="log",
@@ -179,7 +181,7 @@ def _power_of_all(study: EventStudy) -> str:
     response = study.responses.get((BITCOIN, NAMED))
     if response is None:
         return ""
-    excess = response.strictest
+    excess = response.strictest()
     smallest = smallest_difference(excess.n, excess.spread)
     return (
         f" All {excess.n} together detect an effect of {_gain(smallest):.0%} with 80 % power;"
@@ -193,15 +195,14 @@ def _resistance_claim(study: EventStudy) -> Claim:
     response = study.responses.get((INDEX, NAMED))
     if response is None:
         return missing_prices(statement, f"{INDEX} after any breakout")
-    excess = response.strictest
     return estimated_claim(
         statement,
-        event_estimate(excess),
+        response.estimate("above"),
         test="the index's mean log gain after its breakouts against random dates drawn in three"
         " ways; the least favourable counts",
         data=INDEX,
         unit="log",
-        verdict=verdict_on_excess(excess),
+        verdict=verdict_on_excess(response.strictest("above")),
         why=against_dates(response, INDEX, "above"),
         side="above",
     )
@@ -212,7 +213,7 @@ def _same_engine_claim(study: EventStudy) -> Claim:
     response = study.responses.get((BITCOIN, NAMED))
     if response is None or len(response.gains.gains) < 2:
         return missing_prices(SAME_ENGINE, "BTC at two breakouts")
-    excess, log_gains = response.strictest, response.gains.gains
+    excess, log_gains = response.strictest(), response.gains.gains
     gains = [_gain(gain) for gain in log_gains]
     verdict: Verdict = "contradicted" if excess.spread_p <= LEVEL else "inconclusive"
     return estimated_claim(

@@ -7,14 +7,17 @@ import pandas as pd
 
 from backtests.engine.rules import breakout_rules
 from backtests.evidence.claim import Statement
+from backtests.evidence.estimate import Estimate, event_estimate
 from backtests.evidence.events import (
     Excess,
     ForwardGains,
+    Side,
     above_own_mean,
     compare_with_random_dates,
     confirmed_breakouts,
     forward_gains,
     least_favourable,
+    p_on_side,
 )
 from backtests.evidence.history import BITCOIN, History
 from backtests.performance.forward_returns import HORIZONS
@@ -44,10 +47,18 @@ class Response(NamedTuple):
     gains: ForwardGains
     comparisons: Mapping[str, Excess]
 
-    @property
-    def strictest(self) -> Excess:
-        """Against the least favourable dates."""
-        return least_favourable(self.comparisons)
+    def strictest(self, side: Side = "both") -> Excess:
+        """Against the least favourable dates; on `side` of them, where the claim has one."""
+        return least_favourable(self.comparisons, side)
+
+    def estimate(self, side: Side = "both") -> Estimate:
+        """The same as an estimate. For either side the dates count that speak most against it."""
+        estimate = event_estimate(self.strictest(side))
+        if side == "both":
+            return estimate
+        opposite: Side = "below" if side == "above" else "above"
+        excess = self.strictest(opposite)
+        return estimate._replace(p_opposite=p_on_side(excess.p, excess.difference, opposite))
 
 
 class Definition(NamedTuple):
@@ -144,7 +155,7 @@ def _required_events(
     rate = len(events) / ((closes.index[-1] - closes.index[0]).days / YEAR_DAYS)
     needed = []
     for horizon, response in responses.items():
-        excess = response.strictest
+        excess = response.strictest()
         effects = response.gains.gains - excess.usual
         required = required_events(effects, excess.spread, rate)
         needed.append(NeededBreakouts(horizon, excess.difference, excess.spread, required))

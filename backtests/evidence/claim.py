@@ -1,12 +1,12 @@
 """Claims made of what was measured, and the rules by which that becomes a verdict."""
 
 from collections.abc import Sequence
-from math import expm1, isfinite
+from math import expm1, isfinite, nan
 from typing import Any, Literal, NamedTuple
 
-from backtests.evidence.document import Claim, Kind, Side, Verdict
-from backtests.evidence.estimate import Estimate, p_on_side
-from backtests.evidence.events import LEVEL, SEEN, Excess
+from backtests.evidence.document import Claim, Kind, Verdict
+from backtests.evidence.estimate import Estimate
+from backtests.evidence.events import LEVEL, SEEN, Excess, Side, WithoutOne, p_on_side
 from backtests.statistics.holm import correct_holm
 from brokers.plurals import count
 
@@ -50,17 +50,19 @@ def estimated_claim(
 
     `side`: where the sentence says the figure lies, of `null`, the figure without an effect; p is
     then one-sided, else two-sided. `verdict` is that of the estimate alone, which the correction
-    for all tests may withdraw (`verdict_after_correction`). Where nothing can be concluded `why`
-    is given the smallest detectable effect, the same as `smallest_detectable`.
+    for all tests may withdraw (`verdict_after_correction`). Fewer than `FEWEST` observations have
+    neither an interval nor a smallest detectable effect: Student's would span everything.
     """
-    points_down = side == "below" or (side == "both" and estimate.estimate < null)
+    if estimate.n < FEWEST:
+        estimate = estimate._replace(low=nan, high=nan, smallest=nan)
+    is_above = estimate.estimate > null
+    points_down = side == "below" or (side == "both" and not is_above)
     smallest = _finite(-estimate.smallest if points_down else estimate.smallest)
     p, contrary = estimate.p_against(null), None
     if p is not None and side != "both":
         above, below = (p_on_side(p, estimate.estimate - null, each) for each in ("above", "below"))
         p, contrary = (above, below) if side == "above" else (below, above)
-    if verdict == "inconclusive" and smallest is not None:
-        why = f"{why} Smallest effect detectable with 80 % power: {in_words(smallest, unit)}."
+        contrary = contrary if estimate.p_opposite is None else estimate.p_opposite
     return Claim(
         **statement.fields,
         kind="test",
@@ -75,11 +77,19 @@ def estimated_claim(
         side=side,
         p=p,
         p_contrary=contrary,
-        p_without_each=[each if side == "both" else each / 2.0 for each in estimate.p_without_each],
+        p_without_each=[
+            _p_without_one(one, is_above=is_above, sides=2 if side == "both" else 1)
+            for one in estimate.without_each
+        ],
         smallest_detectable=smallest,
         verdict=verdict,
         why=why,
     )
+
+
+def _p_without_one(one: WithoutOne, *, is_above: bool, sides: int) -> float:
+    """In the direction of the estimate of all events: what points the other way shows nothing."""
+    return min(1.0, sides * p_on_side(one.p, one.difference, "above" if is_above else "below"))
 
 
 def in_words(difference: float, unit: str) -> str:
@@ -259,6 +269,21 @@ def correct_claims(claims: Sequence[Claim]) -> list[Claim]:
     return [
         claim.model_copy(update={"verdict": verdict_after_correction(claim)}) for claim in changed
     ]
+
+
+def conclusion(before: Claim, after: Claim) -> str:
+    """What to say of a test that is inconclusive after the correction; "" for any other claim."""
+    if after.kind != "test" or after.verdict != "inconclusive" or after.estimate is None:
+        return ""
+    text, smallest = "", after.smallest_detectable
+    if before.verdict != after.verdict:
+        step = "the correction for all tests" if is_robust(after) else "leaving out one event"
+        text = f" Alone it would be {before.verdict}, after {step} it is not."
+    if smallest is not None:
+        in_unit = in_words(smallest, after.unit)
+        return f"{text} Smallest effect detectable with 80 % power: {in_unit}."
+    is_few = after.n is not None and after.n < FEWEST
+    return f"{text} A conclusion takes at least {FEWEST}." if is_few else text
 
 
 def verdict_after_correction(claim: Claim) -> Verdict:

@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 from pydantic import Field, ValidationError
 
 from backtests.evidence.elsewhere import Elsewhere
+from backtests.evidence.events import Side
 from backtests.evidence.older_documents import translate_0_1, translate_2
 from backtests.evidence.since_publication import SincePublication
 from backtests.runs.document import DocumentError, Record, first_reason
@@ -22,7 +23,6 @@ VERSION: Final = 3
 Verdict = Literal["supported", "contradicted", "inconclusive", "not testable with prices"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 Kind = Literal["fact", "test"]
-Side = Literal["above", "below", "both"]
 
 
 class Claim(Record):

@@ -52,6 +52,7 @@ class ExcessElsewhere(Record):
     p: float = Field(description="two-sided")
     smallest: float = Field(description="detectable with 80 % power")
     p_without_each: Sequence[float] = Field(description="p with each breakout left out")
+    without_each: Sequence[float] = Field((), description="the difference with each left out")
 
 
 class PooledElsewhere(Record):
@@ -68,6 +69,7 @@ class PooledElsewhere(Record):
     between: float = Field(description="standard deviation of true effects between breakouts")
     smallest: float = Field(description="detectable with 80 % power")
     p_without_each: Sequence[float] = Field(description="p with each breakout left out")
+    without_each: Sequence[float] = Field((), description="the difference with each left out")
 
 
 class BitcoinElsewhere(Record):
@@ -191,7 +193,10 @@ def describe(
 
 def describe_bitcoin(bitcoin: BitcoinElsewhere) -> str:
     """Whether the others' effect, at Bitcoin's deviation, agrees with its own."""
-    own = f"Bitcoin's own was {_percent(bitcoin.estimate)} ({count(bitcoin.n, 'breakout')})"
+    own = (
+        f"Bitcoin's own gain beyond what is usual was {_percent(bitcoin.estimate)} on it"
+        f" ({count(bitcoin.n, 'breakout')})"
+    )
     expected = f"At Bitcoin's variability that is {_percent(bitcoin.expected)}"
     low, high = bitcoin.predicted_low, bitcoin.predicted_high
     if low is None or high is None:
@@ -234,7 +239,8 @@ def _excess_record(
             "since": measured.gains.starts[0].date().isoformat(),
             "difference": excess.difference,
             "smallest": excess.smallest,
-            "p_without_each": excess.p_without_each,
+            "p_without_each": [one.p for one in excess.without_each],
+            "without_each": [one.difference for one in excess.without_each],
         }
     )
 
@@ -248,6 +254,10 @@ def _pooled_records(
     if len(rows) < 2:
         return
     pooled = pool_random_effects(effects, variances)
+    without_each = [
+        pool_random_effects(np.delete(effects, row), np.delete(variances, row))
+        for row in (rows if len(rows) > 2 else ())
+    ]
     yield PooledElsewhere(
         index=index,
         horizon=horizon,
@@ -259,10 +269,8 @@ def _pooled_records(
         p=pooled.p,
         between=sqrt(pooled.tau_squared),
         smallest=smallest_difference(pooled.n, pooled.error * sqrt(pooled.n)),
-        p_without_each=[
-            pool_random_effects(np.delete(effects, row), np.delete(variances, row)).p
-            for row in (rows if len(rows) > 2 else ())
-        ],
+        p_without_each=[one.p for one in without_each],
+        without_each=[one.mean for one in without_each],
     )
 
 

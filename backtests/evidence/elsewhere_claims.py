@@ -13,6 +13,7 @@ from backtests.evidence.elsewhere import (
     join_names,
 )
 from backtests.evidence.estimate import Estimate
+from backtests.evidence.events import WithoutOne
 from brokers.plurals import count
 
 # Not a sentence of the articles, which speak of crypto: what must hold if they have the mechanism.
@@ -49,7 +50,7 @@ def _pooled_claim(pooled: PooledElsewhere, broad: str) -> Claim:
         high=pooled.high,
         p=pooled.p,
         smallest=pooled.smallest,
-        p_without_each=tuple(pooled.p_without_each),
+        without_each=tuple(map(WithoutOne, pooled.p_without_each, pooled.without_each)),
     )
     return _claim(
         _statement(assets, pooled.index),
@@ -69,7 +70,7 @@ def _asset_claim(excess: ExcessElsewhere, broad: str) -> Claim:
         high=nan if excess.high is None else excess.high,
         p=excess.p,
         smallest=excess.smallest,
-        p_without_each=tuple(excess.p_without_each),
+        without_each=tuple(map(WithoutOne, excess.p_without_each, excess.without_each)),
     )
     return _claim(
         _statement(excess.asset, excess.index),

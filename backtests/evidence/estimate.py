@@ -3,16 +3,16 @@
 from math import expm1, isfinite
 from typing import NamedTuple
 
-from backtests.evidence.document import Side
-from backtests.evidence.events import NORMAL, SIDES, Excess
+from backtests.evidence.events import NORMAL, SIDES, Excess, WithoutOne
 
 
 class Estimate(NamedTuple):
     """A figure of `n` observations with its 95 % interval; `p` of its test, None without one.
 
     `p` is two-sided. `smallest`: the effect that a two-sided test at 5 % detects with 80 % power,
-    in the same unit. `p_without_each`: p with each event left out in turn; empty where the
-    observations are no events.
+    in the same unit. `without_each`: with each event left out in turn; empty where the observations
+    are no events. `p_opposite`: one-sided, of the side on which the claim does not lie, where that
+    is not 1 less the claim's own p; None where it is.
     """
 
     n: int
@@ -21,7 +21,8 @@ class Estimate(NamedTuple):
     high: float
     p: float | None
     smallest: float
-    p_without_each: tuple[float, ...] = ()
+    without_each: tuple[WithoutOne, ...] = ()
+    p_opposite: float | None = None
 
     def times(self, factor: float) -> "Estimate":
         """In another unit; `factor` above 0."""
@@ -64,13 +65,6 @@ class Estimate(NamedTuple):
         return f"{size} {word} (95 % CI {ends[0]} to {ends[1]})"
 
 
-def p_on_side(p: float, difference: float, side: Side) -> float:
-    """A two-sided p of a difference as the p of one side; as it is where `side` is both."""
-    if side == "both":
-        return p
-    return p / 2.0 if (difference > 0.0) == (side == "above") else 1.0 - p / 2.0
-
-
 def event_estimate(excess: Excess) -> Estimate:
     """What was gained after events over what is usual, with the interval of the events."""
     return Estimate(
@@ -80,5 +74,5 @@ def event_estimate(excess: Excess) -> Estimate:
         high=excess.high,
         p=excess.p,
         smallest=excess.smallest,
-        p_without_each=excess.p_without_each,
+        without_each=excess.without_each,
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from math import nan, sqrt
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,16 @@ class ForwardGains(NamedTuple):
         return self.every[self.rows]
 
 
+Side = Literal["above", "below", "both"]
+
+
+class WithoutOne(NamedTuple):
+    """What is left with one event left out: two-sided p, and the difference that it is of."""
+
+    p: float
+    difference: float
+
+
 class Excess(NamedTuple):
     """How much more was gained after events than after random dates.
 
@@ -56,7 +66,7 @@ class Excess(NamedTuple):
     95 % interval of their difference by what the events gained, NaN for a single event. `p`,
     two-sided, is the larger of Student's for that interval and of twice the smaller share of draws
     of so many dates that gained as much or as little, each (1 + those) / (1 + draws);
-    `p_without_each` the same with each event left out.
+    `without_each` the same with each event left out.
     `spread` is the standard deviation of a gain, the larger of that among events and that among
     dates; `smallest` the difference that a two-sided test at 5 % detects with 80 % power at it.
     `spread_p`: the share of draws whose gains differ from one another as much as the events' do,
@@ -72,7 +82,7 @@ class Excess(NamedTuple):
     smallest: float
     spread: float
     spread_p: float
-    p_without_each: tuple[float, ...] = ()
+    without_each: tuple[WithoutOne, ...] = ()
 
     @property
     def difference(self) -> float:
@@ -176,11 +186,16 @@ def compare_with_dates(gains: ForwardGains, rows: Ints) -> Excess:
         smallest=smallest_difference(n, spread),
         spread=spread,
         spread_p=share_as_high(drawn.var(axis=1), float(after_events.var())) if n > 1 else nan,
-        p_without_each=tuple(
-            _p_of_mean(np.delete(after_events, row), np.delete(drawn, row, axis=1))
+        without_each=tuple(
+            _without_one(np.delete(after_events, row), np.delete(drawn, row, axis=1))
             for row in range(n if n > 1 else 0)
         ),
     )
+
+
+def _without_one(after_events: Floats, drawn: Floats) -> WithoutOne:
+    difference = float(after_events.mean() - drawn.mean())
+    return WithoutOne(_p_of_mean(after_events, drawn), difference)
 
 
 def _p_of_mean(after_events: Floats, drawn: Floats) -> float:
@@ -257,9 +272,18 @@ def compare_with_random_dates(
     return {name: compare_with_dates(gains, rows) for name, rows in dates.items()}
 
 
-def least_favourable(comparisons: Mapping[str, Excess]) -> Excess:
-    """A result must hold against all random dates."""
-    return max(comparisons.values(), key=lambda excess: excess.p)
+def least_favourable(comparisons: Mapping[str, Excess], side: Side = "both") -> Excess:
+    """A result must hold against all random dates; on `side` of them, if it has a direction."""
+    return max(
+        comparisons.values(), key=lambda excess: p_on_side(excess.p, excess.difference, side)
+    )
+
+
+def p_on_side(p: float, difference: float, side: Side) -> float:
+    """A two-sided p of a difference as the p of one side; as it is where `side` is both."""
+    if side == "both":
+        return p
+    return p / 2.0 if (difference > 0.0) == (side == "above") else 1.0 - p / 2.0
 
 
 def leave_one_out_means(gains: ForwardGains) -> Floats:

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.evidence.claim import Statement, estimated_claim
-from backtests.evidence.document import Claim, Side, Verdict
+from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
-from backtests.evidence.events import NORMAL, SEEN, daily_closes, share_as_high
+from backtests.evidence.events import NORMAL, SEEN, Side, daily_closes, share_as_high
 from backtests.evidence.weekly_returns import BLOCK_WEEKS, FEWEST_WEEKS, STALE
 from backtests.statistics.stationary_bootstrap import draw_days, parts_of_draws
 from strategies.indicators import Floats

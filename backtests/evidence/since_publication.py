@@ -16,6 +16,7 @@ from backtests.evidence.history import BITCOIN, ETHER, INDEX, History
 from backtests.performance.forward_returns import HORIZONS
 from backtests.performance.result import equity_frame
 from backtests.runs.document import Record
+from brokers.plurals import count
 from brokers.prices.clean import day_of_close
 from brokers.prices.series import DataError
 from config.settings import Settings
@@ -26,14 +27,15 @@ EARLIEST, LATEST = date(2026, 1, 22), date(2026, 1, 31)
 NAMED = ("1 month", "3 months", "6 months")  # of HORIZONS
 TO_DATE: Final = "to date"
 BROAD, MEDIAN_ALT, STRATEGY = "S&P 500", "median altcoin", "strategy"
-# What the sentence is about: the end of the believer's "one to three months", and these assets.
+# What the sentence is about: the end of the believer's "one to three months", these assets, and
+# the median of all altcoins.
 FORECAST = "3 months"
 IN_WORDS = {"1 month": "One month", "3 months": "Three months", "6 months": "Six months"}
+NO_ALTS = (INDEX, BROAD, BITCOIN, ETHER, STRATEGY, MEDIAN_ALT)
 ASSETS: Mapping[str, str] = {
     INDEX: "the Russell 2000",
     BITCOIN: "Bitcoin",
     ETHER: "Ether",
-    MEDIAN_ALT: "the median altcoin",
 }
 
 
@@ -202,9 +204,11 @@ def summary_of(publication: PublicationRecord) -> str:
 
 def _changes(record: GainsRecord) -> str:
     """What each asset gained or lost; two at least are known where Bitcoin is."""
+    alts = sum(gain is not None for name, gain in record.gains.items() if name not in NO_ALTS)
+    names = {**ASSETS, MEDIAN_ALT: f"the median of {count(alts, 'altcoin')}"}
     *changes, last = [
         f"{name} {_in_words(gain)}"
-        for key, name in ASSETS.items()
+        for key, name in names.items()
         if (gain := record.gains.get(key)) is not None
     ]
     return f"{', '.join(changes)} and {last}" if changes else last

@@ -45,7 +45,8 @@ TERMS: dict[str, str] = {
     " blocks from the observed days (stationary bootstrap).",
     "permutation test": "The same gate shifted in time, many times over; p is the share of shifted"
     " gates that match or beat the real one.",
-    "p": "The probability of a result at least this good if there were no effect.",
+    "p": "The probability, if there were no effect, of a result at least this good (one-sided), or"
+    " at least this far from none (two-sided).",
     "time-shift test": "The whole parameter search repeated on gates shifted in time; p is the"
     " share of shifted searches whose best result matches or beats this one.",
     "parameter set": "One value for each setting that is searched.",

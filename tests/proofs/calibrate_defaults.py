@@ -114,12 +114,13 @@ def main() -> None:
             worlds = worlds_of(command, kind, given.part)
             document = calibrate(command, kind, worlds, options)
             show(kind, document)
-            if not KINDS[kind]:
-                counted[command] = shares_of(document)
-                bad += [command] if is_too_often(document) else []
             sys.stdout.flush()
-        if given.part == 1.0:
-            replace_text(FILE, json.dumps(counted, indent=1, sort_keys=True) + "\n")
+            if KINDS[kind]:
+                continue
+            counted[command] = shares_of(document)
+            bad += [command] if is_too_often(document) else []
+            if given.part == 1.0:
+                replace_text(FILE, json.dumps(counted, indent=1, sort_keys=True) + "\n")
     print(f"a finding without an effect in more than 5 %: {', '.join(bad) or 'none'}")
     sys.exit(bool(bad))
 

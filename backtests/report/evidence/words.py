@@ -1,5 +1,6 @@
 """The evidence in sentences, for terminal and page."""
 
+from collections import Counter
 from math import expm1
 
 from backtests.evidence.assembly import ANSWERS
@@ -41,13 +42,29 @@ def survivors(document: EvidenceDocument) -> str:
 
 
 def surviving_claims(document: EvidenceDocument) -> list[str]:
-    """Each test that survives the correction, as a sentence with its verdict."""
+    """Each reading that survives the correction, its result, and what the others came to.
+
+    Without the article's sentence, which says more than one reading of it tests.
+    """
     return [
-        f"{claim.id}, {claim.verdict}: {claim.claim}"
-        f"{f' ({claim.reading})' if claim.reading else ''}. {claim.why}"
+        f"{claim.id}{f', {claim.reading}' if claim.reading else ''}: {claim.verdict}."
+        f" {claim.why}{_other_readings(claim, document)}"
         for claim in document.claims
         if is_significant(claim)
     ]
+
+
+def _other_readings(claim: Claim, document: EvidenceDocument) -> str:
+    """By verdict the other tests of the same sentence."""
+    verdicts = Counter(
+        other.verdict
+        for other in document.claims
+        if other.id == claim.id and other.kind == "test" and other is not claim
+    )
+    if not verdicts:
+        return ""
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    return f" Other tests of {claim.id}: {counts}."
 
 
 def _answer(answer: Claim | None) -> list[str]:

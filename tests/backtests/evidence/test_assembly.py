@@ -30,7 +30,7 @@ def test_the_question_is_answered_by_bitcoin_over_three_months_against_the_stric
     study: EventStudy,
 ) -> None:
     """Before the correction: one-sided, half of the two-sided p."""
-    excess = study.responses[BITCOIN, NAMED].strictest
+    excess = study.responses[BITCOIN, NAMED].strictest()
     answer = answer_claim(study)
     assert answer is not None and answer.side == "above" and answer.n == 5
     assert (answer.estimate, answer.low, answer.high) == (
@@ -39,7 +39,7 @@ def test_the_question_is_answered_by_bitcoin_over_three_months_against_the_stric
         excess.high,
     )
     assert answer.p == pytest.approx(excess.p / 2.0)
-    assert list(answer.p_without_each) == pytest.approx([p / 2.0 for p in excess.p_without_each])
+    assert list(answer.p_without_each) == pytest.approx([p / 2.0 for p, _ in excess.without_each])
     assert answer.verdict == "supported"
 
 
@@ -60,7 +60,7 @@ def test_the_line_begins_with_the_answer(gain: float, word: str) -> None:
 def test_figures_of_the_document_are_fractions(study: EventStudy) -> None:
     of = history(**{BITCOIN: coin(1, ALWAYS)})
     answer = assemble_document([], study, of, SETTINGS).answer
-    excess = study.responses[BITCOIN, NAMED].strictest
+    excess = study.responses[BITCOIN, NAMED].strictest()
     assert answer is not None and answer.unit == "fraction"
     assert (answer.estimate, answer.smallest_detectable) == pytest.approx(
         (expm1(excess.difference), expm1(excess.smallest))

@@ -68,7 +68,7 @@ def test_that_nothing_can_be_concluded_is_contradicted_or_not_shown(
     study = run_event_study(of, SETTINGS)
     one = too_few_claim(study)
     assert (one.verdict, one.n) == ("inconclusive", 3)
-    excess = study.responses[BITCOIN, NAMED].strictest
+    excess = study.responses[BITCOIN, NAMED].strictest()
     deviations = TTestPower().solve_power(nobs=5, alpha=0.05, power=0.8)
     detected = np.expm1(deviations * excess.spread)
     assert f"All 5 together detect an effect of {detected:.0%} with 80 % power" in one.why

@@ -10,15 +10,18 @@ from backtests.evidence import claim as claims
 from backtests.evidence.claim import (
     Statement,
     binomial_claim,
+    conclusion,
     correct_claims,
     factual_claim,
     in_fractions,
     missing_prices,
     smallest_share,
     untestable_claim,
+    verdict_after_correction,
 )
-from backtests.evidence.document import Claim, Side, Verdict
+from backtests.evidence.document import Claim, Verdict
 from backtests.evidence.estimate import Estimate
+from backtests.evidence.events import Side, WithoutOne
 
 SENTENCE = Statement("B7", "Coins answer")
 
@@ -138,7 +141,66 @@ def test_it_must_hold_with_each_event_left_out(
     side: Side, without: tuple[float, ...], word: Verdict
 ) -> None:
     """Two-sided p without each; one-sided half of it."""
-    assert corrected(claim(estimate(1.0, 0.001, p_without_each=without), side)) == [word]
+    each = tuple(WithoutOne(p, 0.5) for p in without)
+    assert corrected(claim(estimate(1.0, 0.001, without_each=each), side)) == [word]
+
+
+@pytest.mark.parametrize(("side", "left"), [("both", 1.0), ("above", 0.995), ("below", 0.995)])
+def test_what_points_the_other_way_without_an_event_is_no_support(side: Side, left: float) -> None:
+    """One-sided 1 - 0.01 / 2; of two sides none is left."""
+    sign = -1.0 if side == "below" else 1.0
+    without = (WithoutOne(0.01, sign), WithoutOne(0.01, -sign))
+    one = claim(estimate(sign, 0.001, without_each=without), side)
+    assert list(one.p_without_each) == pytest.approx([0.01 if side == "both" else 0.005, left])
+    assert corrected(one) == ["inconclusive"]
+
+
+def test_a_contradiction_needs_its_own_direction_without_each_event() -> None:
+    """The sentence says above; all lies below, without each event too."""
+    without = (WithoutOne(0.01, -1.0), WithoutOne(0.02, -0.5))
+    one = claim(estimate(-1.0, 0.001, without_each=without), "above", "contradicted")
+    assert list(one.p_without_each) == pytest.approx([0.005, 0.01])
+    assert corrected(one) == ["contradicted"]
+
+
+def test_the_opposite_side_may_have_less_favourable_dates_of_its_own() -> None:
+    one = claim(estimate(-1.0, 0.02, p_opposite=0.2), "above", "contradicted")
+    assert (one.p, one.p_contrary) == (pytest.approx(0.99), 0.2)
+
+
+def test_fewer_than_five_observations_have_no_interval_and_no_detectable_effect() -> None:
+    few, enough = (claim(estimate(1.0, 0.01, n=n, low=0.5, high=1.5)) for n in (4, 5))
+    assert (few.low, few.high, few.smallest_detectable) == (None, None, None)
+    assert (enough.low, enough.high) == (0.5, 1.5) and enough.smallest_detectable is not None
+
+
+WITHDRAWN = " Alone it would be supported, after {} it is not."
+DETECTABLE = " Smallest effect detectable with 80 % power: +65%."  # e^0.5 - 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"p_corrected": 0.04}, ""),
+        (
+            {"p_corrected": 0.06},
+            WITHDRAWN.format("the correction for all tests") + DETECTABLE,
+        ),
+        (
+            {"p_corrected": 0.04, "p_without_each": [0.2]},
+            WITHDRAWN.format("leaving out one event") + DETECTABLE,
+        ),
+        (
+            {"p_corrected": 0.06, "smallest_detectable": None, "n": 3},
+            WITHDRAWN.format("the correction for all tests") + " A conclusion takes at least 5.",
+        ),
+    ],
+)
+def test_what_the_correction_withdraws_is_said(changes: dict[str, object], words: str) -> None:
+    before = claim(estimate()).model_copy(update={"smallest_detectable": 0.5})
+    after = before.model_copy(update=changes)
+    after = after.model_copy(update={"verdict": verdict_after_correction(after)})
+    assert conclusion(before, after) == words
 
 
 # --- units ----------------------------------------------------------------------------------------

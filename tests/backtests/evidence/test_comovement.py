@@ -218,7 +218,7 @@ def test_what_bitcoin_moves_with(small: float, large: float, word: str, reading:
     found = {(one.id, one.reading): one for one in claims(of)}
     one = found["A9", f"the Russell 2000 against {reading}"]
     assert (one.verdict, one.side) == (word, "above")
-    assert ("Smallest effect detectable with 80 % power" in one.why) == (word == "inconclusive")
+    assert one.smallest_detectable is not None
 
 
 def test_small_technology_is_tested_where_it_is_given() -> None:
@@ -303,7 +303,7 @@ def test_a_beta_is_tested_against_1() -> None:
     coins = {BITCOIN: 1.05 * index + noise(4, 0.05), ETHER: noise(5), ALTS: noise(6)}
     one = claims_by_key(index, noise(3), **coins)["B8", f"BTC above 1, {ALL_WEEKS}"]
     assert one.verdict == "inconclusive" and one.p is not None and one.p > 0.05
-    assert "Smallest effect detectable with 80 % power" in one.why
+    assert one.smallest_detectable is not None and one.smallest_detectable > 0.05
 
 
 def test_a_short_calm_time_after_wild_weeks_that_come_rarely_is_no_calm() -> None:

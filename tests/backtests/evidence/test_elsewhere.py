@@ -321,7 +321,8 @@ def bitcoin(low: float | None, high: float | None) -> BitcoinElsewhere:
 def test_what_it_says_about_bitcoin_is_a_sentence():
     assert describe_bitcoin(bitcoin(log(0.5), log(2.0))) == (
         "At Bitcoin's variability that is +10.0%, for another asset like these -50.0% to +100.0%"
-        " (95 %, no effect included); Bitcoin's own was +50.0% (5 breakouts), inside that range."
+        " (95 %, no effect included); Bitcoin's own gain beyond what is usual was +50.0% on it (5"
+        " breakouts), inside that range."
     )
     narrow = describe_bitcoin(bitcoin(log(1.05), log(1.2)))
     assert "(95 %);" in narrow

@@ -6,6 +6,7 @@ import pytest
 from backtests.evidence.breakout_claims import claims
 from backtests.evidence.breakouts import NAMED, EventStudy, run_event_study
 from backtests.evidence.document import Claim
+from backtests.evidence.events import p_on_side
 from backtests.evidence.history import BITCOIN, ETHER, INDEX, History
 from backtests.performance.forward_returns import HORIZONS
 from tests.backtests.evidence.scene import ALWAYS, DAYS, SETTINGS, coin, history
@@ -48,7 +49,14 @@ def test_the_least_favourable_dates_count(study: EventStudy) -> None:
             "days with the same trend of its own",
             "days within a year of it",
         }
-        assert one.strictest.p == max(each.p for each in one.comparisons.values())
+        every = one.comparisons.values()
+        assert one.strictest().p == max(each.p for each in every)
+        above = [p_on_side(each.p, each.difference, "above") for each in every]
+        below = [p_on_side(each.p, each.difference, "below") for each in every]
+        estimate, strictest = one.estimate("above"), one.strictest("above")
+        assert (estimate.p, estimate.estimate) == (strictest.p, strictest.difference)
+        assert p_on_side(strictest.p, strictest.difference, "above") == max(above)
+        assert estimate.p_opposite == max(below) >= 1.0 - max(above)
 
 
 def test_of_a_fall_no_number_of_events_shows_a_gain() -> None:
@@ -61,7 +69,7 @@ def test_three_breakouts_out_of_sample_are_too_few_to_say_how_many_are_needed(
     study: EventStudy,
 ) -> None:
     for needed, response in zip(study.required, study.out_of_sample.values(), strict=True):
-        excess = response.strictest
+        excess = response.strictest()
         assert needed.horizon == response.horizon and needed.required.had == 3
         assert (needed.mean, needed.spread) == (excess.difference, excess.spread)
         assert needed.required.events is None

@@ -15,7 +15,7 @@ def by_test(seed: int, times: float = 0.0, lead: int = 0) -> dict[str, Outcome]:
 
 @realdata
 def test_worlds_without_an_effect_show_none_and_intervals_hold_it() -> None:
-    """Some 60 tests in 2 worlds, many of them alike.
+    """Some 60 tests in 2 worlds, many of them alike; of few breakouts there are no intervals.
 
     Far from a quarter is small by chance, and far from three quarters of intervals miss. No page
     calls a test of coins supported.
@@ -27,7 +27,7 @@ def test_worlds_without_an_effect_show_none_and_intervals_hold_it() -> None:
         if not outcome.test.startswith("lag of")
     ]
     holds = [outcome.holds for outcome in outcomes if outcome.holds is not None]
-    assert len(outcomes) > 50 * WORLDS and len(holds) > 38 * WORLDS
+    assert len(outcomes) > 50 * WORLDS and len(holds) > 34 * WORLDS
     assert sum(outcome.p <= LEVEL for outcome in outcomes) / len(outcomes) < 0.25
     assert sum(holds) / len(holds) > 0.75
     assert [outcome.test for outcome in outcomes if outcome.verdict == "supported"] == []

@@ -227,8 +227,8 @@ def test_p_without_each_is_that_of_the_others_alone() -> None:
         others = [row for row in (10, 20, 30) if row != 10 * (left_out + 1)]
         columns = [column for column in range(3) if column != left_out]
         alone = compare_with_dates(by_hand(every.tolist(), others), rows[:, columns])
-        assert whole.p_without_each[left_out] == pytest.approx(alone.p)
-    assert compare_with_dates(by_hand([1.0, 2.0], [0]), np.array([[1]])).p_without_each == ()
+        assert whole.without_each[left_out] == pytest.approx((alone.p, alone.difference))
+    assert compare_with_dates(by_hand([1.0, 2.0], [0]), np.array([[1]])).without_each == ()
 
 
 def test_the_smallest_difference_is_seen_with_80_percent_power() -> None:

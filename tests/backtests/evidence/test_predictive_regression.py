@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from backtests.evidence.claim import Statement, estimated_claim, verdict_by_interval
-from backtests.evidence.document import Side, Verdict
+from backtests.evidence.claim import Statement, conclusion, estimated_claim, verdict_by_interval
+from backtests.evidence.document import Verdict
 from backtests.evidence.estimate import Estimate
+from backtests.evidence.events import Side
 from backtests.evidence.predictive_regression import (
     DRAWS,
     estimate_slopes,
@@ -382,7 +383,7 @@ def test_the_smallest_detectable_effect_is_stated_where_nothing_can_be_concluded
             why="So.",
             side=side,
         )
-        return claim.why
+        return claim.why + conclusion(claim, claim)
 
     start = "So. Smallest effect detectable with 80 % power: "
     assert why(found, "inconclusive") == f"{start}+0.25."

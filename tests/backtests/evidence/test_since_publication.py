@@ -191,13 +191,13 @@ def test_the_summary_names_the_three_months_or_the_one_that_is_over_or_none() ->
     alt = coin({"2025-12-01": 10.0, "2026-02-10": 9.0})
     assert since(history(A=alt)).summary == (
         "Three months after 2026-01-31, by when both articles had appeared, the Russell 2000 gained"
-        " 5%, Bitcoin gained 20%, Ether lost 10% and the median altcoin lost 10%. Six months after"
-        " 2026-01-31 the Russell 2000 gained 5%, Bitcoin gained 20%, Ether lost 10% and the median"
-        " altcoin lost 10%."
+        " 5%, Bitcoin gained 20%, Ether lost 10% and the median of 1 altcoin lost 10%. Six months"
+        " after 2026-01-31 the Russell 2000 gained 5%, Bitcoin gained 20%, Ether lost 10% and the"
+        " median of 1 altcoin lost 10%."
     )
     assert since(history("2026-04-01", A=alt)).summary == (
         "One month after 2026-01-31, by when both articles had appeared, the Russell 2000 was"
-        " unchanged, Bitcoin was unchanged, Ether lost 10% and the median altcoin lost 10%."
+        " unchanged, Bitcoin was unchanged, Ether lost 10% and the median of 1 altcoin lost 10%."
     )
     assert since(history("2026-02-20")).summary == (
         "The first month after 2026-01-31 is not known yet: it ends on 2026-03-02."
