@@ -13,10 +13,11 @@ import pandas as pd
 from backtests.benchmarks.ablation import Ablation, run_ablation
 from backtests.benchmarks.benchmarks import Curve, KernelInputs, benchmarks, prepare_kernel
 from backtests.benchmarks.event_effects import event_effects
+from backtests.benchmarks.excess_of_cash import daily_excess, sharpe_in_excess
 from backtests.benchmarks.other_assumptions import Variant, other_assumptions
 from backtests.benchmarks.random_gates import RandomGates, random_gates
 from backtests.benchmarks.verdict import RIVALS, Chance, Verdict, verdict
-from backtests.engine.doubtful_prices import why_no_verdict
+from backtests.engine.doubtful_prices import why_no_verdict, why_not_bitcoin
 from backtests.performance.metrics import daily_rows, returns
 from backtests.performance.result import Result
 from backtests.performance.short_windows import (
@@ -39,8 +40,8 @@ class Comparison(NamedTuple):
 
     `random_gates` is None where none were asked for. On sample prices there are neither random
     gates nor a verdict, nor a number of events that one would take: a simulation proves nothing.
-    The same holds for doubtful prices and for a window that is too short, which has no intervals
-    either; `no_verdict` then says why.
+    The same holds for doubtful prices, for benchmarks whose Bitcoin is another coin, and for a
+    window that is too short, which has no intervals either; `no_verdict` then says why.
     """
 
     benchmarks: Mapping[str, Curve]
@@ -66,7 +67,7 @@ def compare(result: Result, progress: Progress | None = None) -> Comparison:
         {},
         [_trimmed(row, days) for row in run_ablation(kernel_inputs)],
         [_trimmed(row, days) for row in other_assumptions(result, kernel_inputs)],
-        no_verdict=why_no_verdict(inputs),
+        no_verdict=why_no_verdict(inputs) or why_not_bitcoin(inputs),
     )
     if is_short(days):
         short = "" if inputs.prices.sample else why_short(days)
@@ -81,13 +82,7 @@ def compare(result: Result, progress: Progress | None = None) -> Comparison:
     if inputs.prices.sample or unjudged.no_verdict:
         return unjudged
     gates = _permutation_test(kernel_inputs, settings.random_gates, settings.seed, report)
-    judgement = verdict(
-        {"strategy": result.metrics.sharpe}
-        | {name: curves[name].metrics.sharpe for name in RIVALS},
-        {name: sharpe_difference(daily, 0, names.index(name), draws) for name in RIVALS},
-        Chance(gates.p_sharpe, gates.effective_n) if gates else None,
-        result.events,
-    )
+    judgement = _verdict(result, curves, gates)
     bitcoin = inputs.bitcoin["close"].reindex(inputs.grid)
     effects = event_effects(result.events.of_verdict().gate_periods, bitcoin)
     return unjudged._replace(
@@ -109,6 +104,26 @@ def _permutation_test(
         return None
     shifts = itertools.count(1)
     return random_gates(kernel_inputs, n, seed, lambda: report("permutation test", next(shifts), n))
+
+
+def _verdict(result: Result, curves: Mapping[str, Curve], gates: RandomGates | None) -> Verdict:
+    """By returns in excess of cash, which at a yield of 0 are the returns themselves."""
+    settings = result.inputs.settings
+    cash_yield = settings.costs.cash_yield
+    equities = {"strategy": result.equity["value"]}
+    equities |= {name: curves[name].equity for name in RIVALS}
+    daily = np.column_stack([daily_excess(equity, cash_yield) for equity in equities.values()])
+    draws = resample(daily, settings.backtest.seed)
+    return verdict(
+        {name: sharpe_in_excess(equity, cash_yield) for name, equity in equities.items()},
+        {
+            name: sharpe_difference(daily, 0, column, draws)
+            for column, name in enumerate(RIVALS, start=1)
+        },
+        Chance(gates.p_sharpe, gates.effective_n) if gates else None,
+        result.events,
+        cash_yield=cash_yield,
+    )
 
 
 def _silent(text: str, done: int = 0, of: int = 0) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from backtests.benchmarks.benchmarks import KernelInputs, run_kernel
+from backtests.benchmarks.excess_of_cash import in_excess_of_cash
 from backtests.engine import arrays
 from backtests.engine.arrays import Bars
 from backtests.engine.rules import DAY_SECONDS
-from backtests.performance.metrics import DAYS, Metrics, measure
+from backtests.performance.metrics import Metrics, measure
 from backtests.performance.result import Result
 from backtests.performance.taxes import tax_gains
 from strategies.indicators import Floats, Ints
@@ -84,14 +85,15 @@ def _earlier(values: Entries, delay: int, first: float) -> Entries:
 
 def _beyond_cash(result: Result) -> Variant:
     """Figures of the account over what cash alone would have become at `costs.cash_yield`."""
-    equity = result.equity["value"]
     yearly = result.inputs.settings.costs.cash_yield
-    days = (equity.index - equity.index[0]) / pd.Timedelta(days=1)
-    cash = (1.0 + yearly) ** (np.asarray(days, dtype=float) / DAYS)
     text = f"cash earns {yearly:.1%} a year (costs.cash_yield)"
     if not yearly:
         text = "as it is: cash earns nothing (costs.cash_yield is 0)"
-    return Variant("in excess of cash", text, _figures(result, equity / cash))
+    return Variant(
+        "in excess of cash",
+        text,
+        _figures(result, in_excess_of_cash(result.equity["value"], yearly)),
+    )
 
 
 def _after_tax(result: Result) -> Iterator[Variant]:

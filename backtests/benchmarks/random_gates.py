@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.benchmarks.benchmarks import KernelInputs
+from backtests.benchmarks.excess_of_cash import cash_growth
 from backtests.engine import arrays, kernel
 from backtests.engine.arrays import Bars, Gate
 from backtests.engine.inputs import Inputs
@@ -19,6 +20,7 @@ from strategies.indicators import Floats
 class RandomGates(NamedTuple):
     """Sharpe ratio and total return of each shifted gate, and of the real one in the same engine.
 
+    Sharpe ratios are of returns in excess of cash: a shift may leave more of it to earn interest.
     p = (1 + shifted gates at least as good) / (1 + n), None where the strategy has no such figure.
     `effective_n` is the number of independent shifts the window holds: its sessions over the
     autocorrelation time of the ceiling.
@@ -72,16 +74,20 @@ def _sessions_from(session: NDArray[np.int64], first: int) -> NDArray[np.int64]:
 
 
 def _trader(inputs: Inputs, bars: Bars) -> Callable[[Gate], tuple[float, float]]:
-    """A function that trades a gate over the bars: its Sharpe ratio (NaN: none) and return."""
+    """A function that trades a gate over the bars: its Sharpe ratio (NaN: none) and return.
+
+    The ratio is of returns in excess of cash.
+    """
     equity, cash = np.empty(len(bars.time)), np.empty(len(bars.time))
     rules, account = arrays.as_arrays(inputs.rules), arrays.account_of(inputs)
     uncounted = arrays.room(0)
     days = daily_rows(inputs.grid)
+    cash_by_day = cash_growth(inputs.grid, inputs.settings.costs.cash_yield)[days]
 
     def figures(gate: Gate) -> tuple[float, float]:
         kernel.trade(gate, bars, rules, inputs.costs, account, equity, cash, uncounted)
         by_day = equity[days]
-        ratio = sharpe(returns(by_day))
+        ratio = sharpe(returns(by_day / cash_by_day))
         return (np.nan if ratio is None else ratio), by_day[-1] / by_day[0] - 1.0
 
     return figures

@@ -9,6 +9,9 @@ from backtests.statistics.required_events import MIN_EVENTS
 from brokers.plurals import count
 
 SIGNIFICANCE = 0.05
+# The smallest p of n shifts is 1 / (1 + n): at 0.05 of independent ones, below it of shifted gates.
+MIN_SHIFTS = round(1 / SIGNIFICANCE) - 1
+MIN_GATES = MIN_SHIFTS + 1
 RIVALS = {
     "constant_exposure": "constant exposure",
     "hold_bitcoin": "holding BTC",
@@ -18,13 +21,13 @@ Word = Literal["better", "worse", "inconclusive"]
 # Names of the requirements of *better*, as calibration.json has them.
 PERMUTATION_TEST = "permutation test"
 ABOVE_ALL = "above every rival"
-ABOVE_CHANCE = "significantly above constant exposure"
+ABOVE_CONSTANT_EXPOSURE = "significantly above constant exposure"
 ENOUGH_SHIFTS = "enough independent shifts"
 ENOUGH_EVENTS = f"{MIN_EVENTS} closed events"
 WHY_NOT_BETTER = {
     PERMUTATION_TEST: "the permutation test is not passed",
-    ABOVE_CHANCE: "its difference to constant exposure is not statistically significant",
-    ENOUGH_SHIFTS: f"the window holds fewer than {round(1 / SIGNIFICANCE) - 1} independent shifts,"
+    ABOVE_CONSTANT_EXPOSURE: "its difference to constant exposure is not statistically significant",
+    ENOUGH_SHIFTS: f"the window holds fewer than {MIN_SHIFTS} independent shifts,"
     f" too few for p = {SIGNIFICANCE:g}",
     ENOUGH_EVENTS: f"a verdict takes {MIN_EVENTS} closed events",
 }
@@ -53,8 +56,10 @@ def verdict(
     gaps: Mapping[str, Interval],
     chance: Chance | None,
     events: Events,
+    *,
+    cash_yield: float,
 ) -> Verdict:
-    """Judge a strategy by its Sharpe ratio.
+    """Judge a strategy by its Sharpe ratio in excess of cash.
 
     ============  =================================================================
     word          requires all of
@@ -76,10 +81,12 @@ def verdict(
     Parameters
     ----------
     sharpes : Sharpe ratio by name, "strategy" and the rivals among them; None: it never bought.
-        Such a rival held cash, which is a ratio of 0 to beat and none to quote.
+        Such a rival held cash, which is a ratio of 0 to beat and none to quote. These, the
+        differences and the permutation test are of returns in excess of cash.
     gaps : the strategy's Sharpe ratio minus each rival's, with its interval.
     chance : of the permutation test; None: it was not run.
     events : of the window.
+    cash_yield : a year's interest on cash, a fraction; the sentence says if there is any.
 
     """
     sharpe = sharpes["strategy"]
@@ -89,7 +96,7 @@ def verdict(
         why = "The strategy never held a coin: its gate was closed all the time."
         return Verdict("inconclusive", why, tests)
     quoted = {name: rivals[name] for name in RIVALS if sharpes[name] is not None}
-    facts = _facts(sharpe, quoted, chance.p if chance else None, events)
+    facts = _facts(sharpe, quoted, chance.p if chance else None, events, cash_yield)
     if tests[ABOVE_ALL]:
         if all(tests.values()):
             return Verdict("better", facts, tests)
@@ -119,7 +126,7 @@ def _requirements(
     return {
         PERMUTATION_TEST: None if p is None else p < SIGNIFICANCE,
         ABOVE_ALL: None if sharpe is None else sharpe > max(rivals.values()),
-        ABOVE_CHANCE: None if sharpe is None else gaps["constant_exposure"].low > 0,
+        ABOVE_CONSTANT_EXPOSURE: None if sharpe is None else gaps["constant_exposure"].low > 0,
         ENOUGH_SHIFTS: None if chance is None else 1 / (1 + chance.shifts) <= SIGNIFICANCE,
         ENOUGH_EVENTS: events.of_verdict().closed_events >= MIN_EVENTS,
     }
@@ -131,11 +138,18 @@ def _why_not_worse(*, significant: bool) -> str:
     return "at least one difference is not statistically significant"
 
 
-def _facts(sharpe: float, rivals: Mapping[str, float], p: float | None, events: Events) -> str:
+def _facts(
+    sharpe: float,
+    rivals: Mapping[str, float],
+    p: float | None,
+    events: Events,
+    cash_yield: float,
+) -> str:
     *others, last = [f"{value:.2f} for {RIVALS[name]}" for name, value in rivals.items()] or [""]
     compared = f" against {', '.join(others)}{' and ' if others else ''}{last}" if last else ""
     idle = " and ".join(RIVALS[name] for name in RIVALS if name not in rivals)
-    ratios = f"Sharpe ratio {sharpe:.2f}{compared}"
+    excess = f"In excess of cash ({cash_yield:.1%} a year): " if cash_yield else ""
+    ratios = f"{excess}Sharpe ratio {sharpe:.2f}{compared}"
     ratios += f" ({idle} never bought: not compared)" if idle else ""
     chance = (
         "the permutation test was not run"

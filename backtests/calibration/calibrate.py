@@ -13,7 +13,13 @@ from typing import get_args
 
 from backtests.benchmarks.verdict import Word
 from backtests.calibration.coin_days import read_coin_days
-from backtests.calibration.document import CalibrationDocument, ResultShares, Share, Worlds
+from backtests.calibration.document import (
+    VERSION,
+    CalibrationDocument,
+    ResultShares,
+    Share,
+    Worlds,
+)
 from backtests.calibration.evidence_worlds import coins_of
 from backtests.calibration.kept_worlds import KeptWorlds, keep_worlds
 from backtests.calibration.outcome import (
@@ -206,7 +212,7 @@ def summarize(
     outcomes = [world.outcome for world in worlds]
     names = list(dict.fromkeys(name for outcome in outcomes for name in outcome.tests))
     return CalibrationDocument(
-        version=1,
+        version=VERSION,
         command=job.command,
         worlds=Worlds(
             text=describe(job, request),

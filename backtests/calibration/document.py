@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from backtests.runs.document import DocumentError, Record, first_reason
 
 NAME = "calibration.json"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class Share(Record):
@@ -43,10 +43,18 @@ class Worlds(Record):
     block_days: int = Field(description="mean length of the blocks of days that are drawn")
 
 
+class Requirement(Record):
+    """What a finding asks of the gate's market or of the settings: the same in every world."""
+
+    what: str = Field(description="what is counted, a plural")
+    has: float = Field(description="how many of them the run itself has")
+    needs: float = Field(description="how many a finding takes at least")
+
+
 class CalibrationDocument(Record):
     """How often a run's verdict and tests come out where it is known what there is to find."""
 
-    version: Literal[1]
+    version: Literal[2]
     command: Literal["tune", "evidence", "backtest"]
     worlds: Worlds
     n: int = Field(description="worlds")
@@ -55,6 +63,9 @@ class CalibrationDocument(Record):
     words: tuple[Share, ...]
     tests: tuple[ResultShares, ...]
     means: Mapping[str, float] = Field(description="numbers a world, on average")
+    requirements: tuple[Requirement, ...] = Field(
+        default=(), description="none: of version 1, or of evidence"
+    )
     seconds: float = Field(description="of one process a world, on average")
 
     def to_json(self) -> dict[str, object]:
@@ -63,7 +74,7 @@ class CalibrationDocument(Record):
 
 
 def parse(content: object) -> CalibrationDocument:
-    """The document in a parsed JSON file.
+    """The document in a parsed JSON file; one of version 1 says nothing of requirements.
 
     Raises
     ------
@@ -73,12 +84,13 @@ def parse(content: object) -> CalibrationDocument:
     """
     if not isinstance(content, dict) or "version" not in content:
         raise DocumentError("is no calibration")
-    if content["version"] != VERSION:
+    if content["version"] not in (1, VERSION):
         raise DocumentError(
-            f"is of version {content['version']!r}; this program reads version {VERSION}: update it"
+            f"is of version {content['version']!r}; this program reads versions up to {VERSION}:"
+            " update it"
         )
     try:
-        return CalibrationDocument.model_validate(content)
+        return CalibrationDocument.model_validate({**content, "version": VERSION})
     except ValidationError as error:
         raise DocumentError(first_reason(error)) from None
 

@@ -79,6 +79,7 @@ def calibrate_run(
     from backtests.calibration.calibrate import calibrate, make_job
     from backtests.calibration.document import NAME
     from backtests.calibration.outcome import NO_VERDICT
+    from backtests.calibration.requirements import requirements_of
     from backtests.calibration.runs import outcome_of
     from backtests.runs.folder import write_json
 
@@ -89,7 +90,8 @@ def calibrate_run(
             " it says why"
         )
     job = make_job(command, settings, scope.loaded, request)
-    document = calibrate(job, request, own, scope.step, lambda text: print(text, file=sys.stderr))
+    counted = calibrate(job, request, own, scope.step, lambda text: print(text, file=sys.stderr))
+    document = counted.model_copy(update={"requirements": requirements_of(result, settings)})
     scope.log.info("{} worlds: {}", document.n, document.worlds.text)
     write_json(document.to_json(), scope.partial / NAME)
     return document

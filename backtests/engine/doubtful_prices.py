@@ -1,5 +1,6 @@
 """What is implausible or missing in the prices that the result of a window rests on."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +9,14 @@ import pandas as pd
 from backtests.engine.inputs import Inputs
 from brokers.plurals import count
 from brokers.prices.calendar import LEAD
-from brokers.prices.series import DataIssue
+from brokers.prices.labels import meaning_of
+from brokers.prices.landmarks import LANDMARKS
+from brokers.prices.series import DataIssue, Request
+
+BITCOIN = Request("BTC-USD", "coin", "BTC/USDT")
+# Median distance from Bitcoin's landmarks, as a log: exchanges, currencies and the hour at which a
+# day ends differ by less; no other coin has ever been that near for years.
+SAME_COIN = math.log(1.25)
 
 
 def doubtful_prices(inputs: Inputs) -> tuple[DataIssue, ...]:
@@ -48,6 +56,24 @@ def why_no_verdict(inputs: Inputs) -> str:
     )
 
 
+def why_not_bitcoin(inputs: Inputs) -> str:
+    """Why the benchmarks give no verdict, as two sentences; "" where they hold Bitcoin.
+
+    A series is Bitcoin's if its symbol is one of Bitcoin's names at exchanges and vendors (BTC,
+    XBTUSD, BTC-USDT), or, whatever a user's own file is called, if its closes are Bitcoin's.
+    """
+    symbol = inputs.settings.backtest.bitcoin
+    if inputs.prices.sample or meaning_of(symbol, BITCOIN) == "own":
+        return ""
+    if _has_closes_of_bitcoin(inputs.prices.of(symbol).frame["close"]):
+        return ""
+    return (
+        f"The benchmarks named after Bitcoin hold {symbol} (backtest.bitcoin): neither its name nor"
+        " its closes are Bitcoin's. A verdict compares with Bitcoin: set backtest.bitcoin to"
+        f" {BITCOIN.symbol}."
+    )
+
+
 def _doubts(inputs: Inputs) -> Iterator[DataIssue]:
     index = inputs.settings.signal.index
     first, last = inputs.grid[0] - LEAD, inputs.grid[-1]
@@ -59,6 +85,15 @@ def _doubts(inputs: Inputs) -> Iterator[DataIssue]:
         is_within = issue.last > inputs.grid[0]
         if is_within and (issue.symbol == index or _is_gate_open(inputs.table, issue)):
             yield issue
+
+
+def _has_closes_of_bitcoin(closes: pd.Series) -> bool:
+    """Whether `closes`, by the instants at which days ended, are near Bitcoin's landmarks."""
+    landmarks = pd.Series(LANDMARKS[BITCOIN.symbol])
+    ends = pd.DatetimeIndex(landmarks.index, tz="UTC") + pd.Timedelta(days=1)
+    ratios = closes.reindex(ends).to_numpy(dtype=float) / landmarks.to_numpy()
+    known = ratios[np.isfinite(ratios)]
+    return len(known) > 0 and float(np.median(np.abs(np.log(known)))) < SAME_COIN
 
 
 def _is_gate_open(table: pd.DataFrame, gap: DataIssue) -> bool:

@@ -13,6 +13,7 @@ from backtests.paper_sessions.backtest_inputs import session_inputs
 from backtests.paper_sessions.recording import JournalSnapshot
 from backtests.performance.metrics import DAYS, Metrics, daily_rows, measure, returns
 from backtests.performance.result import equity_frame
+from backtests.performance.short_windows import is_short, window_days, without_annualised
 from brokers.prices.load import Prices
 from config.settings import Settings
 
@@ -34,8 +35,9 @@ class TrackedDifference(NamedTuple):
 class TrackingDifference(NamedTuple):
     """Returns of the paper session minus those of the backtest, as fractions.
 
-    `total` over all days; `yearly` annualised (None within the first year); `daily`, the tracking
-    error: the standard deviation of the daily differences (None for a single day).
+    `total` over all days; `yearly` annualised (None in a window that `short_windows` calls short);
+    `daily`, the tracking error: the standard deviation of the daily differences (None for a single
+    day).
     """
 
     total: float
@@ -174,7 +176,8 @@ def _metrics(curve: pd.Series, exposure: pd.Series, cash: float, run: Run) -> Me
     filled = [order for order in run.orders if order.filled is not None]
     traded = sum(abs(order.size * order.price) for order in filled)
     fees = sum(order.fee for order in filled)
-    return measure(curve * cash, exposure.to_numpy(dtype=float), traded, len(filled), fees)
+    metrics = measure(curve * cash, exposure.to_numpy(dtype=float), traded, len(filled), fees)
+    return without_annualised(metrics, window_days(curve.index[0], curve.index[-1]))
 
 
 def tracking_difference(curves: pd.DataFrame) -> TrackingDifference:
@@ -183,7 +186,7 @@ def tracking_difference(curves: pd.DataFrame) -> TrackingDifference:
     growth = {name: float(curves[name].iloc[-1]) for name in ("live", "backtest")}
     passed = (curves.index[-1] - curves.index[0]) / pd.Timedelta(days=1)
     yearly = None
-    if passed > DAYS:
+    if not is_short(window_days(curves.index[0], curves.index[-1])):
         yearly = growth["live"] ** (DAYS / passed) - growth["backtest"] ** (DAYS / passed)
     gaps = returns(days["live"].to_numpy()) - returns(days["backtest"].to_numpy())
     deviation = float(np.std(gaps, ddof=1)) if len(gaps) > 1 else None

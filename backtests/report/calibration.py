@@ -1,19 +1,20 @@
 """What a calibration says: a table and its sentence, for pages and the terminal."""
 
+from math import floor
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
 
-from backtests.benchmarks.verdict import ENOUGH_EVENTS, ENOUGH_SHIFTS
 from backtests.calibration.document import (
     CalibrationDocument,
+    Requirement,
     ResultShares,
     Share,
     read_calibration,
 )
-from backtests.calibration.outcome import EVENTS, PASSED
+from backtests.calibration.outcome import PASSED
 from backtests.calibration.request import times_of
 from backtests.report.cells import Cell, Table, number
 from backtests.report.sentence_case import capitalize_first
@@ -24,12 +25,7 @@ from brokers.plurals import count
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 ALL_ROWS = 1000
-# By command: the finding, and its requirements that depend on the gate's market, not on the coins.
-RULED_OUT_BY = {
-    "backtest": ("better", frozenset({ENOUGH_EVENTS, ENOUGH_SHIFTS})),
-    "tune": ("recommended", frozenset({"events"})),
-}
-NEEDED = {"events": "more independent breakouts"}  # tests whose name does not say it
+FINDINGS = {"backtest": "better", "tune": "recommended"}
 
 
 class CalibrationSection(NamedTuple):
@@ -77,22 +73,21 @@ def make_section(document: CalibrationDocument) -> CalibrationSection:
 
 
 def _impossible(document: CalibrationDocument) -> str:
-    """That a finding comes out in no world, as the window itself rules it out; "" where it may."""
-    finding, names = RULED_OUT_BY.get(document.command, ("", frozenset()))
-    failed = [
-        NEEDED.get(test.name, test.name)
-        for test in document.tests
-        if test.name in names
-        and not any(share.count for share in test.outcomes if share.name == PASSED)
-    ]
-    if not failed:
+    """That a finding comes out in no world, as the run itself rules it out; "" where it may."""
+    unmet = [_unmet(row) for row in document.requirements if row.has < row.needs]
+    if not unmet:
         return ""
-    events = f"{document.means.get(EVENTS, 0.0):.1f}".removesuffix(".0")
-    noun = EVENTS.removesuffix("s") if events == "1" else EVENTS
     return (
-        f"This window has {events} {noun}: the word cannot be {finding} in any world (it takes"
-        f" {' and '.join(failed)}). What the worlds say is how often each other test is passed."
+        f"The word cannot be {FINDINGS[document.command]} in any world: the run itself has"
+        f" {' and '.join(unmet)}. What the worlds say is how often each other test is passed."
     )
+
+
+def _unmet(requirement: Requirement) -> str:
+    """What a run has too few of; rounded down, as 18.96 are not the 19 that it takes."""
+    has = f"{floor(10 * requirement.has) / 10:g}"
+    noun = requirement.what.removesuffix("s") if has == "1" else requirement.what
+    return f"{has} {noun} (it takes {requirement.needs:g})"
 
 
 def words_table(document: CalibrationDocument) -> Table:

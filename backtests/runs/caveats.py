@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from backtests.benchmarks.excess_of_cash import sharpe_in_excess
 from backtests.benchmarks.labels import label
 from backtests.engine.doubtful_prices import doubtful_prices, gaps
 from backtests.engine.inputs import Inputs
@@ -25,11 +26,10 @@ CONCENTRATED = 0.6  # share of all gains in one gate period
 
 def caveats(result: Backtest) -> list[Caveat]:
     """Every caveat that applies, worst first."""
-    curves = result.comparison.benchmarks if result.comparison else {}
-    benchmarks = {name: curve.metrics for name, curve in curves.items()}
     applicable = [
         *_about_events(result.events, result.equity["value"]),
-        *_about_figures(result.metrics, benchmarks),
+        *_about_benchmarks(result),
+        *_about_exposure(result.metrics),
         *_about_choices(result.inputs),
         *_about_data(result.inputs),
         *_about_issues(result.inputs),
@@ -61,20 +61,35 @@ def _about_events(events: Events, equity: pd.Series) -> Iterator[Caveat]:
             yield Caveat(severity="high", about="concentration", text=text, remedy=remedy)
 
 
-def _about_figures(metrics: Metrics, benchmarks: Mapping[str, Metrics]) -> Iterator[Caveat]:
-    sharpe = metrics.sharpe
+def _about_benchmarks(result: Backtest) -> Iterator[Caveat]:
+    cash_yield = result.inputs.settings.costs.cash_yield
+    sharpe = _ratio(result.metrics, result.equity["value"], cash_yield)
+    curves = result.comparison.benchmarks if result.comparison else {}
+    ratios = {
+        name: _ratio(curve.metrics, curve.equity, cash_yield) for name, curve in curves.items()
+    }
     better = {
-        name: figures.sharpe
-        for name, figures in benchmarks.items()
-        if figures.sharpe is not None and (sharpe is None or figures.sharpe > sharpe)
+        name: ratio
+        for name, ratio in ratios.items()
+        if ratio is not None and (sharpe is None or ratio > sharpe)
     }
     if better:
         ranked = sorted(better.items(), key=lambda item: -item[1])
         listed = ", ".join(f"{label(name)} ({ratio:.2f})" for name, ratio in ranked)
-        ratio = "none" if sharpe is None else f"{sharpe:.2f}"
-        text = f"benchmarks with a higher Sharpe ratio than the strategy ({ratio}): {listed}"
+        own = "none" if sharpe is None else f"{sharpe:.2f}"
+        excess = " in excess of cash" if cash_yield else ""
+        text = f"benchmarks with a higher Sharpe ratio{excess} than the strategy ({own}): {listed}"
         remedy = "prefer the simplest of them"
         yield Caveat(severity="high", about="beaten by a benchmark", text=text, remedy=remedy)
+
+
+def _ratio(metrics: Metrics, equity: pd.Series, cash_yield: float) -> float | None:
+    """The Sharpe ratio that the verdict has: interest makes no strategy better than another."""
+    has_interest = cash_yield > 0.0 and metrics.sharpe is not None  # None: a short window
+    return sharpe_in_excess(equity, cash_yield) if has_interest else metrics.sharpe
+
+
+def _about_exposure(metrics: Metrics) -> Iterator[Caveat]:
     if metrics.exposure < LITTLE_EXPOSURE:
         text = f"the average exposure is {metrics.exposure:.1%} of equity"
         remedy = "look in gate.csv for why the gate stayed closed; ratios of such a run mean little"

@@ -18,6 +18,8 @@ NAME = "metrics.json"
 VERSION: Final = 3
 VERDICT_WORDS_OF_0_1 = {"cannot be told": "inconclusive"}
 ESSENTIAL = {"strategy", "window", "data"}  # what has none of these is another kind of file
+# Caveats that quote Sharpe ratios, in the words of 0.1 and of version 2 of the document.
+ABOUT_RATIOS = {"a benchmark beats it", "beaten by a benchmark"}
 
 Instant = Annotated[datetime, PlainSerializer(lambda time: time.isoformat(), return_type=str)]
 Interval = tuple[float, float]
@@ -108,7 +110,9 @@ class RandomGatesRecord(Record):
 
     n: int = Field(description="shifted gates")
     effective_n: float = Field(description="independent shifts that the window holds")
-    p_sharpe: float | None = Field(description="share that match or beat the Sharpe ratio")
+    p_sharpe: float | None = Field(
+        description="share that match or beat the Sharpe ratio, which here is in excess of cash"
+    )
     p_return: float | None = Field(description="share that match or beat the total return")
     own_sharpe: float | None = Field(description="Sharpe ratio of the gate that is not shifted")
     sharpes: tuple[float, ...] = Field(description="of the shifted gates, ascending, rounded")
@@ -298,6 +302,7 @@ def _shortened(document: MetricsDocument) -> MetricsDocument:
             "random_gates": None,
             "verdict": None,
             "no_verdict": "" if document.sample else why_short(days),
+            "caveats": tuple(row for row in document.caveats if row.about not in ABOUT_RATIOS),
         }
     )
 

@@ -105,11 +105,24 @@ DECISION = {
         for one in ["time", "value", "cash", "units", "unit_value", "flow"]
     },
 }
-# Of a window that is too short for them this version repeats no figure of a year and no interval.
+# Of a window that is too short for them this version repeats no figure of a year and no interval:
+# all runs and sessions of 0.1 have one.
 NOT_OF_SHORT_WINDOWS = {
-    *(f"{whose} {one}" for whose in ("strategy", "bitcoin") for one in ANNUALISED),
+    *(
+        f"{whose} {one}"
+        for whose in ("strategy", "bitcoin", "live", "backtest")
+        for one in ANNUALISED
+    ),
     "interval",
     "without sharpe",
+}
+# On the page of such a run no Sharpe ratio is left, nor the caveat that quoted it: facts the other
+# way round than in 0.1.
+OTHERWISE_ON_SHORT_WINDOWS = {
+    "backtest": {"warnings": ["high", "high", "medium"]},
+    "replay": {"warnings": ["high", "high", "medium"]},
+    "backtest-page": {"page shows sharpe": False},
+    "replay-page": {"page shows sharpe": False},
 }
 RUN = {
     **{f"strategy {one}": f"strategy.{one}" for one in METRICS},

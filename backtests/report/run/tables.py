@@ -20,6 +20,7 @@ from backtests.report.cells import (
     side_by_side,
 )
 from backtests.report.run.stored_settings import StoredSettings
+from backtests.report.run.words import verdict_events
 from backtests.runs.document import (
     AblationRecord,
     Figures,
@@ -46,7 +47,8 @@ DEEP_SHADE = 0.25  # a month's return that gets the full colour
 
 def tiles(document: MetricsDocument) -> list[tuple[str, str, str]]:
     """The headline figures: what, the figure, a line below it; yearly ones where there are any."""
-    strategy, events = document.strategy, document.events
+    strategy = document.strategy
+    events, closed_events = verdict_events(document.events)
     bounds = document.intervals.get("strategy", {})
     bitcoin = document.benchmarks.get("hold_bitcoin")
 
@@ -86,8 +88,8 @@ def tiles(document: MetricsDocument) -> list[tuple[str, str, str]]:
         ),
         (
             "independent events",
-            str(events.independent_events),
-            f"{events.closed_events:,} of them closed",
+            str(events),
+            f"{closed_events:,} of them closed",
         ),
     ]
 
@@ -269,6 +271,11 @@ def assumptions(settings: StoredSettings) -> list[str]:
     )
     slippage, fee = f"{costs.slippage:.2%}", f"{costs.fee:.2%}"
     delay = count(settings.prices.publication_delay, "minute")
+    beyond_cash = (
+        "; those of the verdict and the permutation test are in excess of cash"
+        if costs.cash_yield
+        else ""
+    )
     taxed = "No taxes but in the line after tax" if costs.tax_rate else "No taxes"
     return [
         f"Starting cash {settings.backtest.cash:,.0f}; weights: {weights}.",
@@ -278,7 +285,7 @@ def assumptions(settings: StoredSettings) -> list[str]:
         f"Cash earns {costs.cash_yield:.1%} a year.",
         f"A US close is known {delay} after the session, a coin's daily close at 24:00 UTC.",
         f"{taxed}, no borrowing, no short positions, no market impact.",
-        "Ratios use 365 days a year and no risk-free rate.",
+        f"Ratios use 365 days a year and no risk-free rate{beyond_cash}.",
     ]
 
 

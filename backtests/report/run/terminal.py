@@ -28,10 +28,13 @@ def show_backtest(out: Console, document: MetricsDocument, folder: Path) -> None
     _show_verdict(out, document)
     _show_figures(out, document)
     events = document.events
+    independent, closed = words.verdict_events(events)
+    others = events.independent_events - independent
     out.print(
-        f"Events: {events.independent_events} independent"
+        f"Events: {independent} independent"
         f" ({count(events.breakouts, 'confirmed breakout')}, {events.rearmed} re-armed),"
-        f" {events.closed_events} closed"
+        f" {closed} closed"
+        + (f"; {others} more by gate.base_sessions, which no verdict counts" if others else "")
     )
     out.print(gate_periods_table(events.gate_periods))
     if document.evidence:

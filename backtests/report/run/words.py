@@ -1,7 +1,8 @@
 """Sentences about a run that both its page and the terminal show."""
 
+from backtests.performance.gate_periods import VERDICT_BASE
 from backtests.performance.short_windows import is_short, why_short, window_days
-from backtests.runs.document import LargestOrderRecord, MetricsDocument
+from backtests.runs.document import EventsRecord, LargestOrderRecord, MetricsDocument
 
 
 def short_window(document: MetricsDocument) -> str:
@@ -9,6 +10,18 @@ def short_window(document: MetricsDocument) -> str:
     days = window_days(document.window.first, document.window.last)
     is_short_of_figures = is_short(days) and document.strategy.cagr is None
     return why_short(days) if is_short_of_figures and not document.no_verdict else ""
+
+
+def verdict_events(events: EventsRecord) -> tuple[int, int]:
+    """Independent events as a verdict counts them, and how many of them have closed.
+
+    All of a document of an earlier version, which does not say what record an event passed.
+    """
+    if any(period.event_base is None for period in events.gate_periods):
+        return events.independent_events, events.closed_events
+    counted = [period for period in events.gate_periods if (period.event_base or 0) >= VERDICT_BASE]
+    closed = {period.event_id for period in counted if period.closed}
+    return len({period.event_id for period in counted}), len(closed)
 
 
 def capacity(document: MetricsDocument) -> str:

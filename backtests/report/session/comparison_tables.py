@@ -23,7 +23,6 @@ def metrics(report: SessionReport) -> Table:
     if comparison is None:
         return Table(headings, [])
     live, backtest, tracking = comparison.live, comparison.backtest, comparison.tracking
-    with_cagr = tracking.yearly is not None
     difference = [
         Cell("difference", LAST),
         gain(tracking.total, "{:+.2%}"),
@@ -36,17 +35,17 @@ def metrics(report: SessionReport) -> Table:
     return Table(
         headings,
         [
-            [Cell("paper session", None, "own"), *_metrics_cells(live, with_cagr=with_cagr)],
-            [Cell("backtest"), *_metrics_cells(backtest, with_cagr=with_cagr)],
+            [Cell("paper session", None, "own"), *_metrics_cells(live)],
+            [Cell("backtest"), *_metrics_cells(backtest)],
             difference,
         ],
     )
 
 
-def _metrics_cells(figures: Metrics, *, with_cagr: bool) -> list[Cell]:
+def _metrics_cells(figures: Metrics) -> list[Cell]:
     return [
         gain(figures.total_return, "{:+.2%}"),
-        gain(figures.cagr if with_cagr else None, "{:+.2%}"),
+        gain(figures.cagr, "{:+.2%}"),
         number(figures.max_drawdown, "{:.2%}"),
         number(figures.exposure, "{:.1%}"),
         number(figures.orders, "{:,}"),

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 
 from backtests.benchmarks.benchmarks import prepare_kernel
+from backtests.benchmarks.excess_of_cash import sharpe_in_excess
 from backtests.benchmarks.random_gates import effective_shifts, random_gates, shift_circularly
 from backtests.engine.arrays import Gate, gate_arrays
 from backtests.engine.inputs import Inputs
 from strategies.breakout import CONFIRMED
-from tests.scenes import bars, ends, gate_rows, written
+from tests.scenes import bars, changed, ends, gate_rows, written
 
 NAN = float("nan")
 
@@ -102,6 +103,21 @@ def test_p_counts_the_gates_at_least_as_good_and_the_own_one() -> None:
     own_sharpe = daily.mean() / daily.std(ddof=1) * np.sqrt(365)
     assert got.p_return == (1 + (got.total_returns >= own_return).sum()) / 51
     assert got.p_sharpe == (1 + (got.sharpes >= own_sharpe).sum()) / 51
+
+
+def test_ratios_are_in_excess_of_cash() -> None:
+    """Of the gate and of its shifts: an account that is mostly in cash is mostly interest."""
+    inputs = scene(np.random.default_rng(3))
+    paid = inputs._replace(settings=changed(inputs.settings, {"costs.cash_yield": 0.5}))
+    got = random_gates(prepare_kernel(paid), 50, seed=1)
+    from backtests.engine.simulation import simulate
+
+    values = pd.Series([one.equity for one in simulate(paid).decisions], inputs.grid)
+    assert got.own_sharpe == pytest.approx(sharpe_in_excess(values, 0.5), rel=1e-9)
+    assert got.p_sharpe == (1 + (got.sharpes >= got.own_sharpe).sum()) / 51
+    # Interest on half the account lifts a ratio of daily returns without telling good from bad.
+    unpaid = random_gates(prepare_kernel(inputs), 50, seed=1)
+    assert np.median(got.sharpes - unpaid.sharpes) < 0.0
 
 
 def test_a_gate_with_perfect_foresight_has_the_smallest_p_there_is() -> None:

@@ -48,7 +48,13 @@ def verdict_on(
     }
     gaps = dict.fromkeys(RIVALS, NO_DIFFERENCE) | changes.get("gaps", ABOVE_CONSTANT)
     chance = Chance(changes.get("p", 0.01), changes.get("shifts", 19.0))
-    return verdict(sharpes, gaps, changes.get("chance", chance), changes.get("events", closed(5)))
+    return verdict(
+        sharpes,
+        gaps,
+        changes.get("chance", chance),
+        changes.get("events", closed(5)),
+        cash_yield=changes.get("cash_yield", 0.0),
+    )
 
 
 def test_the_rivals_are_holding_its_own_trend_and_constant_exposure() -> None:
@@ -172,3 +178,10 @@ def test_the_first_sentence_has_the_figures_and_the_fairest_rival_first() -> Non
         " 5 independent closed events."
     )
     assert "permutation test was not run" in verdict_on(p=None).why
+
+
+def test_where_cash_earns_interest_the_sentence_says_that_it_does_not_count() -> None:
+    assert verdict_on(cash_yield=0.05).why == (
+        f"In excess of cash (5.0% a year): {verdict_on().why}"
+    )
+    assert "cash" not in verdict_on().why

@@ -179,7 +179,10 @@ def test_a_document_is_read_as_it_was_written(job: Job, ran: list[int], tmp_path
     write_json(document.to_json(), tmp_path / "calibration.json")
     assert read_calibration(tmp_path) == document
     assert read_calibration(tmp_path / "elsewhere") is None
-    for content in ({}, [], {"version": 2}, {"version": 1}):
+    old = {**document.to_json(), "version": 1}
+    del old["requirements"]
+    assert parse(old) == document.model_copy(update={"requirements": ()})
+    for content in ({}, [], {"version": 3}, {"version": 2}, {"version": 1}):
         with pytest.raises(DocumentError):
             parse(content)
     (tmp_path / "calibration.json").write_text("{")

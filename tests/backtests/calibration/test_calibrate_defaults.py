@@ -14,7 +14,7 @@ def share(name: str, count: int, of: int) -> Share:
 
 def document(supported: int, of: int) -> CalibrationDocument:
     return CalibrationDocument(
-        version=1,
+        version=2,
         command="evidence",
         worlds=Worlds(text="", effect=0.0, effect_a_day=None, regimes=False, block_days=60),
         n=of,

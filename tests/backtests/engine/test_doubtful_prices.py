@@ -3,10 +3,16 @@
 import pandas as pd
 import pytest
 
-from backtests.engine.doubtful_prices import doubtful_prices, gaps, why_no_verdict
+from backtests.engine.doubtful_prices import (
+    doubtful_prices,
+    gaps,
+    why_no_verdict,
+    why_not_bitcoin,
+)
 from backtests.engine.inputs import Inputs
-from brokers.prices.series import DataIssue
-from tests.scenes import DAY, bars, ends, gate_rows, written
+from brokers.prices.landmarks import LANDMARKS
+from brokers.prices.series import DataIssue, Request
+from tests.scenes import DAY, bars, changed, ends, gate_rows, written
 
 DAYS = 40
 GRID = ends(DAYS)
@@ -97,3 +103,51 @@ def test_a_gap_before_the_window_is_named_where_a_record_may_lie_in_it() -> None
 def test_a_simulation_has_no_verdict_for_another_reason() -> None:
     inputs = scene(gap("^RUT", 12, 18))
     assert doubtful_prices(inputs._replace(prices=inputs.prices._replace(sample=True))) == ()
+
+
+NAMES = "BTC-USD BTC btc XBT XBTUSD XXBTZUSD BTCUSDT BTC-USDT tBTCUSD BINANCE:BTCUSDT BTC.CC"
+OTHERS = "XRP-USD XRP xrp ripple ETH-USD ETH-BTC ETHBTC BCH-USD bitcoin-cash WBTC-USD our-file"
+
+
+def closes_of(symbol: str, factor: float = 1.0) -> pd.DataFrame:
+    """Daily bars with the landmark closes of a coin, days between them filled."""
+    days = pd.Series(LANDMARKS[symbol]) * factor
+    closes = days.set_axis(pd.DatetimeIndex(days.index, tz="UTC") + pd.Timedelta(days=1))
+    index = pd.date_range(closes.index[0], closes.index[-1], unit="ns", name="known_at")
+    return bars(closes.reindex(index, method="ffill").tolist(), index)
+
+
+def with_bitcoin(symbol: str, frame: pd.DataFrame | None = None, *, sample: bool = False) -> Inputs:
+    """Benchmarks whose Bitcoin is `symbol`, with these prices or flat ones."""
+    inputs = scene()
+    settings = changed(inputs.settings, {"backtest.bitcoin": symbol})
+    request = Request(symbol, "coin", "BTC/USDT")
+    flat = next(iter(inputs.prices.series.values()))
+    own = flat._replace(request=request, frame=flat.frame if frame is None else frame)
+    prices = inputs.prices._replace(series={**inputs.prices.series, request: own}, sample=sample)
+    return inputs._replace(settings=settings, prices=prices)
+
+
+@pytest.mark.parametrize("symbol", NAMES.split())
+def test_any_name_of_bitcoin_is_bitcoin(symbol: str) -> None:
+    assert why_not_bitcoin(with_bitcoin(symbol)) == ""
+
+
+@pytest.mark.parametrize("symbol", OTHERS.split())
+def test_another_name_with_other_closes_is_not(symbol: str) -> None:
+    for frame in (None, closes_of("ETH-USD"), closes_of("LTC-USD")):
+        assert why_not_bitcoin(with_bitcoin(symbol, frame)).startswith(
+            f"The benchmarks named after Bitcoin hold {symbol} (backtest.bitcoin): neither its name"
+            " nor its closes are Bitcoin's."
+        )
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.0, 1.2])
+def test_a_users_own_file_of_bitcoin_may_have_any_name(factor: float) -> None:
+    """In euros, too, and whatever hour its days end at."""
+    assert why_not_bitcoin(with_bitcoin("our-file", closes_of("BTC-USD", factor))) == ""
+    assert why_not_bitcoin(with_bitcoin("our-file", closes_of("BTC-USD", 0.5))) != ""
+
+
+def test_a_sample_has_no_verdict_to_lose() -> None:
+    assert why_not_bitcoin(with_bitcoin("XRP-USD", sample=True)) == ""

@@ -21,6 +21,10 @@ from backtests.paper_sessions.sentences import headline, sentence
 from backtests.paper_sessions.summary import Agreement, SessionReport
 from backtests.paper_sessions.tracking import compare_with_backtest, tracking_difference
 from backtests.paper_sessions.uptime import MissedBars, measure_uptime
+from backtests.performance import short_windows
+from backtests.performance.short_windows import ANNUALISED
+from backtests.report.cells import NONE
+from backtests.report.session import comparison_tables
 from backtests.report.session.tiles import tiles
 from backtests.runs import folder as run_folders
 from backtests.runs.replay import replay
@@ -514,7 +518,43 @@ def test_a_deposit_is_no_return(journal: Changed) -> None:
     )
 
 
-def test_a_year_on_the_difference_is_annualised() -> None:
+@pytest.mark.parametrize(("bars", "is_long"), [(367, False), (600, False), (601, True)])
+def test_a_short_session_has_no_yearly_difference(bars: int, *, is_long: bool) -> None:
+    """Of fewer than 600 daily returns nothing is annualised, here as in a run."""
+    ends = pd.date_range("2020-01-01", periods=bars, tz="UTC")
+    curve = pd.Series(1.001 ** np.arange(bars), ends)
+    found = tracking_difference(pd.DataFrame({"live": curve, "backtest": curve}))
+    assert (found.yearly is not None) == is_long
+
+
+def test_a_short_session_has_no_yearly_figures_anywhere(
+    journal: Changed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = report_of(journal())
+    printed: Any = as_json(report)["comparison"]
+    assert report.comparison is not None
+    for name in ("live", "backtest"):
+        assert [printed[name][figure] for figure in ANNUALISED] == [None] * len(ANNUALISED)
+        assert printed[name]["max_drawdown"] > 0.0
+    table = comparison_tables.metrics(report)
+    assert [row[2].text for row in table.rows] == [NONE] * 3
+    monkeypatch.setattr(short_windows, "FEWEST_DAYS", 43)  # of 44 bars compared
+    report = report_of(journal(name="long"))
+    assert report.comparison is not None and report.comparison.tracking.yearly is not None
+    printed = as_json(report)["comparison"]
+    assert None not in [
+        printed[name][figure]
+        for name in ("live", "backtest")
+        for figure in ("cagr", "sharpe", "turnover")
+    ]
+    own, backtest, difference = (row[2].text for row in comparison_tables.metrics(report).rows)
+    assert (own, backtest) == tuple(
+        f"{figures.cagr:+.2%}" for figures in (report.comparison.live, report.comparison.backtest)
+    )
+    assert difference != NONE
+
+
+def test_after_600_days_the_difference_is_annualised() -> None:
     ends = pd.date_range("2020-01-01", periods=731, tz="UTC")  # two years of 365 days
     curves = pd.DataFrame(
         {

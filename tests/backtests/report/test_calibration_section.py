@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from backtests.calibration.document import CalibrationDocument, ResultShares, Share, Worlds
+from backtests.calibration.document import (
+    CalibrationDocument,
+    Requirement,
+    ResultShares,
+    Share,
+    Worlds,
+)
 from backtests.evidence.document import parse
 from backtests.report.calibration import calibration_section, make_section, show_calibration
 from backtests.report.cells import Table
@@ -30,7 +36,7 @@ def document(effect: float = 0.0, *, regimes: bool = False) -> CalibrationDocume
         ),
     )
     return CalibrationDocument(
-        version=1,
+        version=2,
         command="backtest",
         worlds=Worlds(
             text="backtest: coins drawn anew",
@@ -67,42 +73,51 @@ def test_words_and_tests_are_shown_with_their_shares() -> None:
     assert "12.7 facts supported" in section.note and "Seed 7" in section.note
 
 
-def ruled_out(name: str, passed: int, command: str = "backtest") -> CalibrationDocument:
-    outcomes = (share("passed", passed), share("failed", 200 - passed))
-    test = ResultShares(name=name, own="failed", outcomes=outcomes)
-    changes = {"command": command, "tests": (test,), "means": {"independent events": 3.0}}
+def requirement(what: str, has: float, needs: float) -> Requirement:
+    return Requirement(what=what, has=has, needs=needs)
+
+
+def asking(*requirements: Requirement, command: str = "backtest") -> CalibrationDocument:
+    """A calibration in which no world passed a test that counts events."""
+    outcomes = (share("passed", 0), share("failed", 200))
+    test = ResultShares(name="5 closed events", own="failed", outcomes=outcomes)
+    changes = {"command": command, "requirements": requirements, "tests": (test,)}
     return document().model_copy(update=changes)
 
 
-def test_a_word_that_the_window_rules_out_is_named_on_page_and_terminal(
+def test_a_word_that_the_run_itself_rules_out_is_named_on_page_and_terminal(
     run_of: Callable[[str], Path],
 ) -> None:
-    given = ruled_out("5 closed events", 0)
+    given = asking(
+        requirement("shifted gates", 1000, 20),
+        requirement("independent shifts", 18.96, 19),
+        requirement("independent closed events", 3, 5),
+    )
     text = (
-        "This window has 3 independent events: the word cannot be better in any world (it takes 5"
-        " closed events). What the worlds say is how often each other test is passed."
+        "The word cannot be better in any world: the run itself has 18.9 independent shifts (it"
+        " takes 19) and 3 independent closed events (it takes 5). What the worlds say is how often"
+        " each other test is passed."
     )
     assert make_section(given).impossible == text
     out = StringIO()
-    show_calibration(Console(file=out, width=200), given)
+    show_calibration(Console(file=out, width=300), given)
     assert text in out.getvalue()
     run = page.load_run(run_of("usual"))
     shown = page.html(run._replace(calibration=make_section(given)))
     assert "cannot be better in any world" in shown
 
 
-def test_of_a_search_it_is_recommended_and_shifts_rule_out_better_too() -> None:
-    search = make_section(ruled_out("events", 0, "tune")).impossible
-    assert "the word cannot be recommended in any world" in search
-    assert (
-        "takes enough independent shifts"
-        in make_section(ruled_out("enough independent shifts", 0)).impossible
+def test_of_a_search_it_is_recommended() -> None:
+    search = make_section(asking(requirement("independent breakouts", 1, 5), command="tune"))
+    assert search.impossible.startswith(
+        "The word cannot be recommended in any world: the run itself has 1 independent breakout (it"
+        " takes 5)."
     )
 
 
-def test_a_word_that_may_come_out_is_not_ruled_out() -> None:
-    """A world passed; or it is chance that none passed a test of the coins."""
-    for given in (ruled_out("5 closed events", 1), ruled_out("permutation test", 0), document()):
+def test_what_came_out_in_no_world_is_not_called_impossible() -> None:
+    """None passed: by chance, or of a calibration that does not say what the run itself has."""
+    for given in (asking(), asking(requirement("independent shifts", 19.0, 19)), document()):
         assert make_section(given).impossible == ""
 
 

@@ -156,6 +156,35 @@ def test_benchmarks_with_a_higher_sharpe_ratio_are_listed_best_first() -> None:
     assert "low" not in text and "flat" not in text
 
 
+@pytest.mark.parametrize(("cash_yield", "expected"), [(0.0, []), (0.44, ["hold BTC (2.37)"])])
+def test_interest_makes_no_strategy_better_than_a_benchmark(
+    cash_yield: float, expected: list[str]
+) -> None:
+    """An account in cash at 0.1 % a day, and a benchmark at 0.2 % a day with risk.
+
+    In excess of cash the first has a ratio of about 0, the second of 0.124 a day (of 39 days 20 are
+    up days: (0.001 + 0.01 / 39) / 0.0101).
+    """
+    swing = np.where(np.arange(DAYS) % 2, 1.0, -1.0)
+    curves = [
+        pd.Series(1000.0 * np.cumprod(1.0 + mean + risk * swing), ends(DAYS))
+        for mean, risk in ((0.001, 0.0005), (0.002, 0.01))
+    ]
+    inputs = scene()
+    inputs = inputs._replace(settings=changed(inputs.settings, {"costs.cash_yield": cash_yield}))
+    result = outcome(inputs, GOOD, {"hold_bitcoin": GOOD}, many(), curves[0].to_numpy())
+    assert result.comparison
+    rival = result.comparison.benchmarks["hold_bitcoin"]._replace(equity=curves[1])
+    comparison = result.comparison._replace(benchmarks={"hold_bitcoin": rival})
+    beaten = [
+        caveat.text
+        for caveat in caveats(result._replace(comparison=comparison))
+        if caveat.about == "beaten by a benchmark"
+    ]
+    assert [text.partition("): ")[2] for text in beaten] == expected
+    assert all("Sharpe ratio in excess of cash than" in text for text in beaten)
+
+
 def test_a_strategy_without_a_ratio_is_beaten_by_any_that_has_one() -> None:
     rivals = {"hold_bitcoin": GOOD._replace(sharpe=-0.5)}
     assert "beaten by a benchmark" in about(

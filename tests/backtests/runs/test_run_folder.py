@@ -169,6 +169,28 @@ def test_a_document_of_another_version_or_damaged_is_refused(
     assert str(tmp_path / "metrics.json") in str(raised.value)
 
 
+@pytest.mark.parametrize("about", ["a benchmark beats it", "beaten by a benchmark"])
+@pytest.mark.parametrize(("days", "is_short"), [(599, True), (600, False)])
+def test_a_short_run_of_an_earlier_version_loses_the_caveat_that_quotes_ratios(
+    tmp_path: Path, about: str, days: int, *, is_short: bool
+) -> None:
+    """A page that says that nothing is annualised cannot say who has the higher Sharpe ratio."""
+    first = pd.Timestamp("2020-01-01", tz="UTC")
+    texts = {"severity": "high", "text": "constant exposure (3.31)", "remedy": ""}
+    content = random_document().to_json() | {
+        "version": 2,
+        "window": {
+            "first": first.isoformat(),
+            "last": (first + pd.Timedelta(days=days)).isoformat(),
+            "timeframe": "1d",
+        },
+        "warnings": [texts | {"about": name} for name in ("few events", about, "concentration")],
+    }
+    (tmp_path / "metrics.json").write_text(json.dumps(content))
+    read = [caveat.about for caveat in run_folders.read_run(tmp_path).caveats]
+    assert read == ["few events", *([] if is_short else [about]), "concentration"]
+
+
 def test_a_document_of_version_2_is_read_without_what_came_later(tmp_path: Path) -> None:
     written = random_document()
     content = written.to_json() | {"version": 2}

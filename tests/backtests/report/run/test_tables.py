@@ -10,7 +10,7 @@ import pytest
 from backtests.benchmarks.labels import LABELS
 from backtests.performance.attribution import OUTSIDE, monthly_returns
 from backtests.report.cells import LOWEST, NONE, Cell, Table, gain
-from backtests.report.run import page, tables
+from backtests.report.run import page, tables, words
 from backtests.report.run.page import StoredRun
 from backtests.runs.document import AblationRecord, MetricsDocument, ProfitRecord
 from strategies.sentences import UNCHANGED
@@ -94,7 +94,22 @@ def test_tiles_show_the_strategy_and_its_rival(run: StoredRun) -> None:
     assert tiles["Sharpe ratio"] == (f"{own.sharpe:.2f}", f"{low:.2f} to {high:.2f}")
     assert tiles["maximum drawdown"][0] == f"{own.max_drawdown:.0%}"
     assert tiles["average exposure"] == (f"{own.exposure:.0%}", f"{own.orders:,} orders")
-    assert tiles["independent events"][0] == str(document.events.independent_events)
+    assert tiles["independent events"][0] == str(words.verdict_events(document.events)[0])
+
+
+@pytest.mark.parametrize(
+    ("cash_yield", "ending"),
+    [
+        (0.0, "no risk-free rate."),
+        (0.04, "; those of the verdict and the permutation test are in excess of cash."),
+    ],
+)
+def test_what_ratios_are_of_is_an_assumption(
+    run: StoredRun, cash_yield: float, ending: str
+) -> None:
+    costs = run.settings.costs.model_copy(update={"cash_yield": cash_yield})
+    settings = run.settings.model_copy(update={"costs": costs})
+    assert tables.assumptions(settings)[-1].endswith(ending)
 
 
 def test_gate_periods_are_those_of_the_run(run: StoredRun) -> None:

@@ -8,9 +8,14 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from backtests.report.run import page, words
+from backtests.report.run import page, tables, words
 from backtests.report.run.terminal import show_backtest
-from backtests.runs.document import LargestOrderRecord, MetricsDocument
+from backtests.runs.document import (
+    EventsRecord,
+    GatePeriodRecord,
+    LargestOrderRecord,
+    MetricsDocument,
+)
 
 SOL = LargestOrderRecord(
     coin="SOL",
@@ -66,6 +71,58 @@ def test_the_terminal_shows_what_the_page_does(document: MetricsDocument) -> Non
         "BTC only",
     ):
         assert expected in text
+
+
+def period(event_id: int, base: int | None, *, is_closed: bool = True) -> GatePeriodRecord:
+    day = pd.Timestamp("2020-01-01", tz="UTC").to_pydatetime()
+    return GatePeriodRecord(
+        opened=day,
+        closed=day if is_closed else None,
+        level=100.0,
+        base_age=21,
+        rearmed=False,
+        event_id=event_id,
+        reason="",
+        event_base=base,
+        strategy_return=None,
+        bitcoin_return=None,
+    )
+
+
+def events(*periods: GatePeriodRecord) -> EventsRecord:
+    ids = {row.event_id for row in periods}
+    return EventsRecord(
+        breakouts=len(periods),
+        rearmed=0,
+        independent_events=len(ids),
+        closed_events=len({row.event_id for row in periods if row.closed}),
+        gate_periods=periods,
+    )
+
+
+def test_tile_and_terminal_count_events_as_the_verdict_does(document: MetricsDocument) -> None:
+    """Of breakouts above shorter records none; one whose re-armed period still runs has closed."""
+    mixed = events(
+        period(1, 252),
+        period(1, 252, is_closed=False),
+        period(2, 251),
+        period(3, 300),
+        period(4, 999, is_closed=False),
+    )
+    shown_run = document.model_copy(update={"events": mixed})
+    tile = next(row for row in tables.tiles(shown_run) if row[0] == "independent events")
+    assert tile == ("independent events", "3", "2 of them closed")
+    assert (
+        "Events: 3 independent (5 confirmed breakouts, 0 re-armed), 2 closed; 1 more by"
+        " gate.base_sessions, which no verdict counts"
+    ) in shown(shown_run)
+    assert words.verdict_events(events()) == (0, 0)
+
+
+def test_events_of_an_earlier_version_are_counted_as_it_did(document: MetricsDocument) -> None:
+    old = events(period(1, None), period(2, None, is_closed=False))
+    assert words.verdict_events(old) == (2, 1)
+    assert "more by gate.base_sessions" not in shown(document.model_copy(update={"events": old}))
 
 
 def test_the_terminal_says_once_why_a_short_run_is_not_judged(
