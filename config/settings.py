@@ -220,7 +220,9 @@ def restore_file(path: Path, overrides: list[str] | None = None) -> Settings:
         As `load`.
 
     """
-    return _settings([(str(DEFAULT), _read(DEFAULT)), (str(path), _read(path)), *_named(overrides)])
+    return _settings(
+        [(str(DEFAULT), _read(DEFAULT)), _stored(str(path), _read(path)), *_named(overrides)]
+    )
 
 
 def restore(stored: str, name: str, overrides: list[str] | None = None) -> Settings:
@@ -240,7 +242,7 @@ def restore(stored: str, name: str, overrides: list[str] | None = None) -> Setti
         layer = None
     if not isinstance(layer, dict):
         raise ConfigError(f"{name}: not a JSON object; the settings cannot be restored")
-    return _settings([(str(DEFAULT), _read(DEFAULT)), (name, layer), *_named(overrides)])
+    return _settings([(str(DEFAULT), _read(DEFAULT)), _stored(name, layer), *_named(overrides)])
 
 
 def with_changes(settings: Settings, point: Mapping[str, Any], name: str) -> Settings:
@@ -263,11 +265,16 @@ def _named(overrides: list[str] | None) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def _stored(name: str, layer: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A layer of settings that an earlier version may have written."""
+    return name, tuning.without_void_limits(name, layer, is_stored=True)
+
+
 def _settings(layers: list[tuple[str, dict[str, Any]]]) -> Settings:
     """Merge the layers, later ones win, and validate the result."""
     merged: dict[str, Any] = {}
-    for _, layer in layers:
-        merged = merge(merged, layer)
+    for name, layer in layers:
+        merged = merge(merged, tuning.without_void_limits(name, layer))
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:

@@ -1,12 +1,13 @@
 """The sections of the parameter search: what is searched, for what, and when it is recommended."""
 
-import warnings
+import sys
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from config.sections import Fraction, Section
+from config.sections import Section
 
 Figure = Literal["sharpe", "sortino", "calmar", "cagr"]
 VerdictWord = Literal["recommended", "not recommended", "inconclusive"]
@@ -22,6 +23,18 @@ EARLIER_LIMITS = {
     "min_deflated_sharpe": 0.95,
     "min_neighbours": 0.7,
 }
+# The fixed limits of the tests, which are the defaults too. Settings may only make them stricter:
+# the sentences of a verdict are true of these, and "recommended" is to mean no less in any run.
+FIXED_LIMITS: Mapping[str, float] = {
+    "max_luck_p": 0.05,
+    "max_searched_gates_p": 0.05,
+    "max_pbo": 0.2,
+    "max_probability_behind": 0.05,
+    "min_leave_one_out": 0.6,
+    "min_events": 5,
+}
+AtMost = Annotated[float, Field(ge=0)]  # the other end is in FIXED_LIMITS
+AtLeast = Annotated[float, Field(le=1)]
 Value = bool | int | float | str | list[float] | list[str]
 OF_AN_AXIS = {"values", "low", "high", "steps", "log", "when"}
 MOST_VALUES = 1000  # of one parameter: indices of values are kept in 16 bits
@@ -77,41 +90,112 @@ class Windows(Section):
         return self
 
 
-class Limits(Section):
-    """What a parameter set must pass to be recommended."""
+def is_beyond(name: str, value: float) -> bool:
+    """Whether a figure fails the fixed limit of this name, or another limit is looser than it."""
+    fixed = FIXED_LIMITS[name]
+    return value < fixed if name.startswith("min_") else value > fixed
 
-    max_luck_p: Fraction = Field(
+
+def _fixed(name: str) -> dict[str, Any]:
+    """The bound that `Limits` checks, for the JSON schema."""
+    return {"minimum" if name.startswith("min_") else "maximum": FIXED_LIMITS[name]}
+
+
+class Limits(Section):
+    """What a parameter set must pass to be recommended: `FIXED_LIMITS`, or stricter ones."""
+
+    max_luck_p: AtMost = Field(
+        json_schema_extra=_fixed("max_luck_p"),
         description="largest share of histories in which the best of as many paths without skill"
-        " at timing does as well against holding the same exposure all the time"
+        " at timing does as well against holding the same exposure all the time",
     )
-    max_searched_gates_p: Fraction = Field(
-        description="largest share of shifted searches that match or beat this one"
+    max_searched_gates_p: AtMost = Field(
+        json_schema_extra=_fixed("max_searched_gates_p"),
+        description="largest share of shifted searches that match or beat this one",
     )
-    max_pbo: Fraction = Field(description="largest probability of backtest overfitting")
-    max_probability_behind: Fraction = Field(
+    max_pbo: AtMost = Field(
+        json_schema_extra=_fixed("max_pbo"),
+        description="largest probability of backtest overfitting",
+    )
+    max_probability_behind: AtMost = Field(
+        json_schema_extra=_fixed("max_probability_behind"),
         description="largest share of splits in which the chosen set earned less than holding the"
-        " same exposure all the time, where max_pbo is exceeded"
+        " same exposure all the time, where max_pbo is exceeded",
     )
-    min_leave_one_out: Fraction = Field(
+    min_leave_one_out: AtLeast = Field(
+        json_schema_extra=_fixed("min_leave_one_out"),
         description="smallest share of breakouts on which the set chosen without them did better"
-        " than holding the same exposure all the time"
+        " than holding the same exposure all the time",
     )
-    min_events: int = Field(ge=2, le=100, description="independent breakouts")
+    min_events: int = Field(
+        le=100, json_schema_extra=_fixed("min_events"), description="independent breakouts"
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _without_earlier_limits(cls, given: Any) -> Any:
-        """Settings of an earlier version are still read; a value that was chosen is reported."""
+        """Also those of the environment, which the settings read once more by themselves."""
         if not isinstance(given, dict):
             return given
-        for key in given.keys() & EARLIER_LIMITS.keys():
-            if given[key] != EARLIER_LIMITS[key]:
-                warnings.warn(
-                    f"tune.verdict.{key} = {given[key]} has no effect any more: no search is judged"
-                    " by it; remove it",
-                    stacklevel=2,
-                )
-        return {key: value for key, value in given.items() if key not in EARLIER_LIMITS}
+        return {key: given[key] for key in given if not _is_earlier(key, given[key])}
+
+    @field_validator("*")
+    @classmethod
+    def _no_looser(cls, value: float, info: ValidationInfo) -> float:
+        name = str(info.field_name)
+        if is_beyond(name, value):
+            least = name.startswith("min_")
+            raise ValueError(
+                f"must be {FIXED_LIMITS[name]:g} or {'more' if least else 'less'}: a limit may"
+                " only be made stricter than the default, or a search that chance explains could"
+                " be called recommended"
+            )
+        return value
+
+
+def without_void_limits(
+    name: str, layer: dict[str, Any], *, is_stored: bool = False
+) -> dict[str, Any]:
+    """One layer of settings without the limits in it that have no effect.
+
+    These are `EARLIER_LIMITS`, and in settings that a run stored limits looser than the fixed ones,
+    which earlier versions allowed. One that somebody chose is reported on standard error; `name` is
+    what to call the layer.
+    """
+    tune = layer.get("tune")
+    limits = tune.get("verdict") if isinstance(tune, dict) else None
+    if not isinstance(tune, dict) or not isinstance(limits, dict):
+        return layer
+    reasons = {key: _why_void(key, limits[key], is_stored=is_stored) for key in limits}
+    for key, reason in reasons.items():
+        if reason and _number(limits[key]) != EARLIER_LIMITS.get(key):
+            text = f"tune.verdict.{key} = {limits[key]} has no effect any more (in {name})"
+            print(f"Warning: {text}: {reason}", file=sys.stderr)
+    kept = {key: limits[key] for key, reason in reasons.items() if not reason}
+    return {**layer, "tune": {**tune, "verdict": kept}}
+
+
+def _why_void(key: str, given: object, *, is_stored: bool) -> str:
+    """Why a limit has no effect; empty if it has one."""
+    if _is_earlier(key, given):
+        return "no search is judged by it; remove it"
+    value = _number(given)
+    if is_stored and key in FIXED_LIMITS and value is not None and is_beyond(key, value):
+        return f"a limit may only be made stricter than {FIXED_LIMITS[key]:g}, which is used"
+    return ""
+
+
+def _is_earlier(key: str, given: object) -> bool:
+    """Whether this is a limit of `EARLIER_LIMITS`; what is no number never was one."""
+    return key in EARLIER_LIMITS and _number(given) is not None
+
+
+def _number(given: object) -> float | None:
+    """A number, also as the text that the environment holds; None of anything else."""
+    try:
+        return float(given) if isinstance(given, int | float | str) else None
+    except ValueError:
+        return None
 
 
 class Tune(Section):

@@ -1,16 +1,15 @@
 """tune.json as a typed document: `tune` writes it; the page, the tables and the terminal read it.
 
-A document of version 0.1 has no version number and other verdict words, one of version 2 no test of
-luck above exposure-matched holding; `parse` translates both. A newer document is refused.
+One of an earlier version is read by `tuning.read_document`.
 """
 
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from backtests.performance.short_windows import is_short
-from backtests.runs.document import DocumentError, Record, first_reason
+from backtests.runs.document import Record
 from backtests.tuning.document_parts import (
     BestRecord,
     DefaultsRecord,
@@ -29,7 +28,6 @@ from backtests.tuning.document_parts import (
     WindowRecord,
 )
 from backtests.tuning.search.study import BASE
-from config.tuning import EARLIER_WORDS
 
 NAME = "tune.json"
 VERSION: Literal[3] = 3
@@ -42,7 +40,8 @@ class TuneDocument(Record):
     best: BestRecord
     defaults: DefaultsRecord
     verdict: VerdictRecord | None = Field(
-        description="null: sample prices, or doubtful ones (then the first warning says why)"
+        description="null: sample prices, or doubtful ones, or a window that is too short (then the"
+        " first warning says why)"
     )
     search: SearchRecord
     trials: TrialsRecord
@@ -75,46 +74,3 @@ class TuneDocument(Record):
     def to_json(self) -> dict[str, object]:
         """The content of the file."""
         return self.model_dump(mode="json")
-
-
-def parse(content: object) -> TuneDocument:
-    """The document in a parsed JSON file, one of an earlier version translated.
-
-    Raises
-    ------
-    DocumentError
-        It is no search, damaged, or written by a newer version of the program.
-
-    """
-    if not isinstance(content, dict):
-        raise DocumentError("is no search")
-    version = content.get("version")
-    if version is None:
-        content = _translate_2(_translate_0_1(content))
-    elif version == 2:
-        content = _translate_2(content)
-    elif version != VERSION:
-        raise DocumentError(
-            f"is of version {version!r}; this program reads versions up to {VERSION}: update it"
-        )
-    try:
-        return TuneDocument.model_validate(content)
-    except ValidationError as error:
-        raise DocumentError(first_reason(error)) from None
-
-
-def _translate_0_1(content: Mapping[str, object]) -> dict[str, object]:
-    """A document of version 0.1 as one of version 2."""
-    translated = {**content}
-    verdict, ability = content.get("verdict"), content.get("superior_ability")
-    if isinstance(verdict, dict):
-        word = verdict.get("word")
-        translated["verdict"] = verdict | {"word": EARLIER_WORDS.get(str(word), word)}
-    if isinstance(ability, dict):
-        translated["superior_ability"] = ability | {"benchmark": "the current settings"}
-    return translated
-
-
-def _translate_2(content: Mapping[str, object]) -> dict[str, object]:
-    """A document of version 2 as one of this version; its figures keep what they were of."""
-    return {"luck": None, **content, "version": VERSION}

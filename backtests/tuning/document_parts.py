@@ -79,6 +79,9 @@ class CheckRecord(Record):
     passed: bool | None = Field(description="null: the test could not be made")
     condemns: bool = Field(description="failed so clearly that no other test matters")
     text: str
+    other_limit: Number = Field(
+        default=None, description="of pbo: that of the share that fell behind holding"
+    )
 
 
 class VerdictRecord(Record):
@@ -262,9 +265,9 @@ class FoldRecord(Record):
         default=None, description="of holding the chosen set's mean exposure all the time"
     )
     rank: Number = Field(description="of the chosen set among all, from 0 to 1, out-of-sample")
-    won: bool = Field(
+    won: bool | None = Field(
         description="the chosen set scored above `holding`; where that is null (versions 0.1 and"
-        " 2), above 0"
+        " 2), above 0; null: the window is too short to score"
     )
 
 
@@ -272,8 +275,8 @@ class LeaveOneOutRecord(Record):
     """Every breakout left out in turn."""
 
     folds: tuple[FoldRecord, ...]
-    won: int
-    ahead: int = Field(description="folds with at least the score of the current settings")
+    won: int | None = Field(description="null: the window is too short to score")
+    ahead: int | None = Field(description="folds with at least the score of the current settings")
     of: int
     share: Number
     median_rank: Number

@@ -65,10 +65,10 @@ def text(
     ----------
     best : the settings of the best set, whole.
     changed : dotted key -> (value of the current settings, value of the best set).
-    verdict : None where prices were simulated, or doubtful.
+    verdict : None where prices were simulated or doubtful, or the window was too short.
     folder : the run folder of the search, which holds its `settings.toml` too.
     day : of the search, UTC.
-    no_verdict : why doubtful prices give none.
+    no_verdict : why doubtful prices or a short window give none.
 
     Raises
     ------
@@ -128,9 +128,9 @@ def _comments(
     paragraphs += [
         f"- {key}: {_shown(value)}, was {_shown(old)}" for key, (old, value) in changed.items()
     ]
+    subject = "The verdict is valid for this file" if verdict else "This file goes"
     paragraphs.append(
-        "The verdict is valid for this file over the settings.toml beside it:"
-        " --config settings.toml --config best.toml"
+        f"{subject} over the settings.toml beside it: --config settings.toml --config best.toml"
     )
     lines = [line for paragraph in paragraphs for line in _lines(paragraph)]
     return "\n".join(f"# {line}" for line in lines) + "\n"

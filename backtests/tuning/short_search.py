@@ -1,27 +1,35 @@
 """The document of a search over a window that `performance.short_windows` calls too short to judge.
 
-Every objective is a yearly figure, so the scores of steps, breakouts and neighbours go as well.
+Every objective is a yearly figure, so what is scored or ranked by it goes as well: the verdict, and
+the scores of steps, breakouts, neighbours and settings.
 """
 
 from typing import TypeVar
 
-from backtests.performance.short_windows import ANNUALISED
+from backtests.performance.short_windows import ANNUALISED, why_short
 from backtests.runs.document import Record
 from backtests.tuning.document import TuneDocument
 from backtests.tuning.document_parts import HistogramRecord, ScatterRecord, WalkRecord
 
 Part = TypeVar("Part", bound=Record)
-SCORES = ("in_sample", "out_of_sample", "defaults", "holding")
+SCORES = ("in_sample", "out_of_sample", "defaults", "holding", "rank", "won")
 SHARES = ("pbo", "at_median", "probability_of_loss", "probability_behind", "tied")
 
 
 def without_yearly_figures(document: TuneDocument) -> TuneDocument:
-    """`document` without figures of a year, intervals and tests; the sets and their days stay."""
+    """`document` without verdict, yearly figures, intervals and tests; its first warning says why.
+
+    The sets and their days stay.
+    """
     best, folds = document.best, document.leave_one_breakout_out
     near, stress = document.robustness.neighbours, document.robustness.stress
     walks = document.walk_forward
+    why = why_short(document.window.days - 1)
+    is_said = any(warning.startswith(why) for warning in document.warnings)
     return _with(
         document,
+        verdict=None,
+        warnings=document.warnings if is_said else (why, *document.warnings),
         best=_with(
             best,
             in_sample=_without(best.in_sample, *ANNUALISED),
@@ -42,11 +50,13 @@ def without_yearly_figures(document: TuneDocument) -> TuneDocument:
         searched_gates=None,
         walk_forward=_with(walks, rolling=_walk(walks.rolling), anchored=_walk(walks.anchored)),
         leave_one_breakout_out=_with(
-            folds, folds=tuple(_without(fold, *SCORES) for fold in folds.folds)
+            _without(folds, "won", "ahead", "share", "median_rank"),
+            folds=tuple(_without(fold, *SCORES) for fold in folds.folds),
         ),
         robustness=_with(
             document.robustness,
             neighbours=_without(near, "median", "worst", "best", "share_of_best"),
+            importance=(),
             heat_maps=(),
             stress=tuple(_without(test, *ANNUALISED) for test in stress),
         ),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.performance.short_windows import ANNUALISED, is_short
 from backtests.tuning.search.paths import distinct_paths
 from backtests.tuning.search.study import Study
 from backtests.tuning.validation.findings import NAMES, Findings
@@ -17,7 +18,8 @@ BLOCK_SUMS = "block_sums.npz"
 def write_trials(study: Study, path: Path) -> None:
     """Write one row for each parameter set: its values, its path, then its figures.
 
-    Sets with the same number of a `path` did the same on every day.
+    Sets with the same number of a `path` did the same on every day. A window that is too short for
+    yearly figures (`performance.short_windows`) has none of them, and no objective.
     """
     frame = pd.DataFrame(index=range(len(study.codes)))
     for column, (axis, current) in enumerate(
@@ -30,6 +32,8 @@ def write_trials(study: Study, path: Path) -> None:
     frame["objective"] = study.objective
     for name in NAMES:
         frame[name] = getattr(study.figures, name)
+    if is_short(int(study.partition.edges[-1])):
+        frame = frame.drop(columns=["objective", *ANNUALISED], errors="ignore")
     frame.to_parquet(path, index=False)
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from backtests.performance.short_windows import is_short, why_short
 from backtests.runs.document import Figures as BacktestFigures
 from backtests.tuning import overlay
 from backtests.tuning.chance_parts import (
@@ -63,7 +62,7 @@ from strategies.indicators import Floats
 def make_document(evaluator: Evaluator, findings: Findings, settings: Settings) -> TuneDocument:
     """The content of tune.json; without yearly figures where the window is too short for them."""
     document = _whole_document(evaluator, findings, settings)
-    return without_yearly_figures(document) if is_short(len(evaluator.days)) else document
+    return without_yearly_figures(document) if document.is_short else document
 
 
 def _whole_document(evaluator: Evaluator, findings: Findings, settings: Settings) -> TuneDocument:
@@ -98,7 +97,7 @@ def _whole_document(evaluator: Evaluator, findings: Findings, settings: Settings
             days=len(evaluator.days) + 1,
         ),
         events=tuple(day_texts(study.partition.events)),
-        warnings=_warnings(findings, len(evaluator.days)),
+        warnings=_warnings(findings),
         versions=library_versions(),
     )
 
@@ -277,10 +276,8 @@ def _kernel(evaluator: Evaluator) -> KernelRecord:
     )
 
 
-def _warnings(findings: Findings, days: int) -> tuple[str, ...]:
+def _warnings(findings: Findings) -> tuple[str, ...]:
     warnings = [findings.no_verdict] if findings.no_verdict else []
-    if is_short(days) and findings.verdict is None:  # which would say it
-        warnings.append(why_short(days))
     if findings.study.best is None:
         rule = findings.study.rule
         warnings.append(

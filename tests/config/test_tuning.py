@@ -1,14 +1,16 @@
 """The sections of the search: axes, objective, and one sentence for each mistake."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from pydantic import ValidationError
 
-from config.settings import ConfigError, Settings, load
-from config.tuning import EARLIER_LIMITS, Axis, Tune
+from config.settings import ConfigError, Settings, load, restore, restore_file
+from config.tuning import EARLIER_LIMITS, FIXED_LIMITS, Axis, Limits, Tune
 
 TUNE_FILE = Path(__file__).parents[2] / "config" / "tune.toml"
 
@@ -220,10 +222,13 @@ def test_nothing_else_is_searched_for(text: str, said: str) -> None:
         ("max_drawdown=1.01", "tune.max_drawdown: input should be less than or equal to 1"),
         ("purge_days=366", "tune.purge_days: input should be less than or equal to 365"),
         ("searched_sets=1", "tune.searched_sets: input should be greater than or equal to 2"),
-        ("verdict.max_pbo=1.1", "tune.verdict.max_pbo: input should be less than or equal to 1"),
         (
-            "verdict.min_events=1",
-            "tune.verdict.min_events: input should be greater than or equal to 2",
+            "verdict.max_pbo=-0.1",
+            "tune.verdict.max_pbo: input should be greater than or equal to 0: got -0.1",
+        ),
+        (
+            "verdict.min_events=101",
+            "tune.verdict.min_events: input should be less than or equal to 100: got 101",
         ),
         (
             "walk_forward.step_months=0",
@@ -279,18 +284,98 @@ def test_settings_with_a_space_are_written_and_read_again() -> None:
     assert Tune.model_validate_json(first.tune.model_dump_json()) == first.tune
 
 
+# Limits
+
+
+def test_the_default_limits_are_the_fixed_ones() -> None:
+    assert load().tune.verdict.model_dump() == FIXED_LIMITS
+
+
+LOOSER = [
+    *(("max_luck_p", "0.0501"), ("max_searched_gates_p", "1"), ("max_pbo", "0.21")),
+    *(("max_probability_behind", "0.5"), ("min_leave_one_out", "0.59"), ("min_events", "4")),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), LOOSER)
+def test_a_limit_cannot_be_made_looser(key: str, value: str) -> None:
+    side = "more" if key.startswith("min_") else "less"
+    assert refused(f"tune.verdict.{key}={value}") == (
+        f"tune.verdict.{key}: must be {FIXED_LIMITS[key]:g} or {side}: a limit may only be made"
+        " stricter than the default, or a search that chance explains could be called recommended:"
+        f" got {value} (in --set tune.verdict.{key})"
+    )
+
+
 @pytest.mark.parametrize(
-    "key", ["max_probability_of_loss", "min_deflated_sharpe", "min_neighbours"]
+    ("key", "value"),
+    [
+        *((key, 0.0) for key in FIXED_LIMITS if key.startswith("max_")),
+        *(("min_leave_one_out", 1.0), ("min_events", 100)),
+    ],
 )
-def test_limits_of_an_earlier_version_are_read_without_effect(key: str) -> None:
+def test_a_limit_can_be_made_stricter(key: str, value: float) -> None:
+    assert getattr(load(None, [f"tune.verdict.{key}={value}"]).tune.verdict, key) == value
+
+
+def test_the_schema_has_the_bounds() -> None:
+    properties = Limits.model_json_schema()["properties"]
+    for key, fixed in FIXED_LIMITS.items():
+        assert properties[key]["minimum" if key.startswith("min_") else "maximum"] == fixed
+
+
+@pytest.mark.parametrize(("key", "value"), LOOSER)
+def test_a_looser_limit_that_a_run_stored_is_read_without_effect(
+    key: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A journal must open whatever its session was started with; today's settings are checked."""
+    number = json.loads(value)
+    warning = f"Warning: tune.verdict.{key} = {value} has no effect any more (in "
+    stored = {"tune": {"verdict": {"max_luck_p": 0.01, key: number}}}
+    stricter = [] if key == "max_luck_p" else ["tune.verdict.max_luck_p=0.01"]
+    assert restore(json.dumps(stored), "the journal") == load(None, stricter)
+    assert capsys.readouterr().err.startswith(f"{warning}the journal): a limit may only be")
+    path = tmp_path / "settings.toml"
+    path.write_text(tomli_w.dumps(stored), encoding="utf-8")
+    assert restore_file(path) == load(None, stricter)
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"{warning}{path}): ") and printed.count("\n") == 1
+    with pytest.raises(ConfigError, match=f"{key}: must be"):
+        restore_file(path, [f"tune.verdict.{key}={value}"])
+
+
+@pytest.mark.parametrize("key", EARLIER_LIMITS)
+def test_limits_of_an_earlier_version_are_read_without_effect(
+    key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Settings that a search of before wrote into its folder still load, and say what is void."""
-    with pytest.warns(UserWarning, match=f"tune.verdict.{key} = 0.9 has no effect any more"):
-        assert load(None, [f"tune.verdict.{key}=0.9"]) == load()
+    default = load()
+    assert load(None, [f"tune.verdict.{key}=0.9"]) == default
+    assert capsys.readouterr().err == (
+        f"Warning: tune.verdict.{key} = 0.9 has no effect any more (in --set tune.verdict.{key}):"
+        " no search is judged by it; remove it\n"
+    )
+    monkeypatch.setenv(f"RUSSELL_GATE_TUNE__VERDICT__{key.upper()}", "0.9")
+    assert load() == default
+    assert f"{key} = 0.9 has no effect any more (in the environment)" in capsys.readouterr().err
 
 
-def test_what_version_0_1_wrote_into_every_run_is_no_choice_to_warn_about() -> None:
+def test_what_is_no_number_is_no_limit_of_an_earlier_version(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Such as an address with a secret in it, which must not be printed."""
+    address = refused("tune.verdict.min_neighbours=discord://hunter2")
+    assert "hunter2" not in address + capsys.readouterr().err
+    assert "min_neighbours: unknown key" in refused("tune.verdict.min_neighbours=much")
+
+
+def test_what_version_0_1_wrote_into_every_run_is_no_choice_to_warn_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     stored = Path(__file__).parents[1] / "stored" / "0.1" / "tune" / "settings.toml"
     limits = tomllib.loads(stored.read_text())["tune"]["verdict"]
     assert EARLIER_LIMITS.items() <= limits.items()
+    restore_file(stored)
     earlier = [f"tune.verdict.{key}={limits[key]}" for key in EARLIER_LIMITS]
-    assert load(None, earlier) == load()  # a warning would be an error here
+    assert load(None, earlier) == load()
+    assert capsys.readouterr().err == ""

@@ -1,7 +1,7 @@
 """How far chance explains what a parameter search found, in sentences."""
 
+from backtests.report.tune.verdict_table import calibrated_share
 from backtests.report.tune.words import measure, number_text
-from backtests.statistics.calibrated_shares import share_passed
 from backtests.statistics.cscv import BLOCKS
 from backtests.tuning.document import TuneDocument
 from backtests.tuning.document_parts import (
@@ -136,7 +136,7 @@ def time_shift_test(result: TuneDocument) -> str:
 def calibration(result: TuneDocument) -> str:
     """Where the shares beside the tests come from; empty where there are none."""
     tests = result.verdict.tests if result.verdict else ()
-    shares = [share for test in tests if (share := share_passed("tune", test.name))]
+    shares = [share for test in tests if (share := calibrated_share(test))]
     if not shares:
         return ""
     first = shares[0]

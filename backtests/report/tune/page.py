@@ -18,19 +18,13 @@ from backtests.runs.document import DocumentError
 from backtests.runs.folder import RunError
 from backtests.tuning import document
 from backtests.tuning.document import TuneDocument
+from backtests.tuning.read_document import parse
 
 NAME = "report.html"
 TRIALS = "trials.parquet"
-# Columns of trials.parquet besides the settings.
-FIGURES = (
-    "objective",
-    "sharpe",
-    "cagr",
-    "total_return",
-    "max_drawdown",
-    "days_held",
-    "orders",
-)
+# Columns of trials.parquet besides the settings. A short window has only those of `WHOLE`.
+WHOLE = ("total_return", "max_drawdown", "days_held", "orders")
+FIGURES = ("objective", "sharpe", "cagr", *WHOLE)
 # Functions of `tables`.
 TABLES = ("changed_settings", "in_sample_figures", "folds", "stress", "intervals", "space")
 # Functions of `chance_words` with their headings.
@@ -88,7 +82,7 @@ def read_search(folder: Path, name: str | None = None) -> RecordedSearch:
     except (OSError, ValueError) as error:  # of pyarrow's errors too
         raise _damaged(path, str(error).partition("\n")[0]) from None
     axes = result.search.space
-    columns = [*(axis.key for axis in axes), *FIGURES]
+    columns = [*(axis.key for axis in axes), *(WHOLE if result.is_short else FIGURES)]
     if missing := [column for column in columns if column not in trials]:
         raise _damaged(path, f"has no column {', '.join(missing)}")
     lists = [axis.key for axis in axes if any(isinstance(value, tuple) for value in axis.values)]
@@ -125,7 +119,7 @@ def read_document(folder: Path) -> TuneDocument:
             f"{folder}: is no folder of a search (no tune.json); `tune` makes one"
         ) from None
     try:
-        return document.parse(content)
+        return parse(content)
     except DocumentError as error:
         raise _damaged(path, str(error)) from None
 
@@ -140,12 +134,9 @@ def html(search: RecordedSearch) -> str:
     """The page; everything it needs is inside."""
     result = search.result
     modes: tuple[Mode, ...] = get_args(Mode)
-    pictures = tune_figures.pictures(result, search.trials)
-    if result.is_short:  # the objectives of the sets are yearly figures
-        pictures.pop("sets", None)
     return shell.html(
         "tune.html",
-        pictures,
+        tune_figures.pictures(result, search.trials),
         name=search.name,
         result=result,
         sample=result.sample,
@@ -176,7 +167,9 @@ def html(search: RecordedSearch) -> str:
 
 
 def best_sets(search: RecordedSearch) -> Table:
-    """The best parameter sets that were tried."""
+    """The best parameter sets that were tried; none of a short window, in which none is scored."""
+    if search.result.is_short:
+        return tables.best_sets([], search.result)
     best = parallel_sets.rank_trials(search.trials).head(TOP)
     rows = [
         {**row, "set": number}

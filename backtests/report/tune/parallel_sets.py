@@ -34,9 +34,9 @@ class Row(NamedTuple):
 def pictures(result: TuneDocument, trials: pd.DataFrame) -> dict[str, Figure]:
     """The lines under the id "sets"; of a single setting its profile.
 
-    Empty if no parameter set meets the constraints.
+    Empty if no parameter set meets the constraints, and of a short window, in which none is scored.
     """
-    if not len(rank_trials(trials)):
+    if result.is_short or not len(rank_trials(trials)):
         return {}
     keys = ordered_keys(result)
     figure = profile(result, trials, keys[0]) if len(keys) == 1 else lines(result, trials)

@@ -86,7 +86,7 @@ def tiles(result: TuneDocument) -> list[Tile]:
         ("PBO", number(result.pbo.pbo, "{:.0%}").text, "50% is chance, less is better"),
         (
             "breakouts left out",
-            f"{folds.won} of {folds.of}" if folds.of else NONE,
+            f"{folds.won} of {folds.of}" if folds.of and folds.won is not None else NONE,
             "better than no timing" if luck else "out-of-sample",
         ),
         (

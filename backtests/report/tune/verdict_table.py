@@ -5,6 +5,7 @@ from backtests.report.sentence_case import capitalize_first
 from backtests.statistics.calibrated_shares import Share, share_passed
 from backtests.tuning.document import TuneDocument
 from backtests.tuning.document_parts import CheckRecord
+from backtests.tuning.read_document import has_fixed_limit
 
 WITHOUT_EFFECT = "passed without an effect"
 
@@ -19,7 +20,7 @@ def tests(result: TuneDocument) -> Table:
         ("explanation", False),
     ]
     checks = result.verdict.tests if result.verdict else ()
-    shares = {test.name: share_passed("tune", test.name) for test in checks}
+    shares = {test.name: calibrated_share(test) for test in checks}
     if not any(shares.values()):
         return Table(headings, [_test_row(test) for test in checks])
     rows = [
@@ -27,6 +28,11 @@ def tests(result: TuneDocument) -> Table:
         for test, row in ((test, _test_row(test)) for test in checks)
     ]
     return Table([*headings[:4], (WITHOUT_EFFECT, True), *headings[4:]], rows)
+
+
+def calibrated_share(test: CheckRecord) -> Share | None:
+    """How often a test is passed without an effect; None if unknown, as by another limit."""
+    return share_passed("tune", test.name) if has_fixed_limit(test) else None
 
 
 def _share_cell(share: Share | None) -> Cell:

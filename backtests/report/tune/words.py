@@ -149,6 +149,8 @@ def neighbours(result: TuneDocument) -> str:
         return ""
     verb = "differs" if near.n == 1 else "differ"
     text = f"{count(near.n, 'parameter set')} {verb} from the best by one step of one setting."
+    if result.is_short:  # their objectives would be yearly figures
+        return text
     if near.share_of_best is not None:
         text += f" Their median is {near.share_of_best:.0%} of the best."
     if near.median is None:
@@ -159,7 +161,7 @@ def neighbours(result: TuneDocument) -> str:
 def left_out(result: TuneDocument) -> str:
     """How often the set chosen without a breakout did well on it."""
     folds = result.leave_one_breakout_out
-    if not folds.of:
+    if not folds.of or folds.won is None or folds.ahead is None:
         return ""
     rank = (
         ""

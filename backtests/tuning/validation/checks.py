@@ -7,17 +7,23 @@ from math import ceil, isfinite, isnan
 from typing import NamedTuple
 
 from backtests.tuning.search.study import BASE
-from config.tuning import Limits
+from config.tuning import FIXED_LIMITS, Limits
 
 EVEN = 0.5  # chance does as well as the parameter set, as often as not
 RARE = 0.05  # probability below which an outcome counts as evidence against an assumption
+LIMIT_NAMES = {  # by test: its setting under tune.verdict
+    "events": "min_events",
+    "luck": "max_luck_p",
+    "searched_gates": "max_searched_gates_p",
+    "pbo": "max_pbo",
+    "leave_one_out": "min_leave_one_out",
+}
 
 
 class Facts(NamedTuple):
     """What a search and its tests found about its best parameter set.
 
-    None or NaN: a figure that does not exist. `days` counts the daily returns of the window,
-    `paths` the distinct paths among the sets.
+    None or NaN: a figure that does not exist. `paths` counts the distinct paths among the sets.
     `objective` is of the whole window, None where no set meets the constraints. `events` counts the
     breakouts in whose folds the set held coins; of `folds` that were left out, on `won` the set
     chosen without them beat exposure-matched holding.
@@ -27,7 +33,6 @@ class Facts(NamedTuple):
     backtrader does the same as the kernel with the best set.
     """
 
-    days: int
     is_default: bool
     sets: int
     paths: int
@@ -49,7 +54,8 @@ class Check(NamedTuple):
     """One test.
 
     `passed` is None if the test could not be made. `condemns`: it is failed so clearly that the set
-    is not recommended whatever else is known.
+    is not recommended whatever else is known. `other_limit` is that of `probability_behind`, where
+    the test is "pbo".
     """
 
     name: str
@@ -58,6 +64,7 @@ class Check(NamedTuple):
     passed: bool | None
     condemns: bool
     text: str
+    other_limit: float | None = None
 
 
 def check_all(facts: Facts, limits: Limits) -> tuple[Check, ...]:
@@ -77,7 +84,11 @@ def has_choice(facts: Facts) -> bool:
 
 def _events(facts: Facts, limits: Limits) -> Check:
     passed = facts.events >= limits.min_events
-    meaning = "enough to compare them" if passed else "so few that a single one decides the result"
+    meaning = "enough to compare them"
+    if facts.events < FIXED_LIMITS["min_events"]:
+        meaning = "so few that a single one decides the result"
+    elif not passed:
+        meaning = "fewer than the stricter limit of these settings asks for"
     noun = "independent breakout" + ("" if facts.events == 1 else "s")
     text = (
         f"Breakouts: the set held coins in {facts.events} {noun} from a record of {BASE} sessions"
@@ -97,7 +108,6 @@ def _overfitting(facts: Facts, limits: Limits) -> Check:
         return _impossible("pbo", limit, text)
     behind, most = _existing(facts.probability_behind), limits.max_probability_behind
     helps, equal = value <= limit, behind is not None and behind <= most
-    condemns = not helps and not equal and value - (facts.at_median or 0.0) >= EVEN
     text = (
         "Overfitting: the history was split into two halves in thousands of ways; in"
         f" {_percent(value, limit)} of them the best set of one half was at or below the median of"
@@ -108,22 +118,22 @@ def _overfitting(facts: Facts, limits: Limits) -> Check:
             f"). It earned less there than holding its average exposure all the time in"
             f" {_percent(behind, most)} of them (the limit is {_limit(most)}"
         )
-    meanings = (
-        "the best stayed good"
-        if helps
-        else "choosing is no better than chance, but all sets are good",
-        "the best of the past says too little about the future",
-        "the best of the past is not the best of the future",
-    )
+    stayed = value <= FIXED_LIMITS["max_pbo"]
+    alike = behind is not None and behind <= FIXED_LIMITS["max_probability_behind"]
     return _evaluated(
         "pbo",
         value,
         limit,
         passed=helps or equal,
-        condemns=condemns,
+        is_good=stayed or alike,
+        is_bad=value - (facts.at_median or 0.0) >= EVEN,
         text=f"{text})",
-        meanings=meanings,
-    )
+        meanings=(
+            "the best stayed good" if stayed else "choosing helps little, but all sets are good",
+            "the best of the past says too little about the future",
+            "the best of the past is not the best of the future",
+        ),
+    )._replace(other_limit=most)
 
 
 def _luck(facts: Facts, limits: Limits) -> Check:
@@ -134,13 +144,13 @@ def _luck(facts: Facts, limits: Limits) -> Check:
             " there is no timing to test."
         )
         return _impossible("luck", limit, text)
-    passed = value <= limit
     return _evaluated(
         "luck",
         value,
         limit,
-        passed=passed,
-        condemns=not passed and value >= EVEN,
+        passed=value <= limit,
+        is_good=value <= FIXED_LIMITS["max_luck_p"],
+        is_bad=value >= EVEN,
         text=(
             f"Chance: the best of {_paths(facts.paths)} without any skill at timing does as well"
             " against holding the same exposure all the time in"
@@ -159,14 +169,14 @@ def _left_out(facts: Facts, limits: Limits) -> Check:
     if not facts.folds:
         text = "Breakouts left out: there are too few to leave one out."
         return _impossible("leave_one_out", limit, text)
-    value = facts.won / facts.folds
-    passed = value >= limit
+    value, share = facts.won / facts.folds, FIXED_LIMITS["min_leave_one_out"]
     return _evaluated(
         "leave_one_out",
         value,
         limit,
-        passed=passed,
-        condemns=not passed and not facts.won and (1.0 - limit) ** facts.folds <= RARE,
+        passed=value >= limit,
+        is_good=value >= share,
+        is_bad=not facts.won and (1.0 - share) ** facts.folds <= RARE,
         text=(
             "Breakouts left out: each was left out in turn and the best set chosen without it; on"
             f" {facts.won} of {facts.folds} left out that set did better than holding the same"
@@ -193,13 +203,13 @@ def _time_shifts(facts: Facts, limits: Limits) -> Check:
             f" {ceil(1.0 / limit) - 1}: raise tune.searched_gates."
         )
         return _impossible("searched_gates", limit, text)
-    passed = value <= limit
     return _evaluated(
         "searched_gates",
         value,
         limit,
-        passed=passed,
-        condemns=not passed and value >= EVEN,
+        passed=value <= limit,
+        is_good=value <= FIXED_LIMITS["max_searched_gates_p"],
+        is_bad=value >= EVEN,
         text=(
             f"Time-shift test: the same search was repeated on {gates:,} gates shifted in time;"
             f" {_percent(value, limit)} of all searches found as good a set, this one included"
@@ -227,12 +237,20 @@ def _evaluated(
     limit: float,
     *,
     passed: bool,
-    condemns: bool,
+    is_good: bool,
+    is_bad: bool,
     text: str,
     meanings: tuple[str, str, str],
 ) -> Check:
-    """A test that could be made; `meanings` end its sentence where it passes, fails, condemns."""
-    meaning = meanings[0 if passed else 2 if condemns else 1]
+    """A test that could be made.
+
+    `meanings` say at the end of its sentence what a good figure, one between, and a bad one mean.
+    `is_good` and `is_bad` come from the figure alone: a limit cannot make it mean something else.
+    """
+    condemns = is_bad and not is_good
+    meaning = meanings[0 if is_good else 2 if is_bad else 1]
+    if is_good and not passed:
+        meaning += "; the stricter limit of these settings asks for more"
     finite = value if isfinite(value) else None
     return Check(name, finite, limit, passed, condemns=condemns, text=f"{text}: {meaning}.")
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from backtests.engine.doubtful_prices import why_no_verdict
 from backtests.performance.metrics import DAYS
-from backtests.performance.short_windows import is_short
+from backtests.performance.short_windows import is_short, why_short
 from backtests.statistics.bootstrap import Interval
 from backtests.statistics.cscv import Overfitting, overfitting
 from backtests.statistics.deflated_sharpe import Deflation
@@ -56,9 +56,10 @@ LIBRARIES = ("numpy", "pandas", "numba", "backtrader")
 class Findings(NamedTuple):
     """All results on a study.
 
-    None: the figure does not exist, or prices would prove nothing: of the sample, or of a window
-    that `short_windows` calls short. `luck` and `deflation` are of returns above exposure-matched
-    holding; `intervals` are of the best set's returns.
+    None: the figure does not exist, or prices would prove nothing: of the sample, doubtful ones, or
+    of a window that `short_windows` calls short; `no_verdict` says which of the last two. `luck`
+    and `deflation` are of returns above exposure-matched holding; `intervals` are of the best set's
+    returns.
     """
 
     study: Study
@@ -84,7 +85,8 @@ class Findings(NamedTuple):
 def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress) -> Findings:
     """Run every test on a study and judge its best parameter set."""
     tune, sampled = settings.tune, evaluator.inputs.prices.sample
-    may_judge = not sampled and not is_short(len(evaluator.days))
+    is_too_short = is_short(len(evaluator.days))
+    may_judge = not sampled and not is_too_short
     interest = (1.0 + settings.costs.cash_yield) ** (1.0 / DAYS) - 1.0  # a day's; it is no skill
     survey = survey_paths(evaluator, study, tune.seed, interest, step)
     step("overfitting")
@@ -117,9 +119,11 @@ def find(evaluator: Evaluator, study: Study, settings: Settings, step: Progress)
         intervals=headline_intervals(survey.returns[:, 0], tune.seed),
         verdict=None,
     )
-    doubt = why_no_verdict(evaluator.inputs)
-    if sampled or doubt:
-        return findings._replace(no_verdict=doubt)
+    if sampled:
+        return findings
+    short = why_short(len(evaluator.days)) if is_too_short else ""
+    if no_verdict := f"{short} {why_no_verdict(evaluator.inputs)}".strip():
+        return findings._replace(no_verdict=no_verdict)
     return findings._replace(verdict=judge(facts(findings), tune.verdict))
 
 
@@ -139,7 +143,6 @@ def facts(findings: Findings) -> Facts:
     """What the verdict is about."""
     study, left_out = findings.study, findings.left_out
     return Facts(
-        days=int(study.partition.edges[-1]),
         is_default=study.row == DEFAULT,
         sets=len(study.codes),
         paths=len(findings.survey.paths.first),

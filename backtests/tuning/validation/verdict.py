@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from backtests.performance.short_windows import is_short, why_short
 from backtests.tuning.validation.checks import RARE, Check, Facts, check_all, has_choice
 from config.tuning import Limits, VerdictWord
 
@@ -29,13 +28,12 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     too few, or a figure is missing        one condemns                     not recommended
     too few, or a figure is missing        failed or not, none condemns     inconclusive
     no set meets the constraints           any                              inconclusive
-    window shorter than `short_windows`    none                             inconclusive
     =====================================  ===============================  ===============
 
     Every test is one that searches in worlds without an effect rarely pass, and that no passive
     holding passes. A failed test alone is only a lack of evidence for the set: with few breakouts a
     good set fails too. Evidence against it is a figure that says that chance, or holding the same
-    exposure all the time, does as well. A test condemns where, besides being failed,
+    exposure all the time, does as well. A test condemns by its figure, whatever the limit, where
 
     - chance: the best of as many paths without skill does as well in half of all histories or more;
     - time-shift test: half of the shifted searches or more found as good a set;
@@ -43,7 +41,7 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
       were equal are not counted), and it fell behind exposure-matched holding too often to say that
       all sets are as good as one another;
     - leave-one-breakout-out: none was won, and so many losses in a row have a probability of 5 % or
-      less if the required share were true;
+      less if the share of `FIXED_LIMITS` were true;
     - engines, a test only where it is failed: backtrader does not do what the kernel did.
 
     PBO asks whether choosing helps. Where sets are equal it cannot: the best of one half is
@@ -54,8 +52,6 @@ def judge(facts: Facts, limits: Limits) -> Verdict:
     The p of too few gates does not exist: 1 / (n + 1) is the smallest possible. The number of
     breakouts never condemns.
     """
-    if is_short(facts.days):
-        return Verdict("inconclusive", (why_short(facts.days),), ())
     tests = check_all(facts, limits)
     if not has_choice(facts):
         return Verdict("inconclusive", (NOTHING_CHOSEN,), tests)

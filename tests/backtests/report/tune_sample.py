@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.tuning.document import TuneDocument, parse
+from backtests.tuning.document import TuneDocument
+from backtests.tuning.read_document import parse
 from tests.backtests.report.tune_usual import CURRENT, FIGURES, VALUES, trials_of, usual, verdict
 
 EMPTY_WALK: dict[str, Any] = {

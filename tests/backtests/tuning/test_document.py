@@ -18,8 +18,9 @@ from backtests.engine.inputs import prepare_inputs
 from backtests.performance.metrics import Metrics, measure
 from backtests.runs.backtest import backtest
 from backtests.runs.document import DocumentError
-from backtests.tuning.document import TuneDocument, parse
+from backtests.tuning.document import TuneDocument
 from backtests.tuning.document_parts import ScatterRecord
+from backtests.tuning.read_document import parse
 from backtests.tuning.search.evaluator import Evaluator
 from backtests.tuning.search.space import space_of
 from backtests.tuning.search.study import Study, run_search
@@ -121,9 +122,59 @@ def test_the_document_survives_writing_and_reading(usual: Written) -> None:
 )
 def test_a_document_of_version_0_1_is_translated(earlier: str, word: str, usual: Written) -> None:
     content = {key: value for key, value in usual.found.items() if key not in ("version", "luck")}
-    content["verdict"] = content["verdict"] | {"word": earlier}
+    content["verdict"] = content["verdict"] | {"word": earlier, "tests": []}
     verdict = parse(content).verdict
     assert verdict is not None and verdict.word == word
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit", "behind"),
+    [
+        ("luck", 0.06, 1.0, None),
+        ("events", 4.0, 2.0, None),
+        ("leave_one_out", 0.5, 0.0, None),
+        ("searched_gates", 0.2, 0.3, None),
+        ("pbo", 0.6, 1.0, None),
+        ("pbo", 0.6, 0.2, 0.06),
+    ],
+)
+def test_a_recommendation_that_rests_on_a_looser_limit_is_none(
+    name: str, value: float, limit: float, behind: float | None, usual: Written
+) -> None:
+    document = recommended(usual, (name, value, limit), behind)
+    assert document.verdict is None
+    assert "limits that are looser than is allowed now (m" in document.warnings[0]
+    assert recommended(usual, (name, value, limit), behind, "inconclusive").verdict is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit", "behind"),
+    [
+        ("luck", 0.05, 1.0, None),  # it passes the limit of today as well
+        ("pbo", 0.6, 1.0, 0.05),
+        ("pbo", 0.6, 0.2, None),  # in version 0.1 by the share of losses
+        ("neighbours", 0.1, 0.0, None),  # no test any more
+    ],
+)
+def test_a_recommendation_that_does_not_is_kept(
+    name: str, value: float, limit: float, behind: float | None, usual: Written
+) -> None:
+    document = recommended(usual, (name, value, limit), behind)
+    assert document.verdict is not None and "looser" not in " ".join(document.warnings)
+
+
+def recommended(
+    usual: Written,
+    test: tuple[str, float, float],
+    behind: float | None,
+    word: str = "recommended",
+) -> TuneDocument:
+    """A document with one passed test: its name, figure and limit."""
+    check = dict(zip(("name", "value", "limit"), test, strict=True))
+    check |= {"passed": True, "condemns": False, "text": "?"}
+    verdict = {"word": word, "why": ["It passes."], "tests": [check]}
+    pbo = usual.found["pbo"] | {"probability_behind": behind}
+    return parse(usual.found | {"verdict": verdict, "pbo": pbo})
 
 
 def test_a_document_of_version_2_keeps_its_figures_and_says_what_of(
@@ -528,7 +579,7 @@ def nothing_was_held(one: Written) -> None:
     assert one.found["best"]["changed"] == {}
     assert one.found["deflated_sharpe"] is None and one.found["trials"]["effective"] is None
     assert one.found["pbo"]["pbo"] is None and one.found["pbo"]["splits"] == 0
-    assert one.found["verdict"]["word"] != "recommended"
+    assert one.found["verdict"] is None  # the window is short
 
 
 CHECKS: dict[str, Callable[[Written], None]] = {

@@ -143,11 +143,11 @@ def test_shares_of_worlds_without_an_effect_stand_beside_the_tests(
     usual: RecordedSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where they have been counted, with their interval; where not, nothing is printed."""
+    counted: dict[str, Share] = {}
+    monkeypatch.setattr(verdict_table, "share_passed", lambda command, name: counted.get(name))
     assert len(verdict_table.tests(usual.result).headings) == 5
     assert chance_words.calibration(usual.result) == ""
-    counted = {"luck": Share(9, 200, 0.021, 0.084, 11)}
-    for module in (verdict_table, chance_words):
-        monkeypatch.setattr(module, "share_passed", lambda command, name: counted.get(name))
+    counted["luck"] = Share(9, 200, 0.021, 0.084, 11)
     table = verdict_table.tests(usual.result)
     column = [heading for heading, _ in table.headings].index(verdict_table.WITHOUT_EFFECT)
     found = {row[0].text: row[column].text for row in table.rows}
@@ -156,6 +156,32 @@ def test_shares_of_worlds_without_an_effect_stand_beside_the_tests(
     text = bare(tune_page.html(usual))
     assert "200 worlds with the default settings, seed 11" in text
     assert "200 worlds" not in bare(tune_page.html(usual._replace(result=no_verdict(usual))))
+
+
+def test_a_share_is_only_of_the_default_limits(
+    usual: RecordedSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stricter limit fewer would pass; how many has not been counted."""
+    counted = Share(9, 200, 0.021, 0.084, 11)
+    monkeypatch.setattr(verdict_table, "share_passed", lambda command, name: counted)
+    assert usual.result.verdict is not None
+    tests = {test.name: test for test in usual.result.verdict.tests}
+    assert all(verdict_table.calibrated_share(test) for test in tests.values())
+    for name, changes in (
+        ("luck", {"limit": 0.01}),
+        ("events", {"limit": 7.0}),
+        ("pbo", {"other_limit": 0.01}),
+    ):
+        changed = tests[name].model_copy(update=changes)
+        assert verdict_table.calibrated_share(changed) is None, name
+        result = with_parts(
+            usual.result,
+            verdict=usual.result.verdict.model_copy(update={"tests": (changed,)}).model_dump(),
+        )
+        assert chance_words.calibration(result) == ""
+        assert len(verdict_table.tests(result).headings) == 5
+    as_usual = tests["pbo"].model_copy(update={"other_limit": 0.05})
+    assert verdict_table.calibrated_share(as_usual) == counted
 
 
 def no_verdict(run: RecordedSearch) -> TuneDocument:

@@ -25,7 +25,6 @@ LIMITS = Limits(
     min_events=5,
 )
 GOOD = Facts(
-    days=4_360,
     is_default=False,
     sets=10_000,
     paths=1_231,
@@ -269,6 +268,81 @@ def test_numbers_differ_from_their_limits() -> None:
 def test_it_can_be_written_as_json() -> None:
     for changes in ({}, ABSENT["pbo"], ABSENT["luck"], {"objective": math.nan}):
         json.dumps([test._asdict() for test in judge_with(**changes).tests], allow_nan=False)
+
+
+# Limits other than the default
+
+
+def sentence(name: str, limits: Limits, **changes: Any) -> str:
+    return passed_text(judge(GOOD._replace(**changes), limits), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "meaning"),
+    [
+        ("luck", {"luck_p": 0.289}, "chance may explain it"),
+        ("luck", {"luck_p": 0.7}, "chance alone usually does better"),
+        ("searched_gates", {"searched_gates_p": 0.3}, "may not matter"),
+        ("pbo", {"pbo": 0.62, "at_median": 0.2}, "says too little about the future"),
+        ("pbo", {"pbo": 0.62}, "is not the best of the future"),
+        ("leave_one_out", {"won": 1}, "generalises too rarely"),
+        ("events", {"events": 3}, "so few that a single one decides the result"),
+    ],
+)
+def test_a_looser_limit_does_not_change_what_a_figure_means(
+    name: str, changes: dict[str, Any], meaning: str
+) -> None:
+    """Settings cannot have one; a proof that goes around them still says what is true."""
+    loosest = LIMITS.model_copy(
+        update={
+            **dict.fromkeys(("max_luck_p", "max_searched_gates_p", "max_pbo"), 1.0),
+            "min_leave_one_out": 0.0,
+            "min_events": 2,
+        }
+    )
+    assert sentence(name, loosest, **changes).endswith(f"{meaning}.")
+
+
+STRICTEST = Limits(
+    max_luck_p=0.01,
+    max_searched_gates_p=0.01,
+    max_pbo=0.1,
+    max_probability_behind=0.01,
+    min_leave_one_out=1.0,
+    min_events=9,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("luck", "chance hardly explains it"),
+        ("searched_gates", "the time at which the gate opens matters"),
+        ("pbo", "the best stayed good"),
+        ("leave_one_out", "the choice generalises"),
+    ],
+)
+def test_a_stricter_limit_is_failed_without_changing_what_a_figure_means(
+    name: str, meaning: str
+) -> None:
+    found = judge(GOOD, STRICTEST)
+    assert found.word == "inconclusive" and passed(found)[name] is False
+    more = "; the stricter limit of these settings asks for more."
+    assert passed_text(found, name).endswith(f": {meaning}{more}")
+    assert passed_text(judge_with(), name).endswith(f": {meaning}.")
+    assert "fewer than the stricter limit" in passed_text(found, "events")
+
+
+def test_a_stricter_limit_condemns_no_sooner() -> None:
+    """One lost breakout is no evidence, whatever share is asked for; four are, as by default."""
+    one = judge(GOOD._replace(won=0, folds=1), STRICTEST)
+    four = judge(GOOD._replace(won=0, folds=4), STRICTEST)
+    assert [any(test.condemns for test in found.tests) for found in (one, four)] == [False, True]
+
+
+def test_the_second_limit_of_the_pbo_is_reported() -> None:
+    tests = {test.name: test.other_limit for test in judge(GOOD, STRICTEST).tests}
+    assert tests.pop("pbo") == 0.01 and set(tests.values()) == {None}
 
 
 FIGURES = st.one_of(st.none(), st.floats(0, 1))
