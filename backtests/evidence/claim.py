@@ -58,11 +58,7 @@ def estimated_claim(
     is_above = estimate.estimate > null
     points_down = side == "below" or (side == "both" and not is_above)
     smallest = _finite(-estimate.smallest if points_down else estimate.smallest)
-    p, contrary = estimate.p_against(null), None
-    if p is not None and side != "both":
-        above, below = (p_on_side(p, estimate.estimate - null, each) for each in ("above", "below"))
-        p, contrary = (above, below) if side == "above" else (below, above)
-        contrary = contrary if estimate.p_opposite is None else estimate.p_opposite
+    p, contrary = _p_by_side(estimate, side, null)
     return Claim(
         **statement.fields,
         kind="test",
@@ -85,6 +81,16 @@ def estimated_claim(
         verdict=verdict,
         why=why,
     )
+
+
+def _p_by_side(estimate: Estimate, side: Side, null: float) -> tuple[float | None, float | None]:
+    """P of the sentence's side, and of the opposite one; two-sided and None where it has none."""
+    p = estimate.p_against(null)
+    if p is None or side == "both":
+        return p, None
+    above, below = (p_on_side(p, estimate.estimate - null, each) for each in ("above", "below"))
+    own, opposite = (above, below) if side == "above" else (below, above)
+    return own, opposite if estimate.p_opposite is None else estimate.p_opposite
 
 
 def _p_without_one(one: WithoutOne, *, is_above: bool, sides: int) -> float:
@@ -278,7 +284,7 @@ def conclusion(before: Claim, after: Claim) -> str:
     text, smallest = "", after.smallest_detectable
     if before.verdict != after.verdict:
         step = "the correction for all tests" if is_robust(after) else "leaving out one event"
-        text = f" Alone it would be {before.verdict}, after {step} it is not."
+        text = f" Alone it would be {before.verdict}; after {step} it is not."
     if smallest is not None:
         in_unit = in_words(smallest, after.unit)
         return f"{text} Smallest effect detectable with 80 % power: {in_unit}."

@@ -27,6 +27,8 @@ function openTarget() {
 }
 window.addEventListener("hashchange", openTarget);
 openTarget();
+// On paper nothing can be opened.
+window.addEventListener("beforeprint", () => document.querySelector(".glossary details")?.setAttribute("open", ""));
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const small = window.matchMedia("(max-width: 600px)");

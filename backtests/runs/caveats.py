@@ -44,7 +44,7 @@ def _about_events(events: Events, equity: pd.Series) -> Iterator[Caveat]:
         text = (
             f"the window has {count(counted.independent_events, 'independent breakout')} above a"
             f" record of at least {VERDICT_BASE} sessions"
-            f" ({events.breakouts} confirmed from a full base, {events.rearmed} re-armed)"
+            f" ({counted.breakouts} confirmed from a full base, {counted.rearmed} re-armed)"
         )
         remedy = "treat the result as a case study of these breakouts, not as a statistic"
         yield Caveat(severity="high", about="few events", text=text, remedy=remedy)

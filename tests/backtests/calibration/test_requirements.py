@@ -8,22 +8,11 @@ import pytest
 
 from backtests.calibration.requirements import requirements_of
 from backtests.evidence.document import parse
-from backtests.performance.gate_periods import GatePeriod, count_events
+from backtests.performance.gate_periods import count_events
 from backtests.runs.backtest import Backtest
+from tests.backtests.calibration.test_outcomes import DAY, PERIOD
 from tests.backtests.evidence.documents import claim, document
 from tests.scenes import configured
-
-DAY = pd.Timestamp("2020-01-01", tz="UTC")
-PERIOD = GatePeriod(
-    opened=DAY,
-    closed=DAY,
-    level=1.0,
-    base_age=252,
-    rearmed=False,
-    event_id=1,
-    reason="failed",
-    event_base=252,
-)
 
 
 def of_backtest(gates: tuple[int, float] | None, **changes: Any) -> list[tuple[str, float, float]]:

@@ -174,7 +174,7 @@ def test_fewer_than_five_observations_have_no_interval_and_no_detectable_effect(
     assert (enough.low, enough.high) == (0.5, 1.5) and enough.smallest_detectable is not None
 
 
-WITHDRAWN = " Alone it would be supported, after {} it is not."
+WITHDRAWN = " Alone it would be supported; after {} it is not."
 DETECTABLE = " Smallest effect detectable with 80 % power: +65%."  # e^0.5 - 1
 
 

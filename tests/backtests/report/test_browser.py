@@ -212,3 +212,22 @@ def test_pictures_wear_the_theme_and_follow_its_change(opened: Callable[..., Ope
         found.page.emulate_media(color_scheme=other)
         found.page.wait_for_function(f"{INK} !== {ink!r}")
     assert found.complaints == []
+
+
+def test_a_word_of_the_method_opens_the_list_that_explains_it(
+    opened: Callable[..., Opened],
+) -> None:
+    window = opened("usual").page
+    terms = window.locator(".glossary details")
+    assert terms.get_attribute("open") is None
+    link = window.locator("a.term").first
+    link.click()
+    meaning = window.locator(f"[id='{(link.get_attribute('href') or '').removeprefix('#')}']")
+    assert terms.get_attribute("open") is not None
+    assert meaning.bounding_box() is not None and meaning.is_visible()
+
+
+def test_on_paper_the_terms_are_open(opened: Callable[..., Opened]) -> None:
+    window = opened("usual").page
+    window.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert window.locator(".glossary details").get_attribute("open") is not None
